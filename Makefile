@@ -1,0 +1,46 @@
+# Targets for people. Meson and Ninja do the work; ./bootstrap installs them.
+BUILD ?= build
+CLANG ?= clang
+
+.PHONY: all setup build demo test check format lint sanitize bench fuzz sim kill install clean help
+
+all: build
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: ## install what is needed (Debian)
+	./bootstrap setup
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) --buildtype=release -Db_ndebug=false >/dev/null
+
+build: $(BUILD)/build.ninja ## build the program
+	@ninja -C $(BUILD) --quiet
+
+demo: build ## run a real pipeline on this machine's package index and say where its report is
+	@tools/demo $(BUILD)
+
+test: build ## all tests; ends in one line of counts
+	@tools/test $(BUILD)
+
+check: build ## format, lint, boundaries, sanitizers
+	@tools/check $(BUILD)
+
+bench: build ## figures beside peers, in one run
+	@bench/run $(BUILD)
+
+fuzz: ## every fuzzer for SECONDS each (60)
+	@fuzz/run
+
+sim: build ## long simulation: SEEDS seeds (5000)
+	@tools/sim $(BUILD) $(SEEDS)
+
+kill: build ## long version of the kill test
+	@python3 test/kill/kill.py --build $(BUILD) --rounds 60
+
+install: build ## install below DESTDIR/PREFIX
+	@meson install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD) build-*
