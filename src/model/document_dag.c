@@ -1,0 +1,298 @@
+/* The members of the DAG itself: values, params, task groups. */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/time.h"
+#include "model/document_priv.h"
+
+static int set_tags(struct doc *d, const struct value *v)
+{
+    const char **tags = arena_array(d->arena, v->len, sizeof *tags);
+
+    if (tags == NULL) {
+        return doc_nomem(d);
+    }
+    for (size_t i = 0; i < v->len; i++) {
+        tags[i] = v->elems[i]->text;
+    }
+    d->dag->tags = tags;
+    d->dag->tags_len = (uint32_t)v->len;
+    return 0;
+}
+
+/* A param is a JSON Schema when it is an object with one of the words that schemas begin with. */
+static bool is_schema(const struct value *v)
+{
+    static const char *const words[] = {"default", "type", "enum", "const"};
+
+    for (size_t i = 0; v->kind == VALUE_OBJECT && i < sizeof words / sizeof words[0]; i++) {
+        if (value_get(v, words[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int set_params(struct doc *d, const struct value *v)
+{
+    struct dag_param *params = arena_array(d->arena, v->len, sizeof *params);
+
+    if (params == NULL) {
+        return doc_nomem(d);
+    }
+    for (size_t i = 0; i < v->len; i++) {
+        bool schema = is_schema(v->elems[i]);
+
+        if (v->keys[i].len == 0) {
+            doc_finding(d, v->keys[i].line, v->keys[i].col, "the name of a param is empty");
+        }
+        params[i].name = v->keys[i].text;
+        params[i].schema = schema ? v->elems[i] : NULL;
+        params[i].value = schema ? value_get(v->elems[i], "default") : v->elems[i];
+    }
+    d->dag->params = params;
+    d->dag->params_len = (uint32_t)v->len;
+    return 0;
+}
+
+static void set_env(struct doc *d, const struct value *v)
+{
+    for (size_t i = 0; i < v->len; i++) {
+        if (v->keys[i].len == 0 || strchr(v->keys[i].text, '=') != NULL) {
+            doc_finding(d, v->keys[i].line, v->keys[i].col,
+                        "'%.80s' cannot be the name of an environment variable", v->keys[i].text);
+        }
+    }
+    d->dag->env = v;
+}
+
+static void set_python(struct doc *d, const struct value *v)
+{
+    const struct value *file = value_get(v, "file");
+
+    d->dag->is_python = true;
+    if (file == NULL || file->kind != VALUE_STRING || file->len == 0) {
+        doc_finding(d, v->line, v->col, "'python' must have 'file': the path of the Python file");
+        return;
+    }
+    d->dag->file = file->text;
+}
+
+/* ---- task groups ---- */
+
+static const struct value *group_member(struct doc *d, const struct value *v, const char *name)
+{
+    const struct doc_member *m = doc_member_find(&doc_group_members, name, strlen(name));
+    const struct value *member = value_get(v, name);
+    struct doc_rule rule = {.name = m->name, .type = m->type, .flags = m->flags};
+
+    if (member == NULL || !doc_check(d, member, &rule) || member->kind == VALUE_NULL) {
+        return NULL;
+    }
+    return member;
+}
+
+static int add_group(struct doc *d, const struct value *v, size_t i)
+{
+    struct task_group *g = &d->dag->groups[i];
+    const struct value *group = v->elems[i], *tooltip;
+    const struct value_key *k = &v->keys[i];
+    int rc;
+
+    g->group_id = k->text;
+    g->parent = UINT32_MAX;
+    (void)doc_check_id(d, "task group id", k->text, k->len, k->line, k->col);
+    rc = map_add(&d->groups, k->text, k->len, g, NULL);
+    if (rc == -ERR_NOMEM) {
+        return doc_nomem(d);
+    }
+    if (group->kind == VALUE_NULL) {
+        return 0;
+    }
+    if (group->kind != VALUE_OBJECT) {
+        doc_finding(d, group->line, group->col, "task group '%.80s' must be an object", k->text);
+        return 0;
+    }
+    for (size_t j = 0; j < group->len; j++) {
+        if (doc_member_find(&doc_group_members, group->keys[j].text, group->keys[j].len) == NULL) {
+            doc_unknown_key(d, &group->keys[j], &doc_group_members, NULL);
+        }
+    }
+    tooltip = group_member(d, group, "tooltip");
+    g->tooltip = tooltip != NULL ? tooltip->text : NULL;
+    return 0;
+}
+
+static void link_group(struct doc *d, const struct value *v, size_t i)
+{
+    const struct value *parent = group_member(d, v->elems[i], "parent");
+    struct task_group *g;
+
+    if (parent == NULL) {
+        return;
+    }
+    g = map_find(&d->groups, parent->text, parent->len);
+    if (g == NULL) {
+        doc_finding(d, parent->line, parent->col, "unknown task group '%.80s'", parent->text);
+        return;
+    }
+    d->dag->groups[i].parent = (uint32_t)(g - d->dag->groups);
+}
+
+/* Parents must end somewhere. Each chain is followed once: `seen` holds the number of the walk. */
+static int check_group_cycles(struct doc *d, const struct value *v)
+{
+    uint32_t *seen = arena_array(d->arena, v->len, sizeof *seen);
+
+    if (seen == NULL) {
+        return doc_nomem(d);
+    }
+    for (uint32_t i = 0; i < v->len; i++) {
+        uint32_t g = i;
+
+        while (g != UINT32_MAX && seen[g] == 0) {
+            seen[g] = i + 1;
+            g = d->dag->groups[g].parent;
+        }
+        if (g != UINT32_MAX && seen[g] == i + 1) {
+            doc_finding(d, v->keys[g].line, v->keys[g].col,
+                        "task group '%.80s' is within itself, by its parents", v->keys[g].text);
+        }
+    }
+    return 0;
+}
+
+static int set_groups(struct doc *d, const struct value *v)
+{
+    int rc = 0;
+
+    d->dag->groups = arena_array(d->arena, v->len, sizeof *d->dag->groups);
+    if (d->dag->groups == NULL) {
+        return doc_nomem(d);
+    }
+    d->dag->groups_len = (uint32_t)v->len;
+    for (size_t i = 0; i < v->len && rc == 0; i++) {
+        rc = add_group(d, v, i);
+    }
+    for (size_t i = 0; i < v->len && rc == 0; i++) {
+        if (v->elems[i]->kind == VALUE_OBJECT) {
+            link_group(d, v, i);
+        }
+    }
+    return rc == 0 ? check_group_cycles(d, v) : rc;
+}
+
+/* ---- members ---- */
+
+static int apply(struct doc *d, const struct doc_member *m, const struct value *v)
+{
+    struct dag *dag = d->dag;
+
+    switch (m->id) {
+    case M_DAG_ID:
+        dag->dag_id = v->text;
+        break;
+    case M_DISPLAY_NAME:
+        dag->display_name = v->text;
+        break;
+    case M_DESCRIPTION:
+        dag->description = v->text;
+        break;
+    case M_DOC_MD:
+        dag->doc_md = v->text;
+        break;
+    case M_SCHEDULE:
+        dag->schedule = v->text;
+        break;
+    case M_START_DATE:
+        (void)time_parse(v->text, v->len, &dag->start_date_us);
+        break;
+    case M_END_DATE:
+        (void)time_parse(v->text, v->len, &dag->end_date_us);
+        break;
+    case M_CATCHUP:
+        dag->catchup = v->boolean;
+        break;
+    case M_IS_PAUSED_UPON_CREATION:
+        dag->is_paused_upon_creation = v->boolean;
+        break;
+    case M_MAX_ACTIVE_TASKS:
+        dag->max_active_tasks = doc_int32(v);
+        break;
+    case M_MAX_ACTIVE_RUNS:
+        dag->max_active_runs = doc_int32(v);
+        break;
+    case M_MAX_CONSECUTIVE_FAILED:
+        dag->max_consecutive_failed_dag_runs = doc_int32(v);
+        break;
+    case M_DAGRUN_TIMEOUT:
+        dag->dagrun_timeout_us = doc_duration(v);
+        break;
+    case M_FAIL_FAST:
+        dag->fail_fast = v->boolean;
+        break;
+    case M_TAGS:
+        return set_tags(d, v);
+    case M_PARAMS:
+        return set_params(d, v);
+    case M_ENV:
+        set_env(d, v);
+        break;
+    case M_DEFAULT_ARGS:
+        d->default_args = v;
+        break;
+    case M_TASK_GROUPS:
+        return set_groups(d, v);
+    case M_PYTHON:
+        set_python(d, v);
+        break;
+    default:
+        break; /* tasks come later; version has no field */
+    }
+    return 0;
+}
+
+static void check_required(struct doc *d)
+{
+    for (size_t i = 0; i < doc_dag_members.len; i++) {
+        const struct doc_member *m = &doc_dag_members.items[i];
+
+        if ((m->flags & MEMBER_REQUIRED) && value_get(d->root, m->name) == NULL) {
+            doc_finding(d, d->root->line, d->root->col, "'%s' is missing", m->name);
+        }
+    }
+}
+
+int doc_dag(struct doc *d)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < d->root->len && rc == 0; i++) {
+        const struct value *v = d->root->elems[i];
+        const struct value_key *k = &d->root->keys[i];
+        const struct doc_member *m = doc_member_find(&doc_dag_members, k->text, k->len);
+        struct doc_rule rule;
+
+        if (m == NULL) {
+            doc_unknown_key(d, k, &doc_dag_members, NULL);
+            continue;
+        }
+        rule = (struct doc_rule){m->name, m->type, m->flags, false, m->min, m->max};
+        if (doc_check(d, v, &rule) && v->kind != VALUE_NULL && value_get(d->root, m->name) == v) {
+            rc = apply(d, m, v);
+        }
+    }
+    check_required(d);
+    if (d->dag->dag_id != NULL && d->dag->display_name == NULL) {
+        d->dag->display_name = d->dag->dag_id;
+    }
+    if (d->dag->start_date_us != TIME_NONE && d->dag->end_date_us != TIME_NONE &&
+        d->dag->end_date_us < d->dag->start_date_us) {
+        const struct value *v = value_get(d->root, "end_date");
+
+        doc_finding(d, v->line, v->col, "'end_date' is before 'start_date'");
+    }
+    return rc;
+}
