@@ -1,0 +1,250 @@
+/*
+ * Commands of users: clear, mark, stop. A command for a run that is not held waits until the run
+ * was loaded (SCHED_ASK_RUN), at most question_timeout. Each command gets exactly one reply.
+ */
+#include "sched/sched_priv.h"
+
+static bool selected(const struct run *r, const uint32_t *tasks, size_t n, int64_t command,
+                     struct sched *s)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (tasks[i] >= r->dag->tasks_len) {
+            out_reply(s, command, -ERR_NOTFOUND, "the run has no such task", 0);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A finished run goes back to the queue of its group; one that runs goes on. */
+static void reopen(struct sched *s, struct run *r)
+{
+    r->clear_number++;
+    touch_run(s, r);
+    if (!run_state_finished(r->state)) {
+        return;
+    }
+    r->state = RUN_QUEUED;
+    r->queued_us = s->now_us;
+    r->start_us = r->end_us = TIME_NONE;
+    r->stopping = false;
+    text_unref(r->reason);
+    r->reason = NULL;
+    run_enqueue(s, r);
+}
+
+static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
+{
+    const uint32_t *tasks = ev->command.tasks;
+    size_t n = tasks != NULL ? ev->command.tasks_len : r->dag->tasks_len;
+    uint32_t affected = 0;
+
+    if (r->stopping) {
+        out_reply(s, ev->command.command, -ERR_CONFLICT,
+                  "the run is being stopped: clear it when it has ended", 0);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct ti *ti = &r->tis[tasks != NULL ? tasks[i] : i];
+
+        if (ti->state != TASK_NONE) {
+            ti_clear(s, r, ti);
+            affected++;
+        }
+    }
+    if (affected > 0) {
+        reopen(s, r);
+    }
+    for (size_t i = 0; i < n; i++) {
+        ti_work(s, r, &r->tis[tasks != NULL ? tasks[i] : i]);
+    }
+    out_reply(s, ev->command.command, 0, NULL, affected);
+}
+
+static bool mark_takes(const struct run *r, const struct ti *ti, bool all, uint8_t to)
+{
+    if (ti->state == to) {
+        return false;
+    }
+    if (!all) {
+        return true;
+    }
+    if (task_state_finished(ti->state)) {
+        return to == TASK_SUCCESS; /* a whole run marked failed or skipped keeps what it reached */
+    }
+    return !ti_task(r, ti)->is_teardown; /* teardowns still do their work */
+}
+
+static void mark(struct sched *s, struct run *r, const struct sched_event *ev)
+{
+    const uint32_t *tasks = ev->command.tasks;
+    size_t n = tasks != NULL ? ev->command.tasks_len : r->dag->tasks_len;
+    struct text *why = ev->command.reason != NULL
+                           ? text_make(s, "%s", ev->command.reason)
+                           : text_make(s, "marked %s", task_state_to_string(ev->command.state));
+    uint32_t affected = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct ti *ti = &r->tis[tasks != NULL ? tasks[i] : i];
+
+        if (mark_takes(r, ti, tasks == NULL, ev->command.state)) {
+            ti_mark(s, r, ti, ev->command.state, why);
+            affected++;
+        }
+    }
+    text_unref(why);
+    run_check(s, r);
+    out_reply(s, ev->command.command, 0, NULL, affected);
+}
+
+static void stop(struct sched *s, struct run *r, const struct sched_event *ev)
+{
+    struct text *why =
+        text_make(s, "%s", ev->command.reason != NULL ? ev->command.reason : "stopped");
+    uint32_t n;
+
+    if (run_state_finished(r->state)) {
+        out_reply(s, ev->command.command, -ERR_CONFLICT, "the run has ended already", 0);
+    } else if (why != NULL) {
+        n = run_stop(s, r, why, TASK_SKIPPED);
+        out_reply(s, ev->command.command, 0, NULL, n);
+    }
+    text_unref(why);
+}
+
+static void apply(struct sched *s, struct run *r, const struct sched_event *ev)
+{
+    if (!selected(r, ev->command.tasks, ev->command.tasks != NULL ? ev->command.tasks_len : 0,
+                  ev->command.command, s)) {
+        return;
+    }
+    switch (ev->type) {
+    case SCHED_CLEAR:
+        clear(s, r, ev);
+        break;
+    case SCHED_MARK:
+        mark(s, r, ev);
+        break;
+    default:
+        assert(ev->type == SCHED_RUN_STOP);
+        stop(s, r, ev);
+        break;
+    }
+}
+
+/* ---- commands that wait for their run ---- */
+
+void pending_free(struct sched *s, struct pending *p)
+{
+    if (p != NULL) {
+        timer_clear(s, &p->timer);
+        mem_free(p->tasks);
+        mem_free(p->reason);
+        mem_free(p);
+    }
+}
+
+static int pending_fill(struct pending *p, const struct sched_event *ev)
+{
+    p->command = ev->command.command;
+    p->run_key = ev->command.run_key;
+    p->type = (uint8_t)ev->type;
+    p->state = ev->command.state;
+    p->all = ev->command.tasks == NULL;
+    if (!p->all) {
+        p->tasks = mem_array(ev->command.tasks_len, sizeof *p->tasks);
+        if (p->tasks == NULL) {
+            return -ERR_NOMEM;
+        }
+        p->tasks_len = ev->command.tasks_len;
+        if (p->tasks_len > 0) {
+            memcpy(p->tasks, ev->command.tasks, p->tasks_len * sizeof *p->tasks);
+        }
+    }
+    if (ev->command.reason != NULL) {
+        p->reason = mem_strdup(ev->command.reason);
+        return p->reason != NULL ? 0 : -ERR_NOMEM;
+    }
+    return 0;
+}
+
+static void wait_for_run(struct sched *s, const struct sched_event *ev)
+{
+    struct pending *p = mem_zalloc(sizeof *p);
+
+    if (p == NULL || pending_fill(p, ev) != 0 ||
+        VEC_PUSH(s->pending, s->pending_len, s->pending_cap, p) != 0) {
+        pending_free(s, p);
+        s->nomem = true;
+        return;
+    }
+    p->question = ++s->questions;
+    p->deadline_us = s->now_us + s->config.question_timeout_us;
+    timer_set(s, TIMER_PENDING, p, &p->timer, p->deadline_us);
+    out_question(s, p->question, SCHED_ASK_RUN, p->run_key, p->deadline_us);
+}
+
+static void pending_finish(struct sched *s, struct pending *p, int rc)
+{
+    struct run *r = rc == 0 ? run_find(s, p->run_key) : NULL;
+
+    if (r != NULL) {
+        struct sched_event ev = {.type = p->type, .now_us = s->now_us};
+
+        ev.command.command = p->command;
+        ev.command.run_key = p->run_key;
+        ev.command.tasks = p->tasks;
+        ev.command.tasks_len = p->tasks_len;
+        ev.command.state = p->state;
+        ev.command.reason = p->reason;
+        apply(s, r, &ev);
+    } else {
+        out_reply(s, p->command, rc != 0 ? rc : -ERR_NOTFOUND,
+                  rc == -ERR_TIMEOUT ? "the run could not be read in time" : "there is no such run",
+                  0);
+    }
+    pending_free(s, p);
+}
+
+static void pending_take(struct sched *s, size_t i)
+{
+    memmove(s->pending + i, s->pending + i + 1,
+            (s->pending_len - 1 - i) * sizeof(struct pending *));
+    s->pending_len--;
+}
+
+void pending_apply(struct sched *s, int64_t question, int rc)
+{
+    for (size_t i = 0; i < s->pending_len; i++) {
+        struct pending *p = s->pending[i];
+
+        if (p->question == question) {
+            pending_take(s, i);
+            pending_finish(s, p, rc);
+            return;
+        }
+    }
+    s->stats.ignored++;
+}
+
+void pending_timeout(struct sched *s, struct pending *p)
+{
+    for (size_t i = 0; i < s->pending_len; i++) {
+        if (s->pending[i] == p) {
+            pending_take(s, i);
+            break;
+        }
+    }
+    pending_finish(s, p, -ERR_TIMEOUT);
+}
+
+void on_command(struct sched *s, const struct sched_event *ev)
+{
+    struct run *r = run_find(s, ev->command.run_key);
+
+    if (r == NULL) {
+        wait_for_run(s, ev);
+    } else {
+        apply(s, r, ev);
+    }
+}

@@ -1,0 +1,516 @@
+/* Transitions of one instance. See step.c for the states and the invariants by number. */
+#include "sched/sched_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define BIT(s) (1u << (s))
+#define MARKS  (BIT(TASK_SUCCESS) | BIT(TASK_FAILED) | BIT(TASK_SKIPPED))
+
+/* Every edge that exists. What is not here is a fault of this program (I2). */
+static const uint16_t edges[TASK_STATE_MAX_] = {
+    [TASK_NONE] = BIT(TASK_SCHEDULED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_REMOVED) | MARKS,
+    [TASK_SCHEDULED] = BIT(TASK_QUEUED) | BIT(TASK_NONE) | MARKS,
+    [TASK_QUEUED] = BIT(TASK_RUNNING) | BIT(TASK_SCHEDULED) | BIT(TASK_UP_FOR_RETRY) |
+                    BIT(TASK_RESTARTING) | BIT(TASK_NONE) | MARKS,
+    [TASK_RUNNING] = BIT(TASK_UP_FOR_RETRY) | BIT(TASK_UP_FOR_RESCHEDULE) | BIT(TASK_DEFERRED) |
+                     BIT(TASK_RESTARTING) | MARKS,
+    [TASK_RESTARTING] = BIT(TASK_NONE) | MARKS,
+    [TASK_DEFERRED] = BIT(TASK_SCHEDULED) | BIT(TASK_UP_FOR_RETRY) | BIT(TASK_NONE) | MARKS,
+    [TASK_UP_FOR_RETRY] = BIT(TASK_SCHEDULED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_NONE) | MARKS,
+    [TASK_UP_FOR_RESCHEDULE] =
+        BIT(TASK_SCHEDULED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_NONE) | MARKS,
+    [TASK_SUCCESS] = BIT(TASK_NONE) | BIT(TASK_RESTARTING) | MARKS,
+    [TASK_FAILED] = BIT(TASK_NONE) | BIT(TASK_RESTARTING) | MARKS,
+    [TASK_SKIPPED] = BIT(TASK_NONE) | BIT(TASK_RESTARTING) | MARKS,
+    [TASK_UPSTREAM_FAILED] = BIT(TASK_NONE) | MARKS,
+    [TASK_REMOVED] = BIT(TASK_NONE) | MARKS,
+};
+
+bool edge_allowed(uint8_t from, uint8_t to)
+{
+    return from != to && (edges[from] & BIT(to)) != 0;
+}
+
+struct text *text_make(struct sched *s, const char *fmt, ...)
+{
+    char line[LIMIT_REASON_BYTES + LIMIT_ID_BYTES];
+    struct text *t;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    t = text_new(line, LIMIT_REASON_BYTES);
+    s->nomem |= t == NULL;
+    return t;
+}
+
+/* ---- counters of the dependents ---- */
+
+static void count_one(uint32_t *up, enum upstream_class from, enum upstream_class to)
+{
+    if (from != UP_NONE) {
+        assert(up[from] > 0);
+        up[from]--;
+    }
+    if (to != UP_NONE) {
+        up[to]++;
+    }
+}
+
+static void count_extras(struct run *r, const struct ti *ti, enum upstream_class from,
+                         enum upstream_class to)
+{
+    const struct plan *p = r->plan;
+    const struct dag *d = r->dag;
+
+    if (ti_task(r, ti)->is_setup) {
+        for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
+            struct extra *x = &r->extras[p->extra_of[d->down[i]]];
+
+            x->direct_setup_success += (to == UP_SUCCESS) - (from == UP_SUCCESS);
+            x->direct_setup_skipped += (to == UP_SKIPPED) - (from == UP_SKIPPED);
+        }
+    }
+    for (uint32_t i = p->setup_off[ti->task]; i < p->setup_off[ti->task + 1]; i++) {
+        count_one(r->extras[p->extra_of[p->setup_to[i]]].setup, from, to);
+    }
+    for (uint32_t i = p->scope_off[ti->task]; i < p->scope_off[ti->task + 1]; i++) {
+        struct extra *x = &r->extras[p->extra_of[p->scope_to[i]]];
+
+        x->scope_done += (to != UP_NONE) - (from != UP_NONE);
+    }
+}
+
+void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum upstream_class to)
+{
+    const struct dag *d = r->dag;
+
+    for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
+        count_one(r->tis[d->down[i]].up, from, to);
+    }
+    if (r->plan->extra_of != NULL) {
+        count_extras(r, ti, from, to);
+    }
+}
+
+void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti)
+{
+    const struct plan *p = r->plan;
+    const struct dag *d = r->dag;
+
+    for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
+        ti_work(s, r, &r->tis[d->down[i]]);
+    }
+    if (p->extra_of != NULL) {
+        for (uint32_t i = p->setup_off[ti->task]; i < p->setup_off[ti->task + 1]; i++) {
+            ti_work(s, r, &r->tis[p->setup_to[i]]);
+        }
+        for (uint32_t i = p->scope_off[ti->task]; i < p->scope_off[ti->task + 1]; i++) {
+            ti_work(s, r, &r->tis[p->scope_to[i]]);
+        }
+    }
+}
+
+void ti_count_run(struct run *r, const struct ti *ti, uint8_t state, uint32_t by)
+{
+    bool failed = state == TASK_FAILED || state == TASK_UPSTREAM_FAILED;
+
+    r->unfinished += task_state_finished(state) ? 0 : by;
+    r->none += state == TASK_NONE ? by : 0;
+    r->failed += state == TASK_FAILED ? by : 0;
+    r->leaf_failed += failed && r->plan->leaf[ti->task] ? by : 0;
+}
+
+/* ---- the one place ---- */
+
+void ti_set(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason)
+{
+    uint8_t from = ti->state;
+    enum upstream_class was = state_class(from), is = state_class(to);
+    struct text *old = ti->reason;
+
+    assert(edge_allowed(from, to));
+    ti->reason = text_ref(reason);
+    text_unref(old);
+    ti->state = to;
+    ti->flags &= (uint8_t)~TI_DUE;
+    if ((ti->flags & TI_PAST) != 0) {
+        ti->flags &= (uint8_t)~TI_PAST;
+        r->past_waiting--;
+    }
+    timer_clear(s, &ti->timer);
+    if (from == TASK_SCHEDULED) {
+        lane_drop(s, r, ti);
+    }
+    ti_count_run(r, ti, from, (uint32_t)-1);
+    ti_count_run(r, ti, to, 1);
+    touch_ti(s, r, ti);
+    out_transition(s, r, ti, from);
+    if (was != is) {
+        ti_count(r, ti, was, is);
+    }
+    if (to == TASK_SCHEDULED) {
+        lane_add(s, r, ti);
+    }
+    ti_timer(s, ti);
+    if (is != UP_NONE) {
+        ti_wake_dependents(s, r, ti);
+        past_notify(s, r, ti->task);
+        run_check(s, r);
+    }
+}
+
+void ti_timer(struct sched *s, struct ti *ti)
+{
+    int64_t at_us = TIME_NONE;
+
+    switch (ti->state) {
+    case TASK_QUEUED:
+        if (ti->worker == 0 && s->config.queued_timeout_us > 0) {
+            at_us = ti->queued_us + s->config.queued_timeout_us;
+        }
+        break;
+    case TASK_UP_FOR_RETRY:
+    case TASK_UP_FOR_RESCHEDULE:
+        at_us = ti->next_us == TIME_NONE ? s->now_us : ti->next_us;
+        break;
+    case TASK_DEFERRED:
+        at_us = ti->next_us;
+        break;
+    default:
+        break;
+    }
+    if (at_us != TIME_NONE) {
+        timer_set(s, TIMER_TI, ti, &ti->timer, at_us);
+    }
+}
+
+/* ---- none -> ... ---- */
+
+static bool settles(const struct ti *ti)
+{
+    return ti->state == TASK_NONE || (ti->flags & TI_DUE) != 0;
+}
+
+void ti_work(struct sched *s, struct run *r, struct ti *ti)
+{
+    if (r->state != RUN_RUNNING || (ti->flags & TI_WORK) != 0 || !settles(ti) ||
+        rule_verdict(r, ti) == VERDICT_WAIT) {
+        return;
+    }
+    if (VEC_PUSH(s->work, s->work_len, s->work_cap, ti) != 0) {
+        s->nomem = true;
+        return;
+    }
+    ti->flags |= TI_WORK;
+}
+
+static void schedule(struct sched *s, struct run *r, struct ti *ti)
+{
+    if (ti->state != TASK_UP_FOR_RESCHEDULE) {
+        ti->try_number = (uint16_t)(ti->try_number + (ti->try_number < UINT16_MAX));
+        ti->requeues = 0;
+        ti->end_us = TIME_NONE;
+        ti->exit_code = -1;
+    }
+    ti->start_us = TIME_NONE;
+    ti->next_us = TIME_NONE;
+    ti->scheduled_us = s->now_us;
+    ti_set(s, r, ti, TASK_SCHEDULED, NULL);
+}
+
+static void run_instant(struct sched *s, struct run *r, struct ti *ti)
+{
+    ti->start_us = s->now_us;
+    ti_finish(s, r, ti, TASK_SUCCESS, s->now_us, NULL);
+}
+
+static bool wait_past(struct sched *s, struct run *r, struct ti *ti)
+{
+    if (past_met(s, r, ti)) {
+        return false;
+    }
+    if ((ti->flags & TI_PAST) == 0) {
+        ti->flags |= TI_PAST;
+        r->past_waiting++;
+    }
+    return true;
+}
+
+/* Skipped by a branch before and cleared alone: the branch's word stands as long as the branch
+ * itself was not cleared. */
+static bool left_out(const struct run *r, const struct ti *ti)
+{
+    const struct dag *d = r->dag;
+
+    if (ti->state != TASK_NONE || ti->reason == NULL ||
+        strncmp(ti->reason->s, LEFT_OUT, sizeof LEFT_OUT - 1) != 0) {
+        return false;
+    }
+    for (uint32_t i = d->up_off[ti->task]; i < d->up_off[ti->task + 1]; i++) {
+        if (strcmp(d->tasks[d->up[i]].task_id, ti->reason->s + sizeof LEFT_OUT - 1) == 0) {
+            return r->tis[d->up[i]].state == TASK_SUCCESS;
+        }
+    }
+    return false;
+}
+
+static void skip(struct sched *s, struct run *r, struct ti *ti, struct text *reason)
+{
+    if (ti_task(r, ti)->wait_for_past_depends_before_skipping && wait_past(s, r, ti)) {
+        return;
+    }
+    ti_finish(s, r, ti, TASK_SKIPPED, s->now_us, reason);
+}
+
+void ti_settle(struct sched *s, struct run *r, struct ti *ti)
+{
+    enum verdict v;
+
+    ti->flags &= (uint8_t)~TI_WORK;
+    if (r->state != RUN_RUNNING || !settles(ti)) {
+        return;
+    }
+    v = rule_verdict(r, ti);
+    if (v == VERDICT_RUN && r->stopping && !ti_task(r, ti)->is_teardown) {
+        v = VERDICT_SKIP;
+    }
+    switch (v) {
+    case VERDICT_WAIT:
+        break;
+    case VERDICT_RUN:
+        if (left_out(r, ti)) {
+            skip(s, r, ti, ti->reason);
+        } else if (wait_past(s, r, ti)) {
+            break;
+        } else if (ti_task(r, ti)->instant) {
+            run_instant(s, r, ti);
+        } else {
+            schedule(s, r, ti);
+        }
+        break;
+    case VERDICT_SKIP:
+        skip(s, r, ti, NULL);
+        break;
+    case VERDICT_UPSTREAM_FAILED:
+        ti_finish(s, r, ti, TASK_UPSTREAM_FAILED, s->now_us, NULL);
+        break;
+    }
+}
+
+/* ---- queued and back ---- */
+
+void ti_queue(struct sched *s, struct run *r, struct ti *ti)
+{
+    assert(ti->state == TASK_SCHEDULED && uuid_is_zero(&ti->attempt));
+    ti->attempt = uuid_v7(s->now_us, &s->prng);
+    ti->worker = 0;
+    ti->queued_us = s->now_us;
+    ti_set(s, r, ti, TASK_QUEUED, NULL);
+    out_dispatch(s, r, ti);
+}
+
+void ti_detach(struct sched *s, struct run *r, struct ti *ti)
+{
+    ti->attempt = (struct uuid){0};
+    ti->worker = 0;
+    ti->kill_state = TASK_NONE;
+    ti->flags &= (uint8_t)~TI_KILLING;
+    slots_give(s, r, ti, false);
+    touch_ti(s, r, ti);
+}
+
+void ti_requeue(struct sched *s, struct run *r, struct ti *ti, struct text *reason)
+{
+    ti_detach(s, r, ti);
+    ti->scheduled_us = s->now_us;
+    ti->next_us = TIME_NONE;
+    ti_set(s, r, ti, TASK_SCHEDULED, reason);
+}
+
+static void stuck(struct sched *s, struct run *r, struct ti *ti)
+{
+    struct text *why;
+
+    if (ti->requeues < s->config.queued_retries) {
+        why = text_make(s, "no worker took it for %lld s",
+                        (long long)(s->config.queued_timeout_us / TIME_SECOND));
+        ti->requeues++;
+        ti_requeue(s, r, ti, why);
+    } else {
+        why = text_make(s, "no worker took it, %u times over", ti->requeues + 1u);
+        ti_fail(s, r, ti, s->now_us, why, false);
+    }
+    text_unref(why);
+}
+
+void ti_due(struct sched *s, struct run *r, struct ti *ti)
+{
+    struct text *why;
+
+    switch (ti->state) {
+    case TASK_UP_FOR_RETRY:
+    case TASK_UP_FOR_RESCHEDULE:
+        ti->flags |= TI_DUE;
+        ti_work(s, r, ti);
+        break;
+    case TASK_QUEUED:
+        stuck(s, r, ti);
+        break;
+    case TASK_DEFERRED:
+        why = text_make(s, "deferral timed out");
+        out_kill(s, r, ti, "deferral timed out");
+        ti_fail(s, r, ti, s->now_us, why, true);
+        text_unref(why);
+        break;
+    default:
+        assert(false); /* a timer in a state that has none */
+    }
+}
+
+/* ---- ends ---- */
+
+void ti_finish(struct sched *s, struct run *r, struct ti *ti, uint8_t to, int64_t at_us,
+               struct text *reason)
+{
+    ti_detach(s, r, ti);
+    ti->end_us = at_us;
+    ti->next_us = TIME_NONE;
+    ti_set(s, r, ti, to, reason);
+}
+
+void ti_fail(struct sched *s, struct run *r, struct ti *ti, int64_t at_us, struct text *reason,
+             bool may_retry)
+{
+    const struct task *t = ti_task(r, ti);
+    bool stopped = r->stopping && !t->is_teardown;
+
+    if (!may_retry || stopped || t->retries <= 0 || ti->try_number > ti->max_tries) {
+        ti_finish(s, r, ti, TASK_FAILED, at_us, reason);
+        run_task_failed(s, r, ti);
+        return;
+    }
+    ti_detach(s, r, ti);
+    ti->end_us = at_us;
+    text_unref(ti->reason);
+    ti->reason = text_ref(reason);
+    out_try(s, r, ti);
+    ti->next_us = at_us + retry_delay_us(r->dag, t, r->logical_date_us, ti->try_number);
+    ti_set(s, r, ti, TASK_UP_FOR_RETRY, reason);
+}
+
+/* ---- from outside ---- */
+
+static void kill_attempt(struct sched *s, struct run *r, struct ti *ti, const char *reason)
+{
+    if ((ti->flags & TI_KILLING) == 0) {
+        ti->flags |= TI_KILLING;
+        out_kill(s, r, ti, reason);
+    }
+}
+
+/* Somebody may be running it: it is over only when its end was reported. */
+static bool claimed(const struct ti *ti)
+{
+    return ti->state == TASK_RUNNING || ti->state == TASK_RESTARTING ||
+           (ti->state == TASK_QUEUED && ti->worker != 0) ||
+           (task_state_finished(ti->state) && !uuid_is_zero(&ti->attempt));
+}
+
+void ti_stop(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason)
+{
+    if (claimed(ti)) {
+        ti->kill_state = to;
+        kill_attempt(s, r, ti, reason != NULL ? reason->s : "stopped");
+        return;
+    }
+    if (ti->state == TASK_DEFERRED) {
+        out_kill(s, r, ti, reason != NULL ? reason->s : "stopped");
+    }
+    /* What never lived is skipped, whatever the live ones become. */
+    ti_finish(s, r, ti, TASK_SKIPPED, s->now_us, reason);
+}
+
+static void set_max_tries(const struct run *r, struct ti *ti)
+{
+    uint32_t n =
+        ti->try_number + (uint32_t)(ti_task(r, ti)->retries > 0 ? ti_task(r, ti)->retries : 0);
+
+    ti->max_tries = (uint16_t)(n < UINT16_MAX ? n : UINT16_MAX);
+}
+
+static void to_none(struct sched *s, struct run *r, struct ti *ti)
+{
+    struct text *keep = NULL;
+
+    if (ti->try_number > 0 && ti->state != TASK_SCHEDULED && ti->state != TASK_QUEUED &&
+        ti->state != TASK_UP_FOR_RETRY) {
+        out_try(s, r,
+                ti); /* the try of up_for_retry is in the history already; the others never ran */
+    }
+    if (ti->state == TASK_SKIPPED && ti->reason != NULL &&
+        strncmp(ti->reason->s, LEFT_OUT, sizeof LEFT_OUT - 1) == 0) {
+        keep = text_ref(ti->reason);
+    }
+    set_max_tries(r, ti);
+    ti_detach(s, r, ti);
+    ti->scheduled_us = ti->queued_us = ti->start_us = ti->end_us = ti->next_us = TIME_NONE;
+    ti->exit_code = -1;
+    ti->requeues = 0;
+    ti_set(s, r, ti, TASK_NONE, keep);
+    text_unref(keep);
+    run_check(s, r);
+}
+
+void ti_clear(struct sched *s, struct run *r, struct ti *ti)
+{
+    if (ti->state == TASK_RESTARTING) {
+        ti->kill_state = TASK_NONE;
+        return;
+    }
+    if (claimed(ti)) {
+        struct text *why = text_make(s, "cleared while running");
+
+        if (task_state_finished(ti->state)) {
+            r->dying--;
+        }
+        ti->kill_state = TASK_NONE;
+        kill_attempt(s, r, ti, "cleared");
+        ti_set(s, r, ti, TASK_RESTARTING, why);
+        text_unref(why);
+        return;
+    }
+    if (ti->state == TASK_DEFERRED) {
+        out_kill(s, r, ti, "cleared");
+    }
+    to_none(s, r, ti);
+}
+
+void ti_cleared(struct sched *s, struct run *r, struct ti *ti)
+{
+    assert(ti->state == TASK_RESTARTING);
+    to_none(s, r, ti);
+    ti_work(s, r, ti);
+}
+
+void ti_mark(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason)
+{
+    bool was_dying = task_state_finished(ti->state) && !uuid_is_zero(&ti->attempt);
+
+    if (!claimed(ti)) {
+        if (ti->state == TASK_DEFERRED) {
+            out_kill(s, r, ti, "marked");
+        }
+        ti_finish(s, r, ti, to, s->now_us, reason);
+        return;
+    }
+    /* The state is what the user says, at once; token and slots stay until the process has ended
+     * (I5). */
+    kill_attempt(s, r, ti, "marked");
+    ti->kill_state = TASK_NONE;
+    r->dying += !was_dying;
+    ti->end_us = s->now_us;
+    ti_set(s, r, ti, to, reason);
+}

@@ -1,0 +1,171 @@
+/*
+ * Trigger rules: from the counters of an instance to a verdict. Nothing is searched: each end of an
+ * upstream changed one counter.
+ *
+ * n direct upstreams; of those that are finished s succeeded, k were skipped, f failed, uf are
+ * upstream_failed, r were removed; d = s + k + f + uf + r. The table is Airflow's
+ * (trigger_rule_dep.py), including what its documentation leaves out: the early verdict does not
+ * wait for the others.
+ *
+ *   1. No upstream, or `always`: runs at once, even before its indirect setups.
+ *   2. Indirect setups (not of teardowns): an implicit all_success on them, before the rule itself
+ * is looked at.
+ *   3. The rule.
+ *   4. A teardown that may run waits until all tasks of its scope are done; an early verdict does
+ * not wait for them.
+ */
+#include "sched/sched_priv.h"
+
+enum upstream_class state_class(uint8_t state)
+{
+    static const uint8_t classes[TASK_STATE_MAX_] = {
+        [TASK_NONE] = UP_NONE,
+        [TASK_REMOVED] = UP_REMOVED,
+        [TASK_SCHEDULED] = UP_NONE,
+        [TASK_QUEUED] = UP_NONE,
+        [TASK_RUNNING] = UP_NONE,
+        [TASK_SUCCESS] = UP_SUCCESS,
+        [TASK_RESTARTING] = UP_NONE,
+        [TASK_FAILED] = UP_FAILED,
+        [TASK_UP_FOR_RETRY] = UP_NONE,
+        [TASK_UP_FOR_RESCHEDULE] = UP_NONE,
+        [TASK_UPSTREAM_FAILED] = UP_UPSTREAM_FAILED,
+        [TASK_SKIPPED] = UP_SKIPPED,
+        [TASK_DEFERRED] = UP_NONE,
+    };
+
+    return classes[state];
+}
+
+static enum verdict setups_verdict(const uint32_t up[UP_CLASSES], uint32_t n)
+{
+    if (up[UP_FAILED] + up[UP_UPSTREAM_FAILED] > 0) {
+        return VERDICT_UPSTREAM_FAILED;
+    }
+    if (up[UP_SKIPPED] > 0) {
+        return VERDICT_SKIP;
+    }
+    return up[UP_SUCCESS] == n ? VERDICT_RUN : VERDICT_WAIT;
+}
+
+static enum verdict setup_success_verdict(uint32_t setups, const struct extra *x)
+{
+    if (setups == 0 || x->direct_setup_success > 0) {
+        return VERDICT_RUN;
+    }
+    return x->direct_setup_skipped >= setups ? VERDICT_SKIP : VERDICT_UPSTREAM_FAILED;
+}
+
+/* The rules that wait for nothing once one upstream ended well (or badly). */
+static enum verdict one_verdict(uint8_t rule, const uint32_t *up, bool done)
+{
+    uint32_t s = up[UP_SUCCESS], f = up[UP_FAILED], uf = up[UP_UPSTREAM_FAILED];
+
+    switch (rule) {
+    case RULE_ONE_SUCCESS:
+        if (s > 0) {
+            return VERDICT_RUN;
+        }
+        if (!done) {
+            return VERDICT_WAIT;
+        }
+        return f + uf + up[UP_REMOVED] == 0 ? VERDICT_SKIP : VERDICT_UPSTREAM_FAILED;
+    case RULE_ONE_FAILED:
+        if (f + uf > 0 && (SCHED_CANARY != 3 || done)) {
+            return VERDICT_RUN;
+        }
+        return done ? VERDICT_SKIP : VERDICT_WAIT;
+    default:
+        assert(rule == RULE_ONE_DONE);
+        if (s + f > 0) {
+            return VERDICT_RUN;
+        }
+        return done ? VERDICT_SKIP : VERDICT_WAIT;
+    }
+}
+
+static enum verdict when(bool run)
+{
+    return run ? VERDICT_RUN : VERDICT_WAIT;
+}
+
+static enum verdict direct_verdict(const struct run *r, const struct ti *ti, uint32_t n)
+{
+    const struct task *t = ti_task(r, ti);
+    const uint32_t *up = ti->up;
+    uint32_t s = up[UP_SUCCESS], k = up[UP_SKIPPED], f = up[UP_FAILED];
+    uint32_t uf = up[UP_UPSTREAM_FAILED];
+    bool done = s + k + f + uf + up[UP_REMOVED] >= n;
+
+    switch ((enum trigger_rule)t->trigger_rule) {
+    case RULE_ALL_SUCCESS:
+        if (uf + f > 0) {
+            return VERDICT_UPSTREAM_FAILED;
+        }
+        return k > 0 ? VERDICT_SKIP : when(s == n);
+    case RULE_ALL_FAILED:
+        return s + k > 0 ? VERDICT_SKIP : when(f + uf == n);
+    case RULE_ALL_DONE:
+        return when(done);
+    case RULE_ALL_DONE_MIN_ONE_SUCCESS:
+        if (k > 0) {
+            return VERDICT_SKIP;
+        }
+        if (!done) {
+            return VERDICT_WAIT;
+        }
+        return s > 0 ? VERDICT_RUN : VERDICT_UPSTREAM_FAILED;
+    case RULE_ALL_DONE_SETUP_SUCCESS:
+        if (!done) {
+            return VERDICT_WAIT;
+        }
+        if (r->plan->extra_of == NULL || r->plan->extra_of[ti->task] == TASK_INDEX_NONE) {
+            return VERDICT_RUN;
+        }
+        return setup_success_verdict(r->plan->direct_setups[ti->task],
+                                     &r->extras[r->plan->extra_of[ti->task]]);
+    case RULE_ALL_SKIPPED:
+        return s + f + uf > 0 ? VERDICT_SKIP : when(k == n);
+    case RULE_ONE_SUCCESS:
+    case RULE_ONE_FAILED:
+    case RULE_ONE_DONE:
+        return one_verdict(t->trigger_rule, up, done);
+    case RULE_NONE_FAILED:
+        return f + uf > 0 ? VERDICT_UPSTREAM_FAILED : when(s + k == n);
+    case RULE_NONE_FAILED_MIN_ONE_SUCCESS:
+        if (f + uf > 0) {
+            return VERDICT_UPSTREAM_FAILED;
+        }
+        return k == n ? VERDICT_SKIP : when(s + k == n);
+    case RULE_NONE_SKIPPED:
+        return k > 0 ? VERDICT_SKIP : when(done);
+    case RULE_ALWAYS:
+        return VERDICT_RUN;
+    case TRIGGER_RULE_MAX_:
+        break;
+    }
+    return VERDICT_WAIT; /* a rule of a later version: never runs, shown by sched_why */
+}
+
+enum verdict rule_verdict(const struct run *r, const struct ti *ti)
+{
+    const struct task *t = ti_task(r, ti);
+    uint32_t n = dag_up_len(r->dag, ti->task);
+    enum verdict setups = VERDICT_RUN, v;
+
+    if (n == 0 || t->trigger_rule == RULE_ALWAYS) {
+        return VERDICT_RUN;
+    }
+    if (t->setups_len > 0 && !t->is_teardown) {
+        setups = setups_verdict(r->extras[r->plan->extra_of[ti->task]].setup, t->setups_len);
+        if (setups == VERDICT_SKIP || setups == VERDICT_UPSTREAM_FAILED) {
+            return setups;
+        }
+    }
+    v = direct_verdict(r, ti, n);
+    if (t->is_teardown && t->scope_len > 0 &&
+        r->extras[r->plan->extra_of[ti->task]].scope_done < t->scope_len) {
+        return VERDICT_WAIT;
+    }
+    return v == VERDICT_RUN ? setups : v;
+}

@@ -1,0 +1,453 @@
+/*
+ * The scheduler's own structures. step.c says what they mean together; each file says what it does
+ * with them.
+ */
+#ifndef TW_SCHED_SCHED_PRIV_H
+#define TW_SCHED_SCHED_PRIV_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "model/dag.h"
+#include "sched/sched.h"
+
+/* Builds of the simulator break one rule on purpose, to prove that it finds the fault. 0 in the
+ * product. */
+#ifndef SCHED_CANARY
+#define SCHED_CANARY 0
+#endif
+
+#define PARALLELISM "parallelism" /* the resource that is not a pool */
+
+struct run;
+struct lane;
+
+/* How the reason of an instance begins that a branch left out; the branch's task_id follows. Kept
+ * when it is cleared. */
+#define LEFT_OUT "left out by "
+
+/* ---- small containers (table.c) ---- */
+
+/* int64 -> pointer, sorted by key: iteration is in the order of keys. */
+struct table {
+    struct table_entry {
+        int64_t key;
+        void *value;
+    } * entries;
+    size_t len, cap;
+};
+void *table_find(const struct table *t, int64_t key);
+int table_add(struct table *t, int64_t key, void *value); /* the key must be absent */
+void table_remove(struct table *t, int64_t key);
+size_t table_from(const struct table *t, int64_t key); /* index of the first entry >= key */
+
+/* A text shared by reference count: reasons of many instances are often one. */
+struct text {
+    uint32_t refs;
+    char s[];
+};
+struct text *
+text_new(const char *s,
+         size_t max); /* NULL when out of memory; cut at max bytes, between characters */
+struct text *text_ref(struct text *t); /* NULL is allowed */
+void text_unref(struct text *t);
+
+/* ---- instances ---- */
+
+enum upstream_class {
+    UP_SUCCESS,
+    UP_SKIPPED,
+    UP_FAILED,
+    UP_UPSTREAM_FAILED,
+    UP_REMOVED,
+    UP_CLASSES,
+    UP_NONE = UP_CLASSES
+};
+
+enum ti_flags {
+    TI_WORK = 1,     /* on the work list */
+    TI_TOUCHED = 2,  /* on the touched list: its row goes out at the end of the step */
+    TI_SLOTS = 4,    /* holds slots of parallelism, its run and its cap: it is live */
+    TI_POOL = 8,     /* holds slots of its pool */
+    TI_PAST = 16,    /* would go on, but waits for the previous run */
+    TI_DUE = 32,     /* its retry or reschedule time has come */
+    TI_KILLING = 64, /* it was asked to end */
+};
+
+struct ti {
+    uint8_t state;
+    uint8_t flags;
+    uint8_t kill_state; /* what it becomes when its killed attempt has ended without a result; 0 =
+                           nothing special */
+    uint16_t try_number, max_tries, requeues;
+    uint32_t up[UP_CLASSES]; /* finished direct upstreams, by class */
+    uint32_t task;
+    uint32_t timer; /* its place in the timer heap + 1; 0 = none */
+    int32_t exit_code;
+    uint32_t batch, row; /* its row in the actions of that batch */
+    struct uuid attempt;
+    int64_t worker;
+    int64_t scheduled_us, queued_us, start_us, end_us, next_us;
+    struct text *reason;
+};
+_Static_assert(sizeof(struct ti) <= 136, "an instance stays small");
+
+/* Only of tasks with setup or teardown relations. */
+struct extra {
+    uint32_t setup[UP_CLASSES];                          /* indirect setups, by class */
+    uint32_t direct_setup_success, direct_setup_skipped; /* direct upstreams that are setups */
+    uint32_t scope_done;
+};
+
+/* ---- a DAG version, prepared (plan.c) ---- */
+
+struct lane_spec {
+    uint32_t task; /* the first task of this lane: its pool, slots and cap are the lane's */
+};
+
+struct plan {
+    uint32_t refs;
+    struct dag *dag;
+    uint32_t *lane_of; /* per task */
+    struct lane_spec *lanes;
+    size_t lanes_len, lanes_cap;
+    uint32_t
+        *extra_of; /* per task: index into run->extras, or TASK_INDEX_NONE; NULL: no task has any */
+    uint32_t extras_len;
+    uint32_t *direct_setups; /* per task: how many direct upstreams are setups; NULL as above */
+    uint32_t *setup_off, *setup_to; /* whose indirect setup a task is */
+    uint32_t *scope_off, *scope_to; /* in which teardowns' scope a task is */
+    uint8_t *leaf;                  /* per task: an effective leaf */
+    bool has_past;
+};
+
+int plan_new(struct dag *d, struct plan **ret);
+void plan_unref(struct plan *p);
+
+/* ---- limits and lanes (limits.c) ---- */
+
+enum limit_kind { LIMIT_OF_RUN, LIMIT_OF_TASK, LIMIT_OF_POOL, LIMIT_OF_PAUSE };
+
+struct bucket { /* parked lanes that need the same number of slots: a heap by priority */
+    int32_t slots;
+    struct lane **heap;
+    size_t len, cap;
+};
+
+struct limit {
+    uint8_t kind;
+    bool known; /* pools: it exists */
+    bool exclusive, include_deferred;
+    bool changed;    /* on the list of resources to settle grants of */
+    int64_t slots;   /* -1 = unlimited */
+    int64_t granted; /* ours, when not exclusive */
+    int64_t used;
+    int64_t waiting;  /* slots that lanes which wait for it could use */
+    int64_t asked;    /* our open wish */
+    int64_t retry_us; /* when to repeat it */
+    uint32_t timer;
+    struct bucket *buckets;
+    size_t buckets_len, buckets_cap;
+    uint32_t parked;   /* lanes */
+    uint32_t woken;    /* lanes that it woke and that were not looked at yet: at most one */
+    uint32_t bypassed; /* how many passed the lane below */
+    const struct lane *bypassed_lane;
+    char *name; /* pools and parallelism */
+};
+
+enum lane_place { LANE_IDLE, LANE_TOP, LANE_PARKED };
+
+/* The scheduled instances of one run that need the same limits, by priority. Lanes are parked and
+ * woken, instances never move. */
+struct lane {
+    struct run *run;
+    struct limit *pool, *cap; /* cap may be NULL */
+    int32_t slots;
+    uint8_t place;
+    uint32_t at;             /* its index in the top heap or in its bucket */
+    struct limit *parked_on; /* while parked */
+    struct limit *woken_by;  /* while in the top heap */
+    uint64_t head;           /* key of the best instance */
+    uint64_t *keys; /* a heap; may hold keys of instances that are not scheduled any more */
+    size_t keys_len, keys_cap;
+    uint32_t count;  /* instances that are scheduled */
+    int64_t counted; /* what it adds to pool->waiting now */
+};
+
+/* ---- runs, DAGs ---- */
+
+enum previous { PREVIOUS_UNASKED, PREVIOUS_ASKED, PREVIOUS_KNOWN, PREVIOUS_UNKNOWN };
+#define PAST_ABSENT 0xff
+
+struct run {
+    int64_t key, dag_key, version_key, backfill_key;
+    struct plan *plan;
+    struct dag *dag; /* the plan's */
+    struct dag_state *owner;
+    uint8_t state, type;
+    bool stopping; /* it is being failed: no new work except teardowns */
+    bool touched, checked, ignore_first, any_earlier;
+    bool queued_in_group; /* it waits for max_active_runs */
+    uint8_t previous;
+    uint32_t clear_number;
+    int64_t logical_date_us, interval_start_us, interval_end_us, run_after_us;
+    int64_t queued_us, start_us, end_us;
+    int64_t order_us; /* logical date, or run_after without one */
+    char *run_id, *conf;
+    struct text *reason;
+    uint64_t batch;
+    size_t row;
+    uint32_t unfinished, none, past_waiting, leaf_failed, failed, dying;
+    uint32_t timer, question_timer;
+    int64_t question, question_deadline_us;
+    int64_t previous_key;     /* 0 = there is none */
+    struct run *previous_run; /* when it is held here */
+    struct run **next_runs;   /* held runs whose previous run this is */
+    size_t next_len, next_cap;
+    uint8_t
+        *past; /* per task of ours: its state in a previous run that is not held, or PAST_ABSENT */
+    struct limit limit; /* max_active_tasks */
+    struct lane *lanes;
+    struct extra *extras;
+    size_t bytes;
+    struct ti tis[];
+};
+
+struct group { /* runs of one (dag, backfill): max_active_runs */
+    int64_t backfill_key;
+    uint32_t active;
+    struct run **queued; /* a heap */
+    size_t queued_len, queued_cap;
+};
+
+struct cap { /* max_active_tis_per_dag of one task, over all versions */
+    char *task_id;
+    struct limit limit;
+};
+
+struct dag_state {
+    int64_t key;
+    struct dag *dag; /* current version; NULL until SCHED_DAG */
+    bool paused, checked;
+    uint32_t failed_in_row;
+    struct group *groups;
+    size_t groups_len, groups_cap;
+    struct cap **caps;
+    size_t caps_len, caps_cap;
+    struct limit pause;
+    struct plan *plan; /* the last one used: runs of one version share it */
+};
+
+struct pending { /* a command that waits for its run to be loaded */
+    int64_t question, deadline_us, command, run_key;
+    uint8_t type; /* enum sched_event_type */
+    uint8_t state;
+    bool all;
+    uint32_t *tasks;
+    size_t tasks_len;
+    char *reason;
+    uint32_t timer;
+};
+
+enum timer_kind { TIMER_TI, TIMER_RUN, TIMER_QUESTION, TIMER_PENDING, TIMER_GRANT };
+struct timer {
+    int64_t at_us;
+    void *what;
+    uint8_t kind;
+};
+
+struct sched {
+    struct sched_config config;
+    struct prng prng;
+    int64_t now_us;
+    bool nomem, shutdown, full;
+    bool restoring; /* runs are being read back: nothing is queued or started until all are there */
+    bool more;      /* this step left something to do: tis_per_step, restoring */
+    uint64_t batches;
+    struct sched_actions *a;      /* of the step under way */
+    const struct text *last_text; /* the reason copied last into the actions, and its copy */
+    const char *last_copy;
+    struct table runs, dags;
+    int64_t questions; /* last id */
+    struct pending **pending;
+    size_t pending_len, pending_cap;
+    struct limit **pools;
+    size_t pools_len, pools_cap;
+    struct limit parallelism;
+    struct lane **top; /* lanes that may go on now, as far as known: a heap */
+    size_t top_len, top_cap;
+    struct timer *timers;
+    size_t timers_len, timers_cap;
+    /* Lists of the step under way. */
+    struct ti **work, **touched;
+    size_t work_len, work_cap, work_at, touched_len, touched_cap;
+    struct run **touched_runs, **check_runs;
+    size_t touched_runs_len, touched_runs_cap, check_runs_len, check_runs_cap;
+    struct dag_state **check_dags;
+    size_t check_dags_len, check_dags_cap;
+    struct limit **changed;
+    size_t changed_len, changed_cap;
+    struct sched_stats stats;
+};
+
+static inline const struct task *ti_task(const struct run *r, const struct ti *ti)
+{
+    return &r->dag->tasks[ti->task];
+}
+/* The run that holds it: instances lie in their run, by task. */
+static inline struct run *ti_run(const struct ti *ti)
+{
+    return (struct run *)((char *)(uintptr_t)(ti - ti->task) - offsetof(struct run, tis));
+}
+static inline bool ti_live(const struct ti *ti)
+{
+    return (ti->flags & TI_SLOTS) != 0;
+}
+
+/* ---- actions.c: what goes out ---- */
+
+void out_begin(struct sched *s, struct sched_actions *a);
+void out_end(struct sched *s); /* rows of all that was touched */
+void out_transition(struct sched *s, struct run *r, struct ti *ti, uint8_t from);
+void out_try(struct sched *s, struct run *r,
+             struct ti *ti); /* the try that just ended, for the history */
+void out_dispatch(struct sched *s, struct run *r, struct ti *ti);
+void out_kill(struct sched *s, struct run *r, struct ti *ti, const char *reason);
+void out_question(struct sched *s, int64_t id, enum sched_ask kind, int64_t run_key,
+                  int64_t deadline_us);
+void out_grant(struct sched *s, const char *resource, int64_t n);
+void out_reply(struct sched *s, int64_t command, int rc, const char *text, uint32_t affected);
+void out_pause(struct sched *s, int64_t dag_key, const char *reason);
+void ti_to_row(const struct run *r, const struct ti *ti, struct ti_row *ret);
+void run_to_row(const struct run *r, struct run_row *ret);
+void touch_ti(struct sched *s, struct run *r, struct ti *ti);
+void touch_run(struct sched *s, struct run *r);
+
+/* ---- rules.c: pure verdicts ---- */
+
+enum verdict { VERDICT_WAIT, VERDICT_RUN, VERDICT_SKIP, VERDICT_UPSTREAM_FAILED };
+enum verdict rule_verdict(const struct run *r, const struct ti *ti);
+enum upstream_class state_class(uint8_t state);
+
+/* ---- instance.c: transitions ---- */
+
+bool edge_allowed(uint8_t from, uint8_t to);
+/* One reference, the caller's; NULL (and s->nomem) when out of memory. */
+struct text *text_make(struct sched *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * The one place where a state changes: history, counters of the dependents, run counters, lane,
+ * timer. Takes its own reference of `reason` (may be NULL).
+ */
+void ti_set(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason);
+void ti_count_run(struct run *r, const struct ti *ti, uint8_t state,
+                  uint32_t by); /* by: 1 or (uint32_t)-1 */
+void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum upstream_class to);
+void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti);
+void ti_work(struct sched *s, struct run *r,
+             struct ti *ti); /* look at it in this step, if its rule says anything */
+void ti_settle(struct sched *s, struct run *r, struct ti *ti); /* one entry of the work list */
+void ti_timer(struct sched *s, struct ti *ti);              /* the timer that its state asks for */
+void ti_due(struct sched *s, struct run *r, struct ti *ti); /* that timer fired */
+void ti_queue(struct sched *s, struct run *r,
+              struct ti *ti); /* scheduled -> queued; its slots are taken */
+void ti_requeue(struct sched *s, struct run *r, struct ti *ti,
+                struct text *reason); /* live -> scheduled, same try */
+void ti_detach(struct sched *s, struct run *r,
+               struct ti *ti); /* its attempt is over: token, worker, slots */
+void ti_finish(struct sched *s, struct run *r, struct ti *ti, uint8_t to, int64_t at_us,
+               struct text *reason);
+void ti_fail(struct sched *s, struct run *r, struct ti *ti, int64_t at_us, struct text *reason,
+             bool may_retry);
+/* Ends it without a result: what does not live becomes `to` at once, what lives is killed and
+ * becomes `to` when it has ended. */
+void ti_stop(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason);
+void ti_clear(struct sched *s, struct run *r, struct ti *ti); /* to none, or by way of restarting */
+void ti_mark(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason);
+void ti_cleared(struct sched *s, struct run *r,
+                struct ti *ti); /* restarting -> none: its attempt has ended */
+
+/* ---- attempt.c: events of attempts ---- */
+void on_attempt(struct sched *s, const struct sched_event *ev);
+void on_ended(struct sched *s, const struct sched_event *ev);
+
+/* ---- retry.c ---- */
+int64_t retry_delay_us(const struct dag *d, const struct task *t, int64_t logical_date_us,
+                       uint32_t try_number);
+
+/* ---- limits.c ---- */
+void limit_init(struct limit *l, enum limit_kind kind, int64_t slots);
+void limit_fini(struct limit *l);
+int64_t limit_free(const struct limit *l);
+void limit_wake(struct sched *s, struct limit *l);
+struct limit *pool_get(struct sched *s,
+                       const char *name); /* made unknown when absent; NULL when out of memory */
+void on_resource(struct sched *s, const struct sched_event *ev);
+int lanes_init(struct sched *s, struct run *r);
+void lanes_fini(struct sched *s, struct run *r);
+void lane_add(struct sched *s, struct run *r, struct ti *ti);  /* it became scheduled */
+void lane_drop(struct sched *s, struct run *r, struct ti *ti); /* it is not scheduled any more */
+void slots_take(struct sched *s, struct run *r, struct ti *ti);
+void slots_give(struct sched *s, struct run *r, struct ti *ti, bool keep_pool);
+void dispatch(struct sched *s);
+void grants_settle(struct sched *s);
+void grant_retry(struct sched *s, struct limit *l);
+void pool_keep(struct sched *s, struct run *r, struct ti *ti); /* takes the pool's slots only */
+void pool_deferred(struct sched *s, struct limit *pool); /* include_deferred changed: counts anew */
+void resource_changed(struct sched *s, struct limit *l);
+const struct limit *lane_blocker(const struct sched *s, const struct lane *l);
+
+/* ---- timers.c ---- */
+void timer_set(struct sched *s, enum timer_kind kind, void *what, uint32_t *place, int64_t at_us);
+void timer_clear(struct sched *s, uint32_t *place);
+void timers_drop(struct sched *s); /* all of them */
+bool timer_pop(struct sched *s, int64_t now_us, struct timer *ret);
+
+/* ---- run.c ---- */
+struct run *run_find(const struct sched *s, int64_t key);
+struct dag_state *dag_get(struct sched *s,
+                          int64_t dag_key); /* made when absent; NULL when out of memory */
+void on_dag(struct sched *s, const struct sched_event *ev);
+int on_run_create(struct sched *s, const struct sched_event *ev);
+int run_new(struct sched *s, const struct run_row *row, struct dag *d, struct run **ret);
+void run_free(struct sched *s, struct run *r);
+void run_enqueue(struct sched *s, struct run *r); /* queued: waits for max_active_runs */
+void run_dequeue(struct sched *s, struct run *r); /* leaves that queue without having started */
+void run_check(struct sched *s, struct run *r);   /* look at it at the end of the step */
+void run_settle(struct sched *s, struct run *r);
+void dag_check(struct sched *s, struct dag_state *d);
+void dag_settle(struct sched *s, struct dag_state *d);
+/* The run fails: live instances are killed and become live_to, the others are skipped; teardowns go
+ * on. How many it touched. */
+uint32_t run_stop(struct sched *s, struct run *r, struct text *reason, uint8_t live_to);
+void run_timeout(struct sched *s, struct run *r);
+void run_task_failed(struct sched *s, struct run *r, struct ti *ti); /* fail_fast */
+struct group *group_get(struct sched *s, struct dag_state *d, int64_t backfill_key);
+
+/* ---- restore.c ---- */
+int on_run_restore(struct sched *s, const struct sched_event *ev);
+
+/* ---- past.c ---- */
+bool past_met(struct sched *s, struct run *r, struct ti *ti);
+void past_notify(struct sched *s, struct run *r,
+                 uint32_t task); /* a task of r ended: the next run may go on */
+void on_answer(struct sched *s, const struct sched_event *ev);
+void past_timeout(struct sched *s, struct run *r);
+void past_link(struct sched *s,
+               struct run *r); /* r was loaded: runs that knew it by copy follow it now */
+void past_unlink(struct sched *s, struct run *r); /* r goes: runs that follow it keep a copy */
+
+/* ---- commands.c ---- */
+void on_command(struct sched *s, const struct sched_event *ev);
+void pending_apply(struct sched *s, int64_t question, int rc);
+void pending_timeout(struct sched *s, struct pending *p);
+void pending_free(struct sched *s, struct pending *p);
+
+#endif

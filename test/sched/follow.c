@@ -1,0 +1,592 @@
+#include "follow.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "follow_priv.h"
+#include "model/dag.h"
+#include "oracle.h"
+
+static void *checked(void *p)
+{
+    if (p == NULL) {
+        abort();
+    }
+    return p;
+}
+
+int follow_wrong(struct follow *f, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(f->text, sizeof f->text, fmt, ap);
+    va_end(ap);
+    return -1;
+}
+
+void follow_init(struct follow *f, const struct sched_config *config)
+{
+    memset(f, 0, sizeof *f);
+    arena_init(&f->arena, MiB(64));
+    map_init(&f->reasons);
+    f->queued_timeout_us = config->queued_timeout_us;
+    f->queued_retries = config->queued_retries;
+}
+
+static void run_free(struct follow_run *run)
+{
+    dag_unref(run->dag);
+    mem_free(run->states);
+    mem_free(run->tis);
+    mem_free(run->rows);
+    mem_free(run->left_out);
+    mem_free(run->past_states);
+    mem_free(run);
+}
+
+void follow_fini(struct follow *f)
+{
+    for (size_t k = 0; k < f->runs_len; k++) {
+        run_free(f->runs[k]);
+    }
+    mem_free(f->runs);
+    mem_free(f->late.tasks);
+    map_fini(&f->reasons);
+    arena_fini(&f->arena);
+    memset(f, 0, sizeof *f);
+}
+
+struct follow_run *follow_find(const struct follow *f, int64_t run_key)
+{
+    for (size_t k = f->runs_len; k-- > 0;) {
+        if (f->runs[k]->run_key == run_key) {
+            return f->runs[k];
+        }
+    }
+    return NULL;
+}
+
+size_t follow_rows(const struct follow_run *run, struct ti_row *list)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < run->dag->tasks_len; i++) {
+        if (run->rows[i].key.run_key != 0) {
+            list[n++] = run->rows[i];
+        }
+    }
+    return n;
+}
+
+/* Runs that follow the states of this one keep its last. */
+static void leave_past(struct follow *f, const struct follow_run *gone)
+{
+    for (size_t k = 0; k < f->runs_len; k++) {
+        struct follow_run *run = f->runs[k];
+
+        if (run->past == FOLLOW_PAST_LIVE && run->past_run == gone->run_key &&
+            run->past_states != NULL) {
+            run->past = FOLLOW_PAST_ROWS;
+            memcpy(run->past_states, gone->states, gone->dag->tasks_len);
+        }
+    }
+}
+
+void follow_drop(struct follow *f, int64_t run_key)
+{
+    for (size_t k = 0; k < f->runs_len; k++) {
+        if (f->runs[k]->run_key == run_key) {
+            leave_past(f, f->runs[k]);
+            run_free(f->runs[k]);
+            memmove(&f->runs[k], &f->runs[k + 1], (--f->runs_len - k) * sizeof *f->runs);
+            return;
+        }
+    }
+}
+
+/* The rows outlive the step, so their reasons are kept. */
+static const char *keep(struct follow *f, const char *reason)
+{
+    char *copy;
+    size_t n;
+
+    if (reason == NULL) {
+        return NULL;
+    }
+    n = strlen(reason);
+    copy = map_find(&f->reasons, reason, n);
+    if (copy == NULL) {
+        copy = checked(arena_strdup(&f->arena, reason));
+        if (map_add(&f->reasons, copy, n, copy, NULL) < 0) {
+            abort();
+        }
+    }
+    return copy;
+}
+
+static void take_row(struct follow *f, struct follow_run *run, const struct ti_row *row)
+{
+    struct follow_ti *ti = &run->tis[row->key.task];
+
+    run->rows[row->key.task] = *row;
+    run->rows[row->key.task].reason = keep(f, row->reason);
+    run->states[row->key.task] = row->state;
+    ti->try_number = row->try_number;
+    ti->max_tries = row->max_tries;
+    ti->token = row->attempt;
+    ti->worker = row->worker;
+    ti->queued_us = row->queued_us;
+    ti->next_us = row->next_us;
+}
+
+static void run_add(struct follow *f, const struct sched_event *ev)
+{
+    struct follow_run *run;
+    uint32_t n = ev->run.dag->tasks_len;
+
+    if (follow_find(f, ev->run.row->run_key) != NULL) {
+        return;
+    }
+    run = checked(mem_zalloc(sizeof *run));
+    run->run_key = ev->run.row->run_key;
+    run->dag = dag_ref(ev->run.dag);
+    run->row = *ev->run.row;
+    run->row.run_id = run->row.conf = NULL;
+    run->row.reason = keep(f, run->row.reason);
+    run->state = ev->run.row->state;
+    run->states = checked(mem_zalloc(n + 1));
+    run->tis = checked(mem_array(n + 1, sizeof *run->tis));
+    run->rows = checked(mem_array(n + 1, sizeof *run->rows));
+    run->left_out = checked(mem_array(n + 1, sizeof *run->left_out));
+    for (uint32_t i = 0; i < n; i++) {
+        run->tis[i].max_tries = (uint16_t)run->dag->tasks[i].retries;
+        run->tis[i].next_us = run->tis[i].queued_us = TIME_NONE;
+    }
+    for (size_t k = 0; ev->type == SCHED_RUN_RESTORE && k < ev->run.tis_len; k++) {
+        take_row(f, run, &ev->run.tis[k]);
+    }
+    if (ev->type == SCHED_RUN_RESTORE) { /* a run that goes on with a reason is being failed */
+        run->fast = run->dag->fail_fast && run->row.reason != NULL;
+        run->by_hand = !run_state_finished(run->state) && run->row.reason != NULL;
+    }
+    if (f->runs_len == f->runs_cap) {
+        f->runs_cap = f->runs_cap == 0 ? 8 : 2 * f->runs_cap;
+        f->runs = checked(mem_realloc(f->runs, f->runs_cap * sizeof(struct follow_run *)));
+    }
+    f->runs[f->runs_len++] = run;
+}
+
+static void take_resource(struct follow *f, const struct sched_event *ev)
+{
+    struct follow_resource *r = NULL;
+
+    for (size_t k = 0; k < f->resources_len && r == NULL; k++) {
+        r = strcmp(f->resources[k].name, ev->resource.name) == 0 ? &f->resources[k] : NULL;
+    }
+    if (r == NULL) {
+        if (f->resources_len == 16) {
+            abort();
+        }
+        r = &f->resources[f->resources_len++];
+        snprintf(r->name, sizeof r->name, "%s", ev->resource.name);
+    }
+    r->slots = ev->resource.slots;
+    r->granted = ev->resource.granted;
+    r->exclusive = ev->resource.exclusive;
+    r->include_deferred = ev->resource.include_deferred;
+}
+
+static void take_answer(struct follow *f, const struct sched_event *ev)
+{
+    for (size_t k = 0; k < f->runs_len; k++) {
+        struct follow_run *run = f->runs[k];
+
+        if (run->question == 0 || run->question != ev->answer.question || ev->answer.unknown) {
+            continue;
+        }
+        run->question = 0;
+        run->past = ev->answer.run_key == 0 ? FOLLOW_PAST_NONE
+                    : ev->answer.live       ? FOLLOW_PAST_LIVE
+                                            : FOLLOW_PAST_ROWS;
+        run->past_run = ev->answer.run_key;
+        mem_free(run->past_states);
+        run->past_states = checked(mem_alloc(run->dag->tasks_len + 1));
+        memset(run->past_states, UINT8_MAX, run->dag->tasks_len);
+        for (size_t i = 0; i < ev->answer.tis_len; i++) {
+            run->past_states[ev->answer.tis[i].key.task] = ev->answer.tis[i].state;
+        }
+    }
+}
+
+static void take_command(struct follow *f, const struct sched_event *ev)
+{
+    struct follow_run *run = follow_find(f, ev->command.run_key);
+    size_t bytes = ev->command.tasks_len * sizeof(uint32_t);
+
+    if (run != NULL) {
+        run->by_hand = ev->type == SCHED_RUN_STOP || (run->by_hand && ev->type != SCHED_CLEAR);
+        run->fast = run->fast && ev->type != SCHED_CLEAR;
+        run->either = run->either || ev->type == SCHED_MARK;
+        return;
+    }
+    mem_free(f->late.tasks);
+    f->late = (struct follow_late){.type = ev->type,
+                                   .run_key = ev->command.run_key,
+                                   .tasks_len = ev->command.tasks_len,
+                                   .state = ev->command.state};
+    if (ev->command.tasks != NULL) {
+        f->late.tasks = checked(mem_alloc(bytes + 1));
+        memcpy(f->late.tasks, ev->command.tasks, bytes);
+    }
+}
+
+/* What the event says about the world, before the scheduler has seen it. */
+static void take_event(struct follow *f, const struct sched_event *ev, struct follow_before *b)
+{
+    f->ev = ev;
+    f->now_us = ev->now_us > f->now_us ? ev->now_us : f->now_us;
+    follow_before(f, ev, b);
+    switch (ev->type) {
+    case SCHED_DAG:
+        f->paused = ev->dag.paused;
+        break;
+    case SCHED_RESOURCE:
+        take_resource(f, ev);
+        break;
+    case SCHED_RUN_CREATE:
+    case SCHED_RUN_RESTORE:
+        run_add(f, ev);
+        break;
+    case SCHED_CLEAR:
+    case SCHED_MARK:
+    case SCHED_RUN_STOP:
+        take_command(f, ev);
+        break;
+    case SCHED_ANSWER:
+        take_answer(f, ev);
+        break;
+    case SCHED_SHUTDOWN:
+        f->shutdown = true;
+        break;
+    case SCHED_STORE_FULL:
+        f->full = ev->full.full;
+        break;
+    default:
+        break;
+    }
+    if (b->run != NULL && ev->type != SCHED_CLAIM && ev->type != SCHED_STARTED &&
+        uuid_cmp(&b->run->tis[b->task].dying_token, &b->token) == 0) {
+        b->run->tis[b->task].dying = false; /* however it ended: it has */
+    }
+}
+
+static void apply(struct follow *f, struct follow_run *run, uint32_t i, uint8_t to)
+{
+    struct follow_ti *ti = &run->tis[i];
+    uint8_t from = run->states[i];
+
+    if (to == TASK_SCHEDULED && (from == TASK_NONE || from == TASK_UP_FOR_RETRY)) {
+        ti->try_number++;
+    }
+    if (to == TASK_NONE) {
+        ti->max_tries = (uint16_t)(ti->try_number + run->dag->tasks[i].retries);
+    }
+    if (to == TASK_DEFERRED) {
+        ti->deferred_token = ti->token;
+    }
+    if (to == TASK_QUEUED) {
+        ti->queued_us = f->now_us;
+        ti->worker = 0;
+    }
+    if (to == TASK_FAILED && run->dag->fail_fast &&
+        (!run->dag->tasks[i].is_teardown || run->dag->tasks[i].on_failure_fail_dagrun)) {
+        run->fast = true;
+    }
+    run->states[i] = to;
+}
+
+static int replay(struct follow *f, const struct follow_before *b, const struct sched_actions *a)
+{
+    bool moved = false;
+
+    for (size_t k = 0; k < a->transitions_len; k++) {
+        const struct transition_row *t = &a->transitions[k];
+        struct follow_run *run = follow_find(f, t->key.run_key);
+
+        if (run == NULL || t->key.task >= run->dag->tasks_len || t->key.map_index != -1) {
+            return follow_wrong(f, "a transition of an unknown instance");
+        }
+        if (run->states[t->key.task] != t->from) {
+            return follow_wrong(f, "S2: run %lld t%u is %s, not %s (-> %s)",
+                                (long long)run->run_key, t->key.task,
+                                task_state_to_string(run->states[t->key.task]),
+                                task_state_to_string(t->from), task_state_to_string(t->to));
+        }
+        if (follow_judge(f, b, run, t->key.task, t->to) < 0) {
+            size_t n = strlen(f->text);
+
+            snprintf(f->text + n, sizeof f->text - n, " (\"%s\")",
+                     t->reason != NULL ? t->reason : "");
+            return -1;
+        }
+        moved = moved || (run == b->run && t->key.task == b->task);
+        apply(f, run, t->key.task, t->to);
+        f->transitions++;
+    }
+    if (b->valid && !moved && f->ev->type != SCHED_CLAIM &&
+        (b->state == TASK_QUEUED || b->state == TASK_RUNNING) &&
+        (f->ev->type == SCHED_ENDED || (f->ev->type == SCHED_STARTED && b->state == TASK_QUEUED) ||
+         (f->ev->type == SCHED_LOST && b->state == TASK_QUEUED))) {
+        return follow_wrong(f, "run %lld t%u: a valid event %d changed nothing (%s)",
+                            (long long)b->run->run_key, b->task, f->ev->type,
+                            task_state_to_string(b->state));
+    }
+    return 0;
+}
+
+static bool holds_token(uint8_t state)
+{
+    return state == TASK_QUEUED || state == TASK_RUNNING || state == TASK_RESTARTING;
+}
+
+/* Airflow's bounds: constant, or between the exponential delay and its double, capped. */
+static bool retry_in_time(const struct task *t, const struct ti_row *row)
+{
+    int64_t wait_us = row->next_us - row->end_us, low, high;
+    double seconds = (double)t->retry_delay_us / 1e6;
+
+    if (row->next_us == TIME_NONE || row->end_us == TIME_NONE) {
+        return false;
+    }
+    if (t->retry_multiplier <= 0) {
+        return wait_us == t->retry_delay_us;
+    }
+    for (int k = 1; k < row->try_number && seconds < 1e6; k++) {
+        seconds *= t->retry_multiplier;
+    }
+    low = (int64_t)seconds;
+    low += (double)low < seconds;
+    low = low < 1 ? 1 : low;
+    high = 2 * low - 1;
+    low = low > LIMIT_RETRY_DELAY_S ? LIMIT_RETRY_DELAY_S : low;
+    high = high > LIMIT_RETRY_DELAY_S ? LIMIT_RETRY_DELAY_S : high;
+    low *= TIME_SECOND;
+    high *= TIME_SECOND;
+    if (t->max_retry_delay_us > 0) {
+        low = low > t->max_retry_delay_us ? t->max_retry_delay_us : low;
+        high = high > t->max_retry_delay_us ? t->max_retry_delay_us : high;
+    }
+    return wait_us >= low && wait_us <= high;
+}
+
+static int check_row(struct follow *f, struct follow_run *run, const struct ti_row *row)
+{
+    struct follow_ti *ti = &run->tis[row->key.task];
+    uint8_t state = run->states[row->key.task];
+    bool token = !uuid_is_zero(&row->attempt);
+    long long key = run->run_key;
+
+    if (row->state != state) {
+        return follow_wrong(f, "run %lld t%u: the row says %s, its transitions %s", key,
+                            row->key.task, task_state_to_string(row->state),
+                            task_state_to_string(state));
+    }
+    if (row->try_number != ti->try_number) {
+        return follow_wrong(f, "S6: run %lld t%u (%s): try %u, must be %u", key, row->key.task,
+                            task_state_to_string(state), row->try_number, ti->try_number);
+    }
+    if (row->max_tries != ti->max_tries) {
+        return follow_wrong(f, "S6: run %lld t%u: max_tries %u, must be %u", key, row->key.task,
+                            row->max_tries, ti->max_tries);
+    }
+    if (holds_token(state) != token && state != TASK_DEFERRED && state != TASK_SCHEDULED &&
+        state != TASK_UP_FOR_RESCHEDULE && !ti->dying) {
+        return follow_wrong(f, "S1: run %lld t%u is %s with%s a token", key, row->key.task,
+                            task_state_to_string(state), token ? "" : "out");
+    }
+    if (state == TASK_UP_FOR_RETRY && !retry_in_time(&run->dag->tasks[row->key.task], row)) {
+        return follow_wrong(f, "S6: run %lld t%u: try %u again after %lld us", key, row->key.task,
+                            row->try_number, (long long)(row->next_us - row->end_us));
+    }
+    if (state == TASK_QUEUED && uuid_cmp(&row->attempt, &ti->deferred_token) == 0) {
+        memset(&ti->deferred_token, 0, sizeof ti->deferred_token); /* it goes on under it */
+    }
+    take_row(f, run, row);
+    return 0;
+}
+
+static int check_rows(struct follow *f, const struct sched_actions *a)
+{
+    for (size_t k = 0; k < a->tis_len; k++) {
+        const struct ti_row *row = &a->tis[k];
+        struct follow_run *run = follow_find(f, row->key.run_key);
+
+        if (run == NULL || row->key.task >= run->dag->tasks_len) {
+            return follow_wrong(f, "a row of an unknown instance");
+        }
+        if (check_row(f, run, row) < 0) {
+            return -1;
+        }
+    }
+    for (size_t k = 0; k < a->runs_len; k++) {
+        struct follow_run *run = follow_find(f, a->runs[k].run_key);
+
+        if (run == NULL) {
+            return follow_wrong(f, "a row of an unknown run");
+        }
+        run->row = a->runs[k];
+        run->row.run_id = run->row.conf = NULL;
+        run->row.reason = keep(f, run->row.reason);
+        run->state = run->row.state;
+    }
+    return 0;
+}
+
+/* Attempts that are to end from now on. */
+static int note_kills(struct follow *f, const struct sched_actions *a)
+{
+    for (size_t k = 0; k < a->kills_len; k++) {
+        struct follow_run *run = follow_find(f, a->kills[k].key.run_key);
+        struct follow_ti *ti;
+
+        if (run == NULL) {
+            return follow_wrong(f, "a kill of an unknown instance");
+        }
+        ti = &run->tis[a->kills[k].key.task];
+        ti->dying = true;
+        ti->dying_token = a->kills[k].token;
+        ti->dying_harmless = uuid_cmp(&ti->deferred_token, &a->kills[k].token) == 0;
+    }
+    return 0;
+}
+
+/* An attempt that is to end must not have a successor before it has ended. */
+static int check_effects(struct follow *f, const struct sched_actions *a)
+{
+    for (size_t k = 0; k < a->dispatches_len; k++) {
+        const struct sched_dispatch *x = &a->dispatches[k];
+        struct follow_run *run = follow_find(f, x->key.run_key);
+        struct follow_ti *ti = run != NULL ? &run->tis[x->key.task] : NULL;
+
+        if (ti == NULL || run->states[x->key.task] != TASK_QUEUED ||
+            uuid_cmp(&ti->token, &x->token) != 0 || ti->try_number != x->try_number) {
+            return follow_wrong(f, "S1: a dispatch that is not the queued attempt's (t%u)",
+                                x->key.task);
+        }
+        if (ti->dying && !ti->dying_harmless && uuid_cmp(&ti->dying_token, &x->token) != 0) {
+            return follow_wrong(f, "S1: run %lld t%u is dispatched while its killed attempt lives",
+                                (long long)run->run_key, x->key.task);
+        }
+    }
+    for (size_t k = 0; k < a->questions_len; k++) {
+        struct follow_run *run = follow_find(f, a->questions[k].run_key);
+
+        if (run != NULL && a->questions[k].kind == SCHED_ASK_PREVIOUS) {
+            run->question = a->questions[k].question;
+        }
+    }
+    return 0;
+}
+
+static int check_run_state(struct follow *f, struct follow_run *run)
+{
+    enum run_state must = oracle_run_state(run->dag, run->states);
+    bool ended_by_force = run->by_hand || follow_timed_out(f, run);
+
+    if (run->state == RUN_QUEUED) {
+        return 0; /* max_active_runs, a paused DAG: the drivers that have none of them check it */
+    }
+    if (ended_by_force && (run->state == RUN_FAILED || must == RUN_RUNNING)) {
+        return 0;
+    }
+    if (run->fast && must == RUN_SUCCESS) {
+        must = RUN_FAILED;
+    }
+    if (run->state == must || (run->dag->fail_fast && run->either && must != RUN_RUNNING &&
+                               run_state_finished(run->state))) {
+        return 0;
+    }
+    return follow_wrong(f, "S3: run %lld is %s, the oracle says %s", (long long)run->run_key,
+                        run_state_to_string(run->state), run_state_to_string(must));
+}
+
+/* S4, the other half: nobody stays in `none` who could leave it. */
+static int check_waiting(struct follow *f, struct follow_run *run)
+{
+    for (uint32_t i = 0; run->state == RUN_RUNNING && !f->paused && i < run->dag->tasks_len; i++) {
+        const struct task *t = &run->dag->tasks[i];
+        enum oracle_verdict v;
+
+        if (run->states[i] != TASK_NONE && (f->ev->type != SCHED_TICK || !follow_due(f, run, i))) {
+            continue;
+        }
+        v = oracle_verdict(run->dag, run->states, i);
+        if (v == ORACLE_WAIT || (v == ORACLE_RUN && !follow_past_ok(f, run, i)) ||
+            (v == ORACLE_SKIPPED && t->wait_for_past_depends_before_skipping &&
+             !follow_past_ok(f, run, i))) {
+            continue;
+        }
+        return follow_wrong(f, "S4: run %lld t%u (%s) stays in %s, the oracle says %s",
+                            (long long)run->run_key, i, trigger_rule_to_string(t->trigger_rule),
+                            task_state_to_string(run->states[i]), oracle_verdict_to_string(v));
+    }
+    return 0;
+}
+
+static int check_reads(struct follow *f, struct sched *s, struct follow_run *run)
+{
+    for (uint32_t i = 0; i < run->dag->tasks_len; i++) {
+        struct ti_key key = {run->run_key, i, -1};
+        struct ti_row row;
+
+        if (sched_get_ti(s, &key, &row) < 0 || row.state != run->states[i]) {
+            return follow_wrong(f, "S10: run %lld t%u: the core does not have what it wrote",
+                                (long long)run->run_key, i);
+        }
+    }
+    return 0;
+}
+
+static int check_all(struct follow *f, struct sched *s)
+{
+    for (size_t k = 0; k < f->runs_len; k++) {
+        if (check_run_state(f, f->runs[k]) < 0 || check_waiting(f, f->runs[k]) < 0 ||
+            check_reads(f, s, f->runs[k]) < 0) {
+            return -1;
+        }
+    }
+    return follow_limits(f);
+}
+
+int follow_step(struct follow *f, struct sched *s, const struct sched_event *ev,
+                struct sched_actions *a, enum follow_depth depth)
+{
+    struct follow_before b;
+    int rc;
+
+    take_event(f, ev, &b);
+    f->restoring = (ev->type == SCHED_RUN_RESTORE && ev->run.question == 0) ||
+                   (f->restoring && (ev->type == SCHED_DAG || ev->type == SCHED_RESOURCE));
+    rc = sched_step(s, ev, a);
+    if (rc < 0) {
+        return follow_wrong(f, "sched_step: %s", err_text(rc));
+    }
+    if (replay(f, &b, a) < 0 || note_kills(f, a) < 0 || check_rows(f, a) < 0 ||
+        check_effects(f, a) < 0) {
+        return -1;
+    }
+    if (ev->type == SCHED_RUN_RESTORE) {
+        f->late.type = 0;
+    }
+    for (size_t k = 0; k < f->runs_len; k++) {
+        f->runs[k]->deadlocked = false;
+    }
+    return depth == FOLLOW_ALL ? check_all(f, s) : 0;
+}

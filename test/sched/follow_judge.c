@@ -1,0 +1,339 @@
+/* The judge: may this instance make this change now? By the event that names it, by a command, by
+ * its rule, or by time. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "follow_priv.h"
+#include "model/dag.h"
+#include "oracle.h"
+
+void follow_before(const struct follow *f, const struct sched_event *ev, struct follow_before *b)
+{
+    const struct ti_key *key = NULL;
+    const struct uuid *token = NULL;
+
+    memset(b, 0, sizeof *b);
+    switch (ev->type) {
+    case SCHED_CLAIM:
+    case SCHED_STARTED:
+    case SCHED_DEFERRED:
+    case SCHED_RESCHEDULE:
+    case SCHED_LOST:
+        key = &ev->attempt.key;
+        token = &ev->attempt.token;
+        break;
+    case SCHED_ENDED:
+    case SCHED_FIRED:
+        key = &ev->ended.key;
+        token = &ev->ended.token;
+        break;
+    default:
+        return;
+    }
+    b->run = follow_find(f, key->run_key);
+    if (b->run == NULL || key->task >= b->run->dag->tasks_len) {
+        b->run = NULL;
+        return;
+    }
+    b->task = key->task;
+    b->token = *token;
+    b->state = b->run->states[key->task];
+    b->valid = !uuid_is_zero(token) && uuid_cmp(token, &b->run->tis[key->task].token) == 0;
+}
+
+static bool outcome_gives(const struct follow_run *run, uint32_t i, enum sched_outcome outcome,
+                          uint8_t to)
+{
+    const struct follow_ti *ti = &run->tis[i];
+
+    switch (outcome) {
+    case SCHED_OUTCOME_SUCCESS:
+        return to == TASK_SUCCESS;
+    case SCHED_OUTCOME_FAILED:
+        return to == (ti->try_number <= ti->max_tries ? TASK_UP_FOR_RETRY : TASK_FAILED);
+    case SCHED_OUTCOME_FAILED_NO_RETRY:
+        return to == TASK_FAILED;
+    case SCHED_OUTCOME_SKIPPED:
+        return to == TASK_SKIPPED;
+    case SCHED_OUTCOME_RESUME:
+        return to == TASK_SCHEDULED;
+    case SCHED_OUTCOME_KILLED:
+        return to == TASK_FAILED || to == TASK_SKIPPED || to == TASK_UP_FOR_RETRY;
+    }
+    return false;
+}
+
+static bool failed_fast(const struct follow_run *run)
+{
+    for (uint32_t i = 0; run->dag->fail_fast && i < run->dag->tasks_len; i++) {
+        if (run->states[i] == TASK_FAILED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The event is about this instance and carries its token. */
+static bool by_event(const struct follow *f, const struct follow_before *b,
+                     const struct follow_run *run, uint32_t i, uint8_t to)
+{
+    uint8_t from = run->states[i];
+
+    bool ends = f->ev->type == SCHED_ENDED || f->ev->type == SCHED_DEFERRED ||
+                f->ev->type == SCHED_RESCHEDULE;
+
+    if (b->run != run || b->task != i || !b->valid) {
+        return false;
+    }
+    if (ends && b->state == TASK_QUEUED && from == TASK_QUEUED && to == TASK_RUNNING) {
+        return true; /* the news of its start was lost or comes later: it did run */
+    }
+    if (b->state != from && !(ends && b->state == TASK_QUEUED && from == TASK_RUNNING)) {
+        return false;
+    }
+    switch (f->ev->type) {
+    case SCHED_STARTED:
+        return to == TASK_RUNNING && (from == TASK_QUEUED || from == TASK_RESTARTING);
+    case SCHED_DEFERRED:
+        return to == TASK_DEFERRED && (from == TASK_RUNNING || from == TASK_QUEUED);
+    case SCHED_RESCHEDULE:
+        return to == TASK_UP_FOR_RESCHEDULE && (from == TASK_RUNNING || from == TASK_QUEUED);
+    case SCHED_LOST:
+        return to == TASK_SCHEDULED && from == TASK_QUEUED;
+    case SCHED_FIRED:
+        return from == TASK_DEFERRED && outcome_gives(run, i, f->ev->ended.outcome, to);
+    case SCHED_ENDED:
+        if (from == TASK_RESTARTING) {
+            return to == TASK_NONE;
+        }
+        if (from != TASK_RUNNING && from != TASK_QUEUED) {
+            return false;
+        }
+        if (failed_fast(run) && to == TASK_FAILED) { /* no retry any more */
+            return f->ev->ended.outcome != SCHED_OUTCOME_SUCCESS;
+        }
+        if (run->by_hand || follow_timed_out(f, run)) {
+            return to == TASK_SKIPPED || outcome_gives(run, i, f->ev->ended.outcome, to);
+        }
+        return outcome_gives(run, i, f->ev->ended.outcome, to);
+    default:
+        return false;
+    }
+}
+
+static bool listed(const uint32_t *list, size_t len, uint32_t i, bool none_is_all)
+{
+    for (size_t k = 0; k < len; k++) {
+        if (list[k] == i) {
+            return true;
+        }
+    }
+    return none_is_all && list == NULL;
+}
+
+static bool command_gives(const struct follow_late *c, const struct follow_run *run, uint32_t i,
+                          uint8_t to)
+{
+    const struct task *t = &run->dag->tasks[i];
+    bool unfinished = !task_state_finished(run->states[i]);
+    bool named = listed(c->tasks, c->tasks_len, i, true);
+
+    if (c->run_key != run->run_key) {
+        return false;
+    }
+    switch (c->type) {
+    case SCHED_CLEAR: /* its setups and teardowns may come with it */
+        return (named || t->is_setup || t->is_teardown) &&
+               (to == TASK_NONE || (to == TASK_RESTARTING && (unfinished || run->tis[i].dying)));
+    case SCHED_MARK:
+        return named && to == c->state;
+    case SCHED_RUN_STOP:
+        return unfinished && !t->is_teardown && (to == TASK_SKIPPED || to == TASK_FAILED);
+    default:
+        return false;
+    }
+}
+
+static bool by_command(const struct follow *f, const struct follow_run *run, uint32_t i, uint8_t to)
+{
+    const struct sched_event *ev = f->ev;
+
+    if (ev->type == SCHED_CLEAR || ev->type == SCHED_MARK || ev->type == SCHED_RUN_STOP) {
+        struct follow_late now = {ev->type, ev->command.run_key, (uint32_t *)ev->command.tasks,
+                                  ev->command.tasks_len, ev->command.state};
+
+        return command_gives(&now, run, i, to);
+    }
+    return ev->type == SCHED_RUN_RESTORE && command_gives(&f->late, run, i, to);
+}
+
+bool follow_past_ok(const struct follow *f, const struct follow_run *run, uint32_t i)
+{
+    const struct task *t = &run->dag->tasks[i];
+    const uint8_t *past = run->past_states;
+
+    if (!t->depends_on_past && !t->wait_for_downstream) {
+        return true;
+    }
+    if (run->past == FOLLOW_PAST_NONE) {
+        return true;
+    }
+    if (run->past == FOLLOW_PAST_LIVE) {
+        const struct follow_run *before = follow_find(f, run->past_run);
+
+        past = before != NULL ? before->states : run->past_states;
+    }
+    if (run->past == FOLLOW_PAST_UNKNOWN || past == NULL) {
+        return false;
+    }
+    if (past[i] != TASK_SUCCESS && past[i] != TASK_SKIPPED) {
+        return false;
+    }
+    for (uint32_t k = run->dag->down_off[i];
+         t->wait_for_downstream && k < run->dag->down_off[i + 1]; k++) {
+        uint8_t st = past[run->dag->down[k]];
+
+        if (st != TASK_SUCCESS && st != TASK_SKIPPED) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool follow_held_by_past(const struct follow *f, const struct follow_run *run)
+{
+    bool held = false;
+
+    for (uint32_t i = 0; i < run->dag->tasks_len; i++) {
+        if (run->tis[i].dying ||
+            (!task_state_finished(run->states[i]) && run->states[i] != TASK_NONE &&
+             !(follow_due(f, run, i) && !follow_past_ok(f, run, i)))) {
+            return false;
+        }
+        held = held || (!task_state_finished(run->states[i]) && !follow_past_ok(f, run, i));
+    }
+    return held && run->state == RUN_RUNNING;
+}
+
+bool follow_due(const struct follow *f, const struct follow_run *run, uint32_t i)
+{
+    return (run->states[i] == TASK_UP_FOR_RETRY || run->states[i] == TASK_UP_FOR_RESCHEDULE) &&
+           run->tis[i].next_us != TIME_NONE && f->now_us >= run->tis[i].next_us;
+}
+
+bool follow_timed_out(const struct follow *f, const struct follow_run *run)
+{
+    return run->dag->dagrun_timeout_us > 0 && run->row.start_us != TIME_NONE &&
+           f->now_us >= run->row.start_us + run->dag->dagrun_timeout_us;
+}
+
+/* A branch did not follow it: in this step, or earlier and it was cleared alone. */
+static bool left_out(const struct follow *f, const struct follow_before *b, struct follow_run *run,
+                     uint32_t i)
+{
+    if (f->ev->type == SCHED_ENDED && b->run == run && b->valid &&
+        f->ev->ended.outcome == SCHED_OUTCOME_SUCCESS &&
+        listed(f->ev->ended.skip, f->ev->ended.skip_len, i, false)) {
+        run->left_out[i] = b->task + 1;
+    }
+    return run->left_out[i] != 0 && run->states[run->left_out[i] - 1] == TASK_SUCCESS;
+}
+
+static int wrong_verdict(struct follow *f, const struct follow_run *run, uint32_t i, uint8_t to,
+                         bool past)
+{
+    const struct dag *d = run->dag;
+    size_t n;
+
+    follow_wrong(f, "S4: run %lld t%u (%s): %s -> %s, but the oracle says %s%s; upstream:",
+                 (long long)run->run_key, i, trigger_rule_to_string(d->tasks[i].trigger_rule),
+                 task_state_to_string(run->states[i]), task_state_to_string(to),
+                 oracle_verdict_to_string(oracle_verdict(d, run->states, i)),
+                 past ? "" : ", past not met");
+    for (uint32_t k = d->up_off[i]; k < d->up_off[i + 1]; k++) {
+        n = strlen(f->text);
+        snprintf(f->text + n, sizeof f->text - n, " t%u %s", d->up[k],
+                 task_state_to_string(run->states[d->up[k]]));
+    }
+    return -1;
+}
+
+/* By its rule: from none, or when the time of a retry or a reschedule has come, where the rule is
+ * asked again. */
+static int by_rule(struct follow *f, const struct follow_before *b, struct follow_run *run,
+                   uint32_t i, uint8_t to)
+{
+    const struct task *t = &run->dag->tasks[i];
+    enum oracle_verdict v = oracle_verdict(run->dag, run->states, i);
+    bool past = follow_past_ok(f, run, i), ok = false;
+
+    switch (to) {
+    case TASK_SCHEDULED:
+        ok = v == ORACLE_RUN && past && !t->instant;
+        break;
+    case TASK_SUCCESS:
+        ok = v == ORACLE_RUN && past && t->instant;
+        break;
+    case TASK_SKIPPED:
+        ok = v == ORACLE_SKIPPED && (past || !t->wait_for_past_depends_before_skipping);
+        ok = ok || left_out(f, b, run, i);
+        break;
+    case TASK_UPSTREAM_FAILED:
+        run->deadlocked = run->deadlocked || oracle_deadlocked(run->dag, run->states);
+        ok = v == ORACLE_UPSTREAM_FAILED || run->deadlocked;
+        break;
+    default:
+        break;
+    }
+    return ok ? 0 : wrong_verdict(f, run, i, to, past);
+}
+
+/* By time, or by what happened to the run. */
+static bool by_itself(const struct follow *f, const struct follow_run *run, uint32_t i, uint8_t to)
+{
+    const struct follow_ti *ti = &run->tis[i];
+    bool ended = follow_timed_out(f, run) || failed_fast(run) || run->by_hand;
+    uint8_t from = run->states[i];
+
+    if (ended && !task_state_finished(from) && !run->dag->tasks[i].is_teardown &&
+        (to == TASK_SKIPPED || to == TASK_FAILED)) {
+        return true;
+    }
+    switch (from) {
+    case TASK_SCHEDULED: /* the run may have been queued when the step began */
+        return to == TASK_QUEUED && !f->full && !f->paused && !f->shutdown &&
+               (!run_state_finished(run->state) || f->ev->type == SCHED_CLEAR);
+    case TASK_QUEUED:
+        return f->queued_timeout_us > 0 && f->now_us >= ti->queued_us + f->queued_timeout_us &&
+               ti->worker == 0 &&
+               (to == TASK_SCHEDULED || to == TASK_FAILED || to == TASK_UP_FOR_RETRY);
+    case TASK_DEFERRED: /* its timeout: the attempt goes on once more, to fail by itself, or fails
+                         */
+        return ti->next_us != TIME_NONE && f->now_us >= ti->next_us &&
+               (to == TASK_SCHEDULED || outcome_gives(run, i, SCHED_OUTCOME_FAILED, to));
+    default:
+        return false;
+    }
+}
+
+int follow_judge(struct follow *f, const struct follow_before *b, struct follow_run *run,
+                 uint32_t i, uint8_t to)
+{
+    uint8_t from = run->states[i];
+
+    if (!oracle_edge(from, to)) {
+        return follow_wrong(f, "S2: run %lld t%u: no edge %s -> %s", (long long)run->run_key, i,
+                            task_state_to_string(from), task_state_to_string(to));
+    }
+    if (by_event(f, b, run, i, to) || by_command(f, run, i, to) || by_itself(f, run, i, to)) {
+        return 0;
+    }
+    if (from == TASK_NONE || follow_due(f, run, i)) {
+        return by_rule(f, b, run, i, to);
+    }
+    return follow_wrong(
+        f, "S1/S6: run %lld t%u: %s -> %s (try %u of %u) is not what the event says",
+        (long long)run->run_key, i, task_state_to_string(from), task_state_to_string(to),
+        run->tis[i].try_number, run->tis[i].max_tries + 1u);
+}
