@@ -1,0 +1,130 @@
+/* The in-memory driver: opening and closing. For simulation, tests, and runs that nobody needs
+ * afterwards. */
+#include <assert.h>
+
+#include "base/mem.h"
+#include "store/mem/priv.h"
+
+static void op_close(struct store *s)
+{
+    struct mem_store *m = mem_store(s);
+
+    for (struct node *n = m->audits.first, *next; n != NULL; n = next) {
+        next = n->next;
+        mem_free(n);
+    }
+    /* History hangs only in the lists of its run. */
+    for (size_t i = 0; m->runs.buckets != NULL && i < m->runs.buckets_len; i++) {
+        for (struct owner *o = m->runs.buckets[i]; o != NULL; o = o->chain) {
+            for (int k = KIND_TABLES_; k < KIND_MAX_; k++) {
+                for (struct node *n = o->lists[k].first, *next; n != NULL; n = next) {
+                    next = n->next;
+                    mem_free(n);
+                }
+            }
+        }
+    }
+    for (int k = 0; k < KIND_TABLES_; k++) {
+        mem_table_fini(&m->names[k], 1);
+        mem_table_fini(&m->keys[k], 0);
+    }
+    owners_fini(&m->runs);
+    owners_fini(&m->dags);
+    for (size_t i = 0; i < m->counters_len; i++) {
+        mem_free(m->counters[i].kind);
+    }
+    mem_free(m->counters);
+    mem_free(m->undo);
+    mem_free(m);
+}
+
+static int op_check(struct store *s, struct err *e)
+{
+    struct mem_store *m = mem_store(s);
+
+    for (int k = 0; k < KIND_TABLES_; k++) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->keys[k].buckets_len; i++) {
+            for (struct node *x = m->keys[k].buckets[i]; x != NULL; x = x->chain[0]) {
+                n += x->kind == (enum kind)k &&
+                     mem_table_find(&m->keys[k], x->kind, node_row(x), 0) == x;
+            }
+        }
+        if (n != m->keys[k].len) {
+            return err_set(e, ERR_CORRUPT, "store: table %d has %zu rows of %zu", k, n,
+                           m->keys[k].len);
+        }
+    }
+    return 0;
+}
+
+static int op_backup(struct store *s, const char *path, struct err *e)
+{
+    return err_set(e, ERR_UNSUPPORTED, "an in-memory store cannot be backed up");
+}
+
+static int op_schema_version(struct store *s, int *ret, int *ret_newest, struct err *e)
+{
+    *ret = 1;
+    *ret_newest = 1;
+    return 0;
+}
+
+static int op_upkeep(struct store *s, bool *ret_more, struct err *e)
+{
+    *ret_more = false;
+    return 0;
+}
+
+static const struct store_ops ops = {
+    .close = op_close,
+    .commit = mem_commit,
+    .acquire = mem_acquire,
+    .reserve_keys = mem_reserve_keys,
+    .get_dags = mem_get_dags,
+    .find_dag = mem_find_dag,
+    .get_version = mem_get_version,
+    .find_version = mem_find_version,
+    .get_runs = mem_get_runs,
+    .get_run = mem_get_run,
+    .find_run = mem_find_run,
+    .previous_run = mem_previous_run,
+    .get_tis = mem_get_tis,
+    .get_tries = mem_get_tries,
+    .get_attempts = mem_get_attempts,
+    .get_transitions = mem_get_transitions,
+    .get_xcom = mem_get_xcom,
+    .get_rendered = mem_get_rendered,
+    .find_command = mem_find_command,
+    .get_pools = mem_get_pools,
+    .get_durations = mem_get_durations,
+    .check = op_check,
+    .backup = op_backup,
+    .clean = mem_clean,
+    .schema_version = op_schema_version,
+    .upkeep = op_upkeep,
+};
+
+int store_mem_open(struct store **ret, struct err *e)
+{
+    struct mem_store *m = mem_zalloc(sizeof *m);
+    int rc = m != NULL ? 0 : -ERR_NOMEM;
+
+    if (m == NULL) {
+        return err_set(e, ERR_NOMEM, "store: out of memory");
+    }
+    m->head = (struct store){.ops = &ops, .driver = "mem"};
+    for (int k = 0; k < KIND_TABLES_ && rc == 0; k++) {
+        rc = mem_table_init(&m->keys[k]);
+        rc = rc != 0 ? rc : mem_table_init(&m->names[k]);
+    }
+    rc = rc != 0 ? rc : owners_init(&m->runs);
+    rc = rc != 0 ? rc : owners_init(&m->dags);
+    if (rc != 0) {
+        op_close(&m->head);
+        return err_set(e, ERR_NOMEM, "store: out of memory");
+    }
+    *ret = &m->head;
+    return 0;
+}

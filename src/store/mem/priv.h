@@ -1,0 +1,195 @@
+/*
+ * Private to the in-memory driver. A row is a node: one allocation that holds the row and copies of
+ * its strings. Nodes hang in hash tables (their key), and those of a run or DAG in a list of it
+ * too; both by links inside the node, so that linking and unlinking never allocate and a batch can
+ * always be undone.
+ */
+#ifndef TW_STORE_MEM_PRIV_H
+#define TW_STORE_MEM_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "store/store.h"
+
+struct arena;
+
+enum kind {
+    KIND_DAG,
+    KIND_VERSION,
+    KIND_RUN,
+    KIND_TI,
+    KIND_XCOM,
+    KIND_RENDERED,
+    KIND_ATTEMPT,
+    KIND_COMMAND,
+    KIND_POOL,
+    KIND_GRANT,
+    KIND_TABLES_, /* kinds up to here are found by key */
+    KIND_TRANSITION = KIND_TABLES_,
+    KIND_TRY,
+    KIND_AUDIT,
+    KIND_MAX_
+};
+
+struct held_grant { /* the row of KIND_GRANT */
+    const char *resource;
+    int shard;
+    int64_t n;
+};
+
+struct node;
+
+struct list { /* in order of arrival */
+    struct node *first, *last;
+};
+
+struct node {
+    struct node *chain[2]; /* next in the bucket: by key, by name */
+    uint32_t hash[2];
+    enum kind kind;
+    struct list *list; /* the owner's, or NULL */
+    struct node *prev, *next;
+};
+
+/* The row lies behind the node. */
+static inline void *node_row(const struct node *n)
+{
+    return (void *)(n + 1);
+}
+
+struct table {
+    struct node **buckets;
+    size_t buckets_len; /* a power of two */
+    size_t len;
+};
+
+/* What hangs on a run or a DAG. Made when first needed, kept until close (a run's: until it is
+ * cleaned). */
+struct owner {
+    struct owner *chain;
+    int64_t key;
+    struct list lists[KIND_MAX_]; /* of a run: by kind. Of a DAG: its runs */
+    const struct run_row *newest; /* of a DAG, only during clean: see there */
+};
+
+struct owners {
+    struct owner **buckets;
+    size_t buckets_len, len;
+};
+
+struct undo { /* was taken out, was put in */
+    struct node *old, *new;
+};
+
+struct mem_store {
+    struct store head;
+    struct shard {
+        int64_t epoch, seq;
+    } shards[STORE_SHARDS];
+    struct table keys[KIND_TABLES_];  /* by key */
+    struct table names[KIND_TABLES_]; /* DAG, version, run: by (owner, name); XCom: by instance */
+    struct owners runs, dags;
+    struct list audits;
+    struct counter {
+        char *kind; /* owned */
+        int64_t next;
+    } * counters;
+    size_t counters_len, counters_cap;
+    struct undo *undo; /* of the commit at hand; the memory is kept */
+    size_t undo_len, undo_cap;
+};
+
+static inline struct mem_store *mem_store(struct store *s)
+{
+    return (struct mem_store *)s;
+}
+
+/* ---- table.c ---- */
+
+int mem_table_init(struct table *t);            /* -ERR_NOMEM */
+void mem_table_fini(struct table *t, int link); /* frees the nodes only for link 0 */
+/* Adds; link 0 = by key, 1 = by name. Grows when it can; being unable to is no failure, only
+ * slower. */
+void mem_table_add(struct table *t, struct node *n, int link);
+void mem_table_remove(struct table *t, struct node *n, int link);
+/* The node whose key (name) equals that of a probe: a row of that kind with its key fields set.
+ * NULL if none. */
+struct node *mem_table_find(const struct table *t, enum kind kind, const void *probe, int link);
+
+uint32_t row_hash(enum kind kind, const void *row, int link);
+
+void list_append(struct list *l, struct node *n);
+void list_remove(struct node *n);
+
+int owners_init(struct owners *o);
+void owners_fini(struct owners *o);
+struct owner *owners_find(const struct owners *o, int64_t key);
+/* Finds or makes it; NULL when out of memory. */
+struct owner *owners_get(struct owners *o, int64_t key);
+void owners_remove(struct owners *o, struct owner *owner); /* frees it; its lists are empty */
+
+/* ---- rows.c ---- */
+
+/* The name of a string that must be there and is not, or NULL. */
+const char *row_missing(enum kind kind, const void *row);
+/* A node with a copy of a row, its strings included; NULL when out of memory. */
+struct node *mem_node_new(enum kind kind, const void *row);
+size_t row_size(enum kind kind);
+/* A copy of a row of a kind into *to, its strings in the arena. 0 or -ERR_NOMEM. */
+int row_copy(enum kind kind, const void *row, struct arena *a, void *to);
+
+/* ---- commit.c ---- */
+
+int mem_commit(struct store *s, int shard, int64_t epoch, int64_t seq, const struct store_batch *b,
+               struct err *e);
+int mem_acquire(struct store *s, int shard, const char *owner, int64_t *ret_epoch, int64_t *ret_seq,
+                struct err *e);
+int mem_reserve_keys(struct store *s, const char *kind, int64_t n, int64_t *ret_first,
+                     struct err *e);
+/* Takes a node out of every table and list, and frees it. */
+void mem_drop(struct mem_store *m, struct node *n);
+
+/* ---- query.c ---- */
+
+int mem_get_dags(struct store *s, struct arena *a, struct dag_row **ret, size_t *ret_len,
+                 struct err *e);
+int mem_find_dag(struct store *s, const char *dag_id, struct arena *a, struct dag_row *ret,
+                 struct err *e);
+int mem_get_version(struct store *s, int64_t version_key, struct arena *a, struct version_row *ret,
+                    struct err *e);
+int mem_find_version(struct store *s, int64_t dag_key, const char *hash, int64_t *ret_version_key,
+                     struct err *e);
+int mem_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t after_key, size_t limit,
+                 struct arena *a, struct run_row **ret, size_t *ret_len, struct err *e);
+int mem_get_run(struct store *s, int64_t run_key, struct arena *a, struct run_row *ret,
+                struct err *e);
+int mem_find_run(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,
+                 struct run_row *ret, struct err *e);
+int mem_previous_run(struct store *s, int64_t run_key, bool any_type, struct arena *a,
+                     struct run_row *ret, struct err *e);
+int mem_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena *a,
+                struct ti_row **ret, size_t *ret_len, struct err *e);
+int mem_get_tries(struct store *s, const struct ti_key *key, struct arena *a, struct ti_row **ret,
+                  size_t *ret_len, struct err *e);
+int mem_get_attempts(struct store *s, int64_t run_key, struct arena *a, struct attempt_row **ret,
+                     size_t *ret_len, struct err *e);
+int mem_get_transitions(struct store *s, int64_t run_key, const struct ti_key *key, size_t limit,
+                        struct arena *a, struct transition_row **ret, size_t *ret_len,
+                        struct err *e);
+int mem_get_xcom(struct store *s, const struct ti_key *key, const char *name, struct arena *a,
+                 struct xcom_row *ret, struct err *e);
+int mem_get_rendered(struct store *s, const struct ti_key *key, struct arena *a,
+                     const char **ret_json, struct err *e);
+int mem_find_command(struct store *s, const char *key, struct arena *a, const char **ret_result,
+                     struct err *e);
+int mem_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_t *ret_len,
+                  struct err *e);
+int mem_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
+              struct err *e);
+int mem_get_durations(struct store *s, int64_t version_key, size_t runs, struct arena *a,
+                      int64_t **ret_us_by_task, size_t *ret_len, struct err *e);
+
+#endif

@@ -1,0 +1,148 @@
+/* Private to the SQLite driver (and its tests): the handle, its statements, migrations. */
+#ifndef TW_STORE_SQLITE_PRIV_H
+#define TW_STORE_SQLITE_PRIV_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "store/store.h"
+
+struct arena;
+
+enum sql_stmt_id {
+#define X(name, sql) ST_##name,
+#include "store/sqlite/stmt.def"
+#undef X
+    ST_MAX_
+};
+
+struct reasons; /* reason.c */
+
+struct sql_store {
+    struct store head;
+    sqlite3 *db;
+    unsigned flags; /* enum store_flags */
+    sqlite3_stmt *stmts[ST_MAX_];
+    struct reasons *reasons; /* writer only; made by the first commit */
+    int wal_frames;          /* in the WAL after the last commit */
+    int wal_checkpointed;    /* wal_frames when the last checkpoint was tried */
+};
+
+static inline struct sql_store *sql_store(struct store *s)
+{
+    return (struct sql_store *)s;
+}
+
+/* ---- sqlite.c ---- */
+
+/* Sets *e from the handle's last error and returns the code of err.def that rc stands for. */
+int sql_err(sqlite3 *db, int rc, struct err *e, const char *what);
+/* One or several statements without results. */
+int sql_exec(sqlite3 *db, const char *sql, struct err *e);
+/* A PRAGMA or query that gives one integer. */
+int sql_int(sqlite3 *db, const char *sql, int64_t *ret, struct err *e);
+/* The statement, reset and ready to bind; NULL with *e set (the code is e's, or -ERR_NOMEM). */
+int sql_stmt(struct sql_store *s, enum sql_stmt_id id, sqlite3_stmt **ret, struct err *e);
+/* Steps a statement that gives no rows, and resets it. */
+int sql_run(struct sql_store *s, sqlite3_stmt *st, struct err *e);
+/* The same for a statement without parameters. */
+int sql_simple(struct sql_store *s, enum sql_stmt_id id, struct err *e);
+/* Begins a write transaction; after a failure none is open. */
+int sql_begin(struct sql_store *s, struct err *e);
+/* Ends a failed write transaction; the handle is usable afterwards. Keeps *e. */
+void sql_rollback(struct sql_store *s);
+/* Opens and configures a connection: SQLITE_OPEN_x flags. */
+int sql_connect(const char *path, const char *vfs, int open_flags, sqlite3 **ret, struct err *e);
+
+/* ---- schema.c ---- */
+
+struct sql_migration {
+    const char *what;
+    const char *sql;
+};
+extern const struct sql_migration sql_migrations[];
+extern const int sql_migrations_len;
+
+/* ---- migrate.c ---- */
+
+#define SQL_APPLICATION_ID 0x54576e64 /* "TWnd" */
+
+/*
+ * Brings a database to migration `newest` (0 < newest <= the table's length): each migration in one
+ * transaction; before the first one a copy of an existing store, named <path>.before-v<newest>, is
+ * made and its name put in *ret_copy (arena; NULL without an arena or when no copy was made).
+ * -ERR_VERSION when the store is newer.
+ */
+int sql_migrate(sqlite3 *db, const char *path, const struct sql_migration *table, int newest,
+                struct arena *a, const char **ret_copy, int *ret_from, struct err *e);
+/* Is it ours, and of which version (0 = empty)? */
+int sql_version(sqlite3 *db, int *ret, struct err *e);
+/* Copies the whole database to a new file, durably; -ERR_EXISTS when there is one unless replace.
+ */
+int sql_copy(sqlite3 *db, const char *path, bool replace, struct err *e);
+
+/* ---- reason.c ---- */
+
+void reasons_free(struct reasons *r);
+/* Binds a reason to a statement: NULL, its text, or its number. Within a write transaction. */
+int reasons_bind(struct sql_store *s, sqlite3_stmt *st, int index, const char *text, struct err *e);
+/* After a rollback: numbers given in it are void. */
+void reasons_forget(struct sql_store *s);
+
+/* ---- operations, by file ---- */
+
+int sql_commit(struct store *s, int shard, int64_t epoch, int64_t seq, const struct store_batch *b,
+               struct err *e);
+int sql_acquire(struct store *s, int shard, const char *owner, int64_t *ret_epoch, int64_t *ret_seq,
+                struct err *e);
+int sql_reserve_keys(struct store *s, const char *kind, int64_t n, int64_t *ret_first,
+                     struct err *e);
+
+int sql_get_dags(struct store *s, struct arena *a, struct dag_row **ret, size_t *ret_len,
+                 struct err *e);
+int sql_find_dag(struct store *s, const char *dag_id, struct arena *a, struct dag_row *ret,
+                 struct err *e);
+int sql_get_version(struct store *s, int64_t version_key, struct arena *a, struct version_row *ret,
+                    struct err *e);
+int sql_find_version(struct store *s, int64_t dag_key, const char *hash, int64_t *ret_version_key,
+                     struct err *e);
+int sql_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t after_key, size_t limit,
+                 struct arena *a, struct run_row **ret, size_t *ret_len, struct err *e);
+int sql_get_run(struct store *s, int64_t run_key, struct arena *a, struct run_row *ret,
+                struct err *e);
+int sql_find_run(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,
+                 struct run_row *ret, struct err *e);
+int sql_previous_run(struct store *s, int64_t run_key, bool any_type, struct arena *a,
+                     struct run_row *ret, struct err *e);
+int sql_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_t *ret_len,
+                  struct err *e);
+int sql_find_command(struct store *s, const char *key, struct arena *a, const char **ret_result,
+                     struct err *e);
+
+int sql_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena *a,
+                struct ti_row **ret, size_t *ret_len, struct err *e);
+int sql_get_tries(struct store *s, const struct ti_key *key, struct arena *a, struct ti_row **ret,
+                  size_t *ret_len, struct err *e);
+int sql_get_attempts(struct store *s, int64_t run_key, struct arena *a, struct attempt_row **ret,
+                     size_t *ret_len, struct err *e);
+int sql_get_transitions(struct store *s, int64_t run_key, const struct ti_key *key, size_t limit,
+                        struct arena *a, struct transition_row **ret, size_t *ret_len,
+                        struct err *e);
+int sql_get_xcom(struct store *s, const struct ti_key *key, const char *name, struct arena *a,
+                 struct xcom_row *ret, struct err *e);
+int sql_get_rendered(struct store *s, const struct ti_key *key, struct arena *a,
+                     const char **ret_json, struct err *e);
+int sql_get_durations(struct store *s, int64_t version_key, size_t runs, struct arena *a,
+                      int64_t **ret_us_by_task, size_t *ret_len, struct err *e);
+
+int sql_check(struct store *s, struct err *e);
+int sql_backup(struct store *s, const char *path, struct err *e);
+int sql_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
+              struct err *e);
+int sql_schema_version(struct store *s, int *ret, int *ret_newest, struct err *e);
+int sql_upkeep(struct store *s, bool *ret_more, struct err *e);
+
+#endif

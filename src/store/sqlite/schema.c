@@ -1,0 +1,83 @@
+/*
+ * The schema, as numbered migrations. A store's number is its PRAGMA user_version. A migration,
+ * once released, never changes; a new one is appended and may rely on all before it.
+ *
+ * Why the tables look as they do:
+ * - Current state (run, ti) is apart from history (transition, try): no query of live work touches
+ * a history page.
+ * - What hangs on a run is clustered by run_key (WITHOUT ROWID): one tree per table instead of a
+ * table and an index, and a run is read, and later deleted, as one range.
+ * - n, in transition and try, is a counter over the store: it orders history without comparing
+ * times.
+ * - TIME_NONE is NULL (no bytes), an attempt's id a blob of 16 bytes or NULL.
+ * - reason holds a text, or the number of a text in `reason` (reason.c).
+ */
+#include "store/sqlite/priv.h"
+
+static const char v1[] =
+    "CREATE TABLE shard (shard INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " owner TEXT NOT NULL);"
+    "CREATE TABLE counter (kind TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE dag (dag_key INTEGER PRIMARY KEY, dag_id TEXT NOT NULL UNIQUE, file TEXT,"
+    " paused INTEGER NOT NULL, version_key INTEGER NOT NULL, updated_us INTEGER);"
+    "CREATE TABLE version (version_key INTEGER PRIMARY KEY,"
+    " dag_key INTEGER NOT NULL REFERENCES dag (dag_key), hash TEXT NOT NULL,"
+    " created_us INTEGER, document TEXT NOT NULL, UNIQUE (dag_key, hash));"
+    "CREATE TABLE run (run_key INTEGER PRIMARY KEY,"
+    " dag_key INTEGER NOT NULL REFERENCES dag (dag_key),"
+    " version_key INTEGER NOT NULL REFERENCES version (version_key), run_id TEXT NOT NULL,"
+    " state INTEGER NOT NULL, type INTEGER NOT NULL, logical_date_us INTEGER,"
+    " data_interval_start_us INTEGER, data_interval_end_us INTEGER,"
+    " run_after_us INTEGER NOT NULL, queued_us INTEGER, start_us INTEGER, end_us INTEGER,"
+    " backfill_key INTEGER NOT NULL, clear_number INTEGER NOT NULL, reason TEXT, conf TEXT,"
+    " UNIQUE (dag_key, run_id));"
+    "CREATE INDEX run_by_time ON run (run_after_us, run_key);"
+    "CREATE INDEX run_by_dag ON run (dag_key, run_after_us, run_key);"
+    "CREATE INDEX run_by_date ON run (dag_key, logical_date_us, run_key)"
+    " WHERE logical_date_us IS NOT NULL;"
+    "CREATE INDEX run_live ON run (run_after_us, run_key) WHERE state IN (0, 1);"
+    "CREATE TABLE ti (run_key INTEGER NOT NULL, task INTEGER NOT NULL, map_index INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, try_number INTEGER NOT NULL, max_tries INTEGER NOT NULL,"
+    " requeues INTEGER NOT NULL, attempt BLOB, worker INTEGER NOT NULL, scheduled_us INTEGER,"
+    " queued_us INTEGER, start_us INTEGER, end_us INTEGER, next_us INTEGER,"
+    " exit_code INTEGER NOT NULL, reason, PRIMARY KEY (run_key, task, map_index)) WITHOUT ROWID;"
+    "CREATE TABLE try (run_key INTEGER NOT NULL, task INTEGER NOT NULL, map_index INTEGER NOT NULL,"
+    " n INTEGER NOT NULL, state INTEGER NOT NULL, try_number INTEGER NOT NULL,"
+    " max_tries INTEGER NOT NULL, requeues INTEGER NOT NULL, attempt BLOB,"
+    " worker INTEGER NOT NULL, scheduled_us INTEGER, queued_us INTEGER, start_us INTEGER,"
+    " end_us INTEGER, next_us INTEGER, exit_code INTEGER NOT NULL, reason,"
+    " PRIMARY KEY (run_key, task, map_index, n)) WITHOUT ROWID;"
+    "CREATE TABLE transition (run_key INTEGER NOT NULL, n INTEGER NOT NULL, task INTEGER NOT NULL,"
+    " map_index INTEGER NOT NULL, from_state INTEGER NOT NULL, to_state INTEGER NOT NULL,"
+    " try_number INTEGER NOT NULL, at_us INTEGER, reason, PRIMARY KEY (run_key, n)) WITHOUT ROWID;"
+    "CREATE TABLE reason (reason_id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE xcom (run_key INTEGER NOT NULL, task INTEGER NOT NULL, map_index INTEGER NOT "
+    "NULL,"
+    " name TEXT NOT NULL, at_us INTEGER, spill TEXT, value BLOB,"
+    " PRIMARY KEY (run_key, task, map_index, name)) WITHOUT ROWID;"
+    "CREATE TABLE rendered (run_key INTEGER NOT NULL, task INTEGER NOT NULL,"
+    " map_index INTEGER NOT NULL, json TEXT NOT NULL,"
+    " PRIMARY KEY (run_key, task, map_index)) WITHOUT ROWID;"
+    "CREATE TABLE attempt (run_key INTEGER NOT NULL, task INTEGER NOT NULL,"
+    " map_index INTEGER NOT NULL, try_number INTEGER NOT NULL, attempt BLOB, holder TEXT,"
+    " pid INTEGER NOT NULL, log_path TEXT, PRIMARY KEY (run_key, task, map_index, try_number))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE command (key TEXT PRIMARY KEY, result TEXT NOT NULL, at_us INTEGER) WITHOUT "
+    "ROWID;"
+    "CREATE TABLE pool (name TEXT PRIMARY KEY, slots INTEGER NOT NULL,"
+    " include_deferred INTEGER NOT NULL, description TEXT) WITHOUT ROWID;"
+    "CREATE TABLE granted (resource TEXT NOT NULL, shard INTEGER NOT NULL, n INTEGER NOT NULL,"
+    " PRIMARY KEY (resource, shard)) WITHOUT ROWID;"
+    "CREATE TABLE audit (audit_key INTEGER PRIMARY KEY, at_us INTEGER, actor TEXT, action TEXT,"
+    " subject TEXT, before TEXT, after TEXT);";
+
+/* What cleaning needs: the ended runs by time, and the runs whose rows are being deleted
+ * (maintain.c). */
+static const char v2[] = "CREATE INDEX run_by_end ON run (end_us) WHERE end_us IS NOT NULL;"
+                         "CREATE TABLE garbage (run_key INTEGER PRIMARY KEY);";
+
+const struct sql_migration sql_migrations[] = {
+    {"first schema", v1},
+    {"cleaning in slices", v2},
+};
+const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];

@@ -1,0 +1,238 @@
+/*
+ * The store: durable state behind one interface; drivers in mem/, sqlite/ (and postgres/). One test
+ * suite runs on every driver.
+ *
+ * commit(shard, epoch, seq, batch) is the only way that owned tables change (rules 1, 3): all of
+ * the batch or nothing. The store keeps the last seq of each shard in the same transaction. The
+ * same seq again is a no-op that returns 0 (a commit of unknown outcome is simply sent again); a
+ * stale epoch returns -ERR_STALE; a gap in seq returns -ERR_CONFLICT; a full disk -ERR_FULL and
+ * nothing changed.
+ *
+ * Order within a batch: dags, versions, pools, runs, tis, transitions, tries, xcom_clears, xcoms,
+ * rendered, attempts, commands, grants, audits. What is refused, always the whole batch: a version
+ * or run whose DAG or version does not exist (-ERR_INVALID); a dag_id, a (dag, run_id), a (dag,
+ * hash) that another key has, or an idempotency key that was applied before (-ERR_EXISTS); a grant
+ * that grows over its resource's slots, which are those of the pool row of that name (no row: none)
+ * (-ERR_CONFLICT). A version is immutable: the same version_key again changes nothing. A run keeps
+ * what its first row said of its dag_key, run_id, type, dates and backfill.
+ *
+ * After any other error of commit (-ERR_IO, -ERR_FULL, -ERR_BUSY, -ERR_NOMEM) nothing of the batch
+ * is visible and the handle is usable; the batch is to be sent again with the same seq.
+ *
+ * Threads: a store handle belongs to one thread at a time. Drivers block; the engine calls them
+ * through the runtime's offload on the store's own thread. Reads by other processes use store_open
+ * with STORE_READ_ONLY, short transactions, their own handle.
+ *
+ * Ownership: batches are borrowed for the call. Query results are made in the caller's arena.
+ */
+#ifndef TW_STORE_STORE_H
+#define TW_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/prng.h"
+#include "model/rows.h"
+
+struct arena;
+struct err;
+struct store;
+
+#define STORE_SHARDS 64 /* shards are 0 .. 63 */
+
+enum store_flags { STORE_READ_ONLY = 1, STORE_NO_MIGRATE = 2 /* refuse instead of migrating */ };
+
+/* ---- what is written ---- */
+
+struct dag_row {
+    int64_t dag_key;
+    const char *dag_id;
+    const char *file; /* or NULL */
+    bool paused;
+    int64_t version_key; /* current */
+    int64_t updated_us;
+};
+struct version_row {
+    int64_t version_key, dag_key;
+    const char *hash;     /* hex SHA-256 of the canonical document */
+    const char *document; /* canonical JSON */
+    size_t document_len;
+    int64_t created_us;
+};
+struct xcom_row {
+    struct ti_key key;
+    const char *name;  /* "return_value" */
+    const void *value; /* opaque bytes; NULL when spilled */
+    size_t value_len;
+    const char *spill; /* path below TRADEWIND_HOME, or NULL */
+    int64_t at_us;
+};
+struct rendered_row {
+    struct ti_key key;
+    const char *json; /* rendered fields, secrets masked */
+};
+struct attempt_row { /* facts of one attempt that the scheduler does not need */
+    struct ti_key key;
+    uint16_t try_number;
+    struct uuid attempt;
+    const char *holder; /* holder id, or NULL */
+    int64_t pid;
+    const char *log_path; /* below TRADEWIND_HOME */
+};
+
+struct command_row {
+    const char *key;    /* idempotency key */
+    const char *result; /* JSON */
+    int64_t at_us;
+};
+struct grant_row {
+    const char *resource;
+    int64_t n;
+};
+struct audit_row {
+    const char *actor, *action, *subject;
+    const char *before, *after; /* redacted JSON, or NULL */
+    int64_t at_us;
+};
+
+struct store_batch {
+    const struct dag_row *dags;
+    size_t dags_len;
+    const struct version_row *versions;
+    size_t versions_len;
+    const struct run_row *runs;
+    size_t runs_len; /* upsert */
+    const struct ti_row *tis;
+    size_t tis_len; /* upsert */
+    const struct transition_row *transitions;
+    size_t transitions_len; /* append */
+    const struct ti_row *tries;
+    size_t tries_len; /* append: ended tries that another follows */
+    const struct xcom_row *xcoms;
+    size_t xcoms_len; /* upsert */
+    const struct ti_key *xcom_clears;
+    size_t xcom_clears_len; /* before the upserts */
+    const struct rendered_row *rendered;
+    size_t rendered_len; /* upsert */
+    const struct attempt_row *attempts;
+    size_t attempts_len; /* upsert by (key, try) */
+    const struct command_row *commands;
+    size_t commands_len; /* idempotency keys that were applied */
+    const struct grant_row *grants;
+    size_t grants_len; /* this shard's grant of a resource becomes n; refused (-ERR_CONFLICT) if the
+                          sum would exceed its slots */
+    const struct pool_row *pools;
+    size_t pools_len; /* upsert */
+    const struct audit_row *audits;
+    size_t audits_len; /* append */
+};
+
+/* ---- driver interface ---- */
+
+struct store_ops {
+    void (*close)(struct store *s);
+    int (*commit)(struct store *s, int shard, int64_t epoch, int64_t seq,
+                  const struct store_batch *b, struct err *e);
+    /* Takes the shard over: raises its epoch (the first is 1) and returns it with the last seq (0
+     * before the first commit). */
+    int (*acquire)(struct store *s, int shard, const char *owner, int64_t *ret_epoch,
+                   int64_t *ret_seq, struct err *e);
+    /* A block of n keys of a kind ("run", "dag", "version"); the first of them (keys begin at 1).
+     * Durable before it returns. */
+    int (*reserve_keys)(struct store *s, const char *kind, int64_t n, int64_t *ret_first,
+                        struct err *e);
+
+    int (*get_dags)(struct store *s, struct arena *a, struct dag_row **ret, size_t *ret_len,
+                    struct err *e); /* by dag_id */
+    int (*find_dag)(struct store *s, const char *dag_id, struct arena *a, struct dag_row *ret,
+                    struct err *e); /* -ERR_NOTFOUND */
+    int (*get_version)(struct store *s, int64_t version_key, struct arena *a,
+                       struct version_row *ret, struct err *e);
+    int (*find_version)(struct store *s, int64_t dag_key, const char *hash,
+                        int64_t *ret_version_key, struct err *e);
+
+    /* In every query limit 0 means no limit; no rows give *ret NULL and *ret_len 0; one row that is
+     * not there, -ERR_NOTFOUND. */
+
+    /* Newest first by (run_after, run_key); after_key (0, or the last run of the page before;
+     * -ERR_NOTFOUND if it is gone) pages. States: bit per enum run_state; 0 = all. dag_key 0 = all.
+     */
+    int (*get_runs)(struct store *s, int64_t dag_key, unsigned states, int64_t after_key,
+                    size_t limit, struct arena *a, struct run_row **ret, size_t *ret_len,
+                    struct err *e);
+    int (*get_run)(struct store *s, int64_t run_key, struct arena *a, struct run_row *ret,
+                   struct err *e);
+    int (*find_run)(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,
+                    struct run_row *ret, struct err *e);
+    /* The run of the DAG with the nearest earlier logical date; any_type false: only scheduled and
+     * backfill runs. -ERR_NOTFOUND when there is none, or this one has no logical date. */
+    int (*previous_run)(struct store *s, int64_t run_key, bool any_type, struct arena *a,
+                        struct run_row *ret, struct err *e);
+    /* Rows that exist, by (task, map_index); states: bit per enum task_state, 0 = all. */
+    int (*get_tis)(struct store *s, int64_t run_key, unsigned states, struct arena *a,
+                   struct ti_row **ret, size_t *ret_len, struct err *e);
+    int (*get_tries)(struct store *s, const struct ti_key *key, struct arena *a,
+                     struct ti_row **ret, size_t *ret_len, struct err *e);
+    int (*get_attempts)(struct store *s, int64_t run_key, struct arena *a, struct attempt_row **ret,
+                        size_t *ret_len, struct err *e);
+    /* History, oldest first; key NULL = all of the run. */
+    int (*get_transitions)(struct store *s, int64_t run_key, const struct ti_key *key, size_t limit,
+                           struct arena *a, struct transition_row **ret, size_t *ret_len,
+                           struct err *e);
+    int (*get_xcom)(struct store *s, const struct ti_key *key, const char *name, struct arena *a,
+                    struct xcom_row *ret, struct err *e);
+    int (*get_rendered)(struct store *s, const struct ti_key *key, struct arena *a,
+                        const char **ret_json, struct err *e);
+    int (*find_command)(struct store *s, const char *key, struct arena *a, const char **ret_result,
+                        struct err *e);
+    int (*get_pools)(struct store *s, struct arena *a, struct pool_row **ret, size_t *ret_len,
+                     struct err *e);
+    /* Mean durations of the successful instances of each task over the last n finished runs of this
+     * version, for estimates: by task index; -1 = none known. The array ends at the last task with
+     * a known one. */
+    int (*get_durations)(struct store *s, int64_t version_key, size_t runs, struct arena *a,
+                         int64_t **ret_us_by_task, size_t *ret_len, struct err *e);
+
+    /* Maintenance. */
+    int (*check)(struct store *s, struct err *e); /* integrity; -ERR_CORRUPT with what is wrong */
+    int (*backup)(struct store *s, const char *path, struct err *e);
+    /* Deletes at most `limit` finished runs that ended before a time, oldest end first, with all
+     * that hangs on them, in bounded transactions; how many runs. The newest run of each DAG that
+     * was not started by hand is kept: its schedule goes on from it. dry: only counts (all of
+     * them). Files named by rows (logs, spilled XComs) are the caller's. */
+    int (*clean)(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
+                 struct err *e);
+    int (*schema_version)(struct store *s, int *ret, int *ret_newest, struct err *e);
+    /* A bounded piece of work that keeps later commits fast (SQLite: moves the write-ahead log into
+     * the file). To be called when there is nothing to commit; commit does it itself only when it
+     * can wait no longer. *ret_more: call again. */
+    int (*upkeep)(struct store *s, bool *ret_more, struct err *e);
+};
+
+struct store { /* the head of every driver's own struct */
+    const struct store_ops *ops;
+    const char *driver; /* "mem", "sqlite" */
+};
+
+/* An empty in-memory store. Same semantics, lost at close. */
+int store_mem_open(struct store **ret, struct err *e);
+/* A database file; made and migrated unless flags say otherwise. -ERR_VERSION: made by a newer
+ * program. */
+int store_sqlite_open(const char *path, unsigned flags, struct store **ret, struct err *e);
+/* The same over a registered SQLite VFS (NULL: the default one): for tests and simulation. */
+int store_sqlite_open_vfs(const char *path, const char *vfs, unsigned flags, struct store **ret,
+                          struct err *e);
+/* Only migrates (a copy of the file first, named in *ret_copy in the arena, or NULL when nothing
+ * was to do). */
+int store_sqlite_migrate(const char *path, struct arena *a, const char **ret_copy, int *ret_from,
+                         int *ret_to, struct err *e);
+
+static inline void store_close(struct store *s)
+{
+    if (s != NULL) {
+        s->ops->close(s);
+    }
+}
+
+#endif
