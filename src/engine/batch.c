@@ -1,0 +1,529 @@
+/*
+ * One batch: messages become events for the scheduler and rows for the store; the whole is committed; then its effects are released.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "engine/engine_priv.h"
+#include "model/dag.h"
+
+#define REPEAT_FIRST_US (TIME_SECOND / 20)
+#define REPEAT_MAX_US (2 * TIME_SECOND)
+#define EXTRAS(g, list, value) \
+    VEC_PUSH((g)->extras.list, (g)->extras.list##_len, (g)->extras.list##_cap, value)
+
+/* ---- messages in ---- */
+
+static bool is_live(struct engine *g, const struct ti_key *key, const struct uuid *token, struct ti_row *row)
+{
+    return sched_get_ti(g->sched, key, row) == 0 && uuid_cmp(&row->attempt, token) == 0 &&
+           !uuid_is_zero(token) && !task_state_finished(row->state);
+}
+
+static int consume_started(struct engine *g, struct msg *m)
+{
+    struct sched_event ev = { .type = SCHED_STARTED };
+    struct attempt_row facts = { .key = m->key, .attempt = m->token, .pid = m->pid };
+    struct ti_row row;
+    int rc = 0;
+
+    if (!is_live(g, &m->key, &m->token, &row)) {
+        return 0;
+    }
+    facts.try_number = row.try_number;
+    facts.holder = m->holder;
+    facts.log_path = m->log;
+    if (m->log != NULL) {
+        rc = EXTRAS(g, attempts, facts);
+    }
+    if (rc == 0 && row.try_number > 1 && row.state == TASK_QUEUED) {
+        rc = EXTRAS(g, xcom_clears, m->key); /* as Airflow clears them when a task starts again */
+    }
+    ev.attempt.key = m->key;
+    ev.attempt.token = m->token;
+    ev.attempt.worker = g->worker->id;
+    ev.attempt.at_us = m->at_us != 0 ? m->at_us : engine_now(g);
+    return rc == 0 ? engine_feed(g, &ev) : rc;
+}
+
+static int add_xcom(struct engine *g, const struct ti_key *key, const struct uuid *attempt,
+                    const struct worker_xcom *x)
+{
+    struct xcom_row row = { .key = *key, .name = x->name, .value = x->value, .value_len = x->len };
+    char token[UUID_TEXT_MAX];
+
+    row.at_us = engine_now(g);
+    if (x->len > LIMIT_XCOM_INLINE && g->config.home != NULL) {
+        struct spill s = { .data = x->value, .len = x->len };
+        char *rel = arena_printf(&g->extras.arena, "xcom/%lld/%s-%08x", (long long)key->run_key,
+                                 uuid_format(attempt, token), hash_bytes(x->name, strlen(x->name)));
+
+        s.path = rel != NULL ? arena_printf(&g->extras.arena, "%s/%s", g->config.home, rel) : NULL;
+        if (s.path == NULL || EXTRAS(g, spills, s) != 0) {
+            return -ERR_NOMEM;
+        }
+        row.value = NULL;
+        row.value_len = x->len;
+        row.spill = rel;
+    }
+    return EXTRAS(g, xcoms, row);
+}
+
+static enum sched_outcome outcome_of(const struct worker_end *end)
+{
+    switch (end->outcome) {
+    case WORKER_SUCCESS:
+        return SCHED_OUTCOME_SUCCESS;
+    case WORKER_SKIPPED:
+        return SCHED_OUTCOME_SKIPPED;
+    case WORKER_FAILED_NO_RETRY:
+        return SCHED_OUTCOME_FAILED_NO_RETRY;
+    case WORKER_KILLED:
+        return SCHED_OUTCOME_KILLED;
+    default:
+        return SCHED_OUTCOME_FAILED;
+    }
+}
+
+static int feed_end(struct engine *g, const struct worker_end *end)
+{
+    struct sched_event ev = { 0 };
+
+    if (end->outcome == WORKER_LOST || end->outcome == WORKER_RESCHEDULE) {
+        ev.type = end->outcome == WORKER_LOST ? SCHED_LOST : SCHED_RESCHEDULE;
+        ev.attempt.key = end->key;
+        ev.attempt.token = end->token;
+        ev.attempt.worker = g->worker->id;
+        ev.attempt.at_us = end->outcome == WORKER_LOST ? engine_now(g) : end->until_us;
+        return engine_feed(g, &ev);
+    }
+    ev.type = end->from_wait ? SCHED_FIRED : SCHED_ENDED;
+    ev.ended.key = end->key;
+    ev.ended.token = end->token;
+    ev.ended.outcome = outcome_of(end);
+    ev.ended.at_us = end->at_us != 0 ? end->at_us : engine_now(g);
+    ev.ended.exit_code = end->exit_code;
+    ev.ended.reason = end->reason;
+    ev.ended.skip = end->skip;
+    ev.ended.skip_len = end->skip_len;
+    return engine_feed(g, &ev);
+}
+
+static int consume_ended(struct engine *g, struct msg *m)
+{
+    const struct worker_end *end = m->end;
+    struct ti_row row;
+    int rc = EXTRAS(g, acks, end->token); /* also when stale: the worker need not keep it */
+
+    if (rc != 0 || !is_live(g, &end->key, &end->token, &row)) {
+        return rc;
+    }
+    for (size_t i = 0; rc == 0 && i < end->xcoms_len; i++) {
+        rc = add_xcom(g, &end->key, &end->token, &end->xcoms[i]);
+    }
+    if (rc == 0 && end->rendered != NULL) {
+        rc = EXTRAS(g, rendered, ((struct rendered_row){ .key = end->key, .json = end->rendered }));
+    }
+    return rc == 0 ? feed_end(g, end) : rc;
+}
+
+static int consume_request(struct engine *g, struct msg *m)
+{
+    struct request *r = m->request;
+    int rc = 0;
+
+    if (r->dag != NULL) {
+        rc = EXTRAS(g, dags, *r->dag);
+    }
+    if (rc == 0 && r->version != NULL) {
+        rc = EXTRAS(g, versions, *r->version);
+    }
+    if (rc == 0 && r->command != NULL) {
+        rc = EXTRAS(g, commands, *r->command);
+    }
+    if (rc == 0 && r->audit != NULL) {
+        rc = EXTRAS(g, audits, *r->audit);
+    }
+    if (rc == 0 && r->xcom != NULL) {
+        struct ti_row row;
+
+        if (is_live(g, &r->xcom_key, &r->xcom_token, &row)) {
+            rc = add_xcom(g, &r->xcom_key, &r->xcom_token, r->xcom);
+        } else {
+            r->rc = -ERR_STALE;
+        }
+    }
+    if (r->wants_reply) {
+        r->event.command.command = g->next_command++;
+        r->next_waiting = g->replies;
+        g->replies = r;
+    } else {
+        r->next_waiting = g->requests;
+        g->requests = r;
+    }
+    if (rc == 0 && r->event.type != 0) {
+        int step = engine_feed(g, &r->event);
+
+        if (step == -ERR_NOMEM) {
+            return step;
+        }
+        r->rc = step; /* -ERR_INVALID: refused, nothing changed */
+    }
+    return rc;
+}
+
+static int consume_deferred(struct engine *g, struct msg *m)
+{
+    struct sched_event ev = { .type = SCHED_DEFERRED };
+
+    ev.attempt.key = m->key;
+    ev.attempt.token = m->token;
+    ev.attempt.worker = g->worker->id;
+    ev.attempt.at_us = m->at_us;
+    return engine_feed(g, &ev);
+}
+
+int batch_consume(struct engine *g, struct msg *m)
+{
+    int rc = 0;
+
+    m->next = g->consumed;
+    g->consumed = m;
+    switch (m->type) {
+    case MSG_STARTED:
+        rc = consume_started(g, m);
+        break;
+    case MSG_DEFERRED:
+        rc = consume_deferred(g, m);
+        break;
+    case MSG_ENDED:
+        rc = consume_ended(g, m);
+        break;
+    case MSG_REQUEST:
+        rc = consume_request(g, m);
+        break;
+    case MSG_EVENT:
+        rc = engine_feed(g, &m->event);
+        break;
+    }
+    return rc == -ERR_NOMEM ? rc : 0; /* the scheduler counts what it ignores */
+}
+
+int batch_claim(struct engine *g)
+{
+    for (; g->claimed < g->actions.dispatches_len; g->claimed++) {
+        const struct sched_dispatch *d = &g->actions.dispatches[g->claimed];
+        struct sched_event ev = { .type = SCHED_CLAIM };
+        int rc;
+
+        ev.attempt.key = d->key;
+        ev.attempt.token = d->token;
+        ev.attempt.worker = g->worker->id;
+        ev.attempt.at_us = engine_now(g);
+        rc = engine_feed(g, &ev);
+        if (rc == -ERR_NOMEM) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* ---- commit ---- */
+
+bool batch_empty(const struct engine *g)
+{
+    const struct sched_actions *a = &g->actions;
+    const struct extras *x = &g->extras;
+
+    return a->tis_len == 0 && a->runs_len == 0 && a->transitions_len == 0 && a->tries_len == 0 &&
+           a->grants_len == 0 && a->dispatches_len == 0 && a->kills_len == 0 && a->questions_len == 0 &&
+           a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 && x->versions_len == 0 &&
+           x->xcoms_len == 0 && x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
+           x->acks_len == 0 && x->audits_len == 0 && g->requests == NULL;
+}
+
+static bool nothing_durable(const struct engine *g)
+{
+    const struct sched_actions *a = &g->actions;
+    const struct extras *x = &g->extras;
+
+    return a->tis_len == 0 && a->runs_len == 0 && a->transitions_len == 0 && a->tries_len == 0 &&
+           a->grants_len == 0 && x->dags_len == 0 && x->versions_len == 0 && x->xcoms_len == 0 &&
+           x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 && x->audits_len == 0 &&
+           x->xcom_clears_len == 0;
+}
+
+static int write_spill(const struct spill *s, struct err *e)
+{
+    char tmp[4096];
+    char *slash;
+    size_t done = 0;
+    int fd, rc = 0;
+
+    if (snprintf(tmp, sizeof tmp, "%s", s->path) >= (int)sizeof tmp - 8) {
+        return err_set(e, ERR_LIMIT, "path too long: %s", s->path);
+    }
+    for (slash = strchr(tmp + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(tmp, 0700);
+        *slash = '/';
+    }
+    (void)strcat(tmp, ".new");
+    fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return err_errno(e, errno, "cannot write %s", tmp);
+    }
+    while (rc == 0 && done < s->len) {
+        ssize_t n = write(fd, (const char *)s->data + done, s->len - done);
+
+        if (n < 0) {
+            rc = err_errno(e, errno, "cannot write %s", tmp);
+        } else {
+            done += (size_t)n;
+        }
+    }
+    if (rc == 0 && fsync(fd) != 0) {
+        rc = err_errno(e, errno, "cannot sync %s", tmp);
+    }
+    (void)close(fd);
+    if (rc == 0 && rename(tmp, s->path) != 0) {
+        rc = err_errno(e, errno, "cannot rename %s", tmp);
+    }
+    return rc;
+}
+
+struct commit_call {
+    struct engine *g;
+    struct store_batch batch;
+    struct err e;
+};
+
+/* On the store's thread. Files of spilled XComs first: a row never names a file that is not there. */
+static int do_commit(void *arg)
+{
+    struct commit_call *c = arg;
+    struct engine *g = c->g;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < g->extras.spills_len; i++) {
+        rc = write_spill(&g->extras.spills[i], &c->e);
+    }
+    return rc != 0 ? rc : g->store->ops->commit(g->store, ENGINE_SHARD, g->epoch, g->seq + 1, &c->batch, &c->e);
+}
+
+static void fill(struct engine *g, struct store_batch *b)
+{
+    const struct sched_actions *a = &g->actions;
+    const struct extras *x = &g->extras;
+
+    *b = (struct store_batch){
+        .dags = x->dags, .dags_len = x->dags_len,
+        .versions = x->versions, .versions_len = x->versions_len,
+        .runs = a->runs, .runs_len = a->runs_len,
+        .tis = a->tis, .tis_len = a->tis_len,
+        .transitions = a->transitions, .transitions_len = a->transitions_len,
+        .tries = a->tries, .tries_len = a->tries_len,
+        .xcoms = x->xcoms, .xcoms_len = x->xcoms_len,
+        .xcom_clears = x->xcom_clears, .xcom_clears_len = x->xcom_clears_len,
+        .rendered = x->rendered, .rendered_len = x->rendered_len,
+        .attempts = x->attempts, .attempts_len = x->attempts_len,
+        .commands = x->commands, .commands_len = x->commands_len,
+        .audits = x->audits, .audits_len = x->audits_len,
+    };
+}
+
+static bool worth_repeating(int rc)
+{
+    return rc == -ERR_FULL || rc == -ERR_BUSY || rc == -ERR_IO || rc == -ERR_TIMEOUT || rc == -ERR_NOMEM;
+}
+
+/* Between two tries of the same commit: said once, then quietly, with growing pauses. */
+static void wait_to_repeat(struct engine *g, int rc, const struct err *e, int64_t *delay)
+{
+    if (g->stats.store_error == 0) {
+        log_warning("engine", "the store cannot be written, nothing new starts until it can: %s", err_str(e));
+        g->worker->ops->pause(g->worker, true);
+    }
+    g->stats.store_error = rc;
+    (void)co_sleep(*delay);
+    *delay = *delay * 2 > REPEAT_MAX_US ? REPEAT_MAX_US : *delay * 2;
+}
+
+int batch_commit(struct engine *g)
+{
+    struct commit_call c = { .g = g };
+    int64_t delay = REPEAT_FIRST_US, began = loop_now_us(g->loop);
+    int rc;
+
+    if (nothing_durable(g)) {
+        return 0;
+    }
+    fill(g, &c.batch);
+    while ((rc = co_offload(g->pool, do_commit, &c)) != 0) {
+        if (!worth_repeating(rc)) {
+            g->fatal = rc;
+            (void)snprintf(g->fatal_text, sizeof g->fatal_text, "the store refused a commit: %s", err_str(&c.e));
+            log_error("engine", "%s", g->fatal_text);
+            return rc;
+        }
+        wait_to_repeat(g, rc, &c.e, &delay);
+    }
+    if (g->stats.store_error != 0) {
+        log_warning("engine", "the store can be written again");
+        g->stats.store_error = 0;
+        g->worker->ops->pause(g->worker, g->interrupted);
+    }
+    g->seq++;
+    g->stats.commits++;
+    g->stats.rows += c.batch.tis_len + c.batch.runs_len;
+    g->stats.transitions += c.batch.transitions_len;
+    g->stats.commit_us += loop_now_us(g->loop) - began;
+    return 0;
+}
+
+/* ---- effects ---- */
+
+static void end_unstarted(struct engine *g, const struct sched_dispatch *d, enum worker_outcome outcome,
+                          const char *why)
+{
+    struct worker_end *end = worker_end_new(&d->key, &d->token, outcome);
+
+    if (end != NULL) {
+        end->reason = arena_printf(&end->arena, outcome == WORKER_FAILED ? "cannot start: %s" : "%s", why);
+        facts_callbacks(g).ended(g, end);
+    }
+}
+
+static void start_one(struct engine *g, const struct sched_dispatch *d)
+{
+    struct worker_job job = { .key = d->key, .token = d->token, .resumed = d->resumed, .start_us = TIME_NONE };
+    struct run_row run;
+    struct ti_row row;
+    const struct dag *dag;
+    struct err e = { 0 };
+
+    if (!is_live(g, &d->key, &d->token, &row) || sched_get_run(g->sched, d->key.run_key, &run, &dag) != 0) {
+        return; /* taken back within the batch */
+    }
+    if (row.state != TASK_QUEUED) { /* killed within the batch: it ends without having started */
+        end_unstarted(g, d, WORKER_KILLED, "killed before it started");
+        return;
+    }
+    job.try_number = row.try_number;
+    job.max_tries = row.max_tries;
+    job.dag = (struct dag *)dag;
+    job.run = &run;
+    if (g->worker->ops->start(g->worker, &job, &e) != 0) {
+        end_unstarted(g, d, WORKER_FAILED, err_str(&e));
+    }
+}
+
+static void answer_replies(struct engine *g)
+{
+    for (size_t i = 0; i < g->actions.replies_len; i++) {
+        const struct sched_reply *p = &g->actions.replies[i];
+
+        for (struct request **at = &g->replies; *at != NULL; at = &(*at)->next_waiting) {
+            struct request *r = *at;
+
+            if (r->event.command.command == p->command) {
+                *at = r->next_waiting;
+                r->rc = p->rc;
+                r->affected = p->affected;
+                (void)snprintf(r->text, sizeof r->text, "%s", p->text != NULL ? p->text : "");
+                r->done = true;
+                co_wake(r->co);
+                break;
+            }
+        }
+    }
+    while (g->requests != NULL) {
+        struct request *r = g->requests;
+
+        g->requests = r->next_waiting;
+        r->done = true;
+        co_wake(r->co);
+    }
+}
+
+static void tell_finished_runs(struct engine *g)
+{
+    for (size_t i = 0; i < g->actions.runs_len; i++) {
+        const struct run_row *run = &g->actions.runs[i];
+
+        for (struct run_waiter *w = g->waiters; w != NULL; w = w->next) {
+            if (w->run_key == run->run_key && run_state_finished(run->state)) {
+                w->state = run->state;
+                co_wake(w->co);
+            }
+        }
+    }
+    for (struct run_waiter *w = g->waiters; g->interrupted && w != NULL; w = w->next) {
+        co_wake(w->co);
+    }
+}
+
+void batch_effects(struct engine *g)
+{
+    if (g->on_commit != NULL) {
+        g->on_commit(g->on_commit_arg, &g->actions);
+    }
+    for (size_t i = 0; i < g->extras.acks_len; i++) {
+        g->worker->ops->ack(g->worker, &g->extras.acks[i]);
+    }
+    for (size_t i = 0; i < g->actions.dispatches_len; i++) {
+        start_one(g, &g->actions.dispatches[i]);
+    }
+    for (size_t i = 0; i < g->actions.kills_len; i++) {
+        const struct sched_kill *k = &g->actions.kills[i];
+
+        g->worker->ops->kill(g->worker, &k->token, k->reason != NULL ? k->reason : "killed");
+    }
+    for (size_t i = 0; i < g->actions.questions_len; i++) {
+        facts_answer(g, &g->actions.questions[i]);
+    }
+    answer_replies(g);
+    tell_finished_runs(g);
+    for (size_t i = 0; i < g->actions.runs_len; i++) {
+        if (run_state_finished(g->actions.runs[i].state)) {
+            (void)sched_forget_run(g->sched, g->actions.runs[i].run_key);
+        }
+    }
+}
+
+static void free_message(struct msg *m)
+{
+    mem_free(m->holder);
+    mem_free(m->log);
+    worker_end_free(m->end);
+    arena_fini(&m->arena);
+    if (m->type == MSG_EVENT && m->event.type == SCHED_RUN_RESTORE) {
+        dag_unref(m->event.run.dag);
+    }
+    mem_free(m);
+}
+
+void batch_clear(struct engine *g)
+{
+    struct extras *x = &g->extras;
+
+    sched_actions_clear(&g->actions);
+    g->claimed = 0;
+    x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
+    x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
+    arena_fini(&x->arena);
+    for (struct msg *m = g->consumed; m != NULL; m = g->consumed) {
+        g->consumed = m->next;
+        free_message(m);
+    }
+}

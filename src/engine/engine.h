@@ -1,0 +1,129 @@
+/*
+ * The engine: carries events to the scheduler and its decisions to the world. One coroutine does, for ever:
+ *
+ *   inbox -> sched_step ... -> one batch -> commit (one sync) -> effects: start, kill, acknowledge, answer, wake who waits
+ *
+ * While a commit is under way the inbox fills: that is the group commit. Everything that the engine touches is given at its birth: the
+ * loop (and with it the clocks), the store, the worker, the seed; so a simulator runs it unchanged.
+ *
+ * All functions are called on coroutines of the engine's loop.
+ */
+#ifndef TW_ENGINE_ENGINE_H
+#define TW_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/rows.h"
+
+struct arena;
+struct dag;
+struct engine;
+struct err;
+struct loop;
+struct store;
+struct worker;
+
+/* Where a run's DAG is made from. */
+struct dag_source {
+    int64_t dag_key, version_key;
+    const char *document; /* JSON */
+    size_t len;
+    const char *file;     /* where it came from, or NULL */
+};
+
+struct engine_config {
+    struct loop *loop;
+    struct store *store;
+    struct worker *worker;
+    const char *home;    /* TRADEWIND_HOME, for spilled XComs; NULL = none are spilled */
+    const char *owner;   /* who holds the lease: "host:pid" */
+    uint64_t seed;       /* of attempts' ids */
+    int32_t parallelism; /* core.parallelism: processes at once; the worker's slots */
+    /* While the worker has claimed work ahead, a commit may wait this long for company: fewer syncs, no slot idle. 0 = never. */
+    int64_t gather_us;
+};
+
+/* SUSPENDS. Takes the shard, loads settings, starts the engine's coroutine. */
+int engine_open(const struct engine_config *c, struct engine **ret, struct err *e);
+/* SUSPENDS. Ends the engine's coroutine after what is in its inbox is committed; lets go of the worker's attempts; frees. */
+void engine_close(struct engine *g);
+
+/*
+ * SUSPENDS. Once, before anything else: brings runs back. `run_keys` are continued (NULL with n 0: none; n == SIZE_MAX: all unfinished ones);
+ * the attempts of other unfinished runs are left alone where they are. load_dag gives the DAG of a version (one reference).
+ */
+int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
+                   int (*load_dag)(void *arg, const struct dag_source *src, struct dag **ret, struct err *e),
+                   void *arg, struct err *e);
+
+/* SUSPENDS. Stores the DAG's version if it is new (by hash) and makes the scheduler know it. `document` is its
+ * JSON in the order of its tasks. */
+int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t n, int64_t *ret_dag_key,
+                   struct err *e);
+
+struct engine_run_request {
+    int64_t dag_key;
+    const char *run_id;          /* NULL = "manual__<logical date>" */
+    enum run_type type;
+    int64_t logical_date_us;     /* TIME_NONE = now */
+    const char *conf;            /* JSON object, or NULL */
+};
+/* SUSPENDS until the run is durable. -ERR_EXISTS: a run of that id is there. */
+int engine_create_run(struct engine *g, const struct engine_run_request *r, int64_t *ret_run_key, struct err *e);
+/* SUSPENDS until the run is finished and that is durable, or the engine stops (-ERR_CLOSED). */
+int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, struct err *e);
+
+enum engine_op { ENGINE_CLEAR, ENGINE_MARK, ENGINE_STOP_RUN };
+struct engine_command {
+    enum engine_op op;
+    const char *key;       /* idempotency key: applied once; NULL = none */
+    const char *actor;     /* for the audit */
+    int64_t run_key;
+    const uint32_t *tasks; /* NULL with 0 = all */
+    size_t tasks_len;
+    enum task_state state; /* MARK */
+    const char *reason;
+};
+/* SUSPENDS until applied and durable. *ret_affected: instances. The run must be known to the scheduler or in the store (it is loaded). */
+int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected, struct err *e);
+
+/* From now on nothing new starts; live attempts are ended and go back to `scheduled`, so that a later resume continues. Idempotent. */
+void engine_interrupt(struct engine *g);
+
+/* ---- for displays and tests: facts of the moment, read on the loop's thread ---- */
+
+struct engine_counts {
+    uint32_t by_state[TASK_STATE_MAX_];
+    uint32_t total;
+};
+int engine_counts(struct engine *g, int64_t run_key, struct engine_counts *ret);
+/* Calls fn for every instance that is running, deferred or queued, in order of task; stops when fn returns false. */
+void engine_live(struct engine *g, int64_t run_key,
+                 bool (*fn)(void *arg, const struct ti_row *row, const struct dag *d), void *arg);
+const struct dag *engine_run_dag(struct engine *g, int64_t run_key); /* borrowed; NULL if unknown */
+struct sched *engine_sched(struct engine *g);
+
+/* SUSPENDS. Runs fn(arg) on the store's thread: reads beside the engine's own. */
+int engine_on_store(struct engine *g, int (*fn)(void *arg), void *arg);
+
+struct engine_stats {
+    uint64_t commits, events, rows, transitions;
+    int64_t commit_us; /* spent in commits */
+    int store_error;   /* the commit at hand fails with this and is repeated; 0 = fine */
+};
+void engine_get_stats(const struct engine *g, struct engine_stats *ret);
+/* Told after every durable batch (a display, a simulator's checker). Borrowed for the call. */
+struct sched_actions;
+void engine_on_commit(struct engine *g, void (*fn)(void *arg, const struct sched_actions *a), void *arg);
+
+/* ---- engine socket (docs/internals/wire.md) ---- */
+
+/* SUSPENDS only to bind. Serves $HOME/engine.sock until engine_close: questions of tasks, commands of other processes. run_file: how a `run`
+ * command of another process is carried out (reads a DAG file, creates a run), given by the command line. */
+int engine_serve(struct engine *g, const char *path,
+                 int (*run_file)(void *arg, const char *request_json, char **ret_json, struct err *e), void *arg,
+                 struct err *e);
+
+#endif

@@ -1,0 +1,205 @@
+/* DAG versions and runs: how they come into the store and to the scheduler. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "engine/engine_priv.h"
+#include "model/dag.h"
+
+#define RUN_KEYS 256
+#define DAG_KEYS 16
+
+struct find_call {
+    struct engine *g;
+    const char *dag_id, *hash, *run_id;
+    int64_t dag_key, version_key;
+    struct arena *arena;
+    struct dag_row row;
+    struct version_row stored;
+    struct run_row run;
+    struct err *e;
+};
+
+static int do_find_dag(void *arg)
+{
+    struct find_call *c = arg;
+    struct store *s = c->g->store;
+    int rc = s->ops->find_dag(s, c->dag_id, c->arena, &c->row, c->e);
+
+    if (rc == -ERR_NOTFOUND) {
+        return 0;
+    }
+    if (rc == 0) {
+        c->dag_key = c->row.dag_key;
+        rc = s->ops->find_version(s, c->dag_key, c->hash, &c->version_key, c->e);
+    }
+    if (rc == 0) {
+        rc = s->ops->get_version(s, c->version_key, c->arena, &c->stored, c->e);
+    }
+    return rc == -ERR_NOTFOUND ? 0 : rc;
+}
+
+static int do_find_run(void *arg)
+{
+    struct find_call *c = arg;
+
+    return c->g->store->ops->find_run(c->g->store, c->dag_key, c->run_id, c->arena, &c->run, c->e);
+}
+
+static struct known_dag *find_known(struct engine *g, int64_t dag_key)
+{
+    for (size_t i = 0; i < g->dags_len; i++) {
+        if (g->dags[i].dag_key == dag_key) {
+            return &g->dags[i];
+        }
+    }
+    return NULL;
+}
+
+static int remember(struct engine *g, int64_t dag_key, int64_t version_key, struct dag *d)
+{
+    struct known_dag *k = find_known(g, dag_key);
+    struct known_dag new = { dag_key, version_key, dag_ref(d) };
+
+    if (k != NULL) {
+        dag_unref(k->dag);
+        *k = new;
+        return 0;
+    }
+    if (VEC_PUSH(g->dags, g->dags_len, g->dags_cap, new) != 0) {
+        dag_unref(d);
+        return -ERR_NOMEM;
+    }
+    return 0;
+}
+
+/* The same meaning may be written in another order; indices are those of the version that is stored. One reference. */
+static int stored_order(struct engine *g, const struct find_call *c, struct dag *d, const char *document, size_t n,
+                        struct dag **ret, struct err *e)
+{
+    if (c->stored.document == NULL || (c->stored.document_len == n && memcmp(c->stored.document, document, n) == 0)) {
+        *ret = dag_ref(d);
+        return 0;
+    }
+    return facts_load_version(g, c->dag_key, c->version_key, ret, e);
+}
+
+int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t n, int64_t *ret_dag_key,
+                   struct err *e)
+{
+    struct arena a;
+    struct find_call c = { .g = g, .dag_id = d->dag_id, .hash = d->hash, .arena = &a, .e = e };
+    struct dag_row dag = { .dag_id = d->dag_id, .file = d->file, .updated_us = engine_now(g) };
+    struct version_row version = { .hash = d->hash, .document = document, .document_len = n };
+    struct request r = { .dag = &dag };
+    int rc;
+
+    arena_init(&a, MiB(512));
+    rc = engine_on_store(g, do_find_dag, &c);
+    if (rc == 0 && c.dag_key == 0) {
+        rc = engine_next_key(g, &g->dag_keys, "dag", DAG_KEYS, &c.dag_key, e);
+    }
+    rc = rc == 0 ? stored_order(g, &c, d, document, n, &d, e) : rc;
+    if (rc != 0) {
+        arena_fini(&a);
+        return rc;
+    }
+    if (c.version_key == 0) {
+        rc = engine_next_key(g, &g->version_keys, "version", DAG_KEYS, &c.version_key, e);
+        version.version_key = c.version_key;
+        version.dag_key = c.dag_key;
+        version.created_us = engine_now(g);
+        r.version = &version;
+    }
+    if (rc == 0) {
+        dag.dag_key = c.dag_key;
+        dag.version_key = c.version_key;
+        dag.paused = c.row.paused;
+        r.event.type = SCHED_DAG;
+        r.event.dag.dag_key = c.dag_key;
+        r.event.dag.version_key = c.version_key;
+        r.event.dag.dag = d;
+        r.event.dag.paused = false; /* a run by hand goes on in a paused DAG too */
+        if (r.version == NULL && c.row.version_key == c.version_key) {
+            r.dag = NULL; /* nothing new to store */
+        }
+        rc = engine_ask(g, &r, e);
+    }
+    if (rc == 0 && remember(g, c.dag_key, c.version_key, d) != 0) {
+        rc = err_set(e, ERR_NOMEM, "out of memory for a DAG");
+    }
+    dag_unref(d);
+    arena_fini(&a);
+    *ret_dag_key = c.dag_key;
+    return rc;
+}
+
+static int check_run_id(const char *id, struct err *e)
+{
+    size_t n = strlen(id);
+
+    if (n == 0 || n > LIMIT_ID_BYTES) {
+        return err_set(e, ERR_INVALID, "run_id: 1 to %d bytes", LIMIT_ID_BYTES);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~:+-", id[i]) == NULL) {
+            return err_set(e, ERR_INVALID, "run_id '%s': letters, digits and _.~:+- only", id);
+        }
+    }
+    return id[0] == '.' ? err_set(e, ERR_INVALID, "run_id '%s' begins with a dot", id) : 0;
+}
+
+int engine_create_run(struct engine *g, const struct engine_run_request *q, int64_t *ret_run_key, struct err *e)
+{
+    char id[TIME_TEXT_MAX + 32], when[TIME_TEXT_MAX];
+    struct arena a;
+    struct find_call c = { .g = g, .dag_key = q->dag_key, .run_id = q->run_id, .arena = &a, .e = e };
+    struct run_row row = {
+        .dag_key = q->dag_key,
+        .type = (uint8_t)q->type,
+        .state = RUN_QUEUED,
+        .queued_us = engine_now(g),
+        .run_after_us = engine_now(g),
+        .logical_date_us = q->logical_date_us != TIME_NONE ? q->logical_date_us : engine_now(g),
+        .start_us = TIME_NONE,
+        .end_us = TIME_NONE,
+        .conf = q->conf,
+    };
+    struct request r = { .event.type = SCHED_RUN_CREATE };
+    const struct known_dag *known = find_known(g, q->dag_key);
+    int rc;
+
+    if (known == NULL) {
+        return err_set(e, ERR_NOTFOUND, "the DAG is not known to this engine");
+    }
+    row.version_key = known->version_key;
+    r.event.run.dag = known->dag;
+    row.data_interval_start_us = row.data_interval_end_us = row.logical_date_us;
+    if (c.run_id == NULL) {
+        (void)snprintf(id, sizeof id, "%s__%s", run_type_to_string(q->type), time_format(row.logical_date_us, when));
+        c.run_id = id;
+    }
+    rc = check_run_id(c.run_id, e);
+    if (rc != 0) {
+        return rc;
+    }
+    arena_init(&a, MiB(64));
+    rc = engine_on_store(g, do_find_run, &c);
+    if (rc == 0) {
+        rc = err_set(e, ERR_EXISTS, "there is a run '%s' of this DAG already; choose another --run-id", c.run_id);
+    } else if (rc == -ERR_NOTFOUND) {
+        rc = engine_next_key(g, &g->run_keys, "run", RUN_KEYS, &row.run_key, e);
+    }
+    arena_fini(&a);
+    if (rc != 0) {
+        return rc;
+    }
+    row.run_id = c.run_id;
+    r.event.run.row = &row;
+    rc = engine_ask(g, &r, e);
+    *ret_run_key = row.run_key;
+    return rc;
+}

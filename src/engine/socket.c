@@ -1,0 +1,502 @@
+/*
+ * The engine's socket: questions of running tasks and commands of other processes (docs/internals/wire.md). One coroutine per
+ * connection; frames in, frames out, in order. A task proves itself by its attempt's token; a command by having been able to open the
+ * socket (mode 0600, in TRADEWIND_HOME).
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/wire.h"
+#include "engine/engine_priv.h"
+#include "model/dag.h"
+
+#define CONNECTIONS_MAX 1024
+
+struct socket_server {
+    struct engine *g;
+    struct co_group group;
+    int fd;
+    char *path;
+    size_t connections;
+    int (*run_file)(void *arg, const char *request_json, char **ret_json, struct err *e);
+    void *run_arg;
+};
+
+struct connection {
+    struct socket_server *server;
+    int fd;
+    struct wire_reader in;
+    struct buf out;
+};
+
+/* One request at hand. The handler writes the members of the answer after "id" and "ok". */
+struct call {
+    struct engine *g;
+    struct socket_server *server;
+    const struct value *rq;
+    struct arena *arena;
+    struct json_writer *w;
+    struct ti_key key; /* of the attempt, for tasks' questions */
+    struct uuid token;
+};
+
+static const char *text_of(const struct value *o, const char *name)
+{
+    const struct value *v = value_get(o, name);
+
+    return v != NULL && v->kind == VALUE_STRING ? v->text : NULL;
+}
+
+/* ---- who asks ---- */
+
+/* The token proves it; a stale one is refused (rule 2). */
+static int authenticate(struct call *c, struct err *e)
+{
+    const char *token = text_of(c->rq, "attempt");
+    struct ti_row row;
+
+    if (token == NULL || uuid_parse(token, &c->token) != 0) {
+        return err_set(e, ERR_PROTOCOL, "the request names no attempt");
+    }
+    if (!c->g->worker->ops->find(c->g->worker, &c->token, &c->key) ||
+        sched_get_ti(c->g->sched, &c->key, &row) != 0 || uuid_cmp(&row.attempt, &c->token) != 0) {
+        return err_set(e, ERR_STALE, "this attempt is not live any more");
+    }
+    return 0;
+}
+
+/* ---- where an XCom or a state is asked for ---- */
+
+struct place {
+    struct engine *g;
+    const char *dag_id, *run_id;
+    struct arena *arena;
+    struct dag_row dag;
+    struct run_row run;
+    struct err *e;
+};
+
+static int do_find_place(void *arg)
+{
+    struct place *p = arg;
+    struct store *s = p->g->store;
+    int rc = s->ops->find_dag(s, p->dag_id, p->arena, &p->dag, p->e);
+
+    return rc != 0 ? rc : s->ops->find_run(s, p->dag.dag_key, p->run_id, p->arena, &p->run, p->e);
+}
+
+/* The DAG and run that the request means: its own, or another one by name. *ret_dag: one reference. */
+static int locate(struct call *c, int64_t *ret_run_key, struct dag **ret_dag, struct err *e)
+{
+    const char *dag_id = text_of(c->rq, "dag_id"), *run_id = text_of(c->rq, "run_id");
+    struct run_row own;
+    const struct dag *d;
+    struct place p = { .g = c->g, .arena = c->arena, .e = e };
+    int rc = sched_get_run(c->g->sched, c->key.run_key, &own, &d);
+
+    if (rc != 0) {
+        return err_set(e, ERR_STALE, "this attempt's run is not live any more");
+    }
+    if ((dag_id == NULL || strcmp(dag_id, d->dag_id) == 0) && (run_id == NULL || strcmp(run_id, own.run_id) == 0)) {
+        *ret_run_key = c->key.run_key;
+        *ret_dag = dag_ref((struct dag *)d);
+        return 0;
+    }
+    p.dag_id = arena_strdup(c->arena, dag_id != NULL ? dag_id : d->dag_id);
+    p.run_id = arena_strdup(c->arena, run_id != NULL ? run_id : own.run_id);
+    if (p.dag_id == NULL || p.run_id == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for a question");
+    }
+    rc = engine_on_store(c->g, do_find_place, &p);
+    if (rc == 0) {
+        *ret_run_key = p.run.run_key;
+        rc = facts_load_version(c->g, p.run.dag_key, p.run.version_key, ret_dag, e);
+    }
+    return rc;
+}
+
+static int op_xcom_get(struct call *c, struct err *e)
+{
+    const char *task_id = text_of(c->rq, "task_id"), *name = text_of(c->rq, "key"), *json = NULL;
+    const struct value *map = value_get(c->rq, "map_index");
+    struct ti_key key = { .map_index = -1 };
+    const struct task *t;
+    int64_t map_index = -1;
+    struct dag *d;
+    size_t n = 0;
+    int rc = locate(c, &key.run_key, &d, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    t = task_id != NULL ? dag_task(d, task_id) : &d->tasks[c->key.task];
+    if (t == NULL) {
+        rc = err_set(e, ERR_NOTFOUND, "xcom_pull: there is no task '%s' in '%s'", task_id, d->dag_id);
+    } else {
+        if (map != NULL && map->kind == VALUE_NUMBER && value_int(map, -1, INT32_MAX, &map_index) == 0) {
+            key.map_index = (int32_t)map_index;
+        }
+        key.task = t->index;
+        rc = facts_xcom(c->g, &key, name != NULL ? name : "return_value", c->arena, &json, &n, e);
+    }
+    dag_unref(d);
+    if (rc == 0) {
+        json_key(c->w, "result");
+        json_object(c->w);
+        json_key(c->w, "found");
+        json_bool(c->w, json != NULL);
+        json_key(c->w, "value");
+        if (json != NULL) {
+            json_raw(c->w, json, n);
+        } else {
+            json_null(c->w);
+        }
+        json_object_end(c->w);
+    }
+    return rc;
+}
+
+static int op_xcom_set(struct call *c, struct err *e)
+{
+    const char *name = text_of(c->rq, "key");
+    const struct value *v = value_get(c->rq, "value");
+    struct worker_xcom x = { .name = name };
+    struct request r = { .xcom = &x, .xcom_key = c->key, .xcom_token = c->token };
+    struct json_writer w;
+    struct buf b BUF_CLEANUP;
+
+    buf_init(&b, LIMIT_XCOM_BYTES);
+    if (name == NULL || v == NULL) {
+        return err_set(e, ERR_PROTOCOL, "xcom_set needs key and value");
+    }
+    json_writer_init(&w, &b, 0);
+    json_value(&w, v);
+    if (buf_status(&b) != 0) {
+        return err_set(e, ERR_LIMIT, "the XCom is larger than %zu MiB", LIMIT_XCOM_BYTES >> 20);
+    }
+    x.value = buf_cstr(&b);
+    x.len = b.len;
+    return engine_ask(c->g, &r, e);
+}
+
+static int op_ti_states(struct call *c, struct err *e)
+{
+    const struct value *ids = value_get(c->rq, "task_ids");
+    const struct dag *d = engine_run_dag(c->g, c->key.run_key);
+    struct ti_row row;
+
+    if (ids == NULL || ids->kind != VALUE_ARRAY || d == NULL) {
+        return err_set(e, ERR_PROTOCOL, "ti_states needs task_ids");
+    }
+    json_key(c->w, "result");
+    json_object(c->w);
+    for (size_t i = 0; i < ids->len; i++) {
+        const struct task *t = ids->elems[i]->kind == VALUE_STRING ? dag_task(d, ids->elems[i]->text) : NULL;
+        struct ti_key key = { c->key.run_key, t != NULL ? t->index : 0, -1 };
+
+        if (t != NULL && sched_get_ti(c->g->sched, &key, &row) == 0) {
+            json_key(c->w, t->task_id);
+            json_string(c->w, task_state_to_string(row.state));
+        }
+    }
+    json_object_end(c->w);
+    return 0;
+}
+
+/* ---- commands ---- */
+
+static int tasks_of(struct call *c, const uint32_t **ret, size_t *ret_len, struct err *e)
+{
+    const struct value *list = value_get(c->rq, "tasks");
+    uint32_t *tasks;
+
+    *ret = NULL;
+    *ret_len = 0;
+    if (list == NULL || list->kind != VALUE_ARRAY || list->len == 0) {
+        return 0;
+    }
+    tasks = arena_array(c->arena, list->len, sizeof *tasks);
+    if (tasks == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for a command");
+    }
+    for (size_t i = 0; i < list->len; i++) {
+        int64_t n;
+
+        if (value_int(list->elems[i], 0, LIMIT_TASKS, &n) != 0) {
+            return err_set(e, ERR_PROTOCOL, "tasks are indices");
+        }
+        tasks[i] = (uint32_t)n;
+    }
+    *ret = tasks;
+    *ret_len = list->len;
+    return 0;
+}
+
+static int op_run(struct call *c, struct err *e)
+{
+    struct buf b BUF_CLEANUP;
+    struct json_writer w;
+    char *json = NULL;
+    int rc;
+
+    buf_init(&b, LIMIT_MESSAGE);
+    json_writer_init(&w, &b, 0);
+    json_value(&w, c->rq);
+    if (buf_status(&b) != 0) {
+        return err_set(e, ERR_LIMIT, "the request is too large");
+    }
+    rc = c->server->run_file(c->server->run_arg, buf_cstr(&b), &json, e);
+    if (rc == 0) {
+        json_key(c->w, "result");
+        json_raw(c->w, json, strlen(json));
+    }
+    mem_free(json);
+    return rc;
+}
+
+static int op_command(struct call *c, struct err *e)
+{
+    static const char *const words[] = { "clear", "mark", "stop" };
+    const char *op = text_of(c->rq, "op"), *state = text_of(c->rq, "state");
+    const struct value *run = value_get(c->rq, "run_key");
+    struct engine_command cmd = { .key = text_of(c->rq, "key"), .actor = text_of(c->rq, "actor"),
+                                  .reason = text_of(c->rq, "reason") };
+    uint32_t affected = 0;
+    int rc;
+
+    if (op != NULL && strcmp(op, "run") == 0 && c->server->run_file != NULL) {
+        return op_run(c, e);
+    }
+    for (cmd.op = ENGINE_CLEAR; op != NULL && cmd.op <= ENGINE_STOP_RUN; cmd.op++) {
+        if (strcmp(words[cmd.op], op) == 0) {
+            break;
+        }
+    }
+    if (op == NULL || cmd.op > ENGINE_STOP_RUN || run == NULL ||
+        value_int(run, 1, INT64_MAX, &cmd.run_key) != 0) {
+        return err_set(e, ERR_PROTOCOL, "a command needs op (clear, mark, stop, run) and run_key");
+    }
+    rc = state != NULL ? task_state_from_string(state) : 0;
+    if (rc < 0) {
+        return err_set(e, ERR_PROTOCOL, "unknown state '%s'", state);
+    }
+    cmd.state = (enum task_state)rc;
+    rc = tasks_of(c, &cmd.tasks, &cmd.tasks_len, e);
+    if (rc == 0) {
+        rc = engine_command(c->g, &cmd, &affected, e);
+    }
+    if (rc == 0) {
+        json_key(c->w, "result");
+        json_object(c->w);
+        json_key(c->w, "affected");
+        json_int(c->w, affected);
+        json_object_end(c->w);
+    }
+    return rc;
+}
+
+static int op_ping(struct call *c, struct err *e)
+{
+    (void)e;
+    json_key(c->w, "result");
+    json_object(c->w);
+    json_key(c->w, "pid");
+    json_int(c->w, getpid());
+    json_object_end(c->w);
+    return 0;
+}
+
+static const struct {
+    const char *type;
+    bool of_task;
+    int (*fn)(struct call *c, struct err *e);
+} operations[] = {
+    { "ping", false, op_ping },         { "command", false, op_command }, { "xcom_get", true, op_xcom_get },
+    { "xcom_set", true, op_xcom_set },  { "ti_states", true, op_ti_states },
+};
+
+/* ---- frames ---- */
+
+static int dispatch(struct call *c, const char *type, struct err *e)
+{
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+        if (strcmp(operations[i].type, type) == 0) {
+            int rc = operations[i].of_task ? authenticate(c, e) : 0;
+
+            return rc != 0 ? rc : operations[i].fn(c, e);
+        }
+    }
+    return err_set(e, ERR_UNSUPPORTED, "unknown request '%s'", type);
+}
+
+static void write_head(struct json_writer *w, struct buf *b, const struct value *id, bool ok)
+{
+    json_writer_init(w, b, 0);
+    json_object(w);
+    json_key(w, "v");
+    json_int(w, WIRE_VERSION);
+    json_key(w, "type");
+    json_string(w, "answer");
+    json_key(w, "id");
+    if (id != NULL) {
+        json_value(w, id);
+    } else {
+        json_null(w);
+    }
+    json_key(w, "ok");
+    json_bool(w, ok);
+}
+
+static int answer(struct connection *k, const char *body, size_t n)
+{
+    struct buf b BUF_CLEANUP;
+    struct json_writer w;
+    struct arena a;
+    struct call c = { .g = k->server->g, .server = k->server, .arena = &a, .w = &w };
+    struct err e = { 0 };
+    const char *type;
+    int rc;
+
+    buf_init(&b, LIMIT_XCOM_BYTES * 2);
+    arena_init(&a, LIMIT_XCOM_BYTES * 3);
+    rc = wire_parse(&a, body, n, &c.rq, &type, &e);
+    if (rc == 0) {
+        const struct value *id = value_get(c.rq, "id");
+
+        write_head(&w, &b, id, true);
+        rc = dispatch(&c, type, &e);
+        if (rc != 0) {
+            buf_clear(&b);
+            write_head(&w, &b, id, false);
+            json_key(&w, "error");
+            json_string(&w, err_str(&e));
+            json_key(&w, "code");
+            json_string(&w, err_name(rc));
+        }
+        json_object_end(&w);
+        rc = buf_status(&b);
+    }
+    if (rc == 0) {
+        rc = wire_append(&k->out, b.p, b.len);
+    }
+    if (rc == 0) {
+        rc = co_write_all(k->fd, k->out.p, k->out.len);
+        buf_clear(&k->out);
+    }
+    arena_fini(&a);
+    return rc;
+}
+
+static int serve_connection(void *arg)
+{
+    struct connection *k = arg;
+    int rc = 0;
+
+    while (rc == 0) {
+        const char *body;
+        char *p;
+        size_t n, got;
+
+        rc = wire_reader_next(&k->in, &body, &n);
+        if (rc == 1) {
+            rc = answer(k, body, n);
+            continue;
+        }
+        if (rc == 0) {
+            rc = wire_reader_room(&k->in, 4096, &p, &n);
+        }
+        if (rc == 0) {
+            rc = co_read(k->fd, p, n, &got);
+        }
+        if (rc == 0 && got == 0) {
+            break;
+        }
+        if (rc == 0) {
+            wire_reader_filled(&k->in, got);
+        }
+    }
+    (void)close(k->fd);
+    wire_reader_fini(&k->in);
+    buf_fini(&k->out);
+    k->server->connections--;
+    mem_free(k);
+    return 0;
+}
+
+static int accept_all(void *arg)
+{
+    struct socket_server *s = arg;
+    int fd, rc;
+
+    while ((rc = co_accept(s->fd, &fd)) == 0) {
+        struct connection *k = s->connections < CONNECTIONS_MAX ? mem_zalloc(sizeof *k) : NULL;
+
+        if (k == NULL) {
+            (void)close(fd);
+            continue;
+        }
+        k->server = s;
+        k->fd = fd;
+        wire_reader_init(&k->in);
+        buf_init(&k->out, LIMIT_XCOM_BYTES * 2);
+        s->connections++;
+        if (co_spawn(&s->group, "connection", serve_connection, k, NULL, NULL) != 0) {
+            s->connections--;
+            (void)close(fd);
+            mem_free(k);
+        }
+    }
+    return rc;
+}
+
+int engine_serve(struct engine *g, const char *path,
+                 int (*run_file)(void *arg, const char *request_json, char **ret_json, struct err *e), void *arg,
+                 struct err *e)
+{
+    struct socket_server *s = mem_zalloc(sizeof *s);
+    int rc;
+
+    if (s == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for the socket");
+    }
+    s->g = g;
+    s->run_file = run_file;
+    s->run_arg = arg;
+    s->path = mem_strdup(path);
+    co_group_init(&s->group, g->loop);
+    rc = s->path == NULL ? err_set(e, ERR_NOMEM, "out of memory for the socket") : listen_unix(path, &s->fd, e);
+    if (rc == 0) {
+        rc = co_spawn(&s->group, "accept", accept_all, s, NULL, e);
+        if (rc != 0) {
+            (void)close(s->fd);
+        }
+    }
+    if (rc != 0) {
+        mem_free(s->path);
+        mem_free(s);
+        return rc;
+    }
+    g->server = s;
+    return 0;
+}
+
+void socket_close(struct engine *g)
+{
+    struct socket_server *s = g->server;
+
+    if (s == NULL) {
+        return;
+    }
+    g->server = NULL;
+    co_group_close(&s->group);
+    (void)close(s->fd);
+    (void)unlink(s->path);
+    mem_free(s->path);
+    mem_free(s);
+}

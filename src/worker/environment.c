@@ -1,0 +1,126 @@
+#include "worker/environment.h"
+
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+/* What a task sees of the environment in which Tradewind was started; a star ends a prefix. */
+static const char *const passed[] = {
+    "PATH",       "HOME",        "USER",        "LOGNAME",     "SHELL",       "LANG",
+    "LANGUAGE",   "LC_*",        "TZ",          "TMPDIR",      "TERM",        "VIRTUAL_ENV",
+    "PYTHON*",    "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy",
+    "no_proxy",   "HTTP_PROXY",  "HTTPS_PROXY", "NO_PROXY",    "XDG_*",       "SSH_AUTH_SOCK",
+    "AIRFLOW_VAR_*", "AIRFLOW_CONN_*", "TRADEWIND_VAR_*", "TRADEWIND_CONN_*", NULL,
+};
+
+/* Airflow's sensitive names ([core] sensitive_var_conn_names, the built-in list). */
+static const char *const sensitive[] = {
+    "access_token", "api_key",  "apikey",      "authorization", "passphrase",    "passwd",
+    "password",     "private_key", "secret",   "token",         "keyfile_dict", "service_account",
+};
+
+static bool matches(const char *pattern, const char *name, size_t n)
+{
+    size_t p = strlen(pattern);
+
+    if (p != 0 && pattern[p - 1] == '*') {
+        return n >= p - 1 && memcmp(pattern, name, p - 1) == 0;
+    }
+    return n == p && memcmp(pattern, name, n) == 0;
+}
+
+static bool is_passed(const char *const *patterns, const char *name, size_t n)
+{
+    for (size_t i = 0; patterns != NULL && patterns[i] != NULL; i++) {
+        if (matches(patterns[i], name, n)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool environment_name_is_secret(const char *name)
+{
+    for (size_t i = 0; i < sizeof sensitive / sizeof sensitive[0]; i++) {
+        if (strcasestr(name, sensitive[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int add(char ***list, size_t *len, size_t *cap, char *entry)
+{
+    if (entry == NULL || VEC_PUSH(*list, *len, *cap, entry) != 0) {
+        mem_free(entry);
+        return -ERR_NOMEM;
+    }
+    return 0;
+}
+
+static char **finish(char **list, size_t len, size_t cap, int rc)
+{
+    if (rc == 0) {
+        rc = VEC_PUSH(list, len, cap, NULL);
+    }
+    if (rc == 0) {
+        return list;
+    }
+    for (size_t i = 0; i < len; i++) {
+        mem_free(list[i]);
+    }
+    mem_free(list);
+    return NULL;
+}
+
+char **environment_base(const char *const *extra)
+{
+    char **list = NULL;
+    size_t len = 0, cap = 0;
+    bool path = false;
+    int rc = 0;
+
+    for (char **p = environ; rc == 0 && p != NULL && *p != NULL; p++) {
+        size_t n = strcspn(*p, "=");
+
+        if (is_passed(passed, *p, n) || is_passed(extra, *p, n)) {
+            path = path || (n == 4 && memcmp(*p, "PATH", 4) == 0);
+            rc = add(&list, &len, &cap, mem_strdup(*p));
+        }
+    }
+    if (rc == 0 && !path) {
+        rc = add(&list, &len, &cap, mem_strdup("PATH=/usr/local/bin:/usr/bin:/bin"));
+    }
+    return finish(list, len, cap, rc);
+}
+
+char **environment_secrets(const char *const *env)
+{
+    char **list = NULL;
+    size_t len = 0, cap = 0;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && env[i] != NULL; i++) {
+        const char *value = strchr(env[i], '=');
+        char *name = value != NULL ? mem_strndup(env[i], (size_t)(value - env[i])) : NULL;
+
+        if (value != NULL && name == NULL) {
+            rc = -ERR_NOMEM;
+        } else if (value != NULL && strlen(value + 1) >= 4 && environment_name_is_secret(name)) {
+            rc = add(&list, &len, &cap, mem_strdup(value + 1));
+        }
+        mem_free(name);
+    }
+    return finish(list, len, cap, rc);
+}
+
+void environment_free(char **list)
+{
+    for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+        mem_free(list[i]);
+    }
+    mem_free(list);
+}

@@ -1,0 +1,14 @@
+/* The environment that every task starts with: a defined list of names, nothing of Tradewind's own. */
+#ifndef TW_WORKER_ENVIRONMENT_H
+#define TW_WORKER_ENVIRONMENT_H
+
+#include <stdbool.h>
+
+/* NULL-terminated, owned; NULL when out of memory. extra: further names to pass ("NAME", or "PREFIX_*"), or NULL. */
+char **environment_base(const char *const *extra);
+/* The values of entries whose names say that they are secret (Airflow's list), NULL-terminated, owned. */
+char **environment_secrets(const char *const *env);
+bool environment_name_is_secret(const char *name);
+void environment_free(char **list);
+
+#endif

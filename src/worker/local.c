@@ -1,0 +1,632 @@
+/*
+ * The local worker. Per attempt:
+ *
+ *   start/adopt -> TAKEN --render--> PROCESS --holder tells--> ENDED --ack--> gone
+ *                        \--------> WAIT ----its coroutine----> ENDED
+ *                         \-------> (decision) ---------------> ENDED
+ *
+ * Invariants
+ *  1. An attempt is in the table from start/adopt until ack; a token stands there once. A second start of it is ignored.
+ *  2. `ended` is told once per attempt and life of this worker; the executor may tell an end again until acked, which is dropped.
+ *  3. Nothing starts while paused: jobs stay TAKEN in the executor's queue, which pause does not hold back once claimed; the engine
+ *     claims nothing new then.
+ *  4. A kill before the process exists ends the attempt as KILLED without ever starting it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "model/dag.h"
+#include "runtime/http.h"
+#include "worker/environment.h"
+#include "worker/local_priv.h"
+#include "worker/paths.h"
+
+#define ARENA_MAX (MiB(4) + LIMIT_XCOM_BYTES)
+#define HTTP_CONNECTIONS 256
+
+static struct attempt **bucket_of(struct local_worker *w, const struct uuid *token)
+{
+    return &w->buckets[(token->b[14] << 8 | token->b[15]) & 4095];
+}
+
+struct attempt *attempt_find(struct local_worker *w, const struct uuid *token)
+{
+    struct attempt *a = *bucket_of(w, token);
+
+    while (a != NULL && uuid_cmp(&a->token, token) != 0) {
+        a = a->next;
+    }
+    return a;
+}
+
+static void attempt_free(struct attempt *a)
+{
+    dag_unref(a->dag);
+    arena_fini(&a->arena);
+    mem_free(a);
+}
+
+static void forget(struct local_worker *w, struct attempt *a)
+{
+    struct attempt **p = bucket_of(w, &a->token);
+
+    while (*p != a) {
+        p = &(*p)->next;
+    }
+    *p = a->next;
+    attempt_free(a);
+}
+
+static int copy_run(struct attempt *a, const struct run_row *run)
+{
+    const char **strings[] = { &a->run.run_id, &a->run.reason, &a->run.conf };
+
+    a->run = *run;
+    for (size_t i = 0; i < 3; i++) {
+        if (*strings[i] != NULL) {
+            *strings[i] = arena_strdup(&a->arena, *strings[i]);
+            if (*strings[i] == NULL) {
+                return -ERR_NOMEM;
+            }
+        }
+    }
+    return 0;
+}
+
+static int log_path(struct attempt *a)
+{
+    char path[4096];
+    int rc = worker_log_path(a->worker->config.home, a->dag->dag_id, a->run.run_id, a->task->task_id,
+                             a->key.map_index, a->try_number, path, sizeof path);
+
+    a->log = rc == 0 ? arena_strdup(&a->arena, path) : NULL;
+    return rc == 0 && a->log == NULL ? -ERR_NOMEM : rc;
+}
+
+static int take(struct local_worker *w, const struct worker_job *job, struct attempt **ret, struct err *e)
+{
+    struct attempt *a = mem_zalloc(sizeof *a);
+
+    if (a == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for an attempt");
+    }
+    arena_init(&a->arena, ARENA_MAX);
+    a->worker = w;
+    a->key = job->key;
+    a->token = job->token;
+    a->try_number = job->try_number;
+    a->max_tries = job->max_tries;
+    a->dag = dag_ref(job->dag);
+    a->task = &job->dag->tasks[job->key.task];
+    a->op = operator_find(a->task->operator_name);
+    if (copy_run(a, job->run) != 0 || log_path(a) != 0) {
+        attempt_free(a);
+        return err_set(e, ERR_NOMEM, "out of memory for an attempt");
+    }
+    a->next = *bucket_of(w, &a->token);
+    *bucket_of(w, &a->token) = a;
+    *ret = a;
+    return 0;
+}
+
+void attempt_end(struct attempt *a, struct worker_end *end)
+{
+    if (a->phase == ATTEMPT_ENDED) {
+        worker_end_free(end);
+        return;
+    }
+    end->from_wait = a->phase == ATTEMPT_WAIT;
+    a->phase = ATTEMPT_ENDED;
+    end->rendered = a->rendered != NULL ? arena_strdup(&end->arena, a->rendered) : NULL;
+    a->worker->cb.ended(a->worker->cb.arg, end);
+}
+
+void attempt_fail(struct attempt *a, enum worker_outcome outcome, const char *fmt, ...)
+{
+    struct worker_end *end = worker_end_new(&a->key, &a->token, outcome);
+    char text[ERR_TEXT_MAX];
+    va_list ap;
+
+    if (end == NULL) {
+        return; /* stays live; the scheduler's timeouts and the next start see to it */
+    }
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    end->reason = arena_strdup(&end->arena, text);
+    attempt_end(a, end);
+}
+
+/* ---- decisions and waits ---- */
+
+static int64_t clock_us(void *arg)
+{
+    return loop_wall_us(arg);
+}
+
+static struct http_client *http_of(void *arg)
+{
+    struct local_worker *w = arg;
+
+    if (w->http == NULL && http_client_new(w->config.loop, HTTP_CONNECTIONS, &w->http, NULL) != 0) {
+        w->http = NULL;
+    }
+    return w->http;
+}
+
+static struct operator_context context_of(struct attempt *a)
+{
+    return (struct operator_context){
+        .dag = a->dag,
+        .task = a->task,
+        .params = a->params,
+        .arena = &a->arena,
+        .logical_date_us = a->run.logical_date_us,
+        .start_us = a->start_us,
+        .now_us = loop_wall_us(a->worker->config.loop),
+        .clock = clock_us,
+        .clock_arg = a->worker->config.loop,
+        .http = http_of,
+        .http_arg = a->worker,
+    };
+}
+
+static void end_by_result(struct attempt *a, const struct operator_result *r, int rc, const struct err *e)
+{
+    static const enum worker_outcome outcomes[] = {
+        [VERDICT_SUCCESS] = WORKER_SUCCESS,
+        [VERDICT_SKIPPED] = WORKER_SKIPPED,
+        [VERDICT_FAILED] = WORKER_FAILED,
+        [VERDICT_FAILED_NO_RETRY] = WORKER_FAILED_NO_RETRY,
+    };
+    struct worker_end *end;
+
+    if (a->kill_reason != NULL) {
+        bool ours = strcmp(a->kill_reason, "interrupted") == 0;
+
+        attempt_fail(a, ours ? WORKER_LOST : WORKER_KILLED, "%s", a->kill_reason);
+        return;
+    }
+    if (rc != 0) {
+        attempt_fail(a, rc == -ERR_INVALID ? WORKER_FAILED_NO_RETRY : WORKER_FAILED, "%s", err_str(e));
+        return;
+    }
+    end = worker_end_new(&a->key, &a->token, outcomes[r->verdict]);
+    if (end == NULL) {
+        return;
+    }
+    end->reason = r->reason != NULL ? arena_strdup(&end->arena, r->reason) : NULL;
+    if (r->skip_len != 0) {
+        end->skip = arena_array(&end->arena, r->skip_len, sizeof *end->skip);
+        if (end->skip != NULL) {
+            memcpy(end->skip, r->skip, r->skip_len * sizeof *end->skip);
+            end->skip_len = r->skip_len;
+        }
+    }
+    attempt_end(a, end);
+}
+
+/* Tells that it waits, then waits. Runs on the attempt's coroutine. */
+static void wait_for_it(struct attempt *a)
+{
+    struct local_worker *w = a->worker;
+    struct operator_result r = { 0 };
+    struct operator_context c;
+    struct err e = { 0 };
+    int rc;
+
+    a->phase = ATTEMPT_WAIT;
+    if (!a->adopted) {
+        a->start_us = loop_wall_us(w->config.loop);
+        w->cb.started(w->cb.arg, &a->key, &a->token, 0, NULL, NULL, 0);
+        w->cb.deferred(w->cb.arg, &a->key, &a->token, TIME_NONE);
+    }
+    c = context_of(a);
+    if (a->task->execution_timeout_us != 0) {
+        struct co_deadline d;
+
+        co_deadline_begin(&d, a->task->execution_timeout_us);
+        rc = a->op->wait(&c, &r, &e);
+        co_deadline_end(&d);
+        if (rc == -ERR_TIMEOUT && a->kill_reason == NULL) {
+            char t[TIME_TEXT_MAX];
+
+            attempt_fail(a, WORKER_FAILED, "execution_timeout of %s exceeded",
+                         duration_format(a->task->execution_timeout_us, t));
+            return;
+        }
+    } else {
+        rc = a->op->wait(&c, &r, &e);
+    }
+    end_by_result(a, &r, rc, &e);
+}
+
+static void decide(struct attempt *a)
+{
+    struct operator_context c = context_of(a);
+    struct operator_result r = { 0 };
+    struct err e = { 0 };
+
+    if (!a->adopted) {
+        a->worker->cb.started(a->worker->cb.arg, &a->key, &a->token, 0, NULL, NULL, 0);
+    }
+    end_by_result(a, &r, a->op->decide(&c, &r, &e), &e);
+}
+
+/* ---- start ---- */
+
+/* From rendered parameters on. */
+static void run_rendered(struct attempt *a, bool jinja)
+{
+    struct err e = { 0 };
+    int rc;
+
+    if (a->op->wait != NULL) {
+        if (jinja) {
+            attempt_fail(a, WORKER_FAILED_NO_RETRY,
+                         "a template of %s is outside of the subset that waits can render", a->task->task_id);
+            return;
+        }
+        wait_for_it(a);
+        return;
+    }
+    rc = a->op->prepare != NULL ? attempt_spawn(a, jinja, &e) : -ERR_UNSUPPORTED;
+    if (rc == -ERR_UNSUPPORTED && a->op->decide != NULL && !jinja) {
+        decide(a);
+    } else if (rc != 0) {
+        attempt_fail(a, rc == -ERR_INVALID ? WORKER_FAILED_NO_RETRY : WORKER_FAILED, "%s", err_str(&e));
+    }
+}
+
+static int attempt_main(void *arg)
+{
+    struct attempt *a = arg;
+    struct err e = { 0 };
+    bool jinja = false;
+    int rc = 0;
+
+    a->co = co_self();
+    if (a->params == NULL) {
+        rc = attempt_render(a, &jinja, &e);
+    }
+    if (a->kill_reason != NULL) {
+        struct operator_result none = { 0 };
+
+        end_by_result(a, &none, 0, NULL);
+    } else if (rc == -ERR_CANCELED) {
+        /* the worker closes: the attempt stays as it is in the store and is adopted later */
+    } else if (rc != 0) {
+        attempt_fail(a, err_retryable(rc) ? WORKER_FAILED : WORKER_FAILED_NO_RETRY, "%s", err_str(&e));
+    } else {
+        run_rendered(a, jinja);
+    }
+    a->co = NULL;
+    return 0;
+}
+
+/* A coroutine only where something may suspend: a plain command goes straight to the executor. */
+static int launch(struct attempt *a, struct err *e)
+{
+    struct local_worker *w = a->worker;
+
+    if (a->op == NULL) {
+        attempt_fail(a, WORKER_FAILED_NO_RETRY, "operator '%s' is not known to this worker",
+                     a->task->operator_name);
+        return 0;
+    }
+    if (!attempt_needs_render(a)) {
+        a->params = (struct value *)a->task->spec; /* read only from here on */
+        if (a->op->wait == NULL) {
+            run_rendered(a, false);
+            return 0;
+        }
+    }
+    return co_spawn(&w->group, "attempt", attempt_main, a, &a->co, e);
+}
+
+static int local_start(struct worker *base, const struct worker_job *job, struct err *e)
+{
+    struct local_worker *w = (struct local_worker *)base;
+    struct attempt *a;
+    int rc;
+
+    if (attempt_find(w, &job->token) != NULL) {
+        return 0;
+    }
+    rc = take(w, job, &a, e);
+    if (rc == 0) {
+        rc = launch(a, e);
+        if (rc != 0) {
+            forget(w, a);
+        }
+    }
+    w->base.waiting = w->exec->waiting;
+    return rc;
+}
+
+static void local_kill(struct worker *base, const struct uuid *token, const char *reason)
+{
+    struct local_worker *w = (struct local_worker *)base;
+    struct attempt *a = attempt_find(w, token);
+
+    if (a == NULL || a->phase == ATTEMPT_ENDED) {
+        return;
+    }
+    a->kill_reason = arena_strdup(&a->arena, reason);
+    if (a->kill_reason == NULL) {
+        a->kill_reason = "killed";
+    }
+    if (a->phase == ATTEMPT_PROCESS) {
+        exec_kill(w->exec, token, a->kill_reason, w->config.grace_us);
+    } else if (a->co != NULL) {
+        co_cancel(a->co);
+    }
+}
+
+static void local_ack(struct worker *base, const struct uuid *token)
+{
+    struct local_worker *w = (struct local_worker *)base;
+    struct attempt *a = attempt_find(w, token);
+
+    exec_ack(w->exec, token);
+    if (a != NULL && a->result != NULL) {
+        (void)remove(a->result);
+    }
+    if (a != NULL && a->co == NULL) {
+        forget(w, a);
+    }
+}
+
+static bool local_find(struct worker *base, const struct uuid *token, struct ti_key *ret)
+{
+    const struct attempt *a = attempt_find((struct local_worker *)base, token);
+
+    if (a == NULL || a->phase == ATTEMPT_ENDED) {
+        return false;
+    }
+    *ret = a->key;
+    return true;
+}
+
+static void local_pause(struct worker *base, bool paused)
+{
+    ((struct local_worker *)base)->paused = paused;
+}
+
+/* ---- adoption ---- */
+
+static int adopt_processes(struct local_worker *w, struct uuid *live, size_t n, struct err *e)
+{
+    struct uuid *never = mem_array(n, sizeof *never);
+    size_t never_len = 0;
+    int rc = never == NULL ? err_set(e, ERR_NOMEM, "out of memory for adoption") : 0;
+
+    if (rc == 0) {
+        rc = exec_adopt(w->exec, live, n, never, &never_len, e);
+    }
+    for (size_t i = 0; rc == 0 && i < never_len; i++) {
+        struct attempt *a = attempt_find(w, &never[i]);
+
+        if (a != NULL && a->phase != ATTEMPT_ENDED) {
+            a->phase = ATTEMPT_TAKEN;
+            a->adopted = false;
+            a->params = NULL;
+            rc = launch(a, e);
+        }
+    }
+    mem_free(never);
+    return rc;
+}
+
+/* Waits and decisions hold nothing outside of us: the same try goes on (rule 7). */
+static bool repeats(const struct attempt *a)
+{
+    return a->op == NULL || a->op->loss == LOSS_REPEAT;
+}
+
+static int local_adopt(struct worker *base, const struct worker_job *jobs, size_t n,
+                       const struct uuid *others, size_t others_len, struct err *e)
+{
+    struct local_worker *w = (struct local_worker *)base;
+    struct uuid *live = mem_array(n + others_len, sizeof *live);
+    size_t live_len = 0;
+    int rc = live == NULL ? err_set(e, ERR_NOMEM, "out of memory for adoption") : 0;
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct attempt *a;
+
+        rc = take(w, &jobs[i], &a, e);
+        if (rc != 0) {
+            break;
+        }
+        a->adopted = jobs[i].started;
+        if (repeats(a)) {
+            a->start_us = jobs[i].start_us;
+            rc = launch(a, e);
+        } else {
+            a->phase = ATTEMPT_PROCESS;
+            rc = attempt_spawn_facts(a, e);
+            live[live_len++] = a->token;
+        }
+    }
+    for (size_t i = 0; rc == 0 && i < others_len; i++) {
+        live[live_len++] = others[i];
+    }
+    if (rc == 0) {
+        rc = adopt_processes(w, live, live_len, e);
+    }
+    mem_free(live);
+    w->base.waiting = w->exec->waiting;
+    return rc;
+}
+
+/* ---- from the executor ---- */
+
+static void exec_started(void *arg, const struct uuid *token, int64_t pid, const char *holder, int64_t at_us)
+{
+    struct local_worker *w = arg;
+    struct attempt *a = attempt_find(w, token);
+
+    w->base.waiting = w->exec->waiting;
+    if (a != NULL && a->phase == ATTEMPT_PROCESS) {
+        w->cb.started(w->cb.arg, &a->key, token, pid, holder, a->log, at_us);
+    }
+}
+
+static void exec_ended(void *arg, const struct exec_end *x)
+{
+    struct local_worker *w = arg;
+    struct attempt *a = attempt_find(w, &x->attempt);
+
+    w->base.waiting = w->exec->waiting;
+    if (a != NULL && a->phase == ATTEMPT_PROCESS) {
+        attempt_exec_ended(a, x);
+    }
+}
+
+static void local_set_callbacks(struct worker *base, const struct worker_callbacks *cb)
+{
+    ((struct local_worker *)base)->cb = *cb;
+}
+
+static void local_close(struct worker *base)
+{
+    struct local_worker *w = (struct local_worker *)base;
+
+    co_group_close(&w->group);
+    exec_close(w->exec);
+    for (size_t i = 0; i < sizeof w->buckets / sizeof w->buckets[0]; i++) {
+        while (w->buckets[i] != NULL) {
+            forget(w, w->buckets[i]);
+        }
+    }
+    if (w->http != NULL) {
+        http_client_free(w->http);
+    }
+    environment_free(w->base_env);
+    environment_free(w->secrets);
+    mem_free(w);
+}
+
+static const struct worker_ops local_ops = {
+    .set_callbacks = local_set_callbacks,
+    .adopt = local_adopt,
+    .start = local_start,
+    .kill = local_kill,
+    .ack = local_ack,
+    .find = local_find,
+    .pause = local_pause,
+    .close = local_close,
+};
+
+static int open_executor(struct local_worker *w, struct err *e)
+{
+    const struct local_worker_config *c = &w->config;
+    const char *python_argv[] = { c->python, "-m", "tradewind.runner", NULL };
+    MEM_CLEANUP char *path = NULL;
+    const char **env;
+    size_t n = 0;
+    struct exec_callbacks cb = { .arg = w, .started = exec_started, .ended = exec_ended };
+    const char *old = NULL;
+    char *entry;
+    int rc;
+
+    while (w->base_env[n] != NULL) {
+        if (strncmp(w->base_env[n], "PYTHONPATH=", 11) == 0) {
+            old = w->base_env[n] + 11;
+        }
+        n++;
+    }
+    env = mem_array(n + 2, sizeof *env);
+    entry = mem_alloc(strlen(c->python_path) + (old != NULL ? strlen(old) : 0) + 16);
+    path = entry;
+    if (env == NULL || entry == NULL) {
+        mem_free(env);
+        return err_set(e, ERR_NOMEM, "out of memory for the runner's environment");
+    }
+    (void)sprintf(entry, "PYTHONPATH=%s%s%s", c->python_path, old != NULL ? ":" : "", old != NULL ? old : "");
+    n = 0;
+    for (size_t i = 0; w->base_env[i] != NULL; i++) {
+        if (strncmp(w->base_env[i], "PYTHONPATH=", 11) != 0) {
+            env[n++] = w->base_env[i];
+        }
+    }
+    env[n] = entry;
+    rc = exec_local_open(
+        &(struct exec_local_config){
+            .loop = c->loop,
+            .home = c->home,
+            .holder_program = c->holder_program,
+            .slots = c->slots,
+            .base_env = (const char *const *)w->base_env,
+            .python_argv = python_argv,
+            .python_env = env,
+            .idle_exit_s = c->idle_exit_s,
+        },
+        &cb, &w->exec, e);
+    mem_free(env);
+    return rc;
+}
+
+int local_worker_new(const struct local_worker_config *c, struct worker **ret, struct err *e)
+{
+    struct local_worker *w = mem_zalloc(sizeof *w);
+    int rc;
+
+    if (w == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for the worker");
+    }
+    w->base.ops = &local_ops;
+    w->base.id = c->worker_id;
+    w->base.slots = c->slots;
+    w->config = *c;
+    co_group_init(&w->group, c->loop);
+    w->base_env = environment_base(c->extra_env);
+    w->secrets = w->base_env != NULL ? environment_secrets((const char *const *)w->base_env) : NULL;
+    rc = w->secrets == NULL ? err_set(e, ERR_NOMEM, "out of memory for the environment") : open_executor(w, e);
+    if (rc != 0) {
+        environment_free(w->base_env);
+        environment_free(w->secrets);
+        mem_free(w);
+        return rc;
+    }
+    *ret = &w->base;
+    return 0;
+}
+
+/* ---- Python files ---- */
+
+int local_worker_parse(struct worker *base, const char *path, char **ret_json, struct err *e)
+{
+    struct local_worker *w = (struct local_worker *)base;
+    struct json_writer j;
+    struct buf b;
+    int rc;
+
+    buf_init(&b, LIMIT_MESSAGE / 2);
+    json_writer_init(&j, &b, 0);
+    json_object(&j);
+    json_key(&j, "file");
+    json_string(&j, path);
+    json_key(&j, "env");
+    json_array(&j);
+    for (char **p = w->base_env; *p != NULL; p++) {
+        json_string(&j, *p);
+    }
+    json_array_end(&j);
+    json_object_end(&j);
+    rc = buf_status(&b);
+    if (rc == 0) {
+        rc = exec_parse(w->exec, buf_cstr(&b), ret_json, e);
+    } else {
+        rc = err_set(e, (enum err_code)-rc, "out of memory for a parse request");
+    }
+    buf_fini(&b);
+    return rc;
+}

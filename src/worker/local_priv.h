@@ -1,0 +1,79 @@
+/*
+ * The local worker's own declarations. An attempt goes: taken -> (rendering) -> process | decision | wait -> ended -> acked.
+ */
+#ifndef TW_WORKER_LOCAL_PRIV_H
+#define TW_WORKER_LOCAL_PRIV_H
+
+#include "exec/executor.h"
+#include "operators/operator.h"
+#include "runtime/loop.h"
+#include "worker/local.h"
+
+struct json_writer;
+
+enum attempt_phase {
+    ATTEMPT_TAKEN,   /* rendering, or about to be handed to the executor */
+    ATTEMPT_PROCESS, /* the executor has it */
+    ATTEMPT_WAIT,    /* a coroutine waits */
+    ATTEMPT_ENDED,   /* told; kept until acked */
+};
+
+struct attempt {
+    struct attempt *next; /* in its bucket */
+    struct local_worker *worker;
+    struct ti_key key;
+    struct uuid token;
+    enum attempt_phase phase;
+    uint16_t try_number, max_tries;
+    bool adopted;         /* was running before we started */
+    struct dag *dag;      /* referenced */
+    const struct task *task;
+    const struct operator_impl *op;
+    struct run_row run;   /* its strings in the arena */
+    struct arena arena;
+    struct value *params; /* the task's object, rendered */
+    const char *rendered; /* JSON, masked; or NULL */
+    char *log;            /* absolute */
+    const char *result;   /* python: path of the result file */
+    const int *skip_codes;
+    size_t skip_codes_len;
+    bool last_line_is_xcom;
+    int64_t start_us;
+    struct co *co;        /* rendering or waiting, or NULL */
+    const char *kill_reason;
+};
+
+struct local_worker {
+    struct worker base;
+    struct local_worker_config config;
+    struct worker_callbacks cb;
+    struct executor *exec;
+    struct co_group group;
+    struct attempt *buckets[4096];
+    char **base_env;   /* owned */
+    char **secrets;    /* owned: values of sensitive names in the base environment */
+    struct http_client *http;
+    bool paused;
+};
+
+struct attempt *attempt_find(struct local_worker *w, const struct uuid *token);
+void attempt_end(struct attempt *a, struct worker_end *end); /* tells the engine; takes `end` */
+void attempt_fail(struct attempt *a, enum worker_outcome outcome, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* render.c: SUSPENDS where a template pulls XComs. Sets a->params and a->rendered. *ret_jinja: something is outside of the
+ * closed subset; the runner renders all of it. */
+int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e);
+/* The run's conf as a value, NULL when there is none; and the DAG's params, each overridden by it (Airflow's
+ * dag_run_conf_overrides_params). In the attempt's arena. */
+int attempt_conf(struct attempt *a, struct value **ret, struct err *e);
+int attempt_params(struct attempt *a, const struct value *conf, struct value **ret);
+bool attempt_needs_render(const struct attempt *a);
+
+/* process.c: from parameters to a process, and from its end to an outcome. */
+int attempt_spawn(struct attempt *a, bool jinja, struct err *e);
+/* What an adopted process needs to be judged at its end, without starting it. */
+int attempt_spawn_facts(struct attempt *a, struct err *e);
+void attempt_exec_ended(struct attempt *a, const struct exec_end *x);
+
+#endif

@@ -1,0 +1,379 @@
+/*
+ * Templates of an attempt: which parameters of its operator hold templates, the variables that they see, and the rendered copy of the
+ * task's object. Rendered once per try, inside the attempt.
+ */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "model/dag.h"
+#include "model/document.h"
+#include "operators/operators.h"
+#include "template/template.h"
+#include "worker/environment.h"
+#include "worker/local_priv.h"
+#include "worker/render_task.h"
+
+#define RENDER_DEPTH_MAX LIMIT_JSON_DEPTH
+
+static const char *const time_names[] = { "logical_date", "data_interval_start", "data_interval_end", NULL };
+
+/* Iterates over an explicit stack: documents are as deep as users write them. */
+static bool value_has_template(const struct value *root)
+{
+    const struct value *stack[RENDER_DEPTH_MAX];
+    size_t next[RENDER_DEPTH_MAX], depth = 1;
+
+    stack[0] = root;
+    next[0] = 0;
+    while (depth > 0) {
+        const struct value *v = stack[depth - 1];
+
+        if (v->kind == VALUE_STRING && template_needed(v->text, v->len)) {
+            return true;
+        }
+        if ((v->kind == VALUE_ARRAY || v->kind == VALUE_OBJECT) && next[depth - 1] < v->len &&
+            depth < RENDER_DEPTH_MAX) {
+            stack[depth] = v->elems[next[depth - 1]++];
+            next[depth++] = 0;
+            continue;
+        }
+        depth--;
+    }
+    return false;
+}
+
+static bool is_templated(const struct operator_desc *d, const char *name)
+{
+    for (const struct operator_param *p = d->params; p != NULL && p->name != NULL; p++) {
+        if (p->templated && strcmp(p->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool attempt_needs_render(const struct attempt *a)
+{
+    const struct operator_desc *d = operators_find(a->task->operator_name);
+    const struct value *spec = a->task->spec;
+
+    for (size_t i = 0; d != NULL && i < spec->len; i++) {
+        if (is_templated(d, spec->keys[i].text) && value_has_template(spec->elems[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- variables ---- */
+
+static int set_text(struct arena *m, struct value *o, const char *key, const char *text)
+{
+    struct value *v = text != NULL ? value_string(m, text, strlen(text)) : value_new(m, VALUE_NULL);
+
+    return v == NULL ? -ERR_NOMEM : value_set(m, o, key, v);
+}
+
+static int set_int(struct arena *m, struct value *o, const char *key, int64_t n)
+{
+    char *text = arena_printf(m, "%lld", (long long)n);
+    struct value *v = text != NULL ? value_number_text(m, text) : NULL;
+
+    return v == NULL ? -ERR_NOMEM : value_set(m, o, key, v);
+}
+
+static int set_time(struct arena *m, struct value *o, const char *key, int64_t t)
+{
+    char buf[TIME_TEXT_MAX];
+
+    return t == TIME_NONE ? 0 : set_text(m, o, key, time_format(t, buf));
+}
+
+/* ds, ts and their kin: only with a logical date, as in Airflow. */
+static int set_dates(struct arena *m, struct value *o, const struct run_row *run)
+{
+    static const struct {
+        const char *name, *format;
+    } forms[] = {
+        { "ds", "%Y-%m-%d" },
+        { "ds_nodash", "%Y%m%d" },
+        { "ts_nodash", "%Y%m%dT%H%M%S" },
+        { "ts_nodash_with_tz", "%Y%m%dT%H%M%S+0000" },
+    };
+    char text[64];
+    int rc;
+
+    if (run->logical_date_us == TIME_NONE) {
+        return 0;
+    }
+    rc = set_time(m, o, "logical_date", run->logical_date_us);
+    for (size_t i = 0; rc == 0 && i < sizeof forms / sizeof forms[0]; i++) {
+        rc = time_strftime(run->logical_date_us, forms[i].format, text, sizeof text);
+        rc = rc == 0 ? set_text(m, o, forms[i].name, text) : rc;
+    }
+    rc = rc == 0 ? set_time(m, o, "ts", run->logical_date_us) : rc;
+    rc = rc == 0 ? set_time(m, o, "data_interval_start", run->data_interval_start_us) : rc;
+    return rc == 0 ? set_time(m, o, "data_interval_end", run->data_interval_end_us) : rc;
+}
+
+int attempt_params(struct attempt *a, const struct value *conf, struct value **ret)
+{
+    struct arena *m = &a->arena;
+    struct value *params = value_new(m, VALUE_OBJECT);
+    int rc = params == NULL ? -ERR_NOMEM : 0;
+
+    for (uint32_t i = 0; rc == 0 && i < a->dag->params_len; i++) {
+        const struct dag_param *p = &a->dag->params[i];
+        struct value *over = conf != NULL ? value_get(conf, p->name) : NULL;
+
+        if (over == NULL && p->value != NULL) {
+            over = (struct value *)p->value; /* read only */
+        }
+        rc = over != NULL ? value_set(m, params, p->name, over) : 0;
+    }
+    for (size_t i = 0; rc == 0 && conf != NULL && conf->kind == VALUE_OBJECT && i < conf->len; i++) {
+        if (value_get(params, conf->keys[i].text) == NULL) {
+            rc = value_set(m, params, conf->keys[i].text, conf->elems[i]);
+        }
+    }
+    *ret = params;
+    return rc;
+}
+
+int attempt_conf(struct attempt *a, struct value **ret, struct err *e)
+{
+    *ret = NULL;
+    return a->run.conf != NULL ? value_parse(&a->arena, a->run.conf, strlen(a->run.conf), ret, e) : 0;
+}
+
+static int set_instance(struct arena *m, struct value *o, const struct attempt *a)
+{
+    struct value *ti = value_new(m, VALUE_OBJECT), *task = value_new(m, VALUE_OBJECT);
+    struct value *dag = value_new(m, VALUE_OBJECT);
+    int rc = ti == NULL || task == NULL || dag == NULL ? -ERR_NOMEM : 0;
+
+    rc = rc == 0 ? set_text(m, ti, "task_id", a->task->task_id) : rc;
+    rc = rc == 0 ? set_text(m, ti, "dag_id", a->dag->dag_id) : rc;
+    rc = rc == 0 ? set_text(m, ti, "run_id", a->run.run_id) : rc;
+    rc = rc == 0 ? set_int(m, ti, "try_number", a->try_number) : rc;
+    rc = rc == 0 ? set_int(m, ti, "max_tries", a->max_tries) : rc;
+    rc = rc == 0 ? set_int(m, ti, "map_index", a->key.map_index) : rc;
+    rc = rc == 0 ? set_text(m, task, "task_id", a->task->task_id) : rc;
+    rc = rc == 0 ? set_text(m, dag, "dag_id", a->dag->dag_id) : rc;
+    rc = rc == 0 ? value_set(m, o, "ti", ti) : rc;
+    rc = rc == 0 ? value_set(m, o, "task_instance", ti) : rc;
+    rc = rc == 0 ? value_set(m, o, "task", task) : rc;
+    return rc == 0 ? value_set(m, o, "dag", dag) : rc;
+}
+
+static int set_run(struct arena *m, struct value *o, const struct attempt *a, struct value *conf)
+{
+    struct value *run = value_new(m, VALUE_OBJECT);
+    int rc = run == NULL ? -ERR_NOMEM : 0;
+
+    if (rc == 0 && conf == NULL) {
+        conf = value_new(m, VALUE_OBJECT);
+        rc = conf == NULL ? -ERR_NOMEM : 0;
+    }
+    rc = rc == 0 ? set_text(m, run, "run_id", a->run.run_id) : rc;
+    rc = rc == 0 ? set_text(m, run, "dag_id", a->dag->dag_id) : rc;
+    rc = rc == 0 ? set_text(m, run, "run_type", run_type_to_string(a->run.type)) : rc;
+    rc = rc == 0 ? set_time(m, run, "logical_date", a->run.logical_date_us) : rc;
+    rc = rc == 0 ? value_set(m, run, "conf", conf) : rc;
+    return rc == 0 ? value_set(m, o, "dag_run", run) : rc;
+}
+
+static int variables(struct attempt *a, struct value **ret, struct err *e)
+{
+    struct arena *m = &a->arena;
+    struct value *o = value_new(m, VALUE_OBJECT), *conf = NULL, *params = NULL;
+    int rc = o == NULL ? -ERR_NOMEM : attempt_conf(a, &conf, e);
+
+    rc = rc == 0 ? set_dates(m, o, &a->run) : rc;
+    rc = rc == 0 ? set_text(m, o, "run_id", a->run.run_id) : rc;
+    rc = rc == 0 ? set_int(m, o, "try_number", a->try_number) : rc;
+    rc = rc == 0 ? attempt_params(a, conf, &params) : rc;
+    rc = rc == 0 ? value_set(m, o, "params", params) : rc;
+    rc = rc == 0 ? set_instance(m, o, a) : rc;
+    rc = rc == 0 ? set_run(m, o, a, conf) : rc;
+    rc = rc == 0 ? set_text(m, o, "task_instance_key_str",
+                            arena_printf(m, "%s__%s__%s", a->dag->dag_id, a->task->task_id, a->run.run_id))
+                 : rc;
+    *ret = o;
+    return rc == -ERR_NOMEM ? err_set(e, ERR_NOMEM, "out of memory for template variables") : rc;
+}
+
+/* ---- rendering ---- */
+
+static int pull(void *arg, const char *task_id, const char *key, struct arena *m, struct value **ret,
+                struct err *e)
+{
+    struct attempt *a = arg;
+    const char *json = NULL;
+    size_t n = 0;
+    int rc = a->worker->cb.xcom_get(a->worker->cb.arg, &a->key, task_id != NULL ? task_id : a->task->task_id,
+                                    key, m, &json, &n, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    if (json == NULL) {
+        *ret = value_new(m, VALUE_NULL);
+        return *ret != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for an XCom");
+    }
+    return value_parse(m, json, n, ret, e);
+}
+
+static int render_text(struct attempt *a, const struct template_context *c, const struct value *in,
+                       struct value **ret, struct err *e)
+{
+    struct buf out BUF_CLEANUP;
+    struct template *t;
+    int rc;
+
+    buf_init(&out, LIMIT_TEMPLATE_OUTPUT);
+    rc = template_compile(in->text, in->len, &t, e);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = template_render(t, c, &out, e);
+    template_free(t);
+    if (rc != 0) {
+        return rc;
+    }
+    *ret = value_string(&a->arena, buf_cstr(&out), out.len);
+    return *ret != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for a rendered parameter");
+}
+
+/* A copy with its strings rendered; depth is bounded by that of documents. */
+static int render_value(struct attempt *a, const struct template_context *c, const struct value *in,
+                        int depth, struct value **ret, struct err *e)
+{
+    struct value *out;
+    int rc = 0;
+
+    if (in->kind == VALUE_STRING && template_needed(in->text, in->len)) {
+        return render_text(a, c, in, ret, e);
+    }
+    if ((in->kind != VALUE_ARRAY && in->kind != VALUE_OBJECT) || depth == 0) {
+        *ret = (struct value *)in; /* shared, read only */
+        return 0;
+    }
+    out = value_new(&a->arena, in->kind);
+    for (size_t i = 0; out != NULL && rc == 0 && i < in->len; i++) {
+        struct value *v;
+
+        rc = render_value(a, c, in->elems[i], depth - 1, &v, e);
+        if (rc == 0) {
+            rc = in->kind == VALUE_ARRAY ? value_append(&a->arena, out, v)
+                                         : value_set(&a->arena, out, in->keys[i].text, v);
+        }
+    }
+    *ret = out;
+    return out == NULL ? err_set(e, ERR_NOMEM, "out of memory for a rendered parameter") : rc;
+}
+
+/* Secrets of the environment never reach the store in clear. */
+static void mask(struct attempt *a, struct buf *b)
+{
+    for (char **s = a->worker->secrets; *s != NULL; s++) {
+        size_t n = strlen(*s);
+        char *p = b->p;
+
+        while (p != NULL && (p = memmem(p, b->len - (size_t)(p - b->p), *s, n)) != NULL) {
+            memset(p, '*', n);
+            p += n;
+        }
+    }
+}
+
+static int keep_rendered(struct attempt *a, const struct value *fields, struct err *e)
+{
+    struct buf b BUF_CLEANUP;
+    struct json_writer w;
+
+    buf_init(&b, LIMIT_TEMPLATE_OUTPUT * 2);
+    json_writer_init(&w, &b, 0);
+    json_value(&w, fields);
+    if (buf_status(&b) != 0) {
+        return err_set(e, (enum err_code)-buf_status(&b), "the rendered parameters are too large");
+    }
+    mask(a, &b);
+    a->rendered = arena_strndup(&a->arena, buf_cstr(&b), b.len);
+    return a->rendered != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for rendered parameters");
+}
+
+int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
+{
+    const struct operator_desc *d = operators_find(a->task->operator_name);
+    const struct value *spec = a->task->spec;
+    struct template_context c = { .times = time_names, .xcom_pull = pull, .arg = a };
+    struct value *vars = NULL, *out = value_new(&a->arena, VALUE_OBJECT);
+    struct value *fields = value_new(&a->arena, VALUE_OBJECT);
+    int rc = out == NULL || fields == NULL ? err_set(e, ERR_NOMEM, "out of memory for parameters")
+                                           : variables(a, &vars, e);
+
+    c.variables = rc == 0 ? vars : NULL;
+    for (size_t i = 0; rc == 0 && i < spec->len; i++) {
+        const char *name = spec->keys[i].text;
+        struct value *v = spec->elems[i];
+
+        if (d != NULL && is_templated(d, name)) {
+            rc = render_value(a, &c, v, RENDER_DEPTH_MAX, &v, e);
+            if (rc == -ERR_UNSUPPORTED) {
+                *ret_jinja = true;
+                a->params = (struct value *)spec;
+                return 0;
+            }
+            rc = rc != 0 ? err_prefix(e, rc, "template of %s", name) : value_set(&a->arena, fields, name, v);
+        }
+        rc = rc == 0 ? value_set(&a->arena, out, name, v) : rc;
+    }
+    if (rc == 0 && fields->len != 0) {
+        rc = keep_rendered(a, fields, e);
+    }
+    a->params = out;
+    return rc;
+}
+
+/* ---- outside of a run ---- */
+
+static int no_xcom(void *arg, const struct ti_key *asking, const char *task_id, const char *name, struct arena *a,
+                   const char **ret, size_t *ret_len, struct err *e)
+{
+    (void)arg;
+    (void)asking;
+    (void)task_id;
+    (void)name;
+    (void)a;
+    (void)ret_len;
+    (void)e;
+    *ret = NULL;
+    return 0;
+}
+
+int worker_render_task(struct dag *d, const struct task *t, const struct run_row *run, struct buf *out,
+                       bool *ret_jinja, struct err *e)
+{
+    static char *no_secrets[] = { NULL };
+    struct local_worker w = { .cb.xcom_get = no_xcom, .secrets = no_secrets };
+    struct attempt a = { .worker = &w, .key = { run->run_key, t->index, -1 }, .try_number = 1,
+                         .max_tries = (uint16_t)t->retries, .dag = d, .task = t, .run = *run };
+    struct json_writer j;
+    int rc;
+
+    arena_init(&a.arena, MiB(64));
+    rc = attempt_render(&a, ret_jinja, e);
+    if (rc == 0) {
+        json_writer_init(&j, out, 2);
+        json_value(&j, a.params);
+        rc = buf_status(out);
+    }
+    arena_fini(&a.arena);
+    return rc;
+}
