@@ -1,0 +1,482 @@
+#include "sim2_world.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "dag_builder.h"
+#include "model/dag.h"
+#include "runtime/loop.h"
+#include "store/store.h"
+#include "worker/worker.h"
+
+struct dag *world_dag(const char *spec)
+{
+    struct dag *d = test_dag(spec);
+
+    (void)snprintf(d->hash, sizeof d->hash, "%08x", hash_bytes(spec, strlen(spec)));
+    return d;
+}
+
+void world_fail(struct world *w, const char *fmt, ...)
+{
+    va_list ap;
+
+    w->failed = true;
+    va_start(ap, fmt);
+    (void)fprintf(stderr, "VIOLATION: ");
+    (void)vfprintf(stderr, fmt, ap);
+    (void)fprintf(stderr, "\n");
+    va_end(ap);
+}
+
+void world_trace(struct world *w, const char *fmt, ...)
+{
+    char line[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    w->hash = w->hash * UINT64_C(1099511628211) ^ hash_bytes(line, strlen(line));
+    if (w->trace) {
+        (void)fprintf(stderr, "[%10.3f] %s\n", (double)(w->loop != NULL ? loop_now_us(w->loop) : 0) / 1e6, line);
+    }
+}
+
+void world_init(struct world *w, uint64_t seed, const char *spec, bool faults, bool trace)
+{
+    *w = (struct world){ .spec = spec, .faults = faults, .trace = trace, .now_us = 1000 * TIME_SECOND };
+    prng_seed(&w->prng, seed);
+    w->dag = world_dag(spec);
+    w->gather_us = prng_below(&w->prng, 2) == 0 ? 0 : 4000;
+    if (store_mem_open(&w->store, NULL) != 0) {
+        assert(!"memory store");
+    }
+}
+
+void world_fini(struct world *w)
+{
+    store_close(w->store);
+    dag_unref(w->dag);
+    mem_free(w->processes);
+}
+
+void world_heal(struct world *w)
+{
+    w->healed = true;
+}
+
+static bool fault(struct world *w, unsigned one_in)
+{
+    return w->faults && !w->healed && prng_below(&w->prng, one_in) == 0;
+}
+
+/* ---- the store with faults: an error before the commit, or after it (outcome unknown) ---- */
+
+struct faulty_store {
+    struct store base;
+    struct store_ops ops;
+    struct world *world;
+};
+
+static int faulty_commit(struct store *s, int shard, int64_t epoch, int64_t seq, const struct store_batch *b,
+                         struct err *e)
+{
+    struct world *w = ((struct faulty_store *)s)->world;
+    int rc;
+
+    if (fault(w, 12)) {
+        world_trace(w, "commit %lld: error before", (long long)seq);
+        return err_set(e, prng_below(&w->prng, 2) == 0 ? ERR_FULL : ERR_BUSY, "simulated error before the commit");
+    }
+    rc = w->store->ops->commit(w->store, shard, epoch, seq, b, e);
+    world_trace(w, "commit %lld: %d (%zu rows, %zu edges)", (long long)seq, rc, b->tis_len, b->transitions_len);
+    for (size_t i = 0; i < b->transitions_len; i++) {
+        const struct transition_row *t = &b->transitions[i];
+
+        world_trace(w, "  task %u try %u: %s -> %s %s", t->key.task, t->try_number, task_state_to_string(t->from),
+                    task_state_to_string(t->to), t->reason != NULL ? t->reason : "");
+    }
+    if (rc == 0 && fault(w, 12)) {
+        world_trace(w, "commit %lld: error after", (long long)seq);
+        return err_set(e, ERR_IO, "simulated error after the commit");
+    }
+    return rc;
+}
+
+/* Everything but commit goes straight to the real one: the ops take the store as their first argument, so each needs a line. */
+#define W(s) (((struct faulty_store *)(s))->world->store)
+static int f_acquire(struct store *s, int shard, const char *owner, int64_t *epoch, int64_t *seq, struct err *e)
+{
+    return W(s)->ops->acquire(W(s), shard, owner, epoch, seq, e);
+}
+static int f_reserve(struct store *s, const char *kind, int64_t n, int64_t *first, struct err *e)
+{
+    return W(s)->ops->reserve_keys(W(s), kind, n, first, e);
+}
+static int f_find_dag(struct store *s, const char *id, struct arena *a, struct dag_row *ret, struct err *e)
+{
+    return W(s)->ops->find_dag(W(s), id, a, ret, e);
+}
+static int f_get_version(struct store *s, int64_t key, struct arena *a, struct version_row *ret, struct err *e)
+{
+    return W(s)->ops->get_version(W(s), key, a, ret, e);
+}
+static int f_find_version(struct store *s, int64_t dag, const char *hash, int64_t *ret, struct err *e)
+{
+    return W(s)->ops->find_version(W(s), dag, hash, ret, e);
+}
+static int f_get_runs(struct store *s, int64_t dag, unsigned states, int64_t after, size_t limit, struct arena *a,
+                      struct run_row **ret, size_t *n, struct err *e)
+{
+    return W(s)->ops->get_runs(W(s), dag, states, after, limit, a, ret, n, e);
+}
+static int f_find_run(struct store *s, int64_t dag, const char *id, struct arena *a, struct run_row *ret, struct err *e)
+{
+    return W(s)->ops->find_run(W(s), dag, id, a, ret, e);
+}
+static int f_get_tis(struct store *s, int64_t run, unsigned states, struct arena *a, struct ti_row **ret, size_t *n,
+                     struct err *e)
+{
+    return W(s)->ops->get_tis(W(s), run, states, a, ret, n, e);
+}
+static int f_get_dags(struct store *s, struct arena *a, struct dag_row **ret, size_t *n, struct err *e)
+{
+    return W(s)->ops->get_dags(W(s), a, ret, n, e);
+}
+static int f_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_t *n, struct err *e)
+{
+    return W(s)->ops->get_pools(W(s), a, ret, n, e);
+}
+#undef W
+
+struct store *world_store(struct world *w)
+{
+    struct faulty_store *f = mem_zalloc(sizeof *f);
+
+    assert(f != NULL);
+    f->ops = (struct store_ops){
+        .commit = faulty_commit, .acquire = f_acquire, .reserve_keys = f_reserve, .find_dag = f_find_dag,
+        .get_version = f_get_version, .find_version = f_find_version, .get_runs = f_get_runs,
+        .find_run = f_find_run, .get_dags = f_get_dags, .get_tis = f_get_tis, .get_pools = f_get_pools,
+    };
+    f->base.ops = &f->ops;
+    f->base.driver = "faulty";
+    f->world = w;
+    w->front = &f->base;
+    return w->front;
+}
+
+/* ---- the worker: processes live in the world, the worker only in one life ---- */
+
+struct sim_worker {
+    struct worker base;
+    struct world *world;
+    struct worker_callbacks cb;
+    struct co_group group;
+};
+
+struct watch { /* a coroutine that waits for a process's end */
+    struct sim_worker *worker;
+    struct uuid token;
+};
+
+static struct process *find_process(struct world *w, const struct uuid *token)
+{
+    for (size_t i = 0; i < w->processes_len; i++) {
+        if (uuid_cmp(&w->processes[i].token, token) == 0) {
+            return &w->processes[i];
+        }
+    }
+    return NULL;
+}
+
+static void tell_end(struct sim_worker *s, struct process *p)
+{
+    struct worker_end *end = worker_end_new(&p->key, &p->token, (enum worker_outcome)p->outcome);
+
+    assert(end != NULL);
+    end->exit_code = p->outcome == WORKER_SUCCESS ? 0 : 1;
+    end->at_us = p->ends_us;
+    if (p->outcome != WORKER_SUCCESS) {
+        end->reason = "simulated";
+    }
+    p->told = true;
+    world_trace(s->world, "told: task %u try %u ended", p->key.task, p->try_number);
+    s->cb.ended(s->cb.arg, end);
+}
+
+static int watch_main(void *arg)
+{
+    struct watch *watch = arg;
+    struct sim_worker *s = watch->worker;
+    struct process *p = find_process(s->world, &watch->token);
+    int64_t left = p->ends_us - loop_now_us(s->world->loop) - s->world->now_us;
+
+    if (left > 0 && co_sleep(left) != 0) {
+        mem_free(watch);
+        return 0;
+    }
+    p = find_process(s->world, &watch->token); /* the table may have moved */
+    p->state = PROCESS_ENDED;
+    if (fault(s->world, 10)) {
+        (void)co_sleep(TIME_SECOND); /* late */
+        p = find_process(s->world, &watch->token);
+    }
+    tell_end(s, p);
+    if (fault(s->world, 8)) {
+        tell_end(s, p); /* twice */
+    }
+    mem_free(watch);
+    return 0;
+}
+
+static void watch_process(struct sim_worker *s, const struct uuid *token)
+{
+    struct watch *watch = mem_zalloc(sizeof *watch);
+
+    assert(watch != NULL);
+    watch->worker = s;
+    watch->token = *token;
+    if (co_spawn(&s->group, "process", watch_main, watch, NULL, NULL) != 0) {
+        mem_free(watch);
+    }
+}
+
+/* R1: the store must know the claim before the process begins. */
+static void check_claim(struct world *w, const struct worker_job *job)
+{
+    struct arena a;
+    struct ti_row *rows;
+    size_t n;
+    bool known = false;
+
+    arena_init(&a, MiB(16));
+    if (w->store->ops->get_tis(w->store, job->key.run_key, 0, &a, &rows, &n, NULL) == 0) {
+        for (size_t i = 0; i < n; i++) {
+            known = known || (rows[i].key.task == job->key.task && rows[i].worker != 0 &&
+                              uuid_cmp(&rows[i].attempt, &job->token) == 0);
+        }
+    }
+    arena_fini(&a);
+    if (!known) {
+        world_fail(w, "R1: task %u try %u starts before its claim is durable", job->key.task, job->try_number);
+    }
+}
+
+static void check_alone(struct world *w, const struct worker_job *job)
+{
+    int64_t now = w->now_us + loop_now_us(w->loop);
+
+    for (size_t i = 0; i < w->processes_len; i++) {
+        const struct process *p = &w->processes[i];
+
+        if (uuid_cmp(&p->token, &job->token) == 0) {
+            world_fail(w, "S1: task %u try %u starts twice under one token", job->key.task, job->try_number);
+        } else if (p->key.task == job->key.task && p->ends_us > now) {
+            world_fail(w, "S1: task %u has two live attempts", job->key.task);
+        } else if (p->key.task == job->key.task && p->try_number == job->try_number) {
+            world_fail(w, "S1: task %u try %u runs twice", job->key.task, job->try_number);
+        }
+    }
+}
+
+static int sim_start(struct worker *base, const struct worker_job *job, struct err *e)
+{
+    struct sim_worker *s = (struct sim_worker *)base;
+    struct world *w = s->world;
+    struct process p = { .token = job->token, .key = job->key, .try_number = job->try_number };
+    uint64_t dice = prng_below(&w->prng, 10);
+
+    (void)e;
+    check_claim(w, job);
+    check_alone(w, job);
+    p.started_us = w->now_us + loop_now_us(w->loop);
+    p.ends_us = p.started_us + (int64_t)prng_below(&w->prng, 3000000);
+    p.outcome = dice < 7 ? WORKER_SUCCESS : dice < 9 ? WORKER_FAILED : WORKER_SKIPPED;
+    if (VEC_PUSH(w->processes, w->processes_len, w->processes_cap, p) != 0) {
+        return -ERR_NOMEM;
+    }
+    world_trace(w, "start: task %u try %u", job->key.task, job->try_number);
+    if (!fault(w, 6)) { /* else its start is never told */
+        s->cb.started(s->cb.arg, &p.key, &p.token, 1, "sim", NULL, p.started_us);
+    }
+    watch_process(s, &p.token);
+    return 0;
+}
+
+static int sim_adopt(struct worker *base, const struct worker_job *jobs, size_t n, const struct uuid *others,
+                     size_t others_len, struct err *e)
+{
+    struct sim_worker *s = (struct sim_worker *)base;
+
+    (void)others;
+    (void)others_len;
+    for (size_t i = 0; i < n; i++) {
+        struct process *p = find_process(s->world, &jobs[i].token);
+        int rc = 0;
+
+        world_trace(s->world, "adopt: task %u try %u: %s", jobs[i].key.task, jobs[i].try_number,
+                    p != NULL ? "known" : "never started");
+        if (p == NULL) {
+            rc = sim_start(base, &jobs[i], e);
+        } else {
+            s->cb.started(s->cb.arg, &p->key, &p->token, 1, "sim", NULL, p->started_us);
+            watch_process(s, &p->token);
+        }
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static void sim_kill(struct worker *base, const struct uuid *token, const char *reason)
+{
+    struct sim_worker *s = (struct sim_worker *)base;
+    struct process *p = find_process(s->world, token);
+
+    (void)reason;
+    if (p != NULL && !p->told) {
+        p->outcome = WORKER_KILLED;
+        p->ends_us = s->world->now_us + loop_now_us(s->world->loop);
+        p->state = PROCESS_ENDED;
+        tell_end(s, p);
+    }
+}
+
+static void sim_ack(struct worker *base, const struct uuid *token)
+{
+    (void)base;
+    (void)token;
+}
+
+static bool sim_find(struct worker *base, const struct uuid *token, struct ti_key *ret)
+{
+    const struct process *p = find_process(((struct sim_worker *)base)->world, token);
+
+    if (p == NULL) {
+        return false;
+    }
+    *ret = p->key;
+    return true;
+}
+
+static void sim_pause(struct worker *base, bool paused)
+{
+    (void)base;
+    (void)paused;
+}
+
+static void sim_set_callbacks(struct worker *base, const struct worker_callbacks *cb)
+{
+    ((struct sim_worker *)base)->cb = *cb;
+}
+
+static void sim_close(struct worker *base)
+{
+    co_group_close(&((struct sim_worker *)base)->group);
+    mem_free(base);
+}
+
+static const struct worker_ops sim_ops = {
+    .set_callbacks = sim_set_callbacks, .adopt = sim_adopt, .start = sim_start, .kill = sim_kill,
+    .ack = sim_ack, .find = sim_find, .pause = sim_pause, .close = sim_close,
+};
+
+struct worker *world_worker(struct world *w)
+{
+    struct sim_worker *s = mem_zalloc(sizeof *s);
+
+    assert(s != NULL);
+    s->base.ops = &sim_ops;
+    s->base.id = 1;
+    s->base.slots = 4;
+    s->world = w;
+    co_group_init(&s->group, w->loop);
+    return &s->base;
+}
+
+/* ---- lives ---- */
+
+void world_begin_life(struct world *w, struct loop *loop)
+{
+    w->loop = loop;
+    w->now_us -= loop_now_us(loop); /* so that now_us + the loop's clock is the world's time */
+    for (size_t i = 0; i < w->processes_len; i++) {
+        w->processes[i].told = false;
+    }
+    world_trace(w, "-- a life begins");
+}
+
+void world_end_life(struct world *w)
+{
+    w->now_us += loop_now_us(w->loop);
+    world_trace(w, "-- a life ends");
+    w->loop = NULL;
+    w->now_us += (int64_t)prng_below(&w->prng, 2000000);
+    mem_free(w->front);
+    w->front = NULL;
+}
+
+/* ---- at the end: the store says what the world did ---- */
+
+static void check_instance(struct world *w, const struct ti_row *row)
+{
+    const struct process *last = NULL;
+    unsigned ran = 0;
+
+    for (size_t i = 0; i < w->processes_len; i++) {
+        const struct process *p = &w->processes[i];
+
+        if (p->key.task == row->key.task) {
+            ran++;
+            last = last == NULL || p->try_number > last->try_number ? p : last;
+        }
+    }
+    if (last != NULL && last->try_number == row->try_number) {
+        static const uint8_t states[] = { [WORKER_SUCCESS] = TASK_SUCCESS, [WORKER_FAILED] = TASK_FAILED,
+                                          [WORKER_SKIPPED] = TASK_SKIPPED };
+
+        if (last->outcome <= WORKER_SKIPPED && states[last->outcome] != row->state && last->outcome != WORKER_FAILED_NO_RETRY) {
+            world_fail(w, "S9: task %u: the world ended try %u with %d, the store says %s", row->key.task,
+                       last->try_number, last->outcome, task_state_to_string(row->state));
+        }
+    }
+    if (ran > 1u + row->max_tries) {
+        world_fail(w, "S6: task %u ran %u times, allowed %u", row->key.task, ran, 1u + row->max_tries);
+    }
+    if (!task_state_finished(row->state)) {
+        world_fail(w, "S3: the run is finished, task %u is %s", row->key.task, task_state_to_string(row->state));
+    }
+}
+
+void world_check_end(struct world *w)
+{
+    struct arena a;
+    struct run_row run;
+    struct ti_row *rows;
+    size_t n = 0;
+
+    arena_init(&a, MiB(64));
+    if (w->store->ops->get_run(w->store, w->run_key, &a, &run, NULL) != 0 || !run_state_finished(run.state)) {
+        world_fail(w, "L1: the run is not finished in the store");
+    }
+    if (w->store->ops->get_tis(w->store, w->run_key, 0, &a, &rows, &n, NULL) == 0) {
+        for (size_t i = 0; i < n; i++) {
+            check_instance(w, &rows[i]);
+        }
+    }
+    if (n != w->dag->tasks_len) {
+        world_fail(w, "S3: %zu of %u instances have a row", n, w->dag->tasks_len);
+    }
+    arena_fini(&a);
+}

@@ -1,0 +1,56 @@
+/* The world of simulation level 2: what outlives a crash of the engine. See sim2.c. */
+#ifndef TW_SIM_SIM2_WORLD_H
+#define TW_SIM_SIM2_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/prng.h"
+#include "model/rows.h"
+
+struct dag;
+struct loop;
+struct store;
+struct worker;
+
+enum process_state { PROCESS_RUNNING, PROCESS_ENDED };
+
+/* One process that was ever started. */
+struct process {
+    struct uuid token;
+    struct ti_key key;
+    uint16_t try_number;
+    enum process_state state;
+    int64_t started_us, ends_us;
+    int outcome; /* enum worker_outcome, decided at its start */
+    bool told;   /* its end was told in this life */
+};
+
+struct world {
+    struct store *store;       /* the memory store itself */
+    struct store *front;       /* the one with faults, of this life */
+    struct prng prng;
+    const char *spec;
+    struct dag *dag;
+    int64_t now_us, run_key, gather_us;
+    bool faults, healed, failed, trace;
+    struct process *processes;
+    size_t processes_len, processes_cap;
+    struct loop *loop; /* of this life */
+    uint64_t hash;
+};
+
+struct dag *world_dag(const char *spec); /* one reference */
+void world_init(struct world *w, uint64_t seed, const char *spec, bool faults, bool trace);
+void world_fini(struct world *w);
+void world_begin_life(struct world *w, struct loop *loop);
+void world_end_life(struct world *w);
+void world_heal(struct world *w); /* no more faults */
+struct worker *world_worker(struct world *w);
+struct store *world_store(struct world *w);
+void world_check_end(struct world *w);
+void world_fail(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void world_trace(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
