@@ -1,0 +1,24 @@
+"""
+Tradewind's Python side: the SDK that DAG files use, and the runner of their tasks. Names load on
+first use.
+"""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name):
+    if not name.startswith("_"):
+        import importlib
+
+        sdk = importlib.import_module("tradewind.sdk")
+        if name in sdk.__all__:
+            return getattr(sdk, name)
+    raise AttributeError(f"module 'tradewind' has no attribute {name!r}")
+
+
+def __dir__():
+    from tradewind import sdk
+
+    return sorted([*globals(), *sdk.__all__])

@@ -1,0 +1,514 @@
+"""BaseOperator: a task of a DAG, with all parameters that Airflow's has."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import functools
+import inspect
+import re
+
+from tradewind import scope
+from tradewind.edges import DependencyMixin, as_list, check_linkable
+from tradewind.exceptions import (
+    AirflowException,
+    AirflowRescheduleException,
+    TaskDeferred,
+)
+from tradewind.param import ParamsDict
+from tradewind.types import DEFAULT_POOL, NOTSET, TriggerRule, WeightRule
+from tradewind.xcom_arg import XComArg
+
+_ID = re.compile(r"[A-Za-z0-9_.-]+")
+ID_LENGTH_MAX = 250
+
+
+def check_id(what, text):
+    """The id itself. TypeError or ValueError that says what an id may be."""
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be a string, not {type(text).__name__}")
+    if len(text) > ID_LENGTH_MAX:
+        raise ValueError(f"{what} {text[:40]!r}... is longer than {ID_LENGTH_MAX} characters")
+    if not _ID.fullmatch(text):
+        raise ValueError(f"{what} {text!r} may hold only letters, digits, '-', '_' and '.'")
+    return text
+
+
+def to_timedelta(value, what, task_id):
+    """A timedelta from one or from a number of seconds; None stays None."""
+    if value is None or isinstance(value, dt.timedelta):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return dt.timedelta(seconds=value)
+    raise TypeError(
+        f"{what} of task {task_id!r} must be a timedelta or a number of seconds, not"
+        f" {type(value).__name__}"
+    )
+
+
+def _apply_defaults(init):
+    """
+    Wraps an operator's __init__: fills what was not given from default_args; after the outermost
+    links XComArgs.
+    """
+    parameters = [
+        p
+        for p in list(inspect.signature(init).parameters.values())[1:]
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+    names = [p.name for p in parameters]
+    required = {p.name for p in parameters if p.default is p.empty} - {"default_args"}
+
+    @functools.wraps(init)
+    def wrapper(self, *args, **kwargs):
+        if args:
+            raise TypeError(f"{type(self).__name__}: operators take keyword arguments only")
+        outermost = not self.__dict__.get("_in_init", False)
+        if outermost:
+            # Assigning XComArgs links tasks only once the task is part of its DAG.
+            object.__setattr__(self, "_in_init", True)
+            object.__setattr__(self, "_defaults", _merged_default_args(kwargs))
+        for name in names:
+            if name not in kwargs and name in self._defaults and name != "default_args":
+                kwargs[name] = self._defaults[name]
+        missing = sorted(required - kwargs.keys())
+        if missing:
+            plural = "s" if len(missing) > 1 else ""
+            raise TypeError(
+                f"{type(self).__name__}: missing keyword argument{plural} "
+                + ", ".join(repr(name) for name in missing)
+            )
+        if init is BaseOperator.__init__.__wrapped__:
+            _refuse_unknown(self, kwargs, names)
+        init(self, **kwargs)
+        if outermost:
+            object.__setattr__(self, "_in_init", False)
+            self._after_init()
+
+    return wrapper
+
+
+def _merged_default_args(kwargs):
+    dag = kwargs.get("dag") or scope.current_dag()
+    group = kwargs.get("task_group") or scope.current_group(dag)
+    if dag is None and group is not None:
+        dag = group.dag
+    merged = {}
+    if dag is not None:
+        merged.update(dag.default_args)
+    chain = []
+    while group is not None:
+        chain.append(group)
+        group = group.parent_group
+    for one in reversed(chain):
+        merged.update(one.default_args)
+    merged.update(kwargs.get("default_args") or {})
+    return merged
+
+
+def _refuse_unknown(operator, kwargs, names):
+    unknown = sorted(set(kwargs) - set(names) - {"default_args"})
+    if not unknown:
+        return
+    known = sorted(set(names) | set(inspect.signature(type(operator).__init__).parameters))
+    hints = []
+    for name in unknown:
+        near = difflib.get_close_matches(name, known, n=1)
+        hints.append(repr(name) + (f" (did you mean {near[0]!r}?)" if near else ""))
+    raise TypeError(
+        f"invalid arguments for {type(operator).__name__} (task_id: {kwargs.get('task_id')}): "
+        + ", ".join(hints)
+    )
+
+
+class BaseOperatorMeta(type):
+    """
+    Wraps the __init__ of every operator class, so that default_args reach its own parameters too.
+    """
+
+    def __new__(mcs, name, bases, namespace):
+        cls = super().__new__(mcs, name, bases, namespace)
+        if "__init__" in namespace:
+            cls.__init__ = _apply_defaults(namespace["__init__"])
+        return cls
+
+
+class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
+    """
+    A task. A subclass defines `execute(self, context)`, whose return value is pushed as XCom
+    `return_value`, and names in `template_fields` the attributes that are rendered before it.
+    Durations are timedeltas or seconds.
+    """
+
+    template_fields = ()
+    template_ext = ()
+    template_fields_renderers = {}
+    ui_color = "#fff"
+    ui_fgcolor = "#000"
+    operator_extra_links = ()
+    shallow_copy_attrs = ()
+    inherits_from_empty_operator = False
+
+    def __init__(
+        self,
+        *,
+        task_id,
+        owner="airflow",
+        email=None,
+        email_on_retry=True,
+        email_on_failure=True,
+        retries=0,
+        retry_delay=300,
+        retry_exponential_backoff=0,
+        max_retry_delay=None,
+        start_date=None,
+        end_date=None,
+        depends_on_past=False,
+        ignore_first_depends_on_past=False,
+        wait_for_past_depends_before_skipping=False,
+        wait_for_downstream=False,
+        dag=None,
+        params=None,
+        default_args=None,
+        priority_weight=1,
+        weight_rule=WeightRule.DOWNSTREAM,
+        queue="default",
+        pool=None,
+        pool_slots=1,
+        sla=None,
+        execution_timeout=None,
+        on_execute_callback=None,
+        on_failure_callback=None,
+        on_success_callback=None,
+        on_retry_callback=None,
+        on_skipped_callback=None,
+        pre_execute=None,
+        post_execute=None,
+        trigger_rule=TriggerRule.ALL_SUCCESS,
+        resources=None,
+        run_as_user=None,
+        map_index_template=None,
+        max_active_tis_per_dag=None,
+        max_active_tis_per_dagrun=None,
+        executor=None,
+        executor_config=None,
+        do_xcom_push=True,
+        multiple_outputs=False,
+        inlets=None,
+        outlets=None,
+        task_group=None,
+        doc=None,
+        doc_md=None,
+        doc_json=None,
+        doc_yaml=None,
+        doc_rst=None,
+        task_display_name=None,
+        logger_name=None,
+        allow_nested_operators=True,
+        render_template_as_native_obj=None,
+    ):
+        dag = dag or (task_group.dag if task_group is not None else None) or scope.current_dag()
+        group = task_group or scope.current_group(dag)
+        check_id("task_id", task_id)
+        self.label = task_id
+        self.task_id = check_id("task_id", group.child_id(task_id) if group else task_id)
+        self.owner, self.email = owner, email
+        self.email_on_retry, self.email_on_failure = email_on_retry, email_on_failure
+        self.retries = self._whole_number("retries", 0 if retries is None else retries, 0)
+        self.retry_delay = to_timedelta(retry_delay, "retry_delay", task_id)
+        self.retry_exponential_backoff = retry_exponential_backoff
+        self.max_retry_delay = to_timedelta(max_retry_delay, "max_retry_delay", task_id)
+        self.start_date, self.end_date = start_date, end_date
+        self.depends_on_past = depends_on_past or wait_for_downstream
+        self.ignore_first_depends_on_past = ignore_first_depends_on_past
+        self.wait_for_past_depends_before_skipping = wait_for_past_depends_before_skipping
+        self.wait_for_downstream = wait_for_downstream
+        self.params = params if isinstance(params, ParamsDict) else ParamsDict(params)
+        self.default_args = default_args or {}
+        self.priority_weight = self._whole_number("priority_weight", priority_weight)
+        self.weight_rule = WeightRule.check(weight_rule)
+        self.queue = queue
+        self.pool = DEFAULT_POOL if pool is None else pool
+        self.pool_slots = self._whole_number("pool_slots", pool_slots, 1)
+        self.sla, self.resources = sla, resources
+        self.execution_timeout = to_timedelta(execution_timeout, "execution_timeout", task_id)
+        self.on_execute_callback, self.on_failure_callback = (
+            on_execute_callback,
+            on_failure_callback,
+        )
+        self.on_success_callback, self.on_retry_callback = on_success_callback, on_retry_callback
+        self.on_skipped_callback = on_skipped_callback
+        self._pre_execute_hook, self._post_execute_hook = pre_execute, post_execute
+        self.trigger_rule = TriggerRule.check(trigger_rule)
+        self.run_as_user, self.map_index_template = run_as_user, map_index_template
+        self.max_active_tis_per_dag = max_active_tis_per_dag
+        self.max_active_tis_per_dagrun = max_active_tis_per_dagrun
+        self.executor, self.executor_config = executor, executor_config or {}
+        self.do_xcom_push, self.multiple_outputs = do_xcom_push, multiple_outputs
+        self.inlets, self.outlets = as_list(inlets or []), as_list(outlets or [])
+        self.doc, self.doc_md, self.doc_json = doc, doc_md, doc_json
+        self.doc_yaml, self.doc_rst = doc_yaml, doc_rst
+        self.task_display_name = task_display_name or self.task_id
+        self.logger_name, self.allow_nested_operators = logger_name, allow_nested_operators
+        self.render_template_as_native_obj = render_template_as_native_obj
+        self.is_setup = self.is_teardown = self.on_failure_fail_dagrun = False
+        self.upstream_task_ids, self.downstream_task_ids = set(), set()
+        self._dag = None
+        self.task_group = None
+        if dag is not None:
+            dag.add_task(self)
+        if group is not None:
+            group.add(self)
+        for context in scope.setup_teardown[-1:]:
+            context.add(self)
+
+    def _whole_number(self, what, value, least=None):
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{what} must be a whole number, not {value!r}") from None
+        if least is not None and number < least:
+            raise ValueError(f"{what} must be at least {least}, not {number}")
+        return number
+
+    def _after_init(self):
+        for name in self.template_fields:
+            XComArg.apply_upstream_relationship(self, self.__dict__.get(name))
+
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value)
+        if not self.__dict__.get("_in_init", True) and name in self.template_fields:
+            XComArg.apply_upstream_relationship(self, value)
+
+    # The DAG and its graph.
+
+    @property
+    def dag(self):
+        """Its DAG. AirflowException if it has none."""
+        if self._dag is None:
+            raise AirflowException(f"task {self.task_id!r} has no DAG yet")
+        return self._dag
+
+    @dag.setter
+    def dag(self, dag):
+        if self._dag is not None and self._dag is not dag:
+            raise AirflowException(f"task {self.task_id!r} already belongs to DAG {self.dag_id!r}")
+        if self.task_id not in dag.task_dict:
+            dag.add_task(self)
+        object.__setattr__(self, "_dag", dag)
+
+    def has_dag(self):
+        """True if it is part of a DAG."""
+        return self._dag is not None
+
+    def get_dag(self):
+        """Its DAG, or None."""
+        return self._dag
+
+    @property
+    def dag_id(self):
+        """Its DAG's id; "adhoc_<owner>" without a DAG."""
+        return self._dag.dag_id if self._dag is not None else f"adhoc_{self.owner}"
+
+    @property
+    def output(self):
+        """Its return value as an argument for other tasks."""
+        return XComArg(self)
+
+    @property
+    def task_type(self):
+        """The name of its class."""
+        return type(self).__name__
+
+    operator_name = task_type
+    operator_class = property(type)
+
+    @property
+    def node_id(self):
+        """Its id in the graph."""
+        return self.task_id
+
+    @property
+    def upstream_list(self):
+        """Its direct upstream tasks."""
+        return [self.dag.get_task(task_id) for task_id in sorted(self.upstream_task_ids)]
+
+    @property
+    def downstream_list(self):
+        """Its direct downstream tasks."""
+        return [self.dag.get_task(task_id) for task_id in sorted(self.downstream_task_ids)]
+
+    def get_direct_relative_ids(self, upstream=False):
+        """Ids of its direct relatives."""
+        return self.upstream_task_ids if upstream else self.downstream_task_ids
+
+    def get_direct_relatives(self, upstream=False):
+        """Its direct relatives."""
+        return self.upstream_list if upstream else self.downstream_list
+
+    def get_flat_relative_ids(self, *, upstream=False):
+        """Ids of all its direct and indirect relatives, as a set."""
+        found, todo = set(), list(self.get_direct_relative_ids(upstream))
+        while todo:
+            task_id = todo.pop()
+            if task_id not in found:
+                found.add(task_id)
+                todo.extend(self.dag.get_task(task_id).get_direct_relative_ids(upstream))
+        return found
+
+    def get_flat_relatives(self, upstream=False):
+        """All its direct and indirect relatives."""
+        return [self.dag.get_task(i) for i in sorted(self.get_flat_relative_ids(upstream=upstream))]
+
+    def _set_relatives(self, other, upstream, edge_modifier=None):
+        nodes = as_list(other)
+        tasks = []
+        for node in nodes:
+            check_linkable(node)
+            node.update_relative(self, not upstream, edge_modifier=edge_modifier)
+            tasks.extend(node.leaves if upstream else node.roots)
+        for task in tasks:
+            if isinstance(task, BaseOperator):
+                if upstream:
+                    _link(task, self, edge_modifier)
+                else:
+                    _link(self, task, edge_modifier)
+            elif isinstance(task, DependencyMixin):
+                # A label or an XComArg within a list.
+                if upstream:
+                    task.set_downstream(self, edge_modifier=edge_modifier)
+                else:
+                    task.set_upstream(self, edge_modifier=edge_modifier)
+
+    # Setup and teardown.
+
+    def as_setup(self):
+        """Marks the task as a setup. The task itself."""
+        self.is_setup = True
+        return self
+
+    def as_teardown(self, *, setups=None, on_failure_fail_dagrun=None):
+        """
+        Marks the task as a teardown: it runs once its setups (given here, or its direct upstreams
+        that are setups) succeeded and what is between them is done. Its own failure fails the run
+        only with on_failure_fail_dagrun. The task itself.
+        """
+        self.is_teardown = True
+        self.trigger_rule = TriggerRule.ALL_DONE_SETUP_SUCCESS.value
+        if on_failure_fail_dagrun is not None:
+            self.on_failure_fail_dagrun = on_failure_fail_dagrun
+        for setup in as_list(setups) if setups is not None else ():
+            operator = setup.operator if isinstance(setup, XComArg) else setup
+            operator.is_setup = True
+            operator.set_downstream(self)
+        return self
+
+    def __enter__(self):
+        if not self.is_setup and not self.is_teardown:
+            raise AirflowException("only a setup or a teardown task can be used in a `with` block")
+        from tradewind.setup_teardown import SetupTeardownContext
+
+        SetupTeardownContext.push(self)
+        return self
+
+    def __exit__(self, *exc_info):
+        from tradewind.setup_teardown import SetupTeardownContext
+
+        SetupTeardownContext.pop(link=exc_info[0] is None)
+
+    def add_task(self, task):
+        """Within `with self:`, names a task that was made outside of the block."""
+        if scope.setup_teardown:
+            scope.setup_teardown[-1].add(getattr(task, "operator", task))
+
+    # What runs in the task's process.
+
+    def execute(self, context):
+        """Does the work; the return value is pushed as XCom. To be defined by subclasses."""
+        raise NotImplementedError(f"{type(self).__name__} does not define execute()")
+
+    def pre_execute(self, context):
+        """Called before execute."""
+        if self._pre_execute_hook is not None:
+            self._pre_execute_hook(context)
+
+    def post_execute(self, context, result=None):
+        """Called after execute succeeded."""
+        if self._post_execute_hook is not None:
+            self._post_execute_hook(context, result)
+
+    def on_kill(self):
+        """Called when the task is told to end, before it ends."""
+
+    def defer(self, *, trigger, method_name, kwargs=None, timeout=None):
+        """Not supported yet: the task fails with a clear text."""
+        raise TaskDeferred(trigger=trigger, method_name=method_name, kwargs=kwargs, timeout=timeout)
+
+    def reschedule(self, at):
+        """Ends the attempt; the same try goes on at `at`."""
+        raise AirflowRescheduleException(at)
+
+    @property
+    def log(self):
+        """The task's logger; its lines go to the attempt's log."""
+        import logging
+
+        return logging.getLogger(
+            self.logger_name or f"{type(self).__module__}.{type(self).__name__}"
+        )
+
+    def get_template_env(self, dag=None):
+        """The Jinja environment that renders its fields."""
+        from tradewind.templates import environment
+
+        return environment(dag or self._dag, self)
+
+    def render_template_fields(self, context, jinja_env=None):
+        """Renders the attributes in template_fields, in place."""
+        from tradewind.templates import Renderer
+
+        renderer = Renderer(context, dag=self._dag, task=self, env=jinja_env)
+        for name in self.template_fields:
+            if not hasattr(self, name):
+                raise AttributeError(
+                    f"{name!r} is a template field of {self.task_type} but not an attribute"
+                )
+            object.__setattr__(self, name, renderer.render(getattr(self, name), self.template_ext))
+
+    def render_template(self, content, context, jinja_env=None, seen_oids=None):
+        """The content rendered."""
+        from tradewind.templates import Renderer
+
+        return Renderer(context, dag=self._dag, task=self, env=jinja_env).render(content)
+
+    @classmethod
+    def partial(cls, **kwargs):
+        """Not supported yet."""
+        raise NotImplementedError(
+            f"{cls.__name__}.partial: dynamic task mapping is not supported yet"
+        )
+
+    def __repr__(self):
+        return f"<Task({type(self).__name__}): {self.task_id}>"
+
+
+def _link(before, after, edge_modifier=None):
+    """Makes the edge before → after, putting a task without a DAG into the other's."""
+    if before._dag is None and after._dag is None:
+        raise AirflowException(
+            f"tasks {before.task_id!r} and {after.task_id!r} are linked but neither belongs to a"
+            " DAG yet"
+        )
+    for one, other in ((before, after), (after, before)):
+        if one._dag is None:
+            other.dag.add_task(one)
+            other.dag.task_group.add(one)
+    if before._dag is not after._dag:
+        raise AirflowException(
+            f"tasks {before.task_id!r} (DAG {before.dag_id!r}) and {after.task_id!r} (DAG"
+            f" {after.dag_id!r}) cannot be linked: they belong to different DAGs"
+        )
+    before.downstream_task_ids.add(after.task_id)
+    after.upstream_task_ids.add(before.task_id)
+    if edge_modifier is not None and edge_modifier.label is not None:
+        edge_modifier.add_edge_info(before.dag, before.task_id, after.task_id)

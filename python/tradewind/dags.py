@@ -1,0 +1,295 @@
+"""DAG: a named graph of tasks, and the decorator @dag."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import os
+import sys
+
+from tradewind import scope
+from tradewind.baseoperator import BaseOperator, check_id, to_timedelta
+from tradewind.exceptions import (
+    AirflowException,
+    DuplicateTaskIdFound,
+    ParamValidationError,
+    TaskNotFound,
+)
+from tradewind.param import ParamsDict
+from tradewind.taskgroup import TaskGroup
+from tradewind.types import NOTSET
+
+
+class DAG:
+    """
+    A DAG, with all parameters of Airflow's. Used in `with`, its tasks find it by themselves, and it
+    registers itself; otherwise it is found as a global of its file. What the engine does not know
+    is kept as an attribute. dagrun_timeout: timedelta or seconds.
+    """
+
+    def __init__(
+        self,
+        dag_id,
+        description=None,
+        default_args=None,
+        start_date=None,
+        end_date=None,
+        schedule=None,
+        template_searchpath=None,
+        template_undefined=None,
+        user_defined_macros=None,
+        user_defined_filters=None,
+        max_active_tasks=16,
+        max_active_runs=16,
+        max_consecutive_failed_dag_runs=0,
+        dagrun_timeout=None,
+        deadline=None,
+        sla_miss_callback=None,
+        catchup=False,
+        on_success_callback=None,
+        on_failure_callback=None,
+        doc_md=None,
+        params=None,
+        access_control=None,
+        is_paused_upon_creation=None,
+        jinja_environment_kwargs=None,
+        render_template_as_native_obj=False,
+        tags=None,
+        owner_links=None,
+        auto_register=True,
+        fail_fast=False,
+        allowed_run_types=None,
+        dag_display_name=None,
+        disable_bundle_versioning=None,
+        env=None,
+    ):
+        self.dag_id = check_id("dag_id", dag_id)
+        self.description = description
+        self.default_args = copy.copy(default_args or {})
+        params = ParamsDict(params)
+        defaults = ParamsDict(self.default_args.pop("params", None))
+        defaults.update(params)
+        self.params = defaults
+        self.start_date = start_date or self.default_args.pop("start_date", None)
+        self.end_date = end_date or self.default_args.pop("end_date", None)
+        self.schedule = schedule
+        if isinstance(template_searchpath, (str, os.PathLike)):
+            template_searchpath = [template_searchpath]
+        self.template_searchpath = [os.fspath(path) for path in template_searchpath or ()]
+        self.template_undefined = template_undefined
+        self.user_defined_macros = user_defined_macros
+        self.user_defined_filters = user_defined_filters
+        self.max_active_tasks, self.max_active_runs = max_active_tasks, max_active_runs
+        self.max_consecutive_failed_dag_runs = max_consecutive_failed_dag_runs
+        self.dagrun_timeout = to_timedelta(dagrun_timeout, "dagrun_timeout", dag_id)
+        self.deadline, self.sla_miss_callback = deadline, sla_miss_callback
+        self.catchup = catchup
+        self.on_success_callback, self.on_failure_callback = (
+            on_success_callback,
+            on_failure_callback,
+        )
+        self.doc_md = doc_md
+        self.access_control, self.is_paused_upon_creation = access_control, is_paused_upon_creation
+        self.jinja_environment_kwargs = jinja_environment_kwargs
+        self.render_template_as_native_obj = render_template_as_native_obj
+        self.tags = sorted(set(tags or ()))
+        self.owner_links = owner_links or {}
+        self.auto_register, self.fail_fast = auto_register, fail_fast
+        self.allowed_run_types = allowed_run_types
+        self.dag_display_name = dag_display_name or dag_id
+        self.disable_bundle_versioning = disable_bundle_versioning
+        self.env = dict(env or {})
+        self.fileloc, self.lineno = _caller()
+        self.edge_info = {}
+        self.task_dict = {}
+        self.task_group_dict = {}
+        self.task_group = TaskGroup(dag=self)
+
+    # Tasks.
+
+    @property
+    def tasks(self):
+        """Its tasks, in the order they were made."""
+        return list(self.task_dict.values())
+
+    @property
+    def task_ids(self):
+        """Their ids."""
+        return list(self.task_dict)
+
+    @property
+    def roots(self):
+        """Its tasks without upstream."""
+        return [task for task in self.tasks if not task.upstream_task_ids]
+
+    @property
+    def leaves(self):
+        """Its tasks without downstream."""
+        return [task for task in self.tasks if not task.downstream_task_ids]
+
+    @property
+    def folder(self):
+        """The folder of its file."""
+        return os.path.dirname(self.fileloc)
+
+    @property
+    def owner(self):
+        """The owners of its tasks, separated by commas."""
+        return ", ".join(sorted({task.owner for task in self.tasks if task.owner}))
+
+    def used_ids(self):
+        """Ids of all tasks and groups."""
+        return self.task_dict.keys() | self.task_group_dict.keys()
+
+    def add_task(self, task):
+        """Adds a task. DuplicateTaskIdFound if the id is taken by another."""
+        if (
+            self.task_dict.get(task.task_id, task) is not task
+            or task.task_id in self.task_group_dict
+        ):
+            raise DuplicateTaskIdFound(
+                f"the id {task.task_id!r} is used more than once in DAG {self.dag_id!r}"
+            )
+        self.task_dict[task.task_id] = task
+        object.__setattr__(task, "_dag", self)
+        if task.task_group is None and not scope.groups:
+            self.task_group.add(task)
+
+    def add_tasks(self, tasks):
+        """Adds tasks."""
+        for task in tasks:
+            self.add_task(task)
+
+    def has_task(self, task_id):
+        """True if there is a task of that id."""
+        return task_id in self.task_dict
+
+    def get_task(self, task_id):
+        """The task of that id; TaskNotFound."""
+        try:
+            return self.task_dict[task_id]
+        except KeyError:
+            raise TaskNotFound(f"DAG {self.dag_id!r} has no task {task_id!r}") from None
+
+    def has_task_group(self, group_id):
+        """True if there is a group of that id."""
+        return group_id in self.task_group_dict
+
+    def set_edge_info(self, upstream_id, downstream_id, info):
+        """Keeps what is known of an edge: {"label": text}."""
+        self.edge_info.setdefault(upstream_id, {})[downstream_id] = info
+
+    def get_edge_info(self, upstream_id, downstream_id):
+        """What is known of an edge."""
+        return self.edge_info.get(upstream_id, {}).get(downstream_id, {})
+
+    def get_template_env(self, *, force_sandboxed=False):
+        """The Jinja environment of its templates."""
+        from tradewind.templates import environment
+
+        return environment(self, None, native=False if force_sandboxed else None)
+
+    def validate(self):
+        """
+        Checks what can be checked only when all tasks are there. ParamValidationError,
+        AirflowException.
+        """
+        for name, param in self.params.params():
+            if param.has_value:
+                try:
+                    param.resolve()
+                except ParamValidationError as error:
+                    raise ParamValidationError(
+                        f"param {name!r} of DAG {self.dag_id!r}: {error}"
+                    ) from None
+
+    def cli(self):
+        """Airflow's `dag.cli()`: use `tradewind run FILE` instead."""
+        raise AirflowException("dag.cli() is not supported: use `tradewind run FILE`")
+
+    def test(self, *args, **kwargs):
+        """Airflow's `dag.test()`: use `tradewind run FILE` instead."""
+        raise AirflowException("dag.test() is not supported: use `tradewind run FILE`")
+
+    def __enter__(self):
+        scope.dags.append(self)
+        scope.groups.append(self.task_group)
+        if self.auto_register and self not in scope.registered:
+            scope.registered.append(self)
+        return self
+
+    def __exit__(self, *exc_info):
+        scope.dags.pop()
+        scope.groups.pop()
+
+    def __repr__(self):
+        return f"<DAG: {self.dag_id}>"
+
+
+def _caller():
+    """File and line that make a DAG: the innermost frame outside of this package."""
+    here = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith(here) and not name.startswith("<"):
+            return os.path.abspath(name), frame.f_lineno
+        frame = frame.f_back
+    return "", 0
+
+
+def dag(dag_id_or_function=None, **dag_args):
+    """
+    Makes a DAG of the tasks that the decorated function creates when it is called; the function's
+    arguments become params. Used bare or with DAG's arguments.
+    """
+    if callable(dag_id_or_function) and not isinstance(dag_id_or_function, str):
+        return _dag_factory(dag_id_or_function, dag_args)
+    if dag_id_or_function is not None:
+        dag_args["dag_id"] = dag_id_or_function
+    return functools.partial(_dag_factory, dag_args=dag_args)
+
+
+def _dag_factory(function, dag_args):
+    @functools.wraps(function)
+    def factory(*args, **kwargs):
+        signature = inspect.signature(function)
+        bound = signature.bind_partial(*args, **kwargs)
+        bound.apply_defaults()
+        options = {"dag_id": function.__name__, **dag_args}
+        if function.__doc__ and not options.get("doc_md"):
+            options["doc_md"] = inspect.cleandoc(function.__doc__)
+        with DAG(**options) as made:
+            made.fileloc = os.path.abspath(function.__code__.co_filename)
+            made.lineno = function.__code__.co_firstlineno
+            arguments = {}
+            for name in signature.parameters:
+                value = bound.arguments.get(name, NOTSET)
+                if value is not NOTSET:
+                    made.params[name] = value
+                arguments[name] = DagParam(name)
+            function(**arguments)
+        return made
+
+    return factory
+
+
+class DagParam:
+    """An argument of a @dag function: the run's param of that name, resolved when a task runs."""
+
+    template_fields = ()
+
+    def __init__(self, name):
+        self.name = name
+
+    def resolve(self, context):
+        """The param's value in this run."""
+        return context["params"][self.name]
+
+    def __str__(self):
+        return f"{{{{ params.{self.name} }}}}"
+
+
+# For code that asks whether something is a task.
+Operator = BaseOperator

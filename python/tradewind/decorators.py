@@ -1,0 +1,281 @@
+"""@task and its kinds, @setup, @teardown: functions as tasks."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import typing
+
+from tradewind import scope
+from tradewind.baseoperator import BaseOperator
+from tradewind.operators.bash import BashOperator
+from tradewind.operators.python import (
+    BranchPythonOperator,
+    PythonOperator,
+    ShortCircuitOperator,
+    call_with_context,
+)
+from tradewind.sensors.python import PythonSensor
+from tradewind.xcom_arg import XComArg
+
+# Names of the context that a function may take without being given them.
+CONTEXT_NAMES = frozenset("""
+    conn dag dag_run data_interval_end data_interval_start ds ds_nodash exception
+    expanded_ti_count inlet_events inlets logical_date macros map_index_template outlet_events
+    outlets params prev_data_interval_end_success prev_data_interval_start_success
+    prev_end_date_success prev_start_date_success reason run_id task task_instance
+    task_instance_key_str task_reschedule_count templates_dict test_mode ti
+    triggering_asset_events try_number ts ts_nodash ts_nodash_with_tz var
+    """.split())
+
+
+def unique_task_id(task_id, dag, group):
+    """The id, with `__1`, `__2` ... behind it if the DAG has it already."""
+    if dag is None:
+        return task_id
+    taken = dag.used_ids()
+    full = group.child_id(task_id) if group is not None else task_id
+    if full not in taken:
+        return task_id
+    base = re.split(r"__\d+$", task_id)[0]
+    number = 1
+    while (group.child_id(f"{base}__{number}") if group else f"{base}__{number}") in taken:
+        number += 1
+    return f"{base}__{number}"
+
+
+class _DecoratedMixin:
+    """The call of a decorated function as an operator."""
+
+    custom_operator_name = "@task"
+
+
+def _decorated(name, base, custom_name):
+    return type(name, (_DecoratedMixin, base), {"custom_operator_name": custom_name})
+
+
+DecoratedPythonOperator = _decorated("DecoratedPythonOperator", PythonOperator, "@task")
+DecoratedBranchOperator = _decorated(
+    "DecoratedBranchOperator", BranchPythonOperator, "@task.branch"
+)
+DecoratedShortCircuitOperator = _decorated(
+    "DecoratedShortCircuitOperator", ShortCircuitOperator, "@task.short_circuit"
+)
+DecoratedSensor = _decorated("DecoratedSensor", PythonSensor, "@task.sensor")
+
+
+class DecoratedBashOperator(_DecoratedMixin, BashOperator):
+    """A function whose return value is the command to run."""
+
+    custom_operator_name = "@task.bash"
+    template_fields = (*BashOperator.template_fields, "op_args", "op_kwargs")
+    runs_in_python = True
+
+    def __init__(self, *, python_callable, op_args=None, op_kwargs=None, **kwargs):
+        kwargs.pop("bash_command", None)
+        super().__init__(bash_command="", **kwargs)
+        self.python_callable = python_callable
+        self.op_args, self.op_kwargs = list(op_args or ()), dict(op_kwargs or {})
+
+    def execute(self, context):
+        """Calls the function, renders what it returns and runs it."""
+        command = call_with_context(self.python_callable, self.op_args, self.op_kwargs, context)
+        if not isinstance(command, str) or not command.strip():
+            raise TypeError(
+                "the function of a @task.bash must return a command: a string that is not empty"
+            )
+        object.__setattr__(self, "bash_command", self.render_template(command, context))
+        return super().execute(context)
+
+
+class TaskDecorator:
+    """
+    A decorated function. Calling it within a DAG makes a task; the call's value stands for the
+    task's result.
+    """
+
+    def __init__(self, function, operator_class, options, multiple_outputs=None):
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.operator_class = operator_class
+        self.kwargs = options
+        self.multiple_outputs = multiple_outputs
+        self.is_setup = self.is_teardown = False
+        self.on_failure_fail_dagrun = False
+
+    def __call__(self, *args, **kwargs):
+        if scope.current_dag() is None and self.kwargs.get("dag") is None:
+            from tradewind.context import _current
+
+            if _current:
+                # Within a running task it is the plain function.
+                return self.function(*args, **kwargs)
+        self._check_arguments(args, kwargs)
+        options = dict(self.kwargs)
+        dag = options.get("dag") or scope.current_dag()
+        group = options.get("task_group") or scope.current_group(dag)
+        options["task_id"] = unique_task_id(
+            options.get("task_id") or self.function.__name__, dag, group
+        )
+        if not any(
+            options.get(name) for name in ("doc", "doc_md", "doc_json", "doc_yaml", "doc_rst")
+        ):
+            options["doc_md"] = (
+                inspect.cleandoc(self.function.__doc__) if self.function.__doc__ else None
+            )
+        if self._wants_multiple_outputs():
+            options["multiple_outputs"] = True
+        operator = self.operator_class(
+            python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
+        )
+        result = XComArg(operator)
+        if self.is_setup:
+            operator.as_setup()
+        if self.is_teardown:
+            operator.as_teardown(on_failure_fail_dagrun=self.on_failure_fail_dagrun)
+        return result
+
+    def _wants_multiple_outputs(self):
+        if self.multiple_outputs is not None:
+            return self.multiple_outputs
+        if self.operator_class is not DecoratedPythonOperator:
+            return False
+        try:
+            returns = typing.get_type_hints(self.function).get("return")
+        except Exception:
+            # Annotations may name what exists only for type checkers.
+            return False
+        returns = typing.get_origin(returns) or returns
+        try:
+            return isinstance(returns, type) and issubclass(returns, dict)
+        except TypeError:
+            return False
+
+    def _check_arguments(self, args, kwargs):
+        """
+        TypeError at the call if the arguments do not fit, as Python would say; context names may be
+        left out.
+        """
+        signature = inspect.signature(self.function)
+        parameters = [
+            (
+                p.replace(default=None)
+                if p.name in CONTEXT_NAMES
+                and p.default is p.empty
+                and p.kind is not p.POSITIONAL_ONLY
+                else p
+            )
+            for p in signature.parameters.values()
+        ]
+        seen_default = False
+        for index, p in enumerate(parameters):
+            if p.kind is p.POSITIONAL_OR_KEYWORD:
+                if p.default is not p.empty:
+                    seen_default = True
+                elif seen_default:
+                    # Valid in the original order: a required name after a context name.
+                    parameters[index] = p.replace(default=None)
+        signature.replace(parameters=parameters).bind(*args, **kwargs)
+
+    def override(self, **options):
+        """The same function with other task arguments (`task_id`, `retries` ...)."""
+        multiple_outputs = options.pop("multiple_outputs", self.multiple_outputs)
+        made = TaskDecorator(
+            self.function, self.operator_class, {**self.kwargs, **options}, multiple_outputs
+        )
+        made.is_setup, made.is_teardown = self.is_setup, self.is_teardown
+        made.on_failure_fail_dagrun = self.on_failure_fail_dagrun
+        return made
+
+    def partial(self, **kwargs):
+        """Not supported yet."""
+        raise NotImplementedError("task.partial: dynamic task mapping is not supported yet")
+
+    def expand(self, **kwargs):
+        """Not supported yet."""
+        raise NotImplementedError("task.expand: dynamic task mapping is not supported yet")
+
+    expand_kwargs = expand
+
+
+def _kind(operator_class, name):
+    def decorate(python_callable=None, multiple_outputs=None, **options):
+        if python_callable is not None:
+            if not callable(python_callable) or isinstance(python_callable, type):
+                raise TypeError(
+                    f"@{name} decorates a function, not {type(python_callable).__name__}"
+                )
+            if isinstance(python_callable, TaskDecorator):
+                raise TypeError(f"@{name}: the function is decorated as a task already")
+            return TaskDecorator(python_callable, operator_class, options, multiple_outputs)
+        return lambda function: decorate(function, multiple_outputs, **options)
+
+    decorate.__name__ = name
+    decorate.__doc__ = (
+        f"Makes a function a task ({operator_class.__name__}). Used bare or with the operator's"
+        " arguments."
+    )
+    return decorate
+
+
+def _absent(name):
+    def decorate(*args, **kwargs):
+        """Not supported yet."""
+        raise NotImplementedError(f"@task.{name} is not supported yet")
+
+    return decorate
+
+
+class TaskDecoratorCollection:
+    """`task`, with its kinds as attributes."""
+
+    python = staticmethod(_kind(DecoratedPythonOperator, "task"))
+    branch = staticmethod(_kind(DecoratedBranchOperator, "task.branch"))
+    short_circuit = staticmethod(_kind(DecoratedShortCircuitOperator, "task.short_circuit"))
+    bash = staticmethod(_kind(DecoratedBashOperator, "task.bash"))
+    sensor = staticmethod(_kind(DecoratedSensor, "task.sensor"))
+
+    def __call__(self, python_callable=None, multiple_outputs=None, **options):
+        return self.python(python_callable, multiple_outputs, **options)
+
+    def __getattr__(self, name):
+        if name in (
+            "virtualenv",
+            "external_python",
+            "branch_virtualenv",
+            "branch_external_python",
+            "docker",
+            "kubernetes",
+            "pyspark",
+            "stub",
+            "run_if",
+            "skip_if",
+        ):
+            return _absent(name)
+        raise AttributeError(f"task decorator {name!r} not found")
+
+
+task = TaskDecoratorCollection()
+
+
+def setup(function):
+    """Makes a function, or a @task, a setup."""
+    made = function if isinstance(function, TaskDecorator) else task(function)
+    made.is_setup = True
+    return made
+
+
+def teardown(function=None, *, on_failure_fail_dagrun=False):
+    """
+    Makes a function, or a @task, a teardown. on_failure_fail_dagrun: its failure fails the run.
+    """
+    if function is None:
+        return lambda f: teardown(f, on_failure_fail_dagrun=on_failure_fail_dagrun)
+    made = function if isinstance(function, TaskDecorator) else task(function)
+    made.is_teardown = True
+    made.on_failure_fail_dagrun = on_failure_fail_dagrun
+    return made
+
+
+__all__ = ["BaseOperator", "setup", "task", "teardown"]

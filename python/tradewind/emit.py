@@ -1,0 +1,333 @@
+"""From DAG objects to DAG documents (docs/reference/dag-document.md)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+
+from tradewind import timezone
+from tradewind.edges import DependencyMixin
+from tradewind.exceptions import AirflowException
+from tradewind.operators.bash import BashOperator
+from tradewind.operators.empty import EmptyOperator
+from tradewind.operators.python import BaseBranchOperator, ShortCircuitOperator
+from tradewind.sensors.filesystem import FileSensor
+from tradewind.sensors.http import HttpSensor
+from tradewind.sensors.time import DateTimeSensor, TimeDeltaSensor
+from tradewind.templates import LiteralValue, is_template
+from tradewind.types import DEFAULT_POOL
+from tradewind.xcom_arg import XComArg
+
+_CALLBACKS = (
+    "on_execute_callback",
+    "on_success_callback",
+    "on_failure_callback",
+    "on_retry_callback",
+    "on_skipped_callback",
+    "_pre_execute_hook",
+    "_post_execute_hook",
+)
+
+
+def duration(value):
+    """A duration of the document: seconds, whole where it is whole."""
+    seconds = value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
+    return int(seconds) if seconds == int(seconds) else seconds
+
+
+def moment(value):
+    """A time of the document (RFC 3339); None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = timezone.from_text(value)
+    elif not isinstance(value, dt.datetime) and isinstance(value, dt.date):
+        value = dt.datetime(value.year, value.month, value.day)
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=dt.timezone.utc)
+    return dt.datetime.isoformat(value)
+
+
+def plain(value, what):
+    """The value as JSON: times become text. AirflowException that names what is not JSON."""
+    if isinstance(value, (dt.datetime, dt.date)):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset, tuple)):
+        value = list(value)
+    if isinstance(value, list):
+        return [plain(item, what) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item, what) for key, item in value.items()}
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        raise AirflowException(f"{what} is a {type(value).__name__}, not a JSON value") from None
+    return value
+
+
+def templated(value):
+    """
+    A templated string of the document: an argument that is a task's result becomes the template
+    that pulls it.
+    """
+    return value if isinstance(value, str) else str(value)
+
+
+def _schedule(value):
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, dt.timedelta):
+        return f"every {value}"
+    return str(value)
+
+
+def _params(dag):
+    out = {}
+    for name, param in dag.params.params():
+        what = f"param {name!r} of DAG {dag.dag_id!r}"
+        dumped = plain(param.dump(), what)
+        only_value = set(dumped) == {"default"}
+        if only_value and not isinstance(dumped["default"], dict):
+            out[name] = dumped["default"]
+        else:
+            out[name] = {**dumped, "type": "object"} if only_value else dumped
+    return out
+
+
+def dag_document(dag):
+    """The document of a DAG. AirflowException says what cannot be written."""
+    dag.validate()
+    out = {"version": 1, "dag_id": dag.dag_id}
+    _put(out, "display_name", dag.dag_display_name, dag.dag_id)
+    _put(out, "description", dag.description)
+    _put(out, "doc_md", dag.doc_md)
+    _put(out, "schedule", _schedule(dag.schedule))
+    _put(out, "start_date", moment(dag.start_date))
+    _put(out, "end_date", moment(dag.end_date))
+    _put(out, "catchup", bool(dag.catchup), False)
+    _put(out, "is_paused_upon_creation", dag.is_paused_upon_creation)
+    _put(out, "max_active_tasks", dag.max_active_tasks, 16)
+    _put(out, "max_active_runs", dag.max_active_runs, 16)
+    _put(out, "max_consecutive_failed_dag_runs", dag.max_consecutive_failed_dag_runs, 0)
+    if dag.dagrun_timeout is not None:
+        out["dagrun_timeout"] = duration(dag.dagrun_timeout)
+    _put(out, "fail_fast", bool(dag.fail_fast), False)
+    _put(out, "tags", [str(tag) for tag in dag.tags], [])
+    _put(out, "params", _params(dag), {})
+    _put(out, "env", {str(k): str(v) for k, v in dag.env.items()}, {})
+    out["python"] = {"file": dag.fileloc}
+    groups = {}
+    for group_id, group in dag.task_group_dict.items():
+        groups[group_id] = {}
+        _put(groups[group_id], "tooltip", group.tooltip, "")
+        if not group.parent_group.is_root:
+            groups[group_id]["parent"] = group.parent_group.group_id
+    _put(out, "task_groups", groups, {})
+    out["tasks"] = {task.task_id: task_document(task) for task in dag.tasks}
+    return out
+
+
+def _put(out, name, value, default=None):
+    if value is not None and value != default:
+        out[name] = value
+
+
+def task_document(task):
+    """The task's object in the document."""
+    out = _operator(task)
+    _put(out, "upstream", sorted(task.upstream_task_ids), [])
+    rule = "all_done_setup_success" if task.is_teardown else "all_success"
+    _put(out, "trigger_rule", task.trigger_rule, rule)
+    _retries(out, task)
+    if task.execution_timeout is not None:
+        out["execution_timeout"] = duration(task.execution_timeout)
+    _put(out, "priority_weight", task.priority_weight, 1)
+    _put(out, "weight_rule", task.weight_rule, "downstream")
+    _put(out, "pool", task.pool, DEFAULT_POOL)
+    _put(out, "pool_slots", task.pool_slots, 1)
+    _put(out, "max_active_tis_per_dag", task.max_active_tis_per_dag)
+    _put(out, "max_active_tis_per_dagrun", task.max_active_tis_per_dagrun)
+    for name in (
+        "depends_on_past",
+        "ignore_first_depends_on_past",
+        "wait_for_downstream",
+        "wait_for_past_depends_before_skipping",
+        "on_failure_fail_dagrun",
+    ):
+        _put(out, name, bool(getattr(task, name)), False)
+    _put(out, "setup", task.is_setup, False)
+    _put(out, "teardown", task.is_teardown, False)
+    if task.task_group is not None and not task.task_group.is_root:
+        out["group"] = task.task_group.group_id
+    _put(out, "display_name", task.task_display_name, task.task_id)
+    _put(out, "doc_md", task.doc_md or task.doc)
+    _put(out, "owner", task.owner, "airflow")
+    _put(out, "do_xcom_push", bool(task.do_xcom_push), True)
+    return out
+
+
+def _retries(out, task):
+    _put(out, "retries", task.retries, 0)
+    if task.retry_delay != dt.timedelta(seconds=300):
+        out["retry_delay"] = duration(task.retry_delay)
+    backoff = task.retry_exponential_backoff
+    if backoff:
+        # Airflow's older form: True is doubling.
+        out["retry_exponential_backoff"] = 2.0 if backoff is True else float(backoff)
+    if task.max_retry_delay is not None:
+        out["max_retry_delay"] = duration(task.max_retry_delay)
+
+
+def _needs_python(task):
+    """
+    True if something of the task can only be done by Python: then the runner executes the operator
+    itself.
+    """
+    if any(getattr(task, name) for name in _CALLBACKS):
+        return True
+    if type(task).render_template_fields is not _base().render_template_fields:
+        return True
+    values = [getattr(task, name, None) for name in task.template_fields]
+    if _any(values, lambda v: isinstance(v, LiteralValue)):
+        return True
+    dag = task.get_dag()
+    customised = dag is not None and (
+        dag.user_defined_macros
+        or dag.user_defined_filters
+        or dag.jinja_environment_kwargs
+        or dag.template_undefined
+        or dag.render_template_as_native_obj
+    )
+    return bool(customised) and _any(values, lambda v: isinstance(v, str) and is_template(v))
+
+
+def _base():
+    from tradewind.baseoperator import BaseOperator
+
+    return BaseOperator
+
+
+def _any(value, test):
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if test(item):
+            return True
+        if isinstance(item, dict):
+            todo.extend(item.values())
+        elif isinstance(item, (list, tuple, set)) and not isinstance(item, DependencyMixin):
+            todo.extend(item)
+    return False
+
+
+def _operator(task):
+    if isinstance(task, EmptyOperator) and not any(getattr(task, name) for name in _CALLBACKS):
+        if type(task).execute is EmptyOperator.execute:
+            return {"operator": "empty"}
+    write = _NATIVE.get(type(task))
+    if write is not None and not _needs_python(task):
+        out = write(task)
+        if out is not None:
+            return out
+    if isinstance(task, ShortCircuitOperator):
+        out = {"operator": "short_circuit"}
+        _put(
+            out, "ignore_downstream_trigger_rules", bool(task.ignore_downstream_trigger_rules), True
+        )
+        return out
+    if isinstance(task, BaseBranchOperator):
+        return {"operator": "branch"}
+    return {"operator": "python"}
+
+
+def _bash(task):
+    if task.output_processor is not None:
+        return None
+    command = task.bash_command
+    if isinstance(command, (list, tuple)):
+        command = [templated(word) for word in command]
+    else:
+        command = _from_file(task, templated(command))
+    out = {"operator": "bash", "bash_command": command}
+    if task.env is not None:
+        if not isinstance(task.env, dict):
+            return None
+        out["env"] = {str(key): templated(value) for key, value in task.env.items()}
+        out["append_env"] = bool(task.append_env)
+    if task.cwd is not None:
+        out["cwd"] = templated(task.cwd)
+    _put(out, "skip_on_exit_code", task.skip_on_exit_code, [99])
+    _put(out, "output_encoding", task.output_encoding, "utf-8")
+    return out
+
+
+def _from_file(task, command):
+    """
+    A command that is the name of a template file, as Airflow has it, becomes that file's text;
+    others stay.
+    """
+    if not command.endswith(task.template_ext):
+        return command
+    dag = task.get_dag()
+    for folder in [dag.folder, *dag.template_searchpath] if dag is not None else []:
+        path = os.path.join(folder, command.lstrip("/"))
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8") as file:
+                return file.read()
+    return command
+
+
+def _wait(task, out):
+    if task.exponential_backoff or task.silent_fail or task.never_fail:
+        return None
+    out["poke_interval"] = duration(task.poke_interval)
+    out["timeout"] = duration(task.timeout)
+    _put(out, "soft_fail", bool(task.soft_fail), False)
+    return out
+
+
+def _wait_file(task):
+    return _wait(task, {"operator": "wait_file", "filepath": templated(task.filepath)})
+
+
+def _wait_http(task):
+    if task.response_check is not None or task.extra_options or task.request_kwargs:
+        return None
+    url = templated(task.endpoint)
+    if not url.startswith("{{"):
+        try:
+            url = task.url()
+        except AirflowException:
+            # Only the task's process may have the connection.
+            return None
+    if task.request_params:
+        import urllib.parse
+
+        if _any(
+            task.request_params,
+            lambda v: isinstance(v, XComArg) or isinstance(v, str) and is_template(v),
+        ):
+            return None
+        url += ("&" if "?" in url else "?") + urllib.parse.urlencode(task.request_params)
+    out = {"operator": "wait_http", "url": url}
+    _put(out, "method", task.method, "GET")
+    _put(out, "headers", {str(k): templated(v) for k, v in task.headers.items()}, {})
+    return _wait(task, out)
+
+
+def _wait_until(task):
+    return {"operator": "wait_time", "until": templated(task.target_time)}
+
+
+def _wait_delta(task):
+    return {"operator": "wait_time", "delta": duration(task.delta)}
+
+
+_NATIVE = {
+    BashOperator: _bash,
+    FileSensor: _wait_file,
+    HttpSensor: _wait_http,
+    DateTimeSensor: _wait_until,
+    TimeDeltaSensor: _wait_delta,
+}

@@ -1,0 +1,112 @@
+"""Exceptions that tasks raise and the SDK reports. Names and meanings are Airflow's."""
+
+from __future__ import annotations
+
+
+class AirflowException(Exception):
+    """Base of all of these. Raised by a task: this try failed; retries apply."""
+
+
+class TradewindError(AirflowException):
+    """Something of Tradewind itself is in the way (the engine is away, a value is too big)."""
+
+
+class AirflowSkipException(AirflowException):
+    """The task is `skipped`, not failed."""
+
+
+class AirflowFailException(AirflowException):
+    """The task is `failed` and is not tried again, whatever its retries."""
+
+
+class AirflowSensorTimeout(AirflowException):
+    """A sensor waited longer than its `timeout`. Not tried again."""
+
+
+class AirflowTaskTimeout(BaseException):
+    """An operation took longer than it may. Not an Exception: `except Exception` lets it pass."""
+
+
+class AirflowTaskTerminated(BaseException):
+    """The task was told to end (SIGTERM). Not an Exception: `except Exception` lets it pass."""
+
+
+class AirflowRescheduleException(AirflowException):
+    """The same try goes on at `reschedule_date` (a datetime with a time zone)."""
+
+    def __init__(self, reschedule_date):
+        super().__init__(f"go on at {reschedule_date}")
+        self.reschedule_date = reschedule_date
+
+
+class DownstreamTasksSkipped(AirflowException):
+    """The task succeeded and leaves out `tasks` (task ids)."""
+
+    def __init__(self, *, tasks):
+        super().__init__(f"{len(tasks)} downstream tasks skipped")
+        self.tasks = list(tasks)
+
+
+class TaskDeferred(BaseException):
+    """Raised by `defer`: not supported yet; the task fails with a clear text."""
+
+    def __init__(self, *, trigger=None, method_name="", kwargs=None, timeout=None):
+        super().__init__(f"deferred until {trigger!r}")
+        self.trigger = trigger
+        self.method_name = method_name
+        self.kwargs = kwargs
+        self.timeout = timeout
+
+
+class DuplicateTaskIdFound(AirflowException):
+    """Two tasks or task groups of a DAG have the same id."""
+
+
+class TaskAlreadyInTaskGroup(AirflowException):
+    """A task was added to two task groups."""
+
+
+class TaskNotFound(AirflowException):
+    """The DAG has no task of that id."""
+
+
+class DagNotFound(AirflowException):
+    """There is no DAG of that id."""
+
+
+class AirflowDagCycleException(AirflowException):
+    """The tasks depend on each other in a circle."""
+
+
+class XComNotFound(AirflowException):
+    """An argument names an XCom that the task has not pushed."""
+
+    def __init__(self, dag_id, task_id, key):
+        super().__init__(f"task {task_id!r} of DAG {dag_id!r} has pushed no XCom {key!r}")
+        self.dag_id = dag_id
+        self.task_id = task_id
+        self.key = key
+
+
+class ParamValidationError(AirflowException):
+    """A param's value does not fit its JSON Schema."""
+
+
+class AirflowNotFoundException(AirflowException):
+    """A variable or connection does not exist."""
+
+
+class AirflowOptionalProviderFeatureException(AirflowException):
+    """Something that is optional is not installed."""
+
+
+class AirflowRuntimeError(AirflowException):
+    """The engine refused a request of the task."""
+
+
+class RemovedInAirflow4Warning(DeprecationWarning):
+    """For code that imports the name."""
+
+
+class DagImportTimeout(BaseException):
+    """A DAG file took longer to import than it may. Raised inside its code, to name the line."""

@@ -1,0 +1,234 @@
+"""
+Imports one DAG file into this process: its DAGs as documents, its errors, what it used, whether
+tasks may be forked from here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import types
+
+from tradewind import scope
+from tradewind.exceptions import DagImportTimeout
+from tradewind.uses import Recorder, is_own, left_open, socket_fds
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+IMPORT_TIMEOUT_S = 30.0
+
+
+class Target:
+    """
+    What a process imports: a DAG file, or the file or module of a plain function (`python_callable`
+    of a YAML DAG).
+    """
+
+    def __init__(self, path, module, folder):
+        self.path = path
+        self.module = module
+        self.folder = folder
+        self.key = (path, module, folder)
+        self.name = path or module
+
+    @classmethod
+    def of(cls, file, spec=None, kind=None):
+        """
+        From an attempt's file, task and kind. ValueError if a task of a file that is not Python
+        names no function.
+        """
+        file = os.path.abspath(file)
+        folder = os.path.dirname(file)
+        if file.endswith(".py"):
+            return cls(file, None, folder)
+        if kind == "render":
+            # Nothing of the user's is needed: any module that is there already.
+            return cls(None, "tradewind.macros", folder)
+        where, mark, function = str((spec or {}).get("python_callable", "")).rpartition(":")
+        if not mark or not where or not function:
+            raise ValueError("python_callable must be 'file.py:function' or 'module:function'")
+        if where.endswith(".py"):
+            path = os.path.join(folder, where)
+            return cls(path, None, os.path.dirname(path))
+        return cls(None, where, folder)
+
+
+class Imported:
+    """The result of an import."""
+
+    def __init__(self, target):
+        self.target = target
+        self.module = None
+        self.dags = []
+        self.documents = []
+        self.errors = []
+        self.traceback = ""
+        self.uses = None
+        self.cold = None  # why tasks cannot be forked from here, or None
+
+
+def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
+    """
+    Imports the target. To be called once in a process; errors of the file are in the result, never
+    raised.
+    """
+    result = Imported(target)
+    scope.forget()
+    sockets = socket_fds()
+    recorder = Recorder()
+    sys.path.insert(0, target.folder)
+    importlib.invalidate_caches()
+    recorder.start()
+    if target.path:
+        recorder.add(target.path)
+    alarm = _Alarm(timeout_s)
+    try:
+        with alarm:
+            result.module = _load(target)
+            result.dags = find_dags(result.module)
+            if emit:
+                _emit(result)
+    except BaseException as error:
+        result.errors.append(describe(error, target))
+        result.traceback = user_traceback(error)
+    result.uses = recorder.stop()
+    result.cold = left_open()
+    if result.cold is None and (recorder.connected or socket_fds() - sockets):
+        result.cold = "opens sockets"
+    return result
+
+
+class _Alarm:
+    """
+    Raises DagImportTimeout in the main thread after a time, within the user's code: the error names
+    its line.
+    """
+
+    def __init__(self, timeout_s):
+        self.timeout_s = timeout_s
+
+    def __enter__(self):
+        import signal
+
+        def ring(signum, frame):
+            raise DagImportTimeout(f"the import took longer than {self.timeout_s:g} s")
+
+        self._previous = signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, self.timeout_s)
+
+    def __exit__(self, *exc_info):
+        import signal
+
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._previous)
+
+
+def _load(target):
+    if target.module:
+        return importlib.import_module(target.module)
+    with open(target.path, "rb") as file:
+        source = file.read()
+    code = compile(source, target.path, "exec", dont_inherit=True)
+    name = "tradewind_dag_" + os.path.splitext(os.path.basename(target.path))[0]
+    module = types.ModuleType(name)
+    module.__file__ = target.path
+    sys.modules[name] = module
+    exec(code, module.__dict__)
+    return module
+
+
+def find_dags(module):
+    """
+    The DAGs of a module: those made in `with` or by @dag, then other globals; in that order.
+    ValueError if two have one id.
+    """
+    from tradewind.dags import DAG
+
+    found = list(scope.registered)
+    for value in list(vars(module).values()):
+        if isinstance(value, DAG) and value not in found:
+            found.append(value)
+    seen = {}
+    for dag in found:
+        if dag.dag_id in seen:
+            raise ValueError(f"the file has two DAGs with the id {dag.dag_id!r}")
+        seen[dag.dag_id] = dag
+        # Found where it was imported, whoever made it.
+        dag.fileloc = module.__file__
+    return found
+
+
+def _emit(result):
+    from tradewind.emit import dag_document
+
+    for dag in result.dags:
+        try:
+            result.documents.append(dag_document(dag))
+        except Exception as error:
+            # One DAG that cannot be written does not stop the file's others.
+            found = describe(error, result.target)
+            found.update(file=result.target.path, line=dag.lineno)
+            result.errors.append(found)
+
+
+def frames_of(error):
+    """(file, line) of an exception's traceback, outermost first."""
+    found = []
+    trace = error.__traceback__
+    while trace is not None:
+        found.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    return found
+
+
+def describe(error, target):
+    """
+    {file, line, text}: the innermost frame of the user's own code, and the reason in one line.
+    """
+    file, line = target.path or target.module, 0
+    own = [
+        (f, n)
+        for f, n in frames_of(error)
+        if not f.startswith("<") and not is_own(os.path.abspath(f))
+    ]
+    if (
+        isinstance(error, SyntaxError)
+        and error.filename
+        and not is_own(os.path.abspath(error.filename))
+    ):
+        file, line = error.filename, error.lineno or 0
+    elif own:
+        file, line = own[-1]
+    return {"file": file, "line": line, "text": one_line(error)}
+
+
+def one_line(error):
+    """Type and message of an exception, in one line of at most 1,000 characters."""
+    if isinstance(error, SyntaxError):
+        text = f"{type(error).__name__}: {error.msg}"
+        if error.text:
+            text += f": {error.text.strip()}"
+    else:
+        try:
+            message = str(error)
+        except Exception:
+            message = "(its message cannot be shown)"
+        text = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    text = " ".join(text.split())
+    return text if len(text) <= 1000 else text[:997] + "..."
+
+
+def user_traceback(error):
+    """The traceback as text, from the user's first frame on; all of it if none is the user's."""
+    import traceback
+
+    trace = error.__traceback__
+    while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    if trace is None and not isinstance(error, SyntaxError):
+        trace = error.__traceback__
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def _is_ours(file):
+    return file.startswith((_PACKAGE, "<frozen"))

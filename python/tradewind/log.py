@@ -1,0 +1,50 @@
+"""
+What tasks write: the attempt's log is their standard output and error; mask_secret keeps values out
+of it.
+"""
+
+from __future__ import annotations
+
+SECRETS_MAX = 256
+SECRET_BYTES_MAX = 8 << 10
+
+_sinks = []
+_values = []
+
+
+def mask_secret(secret, name=None):
+    """
+    From now on the log shows `***` for the value; a list or dict: for all strings in it. Values of
+    fewer than 3 characters are left. Outside of a running task nothing happens.
+    """
+    todo = [secret]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            todo.extend(item.values())
+        elif isinstance(item, (list, tuple, set)):
+            todo.extend(item)
+        elif isinstance(item, str) and len(item) >= 3:
+            for sink in _sinks:
+                sink(item)
+                _values.append(item)
+
+
+def masked(value):
+    """
+    The value with `***` in place of what was masked in this process, in all strings of lists and
+    dicts.
+    """
+    if isinstance(value, str):
+        for secret in _values:
+            value = value.replace(secret, "***")
+    elif isinstance(value, list):
+        return [masked(item) for item in value]
+    elif isinstance(value, dict):
+        return {key: masked(item) for key, item in value.items()}
+    return value
+
+
+def set_sink(sink):
+    """For the runner: who is told the values to mask."""
+    _sinks[:] = [sink]

@@ -1,0 +1,1 @@
+"""Operators, by the names of Airflow's standard provider."""

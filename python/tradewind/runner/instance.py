@@ -1,0 +1,258 @@
+"""
+What user code sees of its own run: the task instance (`ti`), the run (`dag_run`), and the context
+made of them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+import sys
+
+from tradewind import timezone
+from tradewind.context import Context
+from tradewind.exceptions import AirflowRuntimeError, TradewindError
+from tradewind.runner import wire
+from tradewind.serde import decode, storable
+from tradewind.types import NOTSET, XCOM_RETURN_KEY
+from tradewind.variable import VariableAccessor
+
+
+class DagRun:
+    """The run. Times are pendulum's where it is installed; all may be None."""
+
+    def __init__(self, start):
+        self._start = start
+        self.dag_id = start["dag_id"]
+        self.run_id = start["run_id"]
+        self.run_type = start.get("run_type") or "manual"
+        self.conf = start.get("conf") or {}
+        self.state = "running"
+
+    def _time(self, name):
+        return timezone.coerce_datetime(self._start.get(name))
+
+    @property
+    def logical_date(self):
+        """What the run is for; None for runs made by assets or by hand without one."""
+        return self._time("logical_date")
+
+    @property
+    def data_interval_start(self):
+        """The beginning of its data interval."""
+        return self._time("data_interval_start")
+
+    @property
+    def data_interval_end(self):
+        """The end of its data interval."""
+        return self._time("data_interval_end")
+
+    @property
+    def run_after(self):
+        """
+        The earliest time of the run: the end of its interval, else its logical date, else now.
+        """
+        return self.data_interval_end or self.logical_date or timezone.utcnow()
+
+    def __repr__(self):
+        return f"<DagRun {self.dag_id} {self.run_id}>"
+
+
+class TaskInstance:
+    """The task in this run. XComs that it pushes are stored at the latest when it ends."""
+
+    def __init__(self, start, task, engine):
+        self.task = task
+        self.dag_id, self.task_id, self.run_id = start["dag_id"], start["task_id"], start["run_id"]
+        self.map_index = start.get("map_index", -1)
+        self.try_number = start.get("try_number", 1)
+        self.max_tries = start.get("max_tries", 0)
+        self.id = start.get("attempt")
+        self.hostname = socket.gethostname()
+        self.state = "running"
+        self.start_date = dt.datetime.now(dt.timezone.utc)
+        self.end_date = None
+        self.pushed = {}
+        self._engine = engine
+        self._dag_run = DagRun(start)
+
+    @property
+    def dag_run(self):
+        """The run."""
+        return self._dag_run
+
+    @property
+    def key(self):
+        """What names it: DAG, task, run, try, map index."""
+        return (self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index)
+
+    def get_dagrun(self):
+        """The run."""
+        return self._dag_run
+
+    @property
+    def is_eligible_to_retry(self):
+        """True if a failure of this try is followed by another."""
+        return self.try_number <= self.max_tries
+
+    def xcom_pull(
+        self,
+        task_ids=None,
+        dag_id=None,
+        key=XCOM_RETURN_KEY,
+        include_prior_dates=False,
+        *,
+        map_indexes=None,
+        default=None,
+        run_id=None,
+    ):
+        """
+        The XCom of a task (None: this one), `default` without one; for several task ids a list.
+        Waits while the engine is away. AirflowRuntimeError if the engine refuses.
+        """
+        if include_prior_dates:
+            raise NotImplementedError("xcom_pull: include_prior_dates is not supported yet")
+        if task_ids is None:
+            task_ids = self.task_id
+        several = not isinstance(task_ids, str)
+        values = []
+        for task_id in task_ids if several else [task_ids]:
+            indexes = (
+                map_indexes if isinstance(map_indexes, (list, tuple, range)) else [map_indexes]
+            )
+            values.extend(
+                self._pull(dag_id, run_id, task_id, index, key, default) for index in indexes
+            )
+        return values if several or len(values) != 1 else values[0]
+
+    def _pull(self, dag_id, run_id, task_id, map_index, key, default):
+        own = (
+            dag_id in (None, self.dag_id)
+            and run_id in (None, self.run_id)
+            and task_id == self.task_id
+        )
+        if own and map_index in (None, self.map_index) and key in self.pushed:
+            return decode(self.pushed[key])
+        where = {"dag_id": dag_id, "run_id": run_id, "map_index": map_index}
+        where = {name: value for name, value in where.items() if value is not None}
+        found = self._engine.ask("xcom_get", task_id=task_id, key=key, **where)
+        return decode(found.get("value")) if found and found.get("found") else default
+
+    def xcom_push(self, key, value):
+        """
+        Stores an XCom of this task: at once if the engine is there, and again with the task's end.
+        NotStorable if the value cannot be stored.
+        """
+        if not isinstance(key, str) or not key:
+            raise TypeError(f"the key of an XCom must be a string that is not empty, not {key!r}")
+        self.pushed[key] = storable(value, f"the XCom {key!r} of task {self.task_id!r}")
+        try:
+            self._engine.ask("xcom_set", wait_s=0.0, key=key, value=self.pushed[key])
+        except (TradewindError, AirflowRuntimeError, wire.ProtocolError):
+            # It is in the result, which is committed with the task's end.
+            pass
+
+    def states(self, task_ids):
+        """The states of tasks of this run: task id → state or None."""
+        return self._engine.ask("ti_states", task_ids=list(task_ids))
+
+    def log_url(self):
+        """There is no page of it yet: an empty text."""
+        return ""
+
+    def __repr__(self):
+        return f"<TaskInstance: {self.dag_id}.{self.task_id} {self.run_id} [{self.state}]>"
+
+
+class _Vars:
+    value = VariableAccessor(False)
+    json = VariableAccessor(True)
+
+
+class ConnAccessor:
+    """`conn.ID` of templates: not supported yet."""
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise NotImplementedError(f"conn.{name}: connections are not supported yet")
+
+
+def _nodash(text):
+    return text.replace("-", "").replace(":", "")
+
+
+def make_context(start, task, dag, ti):
+    """The context of an attempt (Airflow's names). Times are made when they are first asked for."""
+    run = ti.dag_run
+    conf = run.conf
+    params = {name: value for name, value in (start.get("params") or {}).items()}
+    for name, param in task.params.params():
+        if name not in conf:
+            params[name] = param.resolve()
+    values = {
+        "conn": ConnAccessor(),
+        "dag": dag,
+        "dag_run": run,
+        "exception": None,
+        "expanded_ti_count": None,
+        "inlets": task.inlets,
+        "outlets": task.outlets,
+        "map_index_template": task.map_index_template,
+        "params": params,
+        "reason": None,
+        "run_id": ti.run_id,
+        "task": task,
+        "task_instance": ti,
+        "task_reschedule_count": 0,
+        "templates_dict": None,
+        "test_mode": False,
+        "ti": ti,
+        "triggering_asset_events": {},
+        "try_number": ti.try_number,
+        "var": _Vars,
+    }
+    lazy = {"macros": _macros}
+    if start.get("logical_date"):
+        moment = timezone.from_text(start["logical_date"]).astimezone(dt.timezone.utc)
+        day, text = moment.strftime("%Y-%m-%d"), moment.isoformat()
+        values.update(
+            ds=day,
+            ds_nodash=_nodash(day),
+            ts=text,
+            ts_nodash=moment.strftime("%Y%m%dT%H%M%S"),
+            ts_nodash_with_tz=_nodash(text),
+        )
+        for name in ("logical_date", "data_interval_start", "data_interval_end"):
+            lazy[name] = lambda name=name: getattr(run, name)
+    stamp = values.get("ds_nodash") or ti.run_id
+    values["task_instance_key_str"] = f"{ti.dag_id}__{ti.task_id}__{stamp}"
+    return Context(values, lazy)
+
+
+def _macros():
+    from tradewind import macros
+
+    return macros
+
+
+def exported_environment(start, task):
+    """AIRFLOW_CTX_*: what child processes of the task may want to know."""
+    out = {
+        "AIRFLOW_CTX_DAG_OWNER": task.owner or "",
+        "AIRFLOW_CTX_DAG_ID": start["dag_id"],
+        "AIRFLOW_CTX_TASK_ID": start["task_id"],
+        "AIRFLOW_CTX_DAG_RUN_ID": start["run_id"],
+        "AIRFLOW_CTX_TRY_NUMBER": str(start.get("try_number", 1)),
+    }
+    if start.get("logical_date"):
+        out["AIRFLOW_CTX_LOGICAL_DATE"] = timezone.from_text(start["logical_date"]).isoformat()
+    if task.email:
+        email = task.email
+        out["AIRFLOW_CTX_DAG_EMAIL"] = email if isinstance(email, str) else ",".join(email)
+    return out
+
+
+def warn(text):
+    """One line of ours in the task's log."""
+    print(f"tradewind: {text}", file=sys.stderr, flush=True)

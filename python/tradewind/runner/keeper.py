@@ -1,0 +1,169 @@
+"""
+The keeper: one process per attempt, between the file process and the task. It is a subreaper, so
+what the task leaves behind becomes its child.
+
+States: forking → waiting (the task runs) → clearing (the task ended; what it left behind is ended:
+SIGTERM, grace, SIGKILL) → reported.
+Invariants: 1. the task's pid is on the control socket before its user code begins (the task itself
+writes it: nothing to wait for). 2. `exit` is sent once, after nothing of the attempt lives. 3. The
+keeper ends only after its task, unless it is killed: then the task becomes the holder's child. 4.
+No signal but SIGKILL ends it; it holds no descriptor but the control socket and the null device.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+
+from tradewind.runner import wire
+
+LEFTOVER_GRACE_S = 5.0
+_PR_SET_CHILD_SUBREAPER = 36
+
+_libc = None
+
+
+def load_libc():
+    """To be called before the first fork, so that no keeper pays for it."""
+    global _libc
+    if _libc is None:
+        import ctypes
+
+        _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def start(control_fd, run_task):
+    """
+    Forks a keeper, which forks the task: run_task() is called there and never returns. Returns at
+    once, in the caller. OSError if the fork failed.
+    """
+    if os.fork() != 0:
+        return
+    try:
+        _keep(control_fd, run_task)
+    finally:
+        os._exit(70)
+
+
+def _keep(control_fd, run_task):
+    become_subreaper()
+    try:
+        task = os.fork()
+    except OSError as error:
+        report(control_fd, {"type": "failed", "error": f"fork: {os.strerror(error.errno)}"})
+        os._exit(71)
+    if task == 0:
+        run_task()
+        os._exit(70)
+    ignore_signals()
+    close_but(control_fd)
+    status = wait(task)
+    clear(os.getpid())
+    report(control_fd, {"type": "exit", "status": status})
+    os._exit(0)
+
+
+def become_subreaper():
+    """What the task leaves behind becomes a child of this process, and is waited for by it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def ignore_signals():
+    """The keeper outlives what is meant for the task."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def wait(task):
+    """The raw wait status of the task; orphans of its tree that end meanwhile are reaped."""
+    while True:
+        pid, status = os.waitpid(-1, 0)
+        if pid == task:
+            return status
+
+
+def close_but(*keep):
+    """Closes all descriptors but 0, 1, 2 (which become the null device) and those given."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        if fd not in keep:
+            os.dup2(null, fd)
+    close_from_3(*keep)
+
+
+def close_from_3(*keep):
+    """Closes all descriptors from 3 on but those given."""
+    low = 3
+    for fd in sorted(keep):
+        if fd >= low:
+            os.closerange(low, fd)
+            low = fd + 1
+    os.closerange(low, _fd_limit(low))
+
+
+def _fd_limit(low):
+    """One above the highest open descriptor."""
+    try:
+        return max([low, *(int(name) + 1 for name in os.listdir("/proc/self/fd"))])
+    except OSError:
+        return 4096
+
+
+def report(control_fd, message):
+    """Tells the holder; if it is dead there is nobody to tell."""
+    try:
+        with socket.socket(fileno=os.dup(control_fd)) as control:
+            control.setblocking(True)
+            wire.send(control, message)
+    except OSError:
+        pass
+
+
+def children_of(pid):
+    """Pids of the children of a process, of all its threads."""
+    found = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found.extend(int(word) for word in file.read().split())
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def _descendants(pid):
+    found, todo = [], [pid]
+    while todo:
+        children = children_of(todo.pop())
+        found.extend(children)
+        todo.extend(children)
+    return found
+
+
+def clear(keeper):
+    """
+    Ends all that is left below this process: SIGTERM, after the grace SIGKILL, until nothing is
+    left.
+    """
+    deadline = time.monotonic() + LEFTOVER_GRACE_S
+    signalled = set()
+    pause = 0.001
+    while True:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0] != 0:
+                pass
+        except ChildProcessError:
+            return
+        late = time.monotonic() >= deadline
+        for pid in _descendants(keeper):
+            if late or pid not in signalled:
+                signalled.add(pid)
+                try:
+                    os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+                except ProcessLookupError:
+                    pass
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)

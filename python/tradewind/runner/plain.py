@@ -1,0 +1,124 @@
+"""Tasks of YAML DAGs: a plain function, named by `python_callable`, as an operator."""
+
+from __future__ import annotations
+
+from tradewind.baseoperator import BaseOperator
+from tradewind.exceptions import AirflowException
+from tradewind.operators.python import PythonOperator, followed_list
+from tradewind.types import XCOM_RETURN_KEY
+
+
+class PlainDag:
+    """What templates see as `dag` where there is no DAG object."""
+
+    render_template_as_native_obj = False
+    template_searchpath = ()
+
+    def __init__(self, dag_id, folder):
+        self.dag_id = dag_id
+        self.folder = folder
+        self.fileloc = ""
+
+
+class XComReference:
+    """{"__xcom__": {"task_id", "key"}} of a document."""
+
+    template_fields = ()
+
+    def __init__(self, task_id, key):
+        self.task_id = task_id
+        self.key = key
+
+    def resolve(self, context):
+        """The value; None if the task has pushed none."""
+        return context["ti"].xcom_pull(task_ids=self.task_id, key=self.key)
+
+
+class PlainOperator(PythonOperator):
+    """
+    A python, branch or short_circuit task of a document. What it leaves out, the engine works out:
+    it has the graph.
+    """
+
+    kind = "python"
+
+    def execute(self, context):
+        value = super().execute(context)
+        if self.kind == "branch":
+            object.__setattr__(self, "_graph_answer", {"follow": followed_list(value)})
+        elif self.kind == "short_circuit" and not value:
+            object.__setattr__(self, "_graph_answer", {"stop": True})
+        return value
+
+
+def plain_task(start, imported):
+    """
+    The operator of a task, and what stands for its DAG. AirflowException if the function is not
+    there.
+    """
+    spec = start.get("spec") or {}
+    name = str(spec.get("python_callable", "")).rpartition(":")[2]
+    found = imported.module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+        if found is None:
+            raise AirflowException(f"{imported.target.name} has no function {name!r}")
+    found = getattr(found, "function", found)
+    if not callable(found):
+        raise AirflowException(f"{name!r} of {imported.target.name} is not a function")
+    dag = PlainDag(start["dag_id"], imported.target.folder)
+    op_args, op_kwargs = spec.get("op_args") or [], spec.get("op_kwargs") or {}
+    if not isinstance(op_args, list) or not isinstance(op_kwargs, dict):
+        raise AirflowException("op_args must be a list and op_kwargs an object")
+    task = PlainOperator(
+        task_id=start["task_id"].replace("/", "_"),
+        python_callable=found,
+        op_args=references(op_args),
+        op_kwargs=references(op_kwargs),
+        templates_dict=references(spec.get("templates_dict")),
+        do_xcom_push=spec.get("do_xcom_push", True),
+        owner=spec.get("owner", "airflow"),
+    )
+    task.kind = spec.get("operator", "python")
+    return task, dag
+
+
+class RenderOperator(BaseOperator):
+    """
+    Stands for any task whose templates only Jinja can render: its fields are members of the task's
+    object in the document.
+    """
+
+    def __init__(self, *, members, **kwargs):
+        super().__init__(**kwargs)
+        self.template_fields = tuple(members)
+        for name, value in members.items():
+            object.__setattr__(self, name, value)
+
+
+def render_task(start, imported):
+    """
+    For `kind` "render": an operator whose template fields are start["fields"] of start["spec"], and
+    its DAG.
+    """
+    spec = start.get("spec") or {}
+    dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
+    dag = dag or PlainDag(start["dag_id"], imported.target.folder)
+    members = {f"field_{name}": references(spec.get(name)) for name in start.get("fields") or ()}
+    task = RenderOperator(
+        task_id=start["task_id"], members=members, owner=spec.get("owner", "airflow")
+    )
+    object.__setattr__(task, "_dag", dag)
+    return task, dag
+
+
+def references(value):
+    """The value with its {"__xcom__": ...} objects as references."""
+    if isinstance(value, list):
+        return [references(item) for item in value]
+    if isinstance(value, dict):
+        named = value.get("__xcom__")
+        if len(value) == 1 and isinstance(named, dict) and "task_id" in named:
+            return XComReference(named["task_id"], named.get("key", XCOM_RETURN_KEY))
+        return {key: references(item) for key, item in value.items()}
+    return value

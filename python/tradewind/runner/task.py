@@ -1,0 +1,428 @@
+"""
+The task process: one attempt. Sets up descriptors, environment and logging, finds the operator,
+renders its fields, executes it, writes the result.
+
+States: setting up → pid sent → rendering → executing → result written (by rename) → ended with exit
+code 0 or 1.
+Invariants: 1. the result is written once, by this process only (a fork of user code that returns
+ends without one); 2. it is complete before the process ends; 3. exit code 0 goes with success,
+skipped, reschedule and deferred only; 4. a traceback of user code goes to the log, its last line to
+the result.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+import json
+import os
+import signal
+import sys
+
+from tradewind.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTerminated,
+    DownstreamTasksSkipped,
+    TaskDeferred,
+)
+
+LOG_FORMAT = "[%(asctime)s] %(levelname)s %(name)s: %(message)s"
+_GOOD = ("success", "skipped", "reschedule", "deferred")
+
+
+def run(message, output, control, imported):
+    """One attempt of a task whose file is imported. Never returns."""
+    _guard(message, lambda: _run(message, output, control, imported))
+
+
+def run_cold(message, output, control, target, why, env, timeout_s):
+    """
+    One attempt of a task whose file is imported here, because its import `why`. Never returns.
+    """
+
+    def work():
+        _set_up(message, output, control, env)
+        from tradewind.importer import run_import
+        from tradewind.runner.instance import warn
+
+        warn(
+            f"{target.name} {why} when it is imported: it is imported again for each attempt, which"
+            " costs time"
+        )
+        imported = run_import(target, timeout_s, emit=False)
+        if imported.traceback:
+            sys.stderr.write(imported.traceback)
+            found = imported.errors[0]
+            result = {
+                "outcome": "failed",
+                "error": f"import error: {found['file']}:{found['line']}: {found['text']}",
+            }
+            return _finish(message["python"], result)
+        return _attempt(message, imported, None)
+
+    _guard(message, work)
+
+
+def _guard(message, work):
+    """Ends the process with the exit code of work(); with 1 if something of ours went wrong."""
+    pid = os.getpid()
+    code = 1
+    try:
+        code = work()
+        if os.getpid() == pid:
+            _run_exit_functions()
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        code = 1
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                pass
+        # A child forked by user code that came here must not go further up the stack it shares.
+        os._exit(code if os.getpid() == pid else 0)
+
+
+def _run_exit_functions():
+    """What the interpreter would do at its end: waits for threads, calls atexit functions."""
+    import atexit
+
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+    atexit._run_exitfuncs()
+
+
+def _run(message, output, control, imported):
+    _set_up(message, output, control, env_of_message(message))
+    changed = None
+    wanted = message["python"].get("version")
+    if wanted and imported.uses is not None and wanted != imported.uses.version():
+        changed = (
+            "the DAG file has changed since this run was made; the task runs the file as it is now"
+        )
+    return _attempt(message, imported, changed)
+
+
+def env_of_message(message):
+    """The attempt's environment as a dict."""
+    from tradewind.runner.root import env_of
+
+    return env_of(message.get("env"))
+
+
+def reset_signals():
+    """Default dispositions (and Python's own for SIGINT), nothing blocked."""
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _set_up(message, output, control, env):
+    from tradewind import log
+    from tradewind.runner import wire
+
+    from tradewind.runner.keeper import close_but, report
+
+    reset_signals()
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    close_but(0, 1, 2, control)
+    os.umask(0o022)
+    report(control, {"type": "pid", "pid": os.getpid()})
+
+    def mask(value):
+        text = value.encode("utf-8", "replace")[: log.SECRET_BYTES_MAX].decode("utf-8", "ignore")
+        report(control, {"type": "secret", "value": text})
+
+    log.set_sink(mask)
+    zone = os.environ.get("TZ")
+    os.environ.clear()
+    os.environ.update(env)
+    if os.environ.get("TZ") != zone:
+        import time
+
+        time.tzset()
+    _restore_streams()
+    _reseed()
+    gc.enable()
+    if message.get("cwd"):
+        os.chdir(message["cwd"])
+    assert wire.MESSAGE_MAX > log.SECRET_BYTES_MAX
+
+
+def set_up_streams():
+    """
+    Standard output and error as UTF-8 text, line by line; logging to standard error. Done once, in
+    the root: the objects live on in all forks, and what user code or a logging handler keeps of
+    them stays good.
+    """
+    import logging
+
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        stream = open(
+            fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=LOG_FORMAT)
+
+
+def _restore_streams():
+    """What an import did to the streams does not reach the task's log."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, f"__{name}__").closed:
+            set_up_streams()
+        setattr(sys, name, getattr(sys, f"__{name}__"))
+
+
+def _reseed():
+    """
+    Forks must not all draw the same numbers: the standard library sees to itself, numpy does not.
+    """
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
+def _attempt(message, imported, note):
+    """Runs the operator; the exit code."""
+    from tradewind.runner.instance import exported_environment, make_context, warn
+
+    start = message["python"]
+    if note:
+        warn(note)
+    try:
+        task, dag = _find_task(start, imported)
+        ti = _instance(start, task)
+        os.environ.update(exported_environment(start, task))
+        sys.argv = [imported.target.name]
+        context = make_context(start, task, dag, ti)
+    except Exception as error:
+        return _finish(start, _of_exception(error, None, None))
+    return _finish(start, _execute(start, task, ti, context))
+
+
+def _instance(start, task):
+    from tradewind.runner.engine import Engine
+    from tradewind.runner.instance import TaskInstance
+
+    return TaskInstance(start, task, Engine(start.get("engine"), start.get("attempt")))
+
+
+def _find_task(start, imported):
+    """The operator and its DAG. AirflowException says what the file lacks."""
+    from tradewind.exceptions import DagNotFound
+    from tradewind.runner.plain import plain_task, render_task
+
+    if start.get("kind") == "render":
+        return render_task(start, imported)
+    if not str(start["file"]).endswith(".py"):
+        return plain_task(start, imported)
+    for dag in imported.dags:
+        if dag.dag_id == start["dag_id"]:
+            return dag.get_task(start["task_id"]), dag
+    raise DagNotFound(
+        f"{start['file']} has no DAG {start['dag_id']!r} (any more); it has: "
+        + (", ".join(repr(dag.dag_id) for dag in imported.dags) or "none")
+    )
+
+
+def _execute(start, task, ti, context):
+    """The result of the attempt, without the members that every result has."""
+    from tradewind.context import set_current_context
+    from tradewind.emit import plain
+
+    set_current_context(context)
+    _handle_sigterm(task)
+    rendered = {}
+    try:
+        task.render_template_fields(context)
+        if start.get("kind") == "render":
+            fields = {name[len("field_") :]: getattr(task, name) for name in task.template_fields}
+            return {
+                "outcome": "success",
+                "rendered": plain(fields, f"a field of task {task.task_id!r}"),
+            }
+        rendered = _rendered(task)
+        _callbacks(task, "on_execute_callback", context)
+        task.pre_execute(context)
+        value = task.execute(context)
+        task.post_execute(context, value)
+        _push(task, ti, value)
+        result = {"outcome": "success"}
+        result.update(_skips(task))
+    except BaseException as error:
+        result = _of_exception(error, task, ti)
+        context["exception"] = error
+    result["xcoms"] = [{"key": key, "value": value} for key, value in ti.pushed.items()]
+    result["rendered"] = rendered
+    _after(task, ti, result, context)
+    return result
+
+
+def _skips(task):
+    skipped = task.__dict__.get("_skipped_ids")
+    out = {"skip": sorted(set(skipped))} if skipped else {}
+    for name in ("follow", "stop"):
+        if name in task.__dict__.get("_graph_answer", {}):
+            out[name] = task._graph_answer[name]
+    return out
+
+
+def _handle_sigterm(task):
+    """
+    SIGTERM: the operator's on_kill, then an exception, so that `finally` and context managers of
+    user code run.
+    """
+    pid = os.getpid()
+
+    def end(number, frame):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if os.getpid() != pid:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        try:
+            task.on_kill()
+        finally:
+            raise AirflowTaskTerminated("the task was told to end (SIGTERM)")
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def _push(task, ti, value):
+    """The return value as XCom, and its keys with multiple_outputs."""
+    from tradewind.serde import storable
+    from tradewind.types import XCOM_RETURN_KEY
+
+    if value is None or not task.do_xcom_push:
+        return
+    if task.multiple_outputs:
+        if not isinstance(value, dict):
+            raise TypeError(
+                f"task {task.task_id!r} has multiple_outputs: it must return a dict, not"
+                f" {type(value).__name__}"
+            )
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(
+                    f"task {task.task_id!r} has multiple_outputs: the keys must be strings, not"
+                    f" {key!r}"
+                )
+            ti.pushed[key] = storable(item, f"the output {key!r} of task {task.task_id!r}")
+    ti.pushed[XCOM_RETURN_KEY] = storable(value, f"the return value of task {task.task_id!r}")
+
+
+def _rendered(task):
+    """The rendered fields for people to read: strings as they are, the rest as text."""
+    out = {}
+    for name in task.template_fields:
+        value = getattr(task, name, None)
+        try:
+            text = json.dumps(value, default=repr, allow_nan=True)
+        except (TypeError, ValueError, RecursionError):
+            text = json.dumps(repr(value))
+        if len(text) > 4096:
+            value = "(too long to keep)"
+        elif "NaN" in text or "Infinity" in text:
+            value = repr(value)
+        else:
+            value = json.loads(text)
+        out[name] = value
+    return out
+
+
+def _of_exception(error, task, ti):
+    """
+    The result for what user code raised; writes the traceback to the log where there is one to
+    write.
+    """
+    from tradewind.importer import one_line, user_traceback
+
+    if isinstance(error, AirflowSkipException):
+        print(f"tradewind: skipped: {error}", file=sys.stderr)
+        return {"outcome": "skipped", "error": one_line(error)}
+    if isinstance(error, AirflowRescheduleException):
+        return {"outcome": "reschedule", "until_us": _microseconds(error.reschedule_date)}
+    if isinstance(error, DownstreamTasksSkipped):
+        return {"outcome": "success", "skip": [getattr(t, "task_id", t) for t in error.tasks]}
+    text = one_line(error)
+    if isinstance(error, TaskDeferred):
+        text = "the task deferred itself, which is not supported yet: use deferrable=False"
+        print(f"tradewind: {text}", file=sys.stderr)
+        return {"outcome": "fail", "error": text}
+    if isinstance(error, SystemExit):
+        text = f"SystemExit: {error.code}"
+    sys.stderr.write(user_traceback(error))
+    no_retry = isinstance(error, (AirflowFailException, AirflowSensorTimeout))
+    return {"outcome": "fail" if no_retry else "failed", "error": text}
+
+
+def _microseconds(moment):
+    from tradewind import timezone
+
+    moment = timezone.coerce_datetime(moment)
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+    return (dt.datetime.fromisoformat(dt.datetime.isoformat(moment)) - epoch) // dt.timedelta(
+        microseconds=1
+    )
+
+
+def _after(task, ti, result, context):
+    """The callback of the outcome."""
+    outcome = result["outcome"]
+    name = {"success": "on_success_callback", "skipped": "on_skipped_callback"}.get(outcome)
+    if outcome == "failed" and ti.is_eligible_to_retry:
+        name = "on_retry_callback"
+    elif outcome in ("failed", "fail"):
+        name = "on_failure_callback"
+    if name is not None:
+        ti.state = {"on_retry_callback": "up_for_retry", "on_failure_callback": "failed"}.get(
+            name, outcome
+        )
+        _callbacks(task, name, context)
+
+
+def _callbacks(task, name, context):
+    """Calls them; what they raise is logged and changes nothing."""
+    from tradewind.importer import user_traceback
+
+    found = getattr(task, name)
+    for callback in found if isinstance(found, (list, tuple)) else [found] if found else []:
+        try:
+            notify = callback if callable(callback) else callback.notify
+            notify(context)
+        except Exception as error:
+            sys.stderr.write(f"tradewind: {name} failed:\n{user_traceback(error)}")
+
+
+def _finish(start, result):
+    """Writes the result, with `***` for masked values; the exit code."""
+    from tradewind import log
+
+    result = {"v": 1, "xcoms": [], "skip": [], **result}
+    for name in ("error", "rendered"):
+        if name in result:
+            result[name] = log.masked(result[name])
+    path = start["result"]
+    partial = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            json.dump(result, file, ensure_ascii=False, allow_nan=False)
+        os.rename(partial, path)
+    except UnicodeEncodeError:
+        with open(partial, "w", encoding="ascii") as file:
+            json.dump(result, file, ensure_ascii=True, allow_nan=False)
+        os.rename(partial, path)
+    return 0 if result["outcome"] in _GOOD else 1

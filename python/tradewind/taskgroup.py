@@ -1,0 +1,242 @@
+"""Task groups: tasks under a common prefix that can be linked as one."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from tradewind import scope
+from tradewind.baseoperator import BaseOperator, check_id
+from tradewind.edges import DependencyMixin, as_list, check_linkable
+from tradewind.exceptions import AirflowException, DuplicateTaskIdFound, TaskAlreadyInTaskGroup
+
+
+class TaskGroup(DependencyMixin):
+    """
+    A group of tasks and groups. Ids of its members get `group_id.` in front unless prefix_group_id
+    is False. Dependencies set on a group hold for its first (roots) or last (leaves) tasks at that
+    moment; a last task that is a teardown does not count.
+    """
+
+    def __init__(
+        self,
+        group_id=None,
+        prefix_group_id=True,
+        parent_group=None,
+        dag=None,
+        default_args=None,
+        tooltip="",
+        ui_color="CornflowerBlue",
+        ui_fgcolor="#000",
+        add_suffix_on_collision=False,
+        group_display_name="",
+    ):
+        self.prefix_group_id = prefix_group_id
+        self.default_args = dict(default_args or {})
+        self.tooltip, self.ui_color, self.ui_fgcolor = tooltip, ui_color, ui_fgcolor
+        self.group_display_name = group_display_name
+        self.children = {}
+        self.upstream_task_ids, self.downstream_task_ids = set(), set()
+        self.upstream_group_ids, self.downstream_group_ids = set(), set()
+        self._root = group_id is None
+        if self._root:
+            self.dag, self.parent_group, self._group_id = dag, None, None
+            return
+        check_id("group_id", group_id)
+        self.dag = dag or (parent_group.dag if parent_group else None) or scope.current_dag()
+        if self.dag is None:
+            raise AirflowException(f"task group {group_id!r} must be made within a DAG")
+        self.parent_group = parent_group or scope.current_group(self.dag)
+        self._group_id = self._free_id(group_id, add_suffix_on_collision)
+        self.dag.task_group_dict[self.group_id] = self
+        self.parent_group.add(self)
+
+    def _free_id(self, group_id, add_suffix):
+        taken = self.dag.used_ids()
+        prefix = self.parent_group.child_id("")
+        if prefix + group_id not in taken:
+            return group_id
+        if not add_suffix:
+            raise DuplicateTaskIdFound(
+                f"the id {prefix + group_id!r} is used more than once in DAG {self.dag.dag_id!r}"
+            )
+        base = re.split(r"__\d+$", group_id)[0]
+        number = 1
+        while f"{prefix}{base}__{number}" in taken:
+            number += 1
+        return f"{base}__{number}"
+
+    @property
+    def is_root(self):
+        """True for the DAG's own group, which has no id."""
+        return self._root
+
+    @property
+    def group_id(self):
+        """The id, with the groups around it; None for the DAG's own."""
+        if self._root:
+            return None
+        return self.parent_group.child_id(self._group_id)
+
+    node_id = group_id
+
+    @property
+    def label(self):
+        """The id without the groups around it."""
+        return self._group_id
+
+    def child_id(self, label):
+        """The full id of a member with that label."""
+        if self.prefix_group_id and not self._root:
+            return f"{self.group_id}.{label}"
+        return self.parent_group.child_id(label) if self.parent_group is not None else label
+
+    def add(self, node):
+        """Puts a task or group into this group. TaskAlreadyInTaskGroup, DuplicateTaskIdFound."""
+        node_id = node.node_id
+        if isinstance(node, BaseOperator):
+            if node.task_group is not None and node.task_group is not self:
+                raise TaskAlreadyInTaskGroup(
+                    f"task {node_id!r} is already in the group {node.task_group.group_id!r}"
+                )
+            object.__setattr__(node, "task_group", self)
+            if self.dag is not None and not node.has_dag():
+                self.dag.add_task(node)
+        if self.children.get(node_id, node) is not node:
+            raise DuplicateTaskIdFound(f"the id {node_id!r} is used more than once")
+        self.children[node_id] = node
+
+    def iter_tasks(self):
+        """All its tasks, those of inner groups too."""
+        todo = list(self.children.values())[::-1]
+        while todo:
+            node = todo.pop()
+            if isinstance(node, TaskGroup):
+                todo.extend(list(node.children.values())[::-1])
+            else:
+                yield node
+
+    def __iter__(self):
+        return iter(self.children.values())
+
+    def has_task(self, task):
+        """True if the task is in it or in an inner group."""
+        return any(member is task for member in self.iter_tasks())
+
+    def get_roots(self):
+        """Its tasks without an upstream in it."""
+        tasks = list(self.iter_tasks())
+        ids = {task.task_id for task in tasks}
+        return [task for task in tasks if not task.upstream_task_ids & ids]
+
+    def get_leaves(self):
+        """
+        Its tasks without a downstream in it; for a teardown, the last ones before it that are none.
+        """
+        tasks = {task.task_id: task for task in self.iter_tasks()}
+        found, seen = {}, set()
+        todo = [task for task in tasks.values() if not task.downstream_task_ids & tasks.keys()][
+            ::-1
+        ]
+        while todo:
+            task = todo.pop()
+            if task.task_id in seen:
+                continue
+            seen.add(task.task_id)
+            if not task.is_teardown:
+                found[task.task_id] = task
+                continue
+            for upstream_id in sorted(task.upstream_task_ids & tasks.keys(), reverse=True):
+                if not tasks[upstream_id].is_setup:
+                    todo.append(tasks[upstream_id])
+        return list(found.values())
+
+    @property
+    def roots(self):
+        return self.get_roots()
+
+    @property
+    def leaves(self):
+        return self.get_leaves()
+
+    def _set_relatives(self, other, upstream, edge_modifier=None):
+        nodes = as_list(other)
+        for node in nodes:
+            check_linkable(node)
+        for task in self.get_roots() if upstream else self.get_leaves():
+            if upstream:
+                task.set_upstream(nodes, edge_modifier=edge_modifier)
+            else:
+                task.set_downstream(nodes, edge_modifier=edge_modifier)
+        for node in nodes:
+            self.update_relative(node, upstream, edge_modifier=edge_modifier)
+
+    def update_relative(self, other, upstream=True, edge_modifier=None):
+        if isinstance(other, TaskGroup):
+            (self.upstream_group_ids if upstream else self.downstream_group_ids).add(other.group_id)
+            return
+        for node in (other.leaves if upstream else other.roots):
+            if isinstance(node, BaseOperator):
+                (self.upstream_task_ids if upstream else self.downstream_task_ids).add(node.task_id)
+
+    def as_setup(self):
+        raise AirflowException("a task group cannot be a setup")
+
+    def as_teardown(self, *, setups=None, on_failure_fail_dagrun=None):
+        raise AirflowException("a task group cannot be a teardown")
+
+    def __enter__(self):
+        scope.groups.append(self)
+        if self.dag is not None:
+            scope.dags.append(self.dag)
+        return self
+
+    def __exit__(self, *exc_info):
+        scope.groups.pop()
+        if self.dag is not None:
+            scope.dags.pop()
+
+    def __repr__(self):
+        return f"<TaskGroup: {self.group_id}>"
+
+
+def task_group(python_callable=None, **group_args):
+    """
+    Makes a group of the tasks that the decorated function creates when it is called; the value is
+    what the function returns, or the group. Used bare or with TaskGroup's arguments;
+    `.override(**args)` changes them for one call.
+    """
+    if python_callable is None:
+        return functools.partial(task_group, **group_args)
+    if isinstance(python_callable, str):
+        return functools.partial(task_group, group_id=python_callable, **group_args)
+    return _TaskGroupFactory(python_callable, group_args)
+
+
+class _TaskGroupFactory:
+    def __init__(self, function, group_args):
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.group_args = group_args
+
+    def override(self, **group_args):
+        """The same with other arguments."""
+        return _TaskGroupFactory(self.function, {**self.group_args, **group_args})
+
+    def __call__(self, *args, **kwargs):
+        options = {"group_id": self.function.__name__, "tooltip": _first_line(self.function)}
+        options["add_suffix_on_collision"] = True
+        options.update(self.group_args)
+        with TaskGroup(**options) as group:
+            result = self.function(*args, **kwargs)
+        return group if result is None else result
+
+    def expand(self, **kwargs):
+        """Not supported yet."""
+        raise NotImplementedError("task_group.expand: dynamic task mapping is not supported yet")
+
+    expand_kwargs = partial = expand
+
+
+def _first_line(function):
+    return (function.__doc__ or "").strip()

@@ -1,0 +1,114 @@
+"""
+Points in time: pendulum's where pendulum is installed, else the standard library's; always with a
+time zone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+utc = dt.timezone.utc
+
+
+def pendulum_or_none():
+    """The module pendulum, or None where it is not installed. Imports it on the first call only."""
+    try:
+        import pendulum
+    except ImportError:
+        return None
+    return pendulum
+
+
+def from_text(text):
+    """
+    A point in time from RFC 3339 text or a date (UTC unless the text says otherwise). ValueError if
+    it is neither.
+    """
+    text = text.strip()
+    if text[-1:] in ("Z", "z"):
+        text = text[:-1] + "+00:00"
+    point, mark, rest = text.partition(".")
+    if mark:
+        # Python before 3.11 takes three or six digits of a second's fraction only.
+        digits = len(rest) - len(rest.lstrip("0123456789"))
+        text = f"{point}.{rest[:digits][:6].ljust(6, '0')}{rest[digits:]}"
+    value = dt.datetime.fromisoformat(text)
+    return value if value.tzinfo is not None else value.replace(tzinfo=utc)
+
+
+def coerce_datetime(value):
+    """
+    What the API hands to user code: None stays None; a naive time is UTC; pendulum's type where
+    there is pendulum.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = from_text(value)
+    elif not isinstance(value, dt.datetime) and isinstance(value, dt.date):
+        value = dt.datetime(value.year, value.month, value.day)
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=utc)
+    pendulum = pendulum_or_none()
+    if pendulum is None or isinstance(value, pendulum.DateTime):
+        return value
+    return pendulum.instance(value, tz=value.tzinfo)
+
+
+convert_to_utc = coerce_datetime
+
+
+def datetime(*args, **kwargs):
+    """datetime.datetime(...) that is UTC unless `tzinfo` is given."""
+    kwargs.setdefault("tzinfo", utc)
+    return dt.datetime(*args, **kwargs)
+
+
+def utcnow():
+    """Now, in UTC."""
+    return coerce_datetime(dt.datetime.now(utc))
+
+
+def make_aware(value, timezone=None):
+    """
+    A naive time taken to be of `timezone` (UTC unless given). ValueError if it has a zone already.
+    """
+    if value.tzinfo is not None:
+        raise ValueError(f"make_aware expects a naive datetime, got {value.isoformat()}")
+    return value.replace(tzinfo=timezone or utc)
+
+
+def make_naive(value, timezone=None):
+    """A time as the naive local time of `timezone` (UTC unless given)."""
+    return value.astimezone(timezone or utc).replace(tzinfo=None)
+
+
+def is_localized(value):
+    """True if the time has a zone."""
+    return value.utcoffset() is not None
+
+
+def is_naive(value):
+    """True if the time has no zone."""
+    return value.utcoffset() is None
+
+
+def parse(text, timezone=None):
+    """A point in time from text; `timezone` is that of text without one (UTC unless given)."""
+    pendulum = pendulum_or_none()
+    if pendulum is not None:
+        return pendulum.parse(text, tz=timezone or "UTC", strict=False)
+    value = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return value if value.tzinfo is not None else value.replace(tzinfo=timezone or utc)
+
+
+def parse_timezone(name):
+    """A time zone from its name ("Europe/Berlin") or its offset in seconds."""
+    if isinstance(name, int):
+        return dt.timezone(dt.timedelta(seconds=name))
+    pendulum = pendulum_or_none()
+    if pendulum is not None:
+        return pendulum.timezone(name)
+    import zoneinfo
+
+    return zoneinfo.ZoneInfo(name)

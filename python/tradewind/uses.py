@@ -1,0 +1,309 @@
+"""
+What the import of a DAG file used: files read, folders listed, environment variables read; and
+whether any of it changed since. A file changed if its stat signature did and then its content; a
+folder if its names did. The interpreter's own files do not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import sysconfig
+
+# Granularity of file times: a change this close to a reading may hide behind the same time.
+_TICK_NS = 10_000_000
+_FILE_BYTES_MAX = 64 << 20
+
+_OWN = tuple(
+    {
+        os.path.join(os.path.realpath(path), "")
+        for path in (
+            *(
+                sysconfig.get_paths().get(k, "")
+                for k in ("stdlib", "platstdlib", "purelib", "platlib")
+            ),
+            *(p for p in sys.path if p.endswith(("site-packages", "dist-packages"))),
+            os.path.dirname(os.path.abspath(__file__)),
+        )
+        if path
+    }
+) + ("/proc/", "/sys/", "/dev/", "/usr/share/zoneinfo/")
+_OWN_FILES = ("/etc/localtime", "/etc/resolv.conf", "/etc/hosts")
+
+# Environment variables that differ from attempt to attempt: reading one does not make a file depend
+# on it.
+_PER_ATTEMPT = ("TRADEWIND_ATTEMPT", "AIRFLOW_CTX_")
+
+
+def is_own(path):
+    """True for files of the interpreter, its packages and this package."""
+    return path.startswith(_OWN) or path in _OWN_FILES
+
+
+def signature(path):
+    """What stat says of a file: [mtime_ns, size, inode], or None if it is absent."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_mtime_ns, status.st_size, status.st_ino]
+
+
+def content(path):
+    """The hash of a file's bytes or of a folder's names; None if it is absent or cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        if os.path.isdir(path):
+            digest.update("\0".join(sorted(os.listdir(path))).encode("utf-8", "surrogateescape"))
+            return digest.hexdigest()
+        with open(path, "rb") as file:
+            left = _FILE_BYTES_MAX
+            while left > 0:
+                block = file.read(min(1 << 20, left))
+                if not block:
+                    break
+                digest.update(block)
+                left -= len(block)
+    except OSError:
+        return None
+    return digest.hexdigest()
+
+
+class Uses:
+    """
+    paths: path → [signature, content]; env: name → value or None; whole_env: all names were read.
+    `unsure` paths changed while they were read: they count as changed.
+    """
+
+    def __init__(self):
+        self.paths = {}
+        self.env = {}
+        self.whole_env = None
+        self.unsure = set()
+
+    def changed(self, env):
+        """
+        The name of something that changed, or None. env: the environment that an import would have
+        now.
+        """
+        for name, value in self.env.items():
+            if env.get(name) != value:
+                return f"${name}"
+        if self.whole_env is not None and self.whole_env != _shared(env):
+            return "the environment"
+        if self.unsure:
+            return min(self.unsure)
+        for path, known in self.paths.items():
+            now = signature(path)
+            if now == known[0]:
+                continue
+            if (now is None) != (known[0] is None) or content(path) != known[1]:
+                return path
+            known[0] = now
+        return None
+
+    def version(self):
+        """
+        A key of all of it: the same content and environment give the same key, on any machine with
+        the same paths.
+        """
+        digest = hashlib.sha256()
+        for path in sorted(self.paths):
+            digest.update(f"{path}\0{self.paths[path][1]}\n".encode("utf-8", "surrogateescape"))
+        for name in sorted(self.env):
+            digest.update(f"${name}\0{self.env[name]}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()[:32]
+
+    def dump(self):
+        """As JSON, for the runner."""
+        return {
+            "paths": self.paths,
+            "env": self.env,
+            "whole_env": self.whole_env,
+            "unsure": sorted(self.unsure),
+        }
+
+    @classmethod
+    def load(cls, data):
+        """From dump()."""
+        self = cls()
+        self.paths, self.env = data["paths"], data["env"]
+        self.whole_env, self.unsure = data["whole_env"], set(data["unsure"])
+        return self
+
+    def listing(self):
+        """
+        For the engine: which files and folders to watch, which variables were read (names only).
+        """
+        return {
+            "files": sorted(p for p in self.paths if not os.path.isdir(p)),
+            "folders": sorted(p for p in self.paths if os.path.isdir(p)),
+            "env": sorted(self.env),
+        }
+
+
+def _shared(env):
+    return {name: value for name, value in env.items() if not name.startswith(_PER_ATTEMPT)}
+
+
+class _RecordingEnviron(os._Environ):
+    """os.environ that tells the recorder what is read."""
+
+    recorder = None
+
+    def __getitem__(self, key):
+        recorder = type(self).recorder
+        if recorder is not None:
+            recorder.env_read(key)
+        return super().__getitem__(key)
+
+    def __iter__(self):
+        recorder = type(self).recorder
+        if recorder is not None:
+            recorder.env_listed()
+        return super().__iter__()
+
+
+class Recorder:
+    """
+    Records what one import uses. One per process: an audit hook cannot be taken back, only told to
+    do nothing.
+    """
+
+    def __init__(self):
+        self.uses = Uses()
+        self.active = False
+        self.connected = False
+        self._modules = set()
+        self._before = set()
+        self._env = {}
+        self._started_ns = 0
+        self._early = {}
+
+    def start(self):
+        """From now on everything counts. To be called once, before the import."""
+        import time
+
+        self._started_ns = time.time_ns()
+        self._env = dict(os.environ)
+        self._before = set(sys.modules)
+        _RecordingEnviron.recorder = self
+        os.environ.__class__ = _RecordingEnviron
+        self.active = True
+        sys.addaudithook(self._audit)
+
+    def stop(self):
+        """The import is over: what it used."""
+        self.active = False
+        _RecordingEnviron.recorder = None
+        os.environ.__class__ = os._Environ
+        self._add_modules()
+        for path in list(self.uses.paths):
+            self._finish(path)
+        return self.uses
+
+    def add(self, path):
+        """A file or folder that the import used or looked for."""
+        path = os.path.abspath(path)
+        if path not in self.uses.paths and not is_own(path):
+            self.uses.paths[path] = [signature(path), None]
+
+    def env_read(self, name):
+        """A variable was read."""
+        if isinstance(name, str) and not name.startswith(_PER_ATTEMPT):
+            self.uses.env.setdefault(name, self._env.get(name))
+
+    def env_listed(self):
+        """All variables were read."""
+        self.uses.whole_env = _shared(self._env)
+
+    def _audit(self, event, args):
+        if not self.active:
+            return
+        if event == "open":
+            self._opened(*args)
+        elif event == "import":
+            self._imported(args[0])
+        elif event in ("os.listdir", "os.scandir"):
+            self._listed(args[0])
+        elif event == "socket.connect":
+            self.connected = True
+
+    def _imported(self, name):
+        # Only what the user's code looks for: the standard library tries modules of other systems.
+        frame = sys._getframe(2)
+        while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+            frame = frame.f_back
+        if (
+            frame is not None
+            and not is_own(frame.f_code.co_filename)
+            and frame.f_code.co_filename[:1] != "<"
+        ):
+            self._modules.add(name)
+
+    def _opened(self, path, mode, flags):
+        if isinstance(path, bytes):
+            path = os.fsdecode(path)
+        if not isinstance(path, str) or path.endswith(".pyc"):
+            return
+        writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
+        if not writes:
+            self.add(path)
+
+    def _listed(self, path):
+        # The import system lists the folders of sys.path all the time; only the file's own code
+        # counts.
+        caller = sys._getframe(2).f_code.co_filename
+        if caller.startswith("<frozen"):
+            return
+        if path is None:
+            path = "."
+        if isinstance(path, bytes):
+            path = os.fsdecode(path)
+        if isinstance(path, str):
+            self.add(path)
+
+    def _add_modules(self):
+        for name in set(sys.modules) - self._before:
+            file = getattr(sys.modules.get(name), "__file__", None)
+            if isinstance(file, str) and not file.startswith("<"):
+                self.add(file)
+        # A module that was not found would be if its file appeared beside the DAG file.
+        for name in self._modules:
+            top = name.partition(".")[0]
+            if top not in sys.modules:
+                self.add(os.path.join(sys.path[0], top + ".py"))
+                self.add(os.path.join(sys.path[0], top, "__init__.py"))
+
+    def _finish(self, path):
+        known = self.uses.paths[path]
+        known[1] = content(path)
+        now = signature(path)
+        if now != known[0] or (now is not None and now[0] >= self._started_ns - _TICK_NS):
+            if now is None or not os.path.isdir(path):
+                self.uses.unsure.add(path)
+
+
+def left_open():
+    """
+    What of an import does not survive a fork: a text, or None. Sockets still open and Python
+    threads still running count.
+    """
+    import _thread
+
+    if _thread._count() > 0:
+        return "starts threads"
+    return None
+
+
+def socket_fds():
+    """The descriptors of this process that are sockets."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
+                found.add(int(name))
+        except OSError:
+            continue
+    return found
