@@ -8,9 +8,12 @@
 #include "base/mem.h"
 #include "model/document_priv.h"
 
+#define BIG       10000 /* tasks */
+#define BIG_HINTS 10
+
 static void unknown_task(struct doc *d, const struct value *v, const char *what)
 {
-    const char **words;
+    const char **words = NULL;
     const char *hint = "";
 
     if (map_find(&d->groups, v->text, v->len) != NULL) {
@@ -18,7 +21,10 @@ static void unknown_task(struct doc *d, const struct value *v, const char *what)
                     v->text);
         return;
     }
-    words = mem_array(d->dag->tasks_len, sizeof *words);
+    /* A hint looks at every task: in a big DAG only the first findings get one. */
+    if (d->errors->len < (d->dag->tasks_len > BIG ? BIG_HINTS : LIMIT_DOC_ERRORS)) {
+        words = mem_array(d->dag->tasks_len, sizeof *words);
+    }
     if (words != NULL) {
         for (uint32_t i = 0; i < d->dag->tasks_len; i++) {
             words[i] = d->dag->tasks[i].task_id;

@@ -96,6 +96,51 @@ static void map_of(struct json_writer *w, const char *name)
     json_object_end(w);
 }
 
+/* Types of the document itself. */
+static void doc_type_of(struct json_writer *w, int type)
+{
+    switch (type) {
+    case DOC_ID:
+        ref(w, "#/$defs/id");
+        break;
+    case DOC_NAME:
+        plain_type(w, "string", NULL, NULL);
+        pair_int(w, "minLength", 1);
+        pair_int(w, "maxLength", LIMIT_ID_BYTES);
+        break;
+    case DOC_TRIGGER_RULE:
+    case DOC_WEIGHT_RULE:
+        words(w, type);
+        break;
+    case DOC_BACKOFF:
+        json_key(w, "type");
+        json_raw(w, "[\"number\",\"boolean\"]", strlen("[\"number\",\"boolean\"]"));
+        pair_int(w, "minimum", 0);
+        pair_int(w, "maximum", 1000);
+        break;
+    case DOC_VERSION:
+        pair_int(w, "const", 1);
+        break;
+    case DOC_TASKS:
+        map_of(w, "#/$defs/task");
+        break;
+    case DOC_TASK_GROUPS:
+        map_of(w, "#/$defs/task_group");
+        break;
+    case DOC_DEFAULT_ARGS:
+        ref(w, "#/$defs/default_args");
+        break;
+    case DOC_PYTHON:
+        python_type(w);
+        break;
+    case DOC_PARAMS:
+        plain_type(w, "object", NULL, NULL);
+        break;
+    default:
+        break; /* anything */
+    }
+}
+
 /* The members that say what the type is, into an object that is open. */
 static void type_of(struct json_writer *w, int type, int64_t min, int64_t max)
 {
@@ -137,45 +182,12 @@ static void type_of(struct json_writer *w, int type, int64_t min, int64_t max)
     case PARAM_INTS:
         either(w, "integer");
         break;
-    case DOC_ID:
-        ref(w, "#/$defs/id");
-        break;
-    case DOC_NAME:
-        plain_type(w, "string", NULL, NULL);
-        pair_int(w, "minLength", 1);
-        pair_int(w, "maxLength", LIMIT_ID_BYTES);
-        break;
-    case DOC_TRIGGER_RULE:
-    case DOC_WEIGHT_RULE:
-        words(w, type);
-        break;
-    case DOC_BACKOFF:
-        json_key(w, "type");
-        json_raw(w, "[\"number\",\"boolean\"]", strlen("[\"number\",\"boolean\"]"));
-        pair_int(w, "minimum", 0);
-        pair_int(w, "maximum", 1000);
-        break;
-    case DOC_VERSION:
-        pair_int(w, "const", 1);
-        break;
-    case DOC_TASKS:
-        map_of(w, "#/$defs/task");
-        break;
-    case DOC_TASK_GROUPS:
-        map_of(w, "#/$defs/task_group");
-        break;
-    case DOC_DEFAULT_ARGS:
-        ref(w, "#/$defs/default_args");
-        break;
-    case DOC_PYTHON:
-        python_type(w);
-        break;
     case PARAM_OBJECT:
-    case DOC_PARAMS:
         plain_type(w, "object", NULL, NULL);
         break;
     default:
-        break; /* anything */
+        doc_type_of(w, type);
+        break;
     }
 }
 

@@ -1,4 +1,5 @@
 /* Tasks: their members, their operators' parameters, default_args, edges. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,7 +281,7 @@ static const struct operator_desc *task_operator(struct doc *d, const struct val
     if (op != NULL) {
         return op;
     }
-    for (size_t i = 0; i < d->ops->len && n < 64; i++) {
+    for (size_t i = 0; i < d->ops->len && n < 64 && d->errors->len < LIMIT_DOC_ERRORS; i++) {
         const char *all;
 
         words[n++] = d->ops->operators[i]->name;
@@ -298,32 +299,47 @@ static const struct operator_desc *task_operator(struct doc *d, const struct val
     return NULL;
 }
 
-static void check_needs(struct doc *d, const struct task *t, const struct operator_desc *op)
+/* The names of which one is needed: 'a' or 'b'. */
+static const char *list_needs(const struct operator_desc *op, char *out, size_t cap)
 {
-    const struct value *first = NULL;
-    const char *list = "";
     size_t n = 0;
 
+    for (size_t i = 0; op->one_of[i] != NULL && n < cap; i++) {
+        n += (size_t)snprintf(out + n, cap - n, "%s'%s'", i == 0 ? "" : " or ", op->one_of[i]);
+    }
+    return out;
+}
+
+static void check_one_of(struct doc *d, const struct task *t, const struct operator_desc *op)
+{
+    const struct value *first = NULL;
+    char list[200];
+
+    for (size_t i = 0; op->one_of[i] != NULL; i++) {
+        const struct value *v = value_get(t->spec, op->one_of[i]);
+
+        if (v != NULL && first != NULL) {
+            doc_finding(d, v->line, v->col, "operator '%s' takes only one of %s", op->name,
+                        list_needs(op, list, sizeof list));
+        }
+        first = v != NULL ? v : first;
+    }
+    if (first == NULL && !(d->dag->is_python && strcmp(op->one_of[0], "python_callable") == 0)) {
+        doc_finding(d, t->line, t->col, "operator '%s' needs %s", op->name,
+                    list_needs(op, list, sizeof list));
+    }
+}
+
+static void check_needs(struct doc *d, const struct task *t, const struct operator_desc *op)
+{
     for (const struct operator_param *p = op->params; p->name != NULL; p++) {
         if (p->required && value_get(t->spec, p->name) == NULL) {
             doc_finding(d, t->line, t->col, "operator '%s' needs '%s': %s", op->name, p->name,
                         p->doc);
         }
     }
-    for (; op->one_of != NULL && op->one_of[n] != NULL; n++) {
-        const struct value *v = value_get(t->spec, op->one_of[n]);
-        const char *all =
-            arena_printf(d->errors->arena, "%s%s'%s'", list, n == 0 ? "" : " or ", op->one_of[n]);
-
-        list = all != NULL ? all : list;
-        if (v != NULL && first != NULL) {
-            doc_finding(d, v->line, v->col, "operator '%s' takes only one of %s", op->name, list);
-        }
-        first = v != NULL ? v : first;
-    }
-    if (n != 0 && first == NULL &&
-        !(d->dag->is_python && strcmp(op->one_of[0], "python_callable") == 0)) {
-        doc_finding(d, t->line, t->col, "operator '%s' needs %s", op->name, list);
+    if (op->one_of != NULL) {
+        check_one_of(d, t, op);
     }
 }
 

@@ -205,7 +205,7 @@ static bool check_word(struct doc *d, const struct value *v, const struct doc_ru
                                      : weight_rule_from_string(v->text)) >= 0) {
         return true;
     }
-    for (int i = 0; i < max && n < 32; i++) {
+    for (int i = 0; i < max && n < 32 && d->errors->len < LIMIT_DOC_ERRORS; i++) {
         const char *all;
 
         words[n] =

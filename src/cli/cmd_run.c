@@ -1,0 +1,279 @@
+/* run, runs resume, dags test: what carries a run to its end. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/execute.h"
+#include "cli/load.h"
+#include "cli/lookup.h"
+#include "dagfile/dagfile.h"
+#include "engine/engine.h"
+#include "model/dag.h"
+#include "runtime/loop.h"
+#include "sched/sched.h"
+
+struct job {
+    struct cli *cli;
+    char home[4096];
+    int64_t resume; /* run key, or 0 */
+    char resume_id[LIMIT_ID_BYTES + 1];
+    bool clear_failed; /* resume of a finished run: what failed runs again */
+    int exit_code;
+};
+
+static struct session_options options_of(const struct job *j)
+{
+    return (struct session_options){
+        .home = j->home,
+        .jobs = (int)cli_opt_int(j->cli, "jobs"),
+        .python = cli_opt(j->cli, "python"),
+        .gather_us = -1,
+    };
+}
+
+static int64_t logical_date(struct cli *cli)
+{
+    const char *text = cli_opt(cli, "logical-date");
+    int64_t t = TIME_NONE;
+
+    return text != NULL && time_parse(text, strlen(text), &t) == 0 ? t : TIME_NONE;
+}
+
+/* ---- as a client ---- */
+
+static int client_members(struct job *j, const char *conf, struct buf *b)
+{
+    struct json_writer w;
+    char real[4096];
+
+    json_writer_init(&w, b, 0);
+    json_object(&w);
+    json_key(&w, "op");
+    json_string(&w, "run");
+    json_key(&w, "file");
+    json_string(&w, realpath(cli_arg(j->cli, "FILE"), real) != NULL ? real : cli_arg(j->cli, "FILE"));
+    if (cli_opt(j->cli, "dag") != NULL) {
+        json_key(&w, "dag_id");
+        json_string(&w, cli_opt(j->cli, "dag"));
+    }
+    if (cli_opt(j->cli, "run-id") != NULL) {
+        json_key(&w, "run_id");
+        json_string(&w, cli_opt(j->cli, "run-id"));
+    }
+    if (conf != NULL) {
+        json_key(&w, "conf");
+        json_string(&w, conf);
+    }
+    if (logical_date(j->cli) != TIME_NONE) {
+        json_key(&w, "logical_date_us");
+        json_int(&w, logical_date(j->cli));
+    }
+    json_object_end(&w);
+    return buf_status(b);
+}
+
+/* Another process works in this home: it runs the file, we show it. The file is checked here first, where its errors are read. */
+static int run_as_client(struct job *j, int64_t pid, struct err *e)
+{
+    struct session paths = { 0 };
+    struct dag **dags = NULL, *d;
+    const char *const *params;
+    struct buf b BUF_CLEANUP;
+    char *conf = NULL;
+    size_t n = 0, params_len = cli_opt_all(j->cli, "param", &params);
+    int rc = session_find_parts(&paths, cli_opt(j->cli, "python"), e);
+
+    buf_init(&b, LIMIT_MESSAGE / 2);
+    rc = rc == 0 ? load_file(cli_arg(j->cli, "FILE"), NULL, paths.python, paths.python_path, stderr, &dags, &n, e) : rc;
+    rc = rc == 0 ? load_choose(dags, n, cli_opt(j->cli, "dag"), cli_arg(j->cli, "FILE"), &d, e) : rc;
+    rc = rc == 0 ? conf_build(d, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
+    rc = rc == 0 ? client_members(j, conf, &b) : rc;
+    if (rc == 0) {
+        if (!cli_flag(j->cli, "quiet") && !cli_flag(j->cli, "json")) {
+            (void)fprintf(stderr, "Process %lld works in this home; it runs the file, this one shows it.\n",
+                          (long long)pid);
+        }
+        b.p[b.len - 1] = '\0'; /* the members alone, without their braces */
+        j->exit_code = execute_as_client(j->cli, loop_current(), j->home, b.p + 1);
+    }
+    mem_free(conf);
+    load_free(dags, n);
+    return rc;
+}
+
+/* ---- here ---- */
+
+static int add_and_create(struct session *s, struct job *j, struct dag *d, const char *conf, int64_t *ret_run,
+                          struct err *e)
+{
+    struct engine_run_request rq = { .run_id = cli_opt(j->cli, "run-id"), .type = RUN_TYPE_MANUAL,
+                                     .logical_date_us = logical_date(j->cli), .conf = conf };
+    struct buf b BUF_CLEANUP;
+    int rc;
+
+    buf_init(&b, LIMIT_DOC_BYTES);
+    rc = dagfile_document(d, &b);
+    rc = rc == 0 ? engine_add_dag(s->engine, d, buf_cstr(&b), b.len, &rq.dag_key, e) : rc;
+    return rc == 0 ? engine_create_run(s->engine, &rq, ret_run, e) : rc;
+}
+
+static int run_file(struct session *s, struct job *j, struct err *e)
+{
+    struct dag **dags = NULL, *d = NULL;
+    const char *const *params;
+    const char *file = cli_arg(j->cli, "FILE");
+    char sock[4200], *conf = NULL;
+    size_t n = 0, params_len = cli_opt_all(j->cli, "param", &params);
+    int64_t run_key = 0;
+    int rc = load_file(file, s->worker, s->python, s->python_path, stderr, &dags, &n, e);
+
+    rc = rc == 0 ? load_choose(dags, n, cli_opt(j->cli, "dag"), file, &d, e) : rc;
+    rc = rc == 0 ? conf_build(d, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
+    if (rc == 0) {
+        (void)snprintf(sock, sizeof sock, "%s/%s", s->home, ENGINE_SOCKET);
+        rc = engine_serve(s->engine, sock, execute_run_file, s, e);
+    }
+    rc = rc == 0 ? add_and_create(s, j, d, conf, &run_key, e) : rc;
+    if (rc == 0) {
+        struct run_row row;
+        const struct dag *ignored;
+        char id[LIMIT_ID_BYTES + 1] = "";
+
+        if (sched_get_run(engine_sched(s->engine), run_key, &row, &ignored) == 0) {
+            (void)snprintf(id, sizeof id, "%s", row.run_id);
+        } else {
+            (void)snprintf(id, sizeof id, "%s", cli_opt(j->cli, "run-id") != NULL ? cli_opt(j->cli, "run-id") : "run");
+        }
+        j->exit_code = execute_run(s, j->cli, run_key, id);
+    }
+    mem_free(conf);
+    load_free(dags, n);
+    return rc;
+}
+
+static int resume(struct session *s, struct job *j, struct err *e)
+{
+    char sock[4200];
+    uint32_t affected;
+    int rc;
+
+    (void)snprintf(sock, sizeof sock, "%s/%s", s->home, ENGINE_SOCKET);
+    rc = engine_serve(s->engine, sock, execute_run_file, s, e);
+    if (rc == 0 && j->clear_failed) {
+        rc = resume_failed(s, j->resume, &affected, e);
+    }
+    if (rc == 0) {
+        j->exit_code = execute_run(s, j->cli, j->resume, j->resume_id);
+    }
+    return rc;
+}
+
+static int job_main(void *arg)
+{
+    struct job *j = arg;
+    struct session_options o = options_of(j);
+    struct session s;
+    struct err e = { 0 };
+    int64_t pid = 0;
+    bool live = j->resume != 0 && !j->clear_failed;
+    int rc = session_open(&s, loop_current(), &o, &j->resume, live ? 1 : 0, &pid, &e);
+
+    if (rc == -ERR_BUSY && j->resume == 0) {
+        rc = run_as_client(j, pid, &e);
+    } else if (rc == -ERR_BUSY) {
+        rc = err_set(&e, ERR_BUSY, "process %lld works in this home already; the run goes on there", (long long)pid);
+    } else if (rc == 0) {
+        rc = j->resume != 0 ? resume(&s, j, &e) : run_file(&s, j, &e);
+        session_close(&s);
+    }
+    if (rc != 0) {
+        j->exit_code = cli_fail(rc, &e);
+    }
+    return 0;
+}
+
+static int run_job(struct job *j)
+{
+    struct loop_config lc = { 0 };
+    struct loop *l;
+    struct err e = { 0 };
+    int rc = loop_uv_new(&lc, &l, &e);
+
+    if (rc == 0) {
+        rc = loop_main(l, job_main, j, &e);
+        loop_free(l);
+    }
+    return rc != 0 ? cli_fail(rc, &e) : j->exit_code;
+}
+
+int cmd_run(struct cli *cli)
+{
+    struct job j = { .cli = cli };
+    struct err e = { 0 };
+    int rc = home_resolve(cli_opt(cli, "home"), j.home, sizeof j.home, &e);
+
+    return rc != 0 ? cli_fail(rc, &e) : run_job(&j);
+}
+
+/* The newest unfinished run when none is named; else the named one, finished or not. */
+static int choose_resume(struct job *j, struct err *e)
+{
+    const char *dag_id = cli_arg(j->cli, "DAG"), *run_id = cli_arg(j->cli, "RUN");
+    struct run_row *rows, run;
+    struct found f = { 0 };
+    size_t n = 0;
+    int rc;
+
+    rc = found_open(&f, j->home, dag_id, run_id, NULL, e);
+    run = f.run;
+    if (rc == 0 && run_id == NULL) {
+        rc = f.store->ops->get_runs(f.store, dag_id != NULL ? f.dag_row.dag_key : 0,
+                                    1u << RUN_QUEUED | 1u << RUN_RUNNING, 0, 1, &f.arena, &rows, &n, e);
+        run = n != 0 ? rows[0] : f.run;
+    }
+    if (rc == 0 && run.state == RUN_SUCCESS) {
+        rc = err_set(e, ERR_CONFLICT, "run %s has succeeded; there is nothing to resume", run.run_id);
+    }
+    if (rc == 0) {
+        j->resume = run.run_key;
+        j->clear_failed = run.state == RUN_FAILED;
+        (void)snprintf(j->resume_id, sizeof j->resume_id, "%s", run.run_id);
+    }
+    found_fini(&f);
+    return rc;
+}
+
+int cmd_runs_resume(struct cli *cli)
+{
+    struct job j = { .cli = cli };
+    struct err e = { 0 };
+    int rc = home_resolve(cli_opt(cli, "home"), j.home, sizeof j.home, &e);
+
+    rc = rc == 0 ? choose_resume(&j, &e) : rc;
+    return rc != 0 ? cli_fail(rc, &e) : run_job(&j);
+}
+
+/* A home of its own, removed at the end. */
+int cmd_dags_test(struct cli *cli)
+{
+    struct job j = { .cli = cli };
+    const char *tmp = getenv("TMPDIR");
+    struct err e = { 0 };
+    int code;
+
+    (void)snprintf(j.home, sizeof j.home, "%s/tradewind-test-XXXXXX", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
+    if (mkdtemp(j.home) == NULL) {
+        return cli_fail(err_set(&e, ERR_IO, "cannot make a folder %s", j.home), &e);
+    }
+    code = run_job(&j);
+    home_remove(j.home);
+    return code;
+}

@@ -1,0 +1,167 @@
+/* runs list, runs show. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/time.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/lookup.h"
+#include "cli/print.h"
+#include "cli/session.h"
+#include "cli/term.h"
+
+/* ---- list ---- */
+
+struct listing {
+    struct found f; /* only its arena and store */
+    struct run_row *runs;
+    size_t len;
+    struct dag_row *dags;
+    size_t dags_len;
+};
+
+static const char *dag_id_of(const struct listing *l, int64_t dag_key)
+{
+    for (size_t i = 0; i < l->dags_len; i++) {
+        if (l->dags[i].dag_key == dag_key) {
+            return l->dags[i].dag_id;
+        }
+    }
+    return "?";
+}
+
+static void list_json(const struct listing *l, struct buf *out)
+{
+    struct json_writer w;
+
+    json_writer_init(&w, out, 2);
+    json_array(&w);
+    for (size_t i = 0; i < l->len; i++) {
+        json_object(&w);
+        print_run_members(&w, &l->runs[i], dag_id_of(l, l->runs[i].dag_key));
+        json_object_end(&w);
+    }
+    json_array_end(&w);
+    (void)buf_char(out, '\n');
+}
+
+static void list_table(const struct listing *l, struct buf *out)
+{
+    static const struct table_column columns[] = {
+        { .title = "DAG" }, { .title = "RUN", .wide = true }, { .title = "STATE" }, { .title = "STARTED" },
+        { .title = "TOOK", .right = true },
+    };
+    struct table *t = table_new(columns, 5);
+    char text[TIME_TEXT_MAX];
+
+    for (size_t i = 0; t != NULL && i < l->len; i++) {
+        const struct run_row *r = &l->runs[i];
+
+        table_cell(t, dag_id_of(l, r->dag_key));
+        table_cell(t, r->run_id);
+        table_run_state(t, r->state);
+        table_cell(t, print_time(r->start_us, text));
+        table_cell(t, print_span(r->start_us, r->end_us, text));
+    }
+    print_table(t, out);
+}
+
+int cmd_runs_list(struct cli *cli)
+{
+    const char *dag_id = cli_arg(cli, "DAG"), *state = cli_opt(cli, "state");
+    struct listing l = { 0 };
+    char home[4096];
+    struct err e = { 0 };
+    struct buf out BUF_CLEANUP;
+    unsigned states = 0;
+    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
+
+    buf_init(&out, MiB(64));
+    arena_init(&l.f.arena, MiB(512));
+    if (rc == 0 && state != NULL) {
+        int s = run_state_from_string(state);
+
+        rc = s < 0 ? err_set(&e, ERR_USAGE, "--state is queued, running, success or failed, not '%s'", state) : 0;
+        states = s < 0 ? 0 : 1u << s;
+    }
+    rc = rc == 0 ? store_open_for_reading(home, &l.f.store, &e) : rc;
+    if (rc == 0 && dag_id != NULL) {
+        rc = l.f.store->ops->find_dag(l.f.store, dag_id, &l.f.arena, &l.f.dag_row, &e);
+    }
+    rc = rc == 0 ? l.f.store->ops->get_dags(l.f.store, &l.f.arena, &l.dags, &l.dags_len, &e) : rc;
+    rc = rc == 0 ? l.f.store->ops->get_runs(l.f.store, l.f.dag_row.dag_key, states, 0, (size_t)cli_opt_int(cli, "limit"),
+                                            &l.f.arena, &l.runs, &l.len, &e)
+                 : rc;
+    if (rc == 0 && cli_flag(cli, "json")) {
+        list_json(&l, &out);
+    } else if (rc == 0) {
+        list_table(&l, &out);
+    }
+    (void)fputs(buf_cstr(&out), stdout);
+    found_fini(&l.f);
+    return rc != 0 ? cli_fail(rc, &e) : 0;
+}
+
+/* ---- show ---- */
+
+static void show_json(struct found *f, struct buf *out)
+{
+    struct json_writer w;
+
+    json_writer_init(&w, out, 2);
+    json_object(&w);
+    print_run_members(&w, &f->run, f->dag->dag_id);
+    json_key(&w, "tasks");
+    json_array(&w);
+    for (uint32_t t = 0; t < f->dag->tasks_len; t++) {
+        struct ti_row row = found_ti(f, t);
+
+        json_object(&w);
+        print_ti_members(&w, &row, f->dag->tasks[t].task_id);
+        json_object_end(&w);
+    }
+    json_array_end(&w);
+    json_object_end(&w);
+    (void)buf_char(out, '\n');
+}
+
+static void show_text(struct found *f, struct buf *out)
+{
+    char a[TIME_TEXT_MAX];
+
+    (void)buf_printf(out, "%s  %s  ", f->dag->dag_id, f->run.run_id);
+    (void)term_run_state(out, f->run.state);
+    (void)buf_printf(out, "  started %s", print_time(f->run.start_us, a));
+    (void)buf_printf(out, "  took %s\n", print_span(f->run.start_us, f->run.end_us, a));
+    if (f->run.reason != NULL) {
+        (void)buf_printf(out, "%s\n", f->run.reason);
+    }
+    (void)buf_char(out, '\n');
+    print_tis(f, out);
+}
+
+int cmd_runs_show(struct cli *cli)
+{
+    char home[4096];
+    struct found f = { 0 };
+    struct err e = { 0 };
+    struct buf out BUF_CLEANUP;
+    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
+
+    buf_init(&out, MiB(256));
+    if (rc == 0) {
+        rc = found_open(&f, home, cli_arg(cli, "DAG"), cli_arg(cli, "RUN"), NULL, &e);
+    }
+    if (rc == 0 && cli_flag(cli, "json")) {
+        show_json(&f, &out);
+    } else if (rc == 0) {
+        show_text(&f, &out);
+    }
+    (void)fputs(buf_cstr(&out), stdout);
+    found_fini(&f);
+    return rc != 0 ? cli_fail(rc, &e) : 0;
+}

@@ -1,0 +1,239 @@
+/* tasks list, why, logs. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/time.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/logfile.h"
+#include "cli/lookup.h"
+#include "cli/print.h"
+#include "cli/session.h"
+#include "cli/term.h"
+#include "runtime/loop.h"
+#include "sched/sched.h"
+#include "worker/paths.h"
+
+static int open_found(struct cli *cli, struct found *f, char *home, size_t cap, bool task, struct err *e)
+{
+    int rc = home_resolve(cli_opt(cli, "home"), home, cap, e);
+
+    *f = (struct found){ 0 };
+    return rc == 0 ? found_open(f, home, cli_arg(cli, "DAG"), cli_arg(cli, "RUN"), task ? cli_arg(cli, "TASK") : NULL, e)
+                   : rc;
+}
+
+/* ---- list ---- */
+
+int cmd_tasks_list(struct cli *cli)
+{
+    char home[4096];
+    struct found f;
+    struct err e = { 0 };
+    struct buf out BUF_CLEANUP;
+    int rc;
+
+    buf_init(&out, MiB(256));
+    rc = open_found(cli, &f, home, sizeof home, false, &e);
+    if (rc == 0 && cli_flag(cli, "json")) {
+        struct json_writer w;
+
+        json_writer_init(&w, &out, 2);
+        json_array(&w);
+        for (uint32_t t = 0; t < f.dag->tasks_len; t++) {
+            struct ti_row row = found_ti(&f, t);
+
+            json_object(&w);
+            print_ti_members(&w, &row, f.dag->tasks[t].task_id);
+            json_key(&w, "operator");
+            json_string(&w, f.dag->tasks[t].operator_name);
+            json_key(&w, "upstream_task_ids");
+            json_array(&w);
+            for (uint32_t j = f.dag->up_off[t]; j < f.dag->up_off[t + 1]; j++) {
+                json_string(&w, f.dag->tasks[f.dag->up[j]].task_id);
+            }
+            json_array_end(&w);
+            json_object_end(&w);
+        }
+        json_array_end(&w);
+        (void)buf_char(&out, '\n');
+    } else if (rc == 0) {
+        print_tis(&f, &out);
+    }
+    (void)fputs(buf_cstr(&out), stdout);
+    found_fini(&f);
+    return rc != 0 ? cli_fail(rc, &e) : 0;
+}
+
+/* ---- why ---- */
+
+/* The scheduler itself says it: the run is given to a core of its own, which then explains. */
+static int explain(struct found *f, struct buf *out)
+{
+    struct sched_config config = { 0 };
+    struct sched_actions actions = { 0 };
+    struct sched *s = sched_new(&config);
+    struct sched_event ev = { .type = SCHED_DAG, .now_us = f->run.queued_us };
+    struct ti_key key = { f->run.run_key, f->task->index, -1 };
+    int rc = s == NULL ? -ERR_NOMEM : 0;
+
+    ev.dag.dag_key = f->run.dag_key;
+    ev.dag.version_key = f->run.version_key;
+    ev.dag.dag = f->dag;
+    rc = rc == 0 ? sched_step(s, &ev, &actions) : rc;
+    if (rc == 0) {
+        ev = (struct sched_event){ .type = SCHED_RUN_RESTORE, .now_us = f->run.queued_us };
+        ev.run.row = &f->run;
+        ev.run.dag = f->dag;
+        ev.run.tis = f->tis;
+        ev.run.tis_len = f->tis_len;
+        rc = sched_step(s, &ev, &actions);
+    }
+    rc = rc == 0 ? sched_why(s, &key, (int64_t)time(NULL) * TIME_SECOND, out) : rc;
+    sched_actions_fini(&actions);
+    sched_free(s);
+    return rc;
+}
+
+static void print_tries(struct found *f, struct buf *out)
+{
+    struct ti_key key = { f->run.run_key, f->task->index, -1 };
+    struct ti_row *tries;
+    char text[TIME_TEXT_MAX];
+    size_t n = 0;
+
+    if (f->store->ops->get_tries(f->store, &key, &f->arena, &tries, &n, NULL) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        (void)buf_printf(out, "Try %u ended %s: %s%s%s.\n", tries[i].try_number, print_time(tries[i].end_us, text),
+                         task_state_to_string(tries[i].state), tries[i].reason != NULL ? ", " : "",
+                         tries[i].reason != NULL ? tries[i].reason : "");
+    }
+}
+
+int cmd_tasks_why(struct cli *cli)
+{
+    char home[4096];
+    struct found f;
+    struct err e = { 0 };
+    struct buf out BUF_CLEANUP;
+    int rc;
+
+    buf_init(&out, MiB(1));
+    rc = open_found(cli, &f, home, sizeof home, true, &e);
+    if (rc == 0) {
+        struct ti_row row = found_ti(&f, f.task->index);
+
+        (void)buf_printf(&out, "%s in run %s is ", f.task->task_id, f.run.run_id);
+        (void)term_state(&out, row.state);
+        (void)buf_str(&out, ".\n");
+        rc = explain(&f, &out);
+        print_tries(&f, &out);
+    }
+    if (rc == 0 && cli_flag(cli, "json")) {
+        struct buf json BUF_CLEANUP;
+        struct json_writer w;
+
+        buf_init(&json, MiB(1));
+        json_writer_init(&w, &json, 2);
+        json_object(&w);
+        json_key(&w, "task_id");
+        json_string(&w, f.task->task_id);
+        json_key(&w, "run_id");
+        json_string(&w, f.run.run_id);
+        json_key(&w, "state");
+        json_string(&w, task_state_to_string(found_ti(&f, f.task->index).state));
+        json_key(&w, "why");
+        json_string(&w, buf_cstr(&out));
+        json_object_end(&w);
+        (void)printf("%s\n", buf_cstr(&json));
+    } else {
+        (void)fputs(buf_cstr(&out), stdout);
+    }
+    found_fini(&f);
+    return rc != 0 ? cli_fail(rc, &e) : 0;
+}
+
+/* ---- logs ---- */
+
+static unsigned try_of(struct cli *cli, const struct found *f)
+{
+    struct ti_row row = found_ti(f, f->task->index);
+    const char *given = cli_opt(cli, "try");
+
+    return given != NULL ? (unsigned)strtoul(given, NULL, 10) : row.try_number;
+}
+
+static int log_of(struct cli *cli, const char *home, struct found *f, char *path, size_t cap, struct err *e)
+{
+    unsigned number = try_of(cli, f);
+
+    if (number == 0) {
+        return err_set(e, ERR_NOTFOUND, "task '%s' has not run yet; `tradewind tasks why` says why", f->task->task_id);
+    }
+    return worker_log_path(home, f->dag->dag_id, f->run.run_id, f->task->task_id, (int)cli_opt_int(cli, "map-index"),
+                           number, path, cap);
+}
+
+static int show_log(struct cli *cli, const char *home, struct found *f, struct err *e)
+{
+    char path[4300];
+    int rc = log_of(cli, home, f, path, sizeof path, e);
+
+    rc = rc == 0 ? logfile_cat(path, STDOUT_FILENO, e) : rc;
+    if (rc == -ERR_NOTFOUND && try_of(cli, f) != 0) {
+        if (!cli_flag(cli, "quiet")) {
+            (void)fprintf(stderr, "Try %u of '%s' wrote nothing.\n", try_of(cli, f), f->task->task_id);
+        }
+        return 0;
+    }
+    return rc == -ERR_CLOSED ? 0 : rc; /* the reader had enough */
+}
+
+/* Prints what comes until the task is finished. */
+static int follow_log(struct cli *cli, const char *home, struct found *f, struct err *e)
+{
+    char path[4300];
+    int64_t at = 0;
+    int rc = 0;
+
+    for (;;) {
+        struct ti_row row = found_ti(f, f->task->index);
+        bool last = task_state_finished(row.state);
+
+        if (row.try_number != 0) {
+            rc = log_of(cli, home, f, path, sizeof path, e);
+            rc = rc == 0 ? logfile_from(path, &at, STDOUT_FILENO, e) : rc;
+        }
+        if (rc != 0 || last) {
+            return rc == -ERR_CLOSED ? 0 : rc;
+        }
+        (void)usleep(200000);
+        found_fini(f);
+        rc = found_open(f, home, cli_arg(cli, "DAG"), cli_arg(cli, "RUN"), cli_arg(cli, "TASK"), e);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+}
+
+int cmd_tasks_logs(struct cli *cli)
+{
+    char home[4096];
+    struct found f;
+    struct err e = { 0 };
+    int rc = open_found(cli, &f, home, sizeof home, true, &e);
+
+    if (rc == 0) {
+        rc = cli_flag(cli, "follow") ? follow_log(cli, home, &f, &e) : show_log(cli, home, &f, &e);
+    }
+    found_fini(&f);
+    return rc != 0 ? cli_fail(rc, &e) : 0;
+}

@@ -1,0 +1,300 @@
+/* The one table of commands. Keep the wording short: every line is also help, a man page and the
+ * reference. */
+#include "cli/command.h"
+
+#include <string.h>
+
+#define ARGS   (const struct cli_argument[])
+#define OPTS   (const struct cli_option[])
+#define EX     (const struct cli_example[])
+#define INTMAX 2147483647
+
+const struct cli_option global_options[] = {
+    {"home", 0, OPTION_FILE, .value = "DIR",
+     .help =
+         "where runs, logs and the store are kept (default: $TRADEWIND_HOME, else ~/.tradewind)"},
+    {"json", 0, OPTION_FLAG, .help = "write JSON instead of text, for programs"},
+    {"no-color", 0, OPTION_FLAG, .help = "no colours (NO_COLOR in the environment does the same)"},
+    {"quiet", 'q', OPTION_FLAG, .help = "only what went wrong, and the result"},
+    {"verbose", 'v', OPTION_FLAG, .repeat = true, .help = "tell more; twice: everything"},
+    {"help", 'h', OPTION_FLAG, .help = "show help for a command"},
+    {"version", 0, OPTION_FLAG, .help = "show the version"},
+    {0},
+};
+
+#define OPT_DAG                                                                                \
+    {                                                                                          \
+        "dag", 0, OPTION_TEXT, .value = "ID", .help = "which DAG, when the file holds several" \
+    }
+#define OPT_CONF                                                                    \
+    {                                                                               \
+        "conf", 0, OPTION_JSON, .value = "JSON",                                    \
+                                .help = "the run's conf: an object, as a JSON text" \
+    }
+#define OPT_PARAM                                                                              \
+    {                                                                                          \
+        "param", 'p', OPTION_TEXT,                                                             \
+            .repeat = true, .value = "NAME=VALUE",                                             \
+            .help = "one param; VALUE is JSON if it reads as JSON, else text; may be repeated" \
+    }
+#define OPT_LOGICAL                                                                     \
+    {                                                                                   \
+        "logical-date", 0, OPTION_TIME, .value = "TIME",                                \
+                                        .help = "the run's logical date (default: now)" \
+    }
+#define OPT_JOBS                                                                    \
+    {                                                                               \
+        "jobs", 'j', OPTION_INT, .value = "N", .min = 1, .max = 10000,              \
+                                 .help = "tasks that may run at once (default: 32)" \
+    }
+#define OPT_PYTHON                                                                                 \
+    {                                                                                              \
+        "python", 0, OPTION_FILE,                                                                  \
+            .value = "PROGRAM",                                                                    \
+            .help =                                                                                \
+                "the Python interpreter (default: the active virtual environment's, else python3)" \
+    }
+#define OPT_PLAIN                                                                      \
+    {                                                                                  \
+        "plain", 0, OPTION_FLAG, .help = "a line per change instead of a live picture" \
+    }
+#define OPT_FORMAT                                                                                 \
+    {                                                                                              \
+        "format", 'f', OPTION_TEXT,                                                                \
+            .value = "FORMAT", .help = "how to draw it: text, svg, dot or mermaid (default: text)" \
+    }
+#define OPT_LIMIT                                                                      \
+    {                                                                                  \
+        "limit", 'n', OPTION_INT, .value = "N", .dflt = "20", .min = 1, .max = 100000, \
+                                  .help = "at most this many"                          \
+    }
+#define OPT_TRY                                                             \
+    {                                                                       \
+        "try", 't', OPTION_INT, .value = "N", .min = 1, .max = 65535,       \
+                                .help = "which try (default: the last one)" \
+    }
+#define OPT_MAP                                                                           \
+    {                                                                                     \
+        "map-index", 0, OPTION_INT, .value = "N", .dflt = "-1", .min = -1, .max = INTMAX, \
+                                    .help = "which instance of a mapped task"             \
+    }
+#define OPT_YES                                       \
+    {                                                 \
+        "yes", 'y', OPTION_FLAG, .help = "do not ask" \
+    }
+
+#define ARG_FILE                                                              \
+    {                                                                         \
+        "FILE", .file = true, .help = "a DAG file: .yaml, .yml, .json or .py" \
+    }
+#define ARG_RUN                                                                   \
+    {                                                                             \
+        "RUN", .optional = true, .help = "a run id; left out: the DAG's last run" \
+    }
+
+const struct command command_table[] = {
+    {"run", "run a DAG file to its end",
+     "Runs the DAG of FILE in the foreground, shows what happens, and ends when the run has ended. "
+     "Nothing needs to be "
+     "started or installed first.\n\n"
+     "Ctrl-C ends the running tasks and keeps the run; `tradewind runs resume` continues it where "
+     "it stopped. When another "
+     "tradewind works in the same home, it takes the run over and this one shows it.",
+     .args = ARGS{ARG_FILE, {0}},
+     .options = OPTS{OPT_DAG,
+                     OPT_JOBS,
+                     OPT_CONF,
+                     OPT_PARAM,
+                     {"run-id", 0, OPTION_TEXT, .value = "ID",
+                      .help = "the run's id (default: made from the time)"},
+                     OPT_LOGICAL,
+                     OPT_PYTHON,
+                     OPT_PLAIN,
+                     {0}},
+     .examples =
+         EX{{"tradewind run sales.yaml", "run it with its defaults"},
+            {"tradewind run sales.py -j 4 -p region=eu", "four tasks at once, one param set"},
+            {"tradewind run sales.yaml --json | jq .to", "read the changes from a program"},
+            {0}},
+     .exits = "0 the run succeeded\n1 the run failed\n130 interrupted; it can be resumed"},
+
+    {"dags", "look at DAGs, check and test their files"},
+    {"dags list", "list the DAGs that have run in this home", "Every DAG with its last run.",
+     .options = OPTS{OPT_LIMIT, {0}}, .examples = EX{{"tradewind dags list --json", NULL}, {0}}},
+    {"dags show", "draw a DAG",
+     "Draws the tasks and what waits for what. DAG is a file, or the id of a DAG that has run; "
+     "with --run, the tasks have the "
+     "colours of their states.",
+     .args =
+         ARGS{{"DAG", .file = true, .help = "a DAG file, or the id of a DAG that has run"}, {0}},
+     .options = OPTS{OPT_DAG,
+                     OPT_FORMAT,
+                     {"run", 0, OPTION_TEXT, .value = "RUN", .help = "show the states of this run"},
+                     {"output", 'o', OPTION_FILE, .value = "FILE",
+                      .help = "write there instead of to the terminal"},
+                     OPT_PYTHON,
+                     {0}},
+     .examples = EX{{"tradewind dags show sales.yaml", NULL},
+                    {"tradewind dags show sales.yaml -f svg -o sales.svg", "a picture for a page"},
+                    {0}}},
+    {"dags validate", "check DAG files without running them",
+     "Reads the files and reports everything that is wrong, each with file, line, column and "
+     "remedy. Nothing is stored or run.",
+     .args = ARGS{{"FILE", .repeat = true, .file = true, .help = "DAG files"}, {0}},
+     .options =
+         OPTS{{"schema", 0, OPTION_FLAG, .help = "print the JSON Schema of DAG documents instead"},
+              OPT_PYTHON,
+              {0}},
+     .examples = EX{{"tradewind dags validate dags/*.yaml", NULL}, {0}},
+     .exits = "0 all files are right\n65 at least one is wrong"},
+    {"dags test", "run a DAG without keeping anything",
+     "As `run`, in a home of its own that is removed at the end: for trying a file out.",
+     .args = ARGS{ARG_FILE, {0}},
+     .options =
+         OPTS{OPT_DAG, OPT_JOBS, OPT_CONF, OPT_PARAM, OPT_LOGICAL, OPT_PYTHON, OPT_PLAIN, {0}},
+     .examples = EX{{"tradewind dags test sales.py", NULL}, {0}},
+     .exits = "0 the run succeeded\n1 the run failed"},
+
+    {"runs", "look at runs, and continue them"},
+    {"runs list", "list runs, the newest first", NULL,
+     .args = ARGS{{"DAG", .optional = true, .help = "only the runs of this DAG"}, {0}},
+     .options = OPTS{OPT_LIMIT,
+                     {"state", 0, OPTION_TEXT, .value = "STATE",
+                      .help = "only runs in this state: queued, running, success, failed"},
+                     {0}},
+     .examples = EX{{"tradewind runs list sales --state failed", NULL}, {0}}},
+    {"runs show", "show a run with its tasks",
+     "Times, states, tries and reasons of every task of the run.",
+     .args =
+         ARGS{{"DAG", .optional = true, .help = "the DAG's id; left out: the newest run of all"},
+              ARG_RUN,
+              {0}},
+     .examples = EX{{"tradewind runs show", "the last run"},
+                    {"tradewind runs show sales", "the last run of sales"},
+                    {0}}},
+    {"runs resume", "continue a run that was interrupted or failed",
+     "Tasks that succeeded are not run again. What still runs of it is adopted; what failed is run "
+     "again; the rest goes on.",
+     .args =
+         ARGS{{"DAG", .optional = true, .help = "the DAG's id; left out: the newest run of all"},
+              ARG_RUN,
+              {0}},
+     .options = OPTS{OPT_JOBS, OPT_PYTHON, OPT_PLAIN, {0}},
+     .examples = EX{{"tradewind runs resume sales", NULL}, {0}},
+     .exits = "0 the run succeeded\n1 the run failed\n130 interrupted; it can be resumed"},
+
+    {"tasks", "look at tasks, their logs, and why they wait"},
+    {"tasks list", "list the tasks of a DAG or of a run", NULL,
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {0}},
+     .examples = EX{{"tradewind tasks list sales", NULL}, {0}}},
+    {"tasks logs", "show what a task wrote", NULL,
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
+     .options = OPTS{OPT_TRY,
+                     OPT_MAP,
+                     {"follow", 'f', OPTION_FLAG, .help = "go on as it grows, until the task ends"},
+                     {0}},
+     .examples = EX{{"tradewind tasks logs sales load", "of the last run"},
+                    {"tradewind tasks logs sales load -f", "while it runs"},
+                    {0}}},
+    {"tasks why", "say why a task is in its state",
+     "Names what a task waits for, or what made it fail or be skipped: upstream tasks and their "
+     "states, limits, the time of the "
+     "next try.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
+     .options = OPTS{OPT_MAP, {0}}, .examples = EX{{"tradewind tasks why sales load", NULL}, {0}}},
+    {"tasks clear", "make tasks of a run run again",
+     "Sets the tasks back and, unless told otherwise, everything downstream of them. The run goes "
+     "on with `runs resume`, or at "
+     "once if a tradewind works in this home.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
+     .options =
+         OPTS{{"only", 0, OPTION_FLAG, .help = "this task alone, nothing downstream"},
+              {"upstream", 0, OPTION_FLAG, .help = "everything upstream too"},
+              {"failed", 0, OPTION_FLAG, .help = "only those that failed or were not reached"},
+              {"dry-run", 0, OPTION_FLAG, .help = "say what would be cleared, change nothing"},
+              OPT_YES,
+              {0}},
+     .examples = EX{{"tradewind tasks clear sales load --dry-run", NULL}, {0}}},
+    {"tasks test", "run one task alone, without keeping anything",
+     "Runs the task of a DAG file now, whatever it depends on; its output goes to the terminal.",
+     .args = ARGS{ARG_FILE, {"TASK", .help = "the task's id"}, {0}},
+     .options = OPTS{OPT_DAG, OPT_CONF, OPT_PARAM, OPT_LOGICAL, OPT_PYTHON, {0}},
+     .examples = EX{{"tradewind tasks test sales.yaml load", NULL}, {0}},
+     .exits = "0 the task succeeded\n1 the task failed"},
+    {"tasks render", "show a task's parameters with their templates rendered", "Nothing is run.",
+     .args = ARGS{ARG_FILE, {"TASK", .help = "the task's id"}, {0}},
+     .options = OPTS{OPT_DAG, OPT_CONF, OPT_PARAM, OPT_LOGICAL, OPT_PYTHON, {0}},
+     .examples =
+         EX{{"tradewind tasks render sales.yaml load --logical-date 2026-01-31", NULL}, {0}}},
+
+    {"db", "look after the store"},
+    {"db migrate", "bring the store to this version's form",
+     "Makes a copy first, then one transaction. It is also done by itself at the first start of a "
+     "new version.",
+     .examples = EX{{"tradewind db migrate", NULL}, {0}}},
+    {"db check", "check the store", "SQLite's own check, and that what the tables say agrees.",
+     .examples = EX{{"tradewind db check", NULL}, {0}},
+     .exits = "0 nothing is wrong\n74 the store is damaged"},
+    {"db clean", "remove old runs and their logs", NULL,
+     .options =
+         OPTS{{"keep", 0, OPTION_TEXT, .value = "DURATION", .dflt = "30d",
+               .help = "runs that ended more recently stay: 30d, 12h"},
+              {"dry-run", 0, OPTION_FLAG, .help = "say what would be removed, change nothing"},
+              OPT_YES,
+              {0}},
+     .examples = EX{{"tradewind db clean --keep 90d", NULL}, {0}}},
+    {"db backup", "copy the store to a file", "Works while runs go on; the copy is of one moment.",
+     .args = ARGS{{"FILE", .file = true, .help = "the copy; it must not exist"}, {0}},
+     .examples = EX{{"tradewind db backup /backups/tradewind.db", NULL}, {0}}},
+
+    {"config", "show the configuration"},
+    {"config list", "list all settings with their values and where they come from", NULL,
+     .examples = EX{{"tradewind config list --json", NULL}, {0}}},
+    {"config get", "show one setting's value", NULL,
+     .args = ARGS{{"KEY", .help = "the setting"}, {0}},
+     .examples = EX{{"tradewind config get home", NULL}, {0}},
+     .exits = "66 there is no such setting"},
+
+    {"version", "show the version", NULL, .examples = EX{{"tradewind version --json", NULL}, {0}}},
+    {"completion", "write a completion script for a shell",
+     "Prints the script; the shell reads it at its start.",
+     .args = ARGS{{"SHELL", .words = "bash zsh fish", .help = "bash, zsh or fish"}, {0}},
+     .examples = EX{{"source <(tradewind completion bash)", "in ~/.bashrc"},
+                    {"tradewind completion zsh > ~/.zfunc/_tradewind", "with ~/.zfunc in fpath"},
+                    {"tradewind completion fish > ~/.config/fish/completions/tradewind.fish", NULL},
+                    {0}}},
+    {"man", "write the manual pages to a folder", NULL,
+     .args = ARGS{{"DIR", .file = true,
+                   .help = "the folder, as share/man/man1; made if it is not there"},
+                  {0}},
+     .options =
+         OPTS{{"markdown", 0, OPTION_FLAG, .help = "write the reference, cli.md, instead"}, {0}},
+     .examples = EX{{"tradewind man ~/.local/share/man/man1", NULL}, {0}}},
+    {"help", "show help for a command", NULL,
+     .args =
+         ARGS{{"COMMAND", .optional = true, .repeat = true, .help = "the command's words"}, {0}},
+     .examples = EX{{"tradewind help tasks logs", NULL}, {0}}},
+    {0},
+};
+
+const struct command *command_find(const char *name)
+{
+    for (const struct command *c = command_table; c->name != NULL; c++) {
+        if (strcmp(c->name, name) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+bool command_is_below(const struct command *c, const struct command *group)
+{
+    size_t n = strlen(group->name);
+
+    return strncmp(c->name, group->name, n) == 0 && c->name[n] == ' ';
+}
+
+bool command_is_group(const struct command *c)
+{
+    return c[1].name != NULL && command_is_below(&c[1], c);
+}

@@ -1,0 +1,32 @@
+/* The commands' functions: one file each, cmd_*.c. Each returns the exit code. */
+#ifndef TW_CLI_COMMANDS_H
+#define TW_CLI_COMMANDS_H
+
+struct cli;
+
+int cmd_run(struct cli *cli);
+int cmd_dags_list(struct cli *cli);
+int cmd_dags_show(struct cli *cli);
+int cmd_dags_validate(struct cli *cli);
+int cmd_dags_test(struct cli *cli);
+int cmd_runs_list(struct cli *cli);
+int cmd_runs_show(struct cli *cli);
+int cmd_runs_resume(struct cli *cli);
+int cmd_tasks_list(struct cli *cli);
+int cmd_tasks_logs(struct cli *cli);
+int cmd_tasks_why(struct cli *cli);
+int cmd_tasks_clear(struct cli *cli);
+int cmd_tasks_test(struct cli *cli);
+int cmd_tasks_render(struct cli *cli);
+int cmd_db_migrate(struct cli *cli);
+int cmd_db_check(struct cli *cli);
+int cmd_db_clean(struct cli *cli);
+int cmd_db_backup(struct cli *cli);
+int cmd_config_list(struct cli *cli);
+int cmd_config_get(struct cli *cli);
+int cmd_version(struct cli *cli);
+int cmd_completion(struct cli *cli);
+int cmd_man(struct cli *cli);
+int cmd_help(struct cli *cli);
+
+#endif

@@ -1,0 +1,190 @@
+/* Params of a run: given as JSON or as NAME=VALUE, checked against what the DAG says of them. */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "cli/execute.h"
+#include "model/dag.h"
+#include "model/document.h"
+
+static const struct dag_param *find_param(const struct dag *d, const char *name)
+{
+    for (uint32_t i = 0; i < d->params_len; i++) {
+        if (strcmp(d->params[i].name, name) == 0) {
+            return &d->params[i];
+        }
+    }
+    return NULL;
+}
+
+static bool type_matches(const char *type, const struct value *v)
+{
+    int64_t n;
+
+    switch (v->kind) {
+    case VALUE_NULL:
+        return strcmp(type, "null") == 0;
+    case VALUE_BOOL:
+        return strcmp(type, "boolean") == 0;
+    case VALUE_NUMBER:
+        return strcmp(type, "number") == 0 ||
+               (strcmp(type, "integer") == 0 && value_int(v, INT64_MIN, INT64_MAX, &n) == 0);
+    case VALUE_STRING:
+        return strcmp(type, "string") == 0;
+    case VALUE_ARRAY:
+        return strcmp(type, "array") == 0;
+    case VALUE_OBJECT:
+        return strcmp(type, "object") == 0;
+    }
+    return false;
+}
+
+static int check_type(const struct dag_param *p, const struct value *v, struct err *e)
+{
+    const struct value *type = value_get(p->schema, "type");
+    bool ok = type == NULL;
+
+    if (type != NULL && type->kind == VALUE_STRING) {
+        ok = type_matches(type->text, v);
+    }
+    for (size_t i = 0; type != NULL && type->kind == VALUE_ARRAY && i < type->len; i++) {
+        ok = ok || (type->elems[i]->kind == VALUE_STRING && type_matches(type->elems[i]->text, v));
+    }
+    return ok ? 0
+              : err_set(e, ERR_INVALID, "param '%s': expected %s, got %s", p->name,
+                        type->kind == VALUE_STRING ? type->text : "another type", value_kind_name(v->kind));
+}
+
+static int check_range(const struct dag_param *p, const struct value *v, struct err *e)
+{
+    static const char *const words[] = { "minimum", "maximum" };
+    double n, bound;
+
+    for (int i = 0; i < 2 && v->kind == VALUE_NUMBER && value_double(v, &n) == 0; i++) {
+        const struct value *b = value_get(p->schema, words[i]);
+
+        if (b != NULL && b->kind == VALUE_NUMBER && value_double(b, &bound) == 0 && (i == 0 ? n < bound : n > bound)) {
+            return err_set(e, ERR_INVALID, "param '%s': %s is %s its %s %s", p->name, v->text,
+                           i == 0 ? "below" : "above", words[i], b->text);
+        }
+    }
+    return 0;
+}
+
+static int check_enum(const struct dag_param *p, const struct value *v, struct err *e)
+{
+    const struct value *list = value_get(p->schema, "enum");
+
+    if (list == NULL || list->kind != VALUE_ARRAY) {
+        return 0;
+    }
+    for (size_t i = 0; i < list->len; i++) {
+        if (value_equal(list->elems[i], v)) {
+            return 0;
+        }
+    }
+    return err_set(e, ERR_INVALID, "param '%s': not one of its %zu allowed values", p->name, list->len);
+}
+
+static int check(const struct dag *d, const char *name, const struct value *v, struct err *e)
+{
+    const struct dag_param *p = find_param(d, name);
+    int rc = 0;
+
+    if (p != NULL && p->schema != NULL) {
+        rc = check_type(p, v, e);
+        rc = rc == 0 ? check_range(p, v, e) : rc;
+        rc = rc == 0 ? check_enum(p, v, e) : rc;
+    }
+    return rc;
+}
+
+/* NAME=VALUE: text where the param is text or VALUE is no JSON; else JSON. */
+static int add_param(const struct dag *d, struct arena *a, struct value *conf, const char *text, struct err *e)
+{
+    const char *eq = strchr(text, '='), *ids[256], *near;
+    const struct dag_param *p;
+    const struct value *type;
+    struct value *v = NULL;
+    char *name;
+    uint32_t n = d->params_len < 256 ? d->params_len : 256;
+
+    if (eq == NULL || eq == text) {
+        return err_set(e, ERR_USAGE, "--param is NAME=VALUE, not '%s'", text);
+    }
+    name = arena_strndup(a, text, (size_t)(eq - text));
+    if (name == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for params");
+    }
+    p = find_param(d, name);
+    if (p == NULL) {
+        for (uint32_t i = 0; i < n; i++) {
+            ids[i] = d->params[i].name;
+        }
+        near = nearest_word(name, ids, n);
+        return near != NULL ? err_set(e, ERR_USAGE, "DAG '%s' has no param '%s'; did you mean '%s'?", d->dag_id, name, near)
+                            : err_set(e, ERR_USAGE, "DAG '%s' has no param '%s'", d->dag_id, name);
+    }
+    type = p->schema != NULL ? value_get(p->schema, "type") : NULL;
+    if ((type != NULL && type->kind == VALUE_STRING && strcmp(type->text, "string") == 0) ||
+        (type == NULL && p->value != NULL && p->value->kind == VALUE_STRING) ||
+        value_parse(a, eq + 1, strlen(eq + 1), &v, NULL) != 0) {
+        v = value_string(a, eq + 1, strlen(eq + 1));
+    }
+    return v == NULL || value_set(a, conf, name, v) != 0 ? err_set(e, ERR_NOMEM, "out of memory for params") : 0;
+}
+
+static int check_all(const struct dag *d, const struct value *conf, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < conf->len; i++) {
+        rc = check(d, conf->keys[i].text, conf->elems[i], e);
+    }
+    for (uint32_t i = 0; rc == 0 && i < d->params_len; i++) {
+        if (d->params[i].value == NULL && value_get(conf, d->params[i].name) == NULL) {
+            rc = err_set(e, ERR_USAGE, "param '%s' has no default; give --param %s=VALUE", d->params[i].name,
+                         d->params[i].name);
+        }
+    }
+    return rc;
+}
+
+int conf_build(const struct dag *d, const char *conf, const char *const *params, size_t params_len, char **ret,
+               struct err *e)
+{
+    struct value *v = NULL;
+    struct arena a;
+    struct json_writer w;
+    struct buf b BUF_CLEANUP;
+    int rc = 0;
+
+    *ret = NULL;
+    buf_init(&b, LIMIT_STRING_BYTES);
+    arena_init(&a, MiB(64));
+    if (conf != NULL) {
+        rc = value_parse(&a, conf, strlen(conf), &v, e);
+        if (rc == 0 && v->kind != VALUE_OBJECT) {
+            rc = err_set(e, ERR_USAGE, "--conf is a JSON object");
+        } else if (rc != 0) {
+            rc = err_prefix(e, rc, "--conf");
+        }
+    } else {
+        v = value_new(&a, VALUE_OBJECT);
+        rc = v == NULL ? err_set(e, ERR_NOMEM, "out of memory for params") : 0;
+    }
+    for (size_t i = 0; rc == 0 && i < params_len; i++) {
+        rc = add_param(d, &a, v, params[i], e);
+    }
+    rc = rc == 0 ? check_all(d, v, e) : rc;
+    if (rc == 0 && v->len != 0) {
+        json_writer_init(&w, &b, 0);
+        json_value(&w, v);
+        rc = buf_status(&b) != 0 ? err_set(e, ERR_LIMIT, "the params are too large") : 0;
+        *ret = rc == 0 ? buf_take(&b) : NULL;
+    }
+    arena_fini(&a);
+    return rc;
+}

@@ -1,0 +1,62 @@
+/* From a parsed command line to the function that does the work. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+
+static const struct {
+    const char *name;
+    int (*run)(struct cli *cli);
+} handlers[] = {
+    {"run", cmd_run},
+    {"dags list", cmd_dags_list},
+    {"dags show", cmd_dags_show},
+    {"dags validate", cmd_dags_validate},
+    {"dags test", cmd_dags_test},
+    {"runs list", cmd_runs_list},
+    {"runs show", cmd_runs_show},
+    {"runs resume", cmd_runs_resume},
+    {"tasks list", cmd_tasks_list},
+    {"tasks logs", cmd_tasks_logs},
+    {"tasks why", cmd_tasks_why},
+    {"tasks clear", cmd_tasks_clear},
+    {"tasks test", cmd_tasks_test},
+    {"tasks render", cmd_tasks_render},
+    {"db migrate", cmd_db_migrate},
+    {"db check", cmd_db_check},
+    {"db clean", cmd_db_clean},
+    {"db backup", cmd_db_backup},
+    {"config list", cmd_config_list},
+    {"config get", cmd_config_get},
+    {"version", cmd_version},
+    {"completion", cmd_completion},
+    {"man", cmd_man},
+    {"help", cmd_help},
+};
+
+int cli_main(int argc, char **argv)
+{
+    struct err e = {0};
+    struct cli *cli;
+    int rc = cli_parse(argc, argv, &cli, &e);
+
+    if (rc != 0) {
+        return cli_fail(rc, &e);
+    }
+    if (cli_flag(cli, "no-color")) {
+        (void)setenv("NO_COLOR", "1", 1); /* where term.c looks */
+    }
+    rc = -ERR_UNSUPPORTED;
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+        if (strcmp(handlers[i].name, cli_command(cli)->name) == 0) {
+            rc = handlers[i].run(cli);
+        }
+    }
+    cli_free(cli);
+    if (fflush(stdout) != 0 && rc == 0) { /* a full disk, a closed pipe: not a success */
+        return err_exit_code(-ERR_IO);
+    }
+    return rc;
+}

@@ -1,0 +1,271 @@
+#include "cli/execute.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "cli/command.h"
+#include "cli/load.h"
+#include "cli/lookup.h"
+#include "cli/term.h"
+#include "dagfile/dagfile.h"
+#include "engine/engine.h"
+#include "model/dag.h"
+#include "runtime/loop.h"
+#include "sched/sched.h"
+#include "store/store.h"
+#include "worker/worker.h"
+
+#define CLIENT_POLL_US 100000
+#define ESTIMATE_RUNS 5
+
+enum progress_mode progress_mode_of(struct cli *cli)
+{
+    if (cli_flag(cli, "json")) {
+        return PROGRESS_JSON;
+    }
+    if (cli_flag(cli, "quiet")) {
+        return PROGRESS_QUIET;
+    }
+    return cli_flag(cli, "plain") || !term_is_tty(STDOUT_FILENO) ? PROGRESS_PLAIN : PROGRESS_LIVE;
+}
+
+/* ---- signals ---- */
+
+static int watch_signal(struct engine *g, int signum)
+{
+    int rc = co_wait_signal(signum);
+
+    if (rc == 0) {
+        engine_interrupt(g);
+        rc = co_wait_signal(signum);
+    }
+    if (rc == 0) {
+        _exit(128 + signum); /* tasks go on in their holders; a resume adopts them */
+    }
+    return 0;
+}
+
+static int watch_int(void *arg)
+{
+    return watch_signal(arg, SIGINT);
+}
+
+static int watch_term(void *arg)
+{
+    return watch_signal(arg, SIGTERM);
+}
+
+/* ---- means of earlier runs, for the estimate ---- */
+
+struct means {
+    struct session *s;
+    int64_t version_key, *us;
+    size_t len;
+    struct arena arena;
+};
+
+static int load_means(void *arg)
+{
+    struct means *m = arg;
+
+    return m->s->store->ops->get_durations(m->s->store, m->version_key, ESTIMATE_RUNS, &m->arena, &m->us, &m->len,
+                                           NULL);
+}
+
+/* ---- runs that came over the socket: we stay until they are finished ---- */
+
+static void wait_for_others(struct session *s)
+{
+    enum run_state state;
+
+    for (size_t i = 0; i < s->others_len; i++) {
+        if (engine_run_dag(s->engine, s->others[i]) != NULL) {
+            (void)engine_wait_run(s->engine, s->others[i], &state, NULL);
+        }
+    }
+}
+
+int execute_run_file(void *arg, const char *request_json, char **ret_json, struct err *e)
+{
+    struct session *s = arg;
+    struct value *rq;
+    struct arena a;
+    struct dag **dags = NULL, *d;
+    struct engine_run_request r = { .type = RUN_TYPE_MANUAL, .logical_date_us = TIME_NONE };
+    struct buf b;
+    size_t n = 0;
+    int64_t run_key = 0;
+    const struct value *file, *dag_id, *v;
+    int rc;
+
+    buf_init(&b, LIMIT_DOC_BYTES);
+    arena_init(&a, MiB(64));
+    rc = value_parse(&a, request_json, strlen(request_json), &rq, e);
+    file = rc == 0 ? value_get(rq, "file") : NULL;
+    dag_id = rc == 0 ? value_get(rq, "dag_id") : NULL;
+    if (rc == 0 && (file == NULL || file->kind != VALUE_STRING)) {
+        rc = err_set(e, ERR_PROTOCOL, "run needs a file");
+    }
+    rc = rc == 0 ? load_file(file->text, s->worker, s->python, s->python_path, stderr, &dags, &n, e) : rc;
+    rc = rc == 0 ? load_choose(dags, n, dag_id != NULL ? dag_id->text : NULL, file->text, &d, e) : rc;
+    rc = rc == 0 ? dagfile_document(d, &b) : rc;
+    rc = rc == 0 ? engine_add_dag(s->engine, d, buf_cstr(&b), b.len, &r.dag_key, e) : rc;
+    if (rc == 0) {
+        v = value_get(rq, "run_id");
+        r.run_id = v != NULL ? v->text : NULL;
+        v = value_get(rq, "conf");
+        r.conf = v != NULL ? v->text : NULL;
+        v = value_get(rq, "logical_date_us");
+        if (v != NULL && value_int(v, INT64_MIN + 1, INT64_MAX, &r.logical_date_us) != 0) {
+            r.logical_date_us = TIME_NONE;
+        }
+        rc = engine_create_run(s->engine, &r, &run_key, e);
+    }
+    if (rc == 0) {
+        (void)VEC_PUSH(s->others, s->others_len, s->others_cap, run_key);
+        buf_clear(&b);
+        (void)buf_printf(&b, "{\"run_key\":%lld}", (long long)run_key);
+        *ret_json = buf_take(&b);
+    }
+    load_free(dags, n);
+    buf_fini(&b);
+    arena_fini(&a);
+    return rc;
+}
+
+/* ---- here ---- */
+
+int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char *run_id)
+{
+    struct means m = { .s = s };
+    struct progress *p = NULL;
+    struct co_group signals;
+    enum run_state state = RUN_FAILED;
+    struct run_row row;
+    const struct dag *d;
+    struct err e = { 0 };
+    struct progress_options o = { .mode = progress_mode_of(cli), .home = s->home, .run_key = run_key,
+                                  .run_id = run_id, .slots = s->worker->slots };
+    int rc;
+
+    arena_init(&m.arena, MiB(256));
+    co_group_init(&signals, s->loop);
+    (void)co_spawn(&signals, "sigint", watch_int, s->engine, NULL, NULL);
+    (void)co_spawn(&signals, "sigterm", watch_term, s->engine, NULL, NULL);
+    if (o.mode == PROGRESS_LIVE && sched_get_run(engine_sched(s->engine), run_key, &row, &d) == 0) {
+        m.version_key = row.version_key;
+        (void)engine_on_store(s->engine, load_means, &m);
+        o.mean_us = m.us;
+        o.mean_len = m.len;
+    }
+    if (engine_run_dag(s->engine, run_key) != NULL) {
+        rc = progress_start(s->loop, s->engine, &o, &p, &e);
+    }
+    rc = engine_wait_run(s->engine, run_key, &state, &e);
+    progress_finish(p, rc == 0 ? state : RUN_RUNNING, rc == 0 ? NULL : "interrupted");
+    if (rc == 0) {
+        wait_for_others(s);
+    }
+    co_group_close(&signals);
+    arena_fini(&m.arena);
+    if (rc == -ERR_CANCELED) {
+        (void)fprintf(stderr, "Interrupted; what ran was ended. `tradewind runs resume` goes on from here.\n");
+        return 130;
+    }
+    if (rc != 0) {
+        (void)fprintf(stderr, "tradewind: %s\n", err_str(&e));
+        return err_exit_code(rc);
+    }
+    return state == RUN_SUCCESS ? 0 : 1;
+}
+
+/* ---- as a client of the engine that lives ---- */
+
+static void show_new(struct found *f, size_t *shown, bool json)
+{
+    struct transition_row *t;
+    size_t n;
+
+    if (f->store->ops->get_transitions(f->store, f->run.run_key, NULL, 1000000, &f->arena, &t, &n, NULL) != 0) {
+        return;
+    }
+    for (; *shown < n; (*shown)++) {
+        char when[32] = "";
+        const struct transition_row *r = &t[*shown];
+
+        if (json || r->to == TASK_SCHEDULED || r->to == TASK_QUEUED || r->to == TASK_NONE) {
+            continue;
+        }
+        (void)time_strftime(r->at_us, "%H:%M:%S", when, sizeof when);
+        (void)printf("%s %s %s%s%s\n", when, f->dag->tasks[r->key.task].task_id, task_state_to_string(r->to),
+                     r->reason != NULL ? ": " : "", r->reason != NULL ? r->reason : "");
+    }
+    (void)fflush(stdout);
+}
+
+static int follow(struct cli *cli, const char *home, int64_t run_key, struct err *e)
+{
+    size_t shown = 0;
+    int rc = 0;
+
+    for (;;) {
+        struct found f;
+
+        rc = found_open_key(&f, home, run_key, e);
+        if (rc == 0 && !cli_flag(cli, "quiet")) {
+            show_new(&f, &shown, cli_flag(cli, "json"));
+        }
+        if (rc != 0 || run_state_finished(f.run.state)) {
+            if (rc == 0) {
+                (void)printf("%s %s: %s\n", f.dag->dag_id, f.run.run_id, run_state_to_string(f.run.state));
+                rc = f.run.state == RUN_SUCCESS ? 0 : 1;
+            }
+            found_fini(&f);
+            return rc;
+        }
+        found_fini(&f);
+        rc = co_sleep(CLIENT_POLL_US);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+}
+
+int execute_as_client(struct cli *cli, struct loop *l, const char *home, const char *members)
+{
+    struct err e = { 0 };
+    struct value *answer;
+    struct arena a;
+    char *json = NULL;
+    int64_t run_key = 0;
+    int rc;
+
+    (void)l;
+    arena_init(&a, MiB(1));
+    rc = engine_request(home, "command", members, &json, &e);
+    if (rc == 0 && json != NULL) {
+        const struct value *v;
+
+        rc = value_parse(&a, json, strlen(json), &answer, &e);
+        v = rc == 0 ? value_get(answer, "run_key") : NULL;
+        if (v == NULL || value_int(v, 1, INT64_MAX, &run_key) != 0) {
+            rc = err_set(&e, ERR_PROTOCOL, "the running engine gave no run");
+        }
+    }
+    mem_free(json);
+    arena_fini(&a);
+    rc = rc == 0 ? follow(cli, home, run_key, &e) : rc;
+    if (rc < 0) {
+        (void)fprintf(stderr, "tradewind: %s\n", err_str(&e));
+        return err_exit_code(rc);
+    }
+    return rc;
+}

@@ -1,0 +1,231 @@
+#include "cli/load.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "dagfile/dagfile.h"
+#include "model/dag.h"
+#include "model/document.h"
+#include "operators/operators.h"
+#include "worker/local.h"
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static void print_errors(const char *file, const struct doc_errors *errors, FILE *out)
+{
+    for (size_t i = 0; i < errors->len; i++) {
+        const struct doc_error *d = &errors->items[i];
+
+        if (d->line > 0) {
+            (void)fprintf(out, "%s:%d:%d: ", file, d->line, d->col);
+        } else {
+            (void)fprintf(out, "%s: ", file);
+        }
+        if (d->task_id != NULL) {
+            (void)fprintf(out, "task '%s': ", d->task_id);
+        }
+        (void)fprintf(out, "%s\n", d->text);
+    }
+    if (errors->more != 0) {
+        (void)fprintf(out, "%s: and %zu more\n", file, errors->more);
+    }
+}
+
+void load_free(struct dag **dags, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        dag_unref(dags[i]);
+    }
+    mem_free(dags);
+}
+
+static int keep(struct dag ***dags, size_t *len, size_t *cap, struct dag *d)
+{
+    if (VEC_PUSH(*dags, *len, *cap, d) != 0) {
+        dag_unref(d);
+        return -ERR_NOMEM;
+    }
+    return 0;
+}
+
+static int load_plain(const char *path, FILE *out, struct dag ***ret, size_t *ret_len, struct err *e)
+{
+    struct arena a;
+    struct doc_errors errors = { .arena = &a };
+    struct dag *d, **dags = NULL;
+    size_t len = 0, cap = 0;
+    int rc;
+
+    arena_init(&a, MiB(16));
+    rc = dagfile_load(path, operators_table(), &d, &errors, e);
+    print_errors(path, &errors, out);
+    if (rc == -ERR_INVALID && errors.len != 0) {
+        rc = err_set(e, ERR_INVALID, "%s: %zu error%s", path, errors.len + errors.more,
+                     errors.len + errors.more == 1 ? "" : "s");
+    } else if (rc != 0 && e->line > 0) {
+        (void)fprintf(out, "%s:%d:%d: %s\n", path, e->line, e->col, err_str(e));
+        rc = err_set(e, (enum err_code)-rc, "%s: 1 error", path);
+    }
+    arena_fini(&a);
+    rc = rc == 0 ? keep(&dags, &len, &cap, d) : rc;
+    *ret = dags;
+    *ret_len = len;
+    return rc;
+}
+
+/* ---- Python: the runner imports the file and answers with documents ---- */
+
+static size_t print_import_errors(const struct value *list, FILE *out)
+{
+    for (size_t i = 0; i < list->len; i++) {
+        const struct value *file = value_get(list->elems[i], "file"), *line = value_get(list->elems[i], "line");
+        const struct value *text = value_get(list->elems[i], "text");
+
+        (void)fprintf(out, "%s", file != NULL && file->text != NULL ? file->text : "?");
+        if (line != NULL && line->kind == VALUE_NUMBER) {
+            (void)fprintf(out, ":%s", line->text);
+        }
+        (void)fprintf(out, ": %s\n", text != NULL && text->text != NULL ? text->text : "cannot be imported");
+    }
+    return list->len;
+}
+
+static int build_answer(const char *path, const char *json, FILE *out, struct dag ***ret, size_t *ret_len,
+                        struct err *e)
+{
+    struct value *answer;
+    const struct value *docs, *bad;
+    struct arena a;
+    size_t errors_n = 0, cap = 0;
+    int rc;
+
+    arena_init(&a, LIMIT_DOC_BYTES * 8);
+    rc = value_parse(&a, json, strlen(json), &answer, e);
+    docs = rc == 0 ? value_get(answer, "documents") : NULL;
+    bad = rc == 0 ? value_get(answer, "errors") : NULL;
+    if (bad != NULL && bad->kind == VALUE_ARRAY) {
+        errors_n += print_import_errors(bad, out);
+    }
+    for (size_t i = 0; rc == 0 && docs != NULL && docs->kind == VALUE_ARRAY && i < docs->len; i++) {
+        struct doc_errors errors = { .arena = &a };
+        struct dag *d;
+
+        rc = dagfile_build(docs->elems[i], path, operators_table(), &d, &errors, e);
+        for (size_t j = 0; j < errors.len; j++) {
+            errors.items[j].line = 0; /* positions in the emitted JSON mean nothing to the author */
+        }
+        print_errors(path, &errors, out);
+        errors_n += errors.len;
+        if (rc == 0) {
+            rc = keep(ret, ret_len, &cap, d);
+        } else if (rc == -ERR_INVALID && errors.len != 0) {
+            rc = 0; /* all DAGs of the file are checked */
+        }
+    }
+    arena_fini(&a);
+    if (rc == 0 && errors_n != 0) {
+        rc = err_set(e, ERR_INVALID, "%s: %zu error%s", path, errors_n, errors_n == 1 ? "" : "s");
+    }
+    return rc;
+}
+
+/* Without an engine: a process of its own. */
+static int import_cold(const char *path, const char *python, const char *python_path, char **ret, struct err *e)
+{
+    struct buf b;
+    char chunk[65536], *quoted;
+    const char *argv_path = path;
+    FILE *p;
+    size_t n;
+    int status;
+
+    quoted = mem_alloc(strlen(argv_path) + strlen(python) + strlen(python_path) + 128);
+    if (quoted == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory");
+    }
+    (void)setenv("TRADEWIND_IMPORT_FILE", argv_path, 1); /* never through the shell's quoting */
+    (void)setenv("TRADEWIND_IMPORT_PATH", python_path, 1);
+    (void)sprintf(quoted,
+                  "PYTHONPATH=\"$TRADEWIND_IMPORT_PATH${PYTHONPATH:+:$PYTHONPATH}\" '%s' -m tradewind.document "
+                  "\"$TRADEWIND_IMPORT_FILE\"",
+                  python);
+    p = popen(quoted, "re");
+    mem_free(quoted);
+    if (p == NULL) {
+        return err_set(e, ERR_IO, "cannot start %s", python);
+    }
+    buf_init(&b, LIMIT_DOC_BYTES);
+    while ((n = fread(chunk, 1, sizeof chunk, p)) > 0) {
+        (void)buf_append(&b, chunk, n);
+    }
+    status = pclose(p);
+    if (buf_status(&b) != 0 || b.len == 0) {
+        buf_fini(&b);
+        return err_set(e, ERR_FAILED, "%s could not import %s (status %d)", python, path, status);
+    }
+    *ret = buf_take(&b);
+    return *ret != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory");
+}
+
+int load_file(const char *path, struct worker *worker, const char *python, const char *python_path, FILE *out,
+              struct dag ***ret, size_t *ret_len, struct err *e)
+{
+    char real[4096];
+    char *json = NULL;
+    int rc;
+
+    *ret = NULL;
+    *ret_len = 0;
+    if (access(path, R_OK) != 0 || realpath(path, real) == NULL) {
+        return err_set(e, ERR_NOTFOUND, "%s: no such file", path);
+    }
+    if (!ends_with(path, ".py")) {
+        if (!ends_with(path, ".yaml") && !ends_with(path, ".yml") && !ends_with(path, ".json")) {
+            return err_set(e, ERR_USAGE, "%s: a DAG file ends in .yaml, .yml, .json or .py", path);
+        }
+        rc = load_plain(real, out, ret, ret_len, e);
+    } else {
+        rc = worker != NULL ? local_worker_parse(worker, real, &json, e)
+                            : import_cold(real, python, python_path, &json, e);
+        rc = rc == 0 ? build_answer(real, json, out, ret, ret_len, e) : rc;
+        mem_free(json);
+    }
+    if (rc == 0 && *ret_len == 0) {
+        rc = err_set(e, ERR_INVALID, "%s: there is no DAG in this file", path);
+    }
+    if (rc != 0) {
+        load_free(*ret, *ret_len);
+        *ret = NULL;
+        *ret_len = 0;
+    }
+    return rc;
+}
+
+int load_choose(struct dag **dags, size_t n, const char *dag_id, const char *path, struct dag **ret, struct err *e)
+{
+    char names[512] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (dag_id != NULL ? strcmp(dags[i]->dag_id, dag_id) == 0 : n == 1) {
+            *ret = dags[i];
+            return 0;
+        }
+        if (used < sizeof names - 1) {
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", dags[i]->dag_id);
+        }
+    }
+    return dag_id != NULL ? err_set(e, ERR_NOTFOUND, "%s: there is no DAG '%s'; it has: %s", path, dag_id, names)
+                          : err_set(e, ERR_USAGE, "%s has %zu DAGs; choose one with --dag: %s", path, n, names);
+}

@@ -1,0 +1,114 @@
+#include "cli/print.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/time.h"
+#include "cli/lookup.h"
+#include "cli/term.h"
+
+const char *print_time(int64_t t_us, char *buf)
+{
+    if (t_us == TIME_NONE || time_strftime(t_us, "%Y-%m-%d %H:%M:%S", buf, TIME_TEXT_MAX) != 0) {
+        buf[0] = '\0';
+    }
+    return buf;
+}
+
+const char *print_span(int64_t start_us, int64_t end_us, char *buf)
+{
+    if (start_us == TIME_NONE || end_us == TIME_NONE) {
+        buf[0] = '\0';
+        return buf;
+    }
+    return duration_format(end_us - start_us, buf);
+}
+
+static void json_time(struct json_writer *w, const char *key, int64_t t)
+{
+    char text[TIME_TEXT_MAX];
+
+    json_key(w, key);
+    json_string(w, t == TIME_NONE ? NULL : time_format(t, text));
+}
+
+void print_run_members(struct json_writer *w, const struct run_row *r, const char *dag_id)
+{
+    json_key(w, "dag_id");
+    json_string(w, dag_id);
+    json_key(w, "run_id");
+    json_string(w, r->run_id);
+    json_key(w, "run_type");
+    json_string(w, run_type_to_string(r->type));
+    json_key(w, "state");
+    json_string(w, run_state_to_string(r->state));
+    json_time(w, "logical_date", r->logical_date_us);
+    json_time(w, "queued_at", r->queued_us);
+    json_time(w, "start_date", r->start_us);
+    json_time(w, "end_date", r->end_us);
+    json_key(w, "reason");
+    json_string(w, r->reason);
+    json_key(w, "conf");
+    if (r->conf != NULL) {
+        json_raw(w, r->conf, strlen(r->conf));
+    } else {
+        json_null(w);
+    }
+}
+
+void print_ti_members(struct json_writer *w, const struct ti_row *r, const char *task_id)
+{
+    json_key(w, "task_id");
+    json_string(w, task_id);
+    json_key(w, "map_index");
+    json_int(w, r->key.map_index);
+    json_key(w, "state");
+    json_string(w, task_state_to_string(r->state));
+    json_key(w, "try_number");
+    json_int(w, r->try_number);
+    json_key(w, "max_tries");
+    json_int(w, r->max_tries);
+    json_time(w, "start_date", r->start_us);
+    json_time(w, "end_date", r->end_us);
+    json_key(w, "exit_code");
+    if (r->exit_code >= 0) {
+        json_int(w, r->exit_code);
+    } else {
+        json_null(w);
+    }
+    json_key(w, "reason");
+    json_string(w, r->reason);
+}
+
+void print_tis(struct found *f, struct buf *out)
+{
+    static const struct table_column columns[] = {
+        { .title = "TASK" },    { .title = "STATE" },
+        { .title = "TRY", .right = true }, { .title = "STARTED" },
+        { .title = "TOOK", .right = true }, { .title = "REASON", .wide = true },
+    };
+    struct table *t = table_new(columns, 6);
+    char text[TIME_TEXT_MAX];
+
+    for (uint32_t i = 0; t != NULL && i < f->dag->tasks_len; i++) {
+        struct ti_row r = found_ti(f, i);
+
+        table_cell(t, f->dag->tasks[i].task_id);
+        table_state(t, r.state);
+        table_cellf(t, "%u/%u", r.try_number, r.max_tries + 1u);
+        table_cell(t, print_time(r.start_us, text));
+        table_cell(t, print_span(r.start_us, r.end_us, text));
+        table_cell(t, r.reason);
+    }
+    print_table(t, out);
+}
+
+void print_table(struct table *t, struct buf *out)
+{
+    if (t != NULL) {
+        (void)table_print(t, term_is_tty(STDOUT_FILENO) ? term_width() : 0, out);
+        table_free(t);
+    }
+}

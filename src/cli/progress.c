@@ -1,0 +1,406 @@
+#include "cli/progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "cli/logfile.h"
+#include "cli/term.h"
+#include "engine/engine.h"
+#include "model/dag.h"
+#include "runtime/loop.h"
+#include "sched/sched.h"
+#include "worker/paths.h"
+
+#define REDRAW_US 100000
+#define LIVE_ROWS 8
+#define FAILURE_LINES 8
+
+struct progress {
+    struct loop *loop;
+    struct engine *engine;
+    struct progress_options o;
+    struct dag *dag;      /* referenced */
+    uint8_t *states;      /* by task: as last committed */
+    int64_t *started_us;  /* by task: engine's wall time */
+    uint32_t by_state[TASK_STATE_MAX_];
+    int64_t began_us;     /* loop clock */
+    struct live *live;    /* LIVE only */
+    struct co_group group;
+    bool stopping;
+    struct buf text;
+};
+
+static const char *clock_text(int64_t t_us, char *buf, size_t cap)
+{
+    return time_strftime(t_us, "%H:%M:%S", buf, cap) == 0 ? buf : "";
+}
+
+/* ---- what is said of one change ---- */
+
+static void json_line(struct progress *p, const struct transition_row *t)
+{
+    struct json_writer w;
+    char when[TIME_TEXT_MAX];
+
+    buf_clear(&p->text);
+    json_writer_init(&w, &p->text, 0);
+    json_object(&w);
+    json_key(&w, "at");
+    json_string(&w, time_format(t->at_us, when));
+    json_key(&w, "run_id");
+    json_string(&w, p->o.run_id);
+    json_key(&w, "task_id");
+    json_string(&w, p->dag->tasks[t->key.task].task_id);
+    json_key(&w, "try_number");
+    json_int(&w, t->try_number);
+    json_key(&w, "from");
+    json_string(&w, task_state_to_string(t->from));
+    json_key(&w, "to");
+    json_string(&w, task_state_to_string(t->to));
+    json_key(&w, "reason");
+    json_string(&w, t->reason);
+    json_object_end(&w);
+    (void)printf("%s\n", buf_cstr(&p->text));
+}
+
+/* States worth a line of their own: what waits in a queue for milliseconds is noise. */
+static bool is_told(int to)
+{
+    return to != TASK_SCHEDULED && to != TASK_QUEUED && to != TASK_NONE;
+}
+
+static void plain_line(struct progress *p, const struct transition_row *t, FILE *out)
+{
+    char when[32], took[TIME_TEXT_MAX] = "";
+    int64_t from = p->started_us[t->key.task];
+
+    if (task_state_finished(t->to) && from != 0) {
+        (void)duration_format(t->at_us - from, took);
+    }
+    (void)fprintf(out, "%s %s %s%s%s%s%s%s\n", clock_text(t->at_us, when, sizeof when),
+                  p->dag->tasks[t->key.task].task_id, task_state_to_string(t->to), took[0] != '\0' ? " in " : "",
+                  took, t->try_number > 1 ? " (again)" : "", t->reason != NULL ? ": " : "",
+                  t->reason != NULL ? t->reason : "");
+}
+
+/* The last lines of the log of a try that failed: what one would look for next. */
+static void show_failure(struct progress *p, const struct transition_row *t, struct buf *out)
+{
+    const struct task *task = &p->dag->tasks[t->key.task];
+    char path[4096];
+
+    if (worker_log_path(p->o.home, p->dag->dag_id, p->o.run_id, task->task_id, t->key.map_index, t->try_number, path,
+                     sizeof path) == 0) {
+        (void)logfile_tail(path, FAILURE_LINES, "    ", out);
+    }
+}
+
+static void tell_failure(struct progress *p, const struct transition_row *t)
+{
+    struct buf b;
+
+    buf_init(&b, MiB(1));
+    show_failure(p, t, &b);
+    if (buf_status(&b) == 0 && b.len != 0) {
+        if (p->live != NULL) {
+            live_print(p->live, buf_cstr(&b));
+        } else {
+            (void)fputs(buf_cstr(&b), stdout);
+        }
+    }
+    buf_fini(&b);
+}
+
+static void tell(struct progress *p, const struct transition_row *t)
+{
+    bool bad = t->to == TASK_FAILED || t->to == TASK_UP_FOR_RETRY;
+
+    if (p->o.mode == PROGRESS_JSON) {
+        json_line(p, t);
+    } else if (p->o.mode == PROGRESS_PLAIN && is_told(t->to)) {
+        plain_line(p, t, stdout);
+    } else if (p->o.mode == PROGRESS_LIVE && bad) {
+        char took[TIME_TEXT_MAX];
+        struct buf b;
+
+        buf_init(&b, 4096);
+        (void)term_state(&b, t->to);
+        (void)buf_printf(&b, "  %s  after %s%s%s\n", p->dag->tasks[t->key.task].task_id,
+                         duration_format(p->started_us[t->key.task] != 0 ? t->at_us - p->started_us[t->key.task] : 0, took),
+                         t->reason != NULL ? ": " : "", t->reason != NULL ? t->reason : "");
+        live_print(p->live, buf_cstr(&b));
+        buf_fini(&b);
+    }
+    if (bad && (p->o.mode == PROGRESS_PLAIN || p->o.mode == PROGRESS_LIVE)) {
+        tell_failure(p, t);
+    }
+}
+
+static void on_commit(void *arg, const struct sched_actions *a)
+{
+    struct progress *p = arg;
+
+    for (size_t i = 0; i < a->transitions_len; i++) {
+        const struct transition_row *t = &a->transitions[i];
+
+        if (t->key.run_key != p->o.run_key || t->key.task >= p->dag->tasks_len) {
+            continue;
+        }
+        p->by_state[p->states[t->key.task]]--;
+        p->by_state[t->to]++;
+        p->states[t->key.task] = t->to;
+        if (t->to == TASK_RUNNING || (t->to == TASK_DEFERRED && p->started_us[t->key.task] == 0)) {
+            p->started_us[t->key.task] = t->at_us;
+        }
+        tell(p, t);
+    }
+    if (p->o.mode == PROGRESS_PLAIN || p->o.mode == PROGRESS_JSON) {
+        (void)fflush(stdout);
+    }
+}
+
+/* ---- the live picture ---- */
+
+static int64_t mean_of(const struct progress *p, uint32_t task)
+{
+    return p->o.mean_us != NULL && task < p->o.mean_len && p->o.mean_us[task] > 0 ? p->o.mean_us[task] : 0;
+}
+
+/* Time left from earlier runs: the longer of the rest of the critical path and the rest of all work over the slots; 0 = unknown. */
+static int64_t time_left(const struct progress *p, int64_t now_us)
+{
+    const struct dag *d = p->dag;
+    int64_t *path, longest = 0, sum = 0;
+
+    if (p->o.mean_us == NULL) {
+        return 0;
+    }
+    path = mem_array(d->tasks_len, sizeof *path);
+    for (uint32_t i = 0; path != NULL && i < d->tasks_len; i++) {
+        uint32_t t = d->topo[i];
+        int64_t before = 0, own = task_state_finished(p->states[t]) ? 0 : mean_of(p, t);
+
+        if (own > 0 && p->started_us[t] != 0 && p->states[t] == TASK_RUNNING) {
+            int64_t ran = now_us - p->started_us[t];
+
+            own = ran < own ? own - ran : own / 10;
+        }
+        for (uint32_t j = d->up_off[t]; j < d->up_off[t + 1]; j++) {
+            before = path[d->up[j]] > before ? path[d->up[j]] : before;
+        }
+        path[t] = before + own;
+        sum += own;
+        longest = path[t] > longest ? path[t] : longest;
+    }
+    mem_free(path);
+    sum /= p->o.slots > 0 ? p->o.slots : 1;
+    return sum > longest ? sum : longest;
+}
+
+static uint32_t finished(const struct progress *p)
+{
+    uint32_t n = 0;
+
+    for (int s = 0; s < TASK_STATE_MAX_; s++) {
+        n += task_state_finished(s) ? p->by_state[s] : 0;
+    }
+    return n;
+}
+
+static void draw_head(struct progress *p, struct buf *b, int width)
+{
+    static const int order[] = { TASK_SUCCESS, TASK_FAILED,  TASK_UPSTREAM_FAILED, TASK_SKIPPED,
+                                 TASK_RUNNING, TASK_DEFERRED, TASK_UP_FOR_RETRY,    TASK_UP_FOR_RESCHEDULE,
+                                 TASK_QUEUED,  TASK_SCHEDULED, TASK_NONE };
+    int64_t elapsed = loop_now_us(p->loop) - p->began_us, left = time_left(p, loop_wall_us(p->loop));
+    uint32_t done = finished(p), total = p->dag->tasks_len;
+    int bar = width - 40 < 10 ? 10 : width - 40 > 40 ? 40 : width - 40;
+    char t1[TIME_TEXT_MAX], t2[TIME_TEXT_MAX];
+
+    (void)buf_printf(b, "%s  %s", p->dag->dag_id, duration_format(elapsed / 100000 * 100000, t1));
+    if (left >= TIME_SECOND) {
+        (void)buf_printf(b, ", about %s left", duration_format(left / TIME_SECOND * TIME_SECOND, t2));
+    }
+    (void)buf_char(b, '\n');
+    term_bar(b, bar, done, total);
+    (void)buf_printf(b, " %u/%u", done, total);
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        if (p->by_state[order[i]] != 0 && order[i] != TASK_NONE) {
+            (void)buf_printf(b, "  %u ", p->by_state[order[i]]);
+            (void)term_state(b, order[i]);
+        }
+    }
+    (void)buf_char(b, '\n');
+}
+
+static void draw_live(struct progress *p, struct buf *b)
+{
+    int64_t now = loop_wall_us(p->loop);
+    uint32_t shown = 0, more = 0;
+    char took[TIME_TEXT_MAX];
+
+    for (uint32_t t = 0; t < p->dag->tasks_len; t++) {
+        if (p->states[t] != TASK_RUNNING && p->states[t] != TASK_DEFERRED && p->states[t] != TASK_RESTARTING) {
+            continue;
+        }
+        if (shown == LIVE_ROWS) {
+            more++;
+            continue;
+        }
+        shown++;
+        (void)buf_str(b, "  ");
+        (void)term_state(b, p->states[t]);
+        (void)buf_printf(b, "  %s  %s\n", p->dag->tasks[t].task_id,
+                         duration_format((now - p->started_us[t]) / 100000 * 100000, took));
+    }
+    if (more != 0) {
+        (void)buf_printf(b, "  and %u more\n", more);
+    }
+}
+
+static void draw(struct progress *p)
+{
+    struct engine_stats st;
+
+    buf_clear(&p->text);
+    draw_head(p, &p->text, term_width());
+    draw_live(p, &p->text);
+    engine_get_stats(p->engine, &st);
+    if (st.store_error != 0) {
+        (void)buf_printf(&p->text, "  the store cannot be written (%s); nothing new starts until it can\n",
+                         err_text(st.store_error));
+    }
+    live_draw(p->live, buf_cstr(&p->text));
+}
+
+static int redraw_main(void *arg)
+{
+    struct progress *p = arg;
+
+    while (!p->stopping && co_sleep(REDRAW_US) == 0) {
+        draw(p);
+    }
+    return 0;
+}
+
+/* ---- life ---- */
+
+static void first_states(struct progress *p)
+{
+    struct ti_row row;
+
+    for (uint32_t t = 0; t < p->dag->tasks_len; t++) {
+        struct ti_key key = { p->o.run_key, t, -1 };
+
+        if (sched_get_ti(engine_sched(p->engine), &key, &row) == 0) {
+            p->states[t] = row.state;
+            if (row.start_us != TIME_NONE && !task_state_finished(row.state)) {
+                p->started_us[t] = row.start_us;
+            }
+        }
+        p->by_state[p->states[t]]++;
+    }
+}
+
+int progress_start(struct loop *l, struct engine *g, const struct progress_options *o, struct progress **ret,
+                   struct err *e)
+{
+    struct progress *p = mem_zalloc(sizeof *p);
+    const struct dag *d = engine_run_dag(g, o->run_key);
+
+    if (p == NULL || d == NULL) {
+        mem_free(p);
+        return err_set(e, d == NULL ? ERR_NOTFOUND : ERR_NOMEM, "nothing to show");
+    }
+    p->loop = l;
+    p->engine = g;
+    p->o = *o;
+    p->dag = dag_ref((struct dag *)d);
+    p->states = mem_array(d->tasks_len, sizeof *p->states);
+    p->started_us = mem_array(d->tasks_len, sizeof *p->started_us);
+    p->began_us = loop_now_us(l);
+    buf_init(&p->text, MiB(1));
+    co_group_init(&p->group, l);
+    if (p->states == NULL || p->started_us == NULL ||
+        (o->mode == PROGRESS_LIVE && (p->live = live_new(STDOUT_FILENO)) == NULL)) {
+        progress_finish(p, RUN_RUNNING, NULL);
+        return err_set(e, ERR_NOMEM, "out of memory for the display");
+    }
+    first_states(p);
+    engine_on_commit(g, on_commit, p);
+    *ret = p;
+    return p->live != NULL ? co_spawn(&p->group, "display", redraw_main, p, NULL, e) : 0;
+}
+
+static void last_line(struct progress *p, enum run_state state, const char *problem)
+{
+    char took[TIME_TEXT_MAX];
+    int64_t elapsed = loop_now_us(p->loop) - p->began_us;
+
+    if (p->o.mode == PROGRESS_JSON) {
+        struct json_writer w;
+
+        buf_clear(&p->text);
+        json_writer_init(&w, &p->text, 0);
+        json_object(&w);
+        json_key(&w, "dag_id");
+        json_string(&w, p->dag->dag_id);
+        json_key(&w, "run_id");
+        json_string(&w, p->o.run_id);
+        json_key(&w, "state");
+        json_string(&w, problem != NULL ? "interrupted" : run_state_to_string((int)state));
+        json_key(&w, "duration_s");
+        json_double(&w, round((double)elapsed / 1000.0) / 1000.0);
+        json_key(&w, "tasks");
+        json_object(&w);
+        for (int s = 0; s < TASK_STATE_MAX_; s++) {
+            if (p->by_state[s] != 0) {
+                json_key(&w, task_state_to_string(s));
+                json_int(&w, p->by_state[s]);
+            }
+        }
+        json_object_end(&w);
+        json_object_end(&w);
+        (void)printf("%s\n", buf_cstr(&p->text));
+        return;
+    }
+    (void)printf("%s %s: %s in %s", p->dag->dag_id, p->o.run_id,
+                 problem != NULL ? problem : run_state_to_string((int)state), duration_format(elapsed, took));
+    for (int s = 0; s < TASK_STATE_MAX_; s++) {
+        if (p->by_state[s] != 0) {
+            (void)printf(", %u %s", p->by_state[s], task_state_to_string(s));
+        }
+    }
+    (void)printf("\n");
+}
+
+void progress_finish(struct progress *p, enum run_state state, const char *problem)
+{
+    if (p == NULL) {
+        return;
+    }
+    engine_on_commit(p->engine, NULL, NULL);
+    p->stopping = true;
+    co_group_close(&p->group);
+    if (p->live != NULL) {
+        live_draw(p->live, "");
+        live_free(p->live);
+    }
+    if (state != RUN_RUNNING || problem != NULL) {
+        last_line(p, state, problem);
+        (void)fflush(stdout);
+    }
+    dag_unref(p->dag);
+    mem_free(p->states);
+    mem_free(p->started_us);
+    buf_fini(&p->text);
+    mem_free(p);
+}

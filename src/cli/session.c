@@ -1,0 +1,391 @@
+#include "cli/session.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "base/wire.h"
+#include "dagfile/dagfile.h"
+#include "engine/engine.h"
+#include "model/dag.h"
+#include "model/document.h"
+#include "operators/operators.h"
+#include "runtime/loop.h"
+#include "store/lock.h"
+#include "store/store.h"
+#include "worker/local.h"
+
+#define GRACE_US (10 * TIME_SECOND)
+#define IDLE_EXIT_S 60
+#define GATHER_US 4000
+#define REQUEST_TIMEOUT_US (60 * TIME_SECOND)
+
+/* ---- places ---- */
+
+int home_resolve(const char *option, char *buf, size_t cap, struct err *e)
+{
+    const char *home = option != NULL ? option : getenv("TRADEWIND_HOME");
+    const char *user = getenv("HOME");
+    char cwd[4096] = "";
+    int n;
+
+    if (home != NULL && home[0] != '\0') {
+        if (home[0] != '/' && getcwd(cwd, sizeof cwd) == NULL) {
+            return err_errno(e, errno, "cannot tell the current folder");
+        }
+        n = snprintf(buf, cap, "%s%s%s", cwd, cwd[0] != '\0' ? "/" : "", home);
+    } else if (user != NULL && user[0] == '/') {
+        n = snprintf(buf, cap, "%s/.tradewind", user);
+    } else {
+        return err_set(e, ERR_USAGE, "HOME is not set; give --home DIR or set TRADEWIND_HOME");
+    }
+    return n >= (int)cap ? err_set(e, ERR_LIMIT, "the path of TRADEWIND_HOME is too long") : 0;
+}
+
+static int make_folder(const char *path, struct err *e)
+{
+    char part[4096];
+
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) {
+        return err_set(e, ERR_LIMIT, "path too long: %s", path);
+    }
+    for (char *p = strchr(part + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
+        *p = '\0';
+        (void)mkdir(part, 0755);
+        *p = '/';
+    }
+    if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+        return err_errno(e, errno, "cannot make the folder %s", part);
+    }
+    return 0;
+}
+
+int home_prepare(const char *home, struct err *e)
+{
+    static const char *const subs[] = { "holders", "logs", "results", "xcom" };
+    char path[4096 + 16];
+    int rc = make_folder(home, e);
+
+    for (size_t i = 0; rc == 0 && i < sizeof subs / sizeof subs[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", home, subs[i]);
+        rc = make_folder(path, e);
+    }
+    return rc;
+}
+
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Where our own parts are: beside the program in a build tree, below its prefix when installed. */
+static int find_parts(struct session *s, struct err *e)
+{
+    static const char *const holders[] = { "/tradewind-holder", "/holder/tradewind-holder",
+                                           "/../libexec/tradewind/tradewind-holder" };
+    const char *override = getenv("TRADEWIND_PYTHON_PATH");
+    char dir[2048], *slash;
+    ssize_t n = readlink("/proc/self/exe", dir, sizeof dir - 1);
+    bool found = false;
+
+    if (n <= 0) {
+        return err_errno(e, errno, "cannot tell where the program is");
+    }
+    dir[n] = '\0';
+    slash = strrchr(dir, '/');
+    *slash = '\0';
+    for (size_t i = 0; !found && i < sizeof holders / sizeof holders[0]; i++) {
+        (void)snprintf(s->holder, sizeof s->holder, "%s%s", dir, holders[i]);
+        found = is_file(s->holder);
+    }
+    if (!found) {
+        return err_set(e, ERR_NOTFOUND, "tradewind-holder is not beside %s; the installation is incomplete", dir);
+    }
+    (void)snprintf(s->python_path, sizeof s->python_path, "%s/../lib/tradewind/python", dir);
+    if (override != NULL) {
+        (void)snprintf(s->python_path, sizeof s->python_path, "%s", override);
+    } else if (!is_folder(s->python_path)) {
+        (void)snprintf(s->python_path, sizeof s->python_path, "%s", TRADEWIND_SOURCE_PYTHON);
+    }
+    return 0;
+}
+
+static int find_python(struct session *s, const char *option, struct err *e)
+{
+    const char *venv = getenv("VIRTUAL_ENV");
+    int n;
+
+    if (option != NULL) {
+        n = snprintf(s->python, sizeof s->python, "%s", option);
+    } else if (venv != NULL && venv[0] == '/') {
+        n = snprintf(s->python, sizeof s->python, "%s/bin/python3", venv);
+    } else {
+        n = snprintf(s->python, sizeof s->python, "%s", is_file("/usr/bin/python3") ? "/usr/bin/python3" : "python3");
+    }
+    return n >= (int)sizeof s->python ? err_set(e, ERR_LIMIT, "the path of Python is too long") : 0;
+}
+
+int session_find_parts(struct session *s, const char *python, struct err *e)
+{
+    int rc = find_parts(s, e);
+
+    return rc == 0 ? find_python(s, python, e) : rc;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+void home_remove(const char *home)
+{
+    if (nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0) {
+        (void)fprintf(stderr, "tradewind: %s could not be removed\n", home);
+    }
+}
+
+/* ---- stores ---- */
+
+static int store_path(const char *home, char *buf, size_t cap, struct err *e)
+{
+    return snprintf(buf, cap, "%s/%s", home, STORE_FILE) >= (int)cap
+               ? err_set(e, ERR_LIMIT, "the path of the store is too long")
+               : 0;
+}
+
+int store_open_for_reading(const char *home, struct store **ret, struct err *e)
+{
+    char path[4200];
+    int rc = store_path(home, path, sizeof path, e);
+
+    if (rc == 0 && !is_file(path)) {
+        return err_set(e, ERR_NOTFOUND, "nothing has run in %s yet; start with `tradewind run FILE`", home);
+    }
+    return rc == 0 ? store_sqlite_open(path, STORE_READ_ONLY, ret, e) : rc;
+}
+
+int dag_of_version(struct store *st, int64_t version_key, struct dag **ret, struct err *e)
+{
+    struct dag_source src = { .version_key = version_key };
+    struct version_row row;
+    struct arena a;
+    int rc;
+
+    arena_init(&a, LIMIT_DOC_BYTES * 2);
+    rc = st->ops->get_version(st, version_key, &a, &row, e);
+    if (rc == 0) {
+        src.dag_key = row.dag_key;
+        src.document = row.document;
+        src.len = row.document_len;
+        rc = session_load_dag(NULL, &src, ret, e);
+    }
+    arena_fini(&a);
+    return rc;
+}
+
+int session_load_dag(void *arg, const struct dag_source *src, struct dag **ret, struct err *e)
+{
+    struct value *document;
+    struct arena a;
+    struct doc_errors errors = { .arena = &a };
+    int rc;
+
+    (void)arg;
+    arena_init(&a, LIMIT_DOC_BYTES * 8);
+    rc = value_parse(&a, src->document, src->len, &document, e);
+    if (rc == 0) {
+        rc = dagfile_build(document, src->file, operators_table(), ret, &errors, e);
+        if (rc == -ERR_INVALID && errors.len != 0) {
+            rc = err_set(e, ERR_VERSION, "the stored version of the DAG cannot be read by this program: %s",
+                         errors.items[0].text);
+        }
+    }
+    arena_fini(&a);
+    return rc;
+}
+
+/* ---- the writing process ---- */
+
+static int open_store(struct session *s, struct err *e)
+{
+    char path[4200];
+    int rc = store_path(s->home, path, sizeof path, e);
+
+    return rc == 0 ? store_sqlite_open(path, 0, &s->store, e) : rc;
+}
+
+static int open_worker(struct session *s, const struct session_options *o, struct err *e)
+{
+    struct local_worker_config c = {
+        .loop = s->loop,
+        .home = s->home,
+        .holder_program = s->holder,
+        .python = s->python,
+        .python_path = s->python_path,
+        .slots = o->jobs > 0 ? o->jobs : DEFAULT_PARALLELISM,
+        .extra_env = o->task_env,
+        .grace_us = GRACE_US,
+        .idle_exit_s = IDLE_EXIT_S,
+        .worker_id = 1,
+    };
+
+    return local_worker_new(&c, &s->worker, e);
+}
+
+static int open_engine(struct session *s, const struct session_options *o, struct err *e)
+{
+    char owner[320] = "";
+    struct engine_config c = {
+        .loop = s->loop,
+        .store = s->store,
+        .worker = s->worker,
+        .home = s->home,
+        .owner = owner,
+        .parallelism = o->jobs > 0 ? o->jobs : DEFAULT_PARALLELISM,
+        .gather_us = o->gather_us >= 0 ? o->gather_us : GATHER_US,
+    };
+    size_t n;
+
+    (void)gethostname(owner, 256);
+    owner[255] = '\0';
+    n = strlen(owner);
+    (void)snprintf(owner + n, sizeof owner - n, ":%d", (int)getpid());
+    if (getrandom(&c.seed, sizeof c.seed, 0) != sizeof c.seed) {
+        return err_errno(e, errno, "cannot get random bytes");
+    }
+    return engine_open(&c, &s->engine, e);
+}
+
+int session_open(struct session *s, struct loop *loop, const struct session_options *o, const int64_t *run_keys,
+                 size_t n, int64_t *ret_pid, struct err *e)
+{
+    pid_t pid = 0;
+    int rc;
+
+    *s = (struct session){ .loop = loop };
+    (void)snprintf(s->home, sizeof s->home, "%s", o->home);
+    rc = home_prepare(s->home, e);
+    if (rc == 0) {
+        rc = lock_acquire(s->home, &s->lock, &pid, e);
+        *ret_pid = pid;
+    }
+    rc = rc == 0 ? session_find_parts(s, o->python, e) : rc;
+    rc = rc == 0 ? open_store(s, e) : rc;
+    rc = rc == 0 ? open_worker(s, o, e) : rc;
+    rc = rc == 0 ? open_engine(s, o, e) : rc;
+    rc = rc == 0 ? engine_recover(s->engine, run_keys, n, session_load_dag, NULL, e) : rc;
+    if (rc != 0) {
+        session_close(s);
+    }
+    return rc;
+}
+
+void session_close(struct session *s)
+{
+    engine_close(s->engine);
+    if (s->worker != NULL) {
+        s->worker->ops->close(s->worker);
+    }
+    store_close(s->store);
+    lock_release(s->lock);
+    mem_free(s->others);
+    s->others = NULL;
+    s->engine = NULL;
+    s->worker = NULL;
+    s->store = NULL;
+    s->lock = NULL;
+}
+
+/* ---- the client's side ---- */
+
+static int exchange(int fd, const char *type, const char *members, char **ret, struct err *e)
+{
+    struct buf b BUF_CLEANUP;
+    struct wire_reader in;
+    const struct value *answer, *v;
+    const char *body = NULL, *answer_type;
+    struct arena a;
+    size_t n, mark;
+    int rc;
+
+    buf_init(&b, LIMIT_MESSAGE);
+    wire_reader_init(&in);
+    arena_init(&a, LIMIT_MESSAGE * 4);
+    rc = wire_begin(&b, &mark);
+    (void)buf_printf(&b, "{\"v\":1,\"type\":\"%s\",\"id\":1%s%s}", type, members[0] != '\0' ? "," : "", members);
+    rc = rc == 0 ? wire_end(&b, mark) : rc;
+    rc = rc == 0 ? co_write_all(fd, b.p, b.len) : rc;
+    while (rc == 0 && (rc = wire_reader_next(&in, &body, &n)) == 0) {
+        size_t got = 0;
+        char *p;
+
+        rc = wire_reader_room(&in, 4096, &p, &n);
+        rc = rc == 0 ? co_read(fd, p, n, &got) : rc;
+        if (rc == 0 && got == 0) {
+            rc = err_set(e, ERR_CLOSED, "the running engine closed the connection");
+        }
+        wire_reader_filled(&in, got);
+    }
+    rc = rc == 1 ? wire_parse(&a, body, n, &answer, &answer_type, e) : rc;
+    if (rc == 0) {
+        v = value_get(answer, "ok");
+        if (v == NULL || v->kind != VALUE_BOOL || !v->boolean) {
+            v = value_get(answer, "error");
+            rc = err_set(e, ERR_FAILED, "%s", v != NULL && v->kind == VALUE_STRING ? v->text : "refused");
+        } else if (ret != NULL) {
+            struct json_writer w;
+
+            v = value_get(answer, "result");
+            buf_clear(&b);
+            json_writer_init(&w, &b, 0);
+            if (v != NULL) {
+                json_value(&w, v);
+            }
+            *ret = v != NULL ? buf_take(&b) : NULL;
+        }
+    }
+    arena_fini(&a);
+    wire_reader_fini(&in);
+    return rc;
+}
+
+int engine_request(const char *home, const char *type, const char *members, char **ret, struct err *e)
+{
+    char path[4200];
+    struct co_deadline d;
+    int fd, rc;
+
+    (void)snprintf(path, sizeof path, "%s/%s", home, ENGINE_SOCKET);
+    rc = co_connect_unix(path, &fd, e);
+    if (rc != 0) {
+        return rc;
+    }
+    co_deadline_begin(&d, REQUEST_TIMEOUT_US);
+    rc = exchange(fd, type, members, ret, e);
+    co_deadline_end(&d);
+    (void)close(fd);
+    return rc;
+}

@@ -1,0 +1,77 @@
+/*
+ * A session: what a command needs of a TRADEWIND_HOME, opened and closed in one place. Commands that only read open the store
+ * read-only; commands that change ask the process that holds the lock, or become it.
+ */
+#ifndef TW_CLI_SESSION_H
+#define TW_CLI_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "model/rows.h"
+
+struct dag;
+struct dag_source;
+struct engine;
+struct err;
+struct lock;
+struct loop;
+struct store;
+struct worker;
+
+#define STORE_FILE "tradewind.db"
+#define ENGINE_SOCKET "engine.sock"
+
+struct session_options {
+    const char *home;    /* absolute; made if it is not there */
+    int jobs;            /* processes at once; 0 = the default */
+    const char *python;  /* interpreter; NULL = that of the active virtual environment, else python3 */
+    const char *const *task_env;
+    int64_t gather_us;   /* -1 = the default */
+};
+
+struct session {
+    struct loop *loop;
+    char home[4096];
+    char holder[4096], python_path[4096], python[4096];
+    struct lock *lock;
+    struct store *store;
+    struct worker *worker;
+    struct engine *engine;
+    int64_t *others; /* runs that came over the socket: waited for before the end */
+    size_t others_len, others_cap;
+};
+
+/* Makes the folder and its own sub-folders (0700). */
+int home_prepare(const char *home, struct err *e);
+/* --home, else $TRADEWIND_HOME, else ~/.tradewind; absolute, into buf. */
+int home_resolve(const char *option, char *buf, size_t cap, struct err *e);
+
+/* Removes a home that a command made for itself, with all below it; never follows links. */
+void home_remove(const char *home);
+
+/* The holder, the Python package and the interpreter (option NULL: as session_options.python). */
+int session_find_parts(struct session *s, const char *python, struct err *e);
+
+/* The store, read-only. -ERR_NOTFOUND when nothing has run in this home yet. */
+int store_open_for_reading(const char *home, struct store **ret, struct err *e);
+
+/*
+ * SUSPENDS. Becomes the one process that writes: lock, store, worker, engine. -ERR_BUSY: another one lives (its pid in *ret_pid): be its
+ * client. run_keys, n: what is continued (engine.h, engine_recover).
+ */
+int session_open(struct session *s, struct loop *loop, const struct session_options *o, const int64_t *run_keys,
+                 size_t n, int64_t *ret_pid, struct err *e);
+void session_close(struct session *s); /* SUSPENDS */
+
+/* The DAG of a stored version (one reference). */
+int dag_of_version(struct store *st, int64_t version_key, struct dag **ret, struct err *e);
+int session_load_dag(void *arg, const struct dag_source *src, struct dag **ret, struct err *e);
+
+/* One question to the living engine over its socket. SUSPENDS. `body`: the request's members after v, type and id; *ret: the
+ * answer's "result" as JSON (mem_free), or NULL when it has none. -ERR_CLOSED: no engine lives. */
+int engine_request(const char *home, const char *type, const char *members, char **ret, struct err *e);
+
+#endif
