@@ -325,8 +325,8 @@ static int sim_adopt(struct worker *base, const struct worker_job *jobs, size_t 
         int rc = 0;
 
         world_trace(s->world, "adopt: task %u try %u: %s", jobs[i].key.task, jobs[i].try_number,
-                    p != NULL ? "known" : "never started");
-        if (p == NULL) {
+                    p == NULL ? "never started" : p->acked ? "forgotten" : "known");
+        if (p == NULL || p->acked) { /* a worker that forgot it cannot tell it from one that never came */
             rc = sim_start(base, &jobs[i], e);
         } else {
             s->cb.started(s->cb.arg, &p->key, &p->token, 1, "sim", NULL, p->started_us);
@@ -355,8 +355,11 @@ static void sim_kill(struct worker *base, const struct uuid *token, const char *
 
 static void sim_ack(struct worker *base, const struct uuid *token)
 {
-    (void)base;
-    (void)token;
+    struct process *p = find_process(((struct sim_worker *)base)->world, token);
+
+    if (p != NULL) {
+        p->acked = true;
+    }
 }
 
 static bool sim_find(struct worker *base, const struct uuid *token, struct ti_key *ret)

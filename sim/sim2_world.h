@@ -25,6 +25,7 @@ struct process {
     int64_t started_us, ends_us;
     int outcome; /* enum worker_outcome, decided at its start */
     bool told;   /* its end was told in this life */
+    bool acked;  /* the worker was told to forget it */
 };
 
 struct world {

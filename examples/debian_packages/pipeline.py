@@ -130,7 +130,7 @@ with DAG(
 
     QUERIES = {
         "sections": "select section, count(*) from package group by 1 order by 2 desc, 1 limit 15",
-        "largest": "select package, installed_kib / 1024 from package order by installed_kib desc, 1 limit 15",
+        "largest": "select package, max(installed_kib) / 1024 from package where package not like '%-dbg%' group by 1 order by 2 desc, 1 limit 15",
         "needed": "select needs, count(distinct package) from dependency group by 1 order by 2 desc, 1 limit 15",
         "maintainers": "select maintainer, count(*) from package group by 1 order by 2 desc, 1 limit 15",
     }
@@ -149,7 +149,7 @@ with DAG(
         def chart(title, unit, data):
             top = max((n for _, n in data), default=1) or 1
             bars = "".join(
-                f'<tr><th scope="row">{escape(str(label))}</th><td><div class="bar" style="width:{n / top * 100:.1f}%"></div></td>'
+                f'<tr><th scope="row" title="{escape(str(label))}">{escape(str(label))}</th><td><div class="bar" style="width:{n / top * 100:.1f}%"></div></td>'
                 f'<td class="n">{n:,}</td></tr>'
                 for label, n in data
             )
@@ -170,7 +170,7 @@ table {{ width: 100%; border-collapse: collapse; table-layout: fixed }} th {{ wi
 </style>
 <h1>Debian packages</h1>
 <p class="lead">{rows:,} packages in this machine's index on {escape(ds)}. Run <code>{escape(run_id)}</code>.</p>
-<main>{chart("Sections", "packages in each", sections)}{chart("Largest", "MiB installed", largest)}
+<main>{chart("Sections", "packages in each", sections)}{chart("Largest", "MiB installed, debugging symbols left out", largest)}
 {chart("Most needed", "packages that depend on it", needed)}{chart("Maintainers", "packages of each", maintainers)}</main></html>
 """
         path = os.path.join(params["out"], "report.html")

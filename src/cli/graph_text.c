@@ -23,7 +23,7 @@
 #define TASKS_MAX 400
 #define LANES_MAX 24
 
-enum { LEFT = 1, RIGHT = 2, UP = 4, DOWN = 8, ARROW = 16, HOP = 32 };
+enum { LEFT = 1, RIGHT = 2, UP = 4, DOWN = 8, ARROW = 16, HOP = 32, JOIN = 64 };
 
 struct net {
     uint64_t left[ROWS_MAX / 64 + 1], right[ROWS_MAX / 64 + 1]; /* rows */
@@ -189,6 +189,9 @@ static void level(struct text *g, int32_t row, int32_t x1, int32_t x2)
             *c |= HOP;
         } else if ((*c & (UP | DOWN)) == 0) {
             *c |= LEFT | RIGHT;
+        } else if ((*c & (LEFT | RIGHT)) ==
+                   RIGHT) { /* it ends on this line too, but does not lead back */
+            *c |= JOIN;
         }
     }
 }
@@ -200,7 +203,7 @@ static int32_t lane_x(const struct text *g, uint32_t r, int lane)
 
 static void draw_channel(struct text *g, uint32_t r)
 {
-    int32_t from, end = g->x[r + 1] - 2;
+    int32_t from, end;
 
     for (uint32_t i = 0; i < g->nets_len; i++) { /* upright lines with their joints first */
         const struct net *n = &g->nets[i];
@@ -216,6 +219,9 @@ static void draw_channel(struct text *g, uint32_t r)
 
         for (int32_t row = n->top; row <= n->bottom; row++) {
             uint32_t task = g->at[(size_t)row * g->l->ranks_len + r];
+            bool arrives = g->at[(size_t)row * g->l->ranks_len + r + 1] != 0;
+
+            end = g->x[r + 1] - (arrives ? 2 : 1);
 
             from = g->x[r] +
                    (task != 0 ? (int32_t)text_width(g->d->tasks[task - 1].display_name,
@@ -232,7 +238,7 @@ static void draw_channel(struct text *g, uint32_t r)
                     level(g, row, lane_x(g, r, n->lane) + 1, end);
                 }
             }
-            if (has(n->right, row) && g->at[(size_t)row * g->l->ranks_len + r + 1] != 0) {
+            if (has(n->right, row) && arrives) {
                 *cell(g, row, end) = ARROW;
             }
         }
@@ -248,6 +254,9 @@ static const char *glyph(uint8_t c, bool unicode)
 
     if ((c & ARROW) != 0) {
         return unicode ? "▶" : ">";
+    }
+    if ((c & JOIN) != 0 && (c & (UP | DOWN)) != (UP | DOWN)) {
+        return unicode ? ((c & UP) != 0 ? "╰" : "╭") : (c & UP) != 0 ? "`" : ".";
     }
     return unicode ? lines[c & 15] : ascii[c & 15];
 }
@@ -340,7 +349,7 @@ static int measure(struct text *g)
             if (g->lanes[r] < 0 || g->lanes[r] > LANES_MAX) {
                 return -ERR_LIMIT;
             }
-            x += 2 * g->lanes[r] + (g->lanes[r] == 0 ? 4 : 4);
+            x += 2 * g->lanes[r] + 4;
         }
     }
     g->columns = x;

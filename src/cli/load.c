@@ -59,7 +59,7 @@ static int keep(struct dag ***dags, size_t *len, size_t *cap, struct dag *d)
     return 0;
 }
 
-static int load_plain(const char *path, FILE *out, struct dag ***ret, size_t *ret_len, struct err *e)
+static int load_plain(const char *path, const char *real, FILE *out, struct dag ***ret, size_t *ret_len, struct err *e)
 {
     struct arena a;
     struct doc_errors errors = { .arena = &a };
@@ -68,7 +68,7 @@ static int load_plain(const char *path, FILE *out, struct dag ***ret, size_t *re
     int rc;
 
     arena_init(&a, MiB(16));
-    rc = dagfile_load(path, operators_table(), &d, &errors, e);
+    rc = dagfile_load(real, operators_table(), &d, &errors, e);
     print_errors(path, &errors, out);
     if (rc == -ERR_INVALID && errors.len != 0) {
         rc = err_set(e, ERR_INVALID, "%s: %zu error%s", path, errors.len + errors.more,
@@ -194,7 +194,7 @@ int load_file(const char *path, struct worker *worker, const char *python, const
         if (!ends_with(path, ".yaml") && !ends_with(path, ".yml") && !ends_with(path, ".json")) {
             return err_set(e, ERR_USAGE, "%s: a DAG file ends in .yaml, .yml, .json or .py", path);
         }
-        rc = load_plain(real, out, ret, ret_len, e);
+        rc = load_plain(path, real, out, ret, ret_len, e);
     } else {
         rc = worker != NULL ? local_worker_parse(worker, real, &json, e)
                             : import_cold(real, python, python_path, &json, e);

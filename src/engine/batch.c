@@ -473,17 +473,27 @@ static void tell_finished_runs(struct engine *g)
     }
 }
 
+void batch_start(struct engine *g)
+{
+    for (size_t i = 0; i < g->actions.dispatches_len; i++) {
+        start_one(g, &g->actions.dispatches[i]);
+    }
+}
+
+void batch_ack(struct engine *g)
+{
+    for (size_t i = 0; i < g->extras.acks_len; i++) {
+        g->worker->ops->ack(g->worker, &g->extras.acks[i]);
+    }
+}
+
 void batch_effects(struct engine *g)
 {
     if (g->on_commit != NULL) {
         g->on_commit(g->on_commit_arg, &g->actions);
     }
-    for (size_t i = 0; i < g->extras.acks_len; i++) {
-        g->worker->ops->ack(g->worker, &g->extras.acks[i]);
-    }
-    for (size_t i = 0; i < g->actions.dispatches_len; i++) {
-        start_one(g, &g->actions.dispatches[i]);
-    }
+    batch_ack(g);
+    batch_start(g);
     for (size_t i = 0; i < g->actions.kills_len; i++) {
         const struct sched_kill *k = &g->actions.kills[i];
 

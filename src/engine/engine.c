@@ -194,6 +194,19 @@ static void gather(struct engine *g)
     }
 }
 
+/* Nothing. In the simulator's canaries (sim/meson.build), which it must find: effects before their commit, against invariant 1. */
+static void release_early(struct engine *g)
+{
+#if defined(ENGINE_CANARY) && ENGINE_CANARY == 1
+    batch_start(g);
+    g->actions.dispatches_len = 0;
+#elif defined(ENGINE_CANARY) && ENGINE_CANARY == 2
+    batch_ack(g);
+#else
+    (void)g;
+#endif
+}
+
 static int engine_main(void *arg)
 {
     struct engine *g = arg;
@@ -207,6 +220,7 @@ static int engine_main(void *arg)
             break;
         }
         gather(g);
+        release_early(g);
         if (g->fatal != 0 || (!batch_empty(g) && batch_commit(g) != 0)) {
             break;
         }

@@ -151,6 +151,8 @@ int batch_claim(struct engine *g);                  /* claims what was dispatche
 bool batch_empty(const struct engine *g);
 int batch_commit(struct engine *g); /* SUSPENDS; repeats until durable or fatal */
 void batch_effects(struct engine *g);
+void batch_start(struct engine *g); /* of the effects: what was dispatched */
+void batch_ack(struct engine *g);   /* of the effects: what has ended */
 void batch_clear(struct engine *g);
 
 /* facts.c */

@@ -365,7 +365,7 @@ static void step(struct holder *h, struct attempt *a)
 }
 
 /* The next of the queue. Python attempts do not wait for each other. */
-static void start_waiting(struct holder *h)
+void attempts_start(struct holder *h)
 {
     for (struct attempt *a = h->attempts; a != NULL; a = a->next) {
         if (a->state == ATTEMPT_QUEUED && h->now_us >= a->not_before_us &&
@@ -383,7 +383,6 @@ void attempts_step(struct holder *h)
     for (struct attempt *a = h->attempts; a != NULL; a = a->next) {
         step(h, a);
     }
-    start_waiting(h);
 }
 
 int64_t attempts_deadline(const struct holder *h)

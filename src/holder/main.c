@@ -180,6 +180,8 @@ static void run(struct holder *h)
         h->now_us = clock_boot_us();
         attempts_step(h);
         records_write(h);
+        engine_pump(h); /* ends are told before the next process is made, which takes longer than all else */
+        attempts_start(h);
         engine_pump(h);
         bury(h);
         if (done(h)) {

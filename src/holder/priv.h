@@ -100,8 +100,10 @@ struct attempt *attempt_find(struct holder *h, const char *id);
 void attempt_kill(struct holder *h, struct attempt *a, const char *reason, int64_t grace_us);
 /* A child of the holder ended. */
 void attempt_child_ended(struct holder *h, pid_t pid, int status);
-/* Takes every attempt as far as it can go now; starts waiting ones. */
+/* Takes every attempt as far as it can go now. */
 void attempts_step(struct holder *h);
+/* Begins those that wait and may. */
+void attempts_start(struct holder *h);
 /* When attempts_step is to be called again at the latest; INT64_MAX: only after an event. */
 int64_t attempts_deadline(const struct holder *h);
 /* The end of an attempt, whatever its state. */

@@ -6,8 +6,9 @@ States: forking → waiting (the task runs) → clearing (the task ended; what i
 SIGTERM, grace, SIGKILL) → reported.
 Invariants: 1. the task's pid is on the control socket before its user code begins (the task itself
 writes it: nothing to wait for). 2. `exit` is sent once, after nothing of the attempt lives. 3. The
-keeper ends only after its task, unless it is killed: then the task becomes the holder's child. 4.
-No signal but SIGKILL ends it; it holds no descriptor but the control socket and the null device.
+task is not reaped before it is reported: a keeper killed at any moment leaves the task, or its exit
+status, to the holder. 4. No signal but SIGKILL ends it; it holds no descriptor but the control
+socket and the null device.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _keep(control_fd, run_task):
     ignore_signals()
     close_but(control_fd)
     status = wait(task)
-    clear(os.getpid())
+    clear(os.getpid(), task)
     report(control_fd, {"type": "exit", "status": status})
     os._exit(0)
 
@@ -78,11 +79,19 @@ def ignore_signals():
 
 
 def wait(task):
-    """The raw wait status of the task; orphans of its tree that end meanwhile are reaped."""
+    """
+    The raw wait status of the task, which is left unreaped: if the keeper is killed before it has
+    reported, the task's end is still there for the holder to see. Orphans that end meanwhile are
+    reaped.
+    """
     while True:
-        pid, status = os.waitpid(-1, 0)
-        if pid == task:
-            return status
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        if found.si_pid == task:
+            break
+        os.waitpid(found.si_pid, 0)
+    if found.si_code == os.CLD_EXITED:
+        return found.si_status << 8
+    return found.si_status | (0x80 if found.si_code == os.CLD_DUMPED else 0)
 
 
 def close_but(*keep):
@@ -143,23 +152,23 @@ def _descendants(pid):
     return found
 
 
-def clear(keeper):
+def clear(keeper, task):
     """
-    Ends all that is left below this process: SIGTERM, after the grace SIGKILL, until nothing is
-    left.
+    Ends all that is left below this process but the task, which has ended: SIGTERM, after the grace
+    SIGKILL, until nothing is left.
     """
     deadline = time.monotonic() + LEFTOVER_GRACE_S
-    signalled = set()
+    signalled = {task}
     pause = 0.001
     while True:
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0] != 0:
-                pass
-        except ChildProcessError:
+        left = [pid for pid in children_of(keeper) if pid != task]
+        for pid in left:
+            os.waitpid(pid, os.WNOHANG)
+        if not left:
             return
         late = time.monotonic() >= deadline
         for pid in _descendants(keeper):
-            if late or pid not in signalled:
+            if pid != task and (late or pid not in signalled):
                 signalled.add(pid)
                 try:
                     os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)

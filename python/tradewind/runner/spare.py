@@ -76,7 +76,7 @@ def _keep(keeper_end, task_end, begun, imported):
     keeper.ignore_signals()
     keeper.close_but(keeper_end.fileno())
     status = keeper.wait(pid)
-    keeper.clear(os.getpid())
+    keeper.clear(os.getpid(), pid)
     keeper_end.setblocking(False)
     reader = wire.Reader(keeper_end)
     try:
