@@ -3,7 +3,7 @@
  * upstreams a task), of 1,000, 10,000 and 100,000 tasks, instant and dispatched ones, no limits but
  * those of the machine. Prints transitions per second, microseconds per task and bytes per
  * instance; the slope is microseconds per task against the row of the smallest size: 1.00 means
- * that work is proportional to change. `sched-bench N` runs only sizes up to N.
+ * that work is proportional to change. `bench-sched N` runs only sizes up to N.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +11,9 @@
 
 #include "base/mem.h"
 #include "base/time.h"
-#include "dag_builder.h"
+#include "model/dag.h"
 #include "sched/sched.h"
-
-enum shape { WIDE, CHAIN, LAYERED, FAN_IN, SHAPES };
-static const char *const names[SHAPES] = {"wide", "chain", "layered", "fan-in"};
+#include "shapes.h"
 
 static double seconds(void)
 {
@@ -23,73 +21,6 @@ static double seconds(void)
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-/* Upstreams of task t, ascending; how many. */
-static uint32_t ups(enum shape shape, uint32_t n, uint32_t t, uint32_t *ret)
-{
-    uint32_t width = 100, base;
-
-    switch (shape) {
-    case CHAIN:
-        ret[0] = t - 1;
-        return t > 0;
-    case LAYERED:
-        if (t < width) {
-            return 0;
-        }
-        base = (t / width - 1) * width;
-        for (uint32_t i = 0; i < 3; i++) {
-            ret[i] = base + (t % width + i * 31) % width;
-        }
-        for (uint32_t i = 0; i < 2; i++) { /* sort three */
-            for (uint32_t k = 0; k < 2; k++) {
-                if (ret[k] > ret[k + 1]) {
-                    uint32_t x = ret[k];
-
-                    ret[k] = ret[k + 1];
-                    ret[k + 1] = x;
-                }
-            }
-        }
-        return 3;
-    case FAN_IN: /* each of the last ten waits for all others */
-        if (t + 10 < n) {
-            return 0;
-        }
-        for (uint32_t i = 0; i + 10 < n; i++) {
-            ret[i] = i;
-        }
-        return n - 10;
-    default:
-        return 0;
-    }
-}
-
-static struct dag *make(enum shape shape, uint32_t n, bool instant)
-{
-    struct dag *d = test_dag_new(names[shape], n);
-    uint32_t *off = mem_array(n + 1, sizeof *off), *one = mem_array(n + 3, sizeof *one), *up;
-    size_t total = 0;
-
-    for (uint32_t t = 0; t < n; t++) {
-        total += ups(shape, n, t, one);
-    }
-    up = mem_array(total, sizeof *up);
-    total = 0;
-    for (uint32_t t = 0; t < n; t++) {
-        off[t] = (uint32_t)total;
-        total += ups(shape, n, t, up + total);
-        d->tasks[t].instant = instant;
-        d->tasks[t].weight_rule = WEIGHT_ABSOLUTE;
-    }
-    off[n] = (uint32_t)total;
-    d->max_active_tasks = 0;
-    test_dag_link(d, off, up);
-    mem_free(off);
-    mem_free(one);
-    mem_free(up);
-    return d;
 }
 
 static void must(int rc)
@@ -143,7 +74,7 @@ static void drive(struct sched *s, struct sched_actions *a, struct sched_dispatc
 static double bench(enum shape shape, uint32_t n, bool instant, double first_us)
 {
     struct sched_config config = {.seed = 1, .queued_timeout_us = 600 * TIME_SECOND};
-    struct dag *d = make(shape, n, instant);
+    struct dag *d = shape_dag(shape, n, instant);
     struct sched *s = sched_new(&config);
     struct sched_actions a = {0};
     struct sched_event ev = {.type = SCHED_RUN_CREATE};
@@ -169,7 +100,7 @@ static double bench(enum shape shape, uint32_t n, bool instant, double first_us)
     us = (end - begin) * 1e6 / n;
     printf("%-8s %-10s %7u tasks  %9.0f transitions/s  %6.3f us/task  slope %5.2f  create %7.2f ms "
            " %zu bytes/instance\n",
-           names[shape], instant ? "instant" : "dispatched", n,
+           shape_names[shape], instant ? "instant" : "dispatched", n,
            (double)stats.transitions / (end - begin), us, first_us > 0 ? us / first_us : 1.0,
            (created - begin) * 1e3, stats.bytes / n);
     sched_free(s);

@@ -11,6 +11,7 @@
 #include "sim.h"
 
 #define START_US    (INT64_C(1700000000) * TIME_SECOND)
+#define SAFETY_US   (INT64_C(6) * 3600 * TIME_SECOND)
 #define HEAL_MAX_US (INT64_C(30) * 86400 * TIME_SECOND)
 #define HEAL_STEPS  400000
 #define STILL_MAX   2000 /* messages at one moment */
@@ -226,7 +227,7 @@ void sim_run(const struct sim_options *options, struct sim_result *ret)
     map_init(&sim->reasons);
     prng_seed(&sim->prng, options->seed);
     sim_workload_start(sim);
-    while (sim->steps < options->steps && turn(sim)) {
+    while (sim->steps < options->steps && sim->now_us < START_US + SAFETY_US && turn(sim)) {
     }
     heal(sim);
     memset(ret, 0, sizeof *ret);

@@ -77,19 +77,18 @@ void mem_free(void *p)
 	free(p);
 }
 
+void *mem_resize(void *p, size_t n, size_t elem_size)
+{
+	size_t bytes;
+
+	return __builtin_mul_overflow(n, elem_size, &bytes) ? NULL : mem_realloc(p, bytes);
+}
+
 int mem_grow(void **ptr, size_t *cap, size_t need, size_t elem_size)
 {
-	size_t n = *cap < 8 ? 8 : *cap + *cap / 2;
-	size_t bytes;
-	void *p;
+	size_t n = mem_grown(*cap, need);
+	void *p = mem_resize(*ptr, n, elem_size);
 
-	if (n < need) {
-		n = need;
-	}
-	if (__builtin_mul_overflow(n, elem_size, &bytes)) {
-		return -ERR_NOMEM;
-	}
-	p = mem_realloc(*ptr, bytes);
 	if (p == NULL) {
 		return -ERR_NOMEM;
 	}

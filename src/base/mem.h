@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 void *mem_alloc(size_t size) __attribute__((malloc, warn_unused_result));
 void *mem_zalloc(size_t size) __attribute__((malloc, warn_unused_result)); /* zero-filled */
 void *mem_realloc(void *p, size_t size) __attribute__((warn_unused_result));
@@ -41,13 +43,23 @@ static inline void mem_freep(void *pp)
  * of the owner (len and cap of type size_t or uint32_t).
  */
 int mem_grow(void **ptr, size_t *cap, size_t need, size_t elem_size);
+/* How many elements an array of `cap` grows to, so that `need` fit. */
+static inline size_t mem_grown(size_t cap, size_t need)
+{
+	size_t n = cap < 8 ? 8 : cap + cap / 2;
+
+	return n < need ? need : n;
+}
+/* realloc of n elements, with an overflow check. */
+void *mem_resize(void *p, size_t n, size_t elem_size) __attribute__((warn_unused_result));
+/* No address of a local is taken: compilers take such for dangling once the macro's scope has ended. */
 #define VEC_PUSH(ptr, len, cap, value)                                                             \
 	({                                                                                         \
-		size_t vec_cap_ = (cap);                                                           \
 		int vec_rc_ = 0;                                                                   \
-		if ((size_t)(len) >= vec_cap_) {                                                   \
-			void *vec_p_ = (ptr);                                                      \
-			vec_rc_ = mem_grow(&vec_p_, &vec_cap_, (size_t)(len) + 1, sizeof *(ptr));  \
+		if ((size_t)(len) >= (size_t)(cap)) {                                              \
+			size_t vec_cap_ = mem_grown((cap), (size_t)(len) + 1);                     \
+			void *vec_p_ = mem_resize((ptr), vec_cap_, sizeof *(ptr));                 \
+			vec_rc_ = vec_p_ != NULL ? 0 : -ERR_NOMEM;                                 \
 			if (vec_rc_ == 0) {                                                        \
 				(ptr) = vec_p_;                                                    \
 				(cap) = (__typeof__(cap))vec_cap_;                                 \

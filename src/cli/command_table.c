@@ -248,7 +248,7 @@ const struct command command_table[] = {
      .examples = EX{{"tradewind db backup /backups/tradewind.db", NULL}, {0}}},
 
     {"config", "show the configuration"},
-    {"config list", "list all settings with their values and where they come from", NULL,
+    {"config list", "list the settings, and where each comes from", NULL,
      .examples = EX{{"tradewind config list --json", NULL}, {0}}},
     {"config get", "show one setting's value", NULL,
      .args = ARGS{{"KEY", .help = "the setting"}, {0}},

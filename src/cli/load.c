@@ -144,24 +144,17 @@ static int build_answer(const char *path, const char *json, FILE *out, struct da
 static int import_cold(const char *path, const char *python, const char *python_path, char **ret, struct err *e)
 {
     struct buf b;
-    char chunk[65536], *quoted;
-    const char *argv_path = path;
+    char chunk[65536];
     FILE *p;
     size_t n;
     int status;
 
-    quoted = mem_alloc(strlen(argv_path) + strlen(python) + strlen(python_path) + 128);
-    if (quoted == NULL) {
-        return err_set(e, ERR_NOMEM, "out of memory");
-    }
-    (void)setenv("TRADEWIND_IMPORT_FILE", argv_path, 1); /* never through the shell's quoting */
+    (void)setenv("TRADEWIND_IMPORT_FILE", path, 1); /* never through the shell's quoting */
     (void)setenv("TRADEWIND_IMPORT_PATH", python_path, 1);
-    (void)sprintf(quoted,
-                  "PYTHONPATH=\"$TRADEWIND_IMPORT_PATH${PYTHONPATH:+:$PYTHONPATH}\" '%s' -m tradewind.document "
-                  "\"$TRADEWIND_IMPORT_FILE\"",
-                  python);
-    p = popen(quoted, "re");
-    mem_free(quoted);
+    (void)setenv("TRADEWIND_IMPORT_PYTHON", python, 1);
+    p = popen("PYTHONPATH=\"$TRADEWIND_IMPORT_PATH${PYTHONPATH:+:$PYTHONPATH}\" \"$TRADEWIND_IMPORT_PYTHON\" "
+              "-m tradewind.document \"$TRADEWIND_IMPORT_FILE\"",
+              "re");
     if (p == NULL) {
         return err_set(e, ERR_IO, "cannot start %s", python);
     }

@@ -77,13 +77,25 @@ static bool is_told(int to)
     return to != TASK_SCHEDULED && to != TASK_QUEUED && to != TASK_NONE;
 }
 
+/* How long the try ran, by its own times: a transition's time is when it was decided. Empty when it never ran. */
+static const char *took_text(const struct progress *p, const struct transition_row *t, char *buf)
+{
+    struct ti_row row;
+
+    buf[0] = '\0';
+    if (sched_get_ti(engine_sched(p->engine), &t->key, &row) == 0 && row.start_us != TIME_NONE &&
+        row.end_us != TIME_NONE && row.end_us >= row.start_us && row.try_number == t->try_number) {
+        (void)duration_format(row.end_us - row.start_us, buf);
+    }
+    return buf;
+}
+
 static void plain_line(struct progress *p, const struct transition_row *t, FILE *out)
 {
     char when[32], took[TIME_TEXT_MAX] = "";
-    int64_t from = p->started_us[t->key.task];
 
-    if (task_state_finished(t->to) && from != 0) {
-        (void)duration_format(t->at_us - from, took);
+    if (task_state_finished(t->to) || t->to == TASK_UP_FOR_RETRY) {
+        (void)took_text(p, t, took);
     }
     (void)fprintf(out, "%s %s %s%s%s%s%s%s\n", clock_text(t->at_us, when, sizeof when),
                   p->dag->tasks[t->key.task].task_id, task_state_to_string(t->to), took[0] != '\0' ? " in " : "",
@@ -133,8 +145,7 @@ static void tell(struct progress *p, const struct transition_row *t)
 
         buf_init(&b, 4096);
         (void)term_state(&b, t->to);
-        (void)buf_printf(&b, "  %s  after %s%s%s\n", p->dag->tasks[t->key.task].task_id,
-                         duration_format(p->started_us[t->key.task] != 0 ? t->at_us - p->started_us[t->key.task] : 0, took),
+        (void)buf_printf(&b, "  %s  after %s%s%s\n", p->dag->tasks[t->key.task].task_id, took_text(p, t, took),
                          t->reason != NULL ? ": " : "", t->reason != NULL ? t->reason : "");
         live_print(p->live, buf_cstr(&b));
         buf_fini(&b);
@@ -346,6 +357,7 @@ static void last_line(struct progress *p, enum run_state state, const char *prob
     int64_t elapsed = loop_now_us(p->loop) - p->began_us;
 
     if (p->o.mode == PROGRESS_JSON) {
+        struct engine_stats st;
         struct json_writer w;
 
         buf_clear(&p->text);
@@ -368,6 +380,9 @@ static void last_line(struct progress *p, enum run_state state, const char *prob
             }
         }
         json_object_end(&w);
+        engine_get_stats(p->engine, &st);
+        json_key(&w, "commits");
+        json_int(&w, (int64_t)st.commits);
         json_object_end(&w);
         (void)printf("%s\n", buf_cstr(&p->text));
         return;

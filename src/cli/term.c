@@ -40,14 +40,14 @@ static int window(bool rows, const char *name, int dflt)
 {
     const char *env = getenv(name);
     struct winsize w;
-    int n = env != NULL ? atoi(env) : 0;
+    long n = env != NULL ? strtol(env, NULL, 10) : 0;
 
     for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
         if (ioctl(fd, TIOCGWINSZ, &w) == 0 && (rows ? w.ws_row : w.ws_col) > 0) {
             return rows ? w.ws_row : w.ws_col;
         }
     }
-    return n > 0 && n < 10000 ? n : dflt;
+    return n > 0 && n < 10000 ? (int)n : dflt;
 }
 
 int term_width(void)

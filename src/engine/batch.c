@@ -270,7 +270,7 @@ static int write_spill(const struct spill *s, struct err *e)
     size_t done = 0;
     int fd, rc = 0;
 
-    if (snprintf(tmp, sizeof tmp, "%s", s->path) >= (int)sizeof tmp - 8) {
+    if (snprintf(tmp, sizeof tmp, "%s.new", s->path) >= (int)sizeof tmp) {
         return err_set(e, ERR_LIMIT, "path too long: %s", s->path);
     }
     for (slash = strchr(tmp + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
@@ -278,7 +278,6 @@ static int write_spill(const struct spill *s, struct err *e)
         (void)mkdir(tmp, 0700);
         *slash = '/';
     }
-    (void)strcat(tmp, ".new");
     fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
         return err_errno(e, errno, "cannot write %s", tmp);

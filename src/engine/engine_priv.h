@@ -114,6 +114,8 @@ struct engine {
     struct key_block run_keys, dag_keys, version_keys;
 
     struct msg *inbox, **inbox_last;
+    size_t urgent;             /* messages in the inbox that are worth a commit of their own */
+    int64_t hold_until_us;     /* the others wait for company until then (loop clock) */
     struct msg *consumed;      /* of the batch at hand; freed after its commit */
     struct request *requests;  /* of the batch at hand */
     struct request *replies;   /* fed, the scheduler has not replied yet */

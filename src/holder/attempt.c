@@ -1,30 +1,37 @@
 /*
  * An attempt's life in the holder.
  *
- *   QUEUED ──begin──> RUNNING ──main process ended──> CLEANING ──nothing left──> ENDED ──ack──>
- * (forgotten) │  └─Python──> STARTING ──pid──┘                   │ └────────── could not start, or
- * killed ────────────┴─────────────────────────^
+ *   QUEUED ──begin──> RUNNING ──main process ended──> CLEANING ──nothing left──> ENDED
+ *     │  └─Python──> STARTING ──pid──┘                                             ^
+ *     └──────── could not start, or killed ────────────────────────────────────────┘
  *
- *   transition                    function
- *   (none) -> QUEUED              attempt_add
- *   QUEUED -> RUNNING             begin: intent in the journal, process spawned, `started` in the
- * journal QUEUED -> STARTING            runner_start_attempt; STARTING -> RUNNING by the keeper's
- * `pid` (control.c) RUNNING -> CLEANING           attempt_child_ended, or the keeper's `exit`;
- * leftovers get SIGTERM any -> ENDED                  attempt_finish, attempt_fail ENDED -> (none)
- * attempt_forget
+ *   transition             function
+ *   (none) -> QUEUED       attempt_add
+ *   QUEUED -> RUNNING      begin: intent journalled, process spawned, `started` journalled
+ *   QUEUED -> STARTING     runner_start_attempt
+ *   STARTING -> RUNNING    attempt_runs, by the keeper's `pid` (control.c)
+ *   STARTING -> QUEUED     attempt_again: its runner died before it began
+ *   RUNNING -> CLEANING    main_ended, by waitpid or the keeper's `exit`; leftovers get SIGTERM
+ *   any -> ENDED           attempt_finish, attempt_fail
+ *   ENDED -> (none)        attempt_forget
  *
  * Ending a tree: NONE -> TERM (SIGTERM to all that live) -> FORCE (SIGKILL in rounds until nothing
  * is left). Whatever is born meanwhile is below us too, since we are the subreaper of everything
  * that we start, and the next round finds it.
  *
  * Invariants:
- * H1  At most one argv attempt is RUNNING or CLEANING (holder.current), so that all that lives
- * below the holder is its. H2  A process is spawned only after the journal says so (intent): a
- * holder that dies in between leaves an attempt whose exit nobody saw, never one that looks as if
- * it had not begun (rules 2, 8). H3  An attempt ENDS only when none of its processes lives. (Of a
- * Python attempt the keeper, or the holder in its place, sees to it.) H4  An end is kept until it
- * is acknowledged: in the attempt itself, whose memory was got before it began; no failure of
- * memory or disk loses it while the holder lives.
+ *
+ * H1  At most one argv attempt is RUNNING or CLEANING (holder.current): all that lives below the
+ *     holder is its.
+ *
+ * H2  A process is spawned only after the journal says so (intent): a holder that dies in between
+ *     leaves an attempt whose exit nobody saw, never one that seems not to have begun (rules 2, 8).
+ *
+ * H3  An attempt ENDS only when none of its processes lives. (Of a Python attempt the keeper, or
+ *     the holder in its place, sees to it.)
+ *
+ * H4  An end is kept until it is acknowledged: in the attempt itself, whose memory was got before
+ *     it began; no failure of memory or disk loses it while the holder lives.
  */
 #include <assert.h>
 #include <errno.h>
@@ -43,9 +50,11 @@
 #include "holder/spawn.h"
 
 #define INTENT_RETRY_US 100000
-#define INTENT_GIVE_UP_US                                                   \
-    10000000 /* how long a start waits for a journal that cannot be written \
-              */
+#define INTENT_GIVE_UP_US                                                                    \
+    10000000                  /* how long a start waits for a journal that cannot be written \
+                               */
+#define SENDS_MAX       2     /* runners that may die with an attempt before it begins */
+#define AGAIN_US        20000 /* until the end of a runner is seen on its other descriptors too */
 #define FORCE_PAUSE_US  2000
 #define FORCE_PAUSE_MAX 100000
 #define FORCE_ROUNDS    8
@@ -171,7 +180,7 @@ static void collect(struct holder *h, const struct attempt *a)
         tree_add_below(&h->tree, getpid());
         return;
     }
-    if (a->keeper != 0 && !a->keeper_gone) {
+    if (a->keeper != 0 && !a->keeper_gone && process_lives(a->keeper, a->keeper_start)) {
         tree_add_below(&h->tree, a->keeper);
         return;
     }
@@ -286,6 +295,7 @@ void attempt_again(struct holder *h, struct attempt *a)
         a->output_source.fd = a->output.fd = -1;
     }
     a->state = ATTEMPT_QUEUED;
+    a->not_before_us = h->now_us + AGAIN_US;
 }
 
 static void main_ended(struct holder *h, struct attempt *a, int status)
@@ -487,6 +497,12 @@ static void begin(struct holder *h, struct attempt *a)
 
     if (a->error[0] != '\0') { /* its message already said something impossible */
         attempt_finish(h, a);
+        return;
+    }
+    if (a->sends >= SENDS_MAX) {
+        char words[512];
+
+        attempt_fail(h, a, runner_last_words(h, words, sizeof words));
         return;
     }
     if (!intent(h, a)) {

@@ -1,12 +1,14 @@
 /*
  * A Python attempt's control socket: the keeper and the task tell what becomes of it.
  *
- *   `pid`            STARTING -> RUNNING (the task's user code begins only after this)
- *   `exit`           RUNNING -> CLEANING, and at once to ENDED: the keeper has ended what was left
- * behind `failed`         -> ENDED end of stream    STARTING: nobody has the attempt any more and
- * its user code never began: to another runner, once. RUNNING: the keeper was killed. The task is
- * then a child of the holder, whose waitpid sees its end; a task that is no more, and was not
- * reaped here, ended unseen.
+ *   `pid`       STARTING -> RUNNING (the task's user code begins only after this)
+ *   `exit`      RUNNING -> CLEANING -> ENDED at once: the keeper has ended what was left behind
+ *   `failed`    -> ENDED
+ *   `secret`    masked from now on
+ *   its end     STARTING: nobody has the attempt any more and its user code never began: it goes to
+ *               another runner. RUNNING: the keeper was killed. The task is then a child of the
+ *               holder, whose waitpid sees its end; a task that is no more, and was not reaped
+ *               here, ended unseen.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -44,6 +46,9 @@ static void on_pid(struct holder *h, struct attempt *a, const struct value *mess
     if (process_read(a->pid, &p)) {
         a->pid_start = p.start;
         a->keeper = p.ppid;
+        if (process_read(a->keeper, &p)) {
+            a->keeper_start = p.start;
+        }
     }
     attempt_runs(h, a);
 }
@@ -138,16 +143,13 @@ static int frames_take(struct holder *h, struct attempt *a)
 static void on_end(struct holder *h, struct attempt *a)
 {
     struct tree_process p;
-    char words[512];
 
     control_closed(h, a);
     if (a->state == ATTEMPT_STARTING) {
         if (a->killed) {
             attempt_fail(h, a, "killed before it started");
-        } else if (a->sends < 2) {
-            attempt_again(h, a);
         } else {
-            attempt_fail(h, a, runner_last_words(h, words, sizeof words));
+            attempt_again(h, a);
         }
         return;
     }

@@ -193,7 +193,7 @@ static int on_parse(struct holder *h, const struct value *message, struct err *e
 {
     const struct value *id = value_get(message, "id"), *request = value_get(message, "request");
     struct json_writer w;
-    struct buf text BUF_CLEANUP = { 0 };
+    struct buf text BUF_CLEANUP = {0};
     int rc;
 
     buf_init(&text, KiB(4));
@@ -415,7 +415,7 @@ int engine_parsed(struct holder *h, const char *id_json, const struct value *res
 {
     struct parsed_answer *answer;
     struct json_writer w;
-    struct buf text BUF_CLEANUP = { 0 };
+    struct buf text BUF_CLEANUP = {0};
 
     if (h->engine.socket.fd < 0) {
         return 0; /* who asked is gone */

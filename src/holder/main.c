@@ -180,7 +180,8 @@ static void run(struct holder *h)
         h->now_us = clock_boot_us();
         attempts_step(h);
         records_write(h);
-        engine_pump(h); /* ends are told before the next process is made, which takes longer than all else */
+        engine_pump(h); /* ends are told before the next process is made, which takes longer than
+                           all else */
         attempts_start(h);
         engine_pump(h);
         bury(h);
@@ -243,7 +244,7 @@ static int oom_score_adj_read(void)
         (void)!read(fd, text, sizeof text - 1);
         (void)close(fd);
     }
-    return atoi(text);
+    return (int)strtol(text, NULL, 10);
 }
 
 static int journal_open(struct holder *h, struct err *e)
@@ -369,7 +370,7 @@ int main(int argc, char **argv)
         return 64;
     }
     if (argc == 4) {
-        fd = atoi(argv[3]);
+        fd = (int)strtol(argv[3], NULL, 10);
     }
     fd = descriptors_set(fd);
     (void)setsid();

@@ -4,14 +4,20 @@
  * the length of the longest pattern that ends here.
  *
  * Invariants:
+ *
  * M1  The last depth(state) bytes of the stream are held, and no others: a byte before them can
- * belong to no later match, since a match that covers it would begin at or before it and be the end
- * of the stream that begins a pattern, which is at most depth long. M2  Stretches are disjoint,
- * ascending, and cover exactly the bytes of matches seen so far among the bytes at hand. Matches
- * come in ascending order of their ends, so a new one can only touch stretches at the end of the
- * list. M3  A byte of a stretch is never written; its "***" is written once, when its first byte is
- * let go. M4  All memory is got by mask_build: feeding cannot fail, so that no output is lost or
- * shown for want of memory.
+ *     belong to no later match, since a match that covers it would begin at or before it and be the
+ *     end of the stream that begins a pattern, which is at most depth long.
+ *
+ * M2  Stretches are disjoint, ascending, and cover exactly the bytes of matches seen so far among
+ *     the bytes at hand. Matches come in ascending order of their ends, so a new one can only touch
+ *     stretches at the end of the list.
+ *
+ * M3  A byte of a stretch is never written; its "***" is written once, when its first byte is let
+ *     go.
+ *
+ * M4  All memory is got by mask_build: feeding cannot fail, so that no output is lost or shown for
+ *     want of memory.
  */
 #include "holder/mask.h"
 

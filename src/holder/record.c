@@ -87,7 +87,7 @@ void records_write(struct holder *h)
 
 void records_shorten(struct holder *h)
 {
-    struct buf lines BUF_CLEANUP = { 0 };
+    struct buf lines BUF_CLEANUP = {0};
     int rc = 0;
 
     if (h->attempts == NULL) {

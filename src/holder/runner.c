@@ -22,6 +22,7 @@
 #include "holder/spawn.h"
 
 static void socket_ready(struct holder *h, struct source *s, uint32_t events);
+static void runner_lost(struct holder *h);
 
 /* ---- frames ---- */
 
@@ -173,18 +174,28 @@ static void runner_close(struct holder *h)
     wire_reader_clear(&h->runner.reader);
 }
 
+/* A runner that died may not have been reaped yet: its socket tells. */
+static bool runner_lives(struct holder *h)
+{
+    struct runner *r = &h->runner;
+    char byte;
+
+    return r->pid != 0 && r->socket.fd >= 0 &&
+           recv(r->socket.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
+}
+
 static int runner_ensure(struct holder *h, struct err *e)
 {
     struct runner *r = &h->runner;
     int sockets[2], errors[2], rc;
 
-    if (r->pid != 0 && r->socket.fd >= 0) {
+    if (runner_lives(h)) {
         return 0;
     }
+    runner_lost(h);
     if (r->argv == NULL) {
         return err_set(e, ERR_INVALID, "the holder is not set up for Python");
     }
-    runner_close(h);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
         return err_errno(e, errno, "cannot make a socket pair for the Python runner");
     }
@@ -248,7 +259,7 @@ static void start_write(const struct attempt *a, struct buf *out)
 
 void runner_start_attempt(struct holder *h, struct attempt *a, int out_fd)
 {
-    struct buf frame BUF_CLEANUP = { 0 };
+    struct buf frame BUF_CLEANUP = {0};
     struct err e = {0};
     int control[2];
 
@@ -303,7 +314,7 @@ bool runner_take_back(struct holder *h, const struct attempt *a)
 int runner_parse(struct holder *h, const char *id_json, const struct value *request)
 {
     struct parse_request *p = mem_alloc(sizeof *p + strlen(id_json) + 1);
-    struct buf frame BUF_CLEANUP = { 0 };
+    struct buf frame BUF_CLEANUP = {0};
     struct json_writer w;
     struct err e = {0};
     size_t mark;
@@ -343,7 +354,7 @@ static void on_parsed(struct holder *h, const struct value *message)
 {
     const struct value *id = value_get(message, "id"), *response = value_get(message, "response");
     const char *error = message_string(message, "error");
-    struct buf text BUF_CLEANUP = { 0 };
+    struct buf text BUF_CLEANUP = {0};
     struct json_writer w;
 
     buf_init(&text, KiB(4));
@@ -450,7 +461,8 @@ const char *runner_last_words(struct holder *h, char *text, size_t n)
     return text;
 }
 
-void runner_ended(struct holder *h, int status)
+/* What was with the runner is lost; starts that were not sent yet stay for the next. */
+static void runner_lost(struct holder *h)
 {
     char words[512];
 
@@ -465,6 +477,11 @@ void runner_ended(struct holder *h, int status)
     }
     parses_fail(h, words);
     runner_close(h);
+}
+
+void runner_ended(struct holder *h, int status)
+{
+    runner_lost(h);
     if (h->runner.frames != NULL) {
         struct err e = {0};
 

@@ -231,7 +231,7 @@ static int add_lines(struct mask *m, const char *s, size_t n)
 
 int secrets_add(struct mask *m, const char *secret, size_t n, struct err *e)
 {
-    struct buf form BUF_CLEANUP = { 0 };
+    struct buf form BUF_CLEANUP = {0};
     int rc;
 
     buf_init(&form, 8 * LIMIT_SECRET_BYTES);

@@ -83,16 +83,19 @@ static int add_nodes(struct graph *g, struct layout *l)
     for (uint32_t t = 0; t < d->tasks_len; t++) {
         g->nodes[t] = (struct lnode){.rank = l->rank[t],
                                      .group = outer_group(d, t),
+                                     .inner = d->tasks[t].group,
                                      .extent = g->o->extent != NULL ? g->o->extent[t] : 1};
     }
     for (uint32_t t = 0; t < d->tasks_len; t++) {
         for (uint32_t k = d->down_off[t]; k < d->down_off[t + 1]; k++) {
             uint32_t to = d->down[k];
-            uint32_t group = g->nodes[t].group == g->nodes[to].group ? g->nodes[t].group : NO_GROUP;
+            const struct lnode *a = &g->nodes[t], *b = &g->nodes[to];
+            uint32_t group = a->group == b->group ? a->group : NO_GROUP;
+            uint32_t inner = a->inner == b->inner ? a->inner : NO_GROUP;
 
             l->way_off[k] = next - d->tasks_len;
             for (uint32_t r = l->rank[t] + 1; !l->simplified && r < l->rank[to]; r++) {
-                g->nodes[next++] = (struct lnode){.rank = r, .group = group};
+                g->nodes[next++] = (struct lnode){.rank = r, .group = group, .inner = inner};
             }
         }
     }

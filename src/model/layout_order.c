@@ -15,8 +15,8 @@
 #define NO_BETTER    3     /* sweeps without an improvement end it */
 
 struct sort_item {
-    double group_key, key;
-    uint32_t group, order, node;
+    double group_key, inner_key, key; /* means of the groups, and the node's own */
+    uint32_t group, inner, order, node;
 };
 
 static int compare_items(const void *a, const void *b)
@@ -28,6 +28,12 @@ static int compare_items(const void *a, const void *b)
     }
     if (x->group != y->group) {
         return x->group < y->group ? -1 : 1;
+    }
+    if (x->inner_key < y->inner_key || x->inner_key > y->inner_key) {
+        return x->inner_key < y->inner_key ? -1 : 1;
+    }
+    if (x->inner != y->inner) {
+        return x->inner < y->inner ? -1 : 1;
     }
     if (x->key < y->key || x->key > y->key) {
         return x->key < y->key ? -1 : 1;
@@ -50,34 +56,55 @@ static double mean_of(const struct graph *g, uint32_t node, bool above)
     return sum / (off[node + 1] - off[node]);
 }
 
-static void sort_rank(struct graph *g, uint32_t rank, bool above, struct sort_item *items)
+/* The mean key of every group that stands in the rank, outermost or innermost, into group_key or
+ * inner_key. */
+static void group_means(struct graph *g, struct sort_item *items, uint32_t n, bool inner)
 {
-    uint32_t from = g->rank_off[rank], n = g->rank_off[rank + 1] - from;
-
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t node = g->row[from + i], group = g->nodes[node].group;
+        uint32_t group = inner ? items[i].inner : items[i].group;
 
-        items[i] = (struct sort_item){
-            .key = mean_of(g, node, above), .group = group, .order = i, .node = node};
         if (group != NO_GROUP) {
             g->group_sum[group] += items[i].key;
             g->group_n[group]++;
         }
     }
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t group = items[i].group;
+        uint32_t group = inner ? items[i].inner : items[i].group;
+        double mean = group == NO_GROUP ? items[i].key : g->group_sum[group] / g->group_n[group];
 
-        items[i].group_key =
-            group == NO_GROUP ? items[i].key : g->group_sum[group] / g->group_n[group];
+        *(inner ? &items[i].inner_key : &items[i].group_key) = mean;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t group = inner ? items[i].inner : items[i].group;
+
+        if (group != NO_GROUP) {
+            g->group_sum[group] = 0;
+            g->group_n[group] = 0;
+        }
+    }
+}
+
+static void sort_rank(struct graph *g, uint32_t rank, bool above, struct sort_item *items)
+{
+    uint32_t from = g->rank_off[rank], n = g->rank_off[rank + 1] - from;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct lnode *node = &g->nodes[g->row[from + i]];
+
+        items[i] = (struct sort_item){.key = mean_of(g, g->row[from + i], above),
+                                      .group = node->group,
+                                      .inner = node->inner,
+                                      .order = i,
+                                      .node = g->row[from + i]};
+    }
+    if (g->dag->groups_len > 0) {
+        group_means(g, items, n, false);
+        group_means(g, items, n, true);
     }
     qsort(items, n, sizeof *items, compare_items);
     for (uint32_t i = 0; i < n; i++) {
         g->row[from + i] = items[i].node;
         g->nodes[items[i].node].order = i;
-        if (items[i].group != NO_GROUP) {
-            g->group_sum[items[i].group] = 0;
-            g->group_n[items[i].group] = 0;
-        }
     }
 }
 

@@ -26,7 +26,7 @@ static double distance(const struct graph *g, uint32_t a, uint32_t b)
     double half = x->extent - x->extent / 2 + y->extent / 2;
 
     return half + (passes ? g->o->edge_gap : g->o->gap) +
-           (x->group != y->group ? g->o->group_gap : 0);
+           (x->inner != y->inner ? g->o->group_gap : 0);
 }
 
 static double wish(const struct graph *g, uint32_t node, int sides, double *weight)

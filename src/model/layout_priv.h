@@ -10,9 +10,9 @@
 #define NO_GROUP UINT32_MAX
 
 struct lnode {
-    uint32_t rank, order; /* order: index within its rank */
-    uint32_t group;       /* outermost task group, or NO_GROUP */
-    int32_t extent;       /* 0: an edge passes */
+    uint32_t rank, order;  /* order: index within its rank */
+    uint32_t group, inner; /* outermost and innermost task group, or NO_GROUP */
+    int32_t extent;        /* 0: an edge passes */
     double key, pos;
 };
 

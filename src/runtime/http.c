@@ -40,7 +40,9 @@ static void *try_dir(const char *dir, const char *below, char *tried, size_t cap
     size_t n = strlen(tried);
     void *lib;
 
-    (void)snprintf(path, sizeof path, "%s%s/%s", dir, below, HTTP_MODULE_FILE);
+    if (snprintf(path, sizeof path, "%s%s/%s", dir, below, HTTP_MODULE_FILE) >= (int)sizeof path) {
+        return NULL;
+    }
     lib = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (lib == NULL && access(path, F_OK) == 0) {
         (void)snprintf(tried + n, cap - n, "; %s",

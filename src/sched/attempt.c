@@ -98,7 +98,7 @@ static void release_dying(struct sched *s, struct run *r, struct ti *ti)
     ti_detach(s, r, ti);
 }
 
-/* The worker is gone and its claim never became a process. */
+/* The worker is gone, or was told to stop: nothing of the attempt lives, and the same try runs again. */
 static bool on_lost(struct sched *s, struct run *r, struct ti *ti)
 {
     struct text *why;
@@ -113,11 +113,12 @@ static bool on_lost(struct sched *s, struct run *r, struct ti *ti)
         }
         return true;
     }
-    if (ti->state != TASK_QUEUED) {
+    if (ti->state != TASK_QUEUED && ti->state != TASK_RUNNING) {
         return false;
     }
     if (!end_as_asked(s, r, ti, s->now_us)) {
-        why = text_make(s, "worker lost before it started");
+        why = text_make(s, ti->state == TASK_QUEUED ? "worker lost before it started" : "interrupted");
+        ti->start_us = TIME_NONE;
         ti_requeue(s, r, ti, why);
         text_unref(why);
     }

@@ -186,7 +186,8 @@ static void wait_for_run(struct sched *s, const struct sched_event *ev)
 
 static void pending_finish(struct sched *s, struct pending *p, int rc)
 {
-    struct run *r = rc == 0 ? run_find(s, p->run_key) : NULL;
+    struct run *r =
+        run_find(s, p->run_key); /* whatever the answer says: it may have come by another way */
 
     if (r != NULL) {
         struct sched_event ev = {.type = p->type, .now_us = s->now_us};
@@ -199,28 +200,42 @@ static void pending_finish(struct sched *s, struct pending *p, int rc)
         ev.command.reason = p->reason;
         apply(s, r, &ev);
     } else {
-        out_reply(s, p->command, rc != 0 ? rc : -ERR_NOTFOUND,
+        out_reply(s, p->command, rc,
                   rc == -ERR_TIMEOUT ? "the run could not be read in time" : "there is no such run",
                   0);
     }
     pending_free(s, p);
 }
 
-static void pending_take(struct sched *s, size_t i)
+static struct pending *pending_take(struct sched *s, size_t i)
 {
+    struct pending *p = s->pending[i];
+
     memmove(s->pending + i, s->pending + i + 1,
             (s->pending_len - 1 - i) * sizeof(struct pending *));
     s->pending_len--;
+    return p;
 }
 
-void pending_apply(struct sched *s, int64_t question, int rc)
+/* A run was loaded: all commands that wait for it are applied, in the order in which they came. */
+void pending_loaded(struct sched *s, int64_t run_key)
+{
+    size_t i = 0;
+
+    while (i < s->pending_len) {
+        if (s->pending[i]->run_key == run_key) {
+            pending_finish(s, pending_take(s, i), 0);
+        } else {
+            i++;
+        }
+    }
+}
+
+void pending_unknown(struct sched *s, int64_t question)
 {
     for (size_t i = 0; i < s->pending_len; i++) {
-        struct pending *p = s->pending[i];
-
-        if (p->question == question) {
-            pending_take(s, i);
-            pending_finish(s, p, rc);
+        if (s->pending[i]->question == question) {
+            pending_finish(s, pending_take(s, i), -ERR_NOTFOUND);
             return;
         }
     }
@@ -229,13 +244,12 @@ void pending_apply(struct sched *s, int64_t question, int rc)
 
 void pending_timeout(struct sched *s, struct pending *p)
 {
-    for (size_t i = 0; i < s->pending_len; i++) {
-        if (s->pending[i] == p) {
-            pending_take(s, i);
-            break;
-        }
+    size_t i = 0;
+
+    while (s->pending[i] != p) {
+        i++;
     }
-    pending_finish(s, p, -ERR_TIMEOUT);
+    pending_finish(s, pending_take(s, i), -ERR_TIMEOUT);
 }
 
 void on_command(struct sched *s, const struct sched_event *ev)

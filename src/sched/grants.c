@@ -70,6 +70,7 @@ void on_resource(struct sched *s, const struct sched_event *ev)
     }
     resource_changed(s, l);
     limit_wake(s, l);
+    l->backoff &= l->woken == 0; /* enough for somebody at last */
 }
 
 static int64_t needed(const struct limit *l)
@@ -77,6 +78,14 @@ static int64_t needed(const struct limit *l)
     int64_t n = l->used + l->waiting;
 
     return n > l->slots ? (l->used > l->slots ? l->used : l->slots) : n;
+}
+
+static void give_back(struct sched *s, struct limit *l, int64_t keep)
+{
+    if (l->granted > keep) {
+        out_grant(s, l->name, keep - l->granted);
+        l->granted = keep;
+    }
 }
 
 static void settle(struct sched *s, struct limit *l)
@@ -87,19 +96,17 @@ static void settle(struct sched *s, struct limit *l)
     if (l->exclusive || l->slots < 0) {
         return;
     }
-    if (n > l->granted) {
-        if (n - l->granted > l->asked || l->timer == 0) {
-            l->asked = n - l->granted;
-            out_grant(s, l->name, l->asked);
-            timer_set(s, TIMER_GRANT, l, &l->timer, s->now_us + LIMIT_GRANT_RETRY_S * TIME_SECOND);
-        }
-        return;
-    }
-    l->asked = 0;
-    timer_clear(s, &l->timer);
-    if (n < l->granted) {
-        out_grant(s, l->name, n - l->granted);
-        l->granted = n;
+    if (n <= l->granted) {
+        l->asked = 0;
+        l->backoff = false;
+        timer_clear(s, &l->timer);
+        give_back(s, l, n);
+    } else if (l->backoff) {
+        give_back(s, l, l->used);
+    } else if (n - l->granted > l->asked || l->timer == 0) {
+        l->asked = n - l->granted;
+        out_grant(s, l->name, l->asked);
+        timer_set(s, TIMER_GRANT, l, &l->timer, s->now_us + LIMIT_GRANT_RETRY_S * TIME_SECOND);
     }
 }
 
@@ -111,9 +118,20 @@ void grants_settle(struct sched *s)
     s->changed_len = 0;
 }
 
-/* The wish was not met in time: it is said again, if it is still one. */
+/*
+ * The wish was not met in time. It is said again; but where some slots were granted, too few for
+ * whoever waits, two schedulers may each hold a part: then they are given back first, for a time
+ * that differs between schedulers.
+ */
 void grant_retry(struct sched *s, struct limit *l)
 {
+    int64_t rest_us = LIMIT_GRANT_RETRY_S * TIME_SECOND;
+
     l->asked = 0;
+    l->backoff = !l->backoff && limit_free(l) > 0 && l->parked > 0;
+    if (l->backoff) {
+        rest_us += (int64_t)prng_below(&s->prng, (uint64_t)rest_us);
+        timer_set(s, TIMER_GRANT, l, &l->timer, s->now_us + rest_us);
+    }
     resource_changed(s, l);
 }

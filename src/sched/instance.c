@@ -14,7 +14,7 @@ static const uint16_t edges[TASK_STATE_MAX_] = {
     [TASK_QUEUED] = BIT(TASK_RUNNING) | BIT(TASK_SCHEDULED) | BIT(TASK_UP_FOR_RETRY) |
                     BIT(TASK_RESTARTING) | BIT(TASK_NONE) | MARKS,
     [TASK_RUNNING] = BIT(TASK_UP_FOR_RETRY) | BIT(TASK_UP_FOR_RESCHEDULE) | BIT(TASK_DEFERRED) |
-                     BIT(TASK_RESTARTING) | MARKS,
+                     BIT(TASK_SCHEDULED) | BIT(TASK_RESTARTING) | MARKS,
     [TASK_RESTARTING] = BIT(TASK_NONE) | MARKS,
     [TASK_DEFERRED] = BIT(TASK_SCHEDULED) | BIT(TASK_UP_FOR_RETRY) | BIT(TASK_NONE) | MARKS,
     [TASK_UP_FOR_RETRY] = BIT(TASK_SCHEDULED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_NONE) | MARKS,
@@ -119,7 +119,7 @@ void ti_count_run(struct run *r, const struct ti *ti, uint8_t state, uint32_t by
 
     r->unfinished += task_state_finished(state) ? 0 : by;
     r->none += state == TASK_NONE ? by : 0;
-    r->failed += state == TASK_FAILED ? by : 0;
+    r->failed += state == TASK_FAILED && task_counts(ti_task(r, ti)) ? by : 0;
     r->leaf_failed += failed && r->plan->leaf[ti->task] ? by : 0;
 }
 

@@ -128,21 +128,26 @@ static struct bucket *bucket_of(struct sched *s, struct limit *l, int32_t slots)
 
 /* ---- places of a lane ---- */
 
-/* What the lane adds to the demand for its pool (and for parallelism): only while nothing else
- * stops it. */
+/*
+ * What the lane adds to the demand for its pool, and for parallelism: only while nothing else stops
+ * it. One that waits for its pool wants no parallelism yet. So schedulers that share both take them
+ * in one order and never wait for each other in a circle.
+ */
 static void account(struct sched *s, struct lane *l)
 {
-    int64_t n = l->count, room = l->run->limit.slots;
+    int64_t room = l->run->limit.slots;
+    int64_t n = room >= 0 && l->count > room ? room : l->count;
+    int64_t top = l->place == LANE_TOP ? n : 0;
+    int64_t pool = l->place == LANE_PARKED && l->parked_on == l->pool ? n : top;
 
-    if (l->place == LANE_IDLE || (l->place == LANE_PARKED && l->parked_on != l->pool)) {
-        n = 0;
-    }
-    n = room >= 0 && n > room ? room : n;
-    if (n != l->counted) {
-        l->pool->waiting += (n - l->counted) * l->slots;
-        s->parallelism.waiting += n - l->counted;
-        l->counted = n;
+    if (pool != l->counted_pool) {
+        l->pool->waiting += (pool - l->counted_pool) * l->slots;
+        l->counted_pool = pool;
         resource_changed(s, l->pool);
+    }
+    if (top != l->counted_top) {
+        s->parallelism.waiting += top - l->counted_top;
+        l->counted_top = top;
         resource_changed(s, &s->parallelism);
     }
 }

@@ -141,7 +141,7 @@ void on_answer(struct sched *s, const struct sched_event *ev)
     struct run *r = run_of_question(s, ev->answer.question), *previous;
 
     if (r == NULL) {
-        pending_apply(s, ev->answer.question, -ERR_NOTFOUND);
+        pending_unknown(s, ev->answer.question);
         return;
     }
     if (ev->answer.unknown) {

@@ -2,23 +2,17 @@
  */
 #include "sched/sched_priv.h"
 
-/* An effective leaf decides the run's state: no downstream that counts, and itself not an ignorable
- * teardown. */
-static bool counts(const struct task *t)
-{
-    return !t->is_teardown || t->on_failure_fail_dagrun;
-}
-
+/* An effective leaf decides the run's state: it counts itself, and nothing below it does. */
 static void find_leaves(struct plan *p)
 {
     const struct dag *d = p->dag;
     bool any = false;
 
     for (uint32_t t = 0; t < d->tasks_len; t++) {
-        bool leaf = counts(&d->tasks[t]);
+        bool leaf = task_counts(&d->tasks[t]);
 
         for (uint32_t i = d->down_off[t]; leaf && i < d->down_off[t + 1]; i++) {
-            leaf = !counts(&d->tasks[d->down[i]]);
+            leaf = !task_counts(&d->tasks[d->down[i]]);
         }
         p->leaf[t] = leaf;
         any |= leaf;

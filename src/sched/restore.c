@@ -139,11 +139,9 @@ int on_run_restore(struct sched *s, const struct sched_event *ev)
         } else if (r->state == RUN_RUNNING) {
             revive_running(s, r);
         }
-    } else if (ev->run.question == 0) {
+    } else {
         s->stats.ignored++;
     }
-    if (ev->run.question != 0) {
-        pending_apply(s, ev->run.question, 0);
-    }
+    pending_loaded(s, ev->run.row->run_key);
     return 0;
 }

@@ -369,10 +369,15 @@ static void set_reason(struct run *r, struct text *reason)
     text_unref(old);
 }
 
-/* The state by the effective leaves. */
+/* By the effective leaves; where fail_fast skipped what was left, by any task. */
+static bool has_failed(const struct run *r)
+{
+    return r->leaf_failed > 0 || r->stopping || (r->dag->fail_fast && r->failed > 0);
+}
+
 static void set_final(struct sched *s, struct run *r)
 {
-    bool failed = r->leaf_failed > 0 || r->stopping;
+    bool failed = has_failed(r);
 
     r->state = failed ? RUN_FAILED : RUN_SUCCESS;
     if (failed && r->reason == NULL) {
@@ -409,6 +414,10 @@ static void run_finish(struct sched *s, struct run *r)
     set_final(s, r);
     r->stopping = false;
     timer_clear(s, &r->timer);
+    if (r->previous == PREVIOUS_ASKED) {
+        r->previous = PREVIOUS_UNASKED; /* nobody waits for the answer any more */
+        timer_clear(s, &r->question_timer);
+    }
     count_failures(s, r);
     dag_check(s, r->owner);
 }
@@ -441,7 +450,7 @@ void run_settle(struct sched *s, struct run *r)
     } else if (r->state == RUN_QUEUED && r->stopping && r->unfinished == 0) {
         run_finish(s, r);
     } else if (run_state_finished(r->state) && r->unfinished == 0 &&
-               (r->leaf_failed > 0) != (r->state == RUN_FAILED)) {
+               has_failed(r) != (r->state == RUN_FAILED)) {
         set_final(s, r); /* a task of a finished run was marked */
     }
 }
@@ -495,8 +504,7 @@ void run_task_failed(struct sched *s, struct run *r, struct ti *ti)
     const struct task *t = ti_task(r, ti);
     struct text *why;
 
-    if (!r->dag->fail_fast || r->stopping || r->state != RUN_RUNNING ||
-        (t->is_teardown && !t->on_failure_fail_dagrun)) {
+    if (!r->dag->fail_fast || r->stopping || r->state != RUN_RUNNING || !task_counts(t)) {
         return;
     }
     why = text_make(s, "task %s failed", t->task_id);

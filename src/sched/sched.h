@@ -46,7 +46,8 @@ enum sched_event_type {
 	SCHED_DEFERRED,     /* .attempt: running -> deferred; gives its slots back; at_us = its timeout or TIME_NONE */
 	SCHED_FIRED,        /* .ended: what a deferred attempt waited for came: outcome SUCCESS/FAILED/SKIPPED ends it, RESUME schedules it */
 	SCHED_RESCHEDULE,   /* .attempt: running -> up_for_reschedule until at_us; same try */
-	SCHED_LOST,         /* .attempt: its worker is gone for sure, the claim never started: back to scheduled, same try, new token */
+	SCHED_LOST,         /* .attempt: nothing of it lives: it never started (its worker is gone), or was ended with its worker: back to scheduled, same
+	                       try, new token */
 	SCHED_CLEAR,        /* .command: tasks of a run run again; the run is queued again */
 	SCHED_MARK,         /* .command: tasks set to SUCCESS, FAILED or SKIPPED by hand; live ones are killed */
 	SCHED_RUN_STOP,     /* .command: run failed by hand: live attempts killed, unfinished instances skipped (teardowns kept) */
@@ -163,7 +164,7 @@ struct sched_question {
 
 /*
  * n > 0: we want n more of a resource than we are granted now; it replaces an earlier wish. The driver answers by SCHED_RESOURCE with what
- * is granted then, at once or later; unanswered or short, the wish comes again after a second. n < 0: we give n back and count them as given.
+ * is granted then, at once or later; unanswered or short, the wish comes again after a second. n < 0: we give n back, count them as given, and take back any open wish.
  */
 struct sched_grant {
 	const char *resource;

@@ -150,8 +150,10 @@ struct limit {
     int64_t slots;   /* -1 = unlimited */
     int64_t granted; /* ours, when not exclusive */
     int64_t used;
-    int64_t waiting;  /* slots that lanes which wait for it could use */
-    int64_t asked;    /* our open wish */
+    int64_t waiting; /* slots that lanes which wait for it could use */
+    int64_t asked;   /* our open wish */
+    bool backoff; /* it gave back what was too little to use, and wishes again when its timer fires
+                   */
     int64_t retry_us; /* when to repeat it */
     uint32_t timer;
     struct bucket *buckets;
@@ -178,8 +180,9 @@ struct lane {
     uint64_t head;           /* key of the best instance */
     uint64_t *keys; /* a heap; may hold keys of instances that are not scheduled any more */
     size_t keys_len, keys_cap;
-    uint32_t count;  /* instances that are scheduled */
-    int64_t counted; /* what it adds to pool->waiting now */
+    uint32_t count; /* instances that are scheduled */
+    int64_t counted_pool,
+        counted_top; /* what it adds to the demand for its pool and for parallelism */
 };
 
 /* ---- runs, DAGs ---- */
@@ -301,6 +304,11 @@ struct sched {
 static inline const struct task *ti_task(const struct run *r, const struct ti *ti)
 {
     return &r->dag->tasks[ti->task];
+}
+/* Whether its failure can be the run's: not that of an ignorable teardown. */
+static inline bool task_counts(const struct task *t)
+{
+    return !t->is_teardown || t->on_failure_fail_dagrun;
 }
 /* The run that holds it: instances lie in their run, by task. */
 static inline struct run *ti_run(const struct ti *ti)
@@ -446,7 +454,8 @@ void past_unlink(struct sched *s, struct run *r); /* r goes: runs that follow it
 
 /* ---- commands.c ---- */
 void on_command(struct sched *s, const struct sched_event *ev);
-void pending_apply(struct sched *s, int64_t question, int rc);
+void pending_loaded(struct sched *s, int64_t run_key);
+void pending_unknown(struct sched *s, int64_t question);
 void pending_timeout(struct sched *s, struct pending *p);
 void pending_free(struct sched *s, struct pending *p);
 

@@ -1,66 +1,66 @@
 /*
- * The scheduler, one step at a time. An event changes one instance, run or limit; what follows from
- * it is worked off in lists until nothing follows any more (settle), then the free slots are handed
- * out (dispatch), then the rows of all that changed are written into the actions. A step looks only
- * at what the event touches: the dependents of a task that ended, the one lane that a freed slot
- * wakes, the timers that are due.
+ * The scheduler, one step at a time. An event changes one instance, run or limit; what follows from it is worked off in
+ * lists until nothing follows any more (settle), then the free slots are handed out (dispatch), then the rows of all that
+ * changed are written into the actions. A step looks only at what the event touches: the dependents of a task that ended,
+ * the one lane that a freed slot wakes, the timers that are due.
  *
- * An instance (a task in a run), and who moves it:
+ * An instance (a task in a run), and what moves it:
  *
- *            CREATE            rule: run             slots free           STARTED
- *   [*] ---------------> none -----------> scheduled ---------> queued -----------> running
- *                         | ^                 ^  ^                |  \                 |
- *       rule: early, skip | | CLEAR           |  '-- LOST, stuck -'   '-- worker lost  | ENDED,
- * RESCHEDULE, v |                 |      RESUME              before start  v DEFERRED skipped,
- * upstream_failed,             '------ up_for_retry <------------ (failed, tries left) removed,
- * success, failed <---------------     up_for_reschedule <------- (same try, later) (finished)
- * ENDED, FIRED, MARK    deferred <---------------- (slots given back) restarting <--------------
- * (CLEAR of a live one; killed -> none)
+ *   [*] --CREATE--> none --rule: run--> scheduled --slots free--> queued --STARTED--> running
  *
- *   transition                                 function
- *   none -> scheduled                          ti_settle / schedule          instance.c  try_number
- * + 1 none -> success (instant)                  ti_settle / run_instant none -> skipped,
- * upstream_failed           ti_settle; run_stop; skip_left_out (branches) up_for_retry -> scheduled
- * ti_due, ti_settle             try_number + 1 up_for_reschedule -> scheduled             ti_due,
- * ti_settle             same try scheduled -> queued                        dispatch / queue_head
- * limits.c    new token queued -> queued (claimed)                 on_claim attempt.c   no
- * transition: worker is set queued -> running                          start queued -> scheduled
- * on_lost; stuck (at most queued_retries times) running, queued -> success, skipped        end
- *   running, queued -> failed, up_for_retry    end / ti_fail                 retry.c has the delay
- *   running -> deferred                        on_deferred
- *   deferred -> scheduled                      on_fired (RESUME)             same try, new token
- *   deferred -> failed, up_for_retry, ...      on_fired; ti_due (its timeout)
- *   running -> up_for_reschedule               on_reschedule
- *   running, queued (claimed) -> restarting    ti_clear                      commands.c
- *   restarting -> none                         ti_cleared
- *   any but live -> none                       ti_clear
- *   any -> success, failed, skipped            ti_mark; ti_stop
- *   none -> upstream_failed (deadlock)         deadlock                      run.c
+ *   none         rule: early verdict, branch --> skipped, upstream_failed, removed;  instant --> success;  deadlock --> upstream_failed
+ *   queued       LOST, stuck --> scheduled;  stuck too often --> failed;  ENDED (its start was not told) --> as from running
+ *   running      ENDED --> success, skipped, failed, up_for_retry;  DEFERRED --> deferred;  RESCHEDULE --> up_for_reschedule
+ *                LOST (ended with its worker) --> scheduled, same try
+ *   deferred     FIRED --> success, skipped, failed, up_for_retry; RESUME --> scheduled, same try;  timeout --> failed, up_for_retry
+ *   up_for_*     due --> scheduled (or skipped, upstream_failed, where its rule says so by then)
+ *   restarting   ENDED, LOST --> none
+ *   any          MARK, stop --> success, failed, skipped;  CLEAR --> none; of a claimed attempt --> restarting, killed
  *
- * A run: queued -> running (dag_settle, within max_active_runs) -> success or failed (run_finish)
- * -> queued (CLEAR). A run that is being failed (timeout, stop, fail_fast) is running with a
- * reason: its instances are skipped or killed, its teardowns go on.
+ *   transition                                 function                     file
+ *   none -> scheduled                          ti_settle / schedule         instance.c   try_number + 1
+ *   none -> success (instant)                  ti_settle / run_instant      instance.c
+ *   none -> skipped, upstream_failed           ti_settle, run_stop, skip_left_out
+ *   up_for_retry -> scheduled                  ti_due, ti_settle            instance.c   try_number + 1
+ *   up_for_reschedule -> scheduled             ti_due, ti_settle            instance.c   same try
+ *   scheduled -> queued                        dispatch / queue_head        limits.c     new token
+ *   queued, claimed                            on_claim                     attempt.c    no transition: worker is set
+ *   queued -> running                          start                        attempt.c
+ *   queued, running -> scheduled               on_lost; stuck               attempt.c, instance.c
+ *   running, queued -> success, skipped        end                          attempt.c
+ *   running, queued -> failed, up_for_retry    end / ti_fail                retry.c      has the delay
+ *   running -> deferred                        on_deferred                  attempt.c
+ *   deferred -> scheduled                      on_fired (RESUME)            attempt.c    same try, new token
+ *   deferred -> failed, up_for_retry           on_fired; ti_due (timeout)   instance.c
+ *   running -> up_for_reschedule               on_reschedule                attempt.c
+ *   running, queued (claimed) -> restarting    ti_clear                     commands.c
+ *   restarting -> none                         ti_cleared                   commands.c
+ *   any but live -> none                       ti_clear                     commands.c
+ *   any -> success, failed, skipped            ti_mark; ti_stop             commands.c
+ *   none -> upstream_failed (deadlock)         deadlock                     run.c
+ *
+ * A run: queued -> running (dag_settle, within max_active_runs) -> success or failed (run_finish) -> queued (CLEAR). A run that
+ * is being failed (timeout, stop, fail_fast) is running with a reason: its instances are skipped or killed, its teardowns
+ * go on.
  *
  * Invariants; asserts cite them:
- *   I1  An instance changes state only in ti_set, which records the transition once, moves the
- * counters of its dependents and of its run, its lane and its timer. So counters, lanes and timers
- * are functions of the states. I2  Every change is an edge of the table in instance.c. I3  At most
- * one attempt lives: the token is set when an instance becomes queued and cleared when its attempt
- * is known to have ended. An event with another token changes nothing (rule 2). I4  Slots are held
- * exactly while a token is held (deferred ones: at most their pool's): taken in dispatch, given in
- *       ti_detach. For each limit used <= capacity, except after a restore or when the limit was
- * lowered. I5  A claimed attempt that has to end is killed, and keeps token and slots until its end
- * is reported: restarting (clear), its state until then (stop), or the final state already (mark:
- * it is dying; its run cannot be forgotten). I6  A run is finished if and only if all its instances
- * are; its state is a function of its effective leaves, or failed when it was stopped. I7  At the
- * end of a step the work lists are empty, and no scheduled instance could be queued: each lane is
- *       parked on a limit that is full for it, unless the step was told to queue no more.
- *   I8  The decisions are a function of the events: ties are broken by keys; no address, hash order
- * or history of a heap shows.
+ *   I1  An instance changes state only in ti_set, which records the transition once, moves the counters of its dependents
+ *       and of its run, its lane and its timer. So counters, lanes and timers are functions of the states.
+ *   I2  Every change is an edge of the table in instance.c.
+ *   I3  At most one attempt lives: the token is set when an instance becomes queued and cleared when its attempt is known to
+ *       have ended. An event with another token changes nothing (rule 2).
+ *   I4  Slots are held exactly while a token is held (deferred ones: at most their pool's): taken in dispatch, given in
+ *       ti_detach. For each limit used <= capacity, except after a restore or when the limit was lowered.
+ *   I5  A claimed attempt that has to end is killed, and keeps token and slots until its end is reported: restarting (clear),
+ *       its state until then (stop), or the final state already (mark: it is dying; its run cannot be forgotten).
+ *   I6  A run is finished if and only if all its instances are; its state is a function of its effective leaves, or failed
+ *       when it was stopped.
+ *   I7  At the end of a step the work lists are empty, and no scheduled instance could be queued: each lane is parked on a
+ *       limit that is full for it, unless the step was told to queue no more.
+ *   I8  The decisions are a function of the events: ties are broken by keys; no address, hash order or history of a heap shows.
  *
- * Out of memory: the failing place sets nomem and goes on without looking at what it could not do;
- * the step ends early and says so, and every later one too. The driver drops the core and restores
- * it from the store.
+ * Out of memory: the failing place sets nomem and goes on without looking at what it could not do; the step ends early and says
+ * so, and every later one too. The driver drops the core and restores it from the store.
  */
 #include "sched/sched_priv.h"
 

@@ -32,7 +32,7 @@ static void identity(const struct timer *t, int64_t *ret_a, int64_t *ret_b)
 
 static bool tie_before(const struct timer *a, const struct timer *b)
 {
-    int64_t a1, a2, b1, b2;
+    int64_t a1 = 0, a2 = 0, b1 = 0, b2 = 0;
 
     if (a->kind != b->kind) {
         return a->kind < b->kind;

@@ -107,14 +107,15 @@ static int busy(int fd, const char *home, pid_t *ret_holder, struct err *e)
 
 int lock_acquire(const char *home, struct lock **ret, pid_t *ret_holder, struct err *e)
 {
-    MEM_CLEANUP char *path = mem_alloc(strlen(home) + sizeof "/lock");
+    size_t room = strlen(home) + sizeof "/lock";
+    MEM_CLEANUP char *path = mem_alloc(room);
     MEM_CLEANUP struct lock *lock = mem_zalloc(sizeof *lock);
     int fd, rc;
 
     if (path == NULL || lock == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory");
     }
-    (void)sprintf(path, "%s/lock", home);
+    (void)snprintf(path, room, "%s/lock", home);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
         return err_errno(e, errno, "%s", path);

@@ -362,6 +362,7 @@ static int f_tojson(struct rt *r, const struct call *c, struct tv *ret)
     buf_init(&b, LIMIT_TEMPLATE_OUTPUT);
     buf_init(&safe, LIMIT_TEMPLATE_OUTPUT);
     rc = tv_json(r, &c->self, true, (int)indent, &b);
+    rc = rc != 0 ? rc : rt_buf_check(r, &b);
     for (size_t i = 0; rc == 0 && i < b.len; i++) {
         if (strchr("<>&'", b.p[i]) != NULL) {
             buf_printf(&safe, "\\u%04x", (unsigned)b.p[i]);
@@ -369,7 +370,6 @@ static int f_tojson(struct rt *r, const struct call *c, struct tv *ret)
             buf_char(&safe, b.p[i]);
         }
     }
-    rc = rc != 0 ? rc : rt_buf_check(r, &b);
     buf_fini(&b);
     if (rc != 0) {
         buf_fini(&safe);

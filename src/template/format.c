@@ -27,11 +27,11 @@ static void pad(const char *s, size_t n, const struct spec *f, char align, struc
     if (align == '=') {
         buf_append(out, s, sign);
     }
-    for (size_t i = 0; i < left; i++) {
+    for (size_t i = 0; i < left && buf_status(out) == 0; i++) {
         buf_str(out, fill);
     }
     buf_append(out, s + sign, n - sign);
-    for (size_t i = left; i < all; i++) {
+    for (size_t i = left; i < all && buf_status(out) == 0; i++) {
         buf_str(out, fill);
     }
 }
@@ -107,7 +107,7 @@ static int put_int(struct rt *r, int64_t i, const struct spec *f, struct buf *ou
     case 'u':
     case 'n':
         (void)snprintf(text, sizeof text, "%llu", (unsigned long long)u);
-        for (int k = (int)strlen(text); k < f->precision; k++) {
+        for (int k = (int)strlen(text); k < f->precision && buf_status(out) == 0; k++) {
             buf_char(out, '0');
         }
         if (f->comma) {
@@ -172,6 +172,7 @@ static int put_number(struct rt *r, const struct tv *v, const struct spec *f, ch
     } else {
         rc = put_float(r, tv_as_double(v), f, &b);
     }
+    rc = rc != 0 ? rc : rt_buf_check(r, &b);
     if (rc == 0) {
         pad(buf_cstr(&b), b.len, f, align, out);
     }
@@ -184,7 +185,7 @@ static int width_at(const char **p, const char *end)
 
     while (*p < end && **p >= '0' && **p <= '9') {
         w = (w < 0 ? 0 : w) * 10 + (**p - '0');
-        w = w > 1000000 ? 1000000 : w;
+        w = w > 10000000 ? 10000000 : w; /* beyond any text's limit */
         (*p)++;
     }
     return w;
@@ -316,6 +317,7 @@ static int percent_value(struct rt *r, const struct tv *v, struct spec *f, struc
     }
     if (f->type == 's' || f->type == 'r') {
         rc = f->type == 's' ? tv_print(r, v, &b) : tv_repr(r, v, &b);
+        rc = rc != 0 ? rc : rt_buf_check(r, &b);
         s = tv_str(buf_cstr(&b), b.len);
         if (f->precision >= 0) {
             s.n = utf8_offset(s.s, s.n, (size_t)f->precision);

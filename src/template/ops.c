@@ -476,7 +476,7 @@ int op_slice(struct rt *r, const struct tv *x, const struct tv *from, const stru
              const struct tv *step, struct tv *ret)
 {
     struct tv list, out, item, empty = tv_str("", 0);
-    int64_t n, i, end, by = 1;
+    int64_t n, i = 0, end = 0, by = 1;
     int rc = rt_defined(r, x);
 
     if (rc == 0 && !is_sequence(x)) {

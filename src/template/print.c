@@ -25,7 +25,7 @@ void repr_double(double d, struct buf *out)
         }
     }
     exp_at = strchr(text, 'e');
-    exp = atoi(exp_at + 1);
+    exp = (int)strtol(exp_at + 1, NULL, 10);
     for (const char *p = text; p < exp_at; p++) {
         if (*p >= '0' && *p <= '9') {
             digits[n++] = *p;
@@ -302,6 +302,7 @@ static int json_key_text(struct rt *r, const struct tv *key, struct buf *out)
                        tv_type_name(key));
     }
     rc = tv_print(r, key, &text);
+    rc = rc != 0 ? rc : rt_buf_check(r, &text);
     json_text(buf_cstr(&text), text.len, out);
     return rc;
 }

@@ -37,9 +37,6 @@ static int t_kind(struct rt *r, const struct call *c, struct tv *ret)
     } else { /* sequence: has len() and [] */
         yes = v->kind == TV_STR || v->kind == TV_DICT || v->kind == TV_LIST ||
               v->kind == TV_TUPLE || v->kind == TV_RANGE;
-        if (v->kind == TV_UNDEFINED) {
-            return rt_defined(r, v);
-        }
     }
     *ret = tv_bool(yes);
     return 0;

@@ -207,6 +207,7 @@ int tvtime_text(struct rt *r, const struct tv *v, const char *fmt, struct tv *re
 {
     char text[512], *w = text;
     struct buf b;
+    int rc;
 
     if (strncmp(fmt, "iso", 3) != 0) {
         if (time_strftime(v->i, fmt, text, sizeof text) < 0) {
@@ -225,6 +226,10 @@ int tvtime_text(struct rt *r, const struct tv *v, const char *fmt, struct tv *re
             *w++ = *p;
         }
     }
+    rc = rt_buf_check(r, &b);
     buf_fini(&b);
+    if (rc != 0) {
+        return rc;
+    }
     return tv_strdup(r, text, (size_t)(w - text), ret);
 }

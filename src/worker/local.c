@@ -11,6 +11,8 @@
  *  3. Nothing starts while paused: jobs stay TAKEN in the executor's queue, which pause does not hold back once claimed; the engine
  *     claims nothing new then.
  *  4. A kill before the process exists ends the attempt as KILLED without ever starting it.
+ *  5. Of a process the engine hears that it started before it hears its end, also when both happened while no engine lived: what the
+ *     start means (its time, the attempt's row, XComs of the try before) is not lost.
  */
 #include <stdio.h>
 #include <string.h>
@@ -327,7 +329,8 @@ static int launch(struct attempt *a, struct err *e)
             return 0;
         }
     }
-    return co_spawn(&w->group, "attempt", attempt_main, a, &a->co, e);
+    /* Its coroutine is not awaited, so it is not asked for: its memory goes with its end. */
+    return co_spawn(&w->group, "attempt", attempt_main, a, NULL, e);
 }
 
 static int local_start(struct worker *base, const struct worker_job *job, struct err *e)
@@ -415,7 +418,7 @@ static int adopt_processes(struct local_worker *w, struct uuid *live, size_t n, 
 
         if (a != NULL && a->phase != ATTEMPT_ENDED) {
             a->phase = ATTEMPT_TAKEN;
-            a->adopted = false;
+            a->adopted = a->told_started = false;
             a->params = NULL;
             rc = launch(a, e);
         }
@@ -445,7 +448,7 @@ static int local_adopt(struct worker *base, const struct worker_job *jobs, size_
         if (rc != 0) {
             break;
         }
-        a->adopted = jobs[i].started;
+        a->adopted = a->told_started = jobs[i].started;
         if (repeats(a)) {
             a->start_us = jobs[i].start_us;
             rc = launch(a, e);
@@ -475,7 +478,17 @@ static void exec_started(void *arg, const struct uuid *token, int64_t pid, const
 
     w->base.waiting = w->exec->waiting;
     if (a != NULL && a->phase == ATTEMPT_PROCESS) {
+        a->told_started = true;
         w->cb.started(w->cb.arg, &a->key, token, pid, holder, a->log, at_us);
+    }
+}
+
+/* Invariant 5. A process whose exit nobody saw may have begun although its pid is not known. */
+static void tell_late_start(struct local_worker *w, struct attempt *a, const struct exec_end *x)
+{
+    if (!a->told_started && (x->pid != 0 || x->not_seen)) {
+        a->told_started = true;
+        w->cb.started(w->cb.arg, &a->key, &a->token, x->pid, NULL, a->log, x->at_us - x->duration_us);
     }
 }
 
@@ -486,6 +499,7 @@ static void exec_ended(void *arg, const struct exec_end *x)
 
     w->base.waiting = w->exec->waiting;
     if (a != NULL && a->phase == ATTEMPT_PROCESS) {
+        tell_late_start(w, a, x);
         attempt_exec_ended(a, x);
     }
 }
@@ -533,7 +547,8 @@ static int open_executor(struct local_worker *w, struct err *e)
     const char **env;
     size_t n = 0;
     struct exec_callbacks cb = { .arg = w, .started = exec_started, .ended = exec_ended };
-    const char *old = NULL;
+    const char *old = "";
+    size_t room;
     char *entry;
     int rc;
 
@@ -544,13 +559,14 @@ static int open_executor(struct local_worker *w, struct err *e)
         n++;
     }
     env = mem_array(n + 2, sizeof *env);
-    entry = mem_alloc(strlen(c->python_path) + (old != NULL ? strlen(old) : 0) + 16);
+    room = strlen(c->python_path) + strlen(old) + sizeof "PYTHONPATH=:";
+    entry = mem_alloc(room);
     path = entry;
     if (env == NULL || entry == NULL) {
         mem_free(env);
         return err_set(e, ERR_NOMEM, "out of memory for the runner's environment");
     }
-    (void)sprintf(entry, "PYTHONPATH=%s%s%s", c->python_path, old != NULL ? ":" : "", old != NULL ? old : "");
+    (void)snprintf(entry, room, "PYTHONPATH=%s%s%s", c->python_path, old[0] != '\0' ? ":" : "", old);
     n = 0;
     for (size_t i = 0; w->base_env[i] != NULL; i++) {
         if (strncmp(w->base_env[i], "PYTHONPATH=", 11) != 0) {

@@ -26,6 +26,7 @@ struct attempt {
     enum attempt_phase phase;
     uint16_t try_number, max_tries;
     bool adopted;         /* was running before we started */
+    bool told_started;    /* by us, or adopted */
     struct dag *dag;      /* referenced */
     const struct task *task;
     const struct operator_impl *op;
@@ -69,6 +70,8 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e);
 int attempt_conf(struct attempt *a, struct value **ret, struct err *e);
 int attempt_params(struct attempt *a, const struct value *conf, struct value **ret);
 bool attempt_needs_render(const struct attempt *a);
+/* Rendered fields as JSON without secrets, in the attempt's arena; NULL with *e: out of memory, or too large. */
+const char *attempt_masked(struct attempt *a, const struct value *fields, struct err *e);
 
 /* process.c: from parameters to a process, and from its end to an outcome. */
 int attempt_spawn(struct attempt *a, bool jinja, struct err *e);

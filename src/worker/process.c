@@ -360,6 +360,35 @@ static int result_skips(struct attempt *a, struct worker_end *end, const struct 
     return 0;
 }
 
+/* A branch or a stop of a DAG that was not written in Python: its graph is here. */
+static int result_follow(struct attempt *a, struct worker_end *end, const struct value *r, struct err *e)
+{
+    struct operator_context c = { .dag = a->dag, .task = a->task, .params = a->task->spec, .arena = &end->arena };
+    const struct value *follow = value_get(r, "follow"), *stop = value_get(r, "stop");
+    const struct value *ignore = value_get(a->task->spec, "ignore_downstream_trigger_rules");
+    struct operator_result result = { 0 };
+    const char **ids;
+    int rc = 0;
+
+    if (follow != NULL && follow->kind == VALUE_ARRAY) {
+        ids = arena_array(&end->arena, follow->len + 1, sizeof *ids);
+        if (ids == NULL) {
+            return err_set(e, ERR_NOMEM, "out of memory for the branch");
+        }
+        for (size_t i = 0; i < follow->len; i++) {
+            ids[i] = follow->elems[i]->text != NULL ? follow->elems[i]->text : "";
+        }
+        rc = operator_branch_skips(&c, ids, follow->len, &result, e);
+    } else if (stop != NULL && stop->kind == VALUE_BOOL && stop->boolean) {
+        rc = operator_stop_skips(&c, ignore == NULL || ignore->kind != VALUE_BOOL || ignore->boolean, &result, e);
+    } else {
+        return 0;
+    }
+    end->skip = result.skip;
+    end->skip_len = result.skip_len;
+    return rc;
+}
+
 static void end_python(struct attempt *a, struct worker_end *end, const struct exec_end *x)
 {
     static const struct {
@@ -398,20 +427,17 @@ static void end_python(struct attempt *a, struct worker_end *end, const struct e
     rc = v != NULL && v->kind == VALUE_ARRAY ? result_xcoms(end, v) : 0;
     v = value_get(r, "skip");
     rc = rc == 0 && v != NULL && v->kind == VALUE_ARRAY ? result_skips(a, end, v) : rc;
+    if (rc == 0 && result_follow(a, end, r, &e) != 0) {
+        end->outcome = WORKER_FAILED_NO_RETRY;
+        end->reason = arena_strdup(&end->arena, err_str(&e));
+    }
     v = value_get(r, "until_us");
     if (v != NULL && value_int(v, 0, INT64_MAX, &end->until_us) != 0) {
         end->until_us = 0;
     }
     v = value_get(r, "rendered");
     if (v != NULL && v->kind == VALUE_OBJECT && v->len != 0 && a->rendered == NULL) {
-        struct json_writer w;
-        struct buf b;
-
-        buf_init(&b, LIMIT_TEMPLATE_OUTPUT * 2);
-        json_writer_init(&w, &b, 0);
-        json_value(&w, v);
-        a->rendered = buf_status(&b) == 0 ? arena_strndup(&a->arena, buf_cstr(&b), b.len) : NULL;
-        buf_fini(&b);
+        a->rendered = attempt_masked(a, v, NULL); /* none is better than one in clear */
     }
     if (rc != 0) {
         end->outcome = WORKER_FAILED_NO_RETRY;

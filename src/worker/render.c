@@ -19,6 +19,7 @@
 #include "worker/render_task.h"
 
 #define RENDER_DEPTH_MAX LIMIT_JSON_DEPTH
+#define SECRET_MIN 4 /* shorter values would mask half of every text */
 
 static const char *const time_names[] = { "logical_date", "data_interval_start", "data_interval_end", NULL };
 
@@ -278,34 +279,132 @@ static int render_value(struct attempt *a, const struct template_context *c, con
     return out == NULL ? err_set(e, ERR_NOMEM, "out of memory for a rendered parameter") : rc;
 }
 
-/* Secrets of the environment never reach the store in clear. */
-static void mask(struct attempt *a, struct buf *b)
-{
-    for (char **s = a->worker->secrets; *s != NULL; s++) {
-        size_t n = strlen(*s);
-        char *p = b->p;
+/* ---- what is kept of it: secrets never reach the store in clear (rule 10) ---- */
 
-        while (p != NULL && (p = memmem(p, b->len - (size_t)(p - b->p), *s, n)) != NULL) {
-            memset(p, '*', n);
-            p += n;
+#define MASK "***"
+
+struct secrets {
+    const char *items[LIMIT_SECRETS];
+    size_t len;
+};
+
+static void add_secret(struct secrets *s, const char *text)
+{
+    if (strlen(text) >= SECRET_MIN && s->len < LIMIT_SECRETS) {
+        s->items[s->len++] = text;
+    }
+}
+
+static void add_secret_members(struct secrets *s, const struct value *env)
+{
+    for (size_t i = 0; env != NULL && env->kind == VALUE_OBJECT && i < env->len; i++) {
+        if (env->elems[i]->text != NULL && environment_name_is_secret(env->keys[i].text)) {
+            add_secret(s, env->elems[i]->text);
         }
     }
 }
 
-static int keep_rendered(struct attempt *a, const struct value *fields, struct err *e)
+/* The secret that begins at p, the longest one; its length, or 0. */
+static size_t secret_at(const struct secrets *s, const char *p, size_t left)
 {
+    size_t best = 0;
+
+    for (size_t i = 0; i < s->len; i++) {
+        size_t n = strlen(s->items[i]);
+
+        if (n > best && n <= left && memcmp(p, s->items[i], n) == 0) {
+            best = n;
+        }
+    }
+    return best;
+}
+
+static struct value *masked_text(struct arena *m, const struct secrets *s, const struct value *v)
+{
+    struct buf out BUF_CLEANUP;
+    size_t done = 0;
+
+    buf_init(&out, LIMIT_TEMPLATE_OUTPUT * 2);
+    for (size_t i = 0; i < v->len;) {
+        size_t n = secret_at(s, v->text + i, v->len - i);
+
+        if (n == 0) {
+            i++;
+            continue;
+        }
+        (void)buf_append(&out, v->text + done, i - done);
+        (void)buf_str(&out, MASK);
+        done = i += n;
+    }
+    if (done == 0) {
+        return (struct value *)v; /* shared, read only */
+    }
+    (void)buf_append(&out, v->text + done, v->len - done);
+    return buf_status(&out) == 0 ? value_string(m, buf_cstr(&out), out.len) : NULL;
+}
+
+/* A copy without secrets: in texts before they are escaped, and whole below a name that says it is one. NULL when out of memory. The depth
+ * is that of a document. */
+static struct value *masked(struct arena *m, const struct secrets *s, const struct value *v, bool whole)
+{
+    struct value *out;
+    int rc = 0;
+
+    if (v->kind == VALUE_ARRAY || v->kind == VALUE_OBJECT) {
+        out = value_new(m, v->kind);
+        for (size_t i = 0; out != NULL && rc == 0 && i < v->len; i++) {
+            bool below = whole || (v->kind == VALUE_OBJECT && environment_name_is_secret(v->keys[i].text));
+            struct value *x = masked(m, s, v->elems[i], below);
+
+            rc = x == NULL                 ? -ERR_NOMEM
+                 : v->kind == VALUE_ARRAY ? value_append(m, out, x)
+                                          : value_set(m, out, v->keys[i].text, x);
+        }
+        return rc == 0 ? out : NULL;
+    }
+    if (whole && (v->kind == VALUE_STRING || v->kind == VALUE_NUMBER) && v->len != 0) {
+        return value_string(m, MASK, strlen(MASK));
+    }
+    return v->kind == VALUE_STRING ? masked_text(m, s, v) : (struct value *)v;
+}
+
+const char *attempt_masked(struct attempt *a, const struct value *fields, struct err *e)
+{
+    struct secrets s = { .len = 0 };
     struct buf b BUF_CLEANUP;
+    struct value *safe;
+    const char *text;
     struct json_writer w;
 
+    for (char **p = a->worker->secrets; *p != NULL; p++) {
+        add_secret(&s, *p);
+    }
+    add_secret_members(&s, a->dag->env);
+    add_secret_members(&s, value_get(fields, "env"));
+    safe = masked(&a->arena, &s, fields, false);
     buf_init(&b, LIMIT_TEMPLATE_OUTPUT * 2);
     json_writer_init(&w, &b, 0);
-    json_value(&w, fields);
-    if (buf_status(&b) != 0) {
-        return err_set(e, (enum err_code)-buf_status(&b), "the rendered parameters are too large");
+    if (safe != NULL) {
+        json_value(&w, safe);
     }
-    mask(a, &b);
-    a->rendered = arena_strndup(&a->arena, buf_cstr(&b), b.len);
-    return a->rendered != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for rendered parameters");
+    if (safe == NULL || buf_status(&b) != 0) {
+        (void)err_set(e, safe == NULL ? ERR_NOMEM : (enum err_code)-buf_status(&b),
+                      "the rendered parameters cannot be kept: too large, or out of memory");
+        return NULL;
+    }
+    text = arena_strndup(&a->arena, buf_cstr(&b), b.len);
+    if (text == NULL) {
+        (void)err_set(e, ERR_NOMEM, "out of memory for rendered parameters");
+    }
+    return text;
+}
+
+static int keep_rendered(struct attempt *a, const struct value *fields, struct err *e)
+{
+    struct err detail = { 0 };
+
+    a->rendered = attempt_masked(a, fields, &detail);
+    return a->rendered != NULL ? 0 : err_set(e, (enum err_code)-detail.code, "%s", err_str(&detail));
 }
 
 int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)

@@ -1,4 +1,5 @@
-/* graph-render FORMAT [WIDTH [STATES]]: draws the DAG document (JSON) of stdin; for looking at pictures, and for test_graph. */
+/* graph-render FORMAT [WIDTH [STATES]]: draws the DAG document (JSON) of stdin; for looking at
+ * pictures, and for test_graph. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,10 @@
 
 int main(int argc, char **argv)
 {
-    static const struct operator_param bash_params[] = {{"bash_command", PARAM_ANY, false, true, "the command"}, {0}};
-    static const struct operator_desc bash = {"bash", "BashOperator", "runs a command", bash_params, false};
+    static const struct operator_param bash_params[] = {
+        {"bash_command", PARAM_ANY, false, true, "the command"}, {0}};
+    static const struct operator_desc bash = {"bash", "BashOperator", "runs a command", bash_params,
+                                              false};
     static const struct operator_desc *const list[] = {&bash};
     const struct operator_table table = {list, 1};
     static char text[1 << 24];

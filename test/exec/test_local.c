@@ -9,13 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+
 static const char *home_path(const char *name)
 {
     static char paths[4][128];
     static int next;
     char *path = paths[next++ % 4];
 
-    (void)snprintf(path, sizeof paths[0], "%s/%s", world_home, name);
+    (void)snprintf(path, sizeof paths[0], "%.40s/%.80s", world_home, name);
     return path;
 }
 
@@ -183,6 +185,27 @@ static int holder_dies(void *arg)
     assert_false(world_lives(s->pid));
     s = world_wait_ended(&w, &b); /* and the slot goes on with another holder */
     assert_int_equal(s->end.exit_code, 0);
+    world_close(&w);
+    return 0;
+}
+
+/* Somebody removed the journal: what began is still not taken for something that did not. */
+static int journal_removed(void *arg)
+{
+    struct world w;
+    struct uuid a;
+    struct seen *s;
+    int64_t holder;
+
+    world_open(&w, 1);
+    a = world_start(&w, "sleep 1000");
+    s = world_wait_started(&w, &a);
+    holder = world_holder_pid(s->holder);
+    assert_int_equal(unlink(home_path(shell("holders/%s.journal", s->holder))), 0);
+    assert_int_equal(kill((pid_t)holder, SIGKILL), 0);
+    s = world_wait_ended(&w, &a);
+    assert_true(s->end.not_seen);
+    assert_false(world_lives(s->pid));
     world_close(&w);
     return 0;
 }
@@ -374,7 +397,121 @@ static int close_and_adopt(void *arg)
     return 0;
 }
 
-/* A holder that is stopped does not answer: it is killed, and its journal tells. */
+static int python(void *arg)
+{
+    struct exec_spec spec = {.python = "{\"do\":\"exit\",\"code\":3,\"name\":\"p\"}",
+                             .last_line = true,
+                             .grace_us = 1000000};
+    struct exec_spec other = spec;
+    struct uuid ids[6], alien;
+    char *response = NULL;
+    struct err e = {0};
+    struct world w;
+    struct seen *s;
+
+    world_open(&w, 4);
+    for (int i = 0; i < 6; i++) {
+        spec.attempt = (struct uuid){0};
+        ids[i] = world_start_spec(&w, &spec);
+    }
+    assert_int_equal(w.x->running, 4);
+    assert_int_equal(exec_parse(w.x, "{\"file\":\"/x.py\"}", &response, &e), 0);
+    assert_non_null(strstr(response, "\"echo\":{\"file\":\"/x.py\"}"));
+    mem_free(response);
+    assert_int_equal(exec_parse(w.x, "{\"do\":\"die\"}", &response, &e), -ERR_FAILED);
+    assert_non_null(strstr(e.text, "cannot go on"));
+    for (int i = 0; i < 6; i++) {
+        s = world_wait_ended(&w, &ids[i]);
+        /* All in one holder. Its runner was killed in between: nothing is lost by that. */
+        assert_int_equal(s->end.exit_code, 3);
+        assert_string_equal(s->last_line, "hello from p");
+        assert_string_equal(s->holder, world_seen(&w, &ids[0])->holder);
+    }
+    other.interpreter = "/no/such/python";
+    alien = world_start_spec(&w, &other);
+    s = world_wait_ended(&w, &alien);
+    assert_non_null(strstr(s->error, "/no/such/python"));
+    world_close(&w);
+    return 0;
+}
+
+/* Rule 7. Holders are killed at any time: each attempt ends once, and none begins twice. */
+static int killed_at_random(void *arg)
+{
+    struct uuid ids[60];
+    struct world w;
+    struct prng r;
+
+    prng_seed(&r, 7);
+    world_open(&w, 3);
+    for (int i = 0; i < 60; i++) {
+        ids[i] = world_start(
+            &w, shell("echo x >> %s/$TRADEWIND_ATTEMPT; sleep 0.005; exit 2", world_home));
+    }
+    for (int i = 0; i < 60; i++) {
+        if (prng_below(&r, 3) == 0) {
+            for (size_t k = 0; k < w.seen_len; k++) {
+                if (w.seen[k].started != 0 && w.seen[k].ended == 0) {
+                    int64_t pid = world_holder_pid(w.seen[k].holder);
+
+                    if (pid > 1) {
+                        (void)kill((pid_t)pid, SIGKILL);
+                    }
+                    break;
+                }
+            }
+        }
+        (void)world_wait_ended(&w, &ids[i]);
+    }
+    for (int i = 0; i < 60; i++) {
+        struct seen *s = world_seen(&w, &ids[i]);
+        char id[UUID_TEXT_MAX];
+        struct stat st = {0};
+
+        (void)stat(home_path(uuid_format(&ids[i], id)), &st);
+        assert_int_equal(s->ended, 1);
+        assert_true(st.st_size <= 2);
+        assert_true(s->end.not_seen ? s->end.exit_code == -1
+                                    : s->end.exit_code == 2 && st.st_size == 2);
+    }
+    world_close(&w);
+    return 0;
+}
+
+/* Any one allocation fails: an error at once, or an end; never silence, never a second run. */
+static int out_of_memory(void *arg)
+{
+    for (uint64_t nth = 1; nth < 120; nth++) {
+        const char *argv[] = {"sh", "-c", NULL, NULL};
+        struct exec_spec spec = {.argv = argv, .last_line = true};
+        char log[160], id[UUID_TEXT_MAX];
+        struct stat st = {0};
+        struct world w;
+        int rc = -ERR_NOMEM;
+
+        argv[2] = shell("echo x >> %s/$TRADEWIND_ATTEMPT", world_home);
+        mem_fail_at(nth, 0);
+        world_open(&w, 1);
+        spec.attempt = world_uuid(&w);
+        (void)snprintf(log, sizeof log, "%s/log", world_home);
+        spec.log = log;
+        if (w.opened == 0) {
+            rc = exec_start(w.x, &spec, NULL);
+        }
+        assert_true(rc == 0 || rc == -ERR_NOMEM);
+        if (rc == 0) {
+            struct seen *s = world_wait_ended(&w, &spec.attempt);
+
+            (void)stat(home_path(uuid_format(&spec.attempt, id)), &st);
+            assert_int_equal(s->ended, 1);
+            assert_true(s->end.exit_code == 0 ? st.st_size == 2 : st.st_size == 0);
+        }
+        world_close(&w);
+        mem_fail_at(0, 0);
+    }
+    return 0;
+}
+
 static int no_program(void *arg)
 {
     struct world w;
@@ -405,9 +542,13 @@ RUN(in_order)
 RUN(kills)
 RUN(options)
 RUN(holder_dies)
+RUN(journal_removed)
 RUN(connection_breaks)
 RUN(close_and_adopt)
 RUN(no_program)
+RUN(python)
+RUN(killed_at_random)
+RUN(out_of_memory)
 
 static int setup(void **state)
 {
@@ -432,11 +573,15 @@ int main(int argc, char **argv)
         TEST(kills_run),
         TEST(options_run),
         TEST(holder_dies_run),
+        TEST(journal_removed_run),
         TEST(connection_breaks_run),
         TEST(adoption),
         TEST(unwanted),
         TEST(close_and_adopt_run),
         TEST(no_program_run),
+        TEST(python_run),
+        TEST(killed_at_random_run),
+        TEST(out_of_memory_run),
     };
 
     if (argc > 1) {

@@ -122,9 +122,9 @@ static void on_ended(void *arg, const struct exec_end *end)
 void world_open(struct world *w, int slots)
 {
     static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "BASE=yes", NULL};
-    static const char *const python[] = {"/usr/bin/python3", "-m", "tradewind.runner", NULL};
-    static char python_path[512];
-    const char *const python_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", python_path, NULL};
+    static const char *const python_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
+                                             "PYTHONDONTWRITEBYTECODE=1", NULL};
+    const char *python[] = {"/usr/bin/python3", getenv("TRADEWIND_FAKE_RUNNER"), NULL};
     const char *program = getenv("TRADEWIND_HOLDER");
     struct exec_callbacks cb = {.arg = w, .started = on_started, .ended = on_ended};
     struct exec_local_config config = {
@@ -140,8 +140,6 @@ void world_open(struct world *w, int slots)
     struct timespec t;
     struct err e = {0};
 
-    (void)snprintf(python_path, sizeof python_path, "PYTHONPATH=%s",
-                   getenv("TRADEWIND_PYTHON") != NULL ? getenv("TRADEWIND_PYTHON") : "python");
     memset(w, 0, sizeof *w);
     w->seen = calloc(SEEN_MAX, sizeof *w->seen);
     assert_non_null(w->seen);
@@ -150,12 +148,14 @@ void world_open(struct world *w, int slots)
     co_cond_init(&w->changed);
     (void)clock_gettime(CLOCK_REALTIME, &t);
     prng_seed(&w->prng, (uint64_t)t.tv_nsec * 1000003 + (uint64_t)getpid());
-    assert_int_equal(exec_local_open(&config, &cb, &w->x, &e), 0);
+    w->opened = exec_local_open(&config, &cb, &w->x, &e);
 }
 
 void world_close(struct world *w)
 {
-    exec_close(w->x);
+    if (w->opened == 0) {
+        exec_close(w->x);
+    }
     w->x = NULL;
     free(w->seen);
     w->seen = NULL;

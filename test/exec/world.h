@@ -31,6 +31,7 @@ struct seen {
 struct world {
     struct loop *loop;
     struct executor *x;
+    int opened; /* 0, or why not */
     struct co_cond changed;
     struct seen *seen; /* SEEN_MAX of them: too many for a coroutine's stack */
     size_t seen_len;

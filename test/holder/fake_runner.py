@@ -22,7 +22,6 @@ def say(control, **message):
 def task(python, control, out):
     """The task process: tells its pid, then does what is asked."""
     os.setsid()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.dup2(out, 1)
     os.dup2(out, 2)
     say(control, type="pid", pid=os.getpid())
@@ -48,6 +47,7 @@ def task(python, control, out):
 
 def keeper(python, control, out):
     import ctypes
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
     pid = os.fork()
     if pid == 0:

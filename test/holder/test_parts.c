@@ -97,7 +97,7 @@ static void frames_malformed(void **state)
     assert_int_equal(next_of("\xff\xff\xff\xff", 4), -ERR_PROTOCOL);
     for (size_t over = 0; over < 2; over++) {
         size_t n = LIMIT_MESSAGE + over;
-        unsigned char header[4] = { n & 255, n >> 8 & 255, n >> 16 & 255, n >> 24 & 255 };
+        unsigned char header[4] = {n & 255, n >> 8 & 255, n >> 16 & 255, n >> 24 & 255};
 
         assert_int_equal(next_of(header, 4), over == 0 ? 0 : -ERR_PROTOCOL);
     }

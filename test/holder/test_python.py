@@ -130,12 +130,12 @@ def test_keeper_killed_then_killed(holder, wire):
 
 def test_keeper_dies_after_its_task(holder, wire):
     end = wire.expect("ended", start(holder, wire, "exit", keeper="dies_after", code=0))
-    assert end["error"] == "exit not seen" and end["exit_code"] is None
+    assert end["error"] == "exit not seen" and end["exit_code"] is None, end
 
 
 def test_runner_dies_before_it_began_once(holder, wire):
     end = wire.expect("ended", start(holder, wire, "runner_dies_once", count=os.path.join(holder.dir, "count"), code=4))
-    assert end["exit_code"] == 4
+    assert end["exit_code"] == 4, end
 
 
 def test_runner_dies_again_and_again(holder, wire):

@@ -57,7 +57,9 @@ void follow_fini(struct follow *f)
         run_free(f->runs[k]);
     }
     mem_free(f->runs);
-    mem_free(f->late.tasks);
+    for (size_t k = 0; k < FOLLOW_LATE; k++) {
+        mem_free(f->late[k].tasks);
+    }
     map_fini(&f->reasons);
     arena_fini(&f->arena);
     memset(f, 0, sizeof *f);
@@ -91,8 +93,7 @@ static void leave_past(struct follow *f, const struct follow_run *gone)
     for (size_t k = 0; k < f->runs_len; k++) {
         struct follow_run *run = f->runs[k];
 
-        if (run->past == FOLLOW_PAST_LIVE && run->past_run == gone->run_key &&
-            run->past_states != NULL) {
+        if (run->past_run == gone->run_key && run->past_states != NULL) {
             run->past = FOLLOW_PAST_ROWS;
             memcpy(run->past_states, gone->states, gone->dag->tasks_len);
         }
@@ -134,6 +135,7 @@ static const char *keep(struct follow *f, const char *reason)
 static void take_row(struct follow *f, struct follow_run *run, const struct ti_row *row)
 {
     struct follow_ti *ti = &run->tis[row->key.task];
+    uint32_t by;
 
     run->rows[row->key.task] = *row;
     run->rows[row->key.task].reason = keep(f, row->reason);
@@ -144,6 +146,10 @@ static void take_row(struct follow *f, struct follow_run *run, const struct ti_r
     ti->worker = row->worker;
     ti->queued_us = row->queued_us;
     ti->next_us = row->next_us;
+    if ((row->state == TASK_SKIPPED || row->state == TASK_NONE) && row->reason != NULL &&
+        sscanf(row->reason, "left out by t%u", &by) == 1) {
+        run->left_out[row->key.task] = by + 1;
+    }
 }
 
 static void run_add(struct follow *f, const struct sched_event *ev)
@@ -173,8 +179,11 @@ static void run_add(struct follow *f, const struct sched_event *ev)
         take_row(f, run, &ev->run.tis[k]);
     }
     if (ev->type == SCHED_RUN_RESTORE) { /* a run that goes on with a reason is being failed */
-        run->fast = run->dag->fail_fast && run->row.reason != NULL;
-        run->by_hand = !run_state_finished(run->state) && run->row.reason != NULL;
+        run->by_hand = run->row.reason != NULL;
+        for (size_t k = 0; k < FOLLOW_LATE; k++) {
+            run->by_hand = run->by_hand || (f->late[k].type == SCHED_RUN_STOP &&
+                                            f->late[k].run_key == run->run_key);
+        }
     }
     if (f->runs_len == f->runs_cap) {
         f->runs_cap = f->runs_cap == 0 ? 8 : 2 * f->runs_cap;
@@ -229,21 +238,21 @@ static void take_command(struct follow *f, const struct sched_event *ev)
 {
     struct follow_run *run = follow_find(f, ev->command.run_key);
     size_t bytes = ev->command.tasks_len * sizeof(uint32_t);
+    struct follow_late *late;
 
     if (run != NULL) {
-        run->by_hand = ev->type == SCHED_RUN_STOP || (run->by_hand && ev->type != SCHED_CLEAR);
-        run->fast = run->fast && ev->type != SCHED_CLEAR;
-        run->either = run->either || ev->type == SCHED_MARK;
+        run->by_hand = run->by_hand || ev->type == SCHED_RUN_STOP;
         return;
     }
-    mem_free(f->late.tasks);
-    f->late = (struct follow_late){.type = ev->type,
-                                   .run_key = ev->command.run_key,
-                                   .tasks_len = ev->command.tasks_len,
-                                   .state = ev->command.state};
+    late = &f->late[f->late_next++ % FOLLOW_LATE];
+    mem_free(late->tasks);
+    *late = (struct follow_late){.type = ev->type,
+                                 .run_key = ev->command.run_key,
+                                 .tasks_len = ev->command.tasks_len,
+                                 .state = ev->command.state};
     if (ev->command.tasks != NULL) {
-        f->late.tasks = checked(mem_alloc(bytes + 1));
-        memcpy(f->late.tasks, ev->command.tasks, bytes);
+        late->tasks = checked(mem_alloc(bytes + 1));
+        memcpy(late->tasks, ev->command.tasks, bytes);
     }
 }
 
@@ -304,10 +313,6 @@ static void apply(struct follow *f, struct follow_run *run, uint32_t i, uint8_t 
     if (to == TASK_QUEUED) {
         ti->queued_us = f->now_us;
         ti->worker = 0;
-    }
-    if (to == TASK_FAILED && run->dag->fail_fast &&
-        (!run->dag->tasks[i].is_teardown || run->dag->tasks[i].on_failure_fail_dagrun)) {
-        run->fast = true;
     }
     run->states[i] = to;
 }
@@ -490,9 +495,26 @@ static int check_effects(struct follow *f, const struct sched_actions *a)
 
         if (run != NULL && a->questions[k].kind == SCHED_ASK_PREVIOUS) {
             run->question = a->questions[k].question;
+            run->past = FOLLOW_PAST_UNKNOWN;
         }
     }
     return 0;
+}
+
+/* A clear that was not refused lets the run be judged by its leaves again. */
+static void take_reply(struct follow *f, const struct sched_event *ev,
+                       const struct sched_actions *a)
+{
+    struct follow_run *run = NULL;
+
+    if (ev->type == SCHED_CLEAR || ev->type == SCHED_RUN_RESTORE) {
+        run = follow_find(f, ev->type == SCHED_CLEAR ? ev->command.run_key : ev->run.row->run_key);
+    }
+    for (size_t k = 0; run != NULL && k < a->transitions_len; k++) {
+        if (a->transitions[k].to == TASK_NONE || a->transitions[k].to == TASK_RESTARTING) {
+            run->by_hand = false;
+        }
+    }
 }
 
 static int check_run_state(struct follow *f, struct follow_run *run)
@@ -506,11 +528,7 @@ static int check_run_state(struct follow *f, struct follow_run *run)
     if (ended_by_force && (run->state == RUN_FAILED || must == RUN_RUNNING)) {
         return 0;
     }
-    if (run->fast && must == RUN_SUCCESS) {
-        must = RUN_FAILED;
-    }
-    if (run->state == must || (run->dag->fail_fast && run->either && must != RUN_RUNNING &&
-                               run_state_finished(run->state))) {
+    if (run->state == must) {
         return 0;
     }
     return follow_wrong(f, "S3: run %lld is %s, the oracle says %s", (long long)run->run_key,
@@ -578,12 +596,15 @@ int follow_step(struct follow *f, struct sched *s, const struct sched_event *ev,
     if (rc < 0) {
         return follow_wrong(f, "sched_step: %s", err_text(rc));
     }
+    take_reply(f, ev, a);
     if (replay(f, &b, a) < 0 || note_kills(f, a) < 0 || check_rows(f, a) < 0 ||
         check_effects(f, a) < 0) {
         return -1;
     }
-    if (ev->type == SCHED_RUN_RESTORE) {
-        f->late.type = 0;
+    for (size_t k = 0; ev->type == SCHED_RUN_RESTORE && k < FOLLOW_LATE; k++) {
+        if (f->late[k].run_key == ev->run.row->run_key) {
+            f->late[k].type = 0;
+        }
     }
     for (size_t k = 0; k < f->runs_len; k++) {
         f->runs[k]->deadlocked = false;

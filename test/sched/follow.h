@@ -51,11 +51,7 @@ struct follow_run {
     uint32_t *left_out;  /* by which task's branch (index + 1) it was skipped last; 0 = none */
     bool by_hand;        /* stopped, or timed out: it will be failed */
     int64_t question;    /* about the previous run; 0 = not asked */
-    bool fast;   /* fail_fast, and a task failed since the last clear: the run fails whatever its
-                    leaves say */
-    bool either; /* fail_fast, with marks or a restore: the run's state may be that of its leaves
-                    too */
-    bool deadlocked; /* in this step: what is left in none is upstream_failed */
+    bool deadlocked;     /* in this step: what is left in none is upstream_failed */
     enum follow_past past;
     uint8_t *past_states; /* FOLLOW_PAST_ROWS: by task */
     int64_t past_run;     /* FOLLOW_PAST_LIVE */
@@ -68,6 +64,7 @@ struct follow_resource {
 };
 
 /* A command for a run that was not held: it is carried out when the run is restored. */
+#define FOLLOW_LATE 16
 struct follow_late {
     enum sched_event_type type; /* 0 = none */
     int64_t run_key;
@@ -89,7 +86,8 @@ struct follow {
     struct arena arena;           /* reasons, once each */
     struct map reasons;
     bool restoring; /* runs are being restored: nothing is queued before another kind of event */
-    struct follow_late late;
+    struct follow_late late[FOLLOW_LATE]; /* the last ones; type 0 = free */
+    size_t late_next;
     unsigned transitions; /* all that were checked */
     char text[512];       /* what was wrong */
 };

@@ -149,7 +149,8 @@ static bool command_gives(const struct follow_late *c, const struct follow_run *
     case SCHED_MARK:
         return named && to == c->state;
     case SCHED_RUN_STOP:
-        return unfinished && !t->is_teardown && (to == TASK_SKIPPED || to == TASK_FAILED);
+        return unfinished && (!t->is_teardown || run->state == RUN_QUEUED) &&
+               (to == TASK_SKIPPED || to == TASK_FAILED);
     default:
         return false;
     }
@@ -165,7 +166,12 @@ static bool by_command(const struct follow *f, const struct follow_run *run, uin
 
         return command_gives(&now, run, i, to);
     }
-    return ev->type == SCHED_RUN_RESTORE && command_gives(&f->late, run, i, to);
+    for (size_t k = 0; ev->type == SCHED_RUN_RESTORE && k < FOLLOW_LATE; k++) {
+        if (f->late[k].type != 0 && command_gives(&f->late[k], run, i, to)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool follow_past_ok(const struct follow *f, const struct follow_run *run, uint32_t i)
@@ -179,10 +185,8 @@ bool follow_past_ok(const struct follow *f, const struct follow_run *run, uint32
     if (run->past == FOLLOW_PAST_NONE) {
         return true;
     }
-    if (run->past == FOLLOW_PAST_LIVE) {
-        const struct follow_run *before = follow_find(f, run->past_run);
-
-        past = before != NULL ? before->states : run->past_states;
+    if (follow_find(f, run->past_run) != NULL) { /* held, again or still: followed */
+        past = follow_find(f, run->past_run)->states;
     }
     if (run->past == FOLLOW_PAST_UNKNOWN || past == NULL) {
         return false;
@@ -303,7 +307,8 @@ static bool by_itself(const struct follow *f, const struct follow_run *run, uint
     switch (from) {
     case TASK_SCHEDULED: /* the run may have been queued when the step began */
         return to == TASK_QUEUED && !f->full && !f->paused && !f->shutdown &&
-               (!run_state_finished(run->state) || f->ev->type == SCHED_CLEAR);
+               (!run_state_finished(run->state) || f->ev->type == SCHED_CLEAR ||
+                f->ev->type == SCHED_RUN_RESTORE);
     case TASK_QUEUED:
         return f->queued_timeout_us > 0 && f->now_us >= ti->queued_us + f->queued_timeout_us &&
                ti->worker == 0 &&

@@ -181,13 +181,16 @@ static bool has_setup_flags(const struct dag *d)
     return false;
 }
 
-/* The implicit all_success on the setups above. */
+/* The implicit all_success on the indirect setups above. */
 static enum oracle_verdict setups_verdict(const struct dag *d, const uint8_t *states, uint32_t task)
 {
     MEM_CLEANUP uint8_t *mark = new_marks(d);
     struct counts c = {0};
 
     oracle_setups(d, task, mark);
+    for (uint32_t i = d->up_off[task]; i < d->up_off[task + 1]; i++) {
+        mark[d->up[i]] = 0; /* a direct one is held by the trigger rule */
+    }
     for (uint32_t t = 0; t < d->tasks_len; t++) {
         if (mark[t]) {
             count_one(&c, d, states, t);
@@ -294,6 +297,10 @@ enum run_state oracle_run_state(const struct dag *d, const uint8_t *states)
         return oracle_deadlocked(d, states) ? RUN_FAILED : RUN_RUNNING;
     }
     effective = has_effective_leaf(d);
+    for (uint32_t t = 0; d->fail_fast && t < d->tasks_len; t++) { /* whatever the leaves say */
+        failed = failed || (states[t] == TASK_FAILED &&
+                            (!d->tasks[t].is_teardown || d->tasks[t].on_failure_fail_dagrun));
+    }
     for (uint32_t t = 0; t < d->tasks_len; t++) {
         bool leaf = effective ? effective_leaf(d, t) : dag_down_len(d, t) == 0;
 

@@ -257,6 +257,51 @@ static void clear_a_run_that_was_forgotten(void **state)
     world_fini(&w);
 }
 
+static void stop_before_it_began_tears_nothing_down(void **state)
+{
+    world_init(&w, "@d max_active_runs=1; s setup; a <- s; t <- a,s teardown");
+    EXPECT(&w, "create 1", "s:none>scheduled s:scheduled>queued run 1 running");
+    EXPECT(&w, "start s", "s:queued>running");
+    EXPECT(&w, "ok s", "s:running>success a:none>scheduled a:scheduled>queued");
+    EXPECT(&w, "start a", "a:queued>running");
+    EXPECT(&w, "ok a", "a:running>success t:none>scheduled t:scheduled>queued");
+    EXPECT(&w, "start t", "t:queued>running");
+    EXPECT(&w, "clear t",
+           "t:running>restarting(cleared while running) run 1 running kill t reply ok n=1");
+    EXPECT(&w, "create 2", "run 2 queued");
+    EXPECT(&w, "stop @2",
+           "s@2:none>skipped(stopped) a@2:none>skipped(stopped) t@2:none>skipped(stopped) run 2 "
+           "failed(stopped) reply ok n=3");
+    EXPECT(&w, "create 3", "run 3 queued");
+    EXPECT(&w, "clear *",
+           "s:success>none a:success>none s:none>scheduled s:scheduled>queued run 1 running reply "
+           "ok n=3");
+    EXPECT(&w, "stop @3",
+           "s@3:none>skipped(stopped) a@3:none>skipped(stopped) t@3:none>skipped(stopped) run 3 "
+           "failed(stopped) reply ok n=3");
+    EXPECT(&w, "killed t", "t:restarting>none");
+    world_fini(&w);
+}
+
+static void waiting_commands_keep_their_order(void **state)
+{
+    world_init(&w, "a; b");
+    world_do(&w, "create 1");
+    world_do(&w, "start a");
+    world_do(&w, "ok a");
+    world_do(&w, "start b");
+    world_do(&w, "ok b");
+    world_do(&w, "forget 1");
+    EXPECT(&w, "clear a@1", "ask 1 run 1");
+    EXPECT(&w, "mark failed b@1", "ask 2 run 1");
+    EXPECT(&w, "stop @1", "ask 3 run 1");
+    EXPECT(&w, "answer 2 run=1 load",
+           "a:success>none b:success>failed(marked failed) a:none>skipped(stopped) run 1 "
+           "failed(stopped) reply ok n=1 reply ok n=1 reply ok n=1");
+    EXPECT(&w, "answer 1 unknown", "");
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +322,8 @@ int main(void)
         cmocka_unit_test(no_such_task),
         cmocka_unit_test(a_run_twice),
         cmocka_unit_test(clear_a_run_that_was_forgotten),
+        cmocka_unit_test(stop_before_it_began_tears_nothing_down),
+        cmocka_unit_test(waiting_commands_keep_their_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

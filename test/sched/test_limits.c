@@ -293,18 +293,55 @@ static void a_big_one_does_not_starve(void **state)
     world_fini(&w);
 }
 
+static void a_part_too_small_is_given_back(void **state)
+{
+    world_init(&w, "a pool=p slots=3");
+    EXPECT(&w, "pool p 3 0", "");
+    EXPECT(&w, "create 1", "a:none>scheduled run 1 running want p 3");
+    EXPECT(&w, "pool p 3 2", "");
+    EXPECT(&w, "tick 1", "want p -2");
+    EXPECT(&w, "pool p 3 1", "want p -1");
+    EXPECT(&w, "tick 1", "");
+    EXPECT(&w, "tick 1", "want p 3");
+    EXPECT(&w, "pool p 3 3", "a:scheduled>queued");
+    world_fini(&w);
+}
+
+static void no_parallelism_while_waiting_for_a_pool(void **state)
+{
+    world_init(&w, "a pool=p");
+    EXPECT(&w, "pool p 1 0", "");
+    EXPECT(&w, "parallelism 4 0", "");
+    EXPECT(&w, "create 1", "a:none>scheduled run 1 running want p 1 want parallelism 1");
+    EXPECT(&w, "parallelism 4 1", "want parallelism -1");
+    EXPECT(&w, "pool p 1 1", "want parallelism 1");
+    EXPECT(&w, "parallelism 4 1", "a:scheduled>queued");
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(priority_order),          cmocka_unit_test(earlier_run_first),
-        cmocka_unit_test(parallelism_over_dags),   cmocka_unit_test(a_full_pool_blocks_nobody_else),
-        cmocka_unit_test(an_unknown_pool_waits),   cmocka_unit_test(pool_slots_add_up),
-        cmocka_unit_test(more_than_the_pool_has),  cmocka_unit_test(max_active_tasks_per_run),
-        cmocka_unit_test(per_dag_cap_over_runs),   cmocka_unit_test(per_run_cap_holds_by_itself),
-        cmocka_unit_test(max_active_runs),         cmocka_unit_test(paused),
-        cmocka_unit_test(full_store_and_shutdown), cmocka_unit_test(grants),
-        cmocka_unit_test(grants_of_parallelism),   cmocka_unit_test(skipped_while_it_waits),
-        cmocka_unit_test(stop_while_parked),       cmocka_unit_test(a_big_one_does_not_starve),
+        cmocka_unit_test(priority_order),
+        cmocka_unit_test(earlier_run_first),
+        cmocka_unit_test(parallelism_over_dags),
+        cmocka_unit_test(a_full_pool_blocks_nobody_else),
+        cmocka_unit_test(an_unknown_pool_waits),
+        cmocka_unit_test(pool_slots_add_up),
+        cmocka_unit_test(more_than_the_pool_has),
+        cmocka_unit_test(max_active_tasks_per_run),
+        cmocka_unit_test(per_dag_cap_over_runs),
+        cmocka_unit_test(per_run_cap_holds_by_itself),
+        cmocka_unit_test(max_active_runs),
+        cmocka_unit_test(paused),
+        cmocka_unit_test(full_store_and_shutdown),
+        cmocka_unit_test(grants),
+        cmocka_unit_test(grants_of_parallelism),
+        cmocka_unit_test(skipped_while_it_waits),
+        cmocka_unit_test(stop_while_parked),
+        cmocka_unit_test(a_big_one_does_not_starve),
+        cmocka_unit_test(a_part_too_small_is_given_back),
+        cmocka_unit_test(no_parallelism_while_waiting_for_a_pool),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -527,6 +527,9 @@ static void drain(struct random_world *w, uint64_t steps_max)
             wrong(w, "L1: runs do not end");
         }
         answer(w);
+        if (all_ended(w)) {
+            break;
+        }
         if (!attempt_event(w, SCHED_STARTED, 1u << TASK_QUEUED, w->now_us) && !end_one(w) &&
             !end_dying(w) && !fire(w)) {
             int64_t timer = sched_next_timer(w->s);

@@ -1,6 +1,7 @@
 /*
- * template-render: renders the templates of stdin, one JSON object a line: {template, variables, times, xcoms}, and writes one
- * line each: {"output": text} or {"error": text, "code": name, "line": n, "col": n}. For compare.py.
+ * template-render: renders the templates of stdin, one JSON object a line: {template, variables,
+ * times, xcoms}, and writes one line each: {"output": text} or {"error": text, "code": name,
+ * "line": n, "col": n}. For compare.py.
  */
 #include <stdio.h>
 #include <stdlib.h>

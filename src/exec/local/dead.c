@@ -5,7 +5,6 @@
  * may still live of it is killed before that is told (rules 2, 8). One that the journal does not
  * name was never begun: the holder writes its intent before it spawns.
  */
-#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -115,7 +114,7 @@ static int record_take(struct local *l, struct records *r, const char *json, siz
 
 static int records_read(struct local *l, int fd, struct records *r)
 {
-    struct buf text BUF_CLEANUP = { 0 };
+    struct buf text BUF_CLEANUP = {0};
     const char *json;
     size_t pos = 0, n;
     int rc;
@@ -126,6 +125,25 @@ static int records_read(struct local *l, int fd, struct records *r)
         rc = record_take(l, r, json, n);
     }
     return rc;
+}
+
+/* A journal that somebody removed does not make an attempt that began one that did not. */
+static int records_add_started(struct link *k, struct records *r)
+{
+    struct job *j;
+
+    TAILQ_FOREACH(j, &k->jobs, in_queue)
+    {
+        struct record *to = j->state == JOB_STARTED ? record_of(r, &j->attempt) : NULL;
+
+        if (j->state == JOB_STARTED && to == NULL) {
+            return -ERR_NOMEM;
+        }
+        if (to != NULL && to->at_us == 0 && !to->ended) {
+            to->this_boot = true; /* found by its environment */
+        }
+    }
+    return 0;
 }
 
 /* What lives of an attempt: its main process and what is below it, its session, and whoever has its
@@ -204,7 +222,7 @@ static void tell(struct local *l, struct link *k, struct grave *g, struct record
     job_ended(l, j, r->ended ? &r->end : &unseen);
 }
 
-/* Attempts that were sent and are not in the journal. */
+/* Attempts that were sent and are not in the journal: never begun (X3). */
 static void requeue_rest(struct local *l, struct link *k, struct records *r)
 {
     struct job *j, *next;
@@ -212,7 +230,6 @@ static void requeue_rest(struct local *l, struct link *k, struct records *r)
     for (j = TAILQ_FIRST(&k->jobs); j != NULL; j = next) {
         next = TAILQ_NEXT(j, in_queue);
         if (record_find(r, &j->attempt) == NULL) {
-            assert(j->state == JOB_SENT);
             job_requeue(l, j, "its holder does not start");
         }
     }
@@ -238,6 +255,9 @@ int holder_bury(struct local *l, struct link *k, int fd)
     arena_init(&records.arena, JOURNAL_MAX);
     if (rc == 0 && fd >= 0) {
         rc = records_read(l, fd, &records);
+    }
+    if (rc == 0) {
+        rc = records_add_started(k, &records);
     }
     for (size_t i = 0; rc == 0 && i < records.len; i++) {
         if (!records.items[i].ended) {

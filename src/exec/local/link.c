@@ -26,7 +26,7 @@
 #include "holder/journal.h"
 #include "runtime/loop.h"
 
-#define OUT_MAX       (2 * LIMIT_MESSAGE)
+#define OUT_MAX (2 * LIMIT_MESSAGE)
 #define HELLO_WAIT_US \
     10000000 /* a holder that does not answer for so long is killed: its journal says the rest */
 #define RETRY_US     2000
@@ -336,9 +336,9 @@ static void kill_hung(struct link *k)
 /* SUSPENDS. Connects to a living holder and has its hello. */
 static int reconnect(struct link *k)
 {
-    struct buf setup BUF_CLEANUP = { 0 };
+    struct buf setup BUF_CLEANUP = {0};
     struct co_deadline deadline;
-    struct buf path BUF_CLEANUP = { 0 };
+    struct buf path BUF_CLEANUP = {0};
     int rc;
 
     buf_init(&setup, LIMIT_MESSAGE + KiB(4));
@@ -505,7 +505,7 @@ static int holder_spawn(struct local *l, const char *id, int fd, struct err *e)
 int link_start(struct local *l, bool python, const char *interpreter, struct link **ret,
                struct err *e)
 {
-    struct buf setup BUF_CLEANUP = { 0 };
+    struct buf setup BUF_CLEANUP = {0};
     char id[HOLDER_ID_MAX + 1];
     struct link *k;
     int fds[2], rc;

@@ -7,12 +7,18 @@
  *   SOUGHT (adoption) -> STARTED or ENDED, or handed back as never started
  *
  * Invariants:
- * X1  running = jobs in SENT and STARTED <= slots; waiting = jobs in WAITING.
+ *
+ * X1  running = jobs in SENT and STARTED, <= slots but for adopted ones; waiting = jobs in WAITING.
+ *
  * X2  A holder of commands has at most one job in SENT or STARTED; a Python holder any number.
+ *
  * X3  A job goes back to WAITING only when its holder's hello, or its dead holder's journal, proves
- * that it was never begun (rule 2). X4  An end is told once, unless the engine's process changes;
- * it is acknowledged to the holder, or its journal removed, only after exec_ack. X5  Callbacks come
- * from coroutines of the executor only, never from within a call of the engine.
+ *     that it was never begun (rule 2).
+ *
+ * X4  An end is told once, unless the engine's process changes; it is acknowledged to the holder,
+ *     or its journal removed, only after exec_ack.
+ *
+ * X5  Callbacks come from coroutines of the executor only, never from within a call of the engine.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -129,7 +135,6 @@ void job_to_link(struct job *j, struct link *k, enum job_state state)
     TAILQ_INSERT_TAIL(&k->jobs, j, in_queue);
     k->jobs_len++;
     l->base.running++;
-    assert(k->python || k->retiring || k->jobs_len == 1); /* X2 */
 }
 
 void job_wait(struct local *l, struct job *j, bool first)
@@ -224,6 +229,7 @@ static struct link *link_for(struct local *l, const struct job *j)
 
 static void send_start(struct local *l, struct job *j, struct link *k)
 {
+    assert(k->python || k->jobs_len == 0); /* X2 */
     job_to_link(j, k, JOB_SENT);
     j->sends++;
     TAILQ_REMOVE(&l->links, k, in_list);
@@ -367,7 +373,7 @@ static int local_parse(struct executor *x, const char *request_json, char **ret_
 {
     struct local *l = (struct local *)x;
     struct parse_wait wait = {.id = ++l->next_parse, .waiter = co_self(), .e = e};
-    struct buf frame BUF_CLEANUP = { 0 };
+    struct buf frame BUF_CLEANUP = {0};
     int rc;
 
     buf_init(&frame, LIMIT_MESSAGE + KiB(4));

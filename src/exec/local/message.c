@@ -116,7 +116,7 @@ int message_parse(int64_t id, const char *request_json, struct buf *out)
 
 int link_send_kill(struct link *k, const char *id, const char *reason, int64_t grace_us)
 {
-    struct buf out BUF_CLEANUP = { 0 };
+    struct buf out BUF_CLEANUP = {0};
     struct json_writer w;
     size_t mark;
     int rc;
@@ -133,7 +133,7 @@ int link_send_kill(struct link *k, const char *id, const char *reason, int64_t g
 
 int link_send_ack(struct link *k, const char *id)
 {
-    struct buf out BUF_CLEANUP = { 0 };
+    struct buf out BUF_CLEANUP = {0};
     struct json_writer w;
     size_t mark;
     int rc;
@@ -148,7 +148,7 @@ int link_send_ack(struct link *k, const char *id)
 
 int link_send_simple(struct link *k, const char *type)
 {
-    struct buf out BUF_CLEANUP = { 0 };
+    struct buf out BUF_CLEANUP = {0};
     struct json_writer w;
     size_t mark;
     int rc;
