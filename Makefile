@@ -1,6 +1,7 @@
 # Targets for people. Meson and Ninja do the work; ./bootstrap installs them.
 BUILD ?= build
 CLANG ?= clang
+PREFIX ?= /usr/local
 
 .PHONY: all setup build demo test check format lint sanitize bench fuzz sim kill install clean help
 
@@ -40,7 +41,8 @@ kill: build ## long version of the kill test
 	@python3 test/kill/kill.py --build $(BUILD) --rounds 60
 
 install: build ## install below DESTDIR/PREFIX
-	@meson install -C $(BUILD)
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@meson install -C $(BUILD) --quiet $(if $(DESTDIR),--destdir $(DESTDIR))
 
 clean:
 	rm -rf $(BUILD) build-*

@@ -251,6 +251,12 @@ static int twice_find_run(struct store *s, int64_t dag_key, const char *run_id, 
     return INNER(s)->ops->find_run(INNER(s), dag_key, run_id, a, ret, e);
 }
 
+static int twice_get_run(struct store *s, int64_t run_key, struct arena *a, struct run_row *ret,
+                         struct err *e)
+{
+    return INNER(s)->ops->get_run(INNER(s), run_key, a, ret, e);
+}
+
 static int twice_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t after_key,
                           size_t limit, struct arena *a, struct run_row **ret, size_t *ret_len,
                           struct err *e)
@@ -268,6 +274,7 @@ static void twice_init(struct twice *t, struct store *inner, const char *bare)
         .get_pools = twice_get_pools,
         .find_dag = twice_find_dag,
         .find_run = twice_find_run,
+        .get_run = twice_get_run,
         .get_runs = twice_get_runs,
     };
     t->base = (struct store){.ops = &t->ops, .driver = "twice"};

@@ -5,6 +5,10 @@
 #include "model/dag.h"
 #include "sim.h"
 
+/* Enough runs for the length of the simulation. */
+#define RUNS_MIN      12
+#define STEPS_PER_RUN 60
+
 bool sim_chance(struct sim *sim, uint32_t percent)
 {
     return prng_below(&sim->prng, 100) < percent;
@@ -100,7 +104,7 @@ static void deed(struct sim *sim)
     switch (prng_below(&sim->prng, 8)) {
     case 0:
     case 1:
-        if (sim->run_keys < 12) {
+        if (sim->run_keys < sim->runs_max) {
             create_run(sim);
         }
         break;
@@ -154,6 +158,7 @@ void sim_workload_start(struct sim *sim)
     struct sim_msg m = {.type = MSG_CHAOS};
     uint32_t tasks;
 
+    sim->runs_max = RUNS_MIN + (int64_t)(sim->steps_max / STEPS_PER_RUN);
     sim->features = (unsigned)prng_below(&sim->prng, SIM_FEATURES + 1);
     sim->dag_features = (unsigned)prng_below(&sim->prng, DRAW_FEATURES + 1);
     sim->schedulers_len = 1 + (uint32_t)prng_below(&sim->prng, SIM_SCHEDULERS);

@@ -295,6 +295,17 @@ void sim_driver_event(struct sim *sim, uint32_t i, const struct sched_event *ev)
 
 /* ---- life and death ---- */
 
+/* Ended by hand, with attempts that are told to end: their slots are theirs until they have. */
+static bool has_attempts(const struct sim_run *run)
+{
+    for (uint32_t t = 0; t < run->dag->tasks_len; t++) {
+        if (!uuid_is_zero(&run->tis[t].attempt)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void sim_driver_start(struct sim *sim, uint32_t i)
 {
     struct sim_scheduler *me = &sim->schedulers[i];
@@ -320,7 +331,7 @@ void sim_driver_start(struct sim *sim, uint32_t i)
     for (size_t k = 0; k < n; k++) {
         struct sim_run *run = &sim->store.runs[k];
 
-        if (run->owner == i && !run_state_finished(run->row.state)) {
+        if (run->owner == i && (!run_state_finished(run->row.state) || has_attempts(run))) {
             sim_restore_run(sim, i, run, 0);
         }
     }

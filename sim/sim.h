@@ -214,7 +214,8 @@ struct sim {
     uint32_t schedulers_len;
     struct sim_worker workers[SIM_WORKERS];
     uint32_t workers_len;
-    int64_t worker_ids, run_keys, commands;
+    uint64_t steps_max; /* of phase 1 */
+    int64_t worker_ids, run_keys, runs_max, commands;
     struct sim_process *processes;
     size_t processes_len, processes_cap;
     struct arena arena; /* reasons, once each */

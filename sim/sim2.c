@@ -31,7 +31,7 @@
 #include "store/store.h"
 #include "worker/worker.h"
 
-#define LIVES_MAX 400
+#define LIVES_MAX    400
 #define RUN_BOUND_US (30 * 86400 * TIME_SECOND)
 
 struct options {
@@ -74,7 +74,8 @@ static int ensure_run(struct life *l, struct engine *g, int64_t *ret, struct err
 {
     struct world *w = l->world;
     struct dag *d = world_dag(l->o->spec);
-    struct engine_run_request rq = { .run_id = "sim", .type = RUN_TYPE_MANUAL, .logical_date_us = TIME_SECOND };
+    struct engine_run_request rq = {
+        .run_id = "sim", .type = RUN_TYPE_MANUAL, .logical_date_us = TIME_SECOND};
     struct arena a;
     struct run_row row;
     int rc;
@@ -106,7 +107,7 @@ static int life_main(void *arg)
     struct life *l = arg;
     struct world *w = l->world;
     struct engine *g;
-    struct err e = { 0 };
+    struct err e = {0};
     enum run_state state;
     int64_t run_key = 0;
     struct worker *worker = world_worker(w);
@@ -140,12 +141,13 @@ static int life_main(void *arg)
 }
 
 /* One life of the engine: until the run is finished, or the crash. 1: crashed. */
-static int live_once(struct world *w, const struct options *o, uint64_t crash_at, uint64_t *ret_suspensions)
+static int live_once(struct world *w, const struct options *o, uint64_t crash_at,
+                     uint64_t *ret_suspensions)
 {
-    struct loop_config lc = { .wall_start_us = w->now_us, .seed = prng_next(&w->prng) };
-    struct life l = { .world = w, .o = o, .crash_at = crash_at };
+    struct loop_config lc = {.wall_start_us = w->now_us, .seed = prng_next(&w->prng)};
+    struct life l = {.world = w, .o = o, .crash_at = crash_at};
     struct loop *loop;
-    struct err e = { 0 };
+    struct err e = {0};
     int rc = loop_virtual_new(&lc, &loop, &e);
 
     assert(rc == 0);
@@ -216,10 +218,12 @@ static const char *const every_specs[] = {
 /* A random layered DAG as a spec text. */
 static void random_spec(struct prng *p, char *out, size_t cap)
 {
-    static const char *const rules[] = { "all_success", "all_done", "none_failed", "one_success", "one_failed",
-                                         "all_failed", "none_skipped", "none_failed_min_one_success" };
+    static const char *const rules[] = {
+        "all_success", "all_done",   "none_failed",  "one_success",
+        "one_failed",  "all_failed", "none_skipped", "none_failed_min_one_success"};
     uint64_t n = 2 + prng_below(p, 14);
-    size_t used = (size_t)snprintf(out, cap, "@random max_active_tasks=%d", (int)(1 + prng_below(p, 8)));
+    size_t used =
+        (size_t)snprintf(out, cap, "@random max_active_tasks=%d", (int)(1 + prng_below(p, 8)));
 
     for (uint64_t t = 0; t < n; t++) {
         bool first = true;
@@ -227,12 +231,13 @@ static void random_spec(struct prng *p, char *out, size_t cap)
         used += (size_t)snprintf(out + used, cap - used, "; t%d", (int)t);
         for (uint64_t u = 0; u < t; u++) {
             if (prng_below(p, 4) == 0) {
-                used += (size_t)snprintf(out + used, cap - used, "%st%d", first ? " <- " : ",", (int)u);
+                used +=
+                    (size_t)snprintf(out + used, cap - used, "%st%d", first ? " <- " : ",", (int)u);
                 first = false;
             }
         }
-        used += (size_t)snprintf(out + used, cap - used, " rule=%s retries=%d delay=1", rules[prng_below(p, 8)],
-                                 (int)prng_below(p, 3));
+        used += (size_t)snprintf(out + used, cap - used, " rule=%s retries=%d delay=1",
+                                 rules[prng_below(p, 8)], (int)prng_below(p, 3));
         if (prng_below(p, 6) == 0) {
             used += (size_t)snprintf(out + used, cap - used, " instant");
         }
@@ -244,7 +249,7 @@ static int every(bool trace)
     size_t points = 0;
 
     for (size_t i = 0; i < sizeof every_specs / sizeof every_specs[0]; i++) {
-        struct options o = { .seed = 7 + i, .spec = every_specs[i], .trace = trace };
+        struct options o = {.seed = 7 + i, .spec = every_specs[i], .trace = trace};
         uint64_t n = 0, again;
         bool ok;
 
@@ -267,7 +272,7 @@ static int seeds(uint64_t first, uint64_t count, bool find, bool trace)
     for (uint64_t seed = first; seed < first + count; seed++) {
         char spec[4096];
         struct prng p;
-        struct options o = { .seed = seed, .faults = true, .spec = spec, .trace = trace };
+        struct options o = {.seed = seed, .faults = true, .spec = spec, .trace = trace};
         uint64_t h1, h2, n;
         bool ok;
 
@@ -287,7 +292,8 @@ static int seeds(uint64_t first, uint64_t count, bool find, bool trace)
             }
         }
     }
-    (void)printf("sim2: %llu seeds: %s\n", (unsigned long long)count, find ? "NOT FOUND" : "no violation");
+    (void)printf("sim2: %llu seeds: %s\n", (unsigned long long)count,
+                 find ? "NOT FOUND" : "no violation");
     return find ? 1 : 0;
 }
 
@@ -309,7 +315,8 @@ int main(int argc, char **argv)
             first = strtoull(argv[++i], NULL, 10);
             count = count != 0 ? count : 1;
         } else {
-            (void)fprintf(stderr, "usage: sim2 [--every] [--seeds N] [--seed FIRST] [--find] [--trace]\n");
+            (void)fprintf(stderr,
+                          "usage: sim2 [--every] [--seeds N] [--seed FIRST] [--find] [--trace]\n");
             return 64;
         }
     }

@@ -17,6 +17,8 @@
 #include "store/store.h"
 #include "worker/worker.h"
 
+#define RETRY_DELAY_US TIME_SECOND /* of every task with retries, in all specs */
+
 struct dag *world_dag(const char *spec)
 {
     struct dag *d = test_dag(spec);
@@ -47,13 +49,15 @@ void world_trace(struct world *w, const char *fmt, ...)
     va_end(ap);
     w->hash = w->hash * UINT64_C(1099511628211) ^ hash_bytes(line, strlen(line));
     if (w->trace) {
-        (void)fprintf(stderr, "[%10.3f] %s\n", (double)(w->loop != NULL ? loop_now_us(w->loop) : 0) / 1e6, line);
+        (void)fprintf(stderr, "[%10.3f] %s\n",
+                      (double)(w->loop != NULL ? loop_now_us(w->loop) : 0) / 1e6, line);
     }
 }
 
 void world_init(struct world *w, uint64_t seed, const char *spec, bool faults, bool trace)
 {
-    *w = (struct world){ .spec = spec, .faults = faults, .trace = trace, .now_us = 1000 * TIME_SECOND };
+    *w = (struct world){
+        .spec = spec, .faults = faults, .trace = trace, .now_us = 1000 * TIME_SECOND};
     prng_seed(&w->prng, seed);
     w->dag = world_dag(spec);
     w->gather_us = prng_below(&w->prng, 2) == 0 ? 0 : 4000;
@@ -87,23 +91,30 @@ struct faulty_store {
     struct world *world;
 };
 
-static int faulty_commit(struct store *s, int shard, int64_t epoch, int64_t seq, const struct store_batch *b,
-                         struct err *e)
+static int faulty_commit(struct store *s, int shard, int64_t epoch, int64_t seq,
+                         const struct store_batch *b, struct err *e)
 {
     struct world *w = ((struct faulty_store *)s)->world;
     int rc;
 
+    if (fault(w, 10)) { /* somebody sets the wall clock: up to two days, either way */
+        loop_virtual_jump_wall(w->loop, (int64_t)prng_below(&w->prng, 4 * 86400) * TIME_SECOND -
+                                            2 * 86400 * TIME_SECOND);
+    }
     if (fault(w, 12)) {
         world_trace(w, "commit %lld: error before", (long long)seq);
-        return err_set(e, prng_below(&w->prng, 2) == 0 ? ERR_FULL : ERR_BUSY, "simulated error before the commit");
+        return err_set(e, prng_below(&w->prng, 2) == 0 ? ERR_FULL : ERR_BUSY,
+                       "simulated error before the commit");
     }
     rc = w->store->ops->commit(w->store, shard, epoch, seq, b, e);
-    world_trace(w, "commit %lld: %d (%zu rows, %zu edges)", (long long)seq, rc, b->tis_len, b->transitions_len);
+    world_trace(w, "commit %lld: %d (%zu rows, %zu edges)", (long long)seq, rc, b->tis_len,
+                b->transitions_len);
     for (size_t i = 0; i < b->transitions_len; i++) {
         const struct transition_row *t = &b->transitions[i];
 
-        world_trace(w, "  task %u try %u: %s -> %s %s", t->key.task, t->try_number, task_state_to_string(t->from),
-                    task_state_to_string(t->to), t->reason != NULL ? t->reason : "");
+        world_trace(w, "  task %u try %u: %s -> %s %s", t->key.task, t->try_number,
+                    task_state_to_string(t->from), task_state_to_string(t->to),
+                    t->reason != NULL ? t->reason : "");
     }
     if (rc == 0 && fault(w, 12)) {
         world_trace(w, "commit %lld: error after", (long long)seq);
@@ -114,7 +125,8 @@ static int faulty_commit(struct store *s, int shard, int64_t epoch, int64_t seq,
 
 /* Everything but commit goes straight to the real one: the ops take the store as their first argument, so each needs a line. */
 #define W(s) (((struct faulty_store *)(s))->world->store)
-static int f_acquire(struct store *s, int shard, const char *owner, int64_t *epoch, int64_t *seq, struct err *e)
+static int f_acquire(struct store *s, int shard, const char *owner, int64_t *epoch, int64_t *seq,
+                     struct err *e)
 {
     return W(s)->ops->acquire(W(s), shard, owner, epoch, seq, e);
 }
@@ -122,37 +134,43 @@ static int f_reserve(struct store *s, const char *kind, int64_t n, int64_t *firs
 {
     return W(s)->ops->reserve_keys(W(s), kind, n, first, e);
 }
-static int f_find_dag(struct store *s, const char *id, struct arena *a, struct dag_row *ret, struct err *e)
+static int f_find_dag(struct store *s, const char *id, struct arena *a, struct dag_row *ret,
+                      struct err *e)
 {
     return W(s)->ops->find_dag(W(s), id, a, ret, e);
 }
-static int f_get_version(struct store *s, int64_t key, struct arena *a, struct version_row *ret, struct err *e)
+static int f_get_version(struct store *s, int64_t key, struct arena *a, struct version_row *ret,
+                         struct err *e)
 {
     return W(s)->ops->get_version(W(s), key, a, ret, e);
 }
-static int f_find_version(struct store *s, int64_t dag, const char *hash, int64_t *ret, struct err *e)
+static int f_find_version(struct store *s, int64_t dag, const char *hash, int64_t *ret,
+                          struct err *e)
 {
     return W(s)->ops->find_version(W(s), dag, hash, ret, e);
 }
-static int f_get_runs(struct store *s, int64_t dag, unsigned states, int64_t after, size_t limit, struct arena *a,
-                      struct run_row **ret, size_t *n, struct err *e)
+static int f_get_runs(struct store *s, int64_t dag, unsigned states, int64_t after, size_t limit,
+                      struct arena *a, struct run_row **ret, size_t *n, struct err *e)
 {
     return W(s)->ops->get_runs(W(s), dag, states, after, limit, a, ret, n, e);
 }
-static int f_find_run(struct store *s, int64_t dag, const char *id, struct arena *a, struct run_row *ret, struct err *e)
+static int f_find_run(struct store *s, int64_t dag, const char *id, struct arena *a,
+                      struct run_row *ret, struct err *e)
 {
     return W(s)->ops->find_run(W(s), dag, id, a, ret, e);
 }
-static int f_get_tis(struct store *s, int64_t run, unsigned states, struct arena *a, struct ti_row **ret, size_t *n,
-                     struct err *e)
+static int f_get_tis(struct store *s, int64_t run, unsigned states, struct arena *a,
+                     struct ti_row **ret, size_t *n, struct err *e)
 {
     return W(s)->ops->get_tis(W(s), run, states, a, ret, n, e);
 }
-static int f_get_dags(struct store *s, struct arena *a, struct dag_row **ret, size_t *n, struct err *e)
+static int f_get_dags(struct store *s, struct arena *a, struct dag_row **ret, size_t *n,
+                      struct err *e)
 {
     return W(s)->ops->get_dags(W(s), a, ret, n, e);
 }
-static int f_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_t *n, struct err *e)
+static int f_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_t *n,
+                       struct err *e)
 {
     return W(s)->ops->get_pools(W(s), a, ret, n, e);
 }
@@ -164,9 +182,17 @@ struct store *world_store(struct world *w)
 
     assert(f != NULL);
     f->ops = (struct store_ops){
-        .commit = faulty_commit, .acquire = f_acquire, .reserve_keys = f_reserve, .find_dag = f_find_dag,
-        .get_version = f_get_version, .find_version = f_find_version, .get_runs = f_get_runs,
-        .find_run = f_find_run, .get_dags = f_get_dags, .get_tis = f_get_tis, .get_pools = f_get_pools,
+        .commit = faulty_commit,
+        .acquire = f_acquire,
+        .reserve_keys = f_reserve,
+        .find_dag = f_find_dag,
+        .get_version = f_get_version,
+        .find_version = f_find_version,
+        .get_runs = f_get_runs,
+        .find_run = f_find_run,
+        .get_dags = f_get_dags,
+        .get_tis = f_get_tis,
+        .get_pools = f_get_pools,
     };
     f->base.ops = &f->ops;
     f->base.driver = "faulty";
@@ -268,7 +294,8 @@ static void check_claim(struct world *w, const struct worker_job *job)
     }
     arena_fini(&a);
     if (!known) {
-        world_fail(w, "R1: task %u try %u starts before its claim is durable", job->key.task, job->try_number);
+        world_fail(w, "R1: task %u try %u starts before its claim is durable", job->key.task,
+                   job->try_number);
     }
 }
 
@@ -280,11 +307,16 @@ static void check_alone(struct world *w, const struct worker_job *job)
         const struct process *p = &w->processes[i];
 
         if (uuid_cmp(&p->token, &job->token) == 0) {
-            world_fail(w, "S1: task %u try %u starts twice under one token", job->key.task, job->try_number);
+            world_fail(w, "S1: task %u try %u starts twice under one token", job->key.task,
+                       job->try_number);
         } else if (p->key.task == job->key.task && p->ends_us > now) {
             world_fail(w, "S1: task %u has two live attempts", job->key.task);
         } else if (p->key.task == job->key.task && p->try_number == job->try_number) {
             world_fail(w, "S1: task %u try %u runs twice", job->key.task, job->try_number);
+        } else if (p->key.task == job->key.task && p->try_number + 1 == job->try_number &&
+                   now - p->ends_us < RETRY_DELAY_US) {
+            world_fail(w, "S6: task %u try %u starts %lld us after the try before", job->key.task,
+                       job->try_number, (long long)(now - p->ends_us));
         }
     }
 }
@@ -293,7 +325,7 @@ static int sim_start(struct worker *base, const struct worker_job *job, struct e
 {
     struct sim_worker *s = (struct sim_worker *)base;
     struct world *w = s->world;
-    struct process p = { .token = job->token, .key = job->key, .try_number = job->try_number };
+    struct process p = {.token = job->token, .key = job->key, .try_number = job->try_number};
     uint64_t dice = prng_below(&w->prng, 10);
 
     (void)e;
@@ -313,8 +345,8 @@ static int sim_start(struct worker *base, const struct worker_job *job, struct e
     return 0;
 }
 
-static int sim_adopt(struct worker *base, const struct worker_job *jobs, size_t n, const struct uuid *others,
-                     size_t others_len, struct err *e)
+static int sim_adopt(struct worker *base, const struct worker_job *jobs, size_t n,
+                     const struct uuid *others, size_t others_len, struct err *e)
 {
     struct sim_worker *s = (struct sim_worker *)base;
 
@@ -325,8 +357,11 @@ static int sim_adopt(struct worker *base, const struct worker_job *jobs, size_t 
         int rc = 0;
 
         world_trace(s->world, "adopt: task %u try %u: %s", jobs[i].key.task, jobs[i].try_number,
-                    p == NULL ? "never started" : p->acked ? "forgotten" : "known");
-        if (p == NULL || p->acked) { /* a worker that forgot it cannot tell it from one that never came */
+                    p == NULL  ? "never started"
+                    : p->acked ? "forgotten"
+                               : "known");
+        if (p == NULL ||
+            p->acked) { /* a worker that forgot it cannot tell it from one that never came */
             rc = sim_start(base, &jobs[i], e);
         } else {
             s->cb.started(s->cb.arg, &p->key, &p->token, 1, "sim", NULL, p->started_us);
@@ -391,8 +426,14 @@ static void sim_close(struct worker *base)
 }
 
 static const struct worker_ops sim_ops = {
-    .set_callbacks = sim_set_callbacks, .adopt = sim_adopt, .start = sim_start, .kill = sim_kill,
-    .ack = sim_ack, .find = sim_find, .pause = sim_pause, .close = sim_close,
+    .set_callbacks = sim_set_callbacks,
+    .adopt = sim_adopt,
+    .start = sim_start,
+    .kill = sim_kill,
+    .ack = sim_ack,
+    .find = sim_find,
+    .pause = sim_pause,
+    .close = sim_close,
 };
 
 struct worker *world_worker(struct world *w)
@@ -446,19 +487,24 @@ static void check_instance(struct world *w, const struct ti_row *row)
         }
     }
     if (last != NULL && last->try_number == row->try_number) {
-        static const uint8_t states[] = { [WORKER_SUCCESS] = TASK_SUCCESS, [WORKER_FAILED] = TASK_FAILED,
-                                          [WORKER_SKIPPED] = TASK_SKIPPED };
+        static const uint8_t states[] = {[WORKER_SUCCESS] = TASK_SUCCESS,
+                                         [WORKER_FAILED] = TASK_FAILED,
+                                         [WORKER_SKIPPED] = TASK_SKIPPED};
 
-        if (last->outcome <= WORKER_SKIPPED && states[last->outcome] != row->state && last->outcome != WORKER_FAILED_NO_RETRY) {
-            world_fail(w, "S9: task %u: the world ended try %u with %d, the store says %s", row->key.task,
-                       last->try_number, last->outcome, task_state_to_string(row->state));
+        if (last->outcome <= WORKER_SKIPPED && states[last->outcome] != row->state &&
+            last->outcome != WORKER_FAILED_NO_RETRY) {
+            world_fail(w, "S9: task %u: the world ended try %u with %d, the store says %s",
+                       row->key.task, last->try_number, last->outcome,
+                       task_state_to_string(row->state));
         }
     }
     if (ran > 1u + row->max_tries) {
-        world_fail(w, "S6: task %u ran %u times, allowed %u", row->key.task, ran, 1u + row->max_tries);
+        world_fail(w, "S6: task %u ran %u times, allowed %u", row->key.task, ran,
+                   1u + row->max_tries);
     }
     if (!task_state_finished(row->state)) {
-        world_fail(w, "S3: the run is finished, task %u is %s", row->key.task, task_state_to_string(row->state));
+        world_fail(w, "S3: the run is finished, task %u is %s", row->key.task,
+                   task_state_to_string(row->state));
     }
 }
 
@@ -470,7 +516,8 @@ void world_check_end(struct world *w)
     size_t n = 0;
 
     arena_init(&a, MiB(64));
-    if (w->store->ops->get_run(w->store, w->run_key, &a, &run, NULL) != 0 || !run_state_finished(run.state)) {
+    if (w->store->ops->get_run(w->store, w->run_key, &a, &run, NULL) != 0 ||
+        !run_state_finished(run.state)) {
         world_fail(w, "L1: the run is not finished in the store");
     }
     if (w->store->ops->get_tis(w->store, w->run_key, 0, &a, &rows, &n, NULL) == 0) {

@@ -13,7 +13,8 @@ static void sweep_lost(struct sim *sim, uint32_t i, const struct ti_row *row)
 {
     struct sched_event ev = {0};
 
-    if (row->state == TASK_QUEUED) {
+    /* What only waits or reads is repeated; the try of anything else has failed. */
+    if (row->state == TASK_QUEUED || (row->state == TASK_RUNNING && row->key.task % 3 == 0)) {
         ev.type = SCHED_LOST;
         ev.attempt.key = row->key;
         ev.attempt.token = row->attempt;
@@ -98,7 +99,6 @@ void sim_sweep(struct sim *sim, uint32_t i)
         }
     }
     sim_take_grants(sim, i);
-    sim->schedulers[i].timer_us = TIME_NONE; /* the clock may have jumped */
-    sim_set_timer(sim, i);
+    sim_set_timer(sim, i); /* the clock may have jumped */
     sim_to_self(sim, i, MSG_SWEEP, SWEEP_US);
 }

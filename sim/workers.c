@@ -65,7 +65,7 @@ static void report(struct sim *sim, struct sim_process *p)
 {
     p->phase = PROC_REPORTING;
     if (p->report.type == SCHED_ENDED) {
-        p->report.ended.skip = p->skip;
+        p->report.ended.skip = p->skip; /* the process may have moved */
     }
     sim_send(sim, p->owner, &p->report);
 }
@@ -196,7 +196,7 @@ static void resend(struct sim *sim, struct sim_process *p)
         if (row->state == TASK_QUEUED) {
             say(sim, p, SCHED_STARTED);
         }
-        sim_send(sim, p->owner, &p->report);
+        report(sim, p);
         break;
     case PROC_GONE:
         return;

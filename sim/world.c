@@ -14,8 +14,8 @@
 #define SAFETY_US   (INT64_C(6) * 3600 * TIME_SECOND)
 #define HEAL_MAX_US (INT64_C(30) * 86400 * TIME_SECOND)
 #define HEAL_STEPS  400000
-#define STILL_MAX   2000 /* messages at one moment */
-#define QUIET_US    (300 * TIME_SECOND)
+#define STILL_MAX   2000                 /* messages at one moment */
+#define QUIET_US    (1200 * TIME_SECOND) /* more than clocks are apart */
 
 void *sim_checked(void *p)
 {
@@ -193,7 +193,7 @@ static void heal(struct sim *sim)
         if (!turn(sim)) {
             return;
         }
-        if (++turns % 4096 == 0) {
+        if (++turns % 64 == 0) {
             stop_held(sim);
         }
         if (sim->now_us > until || sim->steps > steps_max) {
@@ -222,12 +222,13 @@ void sim_run(const struct sim_options *options, struct sim_result *ret)
 
     sim->seed = options->seed;
     sim->trace = options->trace;
+    sim->steps_max = options->steps;
     sim->now_us = START_US;
     arena_init(&sim->arena, MiB(64));
     map_init(&sim->reasons);
     prng_seed(&sim->prng, options->seed);
     sim_workload_start(sim);
-    while (sim->steps < options->steps && sim->now_us < START_US + SAFETY_US && turn(sim)) {
+    while (sim->steps < sim->steps_max && sim->now_us < START_US + SAFETY_US && turn(sim)) {
     }
     heal(sim);
     memset(ret, 0, sizeof *ret);

@@ -143,6 +143,25 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
 
 /* ---- here ---- */
 
+/* Of a run that ended in the commit that made it: there was nothing to show meanwhile, the store has all of it. */
+static void tell_result(struct session *s, enum progress_mode mode, int64_t run_key)
+{
+    struct progress_summary sum = { .mode = mode };
+    struct found f;
+
+    if (found_open_key(&f, s->home, run_key, NULL) == 0) {
+        sum.dag_id = f.dag->dag_id;
+        sum.run_id = f.run.run_id;
+        sum.word = run_state_to_string(f.run.state);
+        sum.elapsed_us = f.run.end_us - f.run.queued_us;
+        for (uint32_t t = 0; t < f.dag->tasks_len; t++) {
+            sum.by_state[found_ti(&f, t).state]++;
+        }
+        progress_summary(&sum, s->engine);
+    }
+    found_fini(&f);
+}
+
 int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char *run_id)
 {
     struct means m = { .s = s };
@@ -170,6 +189,9 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
         rc = progress_start(s->loop, s->engine, &o, &p, &e);
     }
     rc = engine_wait_run(s->engine, run_key, &state, &e);
+    if (p == NULL && rc == 0) {
+        tell_result(s, o.mode, run_key);
+    }
     progress_finish(p, rc == 0 ? state : RUN_RUNNING, rc == 0 ? NULL : "interrupted");
     if (rc == 0) {
         wait_for_others(s);

@@ -351,50 +351,69 @@ int progress_start(struct loop *l, struct engine *g, const struct progress_optio
     return p->live != NULL ? co_spawn(&p->group, "display", redraw_main, p, NULL, e) : 0;
 }
 
-static void last_line(struct progress *p, enum run_state state, const char *problem)
+static void summary_json(const struct progress_summary *s, struct engine *g)
+{
+    struct engine_stats st;
+    struct json_writer w;
+    struct buf b BUF_CLEANUP;
+
+    buf_init(&b, KiB(16));
+    json_writer_init(&w, &b, 0);
+    json_object(&w);
+    json_key(&w, "dag_id");
+    json_string(&w, s->dag_id);
+    json_key(&w, "run_id");
+    json_string(&w, s->run_id);
+    json_key(&w, "state");
+    json_string(&w, s->word);
+    json_key(&w, "duration_s");
+    json_double(&w, round((double)s->elapsed_us / 1000.0) / 1000.0);
+    json_key(&w, "tasks");
+    json_object(&w);
+    for (int i = 0; i < TASK_STATE_MAX_; i++) {
+        if (s->by_state[i] != 0) {
+            json_key(&w, task_state_to_string(i));
+            json_int(&w, s->by_state[i]);
+        }
+    }
+    json_object_end(&w);
+    engine_get_stats(g, &st);
+    json_key(&w, "commits");
+    json_int(&w, (int64_t)st.commits);
+    json_object_end(&w);
+    (void)printf("%s\n", buf_cstr(&b));
+}
+
+void progress_summary(const struct progress_summary *s, struct engine *g)
 {
     char took[TIME_TEXT_MAX];
-    int64_t elapsed = loop_now_us(p->loop) - p->began_us;
 
-    if (p->o.mode == PROGRESS_JSON) {
-        struct engine_stats st;
-        struct json_writer w;
-
-        buf_clear(&p->text);
-        json_writer_init(&w, &p->text, 0);
-        json_object(&w);
-        json_key(&w, "dag_id");
-        json_string(&w, p->dag->dag_id);
-        json_key(&w, "run_id");
-        json_string(&w, p->o.run_id);
-        json_key(&w, "state");
-        json_string(&w, problem != NULL ? "interrupted" : run_state_to_string((int)state));
-        json_key(&w, "duration_s");
-        json_double(&w, round((double)elapsed / 1000.0) / 1000.0);
-        json_key(&w, "tasks");
-        json_object(&w);
-        for (int s = 0; s < TASK_STATE_MAX_; s++) {
-            if (p->by_state[s] != 0) {
-                json_key(&w, task_state_to_string(s));
-                json_int(&w, p->by_state[s]);
+    if (s->mode == PROGRESS_JSON) {
+        summary_json(s, g);
+    } else {
+        (void)printf("%s %s: %s in %s", s->dag_id, s->run_id, s->word, duration_format(s->elapsed_us, took));
+        for (int i = 0; i < TASK_STATE_MAX_; i++) {
+            if (s->by_state[i] != 0) {
+                (void)printf(", %u %s", s->by_state[i], task_state_to_string(i));
             }
         }
-        json_object_end(&w);
-        engine_get_stats(p->engine, &st);
-        json_key(&w, "commits");
-        json_int(&w, (int64_t)st.commits);
-        json_object_end(&w);
-        (void)printf("%s\n", buf_cstr(&p->text));
-        return;
+        (void)printf("\n");
     }
-    (void)printf("%s %s: %s in %s", p->dag->dag_id, p->o.run_id,
-                 problem != NULL ? problem : run_state_to_string((int)state), duration_format(elapsed, took));
-    for (int s = 0; s < TASK_STATE_MAX_; s++) {
-        if (p->by_state[s] != 0) {
-            (void)printf(", %u %s", p->by_state[s], task_state_to_string(s));
-        }
-    }
-    (void)printf("\n");
+    (void)fflush(stdout);
+}
+
+static void last_line(struct progress *p, enum run_state state, const char *problem)
+{
+    struct progress_summary s = {
+        .mode = p->o.mode,
+        .dag_id = p->dag->dag_id,
+        .run_id = p->o.run_id,
+        .word = problem != NULL ? problem : run_state_to_string((int)state),
+        .elapsed_us = loop_now_us(p->loop) - p->began_us,
+    };
+
+    memcpy(s.by_state, p->by_state, sizeof s.by_state);
+    progress_summary(&s, p->engine);
 }
 
 void progress_finish(struct progress *p, enum run_state state, const char *problem)
@@ -411,7 +430,6 @@ void progress_finish(struct progress *p, enum run_state state, const char *probl
     }
     if (state != RUN_RUNNING || problem != NULL) {
         last_line(p, state, problem);
-        (void)fflush(stdout);
     }
     dag_unref(p->dag);
     mem_free(p->states);

@@ -39,4 +39,13 @@ int progress_start(struct loop *l, struct engine *g, const struct progress_optio
 /* SUSPENDS. Says how it ended; frees. */
 void progress_finish(struct progress *p, enum run_state state, const char *problem);
 
+/* The last line of a run, as text or JSON: how it ended, how long it took, its tasks by state, and the engine's commits. */
+struct progress_summary {
+    enum progress_mode mode;
+    const char *dag_id, *run_id, *word;
+    int64_t elapsed_us;
+    uint32_t by_state[TASK_STATE_MAX_];
+};
+void progress_summary(const struct progress_summary *s, struct engine *g);
+
 #endif

@@ -369,9 +369,10 @@ int batch_commit(struct engine *g)
     }
     fill(g, &c.batch);
     while ((rc = co_offload(g->pool, do_commit, &c)) != 0) {
-        if (!worth_repeating(rc)) {
+        if (!worth_repeating(rc) || (g->closing && loop_now_us(g->loop) >= g->close_by_us)) {
             g->fatal = rc;
-            (void)snprintf(g->fatal_text, sizeof g->fatal_text, "the store refused a commit: %s", err_str(&c.e));
+            (void)snprintf(g->fatal_text, sizeof g->fatal_text, "the store %s a commit: %s",
+                           worth_repeating(rc) ? "could not take" : "refused", err_str(&c.e));
             log_error("engine", "%s", g->fatal_text);
             return rc;
         }

@@ -31,6 +31,7 @@
 
 #define QUEUE_AHEAD 32 /* claimed beyond the worker's slots, at most: hides the commit */
 #define MESSAGES_PER_BATCH 20000
+#define CLOSE_US (5 * TIME_SECOND)
 /* Nothing follows from a start, and what it says is in the holder's journal: it waits so long for the end of a short task, so that
  * both are one commit. An end, or whatever else comes, never waits. */
 #define STARTED_HOLD_US 10000
@@ -272,8 +273,10 @@ static int engine_main(void *arg)
 
 int engine_start_main(struct engine *g, struct err *e)
 {
-    g->started = true;
-    return co_spawn(&g->group, "engine", engine_main, g, &g->main, e);
+    int rc = co_spawn(&g->group, "engine", engine_main, g, &g->main, e);
+
+    g->started = rc == 0;
+    return rc;
 }
 
 /* ---- birth and death ---- */
@@ -441,6 +444,7 @@ void engine_close(struct engine *g)
     }
     socket_close(g);
     g->closing = true;
+    g->close_by_us = loop_now_us(g->loop) + CLOSE_US;
     if (g->waiting) {
         co_wake(g->main);
     }
@@ -465,6 +469,38 @@ void engine_close(struct engine *g)
 
 /* ---- reads ---- */
 
+struct run_call {
+    struct engine *g;
+    int64_t run_key;
+    struct arena arena;
+    struct run_row row;
+    struct err *e;
+};
+
+static int do_get_run(void *arg)
+{
+    struct run_call *c = arg;
+
+    return c->g->store->ops->get_run(c->g->store, c->run_key, &c->arena, &c->row, c->e);
+}
+
+/* A run that the scheduler has forgotten is finished, and that is durable: the commit that made it may have ended it too. */
+static int stored_state(struct engine *g, int64_t run_key, enum run_state *ret, struct err *e)
+{
+    struct run_call c = { .g = g, .run_key = run_key, .e = e };
+    int rc;
+
+    arena_init(&c.arena, MiB(64));
+    rc = engine_on_store(g, do_get_run, &c);
+    if (rc == 0 && run_state_finished(c.row.state)) {
+        *ret = (enum run_state)c.row.state;
+    } else if (rc == 0) {
+        rc = err_set(e, ERR_NOTFOUND, "the run is not known to this engine");
+    }
+    arena_fini(&c.arena);
+    return rc;
+}
+
 int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, struct err *e)
 {
     struct run_waiter w = { .next = g->waiters, .co = co_self(), .run_key = run_key, .state = -1 };
@@ -472,6 +508,9 @@ int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, stru
     struct sched_stats st;
     int rc = 0;
 
+    if (engine_run_dag(g, run_key) == NULL && g->fatal == 0 && !g->closing) {
+        return stored_state(g, run_key, ret, e);
+    }
     g->waiters = &w;
     while (w.state < 0 && !g->closing && rc == 0) {
         sched_get_stats(g->sched, &st);

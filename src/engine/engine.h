@@ -72,7 +72,8 @@ struct engine_run_request {
 };
 /* SUSPENDS until the run is durable. -ERR_EXISTS: a run of that id is there. */
 int engine_create_run(struct engine *g, const struct engine_run_request *r, int64_t *ret_run_key, struct err *e);
-/* SUSPENDS until the run is finished and that is durable, or the engine stops (-ERR_CLOSED). */
+/* SUSPENDS until the run is finished and that is durable, or the engine stops (-ERR_CLOSED). A run that has finished before is read from
+ * the store. */
 int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, struct err *e);
 
 enum engine_op { ENGINE_CLEAR, ENGINE_MARK, ENGINE_STOP_RUN };

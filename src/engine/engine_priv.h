@@ -129,6 +129,7 @@ struct engine {
     int fatal;                 /* the engine cannot go on: -ERR_x */
     char fatal_text[512];
     int64_t last_commit_us;
+    int64_t close_by_us;       /* while closing: a commit that fails is repeated until then; the next start goes on from the store */
     struct engine_stats stats;
     void (*on_commit)(void *arg, const struct sched_actions *a);
     void *on_commit_arg;

@@ -221,7 +221,9 @@ static int f_indent(struct rt *r, const struct call *c, struct tv *ret)
     bool first, blank;
     struct buf b;
     int64_t width;
-    int rc = self_str(r, c, &s);
+    int rc = c->self.kind == TV_STR ? self_str(r, c, &s)
+                                    : rt_fail(r, ERR_INVALID, "indent: a str is needed, not '%s'",
+                                              tv_type_name(&c->self));
 
     rc = rc != 0 ? rc : arg_bool(r, c, 1, false, &first);
     rc = rc != 0 ? rc : arg_bool(r, c, 2, false, &blank);

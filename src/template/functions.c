@@ -118,13 +118,37 @@ static bool in_chars(uint32_t c, const struct tv *chars)
     return false;
 }
 
+/* An argument of a method of escaped text is escaped first, as markupsafe does. */
+int text_escaped_for(struct rt *r, const struct tv *self, struct tv *arg)
+{
+    struct buf b;
+
+    if (!self->markup || arg->markup) {
+        return 0;
+    }
+    buf_init(&b, LIMIT_TEMPLATE_OUTPUT);
+    text_escape(arg->s, arg->n, &b);
+    return tv_take_buf(r, &b, arg);
+}
+
 /* sides: 1 left, 2 right, 3 both. chars NULL: white space. */
 int text_strip(struct rt *r, const struct tv *s, const struct tv *chars, int sides, struct tv *ret)
 {
     size_t from = 0, to = s->n;
+    struct tv escaped;
 
     if (chars != NULL && chars->n > 64 && rt_step(r, s->n) != 0) {
         return -ERR_LIMIT;
+    }
+    if (chars != NULL) {
+        int rc;
+
+        escaped = *chars;
+        rc = text_escaped_for(r, s, &escaped);
+        if (rc != 0) {
+            return rc;
+        }
+        chars = &escaped;
     }
     while ((sides & 1) != 0 && from < to) {
         size_t i = from;

@@ -165,6 +165,9 @@ static int m_format(struct rt *r, const struct call *c, struct tv *ret)
     struct buf b;
     int rc = 0;
 
+    if (c->self.markup) {
+        return rt_fail(r, ERR_UNSUPPORTED, "formatting escaped text is not supported");
+    }
     buf_init(&b, LIMIT_TEMPLATE_OUTPUT);
     while (rc == 0 && p < end) {
         const char *close;

@@ -62,6 +62,8 @@ static int m_replace(struct rt *r, const struct call *c, struct tv *ret)
 
     rc = rc != 0 ? rc : arg_str(r, c, 1, &with);
     rc = rc != 0 ? rc : arg_int(r, c, 2, -1, &count);
+    rc = rc != 0 ? rc : text_escaped_for(r, &c->self, &old);
+    rc = rc != 0 ? rc : text_escaped_for(r, &c->self, &with);
     rc = rc != 0 ? rc : text_replace(r, &c->self, &old, &with, count, ret);
     ret->markup = c->self.markup;
     return rc;
@@ -259,6 +261,7 @@ static int m_remove_affix(struct rt *r, const struct call *c, struct tv *ret)
     int rc = arg_str(r, c, 0, &affix);
 
     *ret = c->self;
+    ret->markup = false; /* markupsafe does not wrap these two */
     if (rc == 0 && has_affix(&c->self, &affix, end)) {
         ret->s += end ? 0 : affix.n;
         ret->n -= affix.n;
@@ -269,7 +272,8 @@ static int m_remove_affix(struct rt *r, const struct call *c, struct tv *ret)
 static int m_join(struct rt *r, const struct call *c, struct tv *ret)
 {
     struct tv list, item;
-    int rc = tv_iterate(r, &c->argv[0], &list);
+    int rc = c->self.markup ? rt_fail(r, ERR_UNSUPPORTED, "join of escaped text is not supported")
+                            : tv_iterate(r, &c->argv[0], &list);
 
     for (size_t i = 0; rc == 0 && i < tv_list_len(&list); i++) {
         rc = tv_list_at(r, &list, i, &item);

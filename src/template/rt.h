@@ -115,6 +115,7 @@ void text_swapcase(const char *s, size_t n, struct buf *out);
 bool text_is_case(const char *s, size_t n, bool upper);
 void text_escape(const char *s, size_t n, struct buf *out); /* HTML, as markupsafe */
 int text_strip(struct rt *r, const struct tv *s, const struct tv *chars, int sides, struct tv *ret);
+int text_escaped_for(struct rt *r, const struct tv *self, struct tv *arg);
 int text_replace(struct rt *r, const struct tv *s, const struct tv *old, const struct tv *with,
                  int64_t count, struct tv *ret);
 int text_join(struct rt *r, const struct tv *sep, const struct tv *list, struct tv *ret);

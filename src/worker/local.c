@@ -14,8 +14,10 @@
  *  5. Of a process the engine hears that it started before it hears its end, also when both happened while no engine lived: what the
  *     start means (its time, the attempt's row, XComs of the try before) is not lost.
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -427,6 +429,39 @@ static int adopt_processes(struct local_worker *w, struct uuid *live, size_t n, 
     return rc;
 }
 
+static bool is_wanted(struct local_worker *w, const struct uuid *token, const struct uuid *live, size_t n)
+{
+    bool found = attempt_find(w, token) != NULL;
+
+    for (size_t i = 0; !found && i < n; i++) {
+        found = uuid_cmp(token, &live[i]) == 0;
+    }
+    return found;
+}
+
+/* Results whose ends were committed by an engine that died before it could remove them. */
+static void remove_old_results(struct local_worker *w, const struct uuid *live, size_t n)
+{
+    char path[4200];
+    struct dirent *d;
+    DIR *h;
+
+    (void)snprintf(path, sizeof path, "%s/results", w->config.home);
+    h = opendir(path);
+    while (h != NULL && (d = readdir(h)) != NULL) {
+        char token[UUID_TEXT_MAX] = "";
+        struct uuid u;
+
+        (void)snprintf(token, sizeof token, "%.*s", (int)sizeof token - 1, d->d_name);
+        if (d->d_name[0] != '.' && uuid_parse(token, &u) == 0 && !is_wanted(w, &u, live, n)) {
+            (void)unlinkat(dirfd(h), d->d_name, 0);
+        }
+    }
+    if (h != NULL) {
+        (void)closedir(h);
+    }
+}
+
 /* Waits and decisions hold nothing outside of us: the same try goes on (rule 7). */
 static bool repeats(const struct attempt *a)
 {
@@ -463,6 +498,9 @@ static int local_adopt(struct worker *base, const struct worker_job *jobs, size_
     }
     if (rc == 0) {
         rc = adopt_processes(w, live, live_len, e);
+    }
+    if (rc == 0) {
+        remove_old_results(w, live, live_len);
     }
     mem_free(live);
     w->base.waiting = w->exec->waiting;

@@ -1,10 +1,13 @@
 /* Pictures and tables for the terminal, as they look; lack of memory. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -211,10 +214,58 @@ static void test_table(void **state)
     buf_fini(&b);
 }
 
+/* What a live region wrote to the pipe since the last call. */
+static const char *written(int fd, char *buf, size_t cap)
+{
+    ssize_t n = read(fd, buf, cap - 1);
+
+    buf[n < 0 ? 0 : n] = 0;
+    return buf;
+}
+
+static void test_live(void **state)
+{
+    char buf[4096];
+    int fds[2], status;
+    struct live *l;
+    pid_t pid;
+
+    (void)state;
+    (void)setenv("COLUMNS", "40", 1);
+    assert_int_equal(pipe(fds), 0);
+    l = live_new(fds[1]);
+    assert_non_null(strstr(written(fds[0], buf, sizeof buf), "\x1b[?25l"));
+    live_draw(l, "first\nsecond\n");
+    assert_non_null(strstr(written(fds[0], buf, sizeof buf), "first\x1b[K\r\nsecond\x1b[K\r\n"));
+    live_draw(l, "first\nother\n"); /* only what changed is written again */
+    assert_non_null(strstr(written(fds[0], buf, sizeof buf), "\x1b[2A\r\nother\x1b[K\r\n"));
+    assert_null(strstr(buf, "first"));
+    live_print(l, "stays\n");
+    assert_non_null(
+        strstr(written(fds[0], buf, sizeof buf), "\x1b[2A\x1b[Jstays\nfirst\x1b[K\r\nother"));
+    live_draw(l, "");
+    assert_non_null(strstr(written(fds[0], buf, sizeof buf), "\x1b[2A\x1b[J"));
+    live_free(l);
+    assert_non_null(strstr(written(fds[0], buf, sizeof buf), "\x1b[?25h"));
+    pid = fork();
+    if (pid ==
+        0) { /* a signal ends the program: the cursor is shown, and it still dies of the signal */
+        (void)live_new(fds[1]);
+        (void)raise(SIGTERM);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    assert_non_null(strstr(written(fds[0], buf, sizeof buf), "\x1b[?25l\x1b[?25h"));
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_files),
-                                       cmocka_unit_test(test_width), cmocka_unit_test(test_table)};
+                                       cmocka_unit_test(test_width), cmocka_unit_test(test_table),
+                                       cmocka_unit_test(test_live)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

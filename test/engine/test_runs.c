@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/log.h"
+
 static void live(int (*fn)(struct engine *g, struct err *e))
 {
     struct err e = { 0 };
@@ -38,6 +40,28 @@ static void a_run_from_request_to_end(void **state)
         assert_true(world.processes[i].acked);
     }
     world_check();
+    world_close();
+}
+
+/* All of its tasks are instant: the commit that makes the run ends it, before anyone can wait for it. */
+static int ended_at_birth(struct engine *g, struct err *e)
+{
+    enum run_state state = RUN_FAILED;
+
+    assert_int_equal(world_add(g, e), 0);
+    assert_null(engine_run_dag(g, world.run_key));
+    assert_int_equal(engine_wait_run(g, world.run_key, &state, e), 0);
+    assert_int_equal(state, RUN_SUCCESS);
+    assert_int_equal(engine_wait_run(g, 4711, &state, e), -ERR_NOTFOUND);
+    return 0;
+}
+
+static void a_run_that_ends_at_its_birth(void **state)
+{
+    (void)state;
+    world_open("@shop; a instant; b <- a instant");
+    live(ended_at_birth);
+    assert_string_equal(world_rows(), "a success 0; b success 0");
     world_close();
 }
 
@@ -179,17 +203,24 @@ static void a_command_for_no_run_is_refused(void **state)
 
 /* ---- interrupt and recovery ---- */
 
+static int interrupter(void *arg)
+{
+    (void)co_sleep(TIME_SECOND * 3 / 2); /* a is done, b and c run */
+    engine_interrupt(arg);
+    engine_interrupt(arg);
+    return 0;
+}
+
 static int interrupts(struct engine *g, struct err *e)
 {
+    struct co_group group;
     enum run_state state;
-    int rc;
 
     assert_int_equal(world_add(g, e), 0);
-    (void)co_sleep(TIME_SECOND * 3 / 2); /* a is done, b and c run */
-    engine_interrupt(g);
-    engine_interrupt(g);
-    rc = engine_wait_run(g, world.run_key, &state, e);
-    assert_int_equal(rc, -ERR_CANCELED);
+    co_group_init(&group, loop_current());
+    assert_int_equal(co_spawn(&group, "interrupter", interrupter, g, NULL, NULL), 0);
+    assert_int_equal(engine_wait_run(g, world.run_key, &state, e), -ERR_CANCELED);
+    assert_int_equal(co_group_join(&group), 0);
     *e = (struct err){ 0 };
     return 0;
 }
@@ -199,8 +230,6 @@ static void an_interrupted_run_goes_on(void **state)
     (void)state;
     world_open("@shop; a; b <- a; c <- a; d <- b,c");
     live(interrupts);
-    print_message("DBG %s\n", world_rows());
-    for (size_t i = 0; i < world.processes_len; i++) print_message("DBG %u try %u out %d ends %lld\n", world.processes[i].key.task, world.processes[i].try_number, world.processes[i].outcome, (long long)world.processes[i].ends_us);
     assert_int_equal(world_run_state(), RUN_RUNNING);
     assert_int_equal(world_started("d"), 0);
     live(one_run);
@@ -318,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_from_request_to_end),
+        cmocka_unit_test(a_run_that_ends_at_its_birth),
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(a_clear_runs_again_once),
         cmocka_unit_test(a_mark_ends_what_lives),
@@ -330,5 +360,6 @@ int main(void)
         cmocka_unit_test(an_engine_that_lost_its_shard_stops),
     };
 
+    log_setup(2, LOG_LEVEL_OFF, 0, NULL);
     return cmocka_run_group_tests_name("engine runs", tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 #include "base/map.h"
 #include "dag_builder.h"
 
+#define MEMORY_BACK 60 /* commits; a run needs fewer */
+
 struct world world;
 
 /* ---- the store: its own operations, each of which may be made to fail ---- */
@@ -31,6 +33,9 @@ static int t_commit(struct store *s, int shard, int64_t epoch, int64_t seq, cons
 {
     int rc = trip(e, true);
 
+    if (++world.commits == MEMORY_BACK) {
+        mem_fail_at(0, 0); /* a commit is repeated for as long as it takes: memory comes back at last */
+    }
     if (rc != 0 && !world.trip_after) {
         return rc;
     }

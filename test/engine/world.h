@@ -48,7 +48,7 @@ struct world {
     bool uv, paused;
 
     /* The store's call number trip_at fails with trip_rc (all later ones too, for trip_more more); 0 = none does. */
-    uint64_t calls, trip_at, trip_more, tripped;
+    uint64_t commits, calls, trip_at, trip_more, tripped;
     int trip_rc;
     bool trip_after; /* a commit fails after it was done: its outcome is unknown */
     bool trip_commits; /* only commits are counted */

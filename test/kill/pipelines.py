@@ -161,22 +161,23 @@ class Pipeline:
 
     # ---- what is right ----
 
-    def expected(self):
-        """Task -> (state, tries) when no try is lost."""
+    def expected(self, states):
+        """Task -> all (state, tries) that are right when no try is lost, given the states of its upstream tasks in `states`."""
         out = {}
-        for t in self.tasks.values():  # upstream first
-            above = [out[u][0] for u in t.upstream]
-            if t.rule == "all_success" and any(s in ("failed", "upstream_failed") for s in above):
-                out[t.name] = ("upstream_failed", 0)
-                continue
-            if t.rule == "all_success" and "skipped" in above:
-                out[t.name] = ("skipped", 0)
-                continue
-            for n in range(1, RETRIES + 2):
-                code = t.codes[min(n, len(t.codes)) - 1]
-                if code in (0, 99):
-                    out[t.name] = ("success" if code == 0 else "skipped", n)
-                    break
-            else:
-                out[t.name] = ("failed", RETRIES + 1)
+        for t in self.tasks.values():
+            above = [states[u] for u in t.upstream]
+            out[t.name] = [self._alone(t)]
+            if t.rule == "all_success":
+                # Whichever is seen first decides, as in Airflow.
+                early = [("upstream_failed", 0)] if "failed" in above or "upstream_failed" in above else []
+                early += [("skipped", 0)] if "skipped" in above else []
+                out[t.name] = early or out[t.name]
         return out
+
+    @staticmethod
+    def _alone(t):
+        for n in range(1, RETRIES + 2):
+            code = t.codes[min(n, len(t.codes)) - 1]
+            if code in (0, 99):
+                return ("success" if code == 0 else "skipped", n)
+        return ("failed", RETRIES + 1)

@@ -152,6 +152,32 @@ static void take_row(struct follow *f, struct follow_run *run, const struct ti_r
     }
 }
 
+/* It was stopped while it was not held, and is restored for that. */
+static bool stopped_late(const struct follow *f, int64_t run_key)
+{
+    for (size_t k = 0; k < FOLLOW_LATE; k++) {
+        if (f->late[k].type == SCHED_RUN_STOP && f->late[k].run_key == run_key) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A restored instance that was cleared or marked while it lived still has its attempt. */
+static void take_dying(struct follow_run *run, uint32_t i)
+{
+    struct follow_ti *ti = &run->tis[i];
+
+    if ((task_state_finished(run->states[i]) || run->states[i] == TASK_RESTARTING) &&
+        !uuid_is_zero(&ti->token)) {
+        ti->dying = true;
+        ti->dying_token = ti->token;
+    }
+    if (run->states[i] == TASK_DEFERRED) {
+        ti->deferred_token = ti->token;
+    }
+}
+
 static void run_add(struct follow *f, const struct sched_event *ev)
 {
     struct follow_run *run;
@@ -177,13 +203,11 @@ static void run_add(struct follow *f, const struct sched_event *ev)
     }
     for (size_t k = 0; ev->type == SCHED_RUN_RESTORE && k < ev->run.tis_len; k++) {
         take_row(f, run, &ev->run.tis[k]);
+        take_dying(run, ev->run.tis[k].key.task);
     }
     if (ev->type == SCHED_RUN_RESTORE) { /* a run that goes on with a reason is being failed */
         run->by_hand = run->row.reason != NULL;
-        for (size_t k = 0; k < FOLLOW_LATE; k++) {
-            run->by_hand = run->by_hand || (f->late[k].type == SCHED_RUN_STOP &&
-                                            f->late[k].run_key == run->run_key);
-        }
+        run->by_hand = run->by_hand || stopped_late(f, run->run_key);
     }
     if (f->runs_len == f->runs_cap) {
         f->runs_cap = f->runs_cap == 0 ? 8 : 2 * f->runs_cap;
@@ -512,7 +536,7 @@ static void take_reply(struct follow *f, const struct sched_event *ev,
     }
     for (size_t k = 0; run != NULL && k < a->transitions_len; k++) {
         if (a->transitions[k].to == TASK_NONE || a->transitions[k].to == TASK_RESTARTING) {
-            run->by_hand = false;
+            run->by_hand = stopped_late(f, run->run_key);
         }
     }
 }

@@ -96,11 +96,18 @@ static bool by_event(const struct follow *f, const struct follow_before *b,
     case SCHED_STARTED:
         return to == TASK_RUNNING && (from == TASK_QUEUED || from == TASK_RESTARTING);
     case SCHED_DEFERRED:
+        if (from == TASK_RESTARTING) {
+            return to == TASK_NONE; /* it is over before its kill came */
+        }
         return to == TASK_DEFERRED && (from == TASK_RUNNING || from == TASK_QUEUED);
     case SCHED_RESCHEDULE:
+        if (from == TASK_RESTARTING) {
+            return to == TASK_NONE;
+        }
         return to == TASK_UP_FOR_RESCHEDULE && (from == TASK_RUNNING || from == TASK_QUEUED);
     case SCHED_LOST:
-        return to == TASK_SCHEDULED && from == TASK_QUEUED;
+        return (to == TASK_SCHEDULED && (from == TASK_QUEUED || from == TASK_RUNNING)) ||
+               (to == TASK_NONE && from == TASK_RESTARTING);
     case SCHED_FIRED:
         return from == TASK_DEFERRED && outcome_gives(run, i, f->ev->ended.outcome, to);
     case SCHED_ENDED:
@@ -149,7 +156,7 @@ static bool command_gives(const struct follow_late *c, const struct follow_run *
     case SCHED_MARK:
         return named && to == c->state;
     case SCHED_RUN_STOP:
-        return unfinished && (!t->is_teardown || run->state == RUN_QUEUED) &&
+        return unfinished && (!t->is_teardown || run->state != RUN_RUNNING) &&
                (to == TASK_SKIPPED || to == TASK_FAILED);
     default:
         return false;
@@ -312,7 +319,9 @@ static bool by_itself(const struct follow *f, const struct follow_run *run, uint
     case TASK_QUEUED:
         return f->queued_timeout_us > 0 && f->now_us >= ti->queued_us + f->queued_timeout_us &&
                ti->worker == 0 &&
-               (to == TASK_SCHEDULED || to == TASK_FAILED || to == TASK_UP_FOR_RETRY);
+               (run->rows[i].requeues < f->queued_retries
+                    ? to == TASK_SCHEDULED
+                    : to == TASK_FAILED || to == TASK_UP_FOR_RETRY);
     case TASK_DEFERRED: /* its timeout: the attempt goes on once more, to fail by itself, or fails
                          */
         return ti->next_us != TIME_NONE && f->now_us >= ti->next_us &&
@@ -333,6 +342,9 @@ int follow_judge(struct follow *f, const struct follow_before *b, struct follow_
     }
     if (by_event(f, b, run, i, to) || by_command(f, run, i, to) || by_itself(f, run, i, to)) {
         return 0;
+    }
+    if (from == TASK_SCHEDULED && to == TASK_SKIPPED && left_out(f, b, run, i)) {
+        return 0; /* a fast rule had let it go, but it has not begun */
     }
     if (from == TASK_NONE || follow_due(f, run, i)) {
         return by_rule(f, b, run, i, to);

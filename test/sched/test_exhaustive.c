@@ -154,28 +154,32 @@ static bool is_first_of_its_kind(uint32_t edges, const struct task *tasks)
     return true;
 }
 
-/* Complete up to names: 4 tasks, all edges, all rules on all tasks, all outcomes; the running task
- * that ends next is the first (even edge sets) or the last (odd ones). */
+/*
+ * Complete up to names: 4 tasks, all edges, all rules on all tasks, all outcomes; the running task that ends next is
+ * always the first, then, once more, always the last.
+ */
 static void four_tasks(void **state)
 {
+    const struct drive_options first = {.order = DRIVE_FIRST, .outcomes = 3};
+    const struct drive_options last = {.order = DRIVE_LAST, .outcomes = 3};
     struct drive w = {0};
 
     for (uint32_t edges = 0; edges < 64; edges++) {
-        const struct drive_options options = {.order = edges % 2 ? DRIVE_LAST : DRIVE_FIRST,
-                                              .outcomes = 3};
         struct odometer o = {0};
 
         do {
             struct dag_gen g = shape(4, edges);
-            bool first;
+            bool of_its_kind;
+            struct dag *dag;
 
             choose_rules(&o, &g);
-            first = is_first_of_its_kind(edges, g.dag->tasks);
-            if (first) {
-                drive_all(&w, dag_gen_finish(&g), &options);
-            } else {
-                dag_unref(dag_gen_finish(&g));
+            of_its_kind = is_first_of_its_kind(edges, g.dag->tasks);
+            dag = dag_gen_finish(&g);
+            if (of_its_kind) {
+                drive_all(&w, dag_ref(dag), &first);
+                drive_all(&w, dag_ref(dag), &last);
             }
+            dag_unref(dag);
         } while (odometer_next(&o));
     }
     report(&w, "4 tasks");

@@ -598,17 +598,17 @@ static void seeds(const char *what, uint64_t first, uint64_t n, uint32_t tasks_m
 
 static void small_dags(void **state)
 {
-    seeds("up to 12 tasks", 1, 600, 12, 400);
+    seeds("up to 12 tasks", 1, 4000, 12, 400);
 }
 
 static void middle_dags(void **state)
 {
-    seeds("up to 100 tasks", 10000, 60, 100, 1500);
+    seeds("up to 100 tasks", 10000, 400, 100, 1500);
 }
 
 static void large_dags(void **state)
 {
-    seeds("up to 2000 tasks", 20000, 6, 2000, 6000);
+    seeds("up to 2000 tasks", 20000, 12, 2000, 6000);
 }
 
 int main(int argc, char **argv)

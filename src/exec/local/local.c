@@ -435,9 +435,9 @@ static int links_find(struct local *l, struct err *e)
         if (rc == 0 && journal_name(entries[i]->d_name, id)) {
             rc = link_find(l, id, e);
         }
-        free(entries[i]); /* scandir's own allocation */
+        free(entries[i]); /* not ours: scandir's */
     }
-    free(entries);
+    free(entries); /* not ours: scandir's */
     return rc;
 }
 
