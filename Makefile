@@ -1,9 +1,8 @@
 # Targets for people. Meson and Ninja do the work; ./bootstrap installs them.
 BUILD ?= build
-CLANG ?= clang
 PREFIX ?= /usr/local
 
-.PHONY: all setup build demo test check format lint sanitize bench fuzz sim kill install clean help
+.PHONY: all setup build program demo test check bench fuzz sim kill install clean help
 
 all: build
 
@@ -16,10 +15,13 @@ setup: ## install what is needed (Debian)
 $(BUILD)/build.ninja:
 	meson setup $(BUILD) --buildtype=release -Db_ndebug=false >/dev/null
 
-build: $(BUILD)/build.ninja ## build the program
+build: $(BUILD)/build.ninja ## build everything: the program, its tests and benchmarks
 	@ninja -C $(BUILD) --quiet
 
-demo: build ## run a real pipeline on this machine's package index and say where its report is
+program: $(BUILD)/build.ninja ## build the program alone
+	@ninja -C $(BUILD) --quiet src/tradewind src/holder/tradewind-holder src/runtime/tradewind-http.so
+
+demo: program ## run a real pipeline on this machine's package index and say where its report is
 	@tools/demo $(BUILD)
 
 test: build ## all tests; ends in one line of counts

@@ -28,7 +28,7 @@
 
 #define GRACE_US (10 * TIME_SECOND)
 #define IDLE_EXIT_S 60
-#define GATHER_US 6000
+#define GATHER_US 8000
 #define REQUEST_TIMEOUT_US (60 * TIME_SECOND)
 
 /* ---- places ---- */

@@ -449,7 +449,7 @@ static void remove_old_results(struct local_worker *w, const struct uuid *live, 
     (void)snprintf(path, sizeof path, "%s/results", w->config.home);
     h = opendir(path);
     while (h != NULL && (d = readdir(h)) != NULL) {
-        char token[UUID_TEXT_MAX] = "";
+        char token[UUID_TEXT_MAX];
         struct uuid u;
 
         (void)snprintf(token, sizeof token, "%.*s", (int)sizeof token - 1, d->d_name);

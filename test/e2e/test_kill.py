@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 
+PATIENCE_S = 400
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 

@@ -7,7 +7,7 @@
 
 static void live(int (*fn)(struct engine *g, struct err *e))
 {
-    struct err e = { 0 };
+    struct err e = {0};
     int rc = world_live(fn, &e);
 
     if (rc != 0) {
@@ -67,12 +67,14 @@ static void a_run_that_ends_at_its_birth(void **state)
 
 static int refusals(struct engine *g, struct err *e)
 {
-    struct engine_run_request rq = { .run_id = "r", .type = RUN_TYPE_MANUAL, .logical_date_us = TIME_SECOND };
-    static const char *const bad[] = { "", ".hidden", "a/b", "a b", "a\nb", "\xc3\xa9" };
+    struct engine_run_request rq = {
+        .run_id = "r", .type = RUN_TYPE_MANUAL, .logical_date_us = TIME_SECOND};
+    static const char *const bad[] = {"", ".hidden", "a/b", "a b", "a\nb", "\xc3\xa9"};
     int64_t key, again;
 
     assert_int_equal(engine_create_run(g, &rq, &key, e), -ERR_NOTFOUND);
-    assert_int_equal(engine_add_dag(g, world.dag, world.spec, strlen(world.spec), &rq.dag_key, e), 0);
+    assert_int_equal(engine_add_dag(g, world.dag, world.spec, strlen(world.spec), &rq.dag_key, e),
+                     0);
     assert_int_equal(engine_add_dag(g, world.dag, world.spec, strlen(world.spec), &again, e), 0);
     assert_int_equal(again, rq.dag_key);
     assert_int_equal(engine_create_run(g, &rq, &key, e), 0);
@@ -84,7 +86,7 @@ static int refusals(struct engine *g, struct err *e)
     rq.run_id = NULL;
     assert_int_equal(engine_create_run(g, &rq, &again, e), 0);
     assert_true(again > key);
-    *e = (struct err){ 0 };
+    *e = (struct err){0};
     world.run_key = key;
     return world_finish(g, e);
 }
@@ -100,13 +102,18 @@ static void what_is_refused(void **state)
 
 /* ---- commands ---- */
 
-static int command(struct engine *g, enum engine_op op, const char *key, const char *task_id, uint32_t *n,
-                   struct err *e)
+static int command(struct engine *g, enum engine_op op, const char *key, const char *task_id,
+                   uint32_t *n, struct err *e)
 {
     uint32_t task = task_id != NULL ? dag_task(world.dag, task_id)->index : 0;
-    struct engine_command c = { .op = op, .key = key, .actor = "anna", .run_key = world.run_key,
-                                .tasks = task_id != NULL ? &task : NULL, .tasks_len = task_id != NULL,
-                                .state = TASK_SUCCESS, .reason = "by anna" };
+    struct engine_command c = {.op = op,
+                               .key = key,
+                               .actor = "anna",
+                               .run_key = world.run_key,
+                               .tasks = task_id != NULL ? &task : NULL,
+                               .tasks_len = task_id != NULL,
+                               .state = TASK_SUCCESS,
+                               .reason = "by anna"};
 
     return engine_command(g, &c, n, e);
 }
@@ -119,7 +126,8 @@ static int clears(struct engine *g, struct err *e)
     assert_int_equal(command(g, ENGINE_CLEAR, "k1", "b", &n, e), 0);
     assert_int_equal(n, 1);
     assert_int_equal(world_finish(g, e), 0);
-    assert_int_equal(command(g, ENGINE_CLEAR, "k1", "b", &n, e), 0); /* the same key: applied before */
+    assert_int_equal(command(g, ENGINE_CLEAR, "k1", "b", &n, e),
+                     0); /* the same key: applied before */
     assert_int_equal(n, 0);
     return world_finish(g, e);
 }
@@ -221,7 +229,7 @@ static int interrupts(struct engine *g, struct err *e)
     assert_int_equal(co_spawn(&group, "interrupter", interrupter, g, NULL, NULL), 0);
     assert_int_equal(engine_wait_run(g, world.run_key, &state, e), -ERR_CANCELED);
     assert_int_equal(co_group_join(&group), 0);
-    *e = (struct err){ 0 };
+    *e = (struct err){0};
     return 0;
 }
 
@@ -233,7 +241,8 @@ static void an_interrupted_run_goes_on(void **state)
     assert_int_equal(world_run_state(), RUN_RUNNING);
     assert_int_equal(world_started("d"), 0);
     live(one_run);
-    assert_string_equal(world_rows(), "a success 1; b success 1; c success 1; d success 1"); /* the same try */
+    assert_string_equal(world_rows(),
+                        "a success 1; b success 1; c success 1; d success 1"); /* the same try */
     assert_int_equal(world_started("a"), 1);
     assert_int_equal(world_started("b"), 2);
     world_check();
@@ -264,7 +273,7 @@ static void processes_go_on_without_the_engine(void **state)
 
 static int watched(struct engine *g, struct err *e)
 {
-    struct engine_stats s = { 0 };
+    struct engine_stats s = {0};
     size_t started;
 
     assert_int_equal(world_add(g, e), 0);
@@ -278,7 +287,8 @@ static int watched(struct engine *g, struct err *e)
     assert_int_equal(s.store_error, -ERR_FULL);
     assert_true(world.paused);
     (void)co_sleep(TIME_SECOND);
-    assert_int_equal(world.processes_len, started); /* nothing starts while it cannot be written down */
+    assert_int_equal(world.processes_len,
+                     started); /* nothing starts while it cannot be written down */
     return world_finish(g, e);
 }
 

@@ -23,7 +23,7 @@ static int run_file(void *arg, const char *request_json, char **ret_json, struct
 
 static int connect_to(void)
 {
-    struct err e = { 0 };
+    struct err e = {0};
     int fd, rc = co_connect_unix(path, &fd, &e);
 
     if (rc != 0) {
@@ -120,10 +120,13 @@ static int questions(struct engine *g, struct err *e)
     wait_for("b");
     fd = connect_to();
     expect(fd, "{\"v\":1,\"type\":\"ping\",\"id\":\"x\"}", "\"id\":\"x\",\"ok\":true");
-    expect(fd, of("b", "\"type\":\"xcom_get\",\"task_id\":\"a\""), "\"found\":true,\"value\":[1,2.50]");
-    expect(fd, of("b", "\"type\":\"xcom_get\",\"task_id\":\"a\",\"key\":\"other\""), "\"found\":false,\"value\":null");
+    expect(fd, of("b", "\"type\":\"xcom_get\",\"task_id\":\"a\""),
+           "\"found\":true,\"value\":[1,2.50]");
+    expect(fd, of("b", "\"type\":\"xcom_get\",\"task_id\":\"a\",\"key\":\"other\""),
+           "\"found\":false,\"value\":null");
     expect(fd, of("b", "\"type\":\"xcom_set\",\"key\":\"k\",\"value\":{\"n\":1}"), "\"ok\":true");
-    expect(fd, of("b", "\"type\":\"xcom_get\",\"task_id\":\"b\",\"key\":\"k\""), "\"value\":{\"n\":1}");
+    expect(fd, of("b", "\"type\":\"xcom_get\",\"task_id\":\"b\",\"key\":\"k\""),
+           "\"value\":{\"n\":1}");
     expect(fd, of("b", "\"type\":\"ti_states\",\"task_ids\":[\"a\",\"b\",\"nobody\",3]"),
            "{\"a\":\"success\",\"b\":\"running\"}");
     expect(fd, of("b", "\"type\":\"xcom_get\",\"task_id\":\"nobody\""), "\"code\":\"NOTFOUND\"");
@@ -132,15 +135,18 @@ static int questions(struct engine *g, struct err *e)
     expect(fd, of("b", "\"type\":\"ti_states\""), "\"code\":\"PROTOCOL\"");
     /* what a does not prove any more, it cannot do: its attempt has ended */
     expect(fd, of("a", "\"type\":\"xcom_set\",\"key\":\"k\",\"value\":1"), "\"code\":\"STALE\"");
-    expect(fd, "{\"v\":1,\"type\":\"xcom_set\",\"key\":\"k\",\"value\":1}", "\"code\":\"PROTOCOL\"");
-    expect(fd, "{\"v\":1,\"type\":\"xcom_get\",\"attempt\":\"0190b5a0-0000-7000-8000-000000000000\"}", "\"code\":\"STALE\"");
+    expect(fd, "{\"v\":1,\"type\":\"xcom_set\",\"key\":\"k\",\"value\":1}",
+           "\"code\":\"PROTOCOL\"");
+    expect(fd,
+           "{\"v\":1,\"type\":\"xcom_get\",\"attempt\":\"0190b5a0-0000-7000-8000-000000000000\"}",
+           "\"code\":\"STALE\"");
     (void)close(fd);
     return world_finish(g, e);
 }
 
 static void in_world(int (*fn)(struct engine *g, struct err *e))
 {
-    struct err e = { 0 };
+    struct err e = {0};
     int rc;
 
     world_open("@shop; a; b <- a");
@@ -173,23 +179,32 @@ static int commands(struct engine *g, struct err *e)
     assert_int_equal(world_finish(g, e), 0);
     fd = connect_to();
     (void)snprintf(text, sizeof text,
-                   "{\"v\":1,\"type\":\"command\",\"op\":\"clear\",\"run_key\":%lld,\"tasks\":[1],\"key\":\"c1\"}",
+                   "{\"v\":1,\"type\":\"command\",\"op\":\"clear\",\"run_key\":%lld,\"tasks\":[1],"
+                   "\"key\":\"c1\"}",
                    (long long)world.run_key);
     expect(fd, text, "\"affected\":1");
     assert_int_equal(world_finish(g, e), 0);
     expect(fd, text, "\"affected\":0"); /* the same key */
     assert_int_equal(world_started("b"), 2);
-    expect(fd, "{\"v\":1,\"type\":\"command\",\"op\":\"run\",\"file\":\"x\"}", "{\"started\":true}");
-    expect(fd, "{\"v\":1,\"type\":\"command\",\"op\":\"run\",\"file\":\"bad\"}", "\"error\":\"no such file\"");
-    expect(fd, "{\"v\":1,\"type\":\"command\",\"op\":\"dance\",\"run_key\":1}", "\"code\":\"PROTOCOL\"");
+    expect(fd, "{\"v\":1,\"type\":\"command\",\"op\":\"run\",\"file\":\"x\"}",
+           "{\"started\":true}");
+    expect(fd, "{\"v\":1,\"type\":\"command\",\"op\":\"run\",\"file\":\"bad\"}",
+           "\"error\":\"no such file\"");
+    expect(fd, "{\"v\":1,\"type\":\"command\",\"op\":\"dance\",\"run_key\":1}",
+           "\"code\":\"PROTOCOL\"");
     expect(fd, "{\"v\":1,\"type\":\"command\",\"op\":\"clear\"}", "\"code\":\"PROTOCOL\"");
-    expect(fd, "{\"v\":1,\"type\":\"command\",\"op\":\"clear\",\"run_key\":-1}", "\"code\":\"PROTOCOL\"");
+    expect(fd, "{\"v\":1,\"type\":\"command\",\"op\":\"clear\",\"run_key\":-1}",
+           "\"code\":\"PROTOCOL\"");
     expect(fd, "{\"v\":1,\"type\":\"command\",\"op\":\"clear\",\"run_key\":4711}", "\"ok\":false");
-    (void)snprintf(text, sizeof text, "{\"v\":1,\"type\":\"command\",\"op\":\"clear\",\"run_key\":%lld,\"tasks\":[99]}",
-                   (long long)world.run_key);
+    (void)snprintf(
+        text, sizeof text,
+        "{\"v\":1,\"type\":\"command\",\"op\":\"clear\",\"run_key\":%lld,\"tasks\":[99]}",
+        (long long)world.run_key);
     expect(fd, text, "\"ok\":false");
-    (void)snprintf(text, sizeof text, "{\"v\":1,\"type\":\"command\",\"op\":\"mark\",\"run_key\":%lld,\"state\":\"odd\"}",
-                   (long long)world.run_key);
+    (void)snprintf(
+        text, sizeof text,
+        "{\"v\":1,\"type\":\"command\",\"op\":\"mark\",\"run_key\":%lld,\"state\":\"odd\"}",
+        (long long)world.run_key);
     expect(fd, text, "\"code\":\"PROTOCOL\"");
     (void)close(fd);
     return 0;
@@ -214,8 +229,15 @@ static void send_raw(const void *p, size_t n)
 
 static int nonsense(struct engine *g, struct err *e)
 {
-    static const char *const bodies[] = { "", "{", "[]", "3", "{\"v\":1}", "{\"v\":99,\"type\":\"ping\"}",
-                                          "{\"type\":\"ping\"}", "{\"v\":1,\"type\":3}", "\xff\xfe" };
+    static const char *const bodies[] = {"",
+                                         "{",
+                                         "[]",
+                                         "3",
+                                         "{\"v\":1}",
+                                         "{\"v\":99,\"type\":\"ping\"}",
+                                         "{\"type\":\"ping\"}",
+                                         "{\"v\":1,\"type\":3}",
+                                         "\xff\xfe"};
     int fd;
 
     assert_int_equal(serve(g, e), 0);
@@ -234,7 +256,8 @@ static int nonsense(struct engine *g, struct err *e)
     (void)close(fd);
     fd = connect_to();
     expect(fd, "{\"v\":1,\"type\":\"nonsense\",\"id\":1}", "\"code\":\"UNSUPPORTED\"");
-    expect(fd, "{\"v\":1,\"type\":\"ping\",\"id\":{\"a\":[1]}}", "\"id\":{\"a\":[1]},\"ok\":true"); /* and it goes on */
+    expect(fd, "{\"v\":1,\"type\":\"ping\",\"id\":{\"a\":[1]}}",
+           "\"id\":{\"a\":[1]},\"ok\":true"); /* and it goes on */
     (void)close(fd);
     return world_finish(g, e);
 }
@@ -252,7 +275,8 @@ static int left_open(struct engine *g, struct err *e)
     assert_int_equal(serve(g, e), 0);
     rc = world_finish(g, e);
     for (int i = 0; i < 20; i++) {
-        (void)connect_to(); /* clients that never say anything do not hold the engine: it closes while they wait */
+        (void)
+            connect_to(); /* clients that never say anything do not hold the engine: it closes while they wait */
     }
     return rc;
 }

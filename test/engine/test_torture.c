@@ -9,8 +9,8 @@
 
 #include "base/log.h"
 
-#define SPEC "@shop; a; b <- a; c <- a retries=1 delay=1; d <- b,c"
-#define ROWS "a success 1; b success 1; c success 2; d success 1"
+#define SPEC       "@shop; a; b <- a; c <- a retries=1 delay=1; d <- b,c"
+#define ROWS       "a success 1; b success 1; c success 2; d success 1"
 #define TRIALS_MAX 400
 
 static void begin(void)
@@ -23,11 +23,12 @@ static void begin(void)
 
 static void end(uint64_t n, const char *what)
 {
-    struct err e = { 0 };
+    struct err e = {0};
     int rc = world_live(world_finish, &e);
 
     if (rc != 0 || strcmp(world_rows(), ROWS) != 0) {
-        fail_msg("%s %llu: %s %s: %s", what, (unsigned long long)n, err_name(rc), err_str(&e), world_rows());
+        fail_msg("%s %llu: %s %s: %s", what, (unsigned long long)n, err_name(rc), err_str(&e),
+                 world_rows());
     }
     assert_int_equal(world_run_state(), RUN_SUCCESS);
     world_check();
@@ -36,7 +37,7 @@ static void end(uint64_t n, const char *what)
 
 static void allocations(int forever)
 {
-    struct err e = { 0 };
+    struct err e = {0};
     uint64_t all, step, failed = 0;
 
     begin();
@@ -50,7 +51,7 @@ static void allocations(int forever)
         int rc;
 
         begin();
-        e = (struct err){ 0 };
+        e = (struct err){0};
         mem_fail_at(n, forever);
         rc = world_live(world_finish, &e);
         mem_fail_at(0, 0);
@@ -77,7 +78,7 @@ static void all_allocations_fail_from_one_on(void **state)
 
 static void calls(int rc, uint64_t more, bool after)
 {
-    struct err e = { 0 };
+    struct err e = {0};
     uint64_t all, failed = 0;
 
     begin();
@@ -89,7 +90,7 @@ static void calls(int rc, uint64_t more, bool after)
     assert_true(all > 10);
     for (uint64_t n = 1; n <= all; n++) {
         begin();
-        e = (struct err){ 0 };
+        e = (struct err){0};
         world.trip_at = n;
         world.trip_more = more;
         world.trip_rc = rc;
@@ -126,8 +127,10 @@ static void any_call_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_allocation_fails_once),        cmocka_unit_test(all_allocations_fail_from_one_on),
-        cmocka_unit_test(any_call_of_the_store_fails_once), cmocka_unit_test(any_call_fails_after_it_was_done),
+        cmocka_unit_test(any_allocation_fails_once),
+        cmocka_unit_test(all_allocations_fail_from_one_on),
+        cmocka_unit_test(any_call_of_the_store_fails_once),
+        cmocka_unit_test(any_call_fails_after_it_was_done),
         cmocka_unit_test(any_call_is_refused),
     };
 

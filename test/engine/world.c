@@ -25,50 +25,69 @@ static int trip(struct err *e, bool commit)
         return 0;
     }
     world.tripped++;
-    return err_set(e, (enum err_code)-world.trip_rc, "simulated error of the store");
+    return err_set(e, (enum err_code) - world.trip_rc, "simulated error of the store");
 }
 
-static int t_commit(struct store *s, int shard, int64_t epoch, int64_t seq, const struct store_batch *b,
-                    struct err *e)
+static int t_commit(struct store *s, int shard, int64_t epoch, int64_t seq,
+                    const struct store_batch *b, struct err *e)
 {
     int rc = trip(e, true);
 
     if (++world.commits == MEMORY_BACK) {
-        mem_fail_at(0, 0); /* a commit is repeated for as long as it takes: memory comes back at last */
+        mem_fail_at(
+            0, 0); /* a commit is repeated for as long as it takes: memory comes back at last */
     }
     if (rc != 0 && !world.trip_after) {
         return rc;
     }
-    return rc != 0 ? (void)real->commit(s, shard, epoch, seq, b, NULL), rc : real->commit(s, shard, epoch, seq, b, e);
+    return rc != 0 ? (void)real->commit(s, shard, epoch, seq, b, NULL),
+           rc      : real->commit(s, shard, epoch, seq, b, e);
 }
 
-#define TRIP(name, params, args)              \
-    static int t_##name params                \
-    {                                         \
-        int rc = trip(e, false);              \
-                                              \
+#define TRIP(name, params, args)               \
+    static int t_##name params                 \
+    {                                          \
+        int rc = trip(e, false);               \
+                                               \
         return rc != 0 ? rc : real->name args; \
     }
-TRIP(acquire, (struct store *s, int shard, const char *o, int64_t *p, int64_t *q, struct err *e), (s, shard, o, p, q, e))
-TRIP(reserve_keys, (struct store *s, const char *k, int64_t n, int64_t *f, struct err *e), (s, k, n, f, e))
-TRIP(find_dag, (struct store *s, const char *id, struct arena *a, struct dag_row *r, struct err *e), (s, id, a, r, e))
-TRIP(get_version, (struct store *s, int64_t k, struct arena *a, struct version_row *r, struct err *e), (s, k, a, r, e))
-TRIP(find_version, (struct store *s, int64_t d, const char *h, int64_t *r, struct err *e), (s, d, h, r, e))
+TRIP(acquire, (struct store * s, int shard, const char *o, int64_t *p, int64_t *q, struct err *e),
+     (s, shard, o, p, q, e))
+TRIP(reserve_keys, (struct store * s, const char *k, int64_t n, int64_t *f, struct err *e),
+     (s, k, n, f, e))
+TRIP(find_dag,
+     (struct store * s, const char *id, struct arena *a, struct dag_row *r, struct err *e),
+     (s, id, a, r, e))
+TRIP(get_version,
+     (struct store * s, int64_t k, struct arena *a, struct version_row *r, struct err *e),
+     (s, k, a, r, e))
+TRIP(find_version, (struct store * s, int64_t d, const char *h, int64_t *r, struct err *e),
+     (s, d, h, r, e))
 TRIP(get_runs,
-     (struct store *s, int64_t d, unsigned st, int64_t k, size_t l, struct arena *a, struct run_row **r, size_t *n,
-      struct err *e),
+     (struct store * s, int64_t d, unsigned st, int64_t k, size_t l, struct arena *a,
+      struct run_row **r, size_t *n, struct err *e),
      (s, d, st, k, l, a, r, n, e))
-TRIP(get_run, (struct store *s, int64_t k, struct arena *a, struct run_row *r, struct err *e), (s, k, a, r, e))
-TRIP(find_run, (struct store *s, int64_t d, const char *id, struct arena *a, struct run_row *r, struct err *e),
+TRIP(get_run, (struct store * s, int64_t k, struct arena *a, struct run_row *r, struct err *e),
+     (s, k, a, r, e))
+TRIP(find_run,
+     (struct store * s, int64_t d, const char *id, struct arena *a, struct run_row *r,
+      struct err *e),
      (s, d, id, a, r, e))
-TRIP(get_tis, (struct store *s, int64_t k, unsigned st, struct arena *a, struct ti_row **r, size_t *n, struct err *e),
+TRIP(get_tis,
+     (struct store * s, int64_t k, unsigned st, struct arena *a, struct ti_row **r, size_t *n,
+      struct err *e),
      (s, k, st, a, r, n, e))
-TRIP(get_dags, (struct store *s, struct arena *a, struct dag_row **r, size_t *n, struct err *e), (s, a, r, n, e))
-TRIP(get_pools, (struct store *s, struct arena *a, struct pool_row **r, size_t *n, struct err *e), (s, a, r, n, e))
+TRIP(get_dags, (struct store * s, struct arena *a, struct dag_row **r, size_t *n, struct err *e),
+     (s, a, r, n, e))
+TRIP(get_pools, (struct store * s, struct arena *a, struct pool_row **r, size_t *n, struct err *e),
+     (s, a, r, n, e))
 TRIP(get_xcom,
-     (struct store *s, const struct ti_key *k, const char *name, struct arena *a, struct xcom_row *r, struct err *e),
+     (struct store * s, const struct ti_key *k, const char *name, struct arena *a,
+      struct xcom_row *r, struct err *e),
      (s, k, name, a, r, e))
-TRIP(find_command, (struct store *s, const char *k, struct arena *a, const char **r, struct err *e), (s, k, a, r, e))
+TRIP(find_command,
+     (struct store * s, const char *k, struct arena *a, const char **r, struct err *e),
+     (s, k, a, r, e))
 
 static void patch(struct store *s)
 {
@@ -123,7 +142,7 @@ static void tell_end(struct process *p)
     if (world.xcom != NULL && p->outcome == WORKER_SUCCESS) {
         end->xcoms = arena_array(&end->arena, 1, sizeof *end->xcoms);
         if (end->xcoms != NULL) {
-            end->xcoms[0] = (struct worker_xcom){ "return_value", world.xcom, strlen(world.xcom) };
+            end->xcoms[0] = (struct worker_xcom){"return_value", world.xcom, strlen(world.xcom)};
             end->xcoms_len = 1;
         }
     }
@@ -157,9 +176,10 @@ static int w_start(struct worker *w, const struct worker_job *job, struct err *e
     assert_true(world.processes_len < PROCESSES_MAX);
     assert_false(world.paused);
     world.processes_len++;
-    *p = (struct process){ .token = job->token, .key = job->key, .try_number = job->try_number };
+    *p = (struct process){.token = job->token, .key = job->key, .try_number = job->try_number};
     p->ends_us = loop_wall_us(loop_current()) + world.process_us;
-    p->outcome = world.fails != NULL && strcmp(world.dag->tasks[job->key.task].task_id, world.fails) == 0 &&
+    p->outcome = world.fails != NULL &&
+                         strcmp(world.dag->tasks[job->key.task].task_id, world.fails) == 0 &&
                          job->try_number <= world.fail_tries
                      ? WORKER_FAILED
                      : WORKER_SUCCESS;
@@ -167,8 +187,8 @@ static int w_start(struct worker *w, const struct worker_job *job, struct err *e
     return 0;
 }
 
-static int w_adopt(struct worker *w, const struct worker_job *jobs, size_t n, const struct uuid *others,
-                   size_t others_len, struct err *e)
+static int w_adopt(struct worker *w, const struct worker_job *jobs, size_t n,
+                   const struct uuid *others, size_t others_len, struct err *e)
 {
     (void)others;
     (void)others_len;
@@ -236,17 +256,23 @@ static void w_close(struct worker *w)
 }
 
 static const struct worker_ops w_ops = {
-    .set_callbacks = w_set_callbacks, .adopt = w_adopt, .start = w_start, .kill = w_kill,
-    .ack = w_ack, .find = w_find, .pause = w_pause, .close = w_close,
+    .set_callbacks = w_set_callbacks,
+    .adopt = w_adopt,
+    .start = w_start,
+    .kill = w_kill,
+    .ack = w_ack,
+    .find = w_find,
+    .pause = w_pause,
+    .close = w_close,
 };
 
 /* ---- lives ---- */
 
 void world_open(const char *spec)
 {
-    struct err e = { 0 };
+    struct err e = {0};
 
-    world = (struct world){ .spec = spec, .now_us = 1000 * TIME_SECOND, .process_us = TIME_SECOND };
+    world = (struct world){.spec = spec, .now_us = 1000 * TIME_SECOND, .process_us = TIME_SECOND};
     world.dag = test_dag(spec);
     (void)snprintf(world.dag->hash, sizeof world.dag->hash, "%08x", hash_bytes(spec, strlen(spec)));
     assert_int_equal(store_mem_open(&world.store, &e), 0);
@@ -276,9 +302,14 @@ struct life {
 static int life_main(void *arg)
 {
     struct life *l = arg;
-    struct test_worker w = { .base = { .ops = &w_ops, .id = 1, .slots = 2 } };
-    struct engine_config c = { .loop = loop_current(), .store = world.store, .worker = &w.base, .owner = "test",
-                               .home = world.home, .seed = (uint64_t)world.now_us, .parallelism = 2 };
+    struct test_worker w = {.base = {.ops = &w_ops, .id = 1, .slots = 2}};
+    struct engine_config c = {.loop = loop_current(),
+                              .store = world.store,
+                              .worker = &w.base,
+                              .owner = "test",
+                              .home = world.home,
+                              .seed = (uint64_t)world.now_us,
+                              .parallelism = 2};
     struct engine *g;
     int rc;
 
@@ -296,10 +327,10 @@ static int life_main(void *arg)
 
 int world_live(int (*fn)(struct engine *g, struct err *e), struct err *e)
 {
-    struct loop_config lc = { .wall_start_us = world.now_us };
-    struct life l = { fn, e };
+    struct loop_config lc = {.wall_start_us = world.now_us};
+    struct life l = {fn, e};
     struct loop *loop;
-    struct err made = { 0 };
+    struct err made = {0};
     int rc;
 
     world.paused = false;
@@ -321,7 +352,8 @@ int world_live(int (*fn)(struct engine *g, struct err *e), struct err *e)
 
 int world_add(struct engine *g, struct err *e)
 {
-    struct engine_run_request rq = { .run_id = "r", .type = RUN_TYPE_MANUAL, .logical_date_us = TIME_SECOND };
+    struct engine_run_request rq = {
+        .run_id = "r", .type = RUN_TYPE_MANUAL, .logical_date_us = TIME_SECOND};
     struct arena a;
     struct run_row row;
     int rc;
@@ -368,8 +400,8 @@ const char *world_rows(void)
     assert_int_equal(real->get_tis(world.store, world.run_key, 0, &a, &rows, &n, NULL), 0);
     for (size_t i = 0; i < n; i++) {
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s %u", i != 0 ? "; " : "",
-                                 world.dag->tasks[rows[i].key.task].task_id, task_state_to_string(rows[i].state),
-                                 rows[i].try_number);
+                                 world.dag->tasks[rows[i].key.task].task_id,
+                                 task_state_to_string(rows[i].state), rows[i].try_number);
     }
     arena_fini(&a);
     return text;

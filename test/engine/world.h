@@ -38,7 +38,7 @@ struct world {
     struct store *store;
     struct dag *dag;
     const char *spec;
-    const char *home; /* or NULL */
+    const char *home;                    /* or NULL */
     int64_t now_us, run_key, process_us; /* how long a process takes */
     struct process processes[PROCESSES_MAX];
     size_t processes_len;
@@ -50,7 +50,7 @@ struct world {
     /* The store's call number trip_at fails with trip_rc (all later ones too, for trip_more more); 0 = none does. */
     uint64_t commits, calls, trip_at, trip_more, tripped;
     int trip_rc;
-    bool trip_after; /* a commit fails after it was done: its outcome is unknown */
+    bool trip_after;   /* a commit fails after it was done: its outcome is unknown */
     bool trip_commits; /* only commits are counted */
 
     /* Of the life at hand. */

@@ -47,7 +47,7 @@ static int x_start(struct executor *x, const struct exec_spec *s, struct err *e)
 {
     (void)x;
     if (fake.start_rc != 0) {
-        return err_set(e, (enum err_code)-fake.start_rc, "simulated: cannot start");
+        return err_set(e, (enum err_code) - fake.start_rc, "simulated: cannot start");
     }
     assert_true(fake.starts_len < STARTS_MAX);
     fake.starts[fake.starts_len++] = (struct fake_start){
@@ -65,7 +65,8 @@ static int x_start(struct executor *x, const struct exec_spec *s, struct err *e)
     return 0;
 }
 
-static void x_kill(struct executor *x, const struct uuid *attempt, const char *reason, int64_t grace_us)
+static void x_kill(struct executor *x, const struct uuid *attempt, const char *reason,
+                   int64_t grace_us)
 {
     (void)x;
     (void)attempt;
@@ -81,8 +82,8 @@ static void x_ack(struct executor *x, const struct uuid *attempt)
     fake.acks++;
 }
 
-static int x_adopt(struct executor *x, const struct uuid *live, size_t n, struct uuid *never, size_t *ret_n,
-                   struct err *e)
+static int x_adopt(struct executor *x, const struct uuid *live, size_t n, struct uuid *never,
+                   size_t *ret_n, struct err *e)
 {
     (void)x;
     (void)e;
@@ -99,11 +100,10 @@ static void x_close(struct executor *x)
 }
 
 static const struct executor_ops x_ops = {
-    .close = x_close, .start = x_start, .kill = x_kill, .ack = x_ack, .adopt = x_adopt
-};
+    .close = x_close, .start = x_start, .kill = x_kill, .ack = x_ack, .adopt = x_adopt};
 
-int exec_local_open(const struct exec_local_config *c, const struct exec_callbacks *cb, struct executor **ret,
-                    struct err *e)
+int exec_local_open(const struct exec_local_config *c, const struct exec_callbacks *cb,
+                    struct executor **ret, struct err *e)
 {
     (void)c;
     (void)e;
@@ -131,7 +131,8 @@ static void on_started(void *arg, const struct ti_key *key, const struct uuid *t
                      holder != NULL ? " in " : "", holder != NULL ? holder : "");
 }
 
-static void on_deferred(void *arg, const struct ti_key *key, const struct uuid *token, int64_t timeout_us)
+static void on_deferred(void *arg, const struct ti_key *key, const struct uuid *token,
+                        int64_t timeout_us)
 {
     (void)arg;
     (void)token;
@@ -142,9 +143,13 @@ static void on_deferred(void *arg, const struct ti_key *key, const struct uuid *
 static void on_ended(void *arg, struct worker_end *end)
 {
     static const char *const words[] = {
-        [WORKER_SUCCESS] = "success", [WORKER_FAILED] = "failed",
-        [WORKER_FAILED_NO_RETRY] = "failed for good", [WORKER_SKIPPED] = "skipped",
-        [WORKER_KILLED] = "killed", [WORKER_LOST] = "lost", [WORKER_RESCHEDULE] = "reschedule",
+        [WORKER_SUCCESS] = "success",
+        [WORKER_FAILED] = "failed",
+        [WORKER_FAILED_NO_RETRY] = "failed for good",
+        [WORKER_SKIPPED] = "skipped",
+        [WORKER_KILLED] = "killed",
+        [WORKER_LOST] = "lost",
+        [WORKER_RESCHEDULE] = "reschedule",
     };
 
     (void)arg;
@@ -167,8 +172,9 @@ static void on_ended(void *arg, struct worker_end *end)
     worker_end_free(end);
 }
 
-static int on_xcom_get(void *arg, const struct ti_key *asking, const char *task_id, const char *name,
-                       struct arena *a, const char **ret, size_t *ret_len, struct err *e)
+static int on_xcom_get(void *arg, const struct ti_key *asking, const char *task_id,
+                       const char *name, struct arena *a, const char **ret, size_t *ret_len,
+                       struct err *e)
 {
     (void)arg;
     (void)asking;
@@ -191,8 +197,8 @@ struct body {
 static int body_main(void *arg)
 {
     const struct body *b = arg;
-    struct worker_callbacks cb = { .started = on_started, .deferred = on_deferred, .ended = on_ended,
-                                   .xcom_get = on_xcom_get };
+    struct worker_callbacks cb = {
+        .started = on_started, .deferred = on_deferred, .ended = on_ended, .xcom_get = on_xcom_get};
     struct local_worker_config c = {
         .loop = loop_current(),
         .home = fake.home,
@@ -203,7 +209,7 @@ static int body_main(void *arg)
         .grace_us = TIME_SECOND,
         .worker_id = 1,
     };
-    struct err e = { 0 };
+    struct err e = {0};
     int rc = local_worker_new(&c, &fake.worker, &e);
 
     assert_int_equal(rc, 0);
@@ -216,13 +222,14 @@ static int body_main(void *arg)
 static struct dag *load(const char *yaml)
 {
     struct arena a;
-    struct doc_errors errors = { .arena = &a };
+    struct doc_errors errors = {.arena = &a};
     struct dag *d = NULL;
-    struct err e = { 0 };
+    struct err e = {0};
     int rc;
 
     arena_init(&a, MiB(16));
-    rc = dagfile_load_text(yaml, strlen(yaml), false, "/dags/f.yaml", operators_table(), &d, &errors, &e);
+    rc = dagfile_load_text(yaml, strlen(yaml), false, "/dags/f.yaml", operators_table(), &d,
+                           &errors, &e);
     if (rc != 0) {
         fail_msg("document: %s", errors.len != 0 ? errors.items[0].text : err_str(&e));
     }
@@ -240,23 +247,27 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 void fake_run(const char *yaml, void (*fn)(void))
 {
-    struct loop_config lc = { .wall_start_us = 1767225600 * TIME_SECOND }; /* 2026-01-01 */
-    struct body b = { yaml, fn };
+    struct loop_config lc = {.wall_start_us = 1767225600 * TIME_SECOND}; /* 2026-01-01 */
+    struct body b = {yaml, fn};
     struct loop *loop;
-    struct err e = { 0 };
+    struct err e = {0};
 
-    fake = (struct fake){ .next_token = 1 };
+    fake = (struct fake){.next_token = 1};
     arena_init(&fake.arena, MiB(64));
     buf_init(&fake.told, MiB(1));
     (void)snprintf(fake.home, sizeof fake.home, "/tmp/tw-worker-XXXXXX");
     assert_non_null(mkdtemp(fake.home));
     fake.dag = load(yaml);
-    fake.run = (struct run_row){ .run_key = 7, .dag_key = 1, .version_key = 1, .run_id = "manual__1",
-                                 .type = RUN_TYPE_MANUAL, .state = RUN_RUNNING,
-                                 .logical_date_us = 1767225600 * TIME_SECOND,
-                                 .data_interval_start_us = 1767225600 * TIME_SECOND,
-                                 .data_interval_end_us = 1767225600 * TIME_SECOND,
-                                 .conf = "{\"go\": \"false\", \"key\": \"confsecret\"}" };
+    fake.run = (struct run_row){.run_key = 7,
+                                .dag_key = 1,
+                                .version_key = 1,
+                                .run_id = "manual__1",
+                                .type = RUN_TYPE_MANUAL,
+                                .state = RUN_RUNNING,
+                                .logical_date_us = 1767225600 * TIME_SECOND,
+                                .data_interval_start_us = 1767225600 * TIME_SECOND,
+                                .data_interval_end_us = 1767225600 * TIME_SECOND,
+                                .conf = "{\"go\": \"false\", \"key\": \"confsecret\"}"};
     assert_int_equal(loop_virtual_new(&lc, &loop, &e), 0);
     assert_int_equal(loop_main(loop, body_main, &b, &e), 0);
     loop_free(loop);
@@ -269,8 +280,11 @@ void fake_run(const char *yaml, void (*fn)(void))
 static struct worker_job job_of(const char *task_id)
 {
     const struct task *t = dag_task(fake.dag, task_id);
-    struct worker_job job = { .key = { 7, 0, -1 }, .try_number = 1, .dag = fake.dag, .run = &fake.run,
-                              .start_us = TIME_NONE };
+    struct worker_job job = {.key = {7, 0, -1},
+                             .try_number = 1,
+                             .dag = fake.dag,
+                             .run = &fake.run,
+                             .start_us = TIME_NONE};
 
     assert_non_null(t);
     job.key.task = t->index;
@@ -282,7 +296,7 @@ static struct worker_job job_of(const char *task_id)
 struct uuid fake_start(const char *task_id)
 {
     struct worker_job job = job_of(task_id);
-    struct err e = { 0 };
+    struct err e = {0};
 
     if (fake.worker->ops->start(fake.worker, &job, &e) != 0) {
         (void)buf_printf(&fake.told, "%s not taken: %s\n", task_id, err_str(&e));
@@ -294,7 +308,7 @@ struct uuid fake_start(const char *task_id)
 struct uuid fake_adopt(const char *task_id, bool started, int64_t start_us)
 {
     struct worker_job job = job_of(task_id);
-    struct err e = { 0 };
+    struct err e = {0};
 
     job.started = started;
     job.start_us = start_us;
@@ -311,8 +325,8 @@ const struct fake_start *fake_last(void)
 
 struct exec_end fake_exit(const struct uuid *token, int code)
 {
-    return (struct exec_end){ .attempt = *token, .pid = 100, .exit_code = code, .at_us = 1,
-                              .duration_us = 1000 };
+    return (struct exec_end){
+        .attempt = *token, .pid = 100, .exit_code = code, .at_us = 1, .duration_us = 1000};
 }
 
 void fake_begin(const struct uuid *token)

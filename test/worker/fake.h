@@ -48,9 +48,9 @@ struct fake {
     struct worker *worker;
     struct dag *dag;
     struct run_row run;
-    struct buf told;   /* a line per callback */
-    char *rendered;    /* of the last end, or NULL */
-    const char *xcom;  /* what a pull gives; NULL = none */
+    struct buf told;  /* a line per callback */
+    char *rendered;   /* of the last end, or NULL */
+    const char *xcom; /* what a pull gives; NULL = none */
     uint32_t next_token;
 };
 

@@ -31,25 +31,32 @@ static const struct {
     struct exec_end end;
     const char *told;
 } ends[] = {
-    { "cmd", { .exit_code = 0 }, "cmd success\n" },
-    { "cmd", { .exit_code = 0, .last_line = "42 \"x\"", .last_line_len = 6 },
-      "cmd success [return_value=\"42 \\\"x\\\"\"]\n" },
-    { "silent", { .exit_code = 0, .last_line = "42", .last_line_len = 2 }, "silent success\n" },
-    { "cmd", { .exit_code = 3, .last_line = "no", .last_line_len = 2 }, "cmd failed: exit code 3\n" },
-    { "cmd", { .exit_code = 99 }, "cmd skipped: exit code 99\n" },
-    { "codes", { .exit_code = 8 }, "codes skipped: exit code 8\n" },
-    { "codes", { .exit_code = 99 }, "codes failed: exit code 99\n" },
-    { "cmd", { .exit_code = 127 }, "cmd failed: exit code 127 (command not found)\n" },
-    { "cmd", { .exit_code = 126 }, "cmd failed: exit code 126 (command not executable)\n" },
-    { "cmd", { .exit_code = -1, .signal = 9 }, "cmd failed: killed by SIGKILL (9)\n" },
-    { "cmd", { .exit_code = -1, .signal = 9, .oom = true }, "cmd failed: out of memory: the kernel killed it\n" },
-    { "cmd", { .exit_code = -1, .not_seen = true },
-      "cmd failed: exit not seen: the process that held it died\n" },
-    { "cmd", { .exit_code = -1, .signal = 15, .killed = "timeout" },
-      "cmd failed: execution_timeout of 1m 30s exceeded\n" },
-    { "cmd", { .exit_code = 0, .killed = "cleared" }, "cmd killed: cleared\n" },
-    { "cmd", { .exit_code = -1, .signal = 15, .killed = "interrupted" }, "cmd lost: interrupted\n" },
-    { "cmd", { .exit_code = -1, .error = "no such folder" }, "cmd failed: cannot start: no such folder\n" },
+    {"cmd", {.exit_code = 0}, "cmd success\n"},
+    {"cmd",
+     {.exit_code = 0, .last_line = "42 \"x\"", .last_line_len = 6},
+     "cmd success [return_value=\"42 \\\"x\\\"\"]\n"},
+    {"silent", {.exit_code = 0, .last_line = "42", .last_line_len = 2}, "silent success\n"},
+    {"cmd", {.exit_code = 3, .last_line = "no", .last_line_len = 2}, "cmd failed: exit code 3\n"},
+    {"cmd", {.exit_code = 99}, "cmd skipped: exit code 99\n"},
+    {"codes", {.exit_code = 8}, "codes skipped: exit code 8\n"},
+    {"codes", {.exit_code = 99}, "codes failed: exit code 99\n"},
+    {"cmd", {.exit_code = 127}, "cmd failed: exit code 127 (command not found)\n"},
+    {"cmd", {.exit_code = 126}, "cmd failed: exit code 126 (command not executable)\n"},
+    {"cmd", {.exit_code = -1, .signal = 9}, "cmd failed: killed by SIGKILL (9)\n"},
+    {"cmd",
+     {.exit_code = -1, .signal = 9, .oom = true},
+     "cmd failed: out of memory: the kernel killed it\n"},
+    {"cmd",
+     {.exit_code = -1, .not_seen = true},
+     "cmd failed: exit not seen: the process that held it died\n"},
+    {"cmd",
+     {.exit_code = -1, .signal = 15, .killed = "timeout"},
+     "cmd failed: execution_timeout of 1m 30s exceeded\n"},
+    {"cmd", {.exit_code = 0, .killed = "cleared"}, "cmd killed: cleared\n"},
+    {"cmd", {.exit_code = -1, .signal = 15, .killed = "interrupted"}, "cmd lost: interrupted\n"},
+    {"cmd",
+     {.exit_code = -1, .error = "no such folder"},
+     "cmd failed: cannot start: no such folder\n"},
 };
 
 static void command_ends(void)
@@ -84,22 +91,26 @@ static const struct {
     int exit_code;
     const char *result, *told;
 } results[] = {
-    { 0, "{\"outcome\": \"success\"}", "py success\n" },
-    { 0, "{\"outcome\": \"success\", \"xcoms\": [{\"key\": \"return_value\", \"value\": {\"a\": [1, 2.50]}}]}",
-      "py success [return_value={\"a\":[1,2.50]}]\n" },
-    { 1, "{\"outcome\": \"success\"}", "py failed: exit code 1 after success\n" },
-    { 1, "{\"outcome\": \"failed\", \"error\": \"ValueError: no\"}", "py failed: ValueError: no\n" },
-    { 1, "{\"outcome\": \"fail\", \"error\": \"AirflowFailException\"}",
-      "py failed for good: AirflowFailException\n" },
-    { 0, "{\"outcome\": \"skipped\"}", "py skipped\n" },
-    { 0, "{\"outcome\": \"success\", \"skip\": [\"right\", \"nobody\", 3, \"left\"]}", "py success -right -left\n" },
-    { 0, "{\"outcome\": \"reschedule\", \"until_us\": 1700000000000000}", "py reschedule at 1700000000000000\n" },
-    { 0, "{\"outcome\": \"odd\"}", "py failed\n" },
-    { 0, "{\"outcome\": 3}", "py failed\n" },
-    { 0, "{\"outcome\": \"success\", \"xcoms\": [{\"value\": 3}]}",
-      "py failed for good: the result cannot be kept: protocol violation\n" },
-    { 0, NULL, "py failed: no result: the process ended without reporting one\n" },
-    { 3, NULL, "py failed: exit code 3\n" },
+    {0, "{\"outcome\": \"success\"}", "py success\n"},
+    {0,
+     "{\"outcome\": \"success\", \"xcoms\": [{\"key\": \"return_value\", \"value\": {\"a\": [1, "
+     "2.50]}}]}",
+     "py success [return_value={\"a\":[1,2.50]}]\n"},
+    {1, "{\"outcome\": \"success\"}", "py failed: exit code 1 after success\n"},
+    {1, "{\"outcome\": \"failed\", \"error\": \"ValueError: no\"}", "py failed: ValueError: no\n"},
+    {1, "{\"outcome\": \"fail\", \"error\": \"AirflowFailException\"}",
+     "py failed for good: AirflowFailException\n"},
+    {0, "{\"outcome\": \"skipped\"}", "py skipped\n"},
+    {0, "{\"outcome\": \"success\", \"skip\": [\"right\", \"nobody\", 3, \"left\"]}",
+     "py success -right -left\n"},
+    {0, "{\"outcome\": \"reschedule\", \"until_us\": 1700000000000000}",
+     "py reschedule at 1700000000000000\n"},
+    {0, "{\"outcome\": \"odd\"}", "py failed\n"},
+    {0, "{\"outcome\": 3}", "py failed\n"},
+    {0, "{\"outcome\": \"success\", \"xcoms\": [{\"value\": 3}]}",
+     "py failed for good: the result cannot be kept: protocol violation\n"},
+    {0, NULL, "py failed: no result: the process ended without reporting one\n"},
+    {3, NULL, "py failed: exit code 3\n"},
 };
 
 static void python_results(void)
@@ -128,7 +139,8 @@ static void every_result_of_python(void **state)
 
 static void broken_results(void)
 {
-    static const char *const texts[] = { "", "{", "{\"outcome\": \"success\"", "nonsense", "[1", "\"\\ud800\"" };
+    static const char *const texts[] = {"",         "{",  "{\"outcome\": \"success\"",
+                                        "nonsense", "[1", "\"\\ud800\""};
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct uuid token = fake_start("py");
@@ -136,7 +148,8 @@ static void broken_results(void)
 
         fake_result(&token, texts[i]);
         fake_end(&x);
-        assert_non_null(strstr(fake_told(), "py failed: ")); /* a reason, never a success (rule 8) */
+        assert_non_null(
+            strstr(fake_told(), "py failed: ")); /* a reason, never a success (rule 8) */
     }
 }
 
@@ -150,8 +163,8 @@ static void a_broken_result_is_a_failure(void **state)
 
 static void odd_results(void)
 {
-    static const char *const texts[] = { "[]", "3", "null", "\"success\"", "{}",
-                                         "{\"outcome\": \"success\", \"xcoms\": [3, null]}" };
+    static const char *const texts[] = {
+        "[]", "3", "null", "\"success\"", "{}", "{\"outcome\": \"success\", \"xcoms\": [3, null]}"};
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct uuid token = fake_start("py");
@@ -179,7 +192,8 @@ static void decisions(void)
     fake_expect("gate started pid 0\ngate success -after\n");
     assert_string_equal(fake.rendered, "{\"condition\":\"false\"}");
     (void)fake_start("wrong");
-    fake_expect("wrong started pid 0\nwrong failed for good: the branch follows 'nobody', which is not directly "
+    fake_expect("wrong started pid 0\nwrong failed for good: the branch follows 'nobody', which is "
+                "not directly "
                 "downstream of 'wrong'\n");
     assert_int_equal(fake.starts_len, 0); /* none of them needs a process */
 }
@@ -207,11 +221,13 @@ static void waits(void)
 
     (void)fake_start("late");
     (void)co_sleep(15 * TIME_SECOND);
-    fake_expect("late started pid 0\nlate deferred\nlate failed: execution_timeout of 10.0s exceeded (waited)\n");
+    fake_expect("late started pid 0\nlate deferred\nlate failed: execution_timeout of 10.0s "
+                "exceeded (waited)\n");
 
     (void)fake_start("soft");
     (void)co_sleep(30 * TIME_SECOND);
-    fake_expect("soft started pid 0\nsoft deferred\nsoft skipped: not there after 20.0s (waited)\n");
+    fake_expect(
+        "soft started pid 0\nsoft deferred\nsoft skipped: not there after 20.0s (waited)\n");
 
     fake.run.logical_date_us = TIME_NONE; /* so that it counts from the start */
     token = fake_start("nap");
@@ -264,7 +280,8 @@ static void kills(void)
     fake_expect("cmd killed: cleared\n");
     fake_begin(&token); /* late: nothing */
     fake_expect("");
-    assert_false(fake.worker->ops->find(fake.worker, &token, &key)); /* its token proves nothing any more */
+    assert_false(
+        fake.worker->ops->find(fake.worker, &token, &key)); /* its token proves nothing any more */
     fake.worker->ops->kill(fake.worker, &token, "again");
     assert_int_equal(fake.kills, 1);
 }
@@ -291,7 +308,8 @@ static void adoptions(void)
     fake_expect("py success\n");
     fake.adopt_unknown = true;
     (void)fake_adopt("cmd", false, TIME_NONE);
-    assert_int_equal(fake.starts_len, 1); /* no holder ever heard of it: it starts, under the same token */
+    assert_int_equal(fake.starts_len,
+                     1); /* no holder ever heard of it: it starts, under the same token */
     assert_string_equal(fake_last()->argv, "sort|-u|names.txt");
 }
 

@@ -16,10 +16,12 @@ static const char doc[] =
     "  plain: {operator: bash, bash_command: sort -u names.txt}\n"
     "  shell: {operator: bash, bash_command: echo $HOME | wc}\n"
     "  words: {operator: bash, bash_command: [printf, '%s', '{{ params.region }}', a b]}\n"
-    "  ren: {operator: bash, bash_command: 'load {{ params.region }} {{ ds }} {{ run_id }} {{ ti.task_id }}',\n"
+    "  ren: {operator: bash, bash_command: 'load {{ params.region }} {{ ds }} {{ run_id }} {{ "
+    "ti.task_id }}',\n"
     "        cwd: '/data/{{ params.limit }}'}\n"
     "  pull: {operator: bash, bash_command: \"use {{ ti.xcom_pull('plain') }}\"}\n"
-    "  keep: {operator: bash, bash_command: 'db {{ params.region }} hunter22-eu pa\"ss\\word dagsecret',\n"
+    "  keep: {operator: bash, bash_command: 'db {{ params.region }} hunter22-eu pa\"ss\\word "
+    "dagsecret',\n"
     "         env: {API_KEY: '{{ dag_run.conf.key }}', PLAIN: '{{ dag_run.conf.key }}', N: '1'}}\n"
     "  bare: {operator: bash, bash_command: env, env: {ONLY: this}, append_env: false}\n"
     "  wrong: {operator: bash, bash_command: '{{ params.nobody.x }}'}\n"
@@ -106,7 +108,8 @@ static void secrets(void)
     assert_non_null(strstr(fake_last()->secrets, "\nhunter22\n"));
     assert_non_null(strstr(fake_last()->secrets, "\ndagsecret\n"));
     fake_end(&x);
-    assert_non_null(fake.rendered); /* what is kept has none: not in texts, not by name, not in escapes */
+    assert_non_null(
+        fake.rendered); /* what is kept has none: not in texts, not by name, not in escapes */
     assert_null(strstr(fake.rendered, "hunter22"));
     assert_null(strstr(fake.rendered, "confsecret"));
     assert_null(strstr(fake.rendered, "dagsecret"));
@@ -131,10 +134,13 @@ static void runner_secrets(void)
     struct uuid token = fake_start("jinja");
     struct exec_end x = fake_exit(&token, 0);
 
-    fake_result(&token, "{\"outcome\": \"success\", \"rendered\": {\"bash_command\": \"x pa\\\"ss\\\\word\", "
-                        "\"env\": {\"api_key\": \"k\"}}}");
+    fake_result(
+        &token,
+        "{\"outcome\": \"success\", \"rendered\": {\"bash_command\": \"x pa\\\"ss\\\\word\", "
+        "\"env\": {\"api_key\": \"k\"}}}");
     fake_end(&x);
-    assert_string_equal(fake.rendered, "{\"bash_command\":\"x ***\",\"env\":{\"api_key\":\"***\"}}");
+    assert_string_equal(fake.rendered,
+                        "{\"bash_command\":\"x ***\",\"env\":{\"api_key\":\"***\"}}");
 }
 
 static void no_secret_of_the_runner_is_kept(void **state)
@@ -159,7 +165,8 @@ static void environment(void)
     assert_non_null(strstr(env, "\nAIRFLOW_CTX_DAG_RUN_ID=manual__1\n"));
     assert_non_null(strstr(env, "\nAIRFLOW_CTX_TRY_NUMBER=1\n"));
     assert_non_null(strstr(env, "\nAIRFLOW_CTX_LOGICAL_DATE=2026-01-01"));
-    assert_non_null(strstr(fake_last()->log, "/logs/dag_id=shop/run_id=manual__1/task_id=plain/attempt=1.log"));
+    assert_non_null(
+        strstr(fake_last()->log, "/logs/dag_id=shop/run_id=manual__1/task_id=plain/attempt=1.log"));
     (void)fake_start("bare");
     assert_non_null(strstr(fake_last()->env, "\nONLY=this\n"));
 }
@@ -182,7 +189,7 @@ static bool has(char **list, const char *entry)
 
 static void only_defined_names_pass(void **state)
 {
-    static const char *const extra[] = { "MY_OWN", "GROUP_*", NULL };
+    static const char *const extra[] = {"MY_OWN", "GROUP_*", NULL};
     char **list, **none;
 
     (void)state;
@@ -222,8 +229,13 @@ static void a_path_is_always_there(void **state)
 
 static void names_that_say_secret(void **state)
 {
-    static const char *const env[] = { "DB_PASSWORD=longenough", "db_passwd=abcd", "API_KEY=abc", "X=password",
-                                       "TOKEN", "MyToken=efgh", NULL };
+    static const char *const env[] = {"DB_PASSWORD=longenough",
+                                      "db_passwd=abcd",
+                                      "API_KEY=abc",
+                                      "X=password",
+                                      "TOKEN",
+                                      "MyToken=efgh",
+                                      NULL};
     char **list = environment_secrets(env);
 
     (void)state;
@@ -239,7 +251,7 @@ static void names_that_say_secret(void **state)
 
 static void out_of_memory_leaks_nothing(void **state)
 {
-    static const char *const env[] = { "DB_PASSWORD=longenough", "A_TOKEN=abcd", NULL };
+    static const char *const env[] = {"DB_PASSWORD=longenough", "A_TOKEN=abcd", NULL};
     char **list = NULL;
 
     (void)state;
