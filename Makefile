@@ -33,8 +33,8 @@ check: build ## format, lint, boundaries, sanitizers
 bench: build ## figures beside peers, in one run
 	@bench/run $(BUILD)
 
-fuzz: ## every fuzzer for SECONDS each (60)
-	@fuzz/run
+fuzz: ## every fuzzer for SECONDS each (60); needs clang
+	@SECONDS_EACH=$(or $(SECONDS),60) fuzz/run
 
 sim: build ## long simulation: SEEDS seeds (5000)
 	@tools/sim $(BUILD) $(SEEDS)

@@ -29,8 +29,8 @@ struct process {
 };
 
 struct world {
-    struct store *store;       /* the memory store itself */
-    struct store *front;       /* the one with faults, of this life */
+    struct store *store; /* the memory store itself */
+    struct store *front; /* the one with faults, of this life */
     struct prng prng;
     const char *spec;
     struct dag *dag;

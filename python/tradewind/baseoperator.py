@@ -16,7 +16,7 @@ from tradewind.exceptions import (
     TaskDeferred,
 )
 from tradewind.param import ParamsDict
-from tradewind.types import DEFAULT_POOL, NOTSET, TriggerRule, WeightRule
+from tradewind.types import DEFAULT_POOL, TriggerRule, WeightRule
 from tradewind.xcom_arg import XComArg
 
 _ID = re.compile(r"[A-Za-z0-9_.-]+")

@@ -41,7 +41,7 @@ class Target:
         folder = os.path.dirname(file)
         if file.endswith(".py"):
             return cls(file, None, folder)
-        if kind == "render":
+        if kind in ("render", "bash"):
             # Nothing of the user's is needed: any module that is there already.
             return cls(None, "tradewind.macros", folder)
         where, mark, function = str((spec or {}).get("python_callable", "")).rpartition(":")

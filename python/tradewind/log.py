@@ -8,6 +8,22 @@ from __future__ import annotations
 SECRETS_MAX = 256
 SECRET_BYTES_MAX = 8 << 10
 
+# Names whose values are secrets: Airflow's list, as in the worker.
+_SENSITIVE = (
+    "access_token",
+    "api_key",
+    "apikey",
+    "authorization",
+    "passphrase",
+    "passwd",
+    "password",
+    "private_key",
+    "secret",
+    "token",
+    "keyfile_dict",
+    "service_account",
+)
+
 _sinks = []
 _values = []
 
@@ -28,6 +44,12 @@ def mask_secret(secret, name=None):
             for sink in _sinks:
                 sink(item)
                 _values.append(item)
+
+
+def is_sensitive(name):
+    """True if the name tells that its value is a secret."""
+    name = str(name).lower()
+    return any(word in name for word in _SENSITIVE)
 
 
 def masked(value):

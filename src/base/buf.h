@@ -9,10 +9,10 @@
 #include <stddef.h>
 
 struct buf {
-	char *p;         /* owned; NULL while empty */
-	size_t len, cap; /* bytes */
-	size_t max;      /* limit of len */
-	int status;      /* 0, -ERR_NOMEM or -ERR_LIMIT; sticky */
+    char *p;         /* owned; NULL while empty */
+    size_t len, cap; /* bytes */
+    size_t max;      /* limit of len */
+    int status;      /* 0, -ERR_NOMEM or -ERR_LIMIT; sticky */
 };
 
 void buf_init(struct buf *b, size_t max);
@@ -23,17 +23,18 @@ int buf_str(struct buf *b, const char *s);
 int buf_char(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap);
-int buf_reserve(struct buf *b, size_t more);  /* room for `more` bytes at b->p + b->len */
-void buf_consume(struct buf *b, size_t n);    /* drops the first n bytes */
-char *buf_take(struct buf *b);                /* hands the NUL-terminated bytes over; mem_free them; NULL if failed */
+int buf_reserve(struct buf *b, size_t more); /* room for `more` bytes at b->p + b->len */
+void buf_consume(struct buf *b, size_t n);   /* drops the first n bytes */
+char *
+buf_take(struct buf *b); /* hands the NUL-terminated bytes over; mem_free them; NULL if failed */
 static inline int buf_status(const struct buf *b)
 {
-	return b->status;
+    return b->status;
 }
 /* The bytes as a string, "" while empty; valid until the next change. */
 static inline const char *buf_cstr(const struct buf *b)
 {
-	return b->p != NULL ? b->p : "";
+    return b->p != NULL ? b->p : "";
 }
 #define BUF_CLEANUP __attribute__((cleanup(buf_fini)))
 

@@ -131,7 +131,7 @@ static bool parse_iso(struct scan *s)
     if (s->p == s->end) {
         return s->p != start;
     }
-    start = ++s->p;
+    s->p++;
     return s->p < s->end && scan_parts(s, iso_time, (int)LEN(iso_time), 'T') && s->p == s->end;
 }
 

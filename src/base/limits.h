@@ -9,66 +9,79 @@
 #define MiB(n) ((size_t)(n) << 20)
 
 /* Documents: -ERR_LIMIT at load, with the position in the file. */
-#define LIMIT_DOC_BYTES         MiB(256)   /* one DAG document */
-#define LIMIT_DOC_ERRORS        100        /* errors reported for one file; then "and N more" */
-#define LIMIT_JSON_DEPTH        64         /* nesting of JSON and YAML */
-#define LIMIT_ID_BYTES          250        /* dag_id, task_id, run_id, pool: Airflow's length */
-#define LIMIT_TASKS             1000000    /* tasks of a DAG */
-#define LIMIT_EDGES             8000000    /* edges of a DAG */
-#define LIMIT_STRING_BYTES      MiB(1)     /* one string of a document: a command, a template */
-#define LIMIT_RETRIES           10000      /* retries of a task */
-#define LIMIT_RETRY_DELAY_S     86400      /* a delay between tries is capped here, as core.max_task_retry_delay */
-#define LIMIT_DURATION_S        315576000  /* ten years: the longest duration of a document */
-#define LIMIT_DAG_BYTES         MiB(2048)  /* memory of one DAG version: -ERR_LIMIT at load */
-#define LIMIT_WEIGHT_STEPS      64000000   /* work for exact priority weights; beyond it they follow the longest path (docs) */
-#define LIMIT_SCOPE_STEPS       200000000  /* edges looked at to find what is between setups and teardowns */
-#define LIMIT_SCOPE_PAIRS       8000000    /* (task, setup) and (teardown, task) pairs of a DAG */
-#define LIMIT_YAML_ALIASED      1000000    /* values that the aliases and merge keys of one YAML document may stand for, all together */
+#define LIMIT_DOC_BYTES    MiB(256) /* one DAG document */
+#define LIMIT_DOC_ERRORS   100      /* errors reported for one file; then "and N more" */
+#define LIMIT_JSON_DEPTH   64       /* nesting of JSON and YAML */
+#define LIMIT_ID_BYTES     250      /* dag_id, task_id, run_id, pool: Airflow's length */
+#define LIMIT_TASKS        1000000  /* tasks of a DAG */
+#define LIMIT_EDGES        8000000  /* edges of a DAG */
+#define LIMIT_STRING_BYTES MiB(1)   /* one string of a document: a command, a template */
+#define LIMIT_RETRIES      10000    /* retries of a task */
+#define LIMIT_RETRY_DELAY_S \
+    86400 /* a delay between tries is capped here, as core.max_task_retry_delay */
+#define LIMIT_DURATION_S 315576000 /* ten years: the longest duration of a document */
+#define LIMIT_DAG_BYTES  MiB(2048) /* memory of one DAG version: -ERR_LIMIT at load */
+#define LIMIT_WEIGHT_STEPS \
+    64000000 /* work for exact priority weights; beyond it they follow the longest path (docs) */
+#define LIMIT_SCOPE_STEPS \
+    200000000                     /* edges looked at to find what is between setups and teardowns */
+#define LIMIT_SCOPE_PAIRS 8000000 /* (task, setup) and (teardown, task) pairs of a DAG */
+#define LIMIT_YAML_ALIASED \
+    1000000 /* values that the aliases and merge keys of one YAML document may stand for, all together */
 
 /* Templates: -ERR_LIMIT; the task fails with the expression named. */
-#define LIMIT_TEMPLATE_OUTPUT   MiB(1)
-#define LIMIT_TEMPLATE_STEPS    1000000
-#define LIMIT_TEMPLATE_DEPTH    32
-#define LIMIT_TEMPLATE_TREE     128        /* depth of its expression tree: a chain of operators or filters counts too */
-#define LIMIT_TEMPLATE_MEMORY   MiB(64)    /* one render */
-#define LIMIT_TEMPLATE_COMPILED MiB(256)   /* one compiled template */
+#define LIMIT_TEMPLATE_OUTPUT MiB(1)
+#define LIMIT_TEMPLATE_STEPS  1000000
+#define LIMIT_TEMPLATE_DEPTH  32
+#define LIMIT_TEMPLATE_TREE \
+    128 /* depth of its expression tree: a chain of operators or filters counts too */
+#define LIMIT_TEMPLATE_MEMORY   MiB(64)  /* one render */
+#define LIMIT_TEMPLATE_COMPILED MiB(256) /* one compiled template */
 
 /* Attempts. */
-#define LIMIT_LOG_BYTES         MiB(64)    /* kept of one attempt: half its head, half its tail */
-#define LIMIT_XCOM_BYTES        MiB(64)    /* one XCom value: -ERR_LIMIT fails the task */
-#define LIMIT_XCOM_INLINE       KiB(48)    /* larger values are spilled to files */
-#define LIMIT_LAST_LINE         KiB(48)    /* last line of output that bash returns as XCom; longer: its end is kept */
-#define LIMIT_SECRETS           256        /* values masked in one attempt */
-#define LIMIT_SECRET_BYTES      KiB(8)     /* one of them */
-#define LIMIT_SECRETS_BYTES     KiB(256)   /* all of them together: the attempt ends with an error */
-#define LIMIT_PYTHON_START_S    600        /* importing a DAG file until the task's process exists */
-#define LIMIT_ARG_BYTES         KiB(128)   /* one argument or environment entry: the kernel's MAX_ARG_STRLEN */
-#define LIMIT_ENV_ENTRIES       1024
-#define LIMIT_MESSAGE           MiB(72)    /* one wire message (an XCom and its frame): -ERR_PROTOCOL, the connection is closed */
-#define LIMIT_ATTEMPTS          256        /* attempts that one holder may have at once (a Python runner's) */
+#define LIMIT_LOG_BYTES   MiB(64) /* kept of one attempt: half its head, half its tail */
+#define LIMIT_XCOM_BYTES  MiB(64) /* one XCom value: -ERR_LIMIT fails the task */
+#define LIMIT_XCOM_INLINE KiB(48) /* larger values are spilled to files */
+#define LIMIT_LAST_LINE \
+    KiB(48) /* last line of output that bash returns as XCom; longer: its end is kept */
+#define LIMIT_SECRETS        256      /* values masked in one attempt */
+#define LIMIT_SECRET_BYTES   KiB(8)   /* one of them */
+#define LIMIT_SECRETS_BYTES  KiB(256) /* all of them together: the attempt ends with an error */
+#define LIMIT_PYTHON_START_S 600      /* importing a DAG file until the task's process exists */
+#define LIMIT_ARG_BYTES \
+    KiB(128) /* one argument or environment entry: the kernel's MAX_ARG_STRLEN */
+#define LIMIT_ENV_ENTRIES 1024
+#define LIMIT_MESSAGE \
+    MiB(72) /* one wire message (an XCom and its frame): -ERR_PROTOCOL, the connection is closed */
+#define LIMIT_ATTEMPTS 256 /* attempts that one holder may have at once (a Python runner's) */
 
 /* Coroutines. */
-#define LIMIT_CO_STACK          KiB(256)   /* address space of a stack; resident: what was touched */
-#define LIMIT_CO_POOL           256        /* stacks kept for reuse */
-#define LIMIT_HTTP_BODY         MiB(16)    /* an HTTP answer's body, unless the request says otherwise: -ERR_LIMIT */
+#define LIMIT_CO_STACK KiB(256) /* address space of a stack; resident: what was touched */
+#define LIMIT_CO_POOL  256      /* stacks kept for reuse */
+#define LIMIT_HTTP_BODY \
+    MiB(16) /* an HTTP answer's body, unless the request says otherwise: -ERR_LIMIT */
 
 /* The scheduler. */
-#define LIMIT_REASON_BYTES      200        /* a reason kept in a row; longer ones are cut */
-#define LIMIT_POOL_BYPASS       16         /* smaller instances that may pass one that needs more slots than are free */
-#define LIMIT_GRANT_RETRY_S     1          /* a wish for slots that was not met is repeated after this */
+#define LIMIT_REASON_BYTES 200 /* a reason kept in a row; longer ones are cut */
+#define LIMIT_POOL_BYPASS \
+    16 /* smaller instances that may pass one that needs more slots than are free */
+#define LIMIT_GRANT_RETRY_S 1 /* a wish for slots that was not met is repeated after this */
 
 /* Scheduler defaults: Airflow's words and values. */
-#define DEFAULT_PARALLELISM     32
+#define DEFAULT_PARALLELISM      32
 #define DEFAULT_MAX_ACTIVE_TASKS 16
-#define DEFAULT_MAX_ACTIVE_RUNS 16
-#define DEFAULT_POOL_SLOTS      128
-#define DEFAULT_RETRY_DELAY_S   300
+#define DEFAULT_MAX_ACTIVE_RUNS  16
+#define DEFAULT_POOL_SLOTS       128
+#define DEFAULT_RETRY_DELAY_S    300
 
 /* The store. */
-#define LIMIT_STORE_BUSY_MS     2000       /* wait for another connection's lock: -ERR_BUSY */
-#define LIMIT_STORE_REASONS     4096       /* texts kept once in the dictionary of reasons; later ones are kept in each row */
-#define LIMIT_STORE_WAL_IDLE    1000       /* pages in the write-ahead log from which upkeep moves them into the file */
-#define LIMIT_STORE_WAL_COMMIT  8000       /* ... from which commit does it, because nobody called upkeep */
-#define LIMIT_STORE_CLEAN_ROWS  5000       /* rows deleted in one transaction of cleaning */
+#define LIMIT_STORE_BUSY_MS 2000 /* wait for another connection's lock: -ERR_BUSY */
+#define LIMIT_STORE_REASONS \
+    4096 /* texts kept once in the dictionary of reasons; later ones are kept in each row */
+#define LIMIT_STORE_WAL_IDLE \
+    1000 /* pages in the write-ahead log from which upkeep moves them into the file */
+#define LIMIT_STORE_WAL_COMMIT \
+    8000 /* ... from which commit does it, because nobody called upkeep */
+#define LIMIT_STORE_CLEAN_ROWS 5000 /* rows deleted in one transaction of cleaning */
 
 #endif

@@ -9,17 +9,17 @@
 #include <stdint.h>
 
 struct map_entry {
-	const char *key;
-	size_t key_len;
-	void *value;
-	uint32_t hash;
+    const char *key;
+    size_t key_len;
+    void *value;
+    uint32_t hash;
 };
 
 struct map {
-	struct map_entry *entries; /* in insertion order */
-	size_t len, cap;
-	uint32_t *slots; /* index + 1 into entries; 0 = empty */
-	size_t slots_len; /* a power of two */
+    struct map_entry *entries; /* in insertion order */
+    size_t len, cap;
+    uint32_t *slots;  /* index + 1 into entries; 0 = empty */
+    size_t slots_len; /* a power of two */
 };
 
 void map_init(struct map *m);

@@ -26,17 +26,17 @@ uint64_t mem_count(void);
 
 static inline void mem_freep(void *pp)
 {
-	mem_free(*(void **)pp);
+    mem_free(*(void **)pp);
 }
 
 /* A local that is freed when it goes out of scope; mem_take hands it over. */
 #define MEM_CLEANUP __attribute__((cleanup(mem_freep)))
-#define mem_take(p)                    \
-	({                             \
-		__typeof__(p) p_ = (p); \
-		(p) = NULL;            \
-		p_;                    \
-	})
+#define mem_take(p)             \
+    ({                          \
+        __typeof__(p) p_ = (p); \
+        (p) = NULL;             \
+        p_;                     \
+    })
 
 /*
  * Growth of arrays: VEC_PUSH(ptr, len, cap, value) appends; evaluates to 0 or -ERR_NOMEM. ptr, len and cap are lvalues
@@ -46,29 +46,29 @@ int mem_grow(void **ptr, size_t *cap, size_t need, size_t elem_size);
 /* How many elements an array of `cap` grows to, so that `need` fit. */
 static inline size_t mem_grown(size_t cap, size_t need)
 {
-	size_t n = cap < 8 ? 8 : cap + cap / 2;
+    size_t n = cap < 8 ? 8 : cap + cap / 2;
 
-	return n < need ? need : n;
+    return n < need ? need : n;
 }
 /* realloc of n elements, with an overflow check. */
 void *mem_resize(void *p, size_t n, size_t elem_size) __attribute__((warn_unused_result));
 /* No address of a local is taken: compilers take such for dangling once the macro's scope has ended. */
-#define VEC_PUSH(ptr, len, cap, value)                                                             \
-	({                                                                                         \
-		int vec_rc_ = 0;                                                                   \
-		if ((size_t)(len) >= (size_t)(cap)) {                                              \
-			size_t vec_cap_ = mem_grown((cap), (size_t)(len) + 1);                     \
-			void *vec_p_ = mem_resize((ptr), vec_cap_, sizeof *(ptr));                 \
-			vec_rc_ = vec_p_ != NULL ? 0 : -ERR_NOMEM;                                 \
-			if (vec_rc_ == 0) {                                                        \
-				(ptr) = vec_p_;                                                    \
-				(cap) = (__typeof__(cap))vec_cap_;                                 \
-			}                                                                          \
-		}                                                                                  \
-		if (vec_rc_ == 0) {                                                                \
-			(ptr)[(len)++] = (value);                                                  \
-		}                                                                                  \
-		vec_rc_;                                                                           \
-	})
+#define VEC_PUSH(ptr, len, cap, value)                                 \
+    ({                                                                 \
+        int vec_rc_ = 0;                                               \
+        if ((size_t)(len) >= (size_t)(cap)) {                          \
+            size_t vec_cap_ = mem_grown((cap), (size_t)(len) + 1);     \
+            void *vec_p_ = mem_resize((ptr), vec_cap_, sizeof *(ptr)); \
+            vec_rc_ = vec_p_ != NULL ? 0 : -ERR_NOMEM;                 \
+            if (vec_rc_ == 0) {                                        \
+                (ptr) = vec_p_;                                        \
+                (cap) = (__typeof__(cap))vec_cap_;                     \
+            }                                                          \
+        }                                                              \
+        if (vec_rc_ == 0) {                                            \
+            (ptr)[(len)++] = (value);                                  \
+        }                                                              \
+        vec_rc_;                                                       \
+    })
 
 #endif

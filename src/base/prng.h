@@ -8,16 +8,18 @@
 #include <stdint.h>
 
 struct prng {
-	uint64_t s[4];
+    uint64_t s[4];
 };
 
 void prng_seed(struct prng *p, uint64_t seed);
 uint64_t prng_next(struct prng *p);
-uint64_t prng_below(struct prng *p, uint64_t n);    /* uniform in [0, n); n > 0 */
-struct prng prng_fork(struct prng *p, const char *label); /* an independent stream; the same for the same label and state */
+uint64_t prng_below(struct prng *p, uint64_t n); /* uniform in [0, n); n > 0 */
+struct prng
+prng_fork(struct prng *p,
+          const char *label); /* an independent stream; the same for the same label and state */
 
 struct uuid {
-	uint8_t b[16];
+    uint8_t b[16];
 };
 #define UUID_TEXT_MAX 37
 
@@ -28,12 +30,12 @@ int uuid_parse(const char *s, struct uuid *ret);    /* exactly 36 characters; -E
 int uuid_cmp(const struct uuid *a, const struct uuid *b);
 static inline int uuid_is_zero(const struct uuid *u)
 {
-	for (int i = 0; i < 16; i++) {
-		if (u->b[i] != 0) {
-			return 0;
-		}
-	}
-	return 1;
+    for (int i = 0; i < 16; i++) {
+        if (u->b[i] != 0) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 #endif

@@ -9,15 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TIME_NONE INT64_MIN
-#define TIME_SECOND INT64_C(1000000)
+#define TIME_NONE     INT64_MIN
+#define TIME_SECOND   INT64_C(1000000)
 #define TIME_TEXT_MAX 40
 
-struct civil { /* proleptic Gregorian, UTC */
-	int year, month, day; /* 1-12, 1-31 */
-	int hour, minute, second, us;
-	int weekday; /* 0 = Sunday; output only */
-	int yearday; /* 0 = 1 January; output only */
+struct civil {            /* proleptic Gregorian, UTC */
+    int year, month, day; /* 1-12, 1-31 */
+    int hour, minute, second, us;
+    int weekday; /* 0 = Sunday; output only */
+    int yearday; /* 0 = 1 January; output only */
 };
 
 void time_to_civil(int64_t t_us, struct civil *ret);

@@ -119,9 +119,12 @@ static int ask_engine(struct clearing *c)
 static int clear_main(void *arg)
 {
     struct clearing *c = arg;
-    struct session_options o = { .home = c->home, .gather_us = -1 };
-    struct engine_command cmd = { .op = ENGINE_CLEAR, .run_key = c->f.run.run_key, .tasks = c->tasks,
-                                  .tasks_len = c->tasks_len, .actor = "cli" };
+    struct session_options o = {.home = c->home, .gather_us = -1};
+    struct engine_command cmd = {.op = ENGINE_CLEAR,
+                                 .run_key = c->f.run.run_key,
+                                 .tasks = c->tasks,
+                                 .tasks_len = c->tasks_len,
+                                 .actor = "cli"};
     struct session s;
     int64_t pid;
 
@@ -141,7 +144,7 @@ static int clear_main(void *arg)
 
 static int apply(struct clearing *c)
 {
-    struct loop_config lc = { 0 };
+    struct loop_config lc = {0};
     struct loop *l;
     int rc = loop_uv_new(&lc, &l, &c->e);
 
@@ -154,11 +157,12 @@ static int apply(struct clearing *c)
 
 int cmd_tasks_clear(struct cli *cli)
 {
-    struct clearing c = { .cli = cli };
+    struct clearing c = {.cli = cli};
     int rc = home_resolve(cli_opt(cli, "home"), c.home, sizeof c.home, &c.e);
 
     if (rc == 0) {
-        rc = found_open(&c.f, c.home, cli_arg(cli, "DAG"), cli_arg(cli, "RUN"), cli_arg(cli, "TASK"), &c.e);
+        rc = found_open(&c.f, c.home, cli_arg(cli, "DAG"), cli_arg(cli, "RUN"),
+                        cli_arg(cli, "TASK"), &c.e);
     }
     rc = rc == 0 ? choose(&c) : rc;
     if (rc == 0 && c.tasks_len == 0) {
@@ -168,11 +172,13 @@ int cmd_tasks_clear(struct cli *cli)
 
         rc = dry ? 0 : apply(&c);
         for (size_t i = 0; rc == 0 && i < c.tasks_len && !cli_flag(cli, "quiet"); i++) {
-            (void)printf("%s %s (was %s)\n", dry ? "would clear" : "cleared", c.f.dag->tasks[c.tasks[i]].task_id,
+            (void)printf("%s %s (was %s)\n", dry ? "would clear" : "cleared",
+                         c.f.dag->tasks[c.tasks[i]].task_id,
                          task_state_to_string(found_ti(&c.f, c.tasks[i]).state));
         }
         if (rc == 0 && !dry && !cli_flag(cli, "quiet")) {
-            (void)printf("`tradewind runs resume %s %s` goes on with the run.\n", c.f.dag->dag_id, c.f.run.run_id);
+            (void)printf("`tradewind runs resume %s %s` goes on with the run.\n", c.f.dag->dag_id,
+                         c.f.run.run_id);
         }
     }
     found_fini(&c.f);
@@ -184,7 +190,7 @@ int cmd_tasks_clear(struct cli *cli)
 int resume_failed(struct session *s, int64_t run_key, uint32_t *ret_affected, struct err *e)
 {
     struct found f;
-    struct engine_command cmd = { .op = ENGINE_CLEAR, .run_key = run_key, .actor = "cli" };
+    struct engine_command cmd = {.op = ENGINE_CLEAR, .run_key = run_key, .actor = "cli"};
     uint32_t *tasks = NULL;
     int rc = found_open_key(&f, s->home, run_key, e);
 
@@ -199,7 +205,8 @@ int resume_failed(struct session *s, int64_t run_key, uint32_t *ret_affected, st
     }
     cmd.tasks = tasks;
     if (rc == 0 && cmd.tasks_len == 0) {
-        rc = err_set(e, ERR_CONFLICT, "run %s failed, but none of its tasks did; clear what should run again",
+        rc = err_set(e, ERR_CONFLICT,
+                     "run %s failed, but none of its tasks did; clear what should run again",
                      f.run.run_id);
     }
     rc = rc == 0 ? engine_command(s->engine, &cmd, ret_affected, e) : rc;

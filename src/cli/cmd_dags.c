@@ -64,8 +64,11 @@ static void list_json(struct found *f, const struct dag_row *dags, size_t n, str
 static void list_table(struct found *f, const struct dag_row *dags, size_t n, struct buf *out)
 {
     static const struct table_column columns[] = {
-        { .title = "DAG" }, { .title = "LAST RUN" }, { .title = "STATE" }, { .title = "TOOK", .right = true },
-        { .title = "FILE", .wide = true },
+        {.title = "DAG"},
+        {.title = "LAST RUN"},
+        {.title = "STATE"},
+        {.title = "TOOK", .right = true},
+        {.title = "FILE", .wide = true},
     };
     struct table *t = table_new(columns, 5);
     char text[TIME_TEXT_MAX];
@@ -91,9 +94,9 @@ static void list_table(struct found *f, const struct dag_row *dags, size_t n, st
 int cmd_dags_list(struct cli *cli)
 {
     char home[4096];
-    struct found f = { 0 };
+    struct found f = {0};
     struct dag_row *dags;
-    struct err e = { 0 };
+    struct err e = {0};
     struct buf out BUF_CLEANUP;
     size_t n = 0, limit = (size_t)cli_opt_int(cli, "limit");
     int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
@@ -120,14 +123,14 @@ int cmd_dags_list(struct cli *cli)
 static int validate_one(struct cli *cli, const struct session *paths, const char *file)
 {
     struct dag **dags;
-    struct err e = { 0 };
+    struct err e = {0};
     size_t n;
     int rc = load_file(file, NULL, paths->python, paths->python_path, stdout, &dags, &n, &e);
 
     if (rc == 0 && !cli_flag(cli, "quiet")) {
         for (size_t i = 0; i < n; i++) {
-            (void)printf("%s: DAG '%s', %u task%s: valid\n", file, dags[i]->dag_id, dags[i]->tasks_len,
-                         dags[i]->tasks_len == 1 ? "" : "s");
+            (void)printf("%s: DAG '%s', %u task%s: valid\n", file, dags[i]->dag_id,
+                         dags[i]->tasks_len, dags[i]->tasks_len == 1 ? "" : "s");
         }
     }
     if (rc == 0) {
@@ -140,9 +143,9 @@ static int validate_one(struct cli *cli, const struct session *paths, const char
 
 int cmd_dags_validate(struct cli *cli)
 {
-    struct session paths = { 0 };
+    struct session paths = {0};
     const char *const *files;
-    struct err e = { 0 };
+    struct err e = {0};
     struct buf out BUF_CLEANUP;
     size_t n = cli_args(cli, "FILE", &files);
     int rc = session_find_parts(&paths, cli_opt(cli, "python"), &e), bad = 0;

@@ -27,7 +27,8 @@ static int path_of(struct cli *cli, char *home, char *path, size_t cap, struct e
     if (rc == 0) {
         (void)snprintf(path, cap, "%s/%s", home, STORE_FILE);
         rc = access(path, F_OK) != 0
-                 ? err_set(e, ERR_NOTFOUND, "there is no store in %s yet; start with `tradewind run FILE`", home)
+                 ? err_set(e, ERR_NOTFOUND,
+                           "there is no store in %s yet; start with `tradewind run FILE`", home)
                  : 0;
     }
     return rc;
@@ -39,8 +40,10 @@ static int lock_home(const char *home, struct lock **ret, struct err *e)
     pid_t pid = 0;
     int rc = lock_acquire(home, ret, &pid, e);
 
-    return rc == -ERR_BUSY ? err_set(e, ERR_BUSY, "process %d works in this home; try again when it has ended", (int)pid)
-                           : rc;
+    return rc == -ERR_BUSY
+               ? err_set(e, ERR_BUSY, "process %d works in this home; try again when it has ended",
+                         (int)pid)
+               : rc;
 }
 
 int cmd_db_migrate(struct cli *cli)
@@ -49,7 +52,7 @@ int cmd_db_migrate(struct cli *cli)
     struct lock *lock = NULL;
     const char *copy = NULL;
     struct arena a;
-    struct err e = { 0 };
+    struct err e = {0};
     int from = 0, to = 0;
     int rc = path_of(cli, home, path, sizeof path, &e);
 
@@ -59,7 +62,8 @@ int cmd_db_migrate(struct cli *cli)
     if (rc == 0 && from == to) {
         (void)printf("The store has form %d, the newest.\n", to);
     } else if (rc == 0) {
-        (void)printf("Migrated from form %d to %d; the copy from before is %s.\n", from, to, copy != NULL ? copy : "-");
+        (void)printf("Migrated from form %d to %d; the copy from before is %s.\n", from, to,
+                     copy != NULL ? copy : "-");
     }
     lock_release(lock);
     arena_fini(&a);
@@ -78,7 +82,7 @@ int cmd_db_check(struct cli *cli)
 {
     char home[4096];
     struct store *s = NULL;
-    struct err e = { 0 };
+    struct err e = {0};
     int have = 0, newest = 0;
     int rc = open_reading(cli, home, &s, &e);
 
@@ -96,7 +100,7 @@ int cmd_db_backup(struct cli *cli)
     const char *to = cli_arg(cli, "FILE");
     char home[4096];
     struct store *s = NULL;
-    struct err e = { 0 };
+    struct err e = {0};
     int rc = open_reading(cli, home, &s, &e);
 
     if (rc == 0 && access(to, F_OK) == 0) {
@@ -138,7 +142,8 @@ static int remove_all_files(struct store *s, const char *home, int64_t before_us
     arena_init(&a, (size_t)1 << 30);
     rc = s->ops->get_dags(s, &a, &dags, &dags_len, e);
     for (size_t d = 0; rc == 0 && d < dags_len; d++) {
-        rc = s->ops->get_runs(s, dags[d].dag_key, 1u << RUN_SUCCESS | 1u << RUN_FAILED, 0, 1000000, &a, &runs, &len, e);
+        rc = s->ops->get_runs(s, dags[d].dag_key, 1u << RUN_SUCCESS | 1u << RUN_FAILED, 0, 1000000,
+                              &a, &runs, &len, e);
         for (size_t i = 0; rc == 0 && i < len; i++) {
             if (runs[i].end_us != TIME_NONE && runs[i].end_us < before_us) {
                 remove_files(home, dags[d].dag_id, &runs[i]);
@@ -149,7 +154,8 @@ static int remove_all_files(struct store *s, const char *home, int64_t before_us
     return rc;
 }
 
-static int clean(struct cli *cli, struct store *s, const char *home, int64_t before_us, int64_t *total, struct err *e)
+static int clean(struct cli *cli, struct store *s, const char *home, int64_t before_us,
+                 int64_t *total, struct err *e)
 {
     bool dry = cli_flag(cli, "dry-run");
     int64_t n = 1;
@@ -170,23 +176,28 @@ int cmd_db_clean(struct cli *cli)
     char home[4096], path[4200];
     struct lock *lock = NULL;
     struct store *s = NULL;
-    struct err e = { 0 };
+    struct err e = {0};
     int64_t keep_us = 0, total = 0;
     bool dry = cli_flag(cli, "dry-run");
     int rc = path_of(cli, home, path, sizeof path, &e);
 
     if (rc == 0 && (keep == NULL || duration_parse(keep, strlen(keep), &keep_us) != 0)) {
-        rc = err_set(&e, ERR_USAGE, "--keep is a duration such as 30d or 12h, not '%s'", keep != NULL ? keep : "");
+        rc = err_set(&e, ERR_USAGE, "--keep is a duration such as 30d or 12h, not '%s'",
+                     keep != NULL ? keep : "");
     }
     if (rc == 0 && !dry && !cli_flag(cli, "yes")) {
-        rc = err_set(&e, ERR_USAGE, "this removes runs, their history and their logs for good; add --yes, or look first with --dry-run");
+        rc = err_set(&e, ERR_USAGE,
+                     "this removes runs, their history and their logs for good; add --yes, or look "
+                     "first with --dry-run");
     }
     rc = rc == 0 && !dry ? lock_home(home, &lock, &e) : rc;
     rc = rc == 0 ? store_sqlite_open(path, dry ? STORE_READ_ONLY : 0, &s, &e) : rc;
-    rc = rc == 0 ? clean(cli, s, home, (int64_t)time(NULL) * TIME_SECOND - keep_us, &total, &e) : rc;
+    rc =
+        rc == 0 ? clean(cli, s, home, (int64_t)time(NULL) * TIME_SECOND - keep_us, &total, &e) : rc;
     if (rc == 0) {
-        (void)printf("%s %lld run%s that ended more than %s ago.\n", dry ? "Would remove" : "Removed",
-                     (long long)total, total == 1 ? "" : "s", keep);
+        (void)printf("%s %lld run%s that ended more than %s ago.\n",
+                     dry ? "Would remove" : "Removed", (long long)total, total == 1 ? "" : "s",
+                     keep);
     }
     store_close(s);
     lock_release(lock);

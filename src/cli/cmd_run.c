@@ -59,7 +59,8 @@ static int client_members(struct job *j, const char *conf, struct buf *b)
     json_key(&w, "op");
     json_string(&w, "run");
     json_key(&w, "file");
-    json_string(&w, realpath(cli_arg(j->cli, "FILE"), real) != NULL ? real : cli_arg(j->cli, "FILE"));
+    json_string(&w,
+                realpath(cli_arg(j->cli, "FILE"), real) != NULL ? real : cli_arg(j->cli, "FILE"));
     if (cli_opt(j->cli, "dag") != NULL) {
         json_key(&w, "dag_id");
         json_string(&w, cli_opt(j->cli, "dag"));
@@ -83,7 +84,7 @@ static int client_members(struct job *j, const char *conf, struct buf *b)
 /* Another process works in this home: it runs the file, we show it. The file is checked here first, where its errors are read. */
 static int run_as_client(struct job *j, int64_t pid, struct err *e)
 {
-    struct session paths = { 0 };
+    struct session paths = {0};
     struct dag **dags = NULL, *d;
     const char *const *params;
     struct buf b BUF_CLEANUP;
@@ -92,13 +93,17 @@ static int run_as_client(struct job *j, int64_t pid, struct err *e)
     int rc = session_find_parts(&paths, cli_opt(j->cli, "python"), e);
 
     buf_init(&b, LIMIT_MESSAGE / 2);
-    rc = rc == 0 ? load_file(cli_arg(j->cli, "FILE"), NULL, paths.python, paths.python_path, stderr, &dags, &n, e) : rc;
-    rc = rc == 0 ? load_choose(dags, n, cli_opt(j->cli, "dag"), cli_arg(j->cli, "FILE"), &d, e) : rc;
+    rc = rc == 0 ? load_file(cli_arg(j->cli, "FILE"), NULL, paths.python, paths.python_path, stderr,
+                             &dags, &n, e)
+                 : rc;
+    rc =
+        rc == 0 ? load_choose(dags, n, cli_opt(j->cli, "dag"), cli_arg(j->cli, "FILE"), &d, e) : rc;
     rc = rc == 0 ? conf_build(d, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
     rc = rc == 0 ? client_members(j, conf, &b) : rc;
     if (rc == 0) {
         if (!cli_flag(j->cli, "quiet") && !cli_flag(j->cli, "json")) {
-            (void)fprintf(stderr, "Process %lld works in this home; it runs the file, this one shows it.\n",
+            (void)fprintf(stderr,
+                          "Process %lld works in this home; it runs the file, this one shows it.\n",
                           (long long)pid);
         }
         b.p[b.len - 1] = '\0'; /* the members alone, without their braces */
@@ -111,11 +116,13 @@ static int run_as_client(struct job *j, int64_t pid, struct err *e)
 
 /* ---- here ---- */
 
-static int add_and_create(struct session *s, struct job *j, struct dag *d, const char *conf, int64_t *ret_run,
-                          struct err *e)
+static int add_and_create(struct session *s, struct job *j, struct dag *d, const char *conf,
+                          int64_t *ret_run, struct err *e)
 {
-    struct engine_run_request rq = { .run_id = cli_opt(j->cli, "run-id"), .type = RUN_TYPE_MANUAL,
-                                     .logical_date_us = logical_date(j->cli), .conf = conf };
+    struct engine_run_request rq = {.run_id = cli_opt(j->cli, "run-id"),
+                                    .type = RUN_TYPE_MANUAL,
+                                    .logical_date_us = logical_date(j->cli),
+                                    .conf = conf};
     struct buf b BUF_CLEANUP;
     int rc;
 
@@ -150,7 +157,8 @@ static int run_file(struct session *s, struct job *j, struct err *e)
         if (sched_get_run(engine_sched(s->engine), run_key, &row, &ignored) == 0) {
             (void)snprintf(id, sizeof id, "%s", row.run_id);
         } else {
-            (void)snprintf(id, sizeof id, "%s", cli_opt(j->cli, "run-id") != NULL ? cli_opt(j->cli, "run-id") : "run");
+            (void)snprintf(id, sizeof id, "%s",
+                           cli_opt(j->cli, "run-id") != NULL ? cli_opt(j->cli, "run-id") : "run");
         }
         j->exit_code = execute_run(s, j->cli, run_key, id);
     }
@@ -181,7 +189,7 @@ static int job_main(void *arg)
     struct job *j = arg;
     struct session_options o = options_of(j);
     struct session s;
-    struct err e = { 0 };
+    struct err e = {0};
     int64_t pid = 0;
     bool live = j->resume != 0 && !j->clear_failed;
     int rc = session_open(&s, loop_current(), &o, &j->resume, live ? 1 : 0, &pid, &e);
@@ -189,7 +197,8 @@ static int job_main(void *arg)
     if (rc == -ERR_BUSY && j->resume == 0) {
         rc = run_as_client(j, pid, &e);
     } else if (rc == -ERR_BUSY) {
-        rc = err_set(&e, ERR_BUSY, "process %lld works in this home already; the run goes on there", (long long)pid);
+        rc = err_set(&e, ERR_BUSY, "process %lld works in this home already; the run goes on there",
+                     (long long)pid);
     } else if (rc == 0) {
         rc = j->resume != 0 ? resume(&s, j, &e) : run_file(&s, j, &e);
         session_close(&s);
@@ -202,9 +211,9 @@ static int job_main(void *arg)
 
 static int run_job(struct job *j)
 {
-    struct loop_config lc = { 0 };
+    struct loop_config lc = {0};
     struct loop *l;
-    struct err e = { 0 };
+    struct err e = {0};
     int rc = loop_uv_new(&lc, &l, &e);
 
     if (rc == 0) {
@@ -216,8 +225,8 @@ static int run_job(struct job *j)
 
 int cmd_run(struct cli *cli)
 {
-    struct job j = { .cli = cli };
-    struct err e = { 0 };
+    struct job j = {.cli = cli};
+    struct err e = {0};
     int rc = home_resolve(cli_opt(cli, "home"), j.home, sizeof j.home, &e);
 
     return rc != 0 ? cli_fail(rc, &e) : run_job(&j);
@@ -228,7 +237,7 @@ static int choose_resume(struct job *j, struct err *e)
 {
     const char *dag_id = cli_arg(j->cli, "DAG"), *run_id = cli_arg(j->cli, "RUN");
     struct run_row *rows, run;
-    struct found f = { 0 };
+    struct found f = {0};
     size_t n = 0;
     int rc;
 
@@ -236,11 +245,13 @@ static int choose_resume(struct job *j, struct err *e)
     run = f.run;
     if (rc == 0 && run_id == NULL) {
         rc = f.store->ops->get_runs(f.store, dag_id != NULL ? f.dag_row.dag_key : 0,
-                                    1u << RUN_QUEUED | 1u << RUN_RUNNING, 0, 1, &f.arena, &rows, &n, e);
+                                    1u << RUN_QUEUED | 1u << RUN_RUNNING, 0, 1, &f.arena, &rows, &n,
+                                    e);
         run = n != 0 ? rows[0] : f.run;
     }
     if (rc == 0 && run.state == RUN_SUCCESS) {
-        rc = err_set(e, ERR_CONFLICT, "run %s has succeeded; there is nothing to resume", run.run_id);
+        rc = err_set(e, ERR_CONFLICT, "run %s has succeeded; there is nothing to resume",
+                     run.run_id);
     }
     if (rc == 0) {
         j->resume = run.run_key;
@@ -253,8 +264,8 @@ static int choose_resume(struct job *j, struct err *e)
 
 int cmd_runs_resume(struct cli *cli)
 {
-    struct job j = { .cli = cli };
-    struct err e = { 0 };
+    struct job j = {.cli = cli};
+    struct err e = {0};
     int rc = home_resolve(cli_opt(cli, "home"), j.home, sizeof j.home, &e);
 
     rc = rc == 0 ? choose_resume(&j, &e) : rc;
@@ -264,12 +275,13 @@ int cmd_runs_resume(struct cli *cli)
 /* A home of its own, removed at the end. */
 int cmd_dags_test(struct cli *cli)
 {
-    struct job j = { .cli = cli };
+    struct job j = {.cli = cli};
     const char *tmp = getenv("TMPDIR");
-    struct err e = { 0 };
+    struct err e = {0};
     int code;
 
-    (void)snprintf(j.home, sizeof j.home, "%s/tradewind-test-XXXXXX", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
+    (void)snprintf(j.home, sizeof j.home, "%s/tradewind-test-XXXXXX",
+                   tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
     if (mkdtemp(j.home) == NULL) {
         return cli_fail(err_set(&e, ERR_IO, "cannot make a folder %s", j.home), &e);
     }

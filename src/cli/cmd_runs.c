@@ -52,8 +52,8 @@ static void list_json(const struct listing *l, struct buf *out)
 static void list_table(const struct listing *l, struct buf *out)
 {
     static const struct table_column columns[] = {
-        { .title = "DAG" }, { .title = "RUN", .wide = true }, { .title = "STATE" }, { .title = "STARTED" },
-        { .title = "TOOK", .right = true },
+        {.title = "DAG"},     {.title = "RUN", .wide = true},   {.title = "STATE"},
+        {.title = "STARTED"}, {.title = "TOOK", .right = true},
     };
     struct table *t = table_new(columns, 5);
     char text[TIME_TEXT_MAX];
@@ -73,9 +73,9 @@ static void list_table(const struct listing *l, struct buf *out)
 int cmd_runs_list(struct cli *cli)
 {
     const char *dag_id = cli_arg(cli, "DAG"), *state = cli_opt(cli, "state");
-    struct listing l = { 0 };
+    struct listing l = {0};
     char home[4096];
-    struct err e = { 0 };
+    struct err e = {0};
     struct buf out BUF_CLEANUP;
     unsigned states = 0;
     int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
@@ -85,7 +85,9 @@ int cmd_runs_list(struct cli *cli)
     if (rc == 0 && state != NULL) {
         int s = run_state_from_string(state);
 
-        rc = s < 0 ? err_set(&e, ERR_USAGE, "--state is queued, running, success or failed, not '%s'", state) : 0;
+        rc = s < 0 ? err_set(&e, ERR_USAGE,
+                             "--state is queued, running, success or failed, not '%s'", state)
+                   : 0;
         states = s < 0 ? 0 : 1u << s;
     }
     rc = rc == 0 ? store_open_for_reading(home, &l.f.store, &e) : rc;
@@ -93,8 +95,9 @@ int cmd_runs_list(struct cli *cli)
         rc = l.f.store->ops->find_dag(l.f.store, dag_id, &l.f.arena, &l.f.dag_row, &e);
     }
     rc = rc == 0 ? l.f.store->ops->get_dags(l.f.store, &l.f.arena, &l.dags, &l.dags_len, &e) : rc;
-    rc = rc == 0 ? l.f.store->ops->get_runs(l.f.store, l.f.dag_row.dag_key, states, 0, (size_t)cli_opt_int(cli, "limit"),
-                                            &l.f.arena, &l.runs, &l.len, &e)
+    rc = rc == 0 ? l.f.store->ops->get_runs(l.f.store, l.f.dag_row.dag_key, states, 0,
+                                            (size_t)cli_opt_int(cli, "limit"), &l.f.arena, &l.runs,
+                                            &l.len, &e)
                  : rc;
     if (rc == 0 && cli_flag(cli, "json")) {
         list_json(&l, &out);
@@ -147,8 +150,8 @@ static void show_text(struct found *f, struct buf *out)
 int cmd_runs_show(struct cli *cli)
 {
     char home[4096];
-    struct found f = { 0 };
-    struct err e = { 0 };
+    struct found f = {0};
+    struct err e = {0};
     struct buf out BUF_CLEANUP;
     int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
 

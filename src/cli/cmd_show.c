@@ -21,11 +21,12 @@ static bool is_file_name(const char *text)
     const char *dot = strrchr(text, '.');
 
     return strchr(text, '/') != NULL ||
-           (dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 || strcmp(dot, ".json") == 0 ||
-                            strcmp(dot, ".py") == 0));
+           (dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 ||
+                            strcmp(dot, ".json") == 0 || strcmp(dot, ".py") == 0));
 }
 
-static int draw(struct cli *cli, const struct dag *d, const uint8_t *states, struct buf *out, struct err *e)
+static int draw(struct cli *cli, const struct dag *d, const uint8_t *states, struct buf *out,
+                struct err *e)
 {
     const char *format = cli_opt(cli, "format");
     struct graph_options o = {
@@ -39,12 +40,13 @@ static int draw(struct cli *cli, const struct dag *d, const uint8_t *states, str
 
 static int show_file(struct cli *cli, const char *path, struct buf *out, struct err *e)
 {
-    struct session paths = { 0 };
+    struct session paths = {0};
     struct dag **dags = NULL, *d;
     size_t n = 0;
     int rc = session_find_parts(&paths, cli_opt(cli, "python"), e);
 
-    rc = rc == 0 ? load_file(path, NULL, paths.python, paths.python_path, stderr, &dags, &n, e) : rc;
+    rc =
+        rc == 0 ? load_file(path, NULL, paths.python, paths.python_path, stderr, &dags, &n, e) : rc;
     rc = rc == 0 ? load_choose(dags, n, cli_opt(cli, "dag"), path, &d, e) : rc;
     rc = rc == 0 ? draw(cli, d, NULL, out, e) : rc;
     load_free(dags, n);
@@ -54,7 +56,7 @@ static int show_file(struct cli *cli, const char *path, struct buf *out, struct 
 static int show_stored(struct cli *cli, const char *dag_id, struct buf *out, struct err *e)
 {
     char home[4096];
-    struct found f = { 0 };
+    struct found f = {0};
     uint8_t *states = NULL;
     int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, e);
 
@@ -94,7 +96,7 @@ static int write_out(const char *path, const struct buf *b, struct err *e)
 int cmd_dags_show(struct cli *cli)
 {
     const char *dag = cli_arg(cli, "DAG");
-    struct err e = { 0 };
+    struct err e = {0};
     struct buf out BUF_CLEANUP;
     int rc;
 

@@ -42,7 +42,8 @@ struct one_task {
 
 static int open_task(struct one_task *o)
 {
-    const char *file = cli_arg(o->cli, "FILE"), *id = cli_arg(o->cli, "TASK"), *date = cli_opt(o->cli, "logical-date");
+    const char *file = cli_arg(o->cli, "FILE"), *id = cli_arg(o->cli, "TASK"),
+               *date = cli_opt(o->cli, "logical-date");
     const char *const *params;
     size_t n = cli_opt_all(o->cli, "param", &params);
     int rc = session_find_parts(&o->paths, cli_opt(o->cli, "python"), &o->e);
@@ -51,12 +52,17 @@ static int open_task(struct one_task *o)
     if (date != NULL) {
         (void)time_parse(date, strlen(date), &o->logical_date_us);
     }
-    rc = rc == 0 ? load_file(file, NULL, o->paths.python, o->paths.python_path, stderr, &o->dags, &o->dags_len, &o->e) : rc;
-    rc = rc == 0 ? load_choose(o->dags, o->dags_len, cli_opt(o->cli, "dag"), file, &o->dag, &o->e) : rc;
+    rc = rc == 0 ? load_file(file, NULL, o->paths.python, o->paths.python_path, stderr, &o->dags,
+                             &o->dags_len, &o->e)
+                 : rc;
+    rc = rc == 0 ? load_choose(o->dags, o->dags_len, cli_opt(o->cli, "dag"), file, &o->dag, &o->e)
+                 : rc;
     rc = rc == 0 ? conf_build(o->dag, cli_opt(o->cli, "conf"), params, n, &o->conf, &o->e) : rc;
     if (rc == 0) {
         o->task = dag_task(o->dag, id);
-        rc = o->task == NULL ? err_set(&o->e, ERR_NOTFOUND, "%s: DAG '%s' has no task '%s'", file, o->dag->dag_id, id) : 0;
+        rc = o->task == NULL ? err_set(&o->e, ERR_NOTFOUND, "%s: DAG '%s' has no task '%s'", file,
+                                       o->dag->dag_id, id)
+                             : 0;
     }
     return rc;
 }
@@ -69,8 +75,8 @@ static void close_task(struct one_task *o)
 
 int cmd_tasks_render(struct cli *cli)
 {
-    struct one_task o = { .cli = cli };
-    struct run_row run = { .run_id = "render", .run_key = 1, .state = RUN_RUNNING };
+    struct one_task o = {.cli = cli};
+    struct run_row run = {.run_id = "render", .run_key = 1, .state = RUN_RUNNING};
     struct buf out BUF_CLEANUP;
     bool jinja = false;
     int rc = open_task(&o);
@@ -81,7 +87,8 @@ int cmd_tasks_render(struct cli *cli)
     rc = rc == 0 ? worker_render_task(o.dag, o.task, &run, &out, &jinja, &o.e) : rc;
     if (rc == 0 && jinja) {
         rc = err_set(&o.e, ERR_UNSUPPORTED,
-                     "a template of '%s' needs Jinja2 itself; it is rendered by Python when the task runs (`tasks test`)",
+                     "a template of '%s' needs Jinja2 itself; it is rendered by Python when the "
+                     "task runs (`tasks test`)",
                      o.task->task_id);
     }
     if (rc == 0) {
@@ -100,7 +107,7 @@ static int single(struct one_task *o, struct dag **ret)
     const struct value *old = o->dag->document;
     const struct value *spec = value_get(value_get(old, "tasks"), o->task->task_id);
     struct arena a;
-    struct doc_errors errors = { .arena = &a };
+    struct doc_errors errors = {.arena = &a};
     int rc = 0;
 
     arena_init(&a, LIMIT_DOC_BYTES);
@@ -109,7 +116,8 @@ static int single(struct one_task *o, struct dag **ret)
     t = value_new(&a, VALUE_OBJECT);
     rc = doc == NULL || tasks == NULL || t == NULL ? -ERR_NOMEM : 0;
     for (size_t i = 0; rc == 0 && i < spec->len; i++) {
-        if (strcmp(spec->keys[i].text, "upstream") != 0 && strcmp(spec->keys[i].text, "trigger_rule") != 0) {
+        if (strcmp(spec->keys[i].text, "upstream") != 0 &&
+            strcmp(spec->keys[i].text, "trigger_rule") != 0) {
             rc = value_set(&a, t, spec->keys[i].text, spec->elems[i]);
         }
     }
@@ -130,9 +138,12 @@ static int single(struct one_task *o, struct dag **ret)
 static int test_main(void *arg)
 {
     struct one_task *o = arg;
-    struct session_options so = { .home = o->home, .jobs = 1, .python = cli_opt(o->cli, "python"), .gather_us = -1 };
-    struct engine_run_request rq = { .run_id = "test", .type = RUN_TYPE_MANUAL, .logical_date_us = o->logical_date_us,
-                                     .conf = o->conf };
+    struct session_options so = {
+        .home = o->home, .jobs = 1, .python = cli_opt(o->cli, "python"), .gather_us = -1};
+    struct engine_run_request rq = {.run_id = "test",
+                                    .type = RUN_TYPE_MANUAL,
+                                    .logical_date_us = o->logical_date_us,
+                                    .conf = o->conf};
     struct session s;
     struct dag *d = NULL;
     struct buf b BUF_CLEANUP;
@@ -149,7 +160,8 @@ static int test_main(void *arg)
     (void)snprintf(sock, sizeof sock, "%s/%s", s.home, ENGINE_SOCKET);
     o->rc = engine_serve(s.engine, sock, NULL, NULL, &o->e);
     o->rc = o->rc == 0 ? dagfile_document(d, &b) : o->rc;
-    o->rc = o->rc == 0 ? engine_add_dag(s.engine, d, buf_cstr(&b), b.len, &rq.dag_key, &o->e) : o->rc;
+    o->rc =
+        o->rc == 0 ? engine_add_dag(s.engine, d, buf_cstr(&b), b.len, &rq.dag_key, &o->e) : o->rc;
     o->rc = o->rc == 0 ? engine_create_run(s.engine, &rq, &run_key, &o->e) : o->rc;
     o->rc = o->rc == 0 ? engine_wait_run(s.engine, run_key, &o->state, &o->e) : o->rc;
     session_close(&s);
@@ -162,7 +174,8 @@ static void show_output(const struct one_task *o)
     char path[4300];
 
     for (unsigned n = 1; n <= (unsigned)o->task->retries + 1; n++) {
-        if (worker_log_path(o->home, o->dag->dag_id, "test", o->task->task_id, -1, n, path, sizeof path) == 0) {
+        if (worker_log_path(o->home, o->dag->dag_id, "test", o->task->task_id, -1, n, path,
+                            sizeof path) == 0) {
             (void)logfile_cat(path, STDOUT_FILENO, NULL);
         }
     }
@@ -170,13 +183,14 @@ static void show_output(const struct one_task *o)
 
 int cmd_tasks_test(struct cli *cli)
 {
-    struct one_task o = { .cli = cli };
+    struct one_task o = {.cli = cli};
     const char *tmp = getenv("TMPDIR");
-    struct loop_config lc = { 0 };
+    struct loop_config lc = {0};
     struct loop *l;
     int rc = open_task(&o);
 
-    (void)snprintf(o.home, sizeof o.home, "%s/tradewind-test-XXXXXX", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
+    (void)snprintf(o.home, sizeof o.home, "%s/tradewind-test-XXXXXX",
+                   tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
     if (rc == 0 && mkdtemp(o.home) == NULL) {
         rc = err_set(&o.e, ERR_IO, "cannot make a folder %s", o.home);
     }
@@ -191,7 +205,8 @@ int cmd_tasks_test(struct cli *cli)
         home_remove(o.home);
     }
     if (rc == 0 && !cli_flag(cli, "quiet")) {
-        (void)fprintf(stderr, "%s: %s\n", o.task->task_id, o.state == RUN_SUCCESS ? "success" : "failed");
+        (void)fprintf(stderr, "%s: %s\n", o.task->task_id,
+                      o.state == RUN_SUCCESS ? "success" : "failed");
     }
     close_task(&o);
     return rc != 0 ? cli_fail(rc, &o.e) : o.state == RUN_SUCCESS ? 0 : 1;

@@ -20,12 +20,14 @@
 #include "sched/sched.h"
 #include "worker/paths.h"
 
-static int open_found(struct cli *cli, struct found *f, char *home, size_t cap, bool task, struct err *e)
+static int open_found(struct cli *cli, struct found *f, char *home, size_t cap, bool task,
+                      struct err *e)
 {
     int rc = home_resolve(cli_opt(cli, "home"), home, cap, e);
 
-    *f = (struct found){ 0 };
-    return rc == 0 ? found_open(f, home, cli_arg(cli, "DAG"), cli_arg(cli, "RUN"), task ? cli_arg(cli, "TASK") : NULL, e)
+    *f = (struct found){0};
+    return rc == 0 ? found_open(f, home, cli_arg(cli, "DAG"), cli_arg(cli, "RUN"),
+                                task ? cli_arg(cli, "TASK") : NULL, e)
                    : rc;
 }
 
@@ -35,7 +37,7 @@ int cmd_tasks_list(struct cli *cli)
 {
     char home[4096];
     struct found f;
-    struct err e = { 0 };
+    struct err e = {0};
     struct buf out BUF_CLEANUP;
     int rc;
 
@@ -76,11 +78,11 @@ int cmd_tasks_list(struct cli *cli)
 /* The scheduler itself says it: the run is given to a core of its own, which then explains. */
 static int explain(struct found *f, struct buf *out)
 {
-    struct sched_config config = { 0 };
-    struct sched_actions actions = { 0 };
+    struct sched_config config = {0};
+    struct sched_actions actions = {0};
     struct sched *s = sched_new(&config);
-    struct sched_event ev = { .type = SCHED_DAG, .now_us = f->run.queued_us };
-    struct ti_key key = { f->run.run_key, f->task->index, -1 };
+    struct sched_event ev = {.type = SCHED_DAG, .now_us = f->run.queued_us};
+    struct ti_key key = {f->run.run_key, f->task->index, -1};
     int rc = s == NULL ? -ERR_NOMEM : 0;
 
     ev.dag.dag_key = f->run.dag_key;
@@ -88,7 +90,7 @@ static int explain(struct found *f, struct buf *out)
     ev.dag.dag = f->dag;
     rc = rc == 0 ? sched_step(s, &ev, &actions) : rc;
     if (rc == 0) {
-        ev = (struct sched_event){ .type = SCHED_RUN_RESTORE, .now_us = f->run.queued_us };
+        ev = (struct sched_event){.type = SCHED_RUN_RESTORE, .now_us = f->run.queued_us};
         ev.run.row = &f->run;
         ev.run.dag = f->dag;
         ev.run.tis = f->tis;
@@ -103,7 +105,7 @@ static int explain(struct found *f, struct buf *out)
 
 static void print_tries(struct found *f, struct buf *out)
 {
-    struct ti_key key = { f->run.run_key, f->task->index, -1 };
+    struct ti_key key = {f->run.run_key, f->task->index, -1};
     struct ti_row *tries;
     char text[TIME_TEXT_MAX];
     size_t n = 0;
@@ -112,8 +114,9 @@ static void print_tries(struct found *f, struct buf *out)
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        (void)buf_printf(out, "Try %u ended %s: %s%s%s.\n", tries[i].try_number, print_time(tries[i].end_us, text),
-                         task_state_to_string(tries[i].state), tries[i].reason != NULL ? ", " : "",
+        (void)buf_printf(out, "Try %u ended %s: %s%s%s.\n", tries[i].try_number,
+                         print_time(tries[i].end_us, text), task_state_to_string(tries[i].state),
+                         tries[i].reason != NULL ? ", " : "",
                          tries[i].reason != NULL ? tries[i].reason : "");
     }
 }
@@ -122,7 +125,7 @@ int cmd_tasks_why(struct cli *cli)
 {
     char home[4096];
     struct found f;
-    struct err e = { 0 };
+    struct err e = {0};
     struct buf out BUF_CLEANUP;
     int rc;
 
@@ -171,15 +174,17 @@ static unsigned try_of(struct cli *cli, const struct found *f)
     return given != NULL ? (unsigned)strtoul(given, NULL, 10) : row.try_number;
 }
 
-static int log_of(struct cli *cli, const char *home, struct found *f, char *path, size_t cap, struct err *e)
+static int log_of(struct cli *cli, const char *home, struct found *f, char *path, size_t cap,
+                  struct err *e)
 {
     unsigned number = try_of(cli, f);
 
     if (number == 0) {
-        return err_set(e, ERR_NOTFOUND, "task '%s' has not run yet; `tradewind tasks why` says why", f->task->task_id);
+        return err_set(e, ERR_NOTFOUND, "task '%s' has not run yet; `tradewind tasks why` says why",
+                       f->task->task_id);
     }
-    return worker_log_path(home, f->dag->dag_id, f->run.run_id, f->task->task_id, (int)cli_opt_int(cli, "map-index"),
-                           number, path, cap);
+    return worker_log_path(home, f->dag->dag_id, f->run.run_id, f->task->task_id,
+                           (int)cli_opt_int(cli, "map-index"), number, path, cap);
 }
 
 static int show_log(struct cli *cli, const char *home, struct found *f, struct err *e)
@@ -190,7 +195,8 @@ static int show_log(struct cli *cli, const char *home, struct found *f, struct e
     rc = rc == 0 ? logfile_cat(path, STDOUT_FILENO, e) : rc;
     if (rc == -ERR_NOTFOUND && try_of(cli, f) != 0) {
         if (!cli_flag(cli, "quiet")) {
-            (void)fprintf(stderr, "Try %u of '%s' wrote nothing.\n", try_of(cli, f), f->task->task_id);
+            (void)fprintf(stderr, "Try %u of '%s' wrote nothing.\n", try_of(cli, f),
+                          f->task->task_id);
         }
         return 0;
     }
@@ -228,7 +234,7 @@ int cmd_tasks_logs(struct cli *cli)
 {
     char home[4096];
     struct found f;
-    struct err e = { 0 };
+    struct err e = {0};
     int rc = open_found(cli, &f, home, sizeof home, true, &e);
 
     if (rc == 0) {

@@ -54,18 +54,20 @@ static int check_type(const struct dag_param *p, const struct value *v, struct e
     }
     return ok ? 0
               : err_set(e, ERR_INVALID, "param '%s': expected %s, got %s", p->name,
-                        type->kind == VALUE_STRING ? type->text : "another type", value_kind_name(v->kind));
+                        type->kind == VALUE_STRING ? type->text : "another type",
+                        value_kind_name(v->kind));
 }
 
 static int check_range(const struct dag_param *p, const struct value *v, struct err *e)
 {
-    static const char *const words[] = { "minimum", "maximum" };
+    static const char *const words[] = {"minimum", "maximum"};
     double n, bound;
 
     for (int i = 0; i < 2 && v->kind == VALUE_NUMBER && value_double(v, &n) == 0; i++) {
         const struct value *b = value_get(p->schema, words[i]);
 
-        if (b != NULL && b->kind == VALUE_NUMBER && value_double(b, &bound) == 0 && (i == 0 ? n < bound : n > bound)) {
+        if (b != NULL && b->kind == VALUE_NUMBER && value_double(b, &bound) == 0 &&
+            (i == 0 ? n < bound : n > bound)) {
             return err_set(e, ERR_INVALID, "param '%s': %s is %s its %s %s", p->name, v->text,
                            i == 0 ? "below" : "above", words[i], b->text);
         }
@@ -85,7 +87,8 @@ static int check_enum(const struct dag_param *p, const struct value *v, struct e
             return 0;
         }
     }
-    return err_set(e, ERR_INVALID, "param '%s': not one of its %zu allowed values", p->name, list->len);
+    return err_set(e, ERR_INVALID, "param '%s': not one of its %zu allowed values", p->name,
+                   list->len);
 }
 
 static int check(const struct dag *d, const char *name, const struct value *v, struct err *e)
@@ -102,7 +105,8 @@ static int check(const struct dag *d, const char *name, const struct value *v, s
 }
 
 /* NAME=VALUE: text where the param is text or VALUE is no JSON; else JSON. */
-static int add_param(const struct dag *d, struct arena *a, struct value *conf, const char *text, struct err *e)
+static int add_param(const struct dag *d, struct arena *a, struct value *conf, const char *text,
+                     struct err *e)
 {
     const char *eq = strchr(text, '='), *ids[256], *near;
     const struct dag_param *p;
@@ -124,8 +128,10 @@ static int add_param(const struct dag *d, struct arena *a, struct value *conf, c
             ids[i] = d->params[i].name;
         }
         near = nearest_word(name, ids, n);
-        return near != NULL ? err_set(e, ERR_USAGE, "DAG '%s' has no param '%s'; did you mean '%s'?", d->dag_id, name, near)
-                            : err_set(e, ERR_USAGE, "DAG '%s' has no param '%s'", d->dag_id, name);
+        return near != NULL
+                   ? err_set(e, ERR_USAGE, "DAG '%s' has no param '%s'; did you mean '%s'?",
+                             d->dag_id, name, near)
+                   : err_set(e, ERR_USAGE, "DAG '%s' has no param '%s'", d->dag_id, name);
     }
     type = p->schema != NULL ? value_get(p->schema, "type") : NULL;
     if ((type != NULL && type->kind == VALUE_STRING && strcmp(type->text, "string") == 0) ||
@@ -133,7 +139,9 @@ static int add_param(const struct dag *d, struct arena *a, struct value *conf, c
         value_parse(a, eq + 1, strlen(eq + 1), &v, NULL) != 0) {
         v = value_string(a, eq + 1, strlen(eq + 1));
     }
-    return v == NULL || value_set(a, conf, name, v) != 0 ? err_set(e, ERR_NOMEM, "out of memory for params") : 0;
+    return v == NULL || value_set(a, conf, name, v) != 0
+               ? err_set(e, ERR_NOMEM, "out of memory for params")
+               : 0;
 }
 
 static int check_all(const struct dag *d, const struct value *conf, struct err *e)
@@ -145,15 +153,15 @@ static int check_all(const struct dag *d, const struct value *conf, struct err *
     }
     for (uint32_t i = 0; rc == 0 && i < d->params_len; i++) {
         if (d->params[i].value == NULL && value_get(conf, d->params[i].name) == NULL) {
-            rc = err_set(e, ERR_USAGE, "param '%s' has no default; give --param %s=VALUE", d->params[i].name,
-                         d->params[i].name);
+            rc = err_set(e, ERR_USAGE, "param '%s' has no default; give --param %s=VALUE",
+                         d->params[i].name, d->params[i].name);
         }
     }
     return rc;
 }
 
-int conf_build(const struct dag *d, const char *conf, const char *const *params, size_t params_len, char **ret,
-               struct err *e)
+int conf_build(const struct dag *d, const char *conf, const char *const *params, size_t params_len,
+               char **ret, struct err *e)
 {
     struct value *v = NULL;
     struct arena a;

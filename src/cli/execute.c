@@ -24,7 +24,7 @@
 #include "worker/worker.h"
 
 #define CLIENT_POLL_US 100000
-#define ESTIMATE_RUNS 5
+#define ESTIMATE_RUNS  5
 
 enum progress_mode progress_mode_of(struct cli *cli)
 {
@@ -76,8 +76,8 @@ static int load_means(void *arg)
 {
     struct means *m = arg;
 
-    return m->s->store->ops->get_durations(m->s->store, m->version_key, ESTIMATE_RUNS, &m->arena, &m->us, &m->len,
-                                           NULL);
+    return m->s->store->ops->get_durations(m->s->store, m->version_key, ESTIMATE_RUNS, &m->arena,
+                                           &m->us, &m->len, NULL);
 }
 
 /* ---- runs that came over the socket: we stay until they are finished ---- */
@@ -99,7 +99,7 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
     struct value *rq;
     struct arena a;
     struct dag **dags = NULL, *d;
-    struct engine_run_request r = { .type = RUN_TYPE_MANUAL, .logical_date_us = TIME_NONE };
+    struct engine_run_request r = {.type = RUN_TYPE_MANUAL, .logical_date_us = TIME_NONE};
     struct buf b;
     size_t n = 0;
     int64_t run_key = 0;
@@ -114,8 +114,10 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
     if (rc == 0 && (file == NULL || file->kind != VALUE_STRING)) {
         rc = err_set(e, ERR_PROTOCOL, "run needs a file");
     }
-    rc = rc == 0 ? load_file(file->text, s->worker, s->python, s->python_path, stderr, &dags, &n, e) : rc;
-    rc = rc == 0 ? load_choose(dags, n, dag_id != NULL ? dag_id->text : NULL, file->text, &d, e) : rc;
+    rc = rc == 0 ? load_file(file->text, s->worker, s->python, s->python_path, stderr, &dags, &n, e)
+                 : rc;
+    rc = rc == 0 ? load_choose(dags, n, dag_id != NULL ? dag_id->text : NULL, file->text, &d, e)
+                 : rc;
     rc = rc == 0 ? dagfile_document(d, &b) : rc;
     rc = rc == 0 ? engine_add_dag(s->engine, d, buf_cstr(&b), b.len, &r.dag_key, e) : rc;
     if (rc == 0) {
@@ -146,7 +148,7 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
 /* Of a run that ended in the commit that made it: there was nothing to show meanwhile, the store has all of it. */
 static void tell_result(struct session *s, enum progress_mode mode, int64_t run_key)
 {
-    struct progress_summary sum = { .mode = mode };
+    struct progress_summary sum = {.mode = mode};
     struct found f;
 
     if (found_open_key(&f, s->home, run_key, NULL) == 0) {
@@ -164,15 +166,18 @@ static void tell_result(struct session *s, enum progress_mode mode, int64_t run_
 
 int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char *run_id)
 {
-    struct means m = { .s = s };
+    struct means m = {.s = s};
     struct progress *p = NULL;
     struct co_group signals;
     enum run_state state = RUN_FAILED;
     struct run_row row;
     const struct dag *d;
-    struct err e = { 0 };
-    struct progress_options o = { .mode = progress_mode_of(cli), .home = s->home, .run_key = run_key,
-                                  .run_id = run_id, .slots = s->worker->slots };
+    struct err e = {0};
+    struct progress_options o = {.mode = progress_mode_of(cli),
+                                 .home = s->home,
+                                 .run_key = run_key,
+                                 .run_id = run_id,
+                                 .slots = s->worker->slots};
     int rc;
 
     arena_init(&m.arena, MiB(256));
@@ -199,7 +204,9 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
     co_group_close(&signals);
     arena_fini(&m.arena);
     if (rc == -ERR_CANCELED) {
-        (void)fprintf(stderr, "Interrupted; what ran was ended. `tradewind runs resume` goes on from here.\n");
+        (void)fprintf(
+            stderr,
+            "Interrupted; what ran was ended. `tradewind runs resume` goes on from here.\n");
         return 130;
     }
     if (rc != 0) {
@@ -216,7 +223,8 @@ static void show_new(struct found *f, size_t *shown, bool json)
     struct transition_row *t;
     size_t n;
 
-    if (f->store->ops->get_transitions(f->store, f->run.run_key, NULL, 1000000, &f->arena, &t, &n, NULL) != 0) {
+    if (f->store->ops->get_transitions(f->store, f->run.run_key, NULL, 1000000, &f->arena, &t, &n,
+                                       NULL) != 0) {
         return;
     }
     for (; *shown < n; (*shown)++) {
@@ -227,8 +235,9 @@ static void show_new(struct found *f, size_t *shown, bool json)
             continue;
         }
         (void)time_strftime(r->at_us, "%H:%M:%S", when, sizeof when);
-        (void)printf("%s %s %s%s%s\n", when, f->dag->tasks[r->key.task].task_id, task_state_to_string(r->to),
-                     r->reason != NULL ? ": " : "", r->reason != NULL ? r->reason : "");
+        (void)printf("%s %s %s%s%s\n", when, f->dag->tasks[r->key.task].task_id,
+                     task_state_to_string(r->to), r->reason != NULL ? ": " : "",
+                     r->reason != NULL ? r->reason : "");
     }
     (void)fflush(stdout);
 }
@@ -247,7 +256,8 @@ static int follow(struct cli *cli, const char *home, int64_t run_key, struct err
         }
         if (rc != 0 || run_state_finished(f.run.state)) {
             if (rc == 0) {
-                (void)printf("%s %s: %s\n", f.dag->dag_id, f.run.run_id, run_state_to_string(f.run.state));
+                (void)printf("%s %s: %s\n", f.dag->dag_id, f.run.run_id,
+                             run_state_to_string(f.run.state));
                 rc = f.run.state == RUN_SUCCESS ? 0 : 1;
             }
             found_fini(&f);
@@ -263,7 +273,7 @@ static int follow(struct cli *cli, const char *home, int64_t run_key, struct err
 
 int execute_as_client(struct cli *cli, struct loop *l, const char *home, const char *members)
 {
-    struct err e = { 0 };
+    struct err e = {0};
     struct value *answer;
     struct arena a;
     char *json = NULL;

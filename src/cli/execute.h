@@ -14,8 +14,8 @@ struct value;
 
 /* --param NAME=VALUE and --conf JSON become the run's conf; each value is checked against the DAG's params. *ret: mem_free; NULL when
  * there is none. */
-int conf_build(const struct dag *d, const char *conf, const char *const *params, size_t params_len, char **ret,
-               struct err *e);
+int conf_build(const struct dag *d, const char *conf, const char *const *params, size_t params_len,
+               char **ret, struct err *e);
 
 /* The mode that the options and the terminal ask for. */
 enum progress_mode progress_mode_of(struct cli *cli);

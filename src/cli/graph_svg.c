@@ -78,6 +78,7 @@ static int32_t task_x(const struct svg *s, uint32_t t)
 }
 
 /* Deeper groups first get their tasks' extent, then each gives its own to the one around it. */
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): one pass over groups and their members, told in order */
 static void measure_frames(struct svg *s)
 {
     const struct dag *d = s->d;

@@ -201,6 +201,7 @@ static int32_t lane_x(const struct text *g, uint32_t r, int lane)
     return g->x[r] + g->width[r] + 2 + 2 * lane;
 }
 
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): one pass over the rows of a channel, told in order */
 static void draw_channel(struct text *g, uint32_t r)
 {
     int32_t from, end;

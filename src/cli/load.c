@@ -59,10 +59,11 @@ static int keep(struct dag ***dags, size_t *len, size_t *cap, struct dag *d)
     return 0;
 }
 
-static int load_plain(const char *path, const char *real, FILE *out, struct dag ***ret, size_t *ret_len, struct err *e)
+static int load_plain(const char *path, const char *real, FILE *out, struct dag ***ret,
+                      size_t *ret_len, struct err *e)
 {
     struct arena a;
-    struct doc_errors errors = { .arena = &a };
+    struct doc_errors errors = {.arena = &a};
     struct dag *d, **dags = NULL;
     size_t len = 0, cap = 0;
     int rc;
@@ -75,7 +76,7 @@ static int load_plain(const char *path, const char *real, FILE *out, struct dag 
                      errors.len + errors.more == 1 ? "" : "s");
     } else if (rc != 0 && e->line > 0) {
         (void)fprintf(out, "%s:%d:%d: %s\n", path, e->line, e->col, err_str(e));
-        rc = err_set(e, (enum err_code)-rc, "%s: 1 error", path);
+        rc = err_set(e, (enum err_code) - rc, "%s: 1 error", path);
     }
     arena_fini(&a);
     rc = rc == 0 ? keep(&dags, &len, &cap, d) : rc;
@@ -89,20 +90,22 @@ static int load_plain(const char *path, const char *real, FILE *out, struct dag 
 static size_t print_import_errors(const struct value *list, FILE *out)
 {
     for (size_t i = 0; i < list->len; i++) {
-        const struct value *file = value_get(list->elems[i], "file"), *line = value_get(list->elems[i], "line");
+        const struct value *file = value_get(list->elems[i], "file"),
+                           *line = value_get(list->elems[i], "line");
         const struct value *text = value_get(list->elems[i], "text");
 
         (void)fprintf(out, "%s", file != NULL && file->text != NULL ? file->text : "?");
         if (line != NULL && line->kind == VALUE_NUMBER) {
             (void)fprintf(out, ":%s", line->text);
         }
-        (void)fprintf(out, ": %s\n", text != NULL && text->text != NULL ? text->text : "cannot be imported");
+        (void)fprintf(out, ": %s\n",
+                      text != NULL && text->text != NULL ? text->text : "cannot be imported");
     }
     return list->len;
 }
 
-static int build_answer(const char *path, const char *json, FILE *out, struct dag ***ret, size_t *ret_len,
-                        struct err *e)
+static int build_answer(const char *path, const char *json, FILE *out, struct dag ***ret,
+                        size_t *ret_len, struct err *e)
 {
     struct value *answer;
     const struct value *docs, *bad;
@@ -118,7 +121,7 @@ static int build_answer(const char *path, const char *json, FILE *out, struct da
         errors_n += print_import_errors(bad, out);
     }
     for (size_t i = 0; rc == 0 && docs != NULL && docs->kind == VALUE_ARRAY && i < docs->len; i++) {
-        struct doc_errors errors = { .arena = &a };
+        struct doc_errors errors = {.arena = &a};
         struct dag *d;
 
         rc = dagfile_build(docs->elems[i], path, operators_table(), &d, &errors, e);
@@ -141,7 +144,8 @@ static int build_answer(const char *path, const char *json, FILE *out, struct da
 }
 
 /* Without an engine: a process of its own. */
-static int import_cold(const char *path, const char *python, const char *python_path, char **ret, struct err *e)
+static int import_cold(const char *path, const char *python, const char *python_path, char **ret,
+                       struct err *e)
 {
     struct buf b;
     char chunk[65536];
@@ -152,7 +156,8 @@ static int import_cold(const char *path, const char *python, const char *python_
     (void)setenv("TRADEWIND_IMPORT_FILE", path, 1); /* never through the shell's quoting */
     (void)setenv("TRADEWIND_IMPORT_PATH", python_path, 1);
     (void)setenv("TRADEWIND_IMPORT_PYTHON", python, 1);
-    p = popen("PYTHONPATH=\"$TRADEWIND_IMPORT_PATH${PYTHONPATH:+:$PYTHONPATH}\" \"$TRADEWIND_IMPORT_PYTHON\" "
+    p = popen("PYTHONPATH=\"$TRADEWIND_IMPORT_PATH${PYTHONPATH:+:$PYTHONPATH}\" "
+              "\"$TRADEWIND_IMPORT_PYTHON\" "
               "-m tradewind.document \"$TRADEWIND_IMPORT_FILE\"",
               "re");
     if (p == NULL) {
@@ -171,8 +176,8 @@ static int import_cold(const char *path, const char *python, const char *python_
     return *ret != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory");
 }
 
-int load_file(const char *path, struct worker *worker, const char *python, const char *python_path, FILE *out,
-              struct dag ***ret, size_t *ret_len, struct err *e)
+int load_file(const char *path, struct worker *worker, const char *python, const char *python_path,
+              FILE *out, struct dag ***ret, size_t *ret_len, struct err *e)
 {
     char real[4096];
     char *json = NULL;
@@ -205,7 +210,8 @@ int load_file(const char *path, struct worker *worker, const char *python, const
     return rc;
 }
 
-int load_choose(struct dag **dags, size_t n, const char *dag_id, const char *path, struct dag **ret, struct err *e)
+int load_choose(struct dag **dags, size_t n, const char *dag_id, const char *path, struct dag **ret,
+                struct err *e)
 {
     char names[512] = "";
     size_t used = 0;
@@ -216,9 +222,12 @@ int load_choose(struct dag **dags, size_t n, const char *dag_id, const char *pat
             return 0;
         }
         if (used < sizeof names - 1) {
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", dags[i]->dag_id);
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
+                                     dags[i]->dag_id);
         }
     }
-    return dag_id != NULL ? err_set(e, ERR_NOTFOUND, "%s: there is no DAG '%s'; it has: %s", path, dag_id, names)
-                          : err_set(e, ERR_USAGE, "%s has %zu DAGs; choose one with --dag: %s", path, n, names);
+    return dag_id != NULL ? err_set(e, ERR_NOTFOUND, "%s: there is no DAG '%s'; it has: %s", path,
+                                    dag_id, names)
+                          : err_set(e, ERR_USAGE, "%s has %zu DAGs; choose one with --dag: %s",
+                                    path, n, names);
 }

@@ -13,10 +13,11 @@ struct worker;
  * a line: "FILE:LINE:COL: task 'x': what is wrong". -ERR_INVALID when there was any. worker: for Python files; NULL = one is
  * started as `python3 -m tradewind.document`.
  */
-int load_file(const char *path, struct worker *worker, const char *python, const char *python_path, FILE *out,
-              struct dag ***ret, size_t *ret_len, struct err *e);
+int load_file(const char *path, struct worker *worker, const char *python, const char *python_path,
+              FILE *out, struct dag ***ret, size_t *ret_len, struct err *e);
 /* The one that is meant: the only one, or that of dag_id. Borrowed from `dags`. */
-int load_choose(struct dag **dags, size_t n, const char *dag_id, const char *path, struct dag **ret, struct err *e);
+int load_choose(struct dag **dags, size_t n, const char *dag_id, const char *path, struct dag **ret,
+                struct err *e);
 void load_free(struct dag **dags, size_t n);
 
 #endif

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define TAIL_BYTES 16384
+#define TAIL_BYTES   16384
 #define SEGMENTS_MAX 64
 
 /* The numbers of the segments LOG.N that are there, ascending. */
@@ -93,7 +93,8 @@ int logfile_cat(const char *path, int fd, struct err *e)
 
         (void)snprintf(part, sizeof part, "%s.%ld", path, numbers[0]);
         if (stat(part, &st) == 0) {
-            gone = (long long)(numbers[0] - 1) * st.st_size; /* all segments but the last are of one size */
+            gone = (long long)(numbers[0] - 1) *
+                   st.st_size; /* all segments but the last are of one size */
         }
         (void)dprintf(fd, "\n... %lld bytes left out ...\n", gone);
     }

@@ -32,8 +32,10 @@ static int unknown_dag(struct found *f, const char *dag_id, struct err *e)
         ids[i] = rows[i].dag_id;
     }
     near = nearest_word(dag_id, ids, n);
-    return near != NULL ? err_set(e, ERR_NOTFOUND, "there is no DAG '%s'; did you mean '%s'?", dag_id, near)
-                        : err_set(e, ERR_NOTFOUND, "there is no DAG '%s'; see `tradewind dags list`", dag_id);
+    return near != NULL
+               ? err_set(e, ERR_NOTFOUND, "there is no DAG '%s'; did you mean '%s'?", dag_id, near)
+               : err_set(e, ERR_NOTFOUND, "there is no DAG '%s'; see `tradewind dags list`",
+                         dag_id);
 }
 
 static int find_run(struct found *f, const char *dag_id, const char *run_id, struct err *e)
@@ -52,7 +54,8 @@ static int find_run(struct found *f, const char *dag_id, const char *run_id, str
     if (rc == 0 && run_id != NULL) {
         rc = ops->find_run(f->store, f->dag_row.dag_key, run_id, &f->arena, &f->run, e);
         return rc == -ERR_NOTFOUND
-                   ? err_set(e, ERR_NOTFOUND, "DAG '%s' has no run '%s'; see `tradewind runs list %s`", dag_id,
+                   ? err_set(e, ERR_NOTFOUND,
+                             "DAG '%s' has no run '%s'; see `tradewind runs list %s`", dag_id,
                              run_id, dag_id)
                    : rc;
     }
@@ -61,7 +64,8 @@ static int find_run(struct found *f, const char *dag_id, const char *run_id, str
     }
     if (rc == 0 && n == 0) {
         return dag_id != NULL ? err_set(e, ERR_NOTFOUND, "DAG '%s' has not run yet", dag_id)
-                              : err_set(e, ERR_NOTFOUND, "nothing has run yet; start with `tradewind run FILE`");
+                              : err_set(e, ERR_NOTFOUND,
+                                        "nothing has run yet; start with `tradewind run FILE`");
     }
     if (rc == 0) {
         f->run = rows[0];
@@ -84,34 +88,39 @@ static int find_task(struct found *f, const char *task_id, struct err *e)
     near = nearest_word(task_id, ids, n);
     return near != NULL ? err_set(e, ERR_NOTFOUND, "DAG '%s' has no task '%s'; did you mean '%s'?",
                                   f->dag->dag_id, task_id, near)
-                        : err_set(e, ERR_NOTFOUND, "DAG '%s' has no task '%s'; see `tradewind tasks list %s`",
+                        : err_set(e, ERR_NOTFOUND,
+                                  "DAG '%s' has no task '%s'; see `tradewind tasks list %s`",
                                   f->dag->dag_id, task_id, f->dag->dag_id);
 }
 
-int found_open(struct found *f, const char *home, const char *dag_id, const char *run_id, const char *task_id,
-               struct err *e)
+int found_open(struct found *f, const char *home, const char *dag_id, const char *run_id,
+               const char *task_id, struct err *e)
 {
     int rc;
 
-    *f = (struct found){ 0 };
+    *f = (struct found){0};
     arena_init(&f->arena, ARENA_MAX);
     rc = store_open_for_reading(home, &f->store, e);
     rc = rc == 0 ? find_run(f, dag_id, run_id, e) : rc;
     rc = rc == 0 ? dag_of_version(f->store, f->run.version_key, &f->dag, e) : rc;
     rc = rc == 0 && task_id != NULL ? find_task(f, task_id, e) : rc;
-    return rc == 0 ? f->store->ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis, &f->tis_len, e) : rc;
+    return rc == 0 ? f->store->ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis,
+                                            &f->tis_len, e)
+                   : rc;
 }
 
 int found_open_key(struct found *f, const char *home, int64_t run_key, struct err *e)
 {
     int rc;
 
-    *f = (struct found){ 0 };
+    *f = (struct found){0};
     arena_init(&f->arena, ARENA_MAX);
     rc = store_open_for_reading(home, &f->store, e);
     rc = rc == 0 ? f->store->ops->get_run(f->store, run_key, &f->arena, &f->run, e) : rc;
     rc = rc == 0 ? dag_of_version(f->store, f->run.version_key, &f->dag, e) : rc;
-    return rc == 0 ? f->store->ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis, &f->tis_len, e) : rc;
+    return rc == 0 ? f->store->ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis,
+                                            &f->tis_len, e)
+                   : rc;
 }
 
 struct ti_row found_ti(const struct found *f, uint32_t task)
@@ -130,13 +139,18 @@ struct ti_row found_ti(const struct found *f, uint32_t task)
     if (lo < f->tis_len && f->tis[lo].key.task == task) {
         return f->tis[lo];
     }
-    return (struct ti_row){ .key = { f->run.run_key, task, -1 },
-                            .max_tries = (uint16_t)f->dag->tasks[task].retries,
-                            .scheduled_us = INT64_MIN, .queued_us = INT64_MIN, .start_us = INT64_MIN,
-                            .end_us = INT64_MIN, .next_us = INT64_MIN, .exit_code = -1 };
+    return (struct ti_row){.key = {f->run.run_key, task, -1},
+                           .max_tries = (uint16_t)f->dag->tasks[task].retries,
+                           .scheduled_us = INT64_MIN,
+                           .queued_us = INT64_MIN,
+                           .start_us = INT64_MIN,
+                           .end_us = INT64_MIN,
+                           .next_us = INT64_MIN,
+                           .exit_code = -1};
 }
 
-const struct attempt_row *found_attempt(struct found *f, uint32_t task, unsigned try_number, struct err *e)
+const struct attempt_row *found_attempt(struct found *f, uint32_t task, unsigned try_number,
+                                        struct err *e)
 {
     const struct attempt_row *best = NULL;
     struct attempt_row *rows;

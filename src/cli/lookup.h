@@ -19,14 +19,15 @@ struct found {
 
 /* dag_id NULL: that of the newest run of all. run_id NULL: the last run of the DAG. task_id NULL: none. Loads the instances too.
  * -ERR_NOTFOUND says what there is instead. Close it with found_fini, also after an error. */
-int found_open(struct found *f, const char *home, const char *dag_id, const char *run_id, const char *task_id,
-               struct err *e);
+int found_open(struct found *f, const char *home, const char *dag_id, const char *run_id,
+               const char *task_id, struct err *e);
 /* The same by the run's key. */
 int found_open_key(struct found *f, const char *home, int64_t run_key, struct err *e);
 void found_fini(struct found *f);
 /* The row of a task, or what an absent row means (state none). */
 struct ti_row found_ti(const struct found *f, uint32_t task);
 /* The attempt facts of a task's try (0 = the last): NULL when it never started. */
-const struct attempt_row *found_attempt(struct found *f, uint32_t task, unsigned try_number, struct err *e);
+const struct attempt_row *found_attempt(struct found *f, uint32_t task, unsigned try_number,
+                                        struct err *e);
 
 #endif

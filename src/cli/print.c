@@ -85,9 +85,12 @@ void print_ti_members(struct json_writer *w, const struct ti_row *r, const char 
 void print_tis(struct found *f, struct buf *out)
 {
     static const struct table_column columns[] = {
-        { .title = "TASK" },    { .title = "STATE" },
-        { .title = "TRY", .right = true }, { .title = "STARTED" },
-        { .title = "TOOK", .right = true }, { .title = "REASON", .wide = true },
+        {.title = "TASK"},
+        {.title = "STATE"},
+        {.title = "TRY", .right = true},
+        {.title = "STARTED"},
+        {.title = "TOOK", .right = true},
+        {.title = "REASON", .wide = true},
     };
     struct table *t = table_new(columns, 6);
     char text[TIME_TEXT_MAX];

@@ -19,20 +19,20 @@
 #include "sched/sched.h"
 #include "worker/paths.h"
 
-#define REDRAW_US 100000
-#define LIVE_ROWS 8
+#define REDRAW_US     100000
+#define LIVE_ROWS     8
 #define FAILURE_LINES 8
 
 struct progress {
     struct loop *loop;
     struct engine *engine;
     struct progress_options o;
-    struct dag *dag;      /* referenced */
-    uint8_t *states;      /* by task: as last committed */
-    int64_t *started_us;  /* by task: engine's wall time */
+    struct dag *dag;     /* referenced */
+    uint8_t *states;     /* by task: as last committed */
+    int64_t *started_us; /* by task: engine's wall time */
     uint32_t by_state[TASK_STATE_MAX_];
-    int64_t began_us;     /* loop clock */
-    struct live *live;    /* LIVE only */
+    int64_t began_us;  /* loop clock */
+    struct live *live; /* LIVE only */
     struct co_group group;
     bool stopping;
     struct buf text;
@@ -98,9 +98,9 @@ static void plain_line(struct progress *p, const struct transition_row *t, FILE 
         (void)took_text(p, t, took);
     }
     (void)fprintf(out, "%s %s %s%s%s%s%s%s\n", clock_text(t->at_us, when, sizeof when),
-                  p->dag->tasks[t->key.task].task_id, task_state_to_string(t->to), took[0] != '\0' ? " in " : "",
-                  took, t->try_number > 1 ? " (again)" : "", t->reason != NULL ? ": " : "",
-                  t->reason != NULL ? t->reason : "");
+                  p->dag->tasks[t->key.task].task_id, task_state_to_string(t->to),
+                  took[0] != '\0' ? " in " : "", took, t->try_number > 1 ? " (again)" : "",
+                  t->reason != NULL ? ": " : "", t->reason != NULL ? t->reason : "");
 }
 
 /* The last lines of the log of a try that failed: what one would look for next. */
@@ -109,8 +109,8 @@ static void show_failure(struct progress *p, const struct transition_row *t, str
     const struct task *task = &p->dag->tasks[t->key.task];
     char path[4096];
 
-    if (worker_log_path(p->o.home, p->dag->dag_id, p->o.run_id, task->task_id, t->key.map_index, t->try_number, path,
-                     sizeof path) == 0) {
+    if (worker_log_path(p->o.home, p->dag->dag_id, p->o.run_id, task->task_id, t->key.map_index,
+                        t->try_number, path, sizeof path) == 0) {
         (void)logfile_tail(path, FAILURE_LINES, "    ", out);
     }
 }
@@ -145,8 +145,9 @@ static void tell(struct progress *p, const struct transition_row *t)
 
         buf_init(&b, 4096);
         (void)term_state(&b, t->to);
-        (void)buf_printf(&b, "  %s  after %s%s%s\n", p->dag->tasks[t->key.task].task_id, took_text(p, t, took),
-                         t->reason != NULL ? ": " : "", t->reason != NULL ? t->reason : "");
+        (void)buf_printf(&b, "  %s  after %s%s%s\n", p->dag->tasks[t->key.task].task_id,
+                         took_text(p, t, took), t->reason != NULL ? ": " : "",
+                         t->reason != NULL ? t->reason : "");
         live_print(p->live, buf_cstr(&b));
         buf_fini(&b);
     }
@@ -182,7 +183,9 @@ static void on_commit(void *arg, const struct sched_actions *a)
 
 static int64_t mean_of(const struct progress *p, uint32_t task)
 {
-    return p->o.mean_us != NULL && task < p->o.mean_len && p->o.mean_us[task] > 0 ? p->o.mean_us[task] : 0;
+    return p->o.mean_us != NULL && task < p->o.mean_len && p->o.mean_us[task] > 0
+               ? p->o.mean_us[task]
+               : 0;
 }
 
 /* Time left from earlier runs: the longer of the rest of the critical path and the rest of all work over the slots; 0 = unknown. */
@@ -228,17 +231,20 @@ static uint32_t finished(const struct progress *p)
 
 static void draw_head(struct progress *p, struct buf *b, int width)
 {
-    static const int order[] = { TASK_SUCCESS, TASK_FAILED,  TASK_UPSTREAM_FAILED, TASK_SKIPPED,
-                                 TASK_RUNNING, TASK_DEFERRED, TASK_UP_FOR_RETRY,    TASK_UP_FOR_RESCHEDULE,
-                                 TASK_QUEUED,  TASK_SCHEDULED, TASK_NONE };
-    int64_t elapsed = loop_now_us(p->loop) - p->began_us, left = time_left(p, loop_wall_us(p->loop));
+    static const int order[] = {
+        TASK_SUCCESS,  TASK_FAILED,       TASK_UPSTREAM_FAILED,   TASK_SKIPPED, TASK_RUNNING,
+        TASK_DEFERRED, TASK_UP_FOR_RETRY, TASK_UP_FOR_RESCHEDULE, TASK_QUEUED,  TASK_SCHEDULED,
+        TASK_NONE};
+    int64_t elapsed = loop_now_us(p->loop) - p->began_us,
+            left = time_left(p, loop_wall_us(p->loop));
     uint32_t done = finished(p), total = p->dag->tasks_len;
     int bar = width - 40 < 10 ? 10 : width - 40 > 40 ? 40 : width - 40;
     char t1[TIME_TEXT_MAX], t2[TIME_TEXT_MAX];
 
     (void)buf_printf(b, "%s  %s", p->dag->dag_id, duration_format(elapsed / 100000 * 100000, t1));
     if (left >= TIME_SECOND) {
-        (void)buf_printf(b, ", about %s left", duration_format(left / TIME_SECOND * TIME_SECOND, t2));
+        (void)buf_printf(b, ", about %s left",
+                         duration_format(left / TIME_SECOND * TIME_SECOND, t2));
     }
     (void)buf_char(b, '\n');
     term_bar(b, bar, done, total);
@@ -259,7 +265,8 @@ static void draw_live(struct progress *p, struct buf *b)
     char took[TIME_TEXT_MAX];
 
     for (uint32_t t = 0; t < p->dag->tasks_len; t++) {
-        if (p->states[t] != TASK_RUNNING && p->states[t] != TASK_DEFERRED && p->states[t] != TASK_RESTARTING) {
+        if (p->states[t] != TASK_RUNNING && p->states[t] != TASK_DEFERRED &&
+            p->states[t] != TASK_RESTARTING) {
             continue;
         }
         if (shown == LIVE_ROWS) {
@@ -286,7 +293,8 @@ static void draw(struct progress *p)
     draw_live(p, &p->text);
     engine_get_stats(p->engine, &st);
     if (st.store_error != 0) {
-        (void)buf_printf(&p->text, "  the store cannot be written (%s); nothing new starts until it can\n",
+        (void)buf_printf(&p->text,
+                         "  the store cannot be written (%s); nothing new starts until it can\n",
                          err_text(st.store_error));
     }
     live_draw(p->live, buf_cstr(&p->text));
@@ -309,7 +317,7 @@ static void first_states(struct progress *p)
     struct ti_row row;
 
     for (uint32_t t = 0; t < p->dag->tasks_len; t++) {
-        struct ti_key key = { p->o.run_key, t, -1 };
+        struct ti_key key = {p->o.run_key, t, -1};
 
         if (sched_get_ti(engine_sched(p->engine), &key, &row) == 0) {
             p->states[t] = row.state;
@@ -321,8 +329,8 @@ static void first_states(struct progress *p)
     }
 }
 
-int progress_start(struct loop *l, struct engine *g, const struct progress_options *o, struct progress **ret,
-                   struct err *e)
+int progress_start(struct loop *l, struct engine *g, const struct progress_options *o,
+                   struct progress **ret, struct err *e)
 {
     struct progress *p = mem_zalloc(sizeof *p);
     const struct dag *d = engine_run_dag(g, o->run_key);
@@ -391,7 +399,8 @@ void progress_summary(const struct progress_summary *s, struct engine *g)
     if (s->mode == PROGRESS_JSON) {
         summary_json(s, g);
     } else {
-        (void)printf("%s %s: %s in %s", s->dag_id, s->run_id, s->word, duration_format(s->elapsed_us, took));
+        (void)printf("%s %s: %s in %s", s->dag_id, s->run_id, s->word,
+                     duration_format(s->elapsed_us, took));
         for (int i = 0; i < TASK_STATE_MAX_; i++) {
             if (s->by_state[i] != 0) {
                 (void)printf(", %u %s", s->by_state[i], task_state_to_string(i));

@@ -28,14 +28,14 @@ struct progress_options {
     const char *home;
     int64_t run_key;
     const char *run_id;
-    int slots;                     /* for the estimate */
-    const int64_t *mean_us;        /* by task: mean durations of earlier runs, or NULL; borrowed */
+    int slots;              /* for the estimate */
+    const int64_t *mean_us; /* by task: mean durations of earlier runs, or NULL; borrowed */
     size_t mean_len;
 };
 
 /* Begins to show; spawns what it needs in the loop's root group. */
-int progress_start(struct loop *l, struct engine *g, const struct progress_options *o, struct progress **ret,
-                   struct err *e);
+int progress_start(struct loop *l, struct engine *g, const struct progress_options *o,
+                   struct progress **ret, struct err *e);
 /* SUSPENDS. Says how it ended; frees. */
 void progress_finish(struct progress *p, enum run_state state, const char *problem);
 

@@ -26,9 +26,9 @@
 #include "store/store.h"
 #include "worker/local.h"
 
-#define GRACE_US (10 * TIME_SECOND)
-#define IDLE_EXIT_S 60
-#define GATHER_US 8000
+#define GRACE_US           (10 * TIME_SECOND)
+#define IDLE_EXIT_S        60
+#define GATHER_US          8000
 #define REQUEST_TIMEOUT_US (60 * TIME_SECOND)
 
 /* ---- places ---- */
@@ -73,7 +73,7 @@ static int make_folder(const char *path, struct err *e)
 
 int home_prepare(const char *home, struct err *e)
 {
-    static const char *const subs[] = { "holders", "logs", "results", "xcom" };
+    static const char *const subs[] = {"holders", "logs", "results", "xcom"};
     char path[4096 + 16];
     int rc = make_folder(home, e);
 
@@ -101,8 +101,8 @@ static bool is_folder(const char *path)
 /* Where our own parts are: beside the program in a build tree, below its prefix when installed. */
 static int find_parts(struct session *s, struct err *e)
 {
-    static const char *const holders[] = { "/tradewind-holder", "/holder/tradewind-holder",
-                                           "/../libexec/tradewind/tradewind-holder" };
+    static const char *const holders[] = {"/tradewind-holder", "/holder/tradewind-holder",
+                                          "/../libexec/tradewind/tradewind-holder"};
     const char *override = getenv("TRADEWIND_PYTHON_PATH");
     char dir[2048], *slash;
     ssize_t n = readlink("/proc/self/exe", dir, sizeof dir - 1);
@@ -119,7 +119,8 @@ static int find_parts(struct session *s, struct err *e)
         found = is_file(s->holder);
     }
     if (!found) {
-        return err_set(e, ERR_NOTFOUND, "tradewind-holder is not beside %s; the installation is incomplete", dir);
+        return err_set(e, ERR_NOTFOUND,
+                       "tradewind-holder is not beside %s; the installation is incomplete", dir);
     }
     (void)snprintf(s->python_path, sizeof s->python_path, "%s/../lib/tradewind/python", dir);
     if (override != NULL) {
@@ -140,7 +141,8 @@ static int find_python(struct session *s, const char *option, struct err *e)
     } else if (venv != NULL && venv[0] == '/') {
         n = snprintf(s->python, sizeof s->python, "%s/bin/python3", venv);
     } else {
-        n = snprintf(s->python, sizeof s->python, "%s", is_file("/usr/bin/python3") ? "/usr/bin/python3" : "python3");
+        n = snprintf(s->python, sizeof s->python, "%s",
+                     is_file("/usr/bin/python3") ? "/usr/bin/python3" : "python3");
     }
     return n >= (int)sizeof s->python ? err_set(e, ERR_LIMIT, "the path of Python is too long") : 0;
 }
@@ -182,14 +184,15 @@ int store_open_for_reading(const char *home, struct store **ret, struct err *e)
     int rc = store_path(home, path, sizeof path, e);
 
     if (rc == 0 && !is_file(path)) {
-        return err_set(e, ERR_NOTFOUND, "nothing has run in %s yet; start with `tradewind run FILE`", home);
+        return err_set(e, ERR_NOTFOUND,
+                       "nothing has run in %s yet; start with `tradewind run FILE`", home);
     }
     return rc == 0 ? store_sqlite_open(path, STORE_READ_ONLY, ret, e) : rc;
 }
 
 int dag_of_version(struct store *st, int64_t version_key, struct dag **ret, struct err *e)
 {
-    struct dag_source src = { .version_key = version_key };
+    struct dag_source src = {.version_key = version_key};
     struct version_row row;
     struct arena a;
     int rc;
@@ -210,7 +213,7 @@ int session_load_dag(void *arg, const struct dag_source *src, struct dag **ret, 
 {
     struct value *document;
     struct arena a;
-    struct doc_errors errors = { .arena = &a };
+    struct doc_errors errors = {.arena = &a};
     int rc;
 
     (void)arg;
@@ -219,7 +222,8 @@ int session_load_dag(void *arg, const struct dag_source *src, struct dag **ret, 
     if (rc == 0) {
         rc = dagfile_build(document, src->file, operators_table(), ret, &errors, e);
         if (rc == -ERR_INVALID && errors.len != 0) {
-            rc = err_set(e, ERR_VERSION, "the stored version of the DAG cannot be read by this program: %s",
+            rc = err_set(e, ERR_VERSION,
+                         "the stored version of the DAG cannot be read by this program: %s",
                          errors.items[0].text);
         }
     }
@@ -279,13 +283,13 @@ static int open_engine(struct session *s, const struct session_options *o, struc
     return engine_open(&c, &s->engine, e);
 }
 
-int session_open(struct session *s, struct loop *loop, const struct session_options *o, const int64_t *run_keys,
-                 size_t n, int64_t *ret_pid, struct err *e)
+int session_open(struct session *s, struct loop *loop, const struct session_options *o,
+                 const int64_t *run_keys, size_t n, int64_t *ret_pid, struct err *e)
 {
     pid_t pid = 0;
     int rc;
 
-    *s = (struct session){ .loop = loop };
+    *s = (struct session){.loop = loop};
     (void)snprintf(s->home, sizeof s->home, "%s", o->home);
     rc = home_prepare(s->home, e);
     if (rc == 0) {
@@ -335,7 +339,8 @@ static int exchange(int fd, const char *type, const char *members, char **ret, s
     wire_reader_init(&in);
     arena_init(&a, LIMIT_MESSAGE * 4);
     rc = wire_begin(&b, &mark);
-    (void)buf_printf(&b, "{\"v\":1,\"type\":\"%s\",\"id\":1%s%s}", type, members[0] != '\0' ? "," : "", members);
+    (void)buf_printf(&b, "{\"v\":1,\"type\":\"%s\",\"id\":1%s%s}", type,
+                     members[0] != '\0' ? "," : "", members);
     rc = rc == 0 ? wire_end(&b, mark) : rc;
     rc = rc == 0 ? co_write_all(fd, b.p, b.len) : rc;
     while (rc == 0 && (rc = wire_reader_next(&in, &body, &n)) == 0) {
@@ -354,7 +359,8 @@ static int exchange(int fd, const char *type, const char *members, char **ret, s
         v = value_get(answer, "ok");
         if (v == NULL || v->kind != VALUE_BOOL || !v->boolean) {
             v = value_get(answer, "error");
-            rc = err_set(e, ERR_FAILED, "%s", v != NULL && v->kind == VALUE_STRING ? v->text : "refused");
+            rc = err_set(e, ERR_FAILED, "%s",
+                         v != NULL && v->kind == VALUE_STRING ? v->text : "refused");
         } else if (ret != NULL) {
             struct json_writer w;
 
@@ -372,7 +378,8 @@ static int exchange(int fd, const char *type, const char *members, char **ret, s
     return rc;
 }
 
-int engine_request(const char *home, const char *type, const char *members, char **ret, struct err *e)
+int engine_request(const char *home, const char *type, const char *members, char **ret,
+                   struct err *e)
 {
     char path[4200];
     struct co_deadline d;

@@ -21,15 +21,16 @@ struct loop;
 struct store;
 struct worker;
 
-#define STORE_FILE "tradewind.db"
+#define STORE_FILE    "tradewind.db"
 #define ENGINE_SOCKET "engine.sock"
 
 struct session_options {
-    const char *home;    /* absolute; made if it is not there */
-    int jobs;            /* processes at once; 0 = the default */
-    const char *python;  /* interpreter; NULL = that of the active virtual environment, else python3 */
+    const char *home; /* absolute; made if it is not there */
+    int jobs;         /* processes at once; 0 = the default */
+    const char
+        *python; /* interpreter; NULL = that of the active virtual environment, else python3 */
     const char *const *task_env;
-    int64_t gather_us;   /* -1 = the default */
+    int64_t gather_us; /* -1 = the default */
 };
 
 struct session {
@@ -62,8 +63,8 @@ int store_open_for_reading(const char *home, struct store **ret, struct err *e);
  * SUSPENDS. Becomes the one process that writes: lock, store, worker, engine. -ERR_BUSY: another one lives (its pid in *ret_pid): be its
  * client. run_keys, n: what is continued (engine.h, engine_recover).
  */
-int session_open(struct session *s, struct loop *loop, const struct session_options *o, const int64_t *run_keys,
-                 size_t n, int64_t *ret_pid, struct err *e);
+int session_open(struct session *s, struct loop *loop, const struct session_options *o,
+                 const int64_t *run_keys, size_t n, int64_t *ret_pid, struct err *e);
 void session_close(struct session *s); /* SUSPENDS */
 
 /* The DAG of a stored version (one reference). */
@@ -72,6 +73,7 @@ int session_load_dag(void *arg, const struct dag_source *src, struct dag **ret, 
 
 /* One question to the living engine over its socket. SUSPENDS. `body`: the request's members after v, type and id; *ret: the
  * answer's "result" as JSON (mem_free), or NULL when it has none. -ERR_CLOSED: no engine lives. */
-int engine_request(const char *home, const char *type, const char *members, char **ret, struct err *e);
+int engine_request(const char *home, const char *type, const char *members, char **ret,
+                   struct err *e);
 
 #endif

@@ -18,22 +18,26 @@
 #include "model/dag.h"
 
 #define REPEAT_FIRST_US (TIME_SECOND / 20)
-#define REPEAT_MAX_US (2 * TIME_SECOND)
+#define REPEAT_MAX_US   (2 * TIME_SECOND)
 #define EXTRAS(g, list, value) \
     VEC_PUSH((g)->extras.list, (g)->extras.list##_len, (g)->extras.list##_cap, value)
 
 /* ---- messages in ---- */
 
+static bool holds_token(struct engine *g, const struct ti_key *key, const struct uuid *token, struct ti_row *row)
+{
+    return sched_get_ti(g->sched, key, row) == 0 && !uuid_is_zero(token) && uuid_cmp(&row->attempt, token) == 0;
+}
+
 static bool is_live(struct engine *g, const struct ti_key *key, const struct uuid *token, struct ti_row *row)
 {
-    return sched_get_ti(g->sched, key, row) == 0 && uuid_cmp(&row->attempt, token) == 0 &&
-           !uuid_is_zero(token) && !task_state_finished(row->state);
+    return holds_token(g, key, token, row) && !task_state_finished(row->state);
 }
 
 static int consume_started(struct engine *g, struct msg *m)
 {
-    struct sched_event ev = { .type = SCHED_STARTED };
-    struct attempt_row facts = { .key = m->key, .attempt = m->token, .pid = m->pid };
+    struct sched_event ev = {.type = SCHED_STARTED};
+    struct attempt_row facts = {.key = m->key, .attempt = m->token, .pid = m->pid};
     struct ti_row row;
     int rc = 0;
 
@@ -59,12 +63,12 @@ static int consume_started(struct engine *g, struct msg *m)
 static int add_xcom(struct engine *g, const struct ti_key *key, const struct uuid *attempt,
                     const struct worker_xcom *x)
 {
-    struct xcom_row row = { .key = *key, .name = x->name, .value = x->value, .value_len = x->len };
+    struct xcom_row row = {.key = *key, .name = x->name, .value = x->value, .value_len = x->len};
     char token[UUID_TEXT_MAX];
 
     row.at_us = engine_now(g);
     if (x->len > LIMIT_XCOM_INLINE && g->config.home != NULL) {
-        struct spill s = { .data = x->value, .len = x->len };
+        struct spill s = {.data = x->value, .len = x->len};
         char *rel = arena_printf(&g->extras.arena, "xcom/%lld/%s-%08x", (long long)key->run_key,
                                  uuid_format(attempt, token), hash_bytes(x->name, strlen(x->name)));
 
@@ -95,9 +99,9 @@ static enum sched_outcome outcome_of(const struct worker_end *end)
     }
 }
 
-static int feed_end(struct engine *g, const struct worker_end *end)
+static int feed_end(struct engine *g, const struct worker_end *end, uint8_t state)
 {
-    struct sched_event ev = { 0 };
+    struct sched_event ev = {0};
 
     if (end->outcome == WORKER_LOST || end->outcome == WORKER_RESCHEDULE) {
         ev.type = end->outcome == WORKER_LOST ? SCHED_LOST : SCHED_RESCHEDULE;
@@ -107,7 +111,7 @@ static int feed_end(struct engine *g, const struct worker_end *end)
         ev.attempt.at_us = end->outcome == WORKER_LOST ? engine_now(g) : end->until_us;
         return engine_feed(g, &ev);
     }
-    ev.type = end->from_wait ? SCHED_FIRED : SCHED_ENDED;
+    ev.type = end->from_wait && state == TASK_DEFERRED ? SCHED_FIRED : SCHED_ENDED;
     ev.ended.key = end->key;
     ev.ended.token = end->token;
     ev.ended.outcome = outcome_of(end);
@@ -125,16 +129,19 @@ static int consume_ended(struct engine *g, struct msg *m)
     struct ti_row row;
     int rc = EXTRAS(g, acks, end->token); /* also when stale: the worker need not keep it */
 
-    if (rc != 0 || !is_live(g, &end->key, &end->token, &row)) {
+    if (rc != 0 || !holds_token(g, &end->key, &end->token, &row)) {
         return rc;
+    }
+    if (task_state_finished(row.state)) { /* marked meanwhile: only its slots are still to be given back */
+        return feed_end(g, end, row.state);
     }
     for (size_t i = 0; rc == 0 && i < end->xcoms_len; i++) {
         rc = add_xcom(g, &end->key, &end->token, &end->xcoms[i]);
     }
     if (rc == 0 && end->rendered != NULL) {
-        rc = EXTRAS(g, rendered, ((struct rendered_row){ .key = end->key, .json = end->rendered }));
+        rc = EXTRAS(g, rendered, ((struct rendered_row){.key = end->key, .json = end->rendered}));
     }
-    return rc == 0 ? feed_end(g, end) : rc;
+    return rc == 0 ? feed_end(g, end, row.state) : rc;
 }
 
 static int consume_request(struct engine *g, struct msg *m)
@@ -184,7 +191,7 @@ static int consume_request(struct engine *g, struct msg *m)
 
 static int consume_deferred(struct engine *g, struct msg *m)
 {
-    struct sched_event ev = { .type = SCHED_DEFERRED };
+    struct sched_event ev = {.type = SCHED_DEFERRED};
 
     ev.attempt.key = m->key;
     ev.attempt.token = m->token;
@@ -223,7 +230,7 @@ int batch_claim(struct engine *g)
 {
     for (; g->claimed < g->actions.dispatches_len; g->claimed++) {
         const struct sched_dispatch *d = &g->actions.dispatches[g->claimed];
-        struct sched_event ev = { .type = SCHED_CLAIM };
+        struct sched_event ev = {.type = SCHED_CLAIM};
         int rc;
 
         ev.attempt.key = d->key;
@@ -246,10 +253,11 @@ bool batch_empty(const struct engine *g)
     const struct extras *x = &g->extras;
 
     return a->tis_len == 0 && a->runs_len == 0 && a->transitions_len == 0 && a->tries_len == 0 &&
-           a->grants_len == 0 && a->dispatches_len == 0 && a->kills_len == 0 && a->questions_len == 0 &&
-           a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 && x->versions_len == 0 &&
-           x->xcoms_len == 0 && x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
-           x->acks_len == 0 && x->audits_len == 0 && g->requests == NULL;
+           a->grants_len == 0 && a->dispatches_len == 0 && a->kills_len == 0 &&
+           a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 &&
+           x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
+           x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
+           g->requests == NULL;
 }
 
 static bool nothing_durable(const struct engine *g)
@@ -259,8 +267,8 @@ static bool nothing_durable(const struct engine *g)
 
     return a->tis_len == 0 && a->runs_len == 0 && a->transitions_len == 0 && a->tries_len == 0 &&
            a->grants_len == 0 && x->dags_len == 0 && x->versions_len == 0 && x->xcoms_len == 0 &&
-           x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 && x->audits_len == 0 &&
-           x->xcom_clears_len == 0;
+           x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
+           x->audits_len == 0 && x->xcom_clears_len == 0;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -317,7 +325,9 @@ static int do_commit(void *arg)
     for (size_t i = 0; rc == 0 && i < g->extras.spills_len; i++) {
         rc = write_spill(&g->extras.spills[i], &c->e);
     }
-    return rc != 0 ? rc : g->store->ops->commit(g->store, ENGINE_SHARD, g->epoch, g->seq + 1, &c->batch, &c->e);
+    return rc != 0 ? rc
+                   : g->store->ops->commit(g->store, ENGINE_SHARD, g->epoch, g->seq + 1, &c->batch,
+                                           &c->e);
 }
 
 static void fill(struct engine *g, struct store_batch *b)
@@ -326,31 +336,45 @@ static void fill(struct engine *g, struct store_batch *b)
     const struct extras *x = &g->extras;
 
     *b = (struct store_batch){
-        .dags = x->dags, .dags_len = x->dags_len,
-        .versions = x->versions, .versions_len = x->versions_len,
-        .runs = a->runs, .runs_len = a->runs_len,
-        .tis = a->tis, .tis_len = a->tis_len,
-        .transitions = a->transitions, .transitions_len = a->transitions_len,
-        .tries = a->tries, .tries_len = a->tries_len,
-        .xcoms = x->xcoms, .xcoms_len = x->xcoms_len,
-        .xcom_clears = x->xcom_clears, .xcom_clears_len = x->xcom_clears_len,
-        .rendered = x->rendered, .rendered_len = x->rendered_len,
-        .attempts = x->attempts, .attempts_len = x->attempts_len,
-        .commands = x->commands, .commands_len = x->commands_len,
-        .audits = x->audits, .audits_len = x->audits_len,
+        .dags = x->dags,
+        .dags_len = x->dags_len,
+        .versions = x->versions,
+        .versions_len = x->versions_len,
+        .runs = a->runs,
+        .runs_len = a->runs_len,
+        .tis = a->tis,
+        .tis_len = a->tis_len,
+        .transitions = a->transitions,
+        .transitions_len = a->transitions_len,
+        .tries = a->tries,
+        .tries_len = a->tries_len,
+        .xcoms = x->xcoms,
+        .xcoms_len = x->xcoms_len,
+        .xcom_clears = x->xcom_clears,
+        .xcom_clears_len = x->xcom_clears_len,
+        .rendered = x->rendered,
+        .rendered_len = x->rendered_len,
+        .attempts = x->attempts,
+        .attempts_len = x->attempts_len,
+        .commands = x->commands,
+        .commands_len = x->commands_len,
+        .audits = x->audits,
+        .audits_len = x->audits_len,
     };
 }
 
 static bool worth_repeating(int rc)
 {
-    return rc == -ERR_FULL || rc == -ERR_BUSY || rc == -ERR_IO || rc == -ERR_TIMEOUT || rc == -ERR_NOMEM;
+    return rc == -ERR_FULL || rc == -ERR_BUSY || rc == -ERR_IO || rc == -ERR_TIMEOUT ||
+           rc == -ERR_NOMEM;
 }
 
 /* Between two tries of the same commit: said once, then quietly, with growing pauses. */
 static void wait_to_repeat(struct engine *g, int rc, const struct err *e, int64_t *delay)
 {
     if (g->stats.store_error == 0) {
-        log_warning("engine", "the store cannot be written, nothing new starts until it can: %s", err_str(e));
+        log_warning("engine", "the store cannot be written, nothing new starts until it can: %s",
+                    err_str(e));
         g->worker->ops->pause(g->worker, true);
     }
     g->stats.store_error = rc;
@@ -360,7 +384,7 @@ static void wait_to_repeat(struct engine *g, int rc, const struct err *e, int64_
 
 int batch_commit(struct engine *g)
 {
-    struct commit_call c = { .g = g };
+    struct commit_call c = {.g = g};
     int64_t delay = REPEAT_FIRST_US, began = loop_now_us(g->loop);
     int rc;
 
@@ -393,26 +417,29 @@ int batch_commit(struct engine *g)
 
 /* ---- effects ---- */
 
-static void end_unstarted(struct engine *g, const struct sched_dispatch *d, enum worker_outcome outcome,
-                          const char *why)
+static void end_unstarted(struct engine *g, const struct sched_dispatch *d,
+                          enum worker_outcome outcome, const char *why)
 {
     struct worker_end *end = worker_end_new(&d->key, &d->token, outcome);
 
     if (end != NULL) {
-        end->reason = arena_printf(&end->arena, outcome == WORKER_FAILED ? "cannot start: %s" : "%s", why);
+        end->reason =
+            arena_printf(&end->arena, outcome == WORKER_FAILED ? "cannot start: %s" : "%s", why);
         facts_callbacks(g).ended(g, end);
     }
 }
 
 static void start_one(struct engine *g, const struct sched_dispatch *d)
 {
-    struct worker_job job = { .key = d->key, .token = d->token, .resumed = d->resumed, .start_us = TIME_NONE };
+    struct worker_job job = {
+        .key = d->key, .token = d->token, .resumed = d->resumed, .start_us = TIME_NONE};
     struct run_row run;
     struct ti_row row;
     const struct dag *dag;
-    struct err e = { 0 };
+    struct err e = {0};
 
-    if (!is_live(g, &d->key, &d->token, &row) || sched_get_run(g->sched, d->key.run_key, &run, &dag) != 0) {
+    if (!is_live(g, &d->key, &d->token, &row) ||
+        sched_get_run(g->sched, d->key.run_key, &run, &dag) != 0) {
         return; /* taken back within the batch */
     }
     if (row.state != TASK_QUEUED) { /* killed within the batch: it ends without having started */

@@ -25,7 +25,7 @@ static int do_find_command(void *arg)
 static int was_applied(struct engine *g, const char *key, struct err *e)
 {
     struct arena a;
-    struct known_call c = { .g = g, .key = key, .arena = &a, .e = e };
+    struct known_call c = {.g = g, .key = key, .arena = &a, .e = e};
     int rc;
 
     if (key == NULL) {
@@ -37,19 +37,22 @@ static int was_applied(struct engine *g, const char *key, struct err *e)
     return rc == 0 ? 1 : rc == -ERR_NOTFOUND ? 0 : rc;
 }
 
-int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected, struct err *e)
+int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected,
+                   struct err *e)
 {
     static const enum sched_event_type types[] = {
         [ENGINE_CLEAR] = SCHED_CLEAR,
         [ENGINE_MARK] = SCHED_MARK,
         [ENGINE_STOP_RUN] = SCHED_RUN_STOP,
     };
-    static const char *const words[] = { "clear", "mark", "stop" };
+    static const char *const words[] = {"clear", "mark", "stop"};
     char subject[64];
-    struct command_row done = { .key = c->key, .result = "{}", .at_us = engine_now(g) };
-    struct audit_row audit = { .actor = c->actor != NULL ? c->actor : "cli", .action = words[c->op],
-                               .subject = subject, .at_us = engine_now(g) };
-    struct request r = { .event.type = types[c->op], .wants_reply = true, .audit = &audit };
+    struct command_row done = {.key = c->key, .result = "{}", .at_us = engine_now(g)};
+    struct audit_row audit = {.actor = c->actor != NULL ? c->actor : "cli",
+                              .action = words[c->op],
+                              .subject = subject,
+                              .at_us = engine_now(g)};
+    struct request r = {.event.type = types[c->op], .wants_reply = true, .audit = &audit};
     int rc = was_applied(g, c->key, e);
 
     if (rc != 0) {

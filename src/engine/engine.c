@@ -29,9 +29,9 @@
 #include "engine/engine_priv.h"
 #include "model/dag.h"
 
-#define QUEUE_AHEAD 32 /* claimed beyond the worker's slots, at most: hides the commit */
+#define QUEUE_AHEAD        32 /* claimed beyond the worker's slots, at most: hides the commit */
 #define MESSAGES_PER_BATCH 20000
-#define CLOSE_US (5 * TIME_SECOND)
+#define CLOSE_US           (5 * TIME_SECOND)
 /* Nothing follows from a start, and what it says is in the holder's journal: it waits so long for the end of a short task, so that
  * both are one commit. An end, or whatever else comes, never waits. */
 #define STARTED_HOLD_US 10000
@@ -113,7 +113,9 @@ int engine_ask(struct engine *g, struct request *r, struct err *e)
         (void)co_suspend();
         co_shield_end(&s);
     }
-    return r->rc == 0 ? 0 : err_set(e, (enum err_code)-r->rc, "%s", r->text[0] != '\0' ? r->text : err_text(r->rc));
+    return r->rc == 0 ? 0
+                      : err_set(e, (enum err_code) - r->rc, "%s",
+                                r->text[0] != '\0' ? r->text : err_text(r->rc));
 }
 
 static void release_waiters(struct engine *g)
@@ -180,7 +182,7 @@ static void wait_for_work(struct engine *g)
 
 static int step_all(struct engine *g)
 {
-    struct sched_event tick = { .type = SCHED_TICK };
+    struct sched_event tick = {.type = SCHED_TICK};
     struct msg *m;
     int rc = 0;
 
@@ -313,11 +315,11 @@ int engine_on_store(struct engine *g, int (*fn)(void *arg), void *arg)
     return co_offload(g->pool, fn, arg);
 }
 
-int engine_next_key(struct engine *g, struct key_block *b, const char *kind, int64_t n, int64_t *ret,
-                    struct err *e)
+int engine_next_key(struct engine *g, struct key_block *b, const char *kind, int64_t n,
+                    int64_t *ret, struct err *e)
 {
     if (b->next == b->end) {
-        struct store_call c = { .g = g, .kind = kind, .n = n, .e = e };
+        struct store_call c = {.g = g, .kind = kind, .n = n, .e = e};
         int rc = engine_on_store(g, do_reserve, &c);
 
         if (rc != 0) {
@@ -332,7 +334,7 @@ int engine_next_key(struct engine *g, struct key_block *b, const char *kind, int
 
 static int feed_resource(struct engine *g, const char *name, int64_t slots, bool include_deferred)
 {
-    struct sched_event ev = { .type = SCHED_RESOURCE };
+    struct sched_event ev = {.type = SCHED_RESOURCE};
 
     ev.resource.name = name;
     ev.resource.slots = (int32_t)slots;
@@ -371,7 +373,7 @@ static int open_with(struct engine *g, struct err *e)
         .queued_retries = 2,
         .question_timeout_us = 60 * TIME_SECOND,
     };
-    struct store_call c = { .g = g, .e = e };
+    struct store_call c = {.g = g, .e = e};
     struct worker_callbacks cb = facts_callbacks(g);
     struct arena a;
     int rc;
@@ -451,7 +453,7 @@ void engine_close(struct engine *g)
     if (g->started) {
         int rc;
 
-        (void)co_await(g->main, &rc);
+        (void)co_await (g->main, &rc);
     }
     co_group_close(&g->group);
     if (g->pool != NULL) {
@@ -487,7 +489,7 @@ static int do_get_run(void *arg)
 /* A run that the scheduler has forgotten is finished, and that is durable: the commit that made it may have ended it too. */
 static int stored_state(struct engine *g, int64_t run_key, enum run_state *ret, struct err *e)
 {
-    struct run_call c = { .g = g, .run_key = run_key, .e = e };
+    struct run_call c = {.g = g, .run_key = run_key, .e = e};
     int rc;
 
     arena_init(&c.arena, MiB(64));
@@ -503,7 +505,7 @@ static int stored_state(struct engine *g, int64_t run_key, enum run_state *ret, 
 
 int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, struct err *e)
 {
-    struct run_waiter w = { .next = g->waiters, .co = co_self(), .run_key = run_key, .state = -1 };
+    struct run_waiter w = {.next = g->waiters, .co = co_self(), .run_key = run_key, .state = -1};
     struct run_waiter **p;
     struct sched_stats st;
     int rc = 0;
@@ -527,7 +529,7 @@ int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, stru
         return 0;
     }
     if (g->fatal != 0) {
-        return err_set(e, (enum err_code)-g->fatal, "%s", g->fatal_text);
+        return err_set(e, (enum err_code) - g->fatal, "%s", g->fatal_text);
     }
     return err_set(e, rc == 0 && g->interrupted ? ERR_CANCELED : ERR_CLOSED, "interrupted");
 }
@@ -541,7 +543,7 @@ static void kill_live(struct engine *g)
         const struct dag *d = engine_run_dag(g, run_key = w->run_key);
 
         for (uint32_t t = 0; d != NULL && t < d->tasks_len; t++) {
-            struct ti_key key = { run_key, t, -1 };
+            struct ti_key key = {run_key, t, -1};
 
             if (sched_get_ti(g->sched, &key, &row) == 0 &&
                 (row.state == TASK_QUEUED || row.state == TASK_RUNNING)) {
@@ -596,7 +598,7 @@ int engine_counts(struct engine *g, int64_t run_key, struct engine_counts *ret)
     }
     ret->total = d->tasks_len;
     for (uint32_t t = 0; t < d->tasks_len; t++) {
-        struct ti_key key = { run_key, t, -1 };
+        struct ti_key key = {run_key, t, -1};
 
         if (sched_get_ti(g->sched, &key, &row) == 0) {
             ret->by_state[row.state]++;
@@ -612,7 +614,7 @@ void engine_live(struct engine *g, int64_t run_key,
     struct ti_row row;
 
     for (uint32_t t = 0; d != NULL && t < d->tasks_len; t++) {
-        struct ti_key key = { run_key, t, -1 };
+        struct ti_key key = {run_key, t, -1};
 
         if (sched_get_ti(g->sched, &key, &row) == 0 &&
             (row.state == TASK_QUEUED || row.state == TASK_RUNNING || row.state == TASK_DEFERRED ||
@@ -628,7 +630,8 @@ void engine_get_stats(const struct engine *g, struct engine_stats *ret)
     *ret = g->stats;
 }
 
-void engine_on_commit(struct engine *g, void (*fn)(void *arg, const struct sched_actions *a), void *arg)
+void engine_on_commit(struct engine *g, void (*fn)(void *arg, const struct sched_actions *a),
+                      void *arg)
 {
     g->on_commit = fn;
     g->on_commit_arg = arg;

@@ -30,7 +30,7 @@ struct dag_source {
     int64_t dag_key, version_key;
     const char *document; /* JSON */
     size_t len;
-    const char *file;     /* where it came from, or NULL */
+    const char *file; /* where it came from, or NULL */
 };
 
 struct engine_config {
@@ -55,23 +55,25 @@ void engine_close(struct engine *g);
  * the attempts of other unfinished runs are left alone where they are. load_dag gives the DAG of a version (one reference).
  */
 int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
-                   int (*load_dag)(void *arg, const struct dag_source *src, struct dag **ret, struct err *e),
+                   int (*load_dag)(void *arg, const struct dag_source *src, struct dag **ret,
+                                   struct err *e),
                    void *arg, struct err *e);
 
 /* SUSPENDS. Stores the DAG's version if it is new (by hash) and makes the scheduler know it. `document` is its
  * JSON in the order of its tasks. */
-int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t n, int64_t *ret_dag_key,
-                   struct err *e);
+int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t n,
+                   int64_t *ret_dag_key, struct err *e);
 
 struct engine_run_request {
     int64_t dag_key;
-    const char *run_id;          /* NULL = "manual__<logical date>" */
+    const char *run_id; /* NULL = "manual__<logical date>" */
     enum run_type type;
-    int64_t logical_date_us;     /* TIME_NONE = now */
-    const char *conf;            /* JSON object, or NULL */
+    int64_t logical_date_us; /* TIME_NONE = now */
+    const char *conf;        /* JSON object, or NULL */
 };
 /* SUSPENDS until the run is durable. -ERR_EXISTS: a run of that id is there. */
-int engine_create_run(struct engine *g, const struct engine_run_request *r, int64_t *ret_run_key, struct err *e);
+int engine_create_run(struct engine *g, const struct engine_run_request *r, int64_t *ret_run_key,
+                      struct err *e);
 /* SUSPENDS until the run is finished and that is durable, or the engine stops (-ERR_CLOSED). A run that has finished before is read from
  * the store. */
 int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, struct err *e);
@@ -79,8 +81,8 @@ int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, stru
 enum engine_op { ENGINE_CLEAR, ENGINE_MARK, ENGINE_STOP_RUN };
 struct engine_command {
     enum engine_op op;
-    const char *key;       /* idempotency key: applied once; NULL = none */
-    const char *actor;     /* for the audit */
+    const char *key;   /* idempotency key: applied once; NULL = none */
+    const char *actor; /* for the audit */
     int64_t run_key;
     const uint32_t *tasks; /* NULL with 0 = all */
     size_t tasks_len;
@@ -88,7 +90,8 @@ struct engine_command {
     const char *reason;
 };
 /* SUSPENDS until applied and durable. *ret_affected: instances. The run must be known to the scheduler or in the store (it is loaded). */
-int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected, struct err *e);
+int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected,
+                   struct err *e);
 
 /* From now on nothing new starts; live attempts are ended and go back to `scheduled`, so that a later resume continues. Idempotent. */
 void engine_interrupt(struct engine *g);
@@ -117,14 +120,16 @@ struct engine_stats {
 void engine_get_stats(const struct engine *g, struct engine_stats *ret);
 /* Told after every durable batch (a display, a simulator's checker). Borrowed for the call. */
 struct sched_actions;
-void engine_on_commit(struct engine *g, void (*fn)(void *arg, const struct sched_actions *a), void *arg);
+void engine_on_commit(struct engine *g, void (*fn)(void *arg, const struct sched_actions *a),
+                      void *arg);
 
 /* ---- engine socket (docs/internals/wire.md) ---- */
 
 /* SUSPENDS only to bind. Serves $HOME/engine.sock until engine_close: questions of tasks, commands of other processes. run_file: how a `run`
  * command of another process is carried out (reads a DAG file, creates a run), given by the command line. */
 int engine_serve(struct engine *g, const char *path,
-                 int (*run_file)(void *arg, const char *request_json, char **ret_json, struct err *e), void *arg,
-                 struct err *e);
+                 int (*run_file)(void *arg, const char *request_json, char **ret_json,
+                                 struct err *e),
+                 void *arg, struct err *e);
 
 #endif

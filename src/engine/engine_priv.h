@@ -13,17 +13,17 @@
 #define ENGINE_SHARD 0
 
 enum msg_type {
-    MSG_STARTED,  /* from the worker */
+    MSG_STARTED, /* from the worker */
     MSG_DEFERRED,
     MSG_ENDED,
-    MSG_REQUEST,  /* from a coroutine that waits for the commit */
-    MSG_EVENT,    /* an event of our own, nobody waits */
+    MSG_REQUEST, /* from a coroutine that waits for the commit */
+    MSG_EVENT,   /* an event of our own, nobody waits */
 };
 
 /* What a caller of the engine waits for. Lives in the caller's frame until done. */
 struct request {
     struct sched_event event;
-    const struct dag_row *dag;         /* rows to commit with it, or NULL */
+    const struct dag_row *dag; /* rows to commit with it, or NULL */
     const struct version_row *version;
     const struct command_row *command;
     const struct audit_row *audit;
@@ -32,7 +32,8 @@ struct request {
     struct uuid xcom_token;
     struct co *co;
     bool done;
-    bool wants_reply; /* the scheduler answers it with a reply of command id `event.command.command` */
+    bool
+        wants_reply; /* the scheduler answers it with a reply of command id `event.command.command` */
     int rc;
     uint32_t affected;
     char text[256];
@@ -45,8 +46,8 @@ struct msg {
     struct ti_key key;
     struct uuid token;
     int64_t at_us, pid;
-    char *holder, *log;      /* owned */
-    struct worker_end *end;  /* owned */
+    char *holder, *log;     /* owned */
+    struct worker_end *end; /* owned */
     struct request *request;
     struct sched_event event; /* MSG_EVENT; what it points to lives in `arena` */
     struct arena arena;
@@ -74,7 +75,7 @@ struct extras {
         char *path; /* absolute, owned */
         const void *data;
         size_t len;
-    } *spills;
+    } * spills;
     size_t spills_len, spills_cap;
     struct uuid *acks; /* attempts whose end is in this batch, or is stale */
     size_t acks_len, acks_cap;
@@ -108,28 +109,30 @@ struct engine {
     struct co_group group;
     struct co *main;
     int64_t epoch, seq;
-    int64_t wall_base_us, mono_base_us; /* the engine's clock: wall at birth, then monotonic (a jump harms nothing) */
+    int64_t wall_base_us,
+        mono_base_us; /* the engine's clock: wall at birth, then monotonic (a jump harms nothing) */
     struct known_dag *dags;
     size_t dags_len, dags_cap;
     struct key_block run_keys, dag_keys, version_keys;
 
     struct msg *inbox, **inbox_last;
-    size_t urgent;             /* messages in the inbox that are worth a commit of their own */
-    int64_t hold_until_us;     /* the others wait for company until then (loop clock) */
-    struct msg *consumed;      /* of the batch at hand; freed after its commit */
-    struct request *requests;  /* of the batch at hand */
-    struct request *replies;   /* fed, the scheduler has not replied yet */
+    size_t urgent;            /* messages in the inbox that are worth a commit of their own */
+    int64_t hold_until_us;    /* the others wait for company until then (loop clock) */
+    struct msg *consumed;     /* of the batch at hand; freed after its commit */
+    struct request *requests; /* of the batch at hand */
+    struct request *replies;  /* fed, the scheduler has not replied yet */
     int64_t next_command;
     struct sched_actions actions;
-    size_t claimed;            /* dispatches of `actions` that are claimed already */
+    size_t claimed; /* dispatches of `actions` that are claimed already */
     struct extras extras;
     struct run_waiter *waiters;
 
     bool started, closing, interrupted, waiting;
-    int fatal;                 /* the engine cannot go on: -ERR_x */
+    int fatal; /* the engine cannot go on: -ERR_x */
     char fatal_text[512];
     int64_t last_commit_us;
-    int64_t close_by_us;       /* while closing: a commit that fails is repeated until then; the next start goes on from the store */
+    int64_t
+        close_by_us; /* while closing: a commit that fails is repeated until then; the next start goes on from the store */
     struct engine_stats stats;
     void (*on_commit)(void *arg, const struct sched_actions *a);
     void *on_commit_arg;
@@ -144,13 +147,13 @@ void engine_post(struct engine *g, struct msg *m);
 int engine_ask(struct engine *g, struct request *r, struct err *e);
 int engine_feed(struct engine *g, struct sched_event *ev); /* one step; -ERR_NOMEM becomes fatal */
 /* SUSPENDS perhaps. The next key of a kind. */
-int engine_next_key(struct engine *g, struct key_block *b, const char *kind, int64_t n, int64_t *ret,
-                    struct err *e);
+int engine_next_key(struct engine *g, struct key_block *b, const char *kind, int64_t n,
+                    int64_t *ret, struct err *e);
 int engine_start_main(struct engine *g, struct err *e);
 
 /* batch.c */
 int batch_consume(struct engine *g, struct msg *m); /* a message becomes an event and rows */
-int batch_claim(struct engine *g);                  /* claims what was dispatched, within the worker's reach */
+int batch_claim(struct engine *g); /* claims what was dispatched, within the worker's reach */
 bool batch_empty(const struct engine *g);
 int batch_commit(struct engine *g); /* SUSPENDS; repeats until durable or fatal */
 void batch_effects(struct engine *g);
@@ -161,9 +164,10 @@ void batch_clear(struct engine *g);
 /* facts.c */
 void facts_answer(struct engine *g, const struct sched_question *q);
 /* SUSPENDS. A run with its instances and its DAG (one reference), in the arena. */
-int facts_load_run(struct engine *g, const struct run_row *row, struct arena *a, struct dag **ret_dag,
-                   struct ti_row **ret_tis, size_t *ret_len, struct err *e);
-int facts_load_version(struct engine *g, int64_t dag_key, int64_t version_key, struct dag **ret, struct err *e);
+int facts_load_run(struct engine *g, const struct run_row *row, struct arena *a,
+                   struct dag **ret_dag, struct ti_row **ret_tis, size_t *ret_len, struct err *e);
+int facts_load_version(struct engine *g, int64_t dag_key, int64_t version_key, struct dag **ret,
+                       struct err *e);
 /* SUSPENDS. An XCom as JSON, read back from its file if it was spilled; *ret NULL when there is none. */
 int facts_xcom(struct engine *g, const struct ti_key *key, const char *name, struct arena *a,
                const char **ret, size_t *ret_len, struct err *e);

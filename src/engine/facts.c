@@ -21,7 +21,8 @@
 
 /* ---- from the worker ---- */
 
-static struct msg *new_message(enum msg_type type, const struct ti_key *key, const struct uuid *token)
+static struct msg *new_message(enum msg_type type, const struct ti_key *key,
+                               const struct uuid *token)
 {
     struct msg *m = mem_zalloc(sizeof *m);
 
@@ -48,7 +49,8 @@ static void on_started(void *arg, const struct ti_key *key, const struct uuid *t
     engine_post(arg, m);
 }
 
-static void on_deferred(void *arg, const struct ti_key *key, const struct uuid *token, int64_t timeout_us)
+static void on_deferred(void *arg, const struct ti_key *key, const struct uuid *token,
+                        int64_t timeout_us)
 {
     struct msg *m = new_message(MSG_DEFERRED, key, token);
 
@@ -63,7 +65,8 @@ static void on_ended(void *arg, struct worker_end *end)
     struct msg *m = new_message(MSG_ENDED, &end->key, &end->token);
 
     if (m == NULL) {
-        log_error("engine", "out of memory for the end of an attempt; it is told again at the next start");
+        log_error("engine",
+                  "out of memory for the end of an attempt; it is told again at the next start");
         worker_end_free(end);
         return;
     }
@@ -84,22 +87,27 @@ struct xcom_call {
     struct err *e;
 };
 
+/* The store keeps a spilled XCom's path, not its length: that is the file's. */
 static int read_spill(struct xcom_call *c)
 {
     char *path = arena_printf(c->arena, "%s/%s", c->g->config.home, c->row.spill);
-    char *text = arena_alloc(c->arena, c->row.value_len + 1);
-    size_t got = 0;
-    int fd;
+    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    size_t got = 0, size = 0;
+    char *text = NULL;
+    struct stat st;
 
-    if (path == NULL || text == NULL) {
+    if (path == NULL) {
         return err_set(c->e, ERR_NOMEM, "out of memory for an XCom");
     }
-    fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return err_errno(c->e, errno, "cannot read the XCom file %s", path);
     }
-    while (got < c->row.value_len) {
-        ssize_t n = read(fd, text + got, c->row.value_len - got);
+    if (fstat(fd, &st) == 0 && (uint64_t)st.st_size <= LIMIT_XCOM_BYTES) {
+        size = (size_t)st.st_size;
+        text = arena_alloc(c->arena, size + 1);
+    }
+    while (text != NULL && got < size) {
+        ssize_t n = read(fd, text + got, size - got);
 
         if (n <= 0) {
             break;
@@ -107,8 +115,11 @@ static int read_spill(struct xcom_call *c)
         got += (size_t)n;
     }
     (void)close(fd);
-    if (got != c->row.value_len) {
-        return err_set(c->e, ERR_CORRUPT, "the XCom file %s is shorter than the store says", path);
+    if (text == NULL) {
+        return err_set(c->e, ERR_NOMEM, "out of memory for an XCom");
+    }
+    if (size == 0 || got != size) {
+        return err_set(c->e, ERR_CORRUPT, "the XCom file %s cannot be read whole", path);
     }
     c->text = text;
     c->len = got;
@@ -136,7 +147,7 @@ static int do_xcom(void *arg)
 int facts_xcom(struct engine *g, const struct ti_key *key, const char *name, struct arena *a,
                const char **ret, size_t *ret_len, struct err *e)
 {
-    struct xcom_call c = { .g = g, .key = *key, .name = name, .arena = a, .e = e };
+    struct xcom_call c = {.g = g, .key = *key, .name = name, .arena = a, .e = e};
     int rc = engine_on_store(g, do_xcom, &c);
 
     if (rc == 0) {
@@ -146,13 +157,14 @@ int facts_xcom(struct engine *g, const struct ti_key *key, const char *name, str
     return rc;
 }
 
-static int on_xcom_get(void *arg, const struct ti_key *asking, const char *task_id, const char *name,
-                       struct arena *a, const char **ret, size_t *ret_len, struct err *e)
+static int on_xcom_get(void *arg, const struct ti_key *asking, const char *task_id,
+                       const char *name, struct arena *a, const char **ret, size_t *ret_len,
+                       struct err *e)
 {
     struct engine *g = arg;
     const struct dag *d = engine_run_dag(g, asking->run_key);
     const struct task *t = d != NULL ? dag_task(d, task_id) : NULL;
-    struct ti_key key = { asking->run_key, t != NULL ? t->index : 0, -1 };
+    struct ti_key key = {asking->run_key, t != NULL ? t->index : 0, -1};
 
     if (t == NULL) {
         return err_set(e, ERR_NOTFOUND, "xcom_pull: there is no task '%s' in this DAG", task_id);
@@ -219,20 +231,22 @@ static int do_previous(void *arg)
 {
     struct load_call *c = arg;
 
-    return c->g->store->ops->previous_run(c->g->store, c->key, c->any_type, c->arena, &c->run, c->e);
+    return c->g->store->ops->previous_run(c->g->store, c->key, c->any_type, c->arena, &c->run,
+                                          c->e);
 }
 
-int facts_load_version(struct engine *g, int64_t dag_key, int64_t version_key, struct dag **ret, struct err *e)
+int facts_load_version(struct engine *g, int64_t dag_key, int64_t version_key, struct dag **ret,
+                       struct err *e)
 {
     struct arena a;
-    struct load_call c = { .g = g, .key = version_key, .arena = &a, .e = e };
+    struct load_call c = {.g = g, .key = version_key, .arena = &a, .e = e};
     int rc;
 
     arena_init(&a, ANSWER_ARENA_MAX);
     rc = engine_on_store(g, do_get_version, &c);
     if (rc == 0) {
-        struct dag_source src = { dag_key, version_key, c.version.document, c.version.document_len,
-                                  c.file };
+        struct dag_source src = {dag_key, version_key, c.version.document, c.version.document_len,
+                                 c.file};
 
         rc = g->load_dag != NULL ? g->load_dag(g->load_dag_arg, &src, ret, e)
                                  : err_set(e, ERR_UNSUPPORTED, "no way to load a DAG version");
@@ -241,16 +255,22 @@ int facts_load_version(struct engine *g, int64_t dag_key, int64_t version_key, s
     return rc;
 }
 
-int facts_load_run(struct engine *g, const struct run_row *row, struct arena *a, struct dag **ret_dag,
-                   struct ti_row **ret_tis, size_t *ret_len, struct err *e)
+int facts_load_run(struct engine *g, const struct run_row *row, struct arena *a,
+                   struct dag **ret_dag, struct ti_row **ret_tis, size_t *ret_len, struct err *e)
 {
-    struct load_call c = { .g = g, .key = row->run_key, .arena = a, .e = e };
+    struct load_call c = {.g = g, .key = row->run_key, .arena = a, .e = e};
     int rc = facts_load_version(g, row->dag_key, row->version_key, ret_dag, e);
 
     if (rc == 0) {
         rc = engine_on_store(g, do_get_tis, &c);
         if (rc != 0) {
             dag_unref(*ret_dag);
+        }
+    }
+    for (size_t i = 0; rc == 0 && i < c.tis_len; i++) {
+        if (task_state_finished(c.tis[i].state)) {
+            /* Marked while it lived: that process was ended when the worker adopted what the store calls live. */
+            c.tis[i].attempt = (struct uuid){ 0 };
         }
     }
     *ret_tis = c.tis;
@@ -281,7 +301,7 @@ static void post_unknown(struct engine *g, int64_t question)
 /* SCHED_ASK_RUN: the run and its instances, as a restore. */
 static int answer_run(struct question *q, struct msg *m, struct err *e)
 {
-    struct load_call c = { .g = q->g, .key = q->q.run_key, .arena = &m->arena, .e = e };
+    struct load_call c = {.g = q->g, .key = q->q.run_key, .arena = &m->arena, .e = e};
     struct run_row *row;
     struct dag *d;
     int rc = engine_on_store(q->g, do_get_run, &c);
@@ -332,7 +352,7 @@ static int translate(struct question *q, const struct dag *asking, const struct 
 
 static int answer_previous(struct question *q, struct msg *m, struct err *e)
 {
-    struct load_call c = { .g = q->g, .key = q->q.run_key, .arena = &m->arena, .e = e };
+    struct load_call c = {.g = q->g, .key = q->q.run_key, .arena = &m->arena, .e = e};
     const struct dag *asking;
     struct run_row row;
     int rc = sched_get_run(q->g->sched, q->q.run_key, &row, &asking);
@@ -373,7 +393,7 @@ static int answer_main(void *arg)
 {
     struct question *q = arg;
     struct msg *m = mem_zalloc(sizeof *m);
-    struct err e = { 0 };
+    struct err e = {0};
     int rc = m == NULL ? -ERR_NOMEM : 0;
 
     if (rc == 0) {

@@ -13,7 +13,7 @@
 #include "model/dag.h"
 
 #define RECOVER_ARENA_MAX ((size_t)2 << 30)
-#define RUNS_MAX 100000
+#define RUNS_MAX          100000
 
 struct recovery {
     struct engine *g;
@@ -37,8 +37,8 @@ static int do_get_runs(void *arg)
     struct recovery *r = arg;
     struct store *s = r->g->store;
 
-    return s->ops->get_runs(s, 0, 1u << RUN_QUEUED | 1u << RUN_RUNNING, 0, RUNS_MAX, &r->arena, &r->runs,
-                            &r->runs_len, r->e);
+    return s->ops->get_runs(s, 0, 1u << RUN_QUEUED | 1u << RUN_RUNNING, 0, RUNS_MAX, &r->arena,
+                            &r->runs, &r->runs_len, r->e);
 }
 
 static int do_get_live(void *arg)
@@ -47,7 +47,8 @@ static int do_get_live(void *arg)
     struct store *s = r->g->store;
 
     return s->ops->get_tis(s, r->run_key,
-                           1u << TASK_QUEUED | 1u << TASK_RUNNING | 1u << TASK_RESTARTING | 1u << TASK_DEFERRED,
+                           1u << TASK_QUEUED | 1u << TASK_RUNNING | 1u << TASK_RESTARTING |
+                               1u << TASK_DEFERRED,
                            &r->arena, &r->tis, &r->tis_len, r->e);
 }
 
@@ -78,9 +79,14 @@ static int add_jobs(struct recovery *r, const struct run_row *run, struct dag *d
 
     for (size_t i = 0; rc == 0 && i < r->tis_len; i++) {
         const struct ti_row *t = &r->tis[i];
-        struct worker_job job = { .key = t->key, .token = t->attempt, .try_number = t->try_number,
-                                  .max_tries = t->max_tries, .dag = d, .run = run,
-                                  .started = t->state != TASK_QUEUED, .start_us = t->start_us };
+        struct worker_job job = {.key = t->key,
+                                 .token = t->attempt,
+                                 .try_number = t->try_number,
+                                 .max_tries = t->max_tries,
+                                 .dag = d,
+                                 .run = run,
+                                 .started = t->state != TASK_QUEUED,
+                                 .start_us = t->start_us};
 
         if (is_live_attempt(t)) {
             rc = VEC_PUSH(r->jobs, r->jobs_len, r->jobs_cap, job);
@@ -91,7 +97,7 @@ static int add_jobs(struct recovery *r, const struct run_row *run, struct dag *d
 
 static int restore(struct recovery *r, const struct run_row *run)
 {
-    struct sched_event know = { .type = SCHED_DAG }, ev = { .type = SCHED_RUN_RESTORE };
+    struct sched_event know = {.type = SCHED_DAG}, ev = {.type = SCHED_RUN_RESTORE};
     struct dag *d;
     int rc = facts_load_run(r->g, run, &r->arena, &d, &r->tis, &r->tis_len, r->e);
 
@@ -131,10 +137,11 @@ static bool is_chosen(const struct run_row *run, const int64_t *keys, size_t n)
 }
 
 int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
-                   int (*load_dag)(void *arg, const struct dag_source *src, struct dag **ret, struct err *e),
+                   int (*load_dag)(void *arg, const struct dag_source *src, struct dag **ret,
+                                   struct err *e),
                    void *arg, struct err *e)
 {
-    struct recovery r = { .g = g, .e = e };
+    struct recovery r = {.g = g, .e = e};
     int rc;
 
     g->load_dag = load_dag;
@@ -142,7 +149,8 @@ int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
     arena_init(&r.arena, RECOVER_ARENA_MAX);
     rc = engine_on_store(g, do_get_runs, &r);
     for (size_t i = 0; rc == 0 && i < r.runs_len; i++) {
-        rc = is_chosen(&r.runs[i], run_keys, n) ? restore(&r, &r.runs[i]) : leave_alone(&r, &r.runs[i]);
+        rc = is_chosen(&r.runs[i], run_keys, n) ? restore(&r, &r.runs[i])
+                                                : leave_alone(&r, &r.runs[i]);
     }
     if (rc == 0) {
         rc = g->worker->ops->adopt(g->worker, r.jobs, r.jobs_len, r.others, r.others_len, e);
@@ -157,5 +165,7 @@ int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
     mem_free(r.jobs);
     mem_free(r.others);
     arena_fini(&r.arena);
-    return rc == -ERR_NOMEM && e != NULL && e->code == 0 ? err_set(e, ERR_NOMEM, "out of memory in recovery") : rc;
+    return rc == -ERR_NOMEM && e != NULL && e->code == 0
+               ? err_set(e, ERR_NOMEM, "out of memory in recovery")
+               : rc;
 }

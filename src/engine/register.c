@@ -62,7 +62,7 @@ static struct known_dag *find_known(struct engine *g, int64_t dag_key)
 static int remember(struct engine *g, int64_t dag_key, int64_t version_key, struct dag *d)
 {
     struct known_dag *k = find_known(g, dag_key);
-    struct known_dag new = { dag_key, version_key, dag_ref(d) };
+    struct known_dag new = {dag_key, version_key, dag_ref(d)};
 
     if (k != NULL) {
         dag_unref(k->dag);
@@ -77,24 +77,25 @@ static int remember(struct engine *g, int64_t dag_key, int64_t version_key, stru
 }
 
 /* The same meaning may be written in another order; indices are those of the version that is stored. One reference. */
-static int stored_order(struct engine *g, const struct find_call *c, struct dag *d, const char *document, size_t n,
-                        struct dag **ret, struct err *e)
+static int stored_order(struct engine *g, const struct find_call *c, struct dag *d,
+                        const char *document, size_t n, struct dag **ret, struct err *e)
 {
-    if (c->stored.document == NULL || (c->stored.document_len == n && memcmp(c->stored.document, document, n) == 0)) {
+    if (c->stored.document == NULL ||
+        (c->stored.document_len == n && memcmp(c->stored.document, document, n) == 0)) {
         *ret = dag_ref(d);
         return 0;
     }
     return facts_load_version(g, c->dag_key, c->version_key, ret, e);
 }
 
-int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t n, int64_t *ret_dag_key,
-                   struct err *e)
+int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t n,
+                   int64_t *ret_dag_key, struct err *e)
 {
     struct arena a;
-    struct find_call c = { .g = g, .dag_id = d->dag_id, .hash = d->hash, .arena = &a, .e = e };
-    struct dag_row dag = { .dag_id = d->dag_id, .file = d->file, .updated_us = engine_now(g) };
-    struct version_row version = { .hash = d->hash, .document = document, .document_len = n };
-    struct request r = { .dag = &dag };
+    struct find_call c = {.g = g, .dag_id = d->dag_id, .hash = d->hash, .arena = &a, .e = e};
+    struct dag_row dag = {.dag_id = d->dag_id, .file = d->file, .updated_us = engine_now(g)};
+    struct version_row version = {.hash = d->hash, .document = document, .document_len = n};
+    struct request r = {.dag = &dag};
     int rc;
 
     arena_init(&a, MiB(512));
@@ -145,18 +146,20 @@ static int check_run_id(const char *id, struct err *e)
         return err_set(e, ERR_INVALID, "run_id: 1 to %d bytes", LIMIT_ID_BYTES);
     }
     for (size_t i = 0; i < n; i++) {
-        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~:+-", id[i]) == NULL) {
+        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~:+-", id[i]) ==
+            NULL) {
             return err_set(e, ERR_INVALID, "run_id '%s': letters, digits and _.~:+- only", id);
         }
     }
     return id[0] == '.' ? err_set(e, ERR_INVALID, "run_id '%s' begins with a dot", id) : 0;
 }
 
-int engine_create_run(struct engine *g, const struct engine_run_request *q, int64_t *ret_run_key, struct err *e)
+int engine_create_run(struct engine *g, const struct engine_run_request *q, int64_t *ret_run_key,
+                      struct err *e)
 {
     char id[TIME_TEXT_MAX + 32], when[TIME_TEXT_MAX];
     struct arena a;
-    struct find_call c = { .g = g, .dag_key = q->dag_key, .run_id = q->run_id, .arena = &a, .e = e };
+    struct find_call c = {.g = g, .dag_key = q->dag_key, .run_id = q->run_id, .arena = &a, .e = e};
     struct run_row row = {
         .dag_key = q->dag_key,
         .type = (uint8_t)q->type,
@@ -168,7 +171,7 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
         .end_us = TIME_NONE,
         .conf = q->conf,
     };
-    struct request r = { .event.type = SCHED_RUN_CREATE };
+    struct request r = {.event.type = SCHED_RUN_CREATE};
     const struct known_dag *known = find_known(g, q->dag_key);
     int rc;
 
@@ -179,7 +182,8 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
     r.event.run.dag = known->dag;
     row.data_interval_start_us = row.data_interval_end_us = row.logical_date_us;
     if (c.run_id == NULL) {
-        (void)snprintf(id, sizeof id, "%s__%s", run_type_to_string(q->type), time_format(row.logical_date_us, when));
+        (void)snprintf(id, sizeof id, "%s__%s", run_type_to_string(q->type),
+                       time_format(row.logical_date_us, when));
         c.run_id = id;
     }
     rc = check_run_id(c.run_id, e);
@@ -189,7 +193,8 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
     arena_init(&a, MiB(64));
     rc = engine_on_store(g, do_find_run, &c);
     if (rc == 0) {
-        rc = err_set(e, ERR_EXISTS, "there is a run '%s' of this DAG already; choose another --run-id", c.run_id);
+        rc = err_set(e, ERR_EXISTS,
+                     "there is a run '%s' of this DAG already; choose another --run-id", c.run_id);
     } else if (rc == -ERR_NOTFOUND) {
         rc = engine_next_key(g, &g->run_keys, "run", RUN_KEYS, &row.run_key, e);
     }

@@ -97,13 +97,14 @@ static int locate(struct call *c, int64_t *ret_run_key, struct dag **ret_dag, st
     const char *dag_id = text_of(c->rq, "dag_id"), *run_id = text_of(c->rq, "run_id");
     struct run_row own;
     const struct dag *d;
-    struct place p = { .g = c->g, .arena = c->arena, .e = e };
+    struct place p = {.g = c->g, .arena = c->arena, .e = e};
     int rc = sched_get_run(c->g->sched, c->key.run_key, &own, &d);
 
     if (rc != 0) {
         return err_set(e, ERR_STALE, "this attempt's run is not live any more");
     }
-    if ((dag_id == NULL || strcmp(dag_id, d->dag_id) == 0) && (run_id == NULL || strcmp(run_id, own.run_id) == 0)) {
+    if ((dag_id == NULL || strcmp(dag_id, d->dag_id) == 0) &&
+        (run_id == NULL || strcmp(run_id, own.run_id) == 0)) {
         *ret_run_key = c->key.run_key;
         *ret_dag = dag_ref((struct dag *)d);
         return 0;
@@ -125,7 +126,7 @@ static int op_xcom_get(struct call *c, struct err *e)
 {
     const char *task_id = text_of(c->rq, "task_id"), *name = text_of(c->rq, "key"), *json = NULL;
     const struct value *map = value_get(c->rq, "map_index");
-    struct ti_key key = { .map_index = -1 };
+    struct ti_key key = {.map_index = -1};
     const struct task *t;
     int64_t map_index = -1;
     struct dag *d;
@@ -137,9 +138,11 @@ static int op_xcom_get(struct call *c, struct err *e)
     }
     t = task_id != NULL ? dag_task(d, task_id) : &d->tasks[c->key.task];
     if (t == NULL) {
-        rc = err_set(e, ERR_NOTFOUND, "xcom_pull: there is no task '%s' in '%s'", task_id, d->dag_id);
+        rc = err_set(e, ERR_NOTFOUND, "xcom_pull: there is no task '%s' in '%s'", task_id,
+                     d->dag_id);
     } else {
-        if (map != NULL && map->kind == VALUE_NUMBER && value_int(map, -1, INT32_MAX, &map_index) == 0) {
+        if (map != NULL && map->kind == VALUE_NUMBER &&
+            value_int(map, -1, INT32_MAX, &map_index) == 0) {
             key.map_index = (int32_t)map_index;
         }
         key.task = t->index;
@@ -166,8 +169,8 @@ static int op_xcom_set(struct call *c, struct err *e)
 {
     const char *name = text_of(c->rq, "key");
     const struct value *v = value_get(c->rq, "value");
-    struct worker_xcom x = { .name = name };
-    struct request r = { .xcom = &x, .xcom_key = c->key, .xcom_token = c->token };
+    struct worker_xcom x = {.name = name};
+    struct request r = {.xcom = &x, .xcom_key = c->key, .xcom_token = c->token};
     struct json_writer w;
     struct buf b BUF_CLEANUP;
 
@@ -197,8 +200,9 @@ static int op_ti_states(struct call *c, struct err *e)
     json_key(c->w, "result");
     json_object(c->w);
     for (size_t i = 0; i < ids->len; i++) {
-        const struct task *t = ids->elems[i]->kind == VALUE_STRING ? dag_task(d, ids->elems[i]->text) : NULL;
-        struct ti_key key = { c->key.run_key, t != NULL ? t->index : 0, -1 };
+        const struct task *t =
+            ids->elems[i]->kind == VALUE_STRING ? dag_task(d, ids->elems[i]->text) : NULL;
+        struct ti_key key = {c->key.run_key, t != NULL ? t->index : 0, -1};
 
         if (t != NULL && sched_get_ti(c->g->sched, &key, &row) == 0) {
             json_key(c->w, t->task_id);
@@ -262,11 +266,12 @@ static int op_run(struct call *c, struct err *e)
 
 static int op_command(struct call *c, struct err *e)
 {
-    static const char *const words[] = { "clear", "mark", "stop" };
+    static const char *const words[] = {"clear", "mark", "stop"};
     const char *op = text_of(c->rq, "op"), *state = text_of(c->rq, "state");
     const struct value *run = value_get(c->rq, "run_key");
-    struct engine_command cmd = { .key = text_of(c->rq, "key"), .actor = text_of(c->rq, "actor"),
-                                  .reason = text_of(c->rq, "reason") };
+    struct engine_command cmd = {.key = text_of(c->rq, "key"),
+                                 .actor = text_of(c->rq, "actor"),
+                                 .reason = text_of(c->rq, "reason")};
     uint32_t affected = 0;
     int rc;
 
@@ -317,8 +322,9 @@ static const struct {
     bool of_task;
     int (*fn)(struct call *c, struct err *e);
 } operations[] = {
-    { "ping", false, op_ping },         { "command", false, op_command }, { "xcom_get", true, op_xcom_get },
-    { "xcom_set", true, op_xcom_set },  { "ti_states", true, op_ti_states },
+    {"ping", false, op_ping},          {"command", false, op_command},
+    {"xcom_get", true, op_xcom_get},   {"xcom_set", true, op_xcom_set},
+    {"ti_states", true, op_ti_states},
 };
 
 /* ---- frames ---- */
@@ -358,8 +364,8 @@ static int answer(struct connection *k, const char *body, size_t n)
     struct buf b BUF_CLEANUP;
     struct json_writer w;
     struct arena a;
-    struct call c = { .g = k->server->g, .server = k->server, .arena = &a, .w = &w };
-    struct err e = { 0 };
+    struct call c = {.g = k->server->g, .server = k->server, .arena = &a, .w = &w};
+    struct err e = {0};
     const char *type;
     int rc;
 
@@ -378,6 +384,14 @@ static int answer(struct connection *k, const char *body, size_t n)
             json_string(&w, err_str(&e));
             json_key(&w, "code");
             json_string(&w, err_name(rc));
+        }
+        if (rc == 0 && b.len > LIMIT_MESSAGE - 16) {
+            buf_clear(&b); /* said, not dropped: who asks would ask again for ever */
+            write_head(&w, &b, id, false);
+            json_key(&w, "error");
+            json_string(&w, "the answer is larger than a message may be");
+            json_key(&w, "code");
+            json_string(&w, err_name(-ERR_LIMIT));
         }
         json_object_end(&w);
         rc = buf_status(&b);
@@ -456,8 +470,9 @@ static int accept_all(void *arg)
 }
 
 int engine_serve(struct engine *g, const char *path,
-                 int (*run_file)(void *arg, const char *request_json, char **ret_json, struct err *e), void *arg,
-                 struct err *e)
+                 int (*run_file)(void *arg, const char *request_json, char **ret_json,
+                                 struct err *e),
+                 void *arg, struct err *e)
 {
     struct socket_server *s = mem_zalloc(sizeof *s);
     int rc;
@@ -470,7 +485,8 @@ int engine_serve(struct engine *g, const char *path,
     s->run_arg = arg;
     s->path = mem_strdup(path);
     co_group_init(&s->group, g->loop);
-    rc = s->path == NULL ? err_set(e, ERR_NOMEM, "out of memory for the socket") : listen_unix(path, &s->fd, e);
+    rc = s->path == NULL ? err_set(e, ERR_NOMEM, "out of memory for the socket")
+                         : listen_unix(path, &s->fd, e);
     if (rc == 0) {
         rc = co_spawn(&s->group, "accept", accept_all, s, NULL, e);
         if (rc != 0) {

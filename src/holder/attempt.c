@@ -50,7 +50,7 @@
 #include "holder/spawn.h"
 
 #define INTENT_RETRY_US 100000
-#define INTENT_GIVE_UP_US                                                                    \
+#define INTENT_GIVE_UP_US \
     10000000                  /* how long a start waits for a journal that cannot be written \
                                */
 #define SENDS_MAX       2     /* runners that may die with an attempt before it begins */

@@ -12,7 +12,7 @@
 #define HOLDER_QUEUE       8  /* starts that wait in a holder for the one that runs */
 #define HOLDER_IDLE_EXIT_S 60
 #define HOLDER_REASON_MAX  256 /* of a kill reason; longer ones are cut */
-#define HOLDER_NOT_SEEN                                                       \
+#define HOLDER_NOT_SEEN \
     "exit not seen" /* the `error` of an end whose status nobody got (rule 8) \
                      */
 

@@ -26,6 +26,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "holder/priv.h"
+#include "holder/spawn.h"
 
 #define EVENTS_MAX 64
 #define FIRST_FD   10 /* the holder's descriptors lie above those that a child is given */
@@ -278,13 +279,7 @@ static int loop_open(struct holder *h, struct err *e)
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGCHLD);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-    for (int i = 0; i < 3; i++) {
-        static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT};
-
-        (void)signal(ignored[i], SIG_IGN);
-    }
-    (void)signal(SIGTERM, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a size limit is an error of write, like a full disk */
+    spawn_signals();
     fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     h->signals.ready = signals_ready;
     if (fd < 0 || holder_watch(h, &h->signals, fd, EPOLLIN) != 0) {

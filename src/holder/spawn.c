@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,13 +31,35 @@ struct child {
     int errnum;
 };
 
+/* What the holder ignores for itself, and its tasks must not. SIGXFSZ: a size limit is an error of write, like a full disk. */
+static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+
+void spawn_signals(void)
+{
+    /* The kernel's own form: the C library keeps signals 32 and 33 to itself, but they may be inherited ignored. */
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)(void);
+        uint64_t mask;
+    } action = {.handler = SIG_DFL};
+
+    for (int i = 1; i < _NSIG; i++) {
+        (void)syscall(SYS_rt_sigaction, i, &action, NULL, sizeof action.mask);
+    }
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
+        (void)signal(ignored[i], SIG_IGN);
+    }
+}
+
+/* All others are default since spawn_signals; execve resets what is caught. */
 static void default_signals(void)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigset_t none;
 
-    for (int i = 1; i < _NSIG; i++) {
-        (void)sigaction(i, &action, NULL); /* those that cannot be set are default already */
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
+        (void)sigaction(ignored[i], &action, NULL);
     }
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);

@@ -16,6 +16,9 @@ struct spawn {
     int oom_score_adj_reset; /* not 0: the holder's own value is not 0, the child's becomes 0 */
 };
 
+/* Once, before the first start: sets all signals of the holder, so that a start has next to nothing to reset. */
+void spawn_signals(void);
+
 /* Returns once the program runs, or with what failed. The program gets a session of its own,
  * default signals, no other descriptor. */
 int spawn_process(const struct spawn *s, pid_t *ret_pid, struct err *e);

@@ -54,6 +54,9 @@ static uint32_t reach(struct search *s, bool back, uint32_t n, uint32_t bound)
     uint32_t *mark = back ? s->up : s->down;
 
     for (uint32_t i = 0; i < n; i++) {
+        mark[s->queue[i]] = s->number; /* the heads too: one may be reached from another */
+    }
+    for (uint32_t i = 0; i < n; i++) {
         for (uint32_t j = off[s->queue[i]]; j < off[s->queue[i] + 1]; j++) {
             uint32_t t = row[j], at = s->position[t];
 

@@ -7,27 +7,27 @@
 #define TASK_STATE(name, word, number, finished) TASK_##name = number,
 enum task_state {
 #include "model/states.def"
-	TASK_STATE_MAX_
+    TASK_STATE_MAX_
 };
 #define RUN_STATE(name, word, number, finished) RUN_##name = number,
 enum run_state {
 #include "model/states.def"
-	RUN_STATE_MAX_
+    RUN_STATE_MAX_
 };
 #define TRIGGER_RULE(name, word, number) RULE_##name = number,
 enum trigger_rule {
 #include "model/states.def"
-	TRIGGER_RULE_MAX_
+    TRIGGER_RULE_MAX_
 };
 #define RUN_TYPE(name, word, number) RUN_TYPE_##name = number,
 enum run_type {
 #include "model/states.def"
-	RUN_TYPE_MAX_
+    RUN_TYPE_MAX_
 };
 #define WEIGHT_RULE(name, word, number) WEIGHT_##name = number,
 enum weight_rule {
 #include "model/states.def"
-	WEIGHT_RULE_MAX_
+    WEIGHT_RULE_MAX_
 };
 
 /* Words; "?" for a number outside the table. The *_from_string functions return -ERR_INVALID for an unknown word. */

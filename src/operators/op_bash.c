@@ -23,14 +23,15 @@ static bool is_special(char c)
 static bool is_shell_word(const char *w, size_t n)
 {
     static const char *const words[] = {
-        ".",     ":",       "alias",  "bg",     "bind",     "break",  "builtin", "caller", "case",
-        "cd",    "command", "compgen", "complete", "continue", "coproc", "declare", "dirs", "disown",
-        "do",    "done",    "elif",   "else",   "enable",   "esac",   "eval",    "exec",   "exit",
-        "export", "fc",     "fg",     "fi",     "for",      "function", "getopts", "hash", "help",
-        "history", "if",    "in",     "jobs",   "let",      "local",  "logout",  "mapfile", "popd",
-        "pushd", "read",    "readarray", "readonly", "return", "select", "set",  "shift",  "shopt",
-        "source", "suspend", "then",  "time",   "times",    "trap",   "type",    "typeset", "ulimit",
-        "umask", "unalias", "unset",  "until",  "wait",     "while",
+        ".",        ":",       "alias",   "bg",      "bind",     "break",    "builtin", "caller",
+        "case",     "cd",      "command", "compgen", "complete", "continue", "coproc",  "declare",
+        "dirs",     "disown",  "do",      "done",    "elif",     "else",     "enable",  "esac",
+        "eval",     "exec",    "exit",    "export",  "fc",       "fg",       "fi",      "for",
+        "function", "getopts", "hash",    "help",    "history",  "if",       "in",      "jobs",
+        "let",      "local",   "logout",  "mapfile", "popd",     "pushd",    "read",    "readarray",
+        "readonly", "return",  "select",  "set",     "shift",    "shopt",    "source",  "suspend",
+        "then",     "time",    "times",   "trap",    "type",     "typeset",  "ulimit",  "umask",
+        "unalias",  "unset",   "until",   "wait",    "while",
     };
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -114,7 +115,8 @@ static int command_argv(const struct operator_context *c, const struct value *cm
     return oom ? err_set(e, ERR_NOMEM, "out of memory for the command") : 0;
 }
 
-static int environment(const struct operator_context *c, struct operator_process *ret, struct err *e)
+static int environment(const struct operator_context *c, struct operator_process *ret,
+                       struct err *e)
 {
     const struct value *env = value_get(c->params, "env");
     const struct value *append = value_get(c->params, "append_env");
@@ -124,7 +126,8 @@ static int environment(const struct operator_context *c, struct operator_process
         return 0;
     }
     if (env->len > LIMIT_ENV_ENTRIES) {
-        return err_set(e, ERR_LIMIT, "env has %zu entries; at most %d", env->len, LIMIT_ENV_ENTRIES);
+        return err_set(e, ERR_LIMIT, "env has %zu entries; at most %d", env->len,
+                       LIMIT_ENV_ENTRIES);
     }
     list = arena_array(c->arena, env->len + 1, sizeof *list);
     if (list == NULL) {
@@ -133,7 +136,8 @@ static int environment(const struct operator_context *c, struct operator_process
     for (size_t i = 0; i < env->len; i++) {
         const struct value *v = env->elems[i];
 
-        list[i] = arena_printf(c->arena, "%s=%s", env->keys[i].text, v->text != NULL ? v->text : "");
+        list[i] =
+            arena_printf(c->arena, "%s=%s", env->keys[i].text, v->text != NULL ? v->text : "");
         if (list[i] == NULL) {
             return err_set(e, ERR_NOMEM, "out of memory for the environment");
         }
@@ -162,7 +166,8 @@ static int skip_codes(const struct operator_context *c, struct operator_process 
         const struct value *one = v != NULL && v->kind == VALUE_ARRAY ? v->elems[i] : v;
 
         if (one != NULL && value_int(one, 0, 255, &code) != 0) {
-            return err_set(e, ERR_INVALID, "skip_on_exit_code: an exit code is an integer from 0 to 255");
+            return err_set(e, ERR_INVALID,
+                           "skip_on_exit_code: an exit code is an integer from 0 to 255");
         }
         codes[i] = (int)code;
     }
@@ -193,4 +198,4 @@ static int prepare(const struct operator_context *c, struct operator_process *re
     return rc;
 }
 
-const struct operator_impl op_bash = { .name = "bash", .loss = LOSS_ADOPT, .prepare = prepare };
+const struct operator_impl op_bash = {.name = "bash", .loss = LOSS_ADOPT, .prepare = prepare};

@@ -31,8 +31,8 @@ static bool in_group(const struct dag *d, const struct task *t, const char *grou
     return false;
 }
 
-int operator_branch_skips(const struct operator_context *c, const char *const *follow, size_t follow_len,
-                          struct operator_result *ret, struct err *e)
+int operator_branch_skips(const struct operator_context *c, const char *const *follow,
+                          size_t follow_len, struct operator_result *ret, struct err *e)
 {
     const struct dag *d = c->dag;
     uint32_t self = c->task->index;
@@ -54,8 +54,8 @@ int operator_branch_skips(const struct operator_context *c, const char *const *f
         }
         if (!known) {
             return err_set(e, ERR_INVALID,
-                           "the branch follows '%s', which is not directly downstream of '%s'", follow[i],
-                           c->task->task_id);
+                           "the branch follows '%s', which is not directly downstream of '%s'",
+                           follow[i], c->task->task_id);
         }
     }
     mark_descendants(d, followed);
@@ -124,8 +124,8 @@ static int follow_ids(const struct operator_context *c, const struct value *v, c
     return 0;
 }
 
-static int use_runner(const struct operator_context *c, const char *own, struct operator_process *ret,
-                      struct err *e)
+static int use_runner(const struct operator_context *c, const char *own,
+                      struct operator_process *ret, struct err *e)
 {
     if (value_get(c->params, own) != NULL) {
         return err_set(e, ERR_UNSUPPORTED, "decided by `%s`", own);
@@ -133,12 +133,14 @@ static int use_runner(const struct operator_context *c, const char *own, struct 
     return op_python.prepare(c, ret, e);
 }
 
-static int branch_prepare(const struct operator_context *c, struct operator_process *ret, struct err *e)
+static int branch_prepare(const struct operator_context *c, struct operator_process *ret,
+                          struct err *e)
 {
     return use_runner(c, "follow", ret, e);
 }
 
-static int branch_decide(const struct operator_context *c, struct operator_result *ret, struct err *e)
+static int branch_decide(const struct operator_context *c, struct operator_result *ret,
+                         struct err *e)
 {
     const char **ids = NULL;
     size_t n = 0;
@@ -152,12 +154,12 @@ static int branch_decide(const struct operator_context *c, struct operator_resul
 }
 
 const struct operator_impl op_branch = {
-    .name = "branch", .loss = LOSS_ADOPT, .prepare = branch_prepare, .decide = branch_decide
-};
+    .name = "branch", .loss = LOSS_ADOPT, .prepare = branch_prepare, .decide = branch_decide};
 
 static bool is_true(const struct value *v)
 {
-    static const char *const no[] = { "", "false", "False", "0", "no", "none", "None", "null", "[]", "{}" };
+    static const char *const no[] = {"",     "false", "False", "0",  "no",
+                                     "none", "None",  "null",  "[]", "{}"};
 
     if (v == NULL || v->kind == VALUE_NULL) {
         return false;
@@ -176,7 +178,8 @@ static bool is_true(const struct value *v)
     return true;
 }
 
-static int stop_prepare(const struct operator_context *c, struct operator_process *ret, struct err *e)
+static int stop_prepare(const struct operator_context *c, struct operator_process *ret,
+                        struct err *e)
 {
     return use_runner(c, "condition", ret, e);
 }
@@ -189,9 +192,9 @@ static int stop_decide(const struct operator_context *c, struct operator_result 
     if (is_true(value_get(c->params, "condition"))) {
         return 0;
     }
-    return operator_stop_skips(c, ignore == NULL || ignore->kind != VALUE_BOOL || ignore->boolean, ret, e);
+    return operator_stop_skips(c, ignore == NULL || ignore->kind != VALUE_BOOL || ignore->boolean,
+                               ret, e);
 }
 
 const struct operator_impl op_short_circuit = {
-    .name = "short_circuit", .loss = LOSS_ADOPT, .prepare = stop_prepare, .decide = stop_decide
-};
+    .name = "short_circuit", .loss = LOSS_ADOPT, .prepare = stop_prepare, .decide = stop_decide};

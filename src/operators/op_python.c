@@ -15,7 +15,7 @@ static int prepare(const struct operator_context *c, struct operator_process *re
     return 0;
 }
 
-const struct operator_impl op_python = { .name = "python", .loss = LOSS_ADOPT, .prepare = prepare };
+const struct operator_impl op_python = {.name = "python", .loss = LOSS_ADOPT, .prepare = prepare};
 
 /* empty: nothing to do. Mostly the scheduler ends it by itself; it comes here when it has callbacks or outlets. */
 static int nothing(const struct operator_context *c, struct operator_result *ret, struct err *e)
@@ -26,4 +26,4 @@ static int nothing(const struct operator_context *c, struct operator_result *ret
     return 0;
 }
 
-const struct operator_impl op_empty = { .name = "empty", .loss = LOSS_REPEAT, .decide = nothing };
+const struct operator_impl op_empty = {.name = "empty", .loss = LOSS_REPEAT, .decide = nothing};

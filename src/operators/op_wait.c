@@ -14,11 +14,12 @@
 #include "runtime/loop.h"
 
 #define POKE_DEFAULT_US (5 * TIME_SECOND)
-#define POKE_MIN_US (TIME_SECOND / 10)
-#define TIMEOUT_DEFAULT_US (INT64_C(7) * 24 * 3600 * TIME_SECOND) /* Airflow's [sensors] default_timeout */
+#define POKE_MIN_US     (TIME_SECOND / 10)
+#define TIMEOUT_DEFAULT_US \
+    (INT64_C(7) * 24 * 3600 * TIME_SECOND) /* Airflow's [sensors] default_timeout */
 
-static int duration(const struct operator_context *c, const char *name, int64_t fallback, int64_t *ret,
-                    struct err *e)
+static int duration(const struct operator_context *c, const char *name, int64_t fallback,
+                    int64_t *ret, struct err *e)
 {
     const struct value *v = value_get(c->params, name);
 
@@ -27,8 +28,8 @@ static int duration(const struct operator_context *c, const char *name, int64_t 
         return 0;
     }
     if (v->text == NULL || duration_parse(v->text, v->len, ret) != 0) {
-        return err_set(e, ERR_INVALID, "%s: not a duration: '%s'; write seconds, 5m, 1h30m or PT5M", name,
-                       v->text != NULL ? v->text : value_kind_name(v->kind));
+        return err_set(e, ERR_INVALID, "%s: not a duration: '%s'; write seconds, 5m, 1h30m or PT5M",
+                       name, v->text != NULL ? v->text : value_kind_name(v->kind));
     }
     return 0;
 }
@@ -50,7 +51,8 @@ static int wait_time(const struct operator_context *c, struct operator_result *r
 
     if (until != NULL) {
         if (time_parse(until, strlen(until), &at) != 0) {
-            return err_set(e, ERR_INVALID, "until: not a time: '%s'; write 2026-01-31T12:00:00Z", until);
+            return err_set(e, ERR_INVALID, "until: not a time: '%s'; write 2026-01-31T12:00:00Z",
+                           until);
         }
     } else {
         rc = duration(c, "delta", 0, &delta, e);
@@ -66,16 +68,18 @@ static int wait_time(const struct operator_context *c, struct operator_result *r
     return rc;
 }
 
-const struct operator_impl op_wait_time = { .name = "wait_time", .loss = LOSS_REPEAT, .wait = wait_time };
+const struct operator_impl op_wait_time = {
+    .name = "wait_time", .loss = LOSS_REPEAT, .wait = wait_time};
 
 /* ---- poking: file and HTTP ---- */
 
 /* Asks until it is there (1), or the timeout of the whole wait is over. Its own errors are waited out, the last one is told. */
-static int poke(const struct operator_context *c, int (*there)(const struct operator_context *, struct err *),
+static int poke(const struct operator_context *c,
+                int (*there)(const struct operator_context *, struct err *),
                 struct operator_result *ret, struct err *e)
 {
     const struct value *soft = value_get(c->params, "soft_fail");
-    struct err last = { 0 };
+    struct err last = {0};
     int64_t interval, timeout, now;
     int rc = duration(c, "poke_interval", POKE_DEFAULT_US, &interval, e);
 
@@ -95,16 +99,18 @@ static int poke(const struct operator_context *c, int (*there)(const struct oper
             return 0;
         }
         if (rc == -ERR_CANCELED || rc == -ERR_INVALID || rc == -ERR_UNSUPPORTED) {
-            return err_set(e, (enum err_code)-rc, "%s", err_str(&last));
+            return err_set(e, (enum err_code) - rc, "%s", err_str(&last));
         }
         now = c->clock(c->clock_arg);
         if (now - c->start_us >= timeout) {
             char d[TIME_TEXT_MAX];
 
-            ret->verdict = soft != NULL && soft->kind == VALUE_BOOL && soft->boolean ? VERDICT_SKIPPED
-                                                                                      : VERDICT_FAILED;
-            ret->reason = arena_printf(c->arena, "not there after %s%s%s", duration_format(timeout, d),
-                                       last.text[0] != '\0' ? ": " : "", last.text);
+            ret->verdict = soft != NULL && soft->kind == VALUE_BOOL && soft->boolean
+                               ? VERDICT_SKIPPED
+                               : VERDICT_FAILED;
+            ret->reason =
+                arena_printf(c->arena, "not there after %s%s%s", duration_format(timeout, d),
+                             last.text[0] != '\0' ? ": " : "", last.text);
             return 0;
         }
         if (interval > timeout - (now - c->start_us)) {
@@ -113,7 +119,7 @@ static int poke(const struct operator_context *c, int (*there)(const struct oper
             rc = co_sleep(interval);
         }
         if (rc != 0) {
-            return err_set(e, (enum err_code)-rc, "the wait was ended");
+            return err_set(e, (enum err_code) - rc, "the wait was ended");
         }
     }
 }
@@ -140,7 +146,8 @@ static int wait_file(const struct operator_context *c, struct operator_result *r
     return poke(c, file_there, ret, e);
 }
 
-const struct operator_impl op_wait_file = { .name = "wait_file", .loss = LOSS_REPEAT, .wait = wait_file };
+const struct operator_impl op_wait_file = {
+    .name = "wait_file", .loss = LOSS_REPEAT, .wait = wait_file};
 
 static const char *const *header_list(const struct operator_context *c)
 {
@@ -163,9 +170,9 @@ static int http_there(const struct operator_context *c, struct err *e)
     struct http_client *client = c->http(c->http_arg);
     const struct value *status = value_get(c->params, "expect_status");
     const char *expect = text(c, "expect_text");
-    struct http_request rq = { .method = text(c, "method"), .url = text(c, "url"), .follow = 5,
-                               .headers = header_list(c) };
-    struct http_response rs = { 0 };
+    struct http_request rq = {
+        .method = text(c, "method"), .url = text(c, "url"), .follow = 5, .headers = header_list(c)};
+    struct http_response rs = {0};
     int64_t want = 200;
     int rc;
 
@@ -198,4 +205,5 @@ static int wait_http(const struct operator_context *c, struct operator_result *r
     return poke(c, http_there, ret, e);
 }
 
-const struct operator_impl op_wait_http = { .name = "wait_http", .loss = LOSS_REPEAT, .wait = wait_http };
+const struct operator_impl op_wait_http = {
+    .name = "wait_http", .loss = LOSS_REPEAT, .wait = wait_http};

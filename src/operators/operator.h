@@ -25,13 +25,13 @@ enum operator_loss {
 
 /* A process to run. Lives in the arena of the call. */
 struct operator_process {
-    const char *const *argv; /* NULL-terminated; or NULL when `python` */
-    bool python;             /* the Python runner runs it */
+    const char *const *argv;        /* NULL-terminated; or NULL when `python` */
+    bool python;                    /* the Python runner runs it */
     const char *python_interpreter; /* NULL = configured */
-    const char *cwd;         /* or NULL */
-    const char *const *env;  /* NULL-terminated, or NULL */
-    bool bare_env;           /* append_env: false: only `env`, PATH and what Tradewind sets */
-    const int *skip_codes;   /* exit codes that mean skipped */
+    const char *cwd;                /* or NULL */
+    const char *const *env;         /* NULL-terminated, or NULL */
+    bool bare_env;         /* append_env: false: only `env`, PATH and what Tradewind sets */
+    const int *skip_codes; /* exit codes that mean skipped */
     size_t skip_codes_len;
     bool last_line_is_xcom;
 };
@@ -50,14 +50,15 @@ struct operator_result {
 struct operator_context {
     const struct dag *dag;
     const struct task *task;
-    const struct value *params;  /* the task's object, rendered */
+    const struct value *params; /* the task's object, rendered */
     struct arena *arena;
     int64_t logical_date_us;     /* TIME_NONE: none */
     int64_t start_us;            /* when the attempt first began to wait */
     int64_t now_us;              /* at the call */
     int64_t (*clock)(void *arg); /* wall time, steady within the process; for waits */
     void *clock_arg;
-    struct http_client *(*http)(void *arg); /* the client, made on first use; NULL when it cannot be had */
+    struct http_client *(*http)(
+        void *arg); /* the client, made on first use; NULL when it cannot be had */
     void *http_arg;
 };
 
@@ -67,7 +68,8 @@ struct operator_impl {
     /* Exactly one of these; python-or-decide operators have two: prepare returns -ERR_UNSUPPORTED where decide is meant. */
     int (*prepare)(const struct operator_context *c, struct operator_process *ret, struct err *e);
     int (*decide)(const struct operator_context *c, struct operator_result *ret, struct err *e);
-    int (*wait)(const struct operator_context *c, struct operator_result *ret, struct err *e); /* SUSPENDS */
+    int (*wait)(const struct operator_context *c, struct operator_result *ret,
+                struct err *e); /* SUSPENDS */
 };
 
 /* NULL for an unknown name. */
@@ -78,8 +80,8 @@ extern const struct operator_impl op_wait_time, op_wait_file, op_wait_http;
 
 /* Shared by branch and short circuit. Direct downstream tasks of t that are not followed nor reachable from a followed one become skipped,
  * as Airflow's BaseBranchOperator does. follow: ids of tasks or of task groups. -ERR_INVALID: one is not directly downstream. */
-int operator_branch_skips(const struct operator_context *c, const char *const *follow, size_t follow_len,
-                          struct operator_result *ret, struct err *e);
+int operator_branch_skips(const struct operator_context *c, const char *const *follow,
+                          size_t follow_len, struct operator_result *ret, struct err *e);
 /* All descendants (teardowns kept), or only the direct downstream when their own trigger rules count. */
 int operator_stop_skips(const struct operator_context *c, bool ignore_downstream_trigger_rules,
                         struct operator_result *ret, struct err *e);

@@ -14,18 +14,20 @@ struct loop;
 struct http_client;
 
 struct http_request {
-	const char *method;              /* NULL = GET */
-	const char *url;
-	const char *const *headers;      /* "Name: value", NULL-terminated; may be NULL */
-	const void *body; size_t body_len;
-	int64_t timeout_us;              /* whole request; 0 = 60 s */
-	size_t max_body;                 /* of the answer; 0 = 16 MiB; beyond: -ERR_LIMIT */
-	int follow;                      /* redirects followed at most */
+    const char *method; /* NULL = GET */
+    const char *url;
+    const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
+    const void *body;
+    size_t body_len;
+    int64_t timeout_us; /* whole request; 0 = 60 s */
+    size_t max_body;    /* of the answer; 0 = 16 MiB; beyond: -ERR_LIMIT */
+    int follow;         /* redirects followed at most */
 };
 struct http_response {
-	int status;
-	char *content_type;              /* or NULL */
-	char *body; size_t body_len;     /* NUL-terminated */
+    int status;
+    char *content_type; /* or NULL */
+    char *body;
+    size_t body_len; /* NUL-terminated */
 };
 
 /* The module is looked for in $TRADEWIND_MODULE_DIR, beside the program, in its ../lib/tradewind, and where it was installed. uv loop
@@ -33,7 +35,8 @@ struct http_response {
 int http_client_new(struct loop *l, int max_connections, struct http_client **ret, struct err *e);
 void http_client_free(struct http_client *c);
 /* SUSPENDS. 0 for any complete answer, whatever its status. */
-int http_perform(struct http_client *c, const struct http_request *r, struct http_response *ret, struct err *e);
+int http_perform(struct http_client *c, const struct http_request *r, struct http_response *ret,
+                 struct err *e);
 void http_response_fini(struct http_response *r);
 
 #endif

@@ -61,10 +61,33 @@ static bool end_as_asked(struct sched *s, struct run *r, struct ti *ti, int64_t 
     return true;
 }
 
+static void release_dying(struct sched *s, struct run *r, struct ti *ti)
+{
+    assert(r->dying > 0);
+    r->dying--;
+    ti_detach(s, r, ti);
+}
+
+/* An attempt that is to be killed is over, whatever it says last: deferred, rescheduled, lost. */
+static bool end_of_killed(struct sched *s, struct run *r, struct ti *ti)
+{
+    if (task_state_finished(ti->state)) {
+        release_dying(s, r, ti);
+        return true;
+    }
+    if (ti->state == TASK_RESTARTING) {
+        if (!end_as_asked(s, r, ti, s->now_us)) {
+            ti_cleared(s, r, ti);
+        }
+        return true;
+    }
+    return false;
+}
+
 static bool on_deferred(struct sched *s, struct run *r, struct ti *ti, int64_t until_us)
 {
     if (ti->state != TASK_RUNNING) {
-        return false;
+        return end_of_killed(s, r, ti);
     }
     if (end_as_asked(s, r, ti, s->now_us)) {
         return true;
@@ -81,7 +104,7 @@ static bool on_deferred(struct sched *s, struct run *r, struct ti *ti, int64_t u
 static bool on_reschedule(struct sched *s, struct run *r, struct ti *ti, int64_t until_us)
 {
     if (ti->state != TASK_RUNNING) {
-        return false;
+        return end_of_killed(s, r, ti);
     }
     if (!end_as_asked(s, r, ti, s->now_us)) {
         ti_detach(s, r, ti);
@@ -91,33 +114,17 @@ static bool on_reschedule(struct sched *s, struct run *r, struct ti *ti, int64_t
     return true;
 }
 
-static void release_dying(struct sched *s, struct run *r, struct ti *ti)
-{
-    assert(r->dying > 0);
-    r->dying--;
-    ti_detach(s, r, ti);
-}
-
 /* The worker is gone, or was told to stop: nothing of the attempt lives, and the same try runs again. */
 static bool on_lost(struct sched *s, struct run *r, struct ti *ti)
 {
     struct text *why;
 
-    if (task_state_finished(ti->state)) {
-        release_dying(s, r, ti);
-        return true;
-    }
-    if (ti->state == TASK_RESTARTING) {
-        if (!end_as_asked(s, r, ti, s->now_us)) {
-            ti_cleared(s, r, ti);
-        }
-        return true;
-    }
     if (ti->state != TASK_QUEUED && ti->state != TASK_RUNNING) {
-        return false;
+        return end_of_killed(s, r, ti);
     }
     if (!end_as_asked(s, r, ti, s->now_us)) {
-        why = text_make(s, ti->state == TASK_QUEUED ? "worker lost before it started" : "interrupted");
+        why = text_make(s,
+                        ti->state == TASK_QUEUED ? "worker lost before it started" : "interrupted");
         ti->start_us = TIME_NONE;
         ti_requeue(s, r, ti, why);
         text_unref(why);

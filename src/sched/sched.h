@@ -35,114 +35,122 @@ struct sched;
 /* ---- events ---- */
 
 enum sched_event_type {
-	SCHED_TICK = 1,     /* time passed; fires due timers */
-	SCHED_DAG,          /* .dag: a DAG of ours: version to use for new runs, paused or not. Again: an update */
-	SCHED_RESOURCE,     /* .resource: slots of a pool or of parallelism are set or granted */
-	SCHED_RUN_CREATE,   /* .run: a new run (state QUEUED); instances are made as none */
-	SCHED_RUN_RESTORE,  /* .run: a run read back from the store, with its rows (recovery, or answer to SCHED_ASK_RUN) */
-	SCHED_CLAIM,        /* .attempt: a worker took the queued attempt (token, worker). Durable before it starts (rule 2) */
-	SCHED_STARTED,      /* .attempt: it runs since at_us: queued -> running (restarting stays: its kill is on the way) */
-	SCHED_ENDED,        /* .ended: it ended with an outcome */
-	SCHED_DEFERRED,     /* .attempt: running -> deferred; gives its slots back; at_us = its timeout or TIME_NONE */
-	SCHED_FIRED,        /* .ended: what a deferred attempt waited for came: outcome SUCCESS/FAILED/SKIPPED ends it, RESUME schedules it */
-	SCHED_RESCHEDULE,   /* .attempt: running -> up_for_reschedule until at_us; same try */
-	SCHED_LOST,         /* .attempt: nothing of it lives: it never started (its worker is gone), or was ended with its worker: back to scheduled, same
+    SCHED_TICK = 1, /* time passed; fires due timers */
+    SCHED_DAG, /* .dag: a DAG of ours: version to use for new runs, paused or not. Again: an update */
+    SCHED_RESOURCE,   /* .resource: slots of a pool or of parallelism are set or granted */
+    SCHED_RUN_CREATE, /* .run: a new run (state QUEUED); instances are made as none */
+    SCHED_RUN_RESTORE, /* .run: a run read back from the store, with its rows (recovery, or answer to SCHED_ASK_RUN) */
+    SCHED_CLAIM, /* .attempt: a worker took the queued attempt (token, worker). Durable before it starts (rule 2) */
+    SCHED_STARTED, /* .attempt: it runs since at_us: queued -> running (restarting stays: its kill is on the way) */
+    SCHED_ENDED, /* .ended: it ended with an outcome */
+    SCHED_DEFERRED, /* .attempt: running -> deferred; gives its slots back; at_us = its timeout or TIME_NONE */
+    SCHED_FIRED, /* .ended: what a deferred attempt waited for came: outcome SUCCESS/FAILED/SKIPPED ends it, RESUME schedules it */
+    SCHED_RESCHEDULE, /* .attempt: running -> up_for_reschedule until at_us; same try */
+    SCHED_LOST, /* .attempt: nothing of it lives: it never started (its worker is gone), or was ended with its worker: back to scheduled, same
 	                       try, new token */
-	SCHED_CLEAR,        /* .command: tasks of a run run again; the run is queued again */
-	SCHED_MARK,         /* .command: tasks set to SUCCESS, FAILED or SKIPPED by hand; live ones are killed */
-	SCHED_RUN_STOP,     /* .command: run failed by hand: live attempts killed, unfinished instances skipped (teardowns kept) */
-	SCHED_ANSWER,       /* .answer */
-	SCHED_SHUTDOWN,     /* from now on nothing new is queued; what lives goes on */
-	SCHED_STORE_FULL,   /* .full: true = queue nothing new (disk full, store unreachable); false = go on */
+    SCHED_CLEAR, /* .command: tasks of a run run again; the run is queued again */
+    SCHED_MARK, /* .command: tasks set to SUCCESS, FAILED or SKIPPED by hand; live ones are killed */
+    SCHED_RUN_STOP, /* .command: run failed by hand: live attempts killed, unfinished instances skipped (teardowns kept) */
+    SCHED_ANSWER,   /* .answer */
+    SCHED_SHUTDOWN, /* from now on nothing new is queued; what lives goes on */
+    SCHED_STORE_FULL, /* .full: true = queue nothing new (disk full, store unreachable); false = go on */
 };
 
 enum sched_outcome {
-	SCHED_OUTCOME_SUCCESS = 1,
-	SCHED_OUTCOME_FAILED,          /* retries apply */
-	SCHED_OUTCOME_FAILED_NO_RETRY, /* AirflowFailException, a refused input: no retry */
-	SCHED_OUTCOME_SKIPPED,
-	SCHED_OUTCOME_RESUME,          /* only in SCHED_FIRED */
-	SCHED_OUTCOME_KILLED,          /* ended because we asked (clear, mark, stop): no retry is counted against it */
+    SCHED_OUTCOME_SUCCESS = 1,
+    SCHED_OUTCOME_FAILED,          /* retries apply */
+    SCHED_OUTCOME_FAILED_NO_RETRY, /* AirflowFailException, a refused input: no retry */
+    SCHED_OUTCOME_SKIPPED,
+    SCHED_OUTCOME_RESUME, /* only in SCHED_FIRED */
+    SCHED_OUTCOME_KILLED, /* ended because we asked (clear, mark, stop): no retry is counted against it */
 };
 
 struct sched_event {
-	enum sched_event_type type;
-	int64_t now_us; /* wall time of the event; where it goes back, the core uses the latest it has seen */
-	union {
-		struct {
-			int64_t dag_key, version_key;
-			struct dag *dag;
-			bool paused; /* creates no scheduled runs; queued runs stay queued; live runs go on but queue nothing new, as in Airflow */
-		} dag;
-		struct {
-			const char *name;     /* a pool's name, or "parallelism" */
-			int32_t slots;        /* total; -1 = unlimited */
-			int32_t granted;      /* how many of them are ours */
-			bool exclusive;       /* all are ours for good: never ask (a single scheduler) */
-			bool include_deferred; /* deferred instances keep their pool slots */
-		} resource;
-		struct {
-			const struct run_row *row;
-			struct dag *dag;            /* the run's version */
-			const struct ti_row *tis;   /* RESTORE: rows in any order; absent ones are none */
-			size_t tis_len;
-			bool ignore_first_depends_on_past;
-			int64_t question;           /* RESTORE as the answer to an ask; else 0 */
-		} run;
-		struct {
-			struct ti_key key;
-			struct uuid token;
-			int64_t worker;
-			int64_t at_us;
-		} attempt;
-		struct {
-			struct ti_key key;
-			struct uuid token;
-			enum sched_outcome outcome;
-			int64_t at_us;          /* when it ended */
-			int32_t exit_code;      /* -1 unknown */
-			const char *reason;     /* in words; NULL for a plain success */
-			/* What a branch or short circuit decided, with SUCCESS: these become skipped. */
-			const uint32_t *skip;   /* task indices, each a descendant; those already begun or finished are left alone */
-			size_t skip_len;
-		} ended;
-		struct {
-			int64_t command;        /* id for the reply */
-			int64_t run_key;
-			const uint32_t *tasks;  /* CLEAR, MARK: indices; NULL with len 0 = all tasks of the run */
-			size_t tasks_len;
-			uint8_t state;          /* MARK: enum task_state */
-			const char *reason;     /* "marked success by anna", or NULL */
-		} command;
-		struct {
-			int64_t question;
-			bool unknown;           /* could not be answered (timeout): fails closed */
-			/* SCHED_ASK_PREVIOUS: the previous run (0 = there is none) and the rows of its tasks, by task_id of the asking DAG. */
-			int64_t run_key;
-			const struct ti_row *tis; /* key.task = index in the asking run's DAG; absent = no such instance */
-			size_t tis_len;
-			bool live;              /* it is a run that this core holds too: states are then followed, not copied */
-			bool any_earlier;       /* some earlier instance of the task exists (for ignore_first_depends_on_past) */
-		} answer;
-		struct {
-			bool full;
-		} full;
-	};
+    enum sched_event_type type;
+    int64_t
+        now_us; /* wall time of the event; where it goes back, the core uses the latest it has seen */
+    union {
+        struct {
+            int64_t dag_key, version_key;
+            struct dag *dag;
+            bool
+                paused; /* creates no scheduled runs; queued runs stay queued; live runs go on but queue nothing new, as in Airflow */
+        } dag;
+        struct {
+            const char *name;      /* a pool's name, or "parallelism" */
+            int32_t slots;         /* total; -1 = unlimited */
+            int32_t granted;       /* how many of them are ours */
+            bool exclusive;        /* all are ours for good: never ask (a single scheduler) */
+            bool include_deferred; /* deferred instances keep their pool slots */
+        } resource;
+        struct {
+            const struct run_row *row;
+            struct dag *dag;          /* the run's version */
+            const struct ti_row *tis; /* RESTORE: rows in any order; absent ones are none */
+            size_t tis_len;
+            bool ignore_first_depends_on_past;
+            int64_t question; /* RESTORE as the answer to an ask; else 0 */
+        } run;
+        struct {
+            struct ti_key key;
+            struct uuid token;
+            int64_t worker;
+            int64_t at_us;
+        } attempt;
+        struct {
+            struct ti_key key;
+            struct uuid token;
+            enum sched_outcome outcome;
+            int64_t at_us;      /* when it ended */
+            int32_t exit_code;  /* -1 unknown */
+            const char *reason; /* in words; NULL for a plain success */
+            /* What a branch or short circuit decided, with SUCCESS: these become skipped. */
+            const uint32_t *
+                skip; /* task indices, each a descendant; those already begun or finished are left alone */
+            size_t skip_len;
+        } ended;
+        struct {
+            int64_t command; /* id for the reply */
+            int64_t run_key;
+            const uint32_t
+                *tasks; /* CLEAR, MARK: indices; NULL with len 0 = all tasks of the run */
+            size_t tasks_len;
+            uint8_t state;      /* MARK: enum task_state */
+            const char *reason; /* "marked success by anna", or NULL */
+        } command;
+        struct {
+            int64_t question;
+            bool unknown; /* could not be answered (timeout): fails closed */
+            /* SCHED_ASK_PREVIOUS: the previous run (0 = there is none) and the rows of its tasks, by task_id of the asking DAG. */
+            int64_t run_key;
+            const struct ti_row
+                *tis; /* key.task = index in the asking run's DAG; absent = no such instance */
+            size_t tis_len;
+            bool
+                live; /* it is a run that this core holds too: states are then followed, not copied */
+            bool
+                any_earlier; /* some earlier instance of the task exists (for ignore_first_depends_on_past) */
+        } answer;
+        struct {
+            bool full;
+        } full;
+    };
 };
 
 /* ---- actions ---- */
 
 enum sched_ask {
-	SCHED_ASK_PREVIOUS, /* the previous run of this one and the states in it (depends_on_past, wait_for_downstream) */
-	SCHED_ASK_RUN,      /* a run that is not loaded (to clear it): answer with SCHED_RUN_RESTORE, or SCHED_ANSWER unknown */
+    SCHED_ASK_PREVIOUS, /* the previous run of this one and the states in it (depends_on_past, wait_for_downstream) */
+    SCHED_ASK_RUN, /* a run that is not loaded (to clear it): answer with SCHED_RUN_RESTORE, or SCHED_ANSWER unknown */
 };
 
-struct sched_dispatch { /* an instance that became queued: offer it to workers once this batch is durable */
-	struct ti_key key;
-	struct uuid token;
-	uint16_t try_number;
-	bool resumed; /* goes on after deferral */
-	int32_t weight;
+struct
+    sched_dispatch { /* an instance that became queued: offer it to workers once this batch is durable */
+    struct ti_key key;
+    struct uuid token;
+    uint16_t try_number;
+    bool resumed; /* goes on after deferral */
+    int32_t weight;
 };
 
 /*
@@ -150,16 +158,16 @@ struct sched_dispatch { /* an instance that became queued: offer it to workers o
  * claimed needs no kill: its token is void at once. A deferred one is killed too, and its end, which is then stale, does no harm.
  */
 struct sched_kill {
-	struct ti_key key;
-	struct uuid token;
-	const char *reason;
+    struct ti_key key;
+    struct uuid token;
+    const char *reason;
 };
 
 struct sched_question {
-	int64_t question;
-	enum sched_ask kind;
-	int64_t run_key;
-	int64_t deadline_us; /* the core treats it as unknown from then on */
+    int64_t question;
+    enum sched_ask kind;
+    int64_t run_key;
+    int64_t deadline_us; /* the core treats it as unknown from then on */
 };
 
 /*
@@ -167,59 +175,64 @@ struct sched_question {
  * is granted then, at once or later; unanswered or short, the wish comes again after a second. n < 0: we give n back, count them as given, and take back any open wish.
  */
 struct sched_grant {
-	const char *resource;
-	int32_t n;
+    const char *resource;
+    int32_t n;
 };
 
 struct sched_reply { /* a command was applied (rc 0) or refused (-ERR_x) */
-	int64_t command;
-	int rc;
-	const char *text;
-	uint32_t affected; /* instances */
+    int64_t command;
+    int rc;
+    const char *text;
+    uint32_t affected; /* instances */
 };
 
 struct sched_actions {
-	/* The core's own: the strings of all rows below, and which batch this is. A zeroed struct is ready for use. */
-	struct arena strings;
-	uint64_t batch;
-	/* To commit: each instance and run that changed in the step, once, as it is now. */
-	struct ti_row *tis;
-	size_t tis_len, tis_cap;
-	struct run_row *runs;
-	size_t runs_len, runs_cap;
-	struct transition_row *transitions;
-	size_t transitions_len, transitions_cap;
-	struct ti_row *tries; /* a try that ended and will be followed by another: for the history of tries */
-	size_t tries_len, tries_cap;
-	struct sched_grant *grants;
-	size_t grants_len, grants_cap;
-	/* To do once that is durable, in this order. */
-	struct sched_dispatch *dispatches;
-	size_t dispatches_len, dispatches_cap;
-	struct sched_kill *kills;
-	size_t kills_len, kills_cap;
-	struct sched_question *questions;
-	size_t questions_len, questions_cap;
-	struct sched_reply *replies;
-	size_t replies_len, replies_cap;
-	struct { int64_t dag_key; const char *reason; } *pauses; /* max_consecutive_failed_dag_runs reached */
-	size_t pauses_len, pauses_cap;
+    /* The core's own: the strings of all rows below, and which batch this is. A zeroed struct is ready for use. */
+    struct arena strings;
+    uint64_t batch;
+    /* To commit: each instance and run that changed in the step, once, as it is now. */
+    struct ti_row *tis;
+    size_t tis_len, tis_cap;
+    struct run_row *runs;
+    size_t runs_len, runs_cap;
+    struct transition_row *transitions;
+    size_t transitions_len, transitions_cap;
+    struct ti_row
+        *tries; /* a try that ended and will be followed by another: for the history of tries */
+    size_t tries_len, tries_cap;
+    struct sched_grant *grants;
+    size_t grants_len, grants_cap;
+    /* To do once that is durable, in this order. */
+    struct sched_dispatch *dispatches;
+    size_t dispatches_len, dispatches_cap;
+    struct sched_kill *kills;
+    size_t kills_len, kills_cap;
+    struct sched_question *questions;
+    size_t questions_len, questions_cap;
+    struct sched_reply *replies;
+    size_t replies_len, replies_cap;
+    struct {
+        int64_t dag_key;
+        const char *reason;
+    } * pauses; /* max_consecutive_failed_dag_runs reached */
+    size_t pauses_len, pauses_cap;
 };
 
 struct sched_config {
-	uint64_t seed;               /* of the attempts' ids */
-	int64_t queued_timeout_us;   /* Airflow's task_queued_timeout; 600 s; 0 = never */
-	uint16_t queued_retries;     /* num_stuck_in_queued_retries; 2 */
-	int64_t question_timeout_us; /* 60 s */
-	uint16_t tis_per_step;       /* unused slack for bounded work: at most this many instances become queued a step; 0 = no limit */
+    uint64_t seed;               /* of the attempts' ids */
+    int64_t queued_timeout_us;   /* Airflow's task_queued_timeout; 600 s; 0 = never */
+    uint16_t queued_retries;     /* num_stuck_in_queued_retries; 2 */
+    int64_t question_timeout_us; /* 60 s */
+    uint16_t
+        tis_per_step; /* unused slack for bounded work: at most this many instances become queued a step; 0 = no limit */
 };
 
 struct sched_stats {
-	uint64_t steps, transitions, ignored;
-	uint32_t runs, instances;        /* held */
-	uint32_t live;                   /* queued and running attempts */
-	uint32_t ready, parked;          /* scheduled ones: eligible, and waiting for a limit */
-	size_t bytes;                    /* of instances and runs */
+    uint64_t steps, transitions, ignored;
+    uint32_t runs, instances; /* held */
+    uint32_t live;            /* queued and running attempts */
+    uint32_t ready, parked;   /* scheduled ones: eligible, and waiting for a limit */
+    size_t bytes;             /* of instances and runs */
 };
 
 /* NULL when out of memory. */
@@ -233,7 +246,8 @@ int64_t sched_next_timer(const struct sched *s); /* TIME_NONE: none */
 void sched_get_stats(const struct sched *s, struct sched_stats *ret);
 
 /* Reads; -ERR_NOTFOUND for an unknown run or instance. Rows borrow strings until the next step. */
-int sched_get_run(const struct sched *s, int64_t run_key, struct run_row *ret, const struct dag **ret_dag);
+int sched_get_run(const struct sched *s, int64_t run_key, struct run_row *ret,
+                  const struct dag **ret_dag);
 int sched_get_ti(const struct sched *s, const struct ti_key *key, struct ti_row *ret);
 /* A finished run leaves the core by this; -ERR_CONFLICT while it is live. */
 int sched_forget_run(struct sched *s, int64_t run_key);

@@ -1,6 +1,6 @@
 /* Characters: UTF-8, and case as Python's str methods have it, from tables made from Python's own.
  */
-#include "template/unicode_data.h"
+#include "unicode_data.h" /* made at build by tools/make-unicode */
 
 #include <string.h>
 

@@ -9,17 +9,41 @@
 
 /* What a task sees of the environment in which Tradewind was started; a star ends a prefix. */
 static const char *const passed[] = {
-    "PATH",       "HOME",        "USER",        "LOGNAME",     "SHELL",       "LANG",
-    "LANGUAGE",   "LC_*",        "TZ",          "TMPDIR",      "TERM",        "VIRTUAL_ENV",
-    "PYTHON*",    "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy",
-    "no_proxy",   "HTTP_PROXY",  "HTTPS_PROXY", "NO_PROXY",    "XDG_*",       "SSH_AUTH_SOCK",
-    "AIRFLOW_VAR_*", "AIRFLOW_CONN_*", "TRADEWIND_VAR_*", "TRADEWIND_CONN_*", NULL,
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    "TMPDIR",
+    "TERM",
+    "VIRTUAL_ENV",
+    "PYTHON*",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "XDG_*",
+    "SSH_AUTH_SOCK",
+    "AIRFLOW_VAR_*",
+    "AIRFLOW_CONN_*",
+    "TRADEWIND_VAR_*",
+    "TRADEWIND_CONN_*",
+    NULL,
 };
 
 /* Airflow's sensitive names ([core] sensitive_var_conn_names, the built-in list). */
 static const char *const sensitive[] = {
-    "access_token", "api_key",  "apikey",      "authorization", "passphrase",    "passwd",
-    "password",     "private_key", "secret",   "token",         "keyfile_dict", "service_account",
+    "access_token", "api_key",     "apikey", "authorization", "passphrase",   "passwd",
+    "password",     "private_key", "secret", "token",         "keyfile_dict", "service_account",
 };
 
 static bool matches(const char *pattern, const char *name, size_t n)

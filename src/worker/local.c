@@ -31,7 +31,7 @@
 #include "worker/local_priv.h"
 #include "worker/paths.h"
 
-#define ARENA_MAX (MiB(4) + LIMIT_XCOM_BYTES)
+#define ARENA_MAX        (MiB(4) + LIMIT_XCOM_BYTES)
 #define HTTP_CONNECTIONS 256
 
 static struct attempt **bucket_of(struct local_worker *w, const struct uuid *token)
@@ -69,7 +69,7 @@ static void forget(struct local_worker *w, struct attempt *a)
 
 static int copy_run(struct attempt *a, const struct run_row *run)
 {
-    const char **strings[] = { &a->run.run_id, &a->run.reason, &a->run.conf };
+    const char **strings[] = {&a->run.run_id, &a->run.reason, &a->run.conf};
 
     a->run = *run;
     for (size_t i = 0; i < 3; i++) {
@@ -86,14 +86,15 @@ static int copy_run(struct attempt *a, const struct run_row *run)
 static int log_path(struct attempt *a)
 {
     char path[4096];
-    int rc = worker_log_path(a->worker->config.home, a->dag->dag_id, a->run.run_id, a->task->task_id,
-                             a->key.map_index, a->try_number, path, sizeof path);
+    int rc = worker_log_path(a->worker->config.home, a->dag->dag_id, a->run.run_id,
+                             a->task->task_id, a->key.map_index, a->try_number, path, sizeof path);
 
     a->log = rc == 0 ? arena_strdup(&a->arena, path) : NULL;
     return rc == 0 && a->log == NULL ? -ERR_NOMEM : rc;
 }
 
-static int take(struct local_worker *w, const struct worker_job *job, struct attempt **ret, struct err *e)
+static int take(struct local_worker *w, const struct worker_job *job, struct attempt **ret,
+                struct err *e)
 {
     struct attempt *a = mem_zalloc(sizeof *a);
 
@@ -181,7 +182,8 @@ static struct operator_context context_of(struct attempt *a)
     };
 }
 
-static void end_by_result(struct attempt *a, const struct operator_result *r, int rc, const struct err *e)
+static void end_by_result(struct attempt *a, const struct operator_result *r, int rc,
+                          const struct err *e)
 {
     static const enum worker_outcome outcomes[] = {
         [VERDICT_SUCCESS] = WORKER_SUCCESS,
@@ -198,7 +200,8 @@ static void end_by_result(struct attempt *a, const struct operator_result *r, in
         return;
     }
     if (rc != 0) {
-        attempt_fail(a, rc == -ERR_INVALID ? WORKER_FAILED_NO_RETRY : WORKER_FAILED, "%s", err_str(e));
+        attempt_fail(a, rc == -ERR_INVALID ? WORKER_FAILED_NO_RETRY : WORKER_FAILED, "%s",
+                     err_str(e));
         return;
     }
     end = worker_end_new(&a->key, &a->token, outcomes[r->verdict]);
@@ -220,9 +223,9 @@ static void end_by_result(struct attempt *a, const struct operator_result *r, in
 static void wait_for_it(struct attempt *a)
 {
     struct local_worker *w = a->worker;
-    struct operator_result r = { 0 };
+    struct operator_result r = {0};
     struct operator_context c;
-    struct err e = { 0 };
+    struct err e = {0};
     int rc;
 
     a->phase = ATTEMPT_WAIT;
@@ -254,8 +257,8 @@ static void wait_for_it(struct attempt *a)
 static void decide(struct attempt *a)
 {
     struct operator_context c = context_of(a);
-    struct operator_result r = { 0 };
-    struct err e = { 0 };
+    struct operator_result r = {0};
+    struct err e = {0};
 
     if (!a->adopted) {
         a->worker->cb.started(a->worker->cb.arg, &a->key, &a->token, 0, NULL, NULL, 0);
@@ -268,13 +271,14 @@ static void decide(struct attempt *a)
 /* From rendered parameters on. */
 static void run_rendered(struct attempt *a, bool jinja)
 {
-    struct err e = { 0 };
+    struct err e = {0};
     int rc;
 
     if (a->op->wait != NULL) {
         if (jinja) {
             attempt_fail(a, WORKER_FAILED_NO_RETRY,
-                         "a template of %s is outside of the subset that waits can render", a->task->task_id);
+                         "a template of %s is outside of the subset that waits can render",
+                         a->task->task_id);
             return;
         }
         wait_for_it(a);
@@ -284,14 +288,15 @@ static void run_rendered(struct attempt *a, bool jinja)
     if (rc == -ERR_UNSUPPORTED && a->op->decide != NULL && !jinja) {
         decide(a);
     } else if (rc != 0) {
-        attempt_fail(a, rc == -ERR_INVALID ? WORKER_FAILED_NO_RETRY : WORKER_FAILED, "%s", err_str(&e));
+        attempt_fail(a, rc == -ERR_INVALID ? WORKER_FAILED_NO_RETRY : WORKER_FAILED, "%s",
+                     err_str(&e));
     }
 }
 
 static int attempt_main(void *arg)
 {
     struct attempt *a = arg;
-    struct err e = { 0 };
+    struct err e = {0};
     bool jinja = false;
     int rc = 0;
 
@@ -300,13 +305,14 @@ static int attempt_main(void *arg)
         rc = attempt_render(a, &jinja, &e);
     }
     if (a->kill_reason != NULL) {
-        struct operator_result none = { 0 };
+        struct operator_result none = {0};
 
         end_by_result(a, &none, 0, NULL);
     } else if (rc == -ERR_CANCELED) {
         /* the worker closes: the attempt stays as it is in the store and is adopted later */
     } else if (rc != 0) {
-        attempt_fail(a, err_retryable(rc) ? WORKER_FAILED : WORKER_FAILED_NO_RETRY, "%s", err_str(&e));
+        attempt_fail(a, err_retryable(rc) ? WORKER_FAILED : WORKER_FAILED_NO_RETRY, "%s",
+                     err_str(&e));
     } else {
         run_rendered(a, jinja);
     }
@@ -380,8 +386,8 @@ static void local_ack(struct worker *base, const struct uuid *token)
     struct attempt *a = attempt_find(w, token);
 
     exec_ack(w->exec, token);
-    if (a != NULL && a->result != NULL) {
-        (void)remove(a->result);
+    if (a != NULL) {
+        attempt_remove_result(a);
     }
     if (a != NULL && a->co == NULL) {
         forget(w, a);
@@ -429,7 +435,8 @@ static int adopt_processes(struct local_worker *w, struct uuid *live, size_t n, 
     return rc;
 }
 
-static bool is_wanted(struct local_worker *w, const struct uuid *token, const struct uuid *live, size_t n)
+static bool is_wanted(struct local_worker *w, const struct uuid *token, const struct uuid *live,
+                      size_t n)
 {
     bool found = attempt_find(w, token) != NULL;
 
@@ -509,7 +516,8 @@ static int local_adopt(struct worker *base, const struct worker_job *jobs, size_
 
 /* ---- from the executor ---- */
 
-static void exec_started(void *arg, const struct uuid *token, int64_t pid, const char *holder, int64_t at_us)
+static void exec_started(void *arg, const struct uuid *token, int64_t pid, const char *holder,
+                         int64_t at_us)
 {
     struct local_worker *w = arg;
     struct attempt *a = attempt_find(w, token);
@@ -526,7 +534,8 @@ static void tell_late_start(struct local_worker *w, struct attempt *a, const str
 {
     if (!a->told_started && (x->pid != 0 || x->not_seen)) {
         a->told_started = true;
-        w->cb.started(w->cb.arg, &a->key, &a->token, x->pid, NULL, a->log, x->at_us - x->duration_us);
+        w->cb.started(w->cb.arg, &a->key, &a->token, x->pid, NULL, a->log,
+                      x->at_us - x->duration_us);
     }
 }
 
@@ -580,11 +589,11 @@ static const struct worker_ops local_ops = {
 static int open_executor(struct local_worker *w, struct err *e)
 {
     const struct local_worker_config *c = &w->config;
-    const char *python_argv[] = { c->python, "-m", "tradewind.runner", NULL };
+    const char *python_argv[] = {c->python, "-m", "tradewind.runner", NULL};
     MEM_CLEANUP char *path = NULL;
     const char **env;
     size_t n = 0;
-    struct exec_callbacks cb = { .arg = w, .started = exec_started, .ended = exec_ended };
+    struct exec_callbacks cb = {.arg = w, .started = exec_started, .ended = exec_ended};
     const char *old = "";
     size_t room;
     char *entry;
@@ -604,7 +613,8 @@ static int open_executor(struct local_worker *w, struct err *e)
         mem_free(env);
         return err_set(e, ERR_NOMEM, "out of memory for the runner's environment");
     }
-    (void)snprintf(entry, room, "PYTHONPATH=%s%s%s", c->python_path, old[0] != '\0' ? ":" : "", old);
+    (void)snprintf(entry, room, "PYTHONPATH=%s%s%s", c->python_path, old[0] != '\0' ? ":" : "",
+                   old);
     n = 0;
     for (size_t i = 0; w->base_env[i] != NULL; i++) {
         if (strncmp(w->base_env[i], "PYTHONPATH=", 11) != 0) {
@@ -643,7 +653,8 @@ int local_worker_new(const struct local_worker_config *c, struct worker **ret, s
     co_group_init(&w->group, c->loop);
     w->base_env = environment_base(c->extra_env);
     w->secrets = w->base_env != NULL ? environment_secrets((const char *const *)w->base_env) : NULL;
-    rc = w->secrets == NULL ? err_set(e, ERR_NOMEM, "out of memory for the environment") : open_executor(w, e);
+    rc = w->secrets == NULL ? err_set(e, ERR_NOMEM, "out of memory for the environment")
+                            : open_executor(w, e);
     if (rc != 0) {
         environment_free(w->base_env);
         environment_free(w->secrets);
@@ -679,7 +690,7 @@ int local_worker_parse(struct worker *base, const char *path, char **ret_json, s
     if (rc == 0) {
         rc = exec_parse(w->exec, buf_cstr(&b), ret_json, e);
     } else {
-        rc = err_set(e, (enum err_code)-rc, "out of memory for a parse request");
+        rc = err_set(e, (enum err_code) - rc, "out of memory for a parse request");
     }
     buf_fini(&b);
     return rc;

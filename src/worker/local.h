@@ -8,14 +8,15 @@ struct loop;
 
 struct local_worker_config {
     struct loop *loop;
-    const char *home;               /* TRADEWIND_HOME, absolute; borrowed like all strings here */
+    const char *home; /* TRADEWIND_HOME, absolute; borrowed like all strings here */
     const char *holder_program;
-    const char *python;             /* interpreter of the runner */
-    const char *python_path;        /* folder that holds the tradewind package */
+    const char *python;      /* interpreter of the runner */
+    const char *python_path; /* folder that holds the tradewind package */
     int slots;
-    const char *const *extra_env;   /* names to pass beyond the defined environment, NULL-terminated; or NULL */
-    int64_t grace_us;               /* between SIGTERM and SIGKILL */
-    int idle_exit_s;                /* of holders without work and engine */
+    const char *const
+        *extra_env;   /* names to pass beyond the defined environment, NULL-terminated; or NULL */
+    int64_t grace_us; /* between SIGTERM and SIGKILL */
+    int idle_exit_s;  /* of holders without work and engine */
     int64_t worker_id;
 };
 

@@ -25,12 +25,12 @@ struct attempt {
     struct uuid token;
     enum attempt_phase phase;
     uint16_t try_number, max_tries;
-    bool adopted;         /* was running before we started */
-    bool told_started;    /* by us, or adopted */
-    struct dag *dag;      /* referenced */
+    bool adopted;      /* was running before we started */
+    bool told_started; /* by us, or adopted */
+    struct dag *dag;   /* referenced */
     const struct task *task;
     const struct operator_impl *op;
-    struct run_row run;   /* its strings in the arena */
+    struct run_row run; /* its strings in the arena */
     struct arena arena;
     struct value *params; /* the task's object, rendered */
     const char *rendered; /* JSON, masked; or NULL */
@@ -40,7 +40,7 @@ struct attempt {
     size_t skip_codes_len;
     bool last_line_is_xcom;
     int64_t start_us;
-    struct co *co;        /* rendering or waiting, or NULL */
+    struct co *co; /* rendering or waiting, or NULL */
     const char *kill_reason;
 };
 
@@ -51,8 +51,8 @@ struct local_worker {
     struct executor *exec;
     struct co_group group;
     struct attempt *buckets[4096];
-    char **base_env;   /* owned */
-    char **secrets;    /* owned: values of sensitive names in the base environment */
+    char **base_env; /* owned */
+    char **secrets;  /* owned: values of sensitive names in the base environment */
     struct http_client *http;
     bool paused;
 };
@@ -78,5 +78,7 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e);
 /* What an adopted process needs to be judged at its end, without starting it. */
 int attempt_spawn_facts(struct attempt *a, struct err *e);
 void attempt_exec_ended(struct attempt *a, const struct exec_end *x);
+/* The files in which the runner told the outcome; once it is in the store. */
+void attempt_remove_result(struct attempt *a);
 
 #endif

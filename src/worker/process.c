@@ -45,12 +45,12 @@ static void env_add(struct env_list *l, const char *name, const char *value)
     l->items[l->len++] = entry;
 }
 
-static int environment_of(struct attempt *a, const struct operator_process *p, const char *const **ret,
-                          struct err *e)
+static int environment_of(struct attempt *a, const struct operator_process *p,
+                          const char *const **ret, struct err *e)
 {
     const struct value *dag_env = a->dag->env;
     const struct value *owner = value_get(a->task->spec, "owner");
-    struct env_list l = { .arena = &a->arena };
+    struct env_list l = {.arena = &a->arena};
     char text[TIME_TEXT_MAX];
     size_t n = ENV_OURS + (dag_env != NULL ? dag_env->len : 0);
 
@@ -62,7 +62,8 @@ static int environment_of(struct attempt *a, const struct operator_process *p, c
         return err_set(e, ERR_NOMEM, "out of memory for the environment");
     }
     for (size_t i = 0; dag_env != NULL && i < dag_env->len; i++) {
-        env_add(&l, dag_env->keys[i].text, dag_env->elems[i]->text != NULL ? dag_env->elems[i]->text : "");
+        env_add(&l, dag_env->keys[i].text,
+                dag_env->elems[i]->text != NULL ? dag_env->elems[i]->text : "");
     }
     for (size_t i = 0; p->env != NULL && p->env[i] != NULL; i++) {
         env_add(&l, p->env[i], NULL);
@@ -72,7 +73,8 @@ static int environment_of(struct attempt *a, const struct operator_process *p, c
     env_add(&l, "AIRFLOW_CTX_DAG_RUN_ID", a->run.run_id);
     (void)snprintf(text, sizeof text, "%u", a->try_number);
     env_add(&l, "AIRFLOW_CTX_TRY_NUMBER", text);
-    env_add(&l, "AIRFLOW_CTX_DAG_OWNER", owner != NULL && owner->text != NULL ? owner->text : "airflow");
+    env_add(&l, "AIRFLOW_CTX_DAG_OWNER",
+            owner != NULL && owner->text != NULL ? owner->text : "airflow");
     if (a->run.logical_date_us != TIME_NONE) {
         env_add(&l, "AIRFLOW_CTX_LOGICAL_DATE", time_format(a->run.logical_date_us, text));
     }
@@ -81,7 +83,8 @@ static int environment_of(struct attempt *a, const struct operator_process *p, c
 }
 
 /* Values to mask: those of the base environment, and of the task's own entries with telling names. */
-static int secrets_of(struct attempt *a, const char *const *env, const char *const **ret, struct err *e)
+static int secrets_of(struct attempt *a, const char *const *env, const char *const **ret,
+                      struct err *e)
 {
     char **own = environment_secrets(env);
     size_t n = 0, base = 0;
@@ -98,8 +101,8 @@ static int secrets_of(struct attempt *a, const char *const *env, const char *con
     }
     if (n + base > LIMIT_SECRETS) {
         environment_free(own);
-        return err_set(e, ERR_LIMIT, "%zu secrets in the environment; at most %d can be masked", n + base,
-                       LIMIT_SECRETS);
+        return err_set(e, ERR_LIMIT, "%zu secrets in the environment; at most %d can be masked",
+                       n + base, LIMIT_SECRETS);
     }
     list = arena_array(&a->arena, n + base + 1, sizeof *list);
     for (size_t i = 0; list != NULL && i < base; i++) {
@@ -123,7 +126,8 @@ static void json_time(struct json_writer *w, const char *key, int64_t t)
     json_string(w, t == TIME_NONE ? NULL : time_format(t, text));
 }
 
-static int python_spec(struct attempt *a, const char *kind, bool rendered, char **ret, struct err *e)
+static int python_spec(struct attempt *a, const char *kind, bool rendered, char **ret,
+                       struct err *e)
 {
     char token[UUID_TEXT_MAX];
     struct value *conf, *params;
@@ -175,7 +179,8 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_value(&w, params);
     json_key(&w, "downstream");
     json_array(&w);
-    for (uint32_t j = a->dag->down_off[a->task->index]; j < a->dag->down_off[a->task->index + 1]; j++) {
+    for (uint32_t j = a->dag->down_off[a->task->index]; j < a->dag->down_off[a->task->index + 1];
+         j++) {
         json_string(&w, a->dag->tasks[a->dag->down[j]].task_id);
     }
     json_array_end(&w);
@@ -191,7 +196,8 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     if (buf_status(&b) != 0) {
         rc = buf_status(&b);
         buf_fini(&b);
-        return err_set(e, (enum err_code)-rc, "the task's parameters are too large for the runner");
+        return err_set(e, (enum err_code) - rc,
+                       "the task's parameters are too large for the runner");
     }
     *ret = buf_take(&b);
     return *ret != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for the runner's message");
@@ -235,10 +241,11 @@ static int facts_of(struct attempt *a, struct operator_process *p, struct err *e
 
 int attempt_spawn_facts(struct attempt *a, struct err *e)
 {
-    struct operator_process p = { 0 };
+    struct operator_process p = {0};
     int rc;
 
-    a->params = (struct value *)a->task->spec; /* unrendered: the exit codes and kinds are never templates */
+    a->params = (struct value *)
+                    a->task->spec; /* unrendered: the exit codes and kinds are never templates */
     rc = facts_of(a, &p, e);
     if (a->result == NULL && rc == 0) {
         rc = result_path(a, e); /* a bash task that Jinja2 rendered has one too */
@@ -249,8 +256,9 @@ int attempt_spawn_facts(struct attempt *a, struct err *e)
 
 int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
 {
-    struct operator_process p = { 0 };
-    struct exec_spec x = { .attempt = a->token, .log = a->log, .grace_us = a->worker->config.grace_us };
+    struct operator_process p = {0};
+    struct exec_spec x = {
+        .attempt = a->token, .log = a->log, .grace_us = a->worker->config.grace_us};
     MEM_CLEANUP char *python = NULL;
     int rc = facts_of(a, &p, e);
 
@@ -286,12 +294,13 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
 
 /* ---- end ---- */
 
-static int read_result(struct attempt *a, struct worker_end *end, struct value **ret, struct err *e)
+static int read_result(const char *path, struct worker_end *end, struct value **ret,
+                       struct err *e)
 {
     struct stat st;
     char *text;
     ssize_t n = -1;
-    int fd = open(a->result, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0) {
         return err_set(e, ERR_NOTFOUND, "no result: the process ended without reporting one");
@@ -318,7 +327,8 @@ static int result_xcoms(struct worker_end *end, const struct value *list)
         return -ERR_NOMEM;
     }
     for (size_t i = 0; i < list->len; i++) {
-        const struct value *key = value_get(list->elems[i], "key"), *v = value_get(list->elems[i], "value");
+        const struct value *key = value_get(list->elems[i], "key"),
+                           *v = value_get(list->elems[i], "value");
         struct json_writer w;
         struct buf b;
 
@@ -350,8 +360,8 @@ static int result_skips(struct attempt *a, struct worker_end *end, const struct 
         return -ERR_NOMEM;
     }
     for (size_t i = 0; i < list->len; i++) {
-        const struct task *t = list->elems[i]->kind == VALUE_STRING ? dag_task(a->dag, list->elems[i]->text)
-                                                                    : NULL;
+        const struct task *t =
+            list->elems[i]->kind == VALUE_STRING ? dag_task(a->dag, list->elems[i]->text) : NULL;
 
         if (t != NULL) {
             end->skip[end->skip_len++] = t->index;
@@ -361,12 +371,14 @@ static int result_skips(struct attempt *a, struct worker_end *end, const struct 
 }
 
 /* A branch or a stop of a DAG that was not written in Python: its graph is here. */
-static int result_follow(struct attempt *a, struct worker_end *end, const struct value *r, struct err *e)
+static int result_follow(struct attempt *a, struct worker_end *end, const struct value *r,
+                         struct err *e)
 {
-    struct operator_context c = { .dag = a->dag, .task = a->task, .params = a->task->spec, .arena = &end->arena };
+    struct operator_context c = {
+        .dag = a->dag, .task = a->task, .params = a->task->spec, .arena = &end->arena};
     const struct value *follow = value_get(r, "follow"), *stop = value_get(r, "stop");
     const struct value *ignore = value_get(a->task->spec, "ignore_downstream_trigger_rules");
-    struct operator_result result = { 0 };
+    struct operator_result result = {0};
     const char **ids;
     int rc = 0;
 
@@ -380,7 +392,8 @@ static int result_follow(struct attempt *a, struct worker_end *end, const struct
         }
         rc = operator_branch_skips(&c, ids, follow->len, &result, e);
     } else if (stop != NULL && stop->kind == VALUE_BOOL && stop->boolean) {
-        rc = operator_stop_skips(&c, ignore == NULL || ignore->kind != VALUE_BOOL || ignore->boolean, &result, e);
+        rc = operator_stop_skips(
+            &c, ignore == NULL || ignore->kind != VALUE_BOOL || ignore->boolean, &result, e);
     } else {
         return 0;
     }
@@ -395,13 +408,14 @@ static void end_python(struct attempt *a, struct worker_end *end, const struct e
         const char *word;
         enum worker_outcome outcome;
     } words[] = {
-        { "success", WORKER_SUCCESS }, { "failed", WORKER_FAILED },         { "fail", WORKER_FAILED_NO_RETRY },
-        { "skipped", WORKER_SKIPPED }, { "reschedule", WORKER_RESCHEDULE },
+        {"success", WORKER_SUCCESS},       {"failed", WORKER_FAILED},
+        {"fail", WORKER_FAILED_NO_RETRY},  {"skipped", WORKER_SKIPPED},
+        {"reschedule", WORKER_RESCHEDULE},
     };
     const struct value *outcome, *v;
     struct value *r = NULL;
-    struct err e = { 0 };
-    int rc = read_result(a, end, &r, &e);
+    struct err e = {0};
+    int rc = read_result(a->result, end, &r, &e);
 
     if (rc != 0) {
         if (x->exit_code != 0 && rc == -ERR_NOTFOUND) {
@@ -445,11 +459,42 @@ static void end_python(struct attempt *a, struct worker_end *end, const struct e
     }
 }
 
+static const char *rendered_path(struct attempt *a)
+{
+    return arena_printf(&a->arena, "%s.rendered", a->result);
+}
+
+/* What the runner rendered before it became the command. */
+static void read_rendered(struct attempt *a, struct worker_end *end)
+{
+    const char *path = a->result != NULL && a->rendered == NULL ? rendered_path(a) : NULL;
+    struct value *fields;
+
+    if (path != NULL && read_result(path, end, &fields, NULL) == 0 &&
+        fields->kind == VALUE_OBJECT) {
+        a->rendered = attempt_masked(a, fields, NULL);
+    }
+}
+
+void attempt_remove_result(struct attempt *a)
+{
+    const char *path;
+
+    if (a->result != NULL) {
+        (void)unlink(a->result);
+        path = strcmp(a->op->name, "bash") == 0 ? rendered_path(a) : NULL;
+        if (path != NULL) {
+            (void)unlink(path);
+        }
+    }
+}
+
 static void end_command(struct attempt *a, struct worker_end *end, const struct exec_end *x)
 {
     struct json_writer w;
     struct buf b;
 
+    read_rendered(a, end);
     end->outcome = x->exit_code == 0 ? WORKER_SUCCESS : WORKER_FAILED;
     for (size_t i = 0; i < a->skip_codes_len; i++) {
         if (x->exit_code == a->skip_codes[i]) {
@@ -470,8 +515,8 @@ static void end_command(struct attempt *a, struct worker_end *end, const struct 
     json_string_n(&w, x->last_line, x->last_line_len);
     end->xcoms = arena_array(&end->arena, 1, sizeof *end->xcoms);
     if (buf_status(&b) == 0 && end->xcoms != NULL) {
-        end->xcoms[0] = (struct worker_xcom){ "return_value", arena_strndup(&end->arena, buf_cstr(&b), b.len),
-                                              b.len };
+        end->xcoms[0] = (struct worker_xcom){
+            "return_value", arena_strndup(&end->arena, buf_cstr(&b), b.len), b.len};
         end->xcoms_len = end->xcoms[0].value != NULL ? 1 : 0;
     }
     buf_fini(&b);
@@ -508,7 +553,8 @@ void attempt_exec_ended(struct attempt *a, const struct exec_end *x)
     } else if (x->signal != 0) {
         const char *name = sigabbrev_np(x->signal);
 
-        end->reason = arena_printf(&end->arena, "killed by SIG%s (%d)", name != NULL ? name : "?", x->signal);
+        end->reason =
+            arena_printf(&end->arena, "killed by SIG%s (%d)", name != NULL ? name : "?", x->signal);
     } else if (is_python(a)) {
         end_python(a, end, x);
     } else {

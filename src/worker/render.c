@@ -19,9 +19,10 @@
 #include "worker/render_task.h"
 
 #define RENDER_DEPTH_MAX LIMIT_JSON_DEPTH
-#define SECRET_MIN 4 /* shorter values would mask half of every text */
+#define SECRET_MIN       4 /* shorter values would mask half of every text */
 
-static const char *const time_names[] = { "logical_date", "data_interval_start", "data_interval_end", NULL };
+static const char *const time_names[] = {"logical_date", "data_interval_start", "data_interval_end",
+                                         NULL};
 
 /* Iterates over an explicit stack: documents are as deep as users write them. */
 static bool value_has_template(const struct value *root)
@@ -101,10 +102,10 @@ static int set_dates(struct arena *m, struct value *o, const struct run_row *run
     static const struct {
         const char *name, *format;
     } forms[] = {
-        { "ds", "%Y-%m-%d" },
-        { "ds_nodash", "%Y%m%d" },
-        { "ts_nodash", "%Y%m%dT%H%M%S" },
-        { "ts_nodash_with_tz", "%Y%m%dT%H%M%S+0000" },
+        {"ds", "%Y-%m-%d"},
+        {"ds_nodash", "%Y%m%d"},
+        {"ts_nodash", "%Y%m%dT%H%M%S"},
+        {"ts_nodash_with_tz", "%Y%m%dT%H%M%S+0000"},
     };
     char text[64];
     int rc;
@@ -137,7 +138,8 @@ int attempt_params(struct attempt *a, const struct value *conf, struct value **r
         }
         rc = over != NULL ? value_set(m, params, p->name, over) : 0;
     }
-    for (size_t i = 0; rc == 0 && conf != NULL && conf->kind == VALUE_OBJECT && i < conf->len; i++) {
+    for (size_t i = 0; rc == 0 && conf != NULL && conf->kind == VALUE_OBJECT && i < conf->len;
+         i++) {
         if (value_get(params, conf->keys[i].text) == NULL) {
             rc = value_set(m, params, conf->keys[i].text, conf->elems[i]);
         }
@@ -149,7 +151,8 @@ int attempt_params(struct attempt *a, const struct value *conf, struct value **r
 int attempt_conf(struct attempt *a, struct value **ret, struct err *e)
 {
     *ret = NULL;
-    return a->run.conf != NULL ? value_parse(&a->arena, a->run.conf, strlen(a->run.conf), ret, e) : 0;
+    return a->run.conf != NULL ? value_parse(&a->arena, a->run.conf, strlen(a->run.conf), ret, e)
+                               : 0;
 }
 
 static int set_instance(struct arena *m, struct value *o, const struct attempt *a)
@@ -203,7 +206,8 @@ static int variables(struct attempt *a, struct value **ret, struct err *e)
     rc = rc == 0 ? set_instance(m, o, a) : rc;
     rc = rc == 0 ? set_run(m, o, a, conf) : rc;
     rc = rc == 0 ? set_text(m, o, "task_instance_key_str",
-                            arena_printf(m, "%s__%s__%s", a->dag->dag_id, a->task->task_id, a->run.run_id))
+                            arena_printf(m, "%s__%s__%s", a->dag->dag_id, a->task->task_id,
+                                         a->run.run_id))
                  : rc;
     *ret = o;
     return rc == -ERR_NOMEM ? err_set(e, ERR_NOMEM, "out of memory for template variables") : rc;
@@ -211,14 +215,15 @@ static int variables(struct attempt *a, struct value **ret, struct err *e)
 
 /* ---- rendering ---- */
 
-static int pull(void *arg, const char *task_id, const char *key, struct arena *m, struct value **ret,
-                struct err *e)
+static int pull(void *arg, const char *task_id, const char *key, struct arena *m,
+                struct value **ret, struct err *e)
 {
     struct attempt *a = arg;
     const char *json = NULL;
     size_t n = 0;
-    int rc = a->worker->cb.xcom_get(a->worker->cb.arg, &a->key, task_id != NULL ? task_id : a->task->task_id,
-                                    key, m, &json, &n, e);
+    int rc =
+        a->worker->cb.xcom_get(a->worker->cb.arg, &a->key,
+                               task_id != NULL ? task_id : a->task->task_id, key, m, &json, &n, e);
 
     if (rc != 0) {
         return rc;
@@ -345,7 +350,8 @@ static struct value *masked_text(struct arena *m, const struct secrets *s, const
 
 /* A copy without secrets: in texts before they are escaped, and whole below a name that says it is one. NULL when out of memory. The depth
  * is that of a document. */
-static struct value *masked(struct arena *m, const struct secrets *s, const struct value *v, bool whole)
+static struct value *masked(struct arena *m, const struct secrets *s, const struct value *v,
+                            bool whole)
 {
     struct value *out;
     int rc = 0;
@@ -353,10 +359,11 @@ static struct value *masked(struct arena *m, const struct secrets *s, const stru
     if (v->kind == VALUE_ARRAY || v->kind == VALUE_OBJECT) {
         out = value_new(m, v->kind);
         for (size_t i = 0; out != NULL && rc == 0 && i < v->len; i++) {
-            bool below = whole || (v->kind == VALUE_OBJECT && environment_name_is_secret(v->keys[i].text));
+            bool below =
+                whole || (v->kind == VALUE_OBJECT && environment_name_is_secret(v->keys[i].text));
             struct value *x = masked(m, s, v->elems[i], below);
 
-            rc = x == NULL                 ? -ERR_NOMEM
+            rc = x == NULL                ? -ERR_NOMEM
                  : v->kind == VALUE_ARRAY ? value_append(m, out, x)
                                           : value_set(m, out, v->keys[i].text, x);
         }
@@ -370,7 +377,7 @@ static struct value *masked(struct arena *m, const struct secrets *s, const stru
 
 const char *attempt_masked(struct attempt *a, const struct value *fields, struct err *e)
 {
-    struct secrets s = { .len = 0 };
+    struct secrets s = {.len = 0};
     struct buf b BUF_CLEANUP;
     struct value *safe;
     const char *text;
@@ -388,7 +395,7 @@ const char *attempt_masked(struct attempt *a, const struct value *fields, struct
         json_value(&w, safe);
     }
     if (safe == NULL || buf_status(&b) != 0) {
-        (void)err_set(e, safe == NULL ? ERR_NOMEM : (enum err_code)-buf_status(&b),
+        (void)err_set(e, safe == NULL ? ERR_NOMEM : (enum err_code) - buf_status(&b),
                       "the rendered parameters cannot be kept: too large, or out of memory");
         return NULL;
     }
@@ -401,17 +408,18 @@ const char *attempt_masked(struct attempt *a, const struct value *fields, struct
 
 static int keep_rendered(struct attempt *a, const struct value *fields, struct err *e)
 {
-    struct err detail = { 0 };
+    struct err detail = {0};
 
     a->rendered = attempt_masked(a, fields, &detail);
-    return a->rendered != NULL ? 0 : err_set(e, (enum err_code)-detail.code, "%s", err_str(&detail));
+    return a->rendered != NULL ? 0
+                               : err_set(e, (enum err_code) - detail.code, "%s", err_str(&detail));
 }
 
 int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
 {
     const struct operator_desc *d = operators_find(a->task->operator_name);
     const struct value *spec = a->task->spec;
-    struct template_context c = { .times = time_names, .xcom_pull = pull, .arg = a };
+    struct template_context c = {.times = time_names, .xcom_pull = pull, .arg = a};
     struct value *vars = NULL, *out = value_new(&a->arena, VALUE_OBJECT);
     struct value *fields = value_new(&a->arena, VALUE_OBJECT);
     int rc = out == NULL || fields == NULL ? err_set(e, ERR_NOMEM, "out of memory for parameters")
@@ -429,7 +437,8 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
                 a->params = (struct value *)spec;
                 return 0;
             }
-            rc = rc != 0 ? err_prefix(e, rc, "template of %s", name) : value_set(&a->arena, fields, name, v);
+            rc = rc != 0 ? err_prefix(e, rc, "template of %s", name)
+                         : value_set(&a->arena, fields, name, v);
         }
         rc = rc == 0 ? value_set(&a->arena, out, name, v) : rc;
     }
@@ -442,8 +451,8 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
 
 /* ---- outside of a run ---- */
 
-static int no_xcom(void *arg, const struct ti_key *asking, const char *task_id, const char *name, struct arena *a,
-                   const char **ret, size_t *ret_len, struct err *e)
+static int no_xcom(void *arg, const struct ti_key *asking, const char *task_id, const char *name,
+                   struct arena *a, const char **ret, size_t *ret_len, struct err *e)
 {
     (void)arg;
     (void)asking;
@@ -456,13 +465,18 @@ static int no_xcom(void *arg, const struct ti_key *asking, const char *task_id, 
     return 0;
 }
 
-int worker_render_task(struct dag *d, const struct task *t, const struct run_row *run, struct buf *out,
-                       bool *ret_jinja, struct err *e)
+int worker_render_task(struct dag *d, const struct task *t, const struct run_row *run,
+                       struct buf *out, bool *ret_jinja, struct err *e)
 {
-    static char *no_secrets[] = { NULL };
-    struct local_worker w = { .cb.xcom_get = no_xcom, .secrets = no_secrets };
-    struct attempt a = { .worker = &w, .key = { run->run_key, t->index, -1 }, .try_number = 1,
-                         .max_tries = (uint16_t)t->retries, .dag = d, .task = t, .run = *run };
+    static char *no_secrets[] = {NULL};
+    struct local_worker w = {.cb.xcom_get = no_xcom, .secrets = no_secrets};
+    struct attempt a = {.worker = &w,
+                        .key = {run->run_key, t->index, -1},
+                        .try_number = 1,
+                        .max_tries = (uint16_t)t->retries,
+                        .dag = d,
+                        .task = t,
+                        .run = *run};
     struct json_writer j;
     int rc;
 

@@ -13,7 +13,7 @@ struct task;
 
 /* The task's object as JSON with its templates rendered, as an attempt of `run` would see it; XComs are none. *ret_jinja: a template is
  * outside of the closed subset, and nothing was rendered. */
-int worker_render_task(struct dag *d, const struct task *t, const struct run_row *run, struct buf *out,
-                       bool *ret_jinja, struct err *e);
+int worker_render_task(struct dag *d, const struct task *t, const struct run_row *run,
+                       struct buf *out, bool *ret_jinja, struct err *e);
 
 #endif

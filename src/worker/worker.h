@@ -28,19 +28,19 @@ struct worker_job {
     uint16_t try_number, max_tries;
     struct dag *dag;
     const struct run_row *run;
-    bool resumed; /* goes on after a deferral: what it waited for has come */
-    bool started; /* adopt: the store has it as running or deferred */
+    bool resumed;     /* goes on after a deferral: what it waited for has come */
+    bool started;     /* adopt: the store has it as running or deferred */
     int64_t start_us; /* adopt: since when; else TIME_NONE */
 };
 
 enum worker_outcome {
     WORKER_SUCCESS,
-    WORKER_FAILED,          /* retries apply */
+    WORKER_FAILED, /* retries apply */
     WORKER_FAILED_NO_RETRY,
     WORKER_SKIPPED,
-    WORKER_KILLED,          /* ended because the engine asked */
-    WORKER_LOST,            /* never started, or interrupted with us: the same try may run again */
-    WORKER_RESCHEDULE,      /* comes again at until_us */
+    WORKER_KILLED,     /* ended because the engine asked */
+    WORKER_LOST,       /* never started, or interrupted with us: the same try may run again */
+    WORKER_RESCHEDULE, /* comes again at until_us */
 };
 
 struct worker_xcom {
@@ -55,15 +55,15 @@ struct worker_end {
     struct ti_key key;
     struct uuid token;
     enum worker_outcome outcome;
-    bool from_wait;       /* it was deferred: its wait ended */
-    int64_t at_us;        /* 0 = now */
-    int64_t duration_us;  /* boot clock; 0 = unknown */
-    int64_t until_us;     /* RESCHEDULE */
-    int32_t exit_code;    /* -1 unknown */
-    const char *reason;   /* in words; NULL for a plain success */
+    bool from_wait;      /* it was deferred: its wait ended */
+    int64_t at_us;       /* 0 = now */
+    int64_t duration_us; /* boot clock; 0 = unknown */
+    int64_t until_us;    /* RESCHEDULE */
+    int32_t exit_code;   /* -1 unknown */
+    const char *reason;  /* in words; NULL for a plain success */
     struct worker_xcom *xcoms;
     size_t xcoms_len;
-    uint32_t *skip;       /* tasks that a branch or short circuit leaves out */
+    uint32_t *skip; /* tasks that a branch or short circuit leaves out */
     size_t skip_len;
     const char *rendered; /* JSON of rendered fields, secrets masked, or NULL */
 };
@@ -74,7 +74,8 @@ struct worker_callbacks {
     void (*started)(void *arg, const struct ti_key *key, const struct uuid *token, int64_t pid,
                     const char *holder, const char *log, int64_t at_us);
     /* It waits without a process or slot until timeout_us (TIME_NONE: for ever). */
-    void (*deferred)(void *arg, const struct ti_key *key, const struct uuid *token, int64_t timeout_us);
+    void (*deferred)(void *arg, const struct ti_key *key, const struct uuid *token,
+                     int64_t timeout_us);
     void (*ended)(void *arg, struct worker_end *end);
     /* SUSPENDS. The XCom of a task of the same run, as JSON in the arena; *ret NULL when there is none. */
     int (*xcom_get)(void *arg, const struct ti_key *asking, const char *task_id, const char *name,
@@ -84,8 +85,8 @@ struct worker_callbacks {
 struct worker_ops {
     void (*set_callbacks)(struct worker *w, const struct worker_callbacks *cb);
     /* SUSPENDS. Once, before any start: jobs that the store holds as claimed, running or deferred. Each gets started, deferred or ended. */
-    int (*adopt)(struct worker *w, const struct worker_job *jobs, size_t n, const struct uuid *others,
-                 size_t others_len, struct err *e);
+    int (*adopt)(struct worker *w, const struct worker_job *jobs, size_t n,
+                 const struct uuid *others, size_t others_len, struct err *e);
     int (*start)(struct worker *w, const struct worker_job *job, struct err *e);
     void (*kill)(struct worker *w, const struct uuid *token, const char *reason);
     void (*ack)(struct worker *w, const struct uuid *token);
@@ -105,6 +106,7 @@ struct worker {
 
 void worker_end_free(struct worker_end *end);
 /* An end with an empty arena; NULL when out of memory. */
-struct worker_end *worker_end_new(const struct ti_key *key, const struct uuid *token, enum worker_outcome outcome);
+struct worker_end *worker_end_new(const struct ti_key *key, const struct uuid *token,
+                                  enum worker_outcome outcome);
 
 #endif

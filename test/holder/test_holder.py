@@ -1,11 +1,8 @@
 """The real holder, spoken to over its wire (docs/internals/wire.md)."""
-import base64
 import ctypes
 import json
 import os
-import resource
 import signal
-import socket
 import stat
 import struct
 import subprocess

@@ -537,6 +537,7 @@ static void take_reply(struct follow *f, const struct sched_event *ev,
     for (size_t k = 0; run != NULL && k < a->transitions_len; k++) {
         if (a->transitions[k].to == TASK_NONE || a->transitions[k].to == TASK_RESTARTING) {
             run->by_hand = stopped_late(f, run->run_key);
+            run->condemned = false;
         }
     }
 }
@@ -544,8 +545,11 @@ static void take_reply(struct follow *f, const struct sched_event *ev,
 static int check_run_state(struct follow *f, struct follow_run *run)
 {
     enum run_state must = oracle_run_state(run->dag, run->states);
-    bool ended_by_force = run->by_hand || follow_timed_out(f, run);
+    bool ended_by_force;
 
+    /* Once fail_fast has stopped a run it stays failed, whatever its tasks are marked as later: it is in its row, as a reason. */
+    run->condemned = run->condemned || (run->dag->fail_fast && run->state == RUN_RUNNING && run->row.reason != NULL);
+    ended_by_force = run->by_hand || run->condemned || follow_timed_out(f, run);
     if (run->state == RUN_QUEUED) {
         return 0; /* max_active_runs, a paused DAG: the drivers that have none of them check it */
     }

@@ -50,6 +50,7 @@ struct follow_run {
     struct ti_row *rows; /* as written last; key.run_key = 0: never written */
     uint32_t *left_out;  /* by which task's branch (index + 1) it was skipped last; 0 = none */
     bool by_hand;        /* stopped, or timed out: it will be failed */
+    bool condemned;      /* stopped by fail_fast: the same */
     int64_t question;    /* about the previous run; 0 = not asked */
     bool deadlocked;     /* in this step: what is left in none is upstream_failed */
     enum follow_past past;

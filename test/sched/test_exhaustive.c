@@ -155,8 +155,8 @@ static bool is_first_of_its_kind(uint32_t edges, const struct task *tasks)
 }
 
 /*
- * Complete up to names: 4 tasks, all edges, all rules on all tasks, all outcomes; the running task that ends next is
- * always the first, then, once more, always the last.
+ * Complete up to names: 4 tasks, all edges, all rules on all tasks, all outcomes; the running task
+ * that ends next is always the first, then, once more, always the last.
  */
 static void four_tasks(void **state)
 {

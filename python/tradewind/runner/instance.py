@@ -14,7 +14,7 @@ from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
 from tradewind.serde import decode, storable
-from tradewind.types import NOTSET, XCOM_RETURN_KEY
+from tradewind.types import XCOM_RETURN_KEY
 from tradewind.variable import VariableAccessor
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import sys
+
 from tradewind.baseoperator import BaseOperator
-from tradewind.exceptions import AirflowException
+from tradewind.exceptions import AirflowException, AirflowFailException
+from tradewind.log import is_sensitive, mask_secret, masked
 from tradewind.operators.python import PythonOperator, followed_list
 from tradewind.types import XCOM_RETURN_KEY
 
@@ -108,6 +114,81 @@ def render_task(start, imported):
     task = RenderOperator(
         task_id=start["task_id"], members=members, owner=spec.get("owner", "airflow")
     )
+    object.__setattr__(task, "_dag", dag)
+    return task, dag
+
+
+class CommandOperator(BaseOperator):
+    """
+    A bash task whose templates only Jinja can render. What is rendered becomes this process: its
+    exit code and output count as those of any command, and there is no result.
+    """
+
+    template_fields = ("bash_command", "env", "cwd")
+    template_ext = (".sh", ".bash")
+
+    def __init__(self, *, bash_command, env, cwd, append_env, **kwargs):
+        super().__init__(**kwargs)
+        self.bash_command, self.env, self.cwd = bash_command, env, cwd
+        self.append_env = append_env
+
+    def execute(self, context):
+        """Never returns. OSError where the command cannot be executed."""
+        command = self.bash_command
+        words = command if isinstance(command, list) else ["bash", "-c", command]
+        if not isinstance(command, list) and not command.strip():
+            raise AirflowFailException("bash_command is empty after rendering")
+        if not words or not words[0]:
+            raise AirflowFailException("bash_command is empty")
+        env = self._environment()
+        self._keep_rendered()
+        if self.cwd:
+            os.chdir(self.cwd)
+        # Python ignores these two, and what is ignored stays so in a new program.
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        try:
+            os.execvpe(words[0], words, env)
+        except OSError as error:
+            raise AirflowException(
+                f"cannot execute {words[0]}: {os.strerror(error.errno)}"
+            ) from None
+
+    def _keep_rendered(self):
+        """The rendered fields go to a file of their own: a result would outweigh the exit code."""
+        fields = {"bash_command": self.bash_command, "env": self.env, "cwd": self.cwd}
+        fields = {name: value for name, value in fields.items() if value is not None}
+        partial = f"{self.rendered_file}.{os.getpid()}.tmp"
+        with open(partial, "w", encoding="utf-8", errors="backslashreplace") as file:
+            json.dump(masked(fields), file, ensure_ascii=False, default=str)
+        os.rename(partial, self.rendered_file)
+
+    def _environment(self):
+        own = {str(key): str(value) for key, value in (self.env or {}).items()}
+        mask_secret([value for key, value in own.items() if is_sensitive(key)])
+        if self.append_env or self.env is None:
+            return {**os.environ, **own}
+        ours = ("PATH", "TRADEWIND_ATTEMPT")
+        base = {k: v for k, v in os.environ.items() if k in ours or k.startswith("AIRFLOW_CTX_")}
+        return {**base, **own}
+
+
+def command_task(start, imported):
+    """For `kind` "bash": the operator that becomes the command, and its DAG."""
+    spec = start.get("spec") or {}
+    dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
+    dag = dag or PlainDag(start["dag_id"], imported.target.folder)
+    task = CommandOperator(
+        task_id=start["task_id"].replace("/", "_"),
+        bash_command=spec.get("bash_command"),
+        env=spec.get("env"),
+        cwd=spec.get("cwd"),
+        append_env=spec.get("append_env", True),
+        owner=spec.get("owner", "airflow"),
+    )
+    object.__setattr__(task, "rendered_file", start["result"] + ".rendered")
     object.__setattr__(task, "_dag", dag)
     return task, dag
 

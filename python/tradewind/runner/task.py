@@ -224,10 +224,12 @@ def _instance(start, task):
 def _find_task(start, imported):
     """The operator and its DAG. AirflowException says what the file lacks."""
     from tradewind.exceptions import DagNotFound
-    from tradewind.runner.plain import plain_task, render_task
+    from tradewind.runner.plain import command_task, plain_task, render_task
 
     if start.get("kind") == "render":
         return render_task(start, imported)
+    if start.get("kind") == "bash":
+        return command_task(start, imported)
     if not str(start["file"]).endswith(".py"):
         return plain_task(start, imported)
     for dag in imported.dags:

@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 
-MESSAGE_MAX = 8 << 20
+MESSAGE_MAX = 72 << 20  # as LIMIT_MESSAGE of the engine: the largest XCom and its frame
 _FDS_MAX = 64
 
 
