@@ -69,6 +69,9 @@ static void *load(char *tried, size_t cap)
         *slash = '\0';
         lib = try_dir(self, "", tried, cap);
         if (lib == NULL) {
+            lib = try_dir(self, "/runtime", tried, cap); /* in a build tree */
+        }
+        if (lib == NULL) {
             lib = try_dir(self, "/../lib/tradewind", tried, cap);
         }
     }
