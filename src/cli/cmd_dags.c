@@ -120,12 +120,54 @@ int cmd_dags_list(struct cli *cli)
 
 /* ---- validate ---- */
 
+static void write_dags(struct json_writer *w, struct dag *const *dags, size_t n)
+{
+    json_key(w, "dags");
+    json_array(w);
+    for (size_t i = 0; i < n; i++) {
+        json_object(w);
+        json_key(w, "dag_id");
+        json_string(w, dags[i]->dag_id);
+        json_key(w, "tasks");
+        json_int(w, dags[i]->tasks_len);
+        json_object_end(w);
+    }
+    json_array_end(w);
+}
+
+static int validate_as_json(const struct session *paths, const char *file, struct json_writer *w)
+{
+    struct findings found = {.json = w};
+    struct dag **dags = NULL;
+    struct err e = {0};
+    size_t n = 0;
+    int rc;
+
+    json_object(w);
+    json_key(w, "file");
+    json_string(w, file);
+    json_key(w, "errors");
+    json_array(w);
+    rc = load_file(file, NULL, paths->python, paths->python_path, &found, &dags, &n, &e);
+    if (rc != 0 && found.len == 0) {
+        findings_add(&found, file, 0, 0, NULL, err_str(&e));
+    }
+    json_array_end(w);
+    json_key(w, "valid");
+    json_bool(w, rc == 0);
+    write_dags(w, dags, n);
+    json_object_end(w);
+    load_free(dags, n);
+    return rc;
+}
+
 static int validate_one(struct cli *cli, const struct session *paths, const char *file)
 {
+    struct findings found = {.text = stdout};
     struct dag **dags;
     struct err e = {0};
     size_t n;
-    int rc = load_file(file, NULL, paths->python, paths->python_path, stdout, &dags, &n, &e);
+    int rc = load_file(file, NULL, paths->python, paths->python_path, &found, &dags, &n, &e);
 
     if (rc == 0 && !cli_flag(cli, "quiet")) {
         for (size_t i = 0; i < n; i++) {
@@ -147,6 +189,7 @@ int cmd_dags_validate(struct cli *cli)
     const char *const *files;
     struct err e = {0};
     struct buf out BUF_CLEANUP;
+    struct json_writer w;
     size_t n = cli_args(cli, "FILE", &files);
     int rc = session_find_parts(&paths, cli_opt(cli, "python"), &e), bad = 0;
 
@@ -159,8 +202,18 @@ int cmd_dags_validate(struct cli *cli)
     if (rc != 0) {
         return cli_fail(rc, &e);
     }
+    if (n == 0) {
+        return cli_fail(err_set(&e, ERR_USAGE, "dags validate: FILE is missing: DAG files"), &e);
+    }
+    json_writer_init(&w, &out, 2);
+    json_array(&w);
     for (size_t i = 0; i < n; i++) {
-        bad += validate_one(cli, &paths, files[i]) != 0;
+        bad += (cli_flag(cli, "json") ? validate_as_json(&paths, files[i], &w)
+                                      : validate_one(cli, &paths, files[i])) != 0;
+    }
+    json_array_end(&w);
+    if (cli_flag(cli, "json")) {
+        (void)printf("%s\n", buf_cstr(&out));
     }
     return bad != 0 ? err_exit_code(-ERR_INVALID) : 0;
 }

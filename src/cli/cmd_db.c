@@ -170,6 +170,14 @@ static int clean(struct cli *cli, struct store *s, const char *home, int64_t bef
     return rc;
 }
 
+static int64_t now_us(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * TIME_SECOND + t.tv_nsec / 1000;
+}
+
 int cmd_db_clean(struct cli *cli)
 {
     const char *keep = cli_opt(cli, "keep");
@@ -192,8 +200,7 @@ int cmd_db_clean(struct cli *cli)
     }
     rc = rc == 0 && !dry ? lock_home(home, &lock, &e) : rc;
     rc = rc == 0 ? store_sqlite_open(path, dry ? STORE_READ_ONLY : 0, &s, &e) : rc;
-    rc =
-        rc == 0 ? clean(cli, s, home, (int64_t)time(NULL) * TIME_SECOND - keep_us, &total, &e) : rc;
+    rc = rc == 0 ? clean(cli, s, home, now_us() - keep_us, &total, &e) : rc;
     if (rc == 0) {
         (void)printf("%s %lld run%s that ended more than %s ago.\n",
                      dry ? "Would remove" : "Removed", (long long)total, total == 1 ? "" : "s",

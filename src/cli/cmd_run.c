@@ -93,8 +93,8 @@ static int run_as_client(struct job *j, int64_t pid, struct err *e)
     int rc = session_find_parts(&paths, cli_opt(j->cli, "python"), e);
 
     buf_init(&b, LIMIT_MESSAGE / 2);
-    rc = rc == 0 ? load_file(cli_arg(j->cli, "FILE"), NULL, paths.python, paths.python_path, stderr,
-                             &dags, &n, e)
+    rc = rc == 0 ? load_file(cli_arg(j->cli, "FILE"), NULL, paths.python, paths.python_path,
+                             &(struct findings){.text = stderr}, &dags, &n, e)
                  : rc;
     rc =
         rc == 0 ? load_choose(dags, n, cli_opt(j->cli, "dag"), cli_arg(j->cli, "FILE"), &d, e) : rc;
@@ -140,7 +140,8 @@ static int run_file(struct session *s, struct job *j, struct err *e)
     char sock[4200], *conf = NULL;
     size_t n = 0, params_len = cli_opt_all(j->cli, "param", &params);
     int64_t run_key = 0;
-    int rc = load_file(file, s->worker, s->python, s->python_path, stderr, &dags, &n, e);
+    int rc = load_file(file, s->worker, s->python, s->python_path,
+                       &(struct findings){.text = stderr}, &dags, &n, e);
 
     rc = rc == 0 ? load_choose(dags, n, cli_opt(j->cli, "dag"), file, &d, e) : rc;
     rc = rc == 0 ? conf_build(d, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;

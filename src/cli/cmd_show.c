@@ -45,8 +45,9 @@ static int show_file(struct cli *cli, const char *path, struct buf *out, struct 
     size_t n = 0;
     int rc = session_find_parts(&paths, cli_opt(cli, "python"), e);
 
-    rc =
-        rc == 0 ? load_file(path, NULL, paths.python, paths.python_path, stderr, &dags, &n, e) : rc;
+    rc = rc == 0 ? load_file(path, NULL, paths.python, paths.python_path,
+                             &(struct findings){.text = stderr}, &dags, &n, e)
+                 : rc;
     rc = rc == 0 ? load_choose(dags, n, cli_opt(cli, "dag"), path, &d, e) : rc;
     rc = rc == 0 ? draw(cli, d, NULL, out, e) : rc;
     load_free(dags, n);

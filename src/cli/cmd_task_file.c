@@ -52,8 +52,8 @@ static int open_task(struct one_task *o)
     if (date != NULL) {
         (void)time_parse(date, strlen(date), &o->logical_date_us);
     }
-    rc = rc == 0 ? load_file(file, NULL, o->paths.python, o->paths.python_path, stderr, &o->dags,
-                             &o->dags_len, &o->e)
+    rc = rc == 0 ? load_file(file, NULL, o->paths.python, o->paths.python_path,
+                             &(struct findings){.text = stderr}, &o->dags, &o->dags_len, &o->e)
                  : rc;
     rc = rc == 0 ? load_choose(o->dags, o->dags_len, cli_opt(o->cli, "dag"), file, &o->dag, &o->e)
                  : rc;

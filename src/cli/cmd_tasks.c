@@ -103,6 +103,26 @@ static int explain(struct found *f, struct buf *out)
     return rc;
 }
 
+/* What kept it from running: upstream tasks that did not succeed. */
+static void name_upstream(struct found *f, struct buf *out)
+{
+    const struct dag *d = f->dag;
+    uint8_t state = found_ti(f, f->task->index).state;
+
+    if (state != TASK_UPSTREAM_FAILED && state != TASK_SKIPPED) {
+        return;
+    }
+    for (uint32_t i = d->up_off[f->task->index]; i < d->up_off[f->task->index + 1]; i++) {
+        struct ti_row row = found_ti(f, d->up[i]);
+
+        if (row.state != TASK_SUCCESS) {
+            (void)buf_printf(out, "upstream %s is %s%s%s\n", d->tasks[d->up[i]].task_id,
+                             task_state_to_string(row.state), row.reason != NULL ? ": " : "",
+                             row.reason != NULL ? row.reason : "");
+        }
+    }
+}
+
 static void print_tries(struct found *f, struct buf *out)
 {
     struct ti_key key = {f->run.run_key, f->task->index, -1};
@@ -138,6 +158,7 @@ int cmd_tasks_why(struct cli *cli)
         (void)term_state(&out, row.state);
         (void)buf_str(&out, ".\n");
         rc = explain(&f, &out);
+        name_upstream(&f, &out);
         print_tries(&f, &out);
     }
     if (rc == 0 && cli_flag(cli, "json")) {

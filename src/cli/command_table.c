@@ -140,7 +140,8 @@ const struct command command_table[] = {
     {"dags validate", "check DAG files without running them",
      "Reads the files and reports everything that is wrong, each with file, line, column and "
      "remedy. Nothing is stored or run.",
-     .args = ARGS{{"FILE", .repeat = true, .file = true, .help = "DAG files"}, {0}},
+     .args =
+         ARGS{{"FILE", .repeat = true, .optional = true, .file = true, .help = "DAG files"}, {0}},
      .options =
          OPTS{{"schema", 0, OPTION_FLAG, .help = "print the JSON Schema of DAG documents instead"},
               OPT_PYTHON,

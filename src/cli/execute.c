@@ -114,7 +114,8 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
     if (rc == 0 && (file == NULL || file->kind != VALUE_STRING)) {
         rc = err_set(e, ERR_PROTOCOL, "run needs a file");
     }
-    rc = rc == 0 ? load_file(file->text, s->worker, s->python, s->python_path, stderr, &dags, &n, e)
+    rc = rc == 0 ? load_file(file->text, s->worker, s->python, s->python_path,
+                             &(struct findings){.text = stderr}, &dags, &n, e)
                  : rc;
     rc = rc == 0 ? load_choose(dags, n, dag_id != NULL ? dag_id->text : NULL, file->text, &d, e)
                  : rc;

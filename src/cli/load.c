@@ -22,24 +22,24 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-static void print_errors(const char *file, const struct doc_errors *errors, FILE *out)
+static void print_errors(const char *file, const struct doc_errors *errors, struct findings *out)
 {
     for (size_t i = 0; i < errors->len; i++) {
         const struct doc_error *d = &errors->items[i];
 
-        if (d->line > 0) {
-            (void)fprintf(out, "%s:%d:%d: ", file, d->line, d->col);
-        } else {
-            (void)fprintf(out, "%s: ", file);
-        }
-        if (d->task_id != NULL) {
-            (void)fprintf(out, "task '%s': ", d->task_id);
-        }
-        (void)fprintf(out, "%s\n", d->text);
+        findings_add(out, file, d->line, d->col, d->task_id, d->text);
     }
     if (errors->more != 0) {
-        (void)fprintf(out, "%s: and %zu more\n", file, errors->more);
+        char text[64];
+
+        (void)snprintf(text, sizeof text, "and %zu more", errors->more);
+        findings_add(out, file, 0, 0, NULL, text);
     }
+}
+
+static int count_error(const char *path, size_t n, struct err *e)
+{
+    return err_set(e, ERR_INVALID, "%s: %zu error%s", path, n, n == 1 ? "" : "s");
 }
 
 void load_free(struct dag **dags, size_t n)
@@ -59,52 +59,52 @@ static int keep(struct dag ***dags, size_t *len, size_t *cap, struct dag *d)
     return 0;
 }
 
-static int load_plain(const char *path, const char *real, FILE *out, struct dag ***ret,
+static int load_plain(const char *path, const char *real, struct findings *out, struct dag ***ret,
                       size_t *ret_len, struct err *e)
 {
     struct arena a;
     struct doc_errors errors = {.arena = &a};
-    struct dag *d, **dags = NULL;
-    size_t len = 0, cap = 0;
+    struct dag *d = NULL, **dags = NULL;
+    size_t len = 0, cap = 0, bad;
     int rc;
 
     arena_init(&a, MiB(16));
     rc = dagfile_load(real, operators_table(), &d, &errors, e);
     print_errors(path, &errors, out);
     if (rc == -ERR_INVALID && errors.len != 0) {
-        rc = err_set(e, ERR_INVALID, "%s: %zu error%s", path, errors.len + errors.more,
-                     errors.len + errors.more == 1 ? "" : "s");
+        rc = count_error(path, errors.len + errors.more, e);
     } else if (rc != 0 && e->line > 0) {
-        (void)fprintf(out, "%s:%d:%d: %s\n", path, e->line, e->col, err_str(e));
+        findings_add(out, path, e->line, e->col, NULL, err_str(e));
         rc = err_set(e, (enum err_code) - rc, "%s: 1 error", path);
     }
+    bad = rc == 0 ? findings_of_templates(out, path, d) : 0;
     arena_fini(&a);
     rc = rc == 0 ? keep(&dags, &len, &cap, d) : rc;
     *ret = dags;
     *ret_len = len;
-    return rc;
+    return rc == 0 && bad != 0 ? count_error(path, bad, e) : rc;
 }
 
 /* ---- Python: the runner imports the file and answers with documents ---- */
 
-static size_t print_import_errors(const struct value *list, FILE *out)
+static size_t print_import_errors(const struct value *list, struct findings *out)
 {
     for (size_t i = 0; i < list->len; i++) {
-        const struct value *file = value_get(list->elems[i], "file"),
-                           *line = value_get(list->elems[i], "line");
+        const struct value *file = value_get(list->elems[i], "file");
+        const struct value *line = value_get(list->elems[i], "line");
         const struct value *text = value_get(list->elems[i], "text");
+        int64_t n = 0;
 
-        (void)fprintf(out, "%s", file != NULL && file->text != NULL ? file->text : "?");
-        if (line != NULL && line->kind == VALUE_NUMBER) {
-            (void)fprintf(out, ":%s", line->text);
+        if (line != NULL && value_int(line, 0, INT32_MAX, &n) != 0) {
+            n = 0;
         }
-        (void)fprintf(out, ": %s\n",
-                      text != NULL && text->text != NULL ? text->text : "cannot be imported");
+        findings_add(out, file != NULL && file->text != NULL ? file->text : "?", (int)n, 0, NULL,
+                     text != NULL && text->text != NULL ? text->text : "cannot be imported");
     }
     return list->len;
 }
 
-static int build_answer(const char *path, const char *json, FILE *out, struct dag ***ret,
+static int build_answer(const char *path, const char *json, struct findings *out, struct dag ***ret,
                         size_t *ret_len, struct err *e)
 {
     struct value *answer;
@@ -131,6 +131,7 @@ static int build_answer(const char *path, const char *json, FILE *out, struct da
         print_errors(path, &errors, out);
         errors_n += errors.len;
         if (rc == 0) {
+            errors_n += findings_of_templates(out, path, d);
             rc = keep(ret, ret_len, &cap, d);
         } else if (rc == -ERR_INVALID && errors.len != 0) {
             rc = 0; /* all DAGs of the file are checked */
@@ -138,7 +139,7 @@ static int build_answer(const char *path, const char *json, FILE *out, struct da
     }
     arena_fini(&a);
     if (rc == 0 && errors_n != 0) {
-        rc = err_set(e, ERR_INVALID, "%s: %zu error%s", path, errors_n, errors_n == 1 ? "" : "s");
+        rc = count_error(path, errors_n, e);
     }
     return rc;
 }
@@ -177,7 +178,7 @@ static int import_cold(const char *path, const char *python, const char *python_
 }
 
 int load_file(const char *path, struct worker *worker, const char *python, const char *python_path,
-              FILE *out, struct dag ***ret, size_t *ret_len, struct err *e)
+              struct findings *out, struct dag ***ret, size_t *ret_len, struct err *e)
 {
     char real[4096];
     char *json = NULL;

@@ -2,19 +2,19 @@
 #ifndef TW_CLI_LOAD_H
 #define TW_CLI_LOAD_H
 
-#include <stdio.h>
+#include "cli/findings.h"
 
 struct dag;
 struct err;
 struct worker;
 
 /*
- * SUSPENDS (Python files). Loads the DAGs of a file: *ret an array of references (mem_free it, dag_unref each). Findings go to `out`, one
- * a line: "FILE:LINE:COL: task 'x': what is wrong". -ERR_INVALID when there was any. worker: for Python files; NULL = one is
+ * SUSPENDS (Python files). Loads the DAGs of a file: *ret an array of references (mem_free it, dag_unref each). Findings go to `out`,
+ * templates that cannot be read among them. -ERR_INVALID when there was any. worker: for Python files; NULL = one is
  * started as `python3 -m tradewind.document`.
  */
 int load_file(const char *path, struct worker *worker, const char *python, const char *python_path,
-              FILE *out, struct dag ***ret, size_t *ret_len, struct err *e);
+              struct findings *out, struct dag ***ret, size_t *ret_len, struct err *e);
 /* The one that is meant: the only one, or that of dag_id. Borrowed from `dags`. */
 int load_choose(struct dag **dags, size_t n, const char *dag_id, const char *path, struct dag **ret,
                 struct err *e);

@@ -238,7 +238,8 @@ static int open_store(struct session *s, struct err *e)
     char path[4200];
     int rc = store_path(s->home, path, sizeof path, e);
 
-    return rc == 0 ? store_sqlite_open(path, 0, &s->store, e) : rc;
+    rc = rc == 0 ? store_sqlite_open(path, 0, &s->store, e) : rc;
+    return rc != 0 ? err_prefix(e, rc, "%s", path) : 0;
 }
 
 static int open_worker(struct session *s, const struct session_options *o, struct err *e)

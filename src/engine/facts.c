@@ -270,7 +270,7 @@ int facts_load_run(struct engine *g, const struct run_row *row, struct arena *a,
     for (size_t i = 0; rc == 0 && i < c.tis_len; i++) {
         if (task_state_finished(c.tis[i].state)) {
             /* Marked while it lived: that process was ended when the worker adopted what the store calls live. */
-            c.tis[i].attempt = (struct uuid){ 0 };
+            c.tis[i].attempt = (struct uuid){0};
         }
     }
     *ret_tis = c.tis;

@@ -41,11 +41,14 @@ static void why_none(const struct sched *s, const struct run *r, const struct ti
     const struct dag *d = r->dag;
 
     if (r->state == RUN_QUEUED) {
+        int32_t max = (r->owner->dag != NULL ? r->owner->dag : d)->max_active_runs;
+
         if (r->owner->paused) {
             buf_printf(out, "the run is queued and the DAG is paused\n");
+        } else if (r->group != NULL && r->group->active >= (uint32_t)max) {
+            buf_printf(out, "the run is queued: all %d of max_active_runs are running\n", max);
         } else {
-            buf_printf(out, "the run is queued: all %d of max_active_runs are running\n",
-                       (r->owner->dag != NULL ? r->owner->dag : d)->max_active_runs);
+            buf_printf(out, "the run is queued\n");
         }
     }
     name_unfinished(r, d->up + d->up_off[ti->task], dag_up_len(d, ti->task), "waits for ", out);

@@ -294,8 +294,7 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
 
 /* ---- end ---- */
 
-static int read_result(const char *path, struct worker_end *end, struct value **ret,
-                       struct err *e)
+static int read_result(const char *path, struct worker_end *end, struct value **ret, struct err *e)
 {
     struct stat st;
     char *text;

@@ -61,4 +61,4 @@ def test_a_log_that_does_not_fit_harms_no_task(tw, small, until):
     os.remove(os.path.join(small, "filler"))
     tw.write("free", "")
     assert p.wait(60) == 0
-    assert "missing" in tw.log("a") and tw.log("a").endswith("after\n")
+    assert "bytes left out (No space left on device)" in tw.log("a") and tw.log("a").endswith("after\n")
