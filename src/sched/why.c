@@ -34,6 +34,17 @@ static void name_unfinished(const struct run *r, const uint32_t *list, uint32_t 
     }
 }
 
+/* Runs of the DAG (and backfill) that are running now. */
+static uint32_t active_runs(const struct run *r)
+{
+    for (size_t i = 0; i < r->owner->groups_len; i++) {
+        if (r->owner->groups[i].backfill_key == r->backfill_key) {
+            return r->owner->groups[i].active;
+        }
+    }
+    return 0;
+}
+
 static void why_none(const struct sched *s, const struct run *r, const struct ti *ti,
                      struct buf *out)
 {
@@ -45,7 +56,7 @@ static void why_none(const struct sched *s, const struct run *r, const struct ti
 
         if (r->owner->paused) {
             buf_printf(out, "the run is queued and the DAG is paused\n");
-        } else if (r->group != NULL && r->group->active >= (uint32_t)max) {
+        } else if (active_runs(r) >= (uint32_t)max) {
             buf_printf(out, "the run is queued: all %d of max_active_runs are running\n", max);
         } else {
             buf_printf(out, "the run is queued\n");
