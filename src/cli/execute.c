@@ -221,8 +221,11 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
 
 static void show_new(struct found *f, size_t *shown, bool json)
 {
+    struct buf scratch BUF_CLEANUP;
     struct transition_row *t;
     size_t n;
+
+    buf_init(&scratch, KiB(64));
 
     if (f->store->ops->get_transitions(f->store, f->run.run_key, NULL, 1000000, &f->arena, &t, &n,
                                        NULL) != 0) {
@@ -232,7 +235,11 @@ static void show_new(struct found *f, size_t *shown, bool json)
         char when[32] = "";
         const struct transition_row *r = &t[*shown];
 
-        if (json || r->to == TASK_SCHEDULED || r->to == TASK_QUEUED || r->to == TASK_NONE) {
+        if (json) {
+            progress_json_line(f->run.run_id, f->dag->tasks[r->key.task].task_id, r, &scratch);
+            continue;
+        }
+        if (r->to == TASK_SCHEDULED || r->to == TASK_QUEUED || r->to == TASK_NONE) {
             continue;
         }
         (void)time_strftime(r->at_us, "%H:%M:%S", when, sizeof when);
@@ -241,6 +248,22 @@ static void show_new(struct found *f, size_t *shown, bool json)
                      r->reason != NULL ? r->reason : "");
     }
     (void)fflush(stdout);
+}
+
+static void show_end(const struct found *f, enum progress_mode mode)
+{
+    struct progress_summary s = {
+        .mode = mode,
+        .dag_id = f->dag->dag_id,
+        .run_id = f->run.run_id,
+        .word = run_state_to_string(f->run.state),
+        .elapsed_us = f->run.start_us != TIME_NONE ? f->run.end_us - f->run.start_us : 0,
+    };
+
+    for (uint32_t i = 0; i < f->dag->tasks_len; i++) {
+        s.by_state[found_ti(f, i).state]++;
+    }
+    progress_summary(&s, NULL);
 }
 
 static int follow(struct cli *cli, const char *home, int64_t run_key, struct err *e)
@@ -257,8 +280,7 @@ static int follow(struct cli *cli, const char *home, int64_t run_key, struct err
         }
         if (rc != 0 || run_state_finished(f.run.state)) {
             if (rc == 0) {
-                (void)printf("%s %s: %s\n", f.dag->dag_id, f.run.run_id,
-                             run_state_to_string(f.run.state));
+                show_end(&f, progress_mode_of(cli));
                 rc = f.run.state == RUN_SUCCESS ? 0 : 1;
             }
             found_fini(&f);

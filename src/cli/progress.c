@@ -45,20 +45,21 @@ static const char *clock_text(int64_t t_us, char *buf, size_t cap)
 
 /* ---- what is said of one change ---- */
 
-static void json_line(struct progress *p, const struct transition_row *t)
+void progress_json_line(const char *run_id, const char *task_id, const struct transition_row *t,
+                        struct buf *scratch)
 {
     struct json_writer w;
     char when[TIME_TEXT_MAX];
 
-    buf_clear(&p->text);
-    json_writer_init(&w, &p->text, 0);
+    buf_clear(scratch);
+    json_writer_init(&w, scratch, 0);
     json_object(&w);
     json_key(&w, "at");
     json_string(&w, time_format(t->at_us, when));
     json_key(&w, "run_id");
-    json_string(&w, p->o.run_id);
+    json_string(&w, run_id);
     json_key(&w, "task_id");
-    json_string(&w, p->dag->tasks[t->key.task].task_id);
+    json_string(&w, task_id);
     json_key(&w, "try_number");
     json_int(&w, t->try_number);
     json_key(&w, "from");
@@ -68,7 +69,7 @@ static void json_line(struct progress *p, const struct transition_row *t)
     json_key(&w, "reason");
     json_string(&w, t->reason);
     json_object_end(&w);
-    (void)printf("%s\n", buf_cstr(&p->text));
+    (void)printf("%s\n", buf_cstr(scratch));
 }
 
 /* States worth a line of their own: what waits in a queue for milliseconds is noise. */
@@ -136,7 +137,7 @@ static void tell(struct progress *p, const struct transition_row *t)
     bool bad = t->to == TASK_FAILED || t->to == TASK_UP_FOR_RETRY;
 
     if (p->o.mode == PROGRESS_JSON) {
-        json_line(p, t);
+        progress_json_line(p->o.run_id, p->dag->tasks[t->key.task].task_id, t, &p->text);
     } else if (p->o.mode == PROGRESS_PLAIN && is_told(t->to)) {
         plain_line(p, t, stdout);
     } else if (p->o.mode == PROGRESS_LIVE && bad) {
@@ -385,9 +386,11 @@ static void summary_json(const struct progress_summary *s, struct engine *g)
         }
     }
     json_object_end(&w);
-    engine_get_stats(g, &st);
-    json_key(&w, "commits");
-    json_int(&w, (int64_t)st.commits);
+    if (g != NULL) {
+        engine_get_stats(g, &st);
+        json_key(&w, "commits");
+        json_int(&w, (int64_t)st.commits);
+    }
     json_object_end(&w);
     (void)printf("%s\n", buf_cstr(&b));
 }

@@ -46,6 +46,13 @@ struct progress_summary {
     int64_t elapsed_us;
     uint32_t by_state[TASK_STATE_MAX_];
 };
+/* g: NULL for a client, which does not know its commits. */
 void progress_summary(const struct progress_summary *s, struct engine *g);
+
+/* One change of state as a JSON object on a line. */
+struct buf;
+struct transition_row;
+void progress_json_line(const char *run_id, const char *task_id, const struct transition_row *t,
+                        struct buf *scratch);
 
 #endif

@@ -73,10 +73,9 @@ bool process_lives(pid_t pid, uint64_t start)
     return process_read(pid, &p) && p.start == start && !dead(&p);
 }
 
-bool process_has_attempt(pid_t pid, const char *attempt)
+static bool has_entry(pid_t pid, const char *name, const char *value)
 {
-    static const char name[] = "TRADEWIND_ATTEMPT=";
-    char path[64], chunk[4096 + 1], want[128];
+    char path[64], chunk[4096 + 1], want[256];
     size_t keep = 0, want_len;
     bool found = false;
     ssize_t n;
@@ -88,7 +87,7 @@ bool process_has_attempt(pid_t pid, const char *attempt)
         return false;
     }
     /* Entries end in NUL: look for NUL name=value NUL, with a NUL thought before the first. */
-    want_len = (size_t)snprintf(want + 1, sizeof want - 1, "%s%s", name, attempt) + 2;
+    want_len = (size_t)snprintf(want + 1, sizeof want - 1, "%s=%s", name, value) + 2;
     want[0] = '\0';
     chunk[0] = '\0';
     keep = 1;
@@ -101,6 +100,11 @@ bool process_has_attempt(pid_t pid, const char *attempt)
     }
     (void)close(fd);
     return found;
+}
+
+bool process_has_attempt(pid_t pid, const char *attempt)
+{
+    return has_entry(pid, "TRADEWIND_ATTEMPT", attempt);
 }
 
 void tree_fini(struct tree *t)
@@ -209,7 +213,7 @@ void tree_add_below(struct tree *t, pid_t root)
     }
 }
 
-void tree_add_attempt(struct tree *t, const char *attempt, pid_t session)
+static void add_marked(struct tree *t, const char *name, const char *value, pid_t session)
 {
     DIR *dir = opendir("/proc");
     struct dirent *entry;
@@ -221,7 +225,7 @@ void tree_add_attempt(struct tree *t, const char *attempt, pid_t session)
         if (pid <= 1 || pid == getpid() || !process_read((pid_t)pid, &p) || dead(&p)) {
             continue;
         }
-        if ((session > 1 && p.session == session) || process_has_attempt((pid_t)pid, attempt)) {
+        if ((session > 1 && p.session == session) || has_entry((pid_t)pid, name, value)) {
             size_t first = t->len;
 
             tree_add(t, (pid_t)pid);
@@ -233,6 +237,16 @@ void tree_add_attempt(struct tree *t, const char *attempt, pid_t session)
     if (dir != NULL) {
         (void)closedir(dir);
     }
+}
+
+void tree_add_attempt(struct tree *t, const char *attempt, pid_t session)
+{
+    add_marked(t, "TRADEWIND_ATTEMPT", attempt, session);
+}
+
+void tree_add_of_holder(struct tree *t, const char *holder)
+{
+    add_marked(t, HOLDER_MARK, holder, 0);
 }
 
 size_t tree_signal(const struct tree *t, int signum)

@@ -14,7 +14,6 @@
  *  5. Of a process the engine hears that it started before it hears its end, also when both happened while no engine lived: what the
  *     start means (its time, the attempt's row, XComs of the try before) is not lost.
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -93,8 +92,8 @@ static int log_path(struct attempt *a)
     return rc == 0 && a->log == NULL ? -ERR_NOMEM : rc;
 }
 
-static int take(struct local_worker *w, const struct worker_job *job, struct attempt **ret,
-                struct err *e)
+int attempt_take(struct local_worker *w, const struct worker_job *job, struct attempt **ret,
+                 struct err *e)
 {
     struct attempt *a = mem_zalloc(sizeof *a);
 
@@ -321,7 +320,7 @@ static int attempt_main(void *arg)
 }
 
 /* A coroutine only where something may suspend: a plain command goes straight to the executor. */
-static int launch(struct attempt *a, struct err *e)
+int attempt_launch(struct attempt *a, struct err *e)
 {
     struct local_worker *w = a->worker;
 
@@ -350,9 +349,9 @@ static int local_start(struct worker *base, const struct worker_job *job, struct
     if (attempt_find(w, &job->token) != NULL) {
         return 0;
     }
-    rc = take(w, job, &a, e);
+    rc = attempt_take(w, job, &a, e);
     if (rc == 0) {
-        rc = launch(a, e);
+        rc = attempt_launch(a, e);
         if (rc != 0) {
             forget(w, a);
         }
@@ -410,110 +409,6 @@ static void local_pause(struct worker *base, bool paused)
     ((struct local_worker *)base)->paused = paused;
 }
 
-/* ---- adoption ---- */
-
-static int adopt_processes(struct local_worker *w, struct uuid *live, size_t n, struct err *e)
-{
-    struct uuid *never = mem_array(n, sizeof *never);
-    size_t never_len = 0;
-    int rc = never == NULL ? err_set(e, ERR_NOMEM, "out of memory for adoption") : 0;
-
-    if (rc == 0) {
-        rc = exec_adopt(w->exec, live, n, never, &never_len, e);
-    }
-    for (size_t i = 0; rc == 0 && i < never_len; i++) {
-        struct attempt *a = attempt_find(w, &never[i]);
-
-        if (a != NULL && a->phase != ATTEMPT_ENDED) {
-            a->phase = ATTEMPT_TAKEN;
-            a->adopted = a->told_started = false;
-            a->params = NULL;
-            rc = launch(a, e);
-        }
-    }
-    mem_free(never);
-    return rc;
-}
-
-static bool is_wanted(struct local_worker *w, const struct uuid *token, const struct uuid *live,
-                      size_t n)
-{
-    bool found = attempt_find(w, token) != NULL;
-
-    for (size_t i = 0; !found && i < n; i++) {
-        found = uuid_cmp(token, &live[i]) == 0;
-    }
-    return found;
-}
-
-/* Results whose ends were committed by an engine that died before it could remove them. */
-static void remove_old_results(struct local_worker *w, const struct uuid *live, size_t n)
-{
-    char path[4200];
-    struct dirent *d;
-    DIR *h;
-
-    (void)snprintf(path, sizeof path, "%s/results", w->config.home);
-    h = opendir(path);
-    while (h != NULL && (d = readdir(h)) != NULL) {
-        char token[UUID_TEXT_MAX];
-        struct uuid u;
-
-        (void)snprintf(token, sizeof token, "%.*s", (int)sizeof token - 1, d->d_name);
-        if (d->d_name[0] != '.' && uuid_parse(token, &u) == 0 && !is_wanted(w, &u, live, n)) {
-            (void)unlinkat(dirfd(h), d->d_name, 0);
-        }
-    }
-    if (h != NULL) {
-        (void)closedir(h);
-    }
-}
-
-/* Waits and decisions hold nothing outside of us: the same try goes on (rule 7). */
-static bool repeats(const struct attempt *a)
-{
-    return a->op == NULL || a->op->loss == LOSS_REPEAT;
-}
-
-static int local_adopt(struct worker *base, const struct worker_job *jobs, size_t n,
-                       const struct uuid *others, size_t others_len, struct err *e)
-{
-    struct local_worker *w = (struct local_worker *)base;
-    struct uuid *live = mem_array(n + others_len, sizeof *live);
-    size_t live_len = 0;
-    int rc = live == NULL ? err_set(e, ERR_NOMEM, "out of memory for adoption") : 0;
-
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct attempt *a;
-
-        rc = take(w, &jobs[i], &a, e);
-        if (rc != 0) {
-            break;
-        }
-        a->adopted = a->told_started = jobs[i].started;
-        if (repeats(a)) {
-            a->start_us = jobs[i].start_us;
-            rc = launch(a, e);
-        } else {
-            a->phase = ATTEMPT_PROCESS;
-            rc = attempt_spawn_facts(a, e);
-            live[live_len++] = a->token;
-        }
-    }
-    for (size_t i = 0; rc == 0 && i < others_len; i++) {
-        live[live_len++] = others[i];
-    }
-    if (rc == 0) {
-        rc = adopt_processes(w, live, live_len, e);
-    }
-    if (rc == 0) {
-        remove_old_results(w, live, live_len);
-    }
-    mem_free(live);
-    w->base.waiting = w->exec->waiting;
-    return rc;
-}
-
 /* ---- from the executor ---- */
 
 static void exec_started(void *arg, const struct uuid *token, int64_t pid, const char *holder,
@@ -556,10 +451,58 @@ static void local_set_callbacks(struct worker *base, const struct worker_callbac
     ((struct local_worker *)base)->cb = *cb;
 }
 
+/* ---- the end: whoever was told is gone already, and what still happens is for the next one to find ---- */
+
+static void tell_nobody_started(void *arg, const struct ti_key *key, const struct uuid *token,
+                                int64_t pid, const char *holder, const char *log, int64_t at_us)
+{
+    (void)arg;
+    (void)key;
+    (void)token;
+    (void)pid;
+    (void)holder;
+    (void)log;
+    (void)at_us;
+}
+
+static void tell_nobody_deferred(void *arg, const struct ti_key *key, const struct uuid *token,
+                                 int64_t timeout_us)
+{
+    (void)arg;
+    (void)key;
+    (void)token;
+    (void)timeout_us;
+}
+
+static void tell_nobody_ended(void *arg, struct worker_end *end)
+{
+    (void)arg;
+    worker_end_free(end);
+}
+
+static int ask_nobody(void *arg, const struct ti_key *asking, const char *task_id, const char *name,
+                      struct arena *a, const char **ret, size_t *ret_len, struct err *e)
+{
+    (void)arg;
+    (void)asking;
+    (void)task_id;
+    (void)name;
+    (void)a;
+    (void)ret;
+    (void)ret_len;
+    return err_set(e, ERR_CANCELED, "the worker closes");
+}
+
 static void local_close(struct worker *base)
 {
     struct local_worker *w = (struct local_worker *)base;
 
+    w->cb = (struct worker_callbacks){
+        .started = tell_nobody_started,
+        .deferred = tell_nobody_deferred,
+        .ended = tell_nobody_ended,
+        .xcom_get = ask_nobody,
+    };
     co_group_close(&w->group);
     exec_close(w->exec);
     for (size_t i = 0; i < sizeof w->buckets / sizeof w->buckets[0]; i++) {
@@ -577,7 +520,7 @@ static void local_close(struct worker *base)
 
 static const struct worker_ops local_ops = {
     .set_callbacks = local_set_callbacks,
-    .adopt = local_adopt,
+    .adopt = worker_adopt,
     .start = local_start,
     .kill = local_kill,
     .ack = local_ack,

@@ -57,10 +57,18 @@ struct local_worker {
     bool paused;
 };
 
+/* A new attempt in the table. */
+int attempt_take(struct local_worker *w, const struct worker_job *job, struct attempt **ret,
+                 struct err *e);
+int attempt_launch(struct attempt *a, struct err *e);
 struct attempt *attempt_find(struct local_worker *w, const struct uuid *token);
 void attempt_end(struct attempt *a, struct worker_end *end); /* tells the engine; takes `end` */
 void attempt_fail(struct attempt *a, enum worker_outcome outcome, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* adopt.c: worker_ops.adopt. SUSPENDS. */
+int worker_adopt(struct worker *base, const struct worker_job *jobs, size_t n,
+                 const struct uuid *others, size_t others_len, struct err *e);
 
 /* render.c: SUSPENDS where a template pulls XComs. Sets a->params and a->rendered. *ret_jinja: something is outside of the
  * closed subset; the runner renders all of it. */

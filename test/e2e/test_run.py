@@ -203,6 +203,18 @@ def test_a_second_run_becomes_a_client(tw, until):
     assert {r["dag_id"]: r["state"] for r in tw.json("runs", "list")} == {"one": "success", "two": "success"}
 
 
+def test_a_client_speaks_json_too(tw, until):
+    tw.dag({"a": bash("touch started; until [ -e go ]; do sleep 0.02; done", cwd=tw.folder)}, dag_id="one")
+    tw.dag({"b": bash("false")}, "two.yaml", dag_id="two")
+    first = tw.start("run", "dag.yaml", "--plain")
+    until(lambda: os.path.exists(tw.path("started")))
+    lines = [json.loads(line) for line in tw("run", "two.yaml", "--json", "--run-id", "r", code=1).stdout.splitlines()]
+    assert [x["to"] for x in lines[:-1]] == ["scheduled", "queued", "running", "failed"]
+    assert (lines[-1]["run_id"], lines[-1]["state"], lines[-1]["tasks"]) == ("r", "failed", {"failed": 1})
+    tw.write("go", "")
+    assert first.wait(60) == 0
+
+
 def test_the_first_waits_for_the_runs_of_its_clients(tw, until):
     tw.dag({"a": bash("touch started; until [ -e go ]; do sleep 0.02; done", cwd=tw.folder)}, dag_id="one")
     tw.dag({"b": bash("touch second; until [ -e go2 ]; do sleep 0.02; done", cwd=tw.folder)}, "two.yaml", dag_id="two")

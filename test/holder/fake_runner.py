@@ -57,9 +57,13 @@ def keeper(python, control, out):
     holder.close()
     if python.get("keeper_file"):
         open(python["keeper_file"], "w").write("%d\n" % os.getpid())
-    _, status = os.waitpid(pid, 0)
-    if python.get("keeper") == "dies_after":
+    # Like the real keeper it leaves the task unreaped until it is reported: SIGKILL may find it inside a wait that has just taken the
+    # task's status away.
+    gone = python.get("keeper") == "dies_after"
+    found = os.waitid(os.P_PID, pid, os.WEXITED | (0 if gone else os.WNOWAIT))
+    if gone:
         os._exit(0)
+    status = found.si_status << 8 if found.si_code == os.CLD_EXITED else found.si_status
     say(control, type="exit", status=status)
     os._exit(0)
 

@@ -166,15 +166,21 @@ static void collect(const struct record *r, struct tree *t)
     tree_add_attempt(t, uuid_format(&r->attempt, id), reused || r->pid <= 1 ? 0 : (pid_t)r->pid);
 }
 
-/* SUSPENDS until nothing of it lives. */
-static int leftovers_end(const struct record *r)
+/* SUSPENDS until nothing of it lives: of the attempt, or, with r NULL, of the holder itself: its runner, which would go on
+ * to start what it was given, and processes of attempts whose pid it had not written down. */
+static int leftovers_end(const struct link *k, const struct record *r)
 {
     struct tree tree = {0};
     int64_t pause_us = KILL_PAUSE_US;
     int rc = 0;
 
-    while (rc == 0 && r->this_boot) {
-        collect(r, &tree);
+    while (rc == 0 && (r == NULL || r->this_boot)) {
+        if (r != NULL) {
+            collect(r, &tree);
+        } else {
+            tree.len = 0;
+            tree_add_of_holder(&tree, k->id);
+        }
         if (tree.len == 0) {
             break;
         }
@@ -250,6 +256,7 @@ int holder_bury(struct local *l, struct link *k, int fd)
     struct records records = {0};
     struct grave *g = mem_zalloc(sizeof *g);
     char socket_name[HOLDER_ID_MAX + 16];
+    bool holder_ended = false;
     int rc = g == NULL ? -ERR_NOMEM : 0;
 
     arena_init(&records.arena, JOURNAL_MAX);
@@ -261,7 +268,9 @@ int holder_bury(struct local *l, struct link *k, int fd)
     }
     for (size_t i = 0; rc == 0 && i < records.len; i++) {
         if (!records.items[i].ended) {
-            rc = leftovers_end(&records.items[i]);
+            rc = holder_ended ? 0 : leftovers_end(k, NULL);
+            rc = rc == 0 ? leftovers_end(k, &records.items[i]) : rc;
+            holder_ended = true;
         }
     }
     if (rc == 0) {

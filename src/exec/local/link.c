@@ -481,10 +481,16 @@ static void id_make(struct local *l, bool python, const char *interpreter,
     }
 }
 
+void link_mark(const char *id, char buf[HOLDER_MARK_MAX])
+{
+    (void)snprintf(buf, HOLDER_MARK_MAX, "%s=%s", HOLDER_MARK, id);
+}
+
 static int holder_spawn(struct local *l, const char *id, int fd, struct err *e)
 {
     const char *argv[] = {l->program, l->dir, id, "3", NULL};
-    static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
+    char mark[HOLDER_MARK_MAX];
+    const char *env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", mark, NULL};
     struct child_spec spec = {
         .argv = argv,
         .env = env,
@@ -493,7 +499,10 @@ static int holder_spawn(struct local *l, const char *id, int fd, struct err *e)
         .new_session = true,
     };
     struct child *child;
-    int rc = child_spawn(l->loop, &spec, &child, e);
+    int rc;
+
+    link_mark(id, mark);
+    rc = child_spawn(l->loop, &spec, &child, e);
 
     if (rc != 0) {
         return err_prefix(e, rc, "cannot start a holder");

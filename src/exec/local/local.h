@@ -142,6 +142,9 @@ void job_requeue(struct local *l, struct job *j, const char *why); /* its holder
 void local_dispatch(struct local *l);
 
 /* link.c */
+/* "TRADEWIND_HOLDER=<id>" (holder/tree.h): in the environment of the holder and of its runner. */
+#define HOLDER_MARK_MAX (sizeof HOLDER_MARK "=" + HOLDER_ID_MAX)
+void link_mark(const char *id, char buf[HOLDER_MARK_MAX]);
 int link_start(struct local *l, bool python, const char *interpreter, struct link **ret,
                struct err *e); /* a new holder */
 int link_find(struct local *l, const char *holder_id,

@@ -76,9 +76,11 @@ int message_start(struct local *l, const struct exec_spec *s, const char *id, st
 int message_setup(struct local *l, const struct link *k, struct buf *out)
 {
     struct json_writer w;
-    size_t mark;
+    char mark[HOLDER_MARK_MAX];
+    size_t at;
 
-    begin(&w, out, &mark, "setup");
+    link_mark(k->id, mark);
+    begin(&w, out, &at, "setup");
     strings(&w, "env", (const char *const *)l->base_env);
     integer(&w, "idle_exit_s", l->idle_exit_s);
     json_key(&w, "python");
@@ -93,12 +95,18 @@ int message_setup(struct local *l, const struct link *k, struct buf *out)
             json_string(&w, l->python_argv[i]);
         }
         json_array_end(&w);
-        strings(&w, "env", (const char *const *)l->python_env);
+        json_key(&w, "env");
+        json_array(&w);
+        json_string(&w, mark);
+        for (char *const *p = l->python_env; p != NULL && *p != NULL; p++) {
+            json_string(&w, *p);
+        }
+        json_array_end(&w);
         string(&w, "cwd", NULL);
         json_object_end(&w);
     }
     json_object_end(&w);
-    return wire_end(out, mark);
+    return wire_end(out, at);
 }
 
 int message_parse(int64_t id, const char *request_json, struct buf *out)
