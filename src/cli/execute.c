@@ -192,7 +192,7 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
         o.mean_len = m.len;
     }
     if (engine_run_dag(s->engine, run_key) != NULL) {
-        rc = progress_start(s->loop, s->engine, &o, &p, &e);
+        (void)progress_start(s->loop, s->engine, &o, &p, &e); /* else the result alone is told */
     }
     rc = engine_wait_run(s->engine, run_key, &state, &e);
     if (p == NULL && rc == 0) {

@@ -333,7 +333,7 @@ static int exchange(int fd, const char *type, const char *members, char **ret, s
     const struct value *answer, *v;
     const char *body = NULL, *answer_type;
     struct arena a;
-    size_t n, mark;
+    size_t n = 0, mark;
     int rc;
 
     buf_init(&b, LIMIT_MESSAGE);

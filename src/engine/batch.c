@@ -24,12 +24,15 @@
 
 /* ---- messages in ---- */
 
-static bool holds_token(struct engine *g, const struct ti_key *key, const struct uuid *token, struct ti_row *row)
+static bool holds_token(struct engine *g, const struct ti_key *key, const struct uuid *token,
+                        struct ti_row *row)
 {
-    return sched_get_ti(g->sched, key, row) == 0 && !uuid_is_zero(token) && uuid_cmp(&row->attempt, token) == 0;
+    return sched_get_ti(g->sched, key, row) == 0 && !uuid_is_zero(token) &&
+           uuid_cmp(&row->attempt, token) == 0;
 }
 
-static bool is_live(struct engine *g, const struct ti_key *key, const struct uuid *token, struct ti_row *row)
+static bool is_live(struct engine *g, const struct ti_key *key, const struct uuid *token,
+                    struct ti_row *row)
 {
     return holds_token(g, key, token, row) && !task_state_finished(row->state);
 }
@@ -132,7 +135,8 @@ static int consume_ended(struct engine *g, struct msg *m)
     if (rc != 0 || !holds_token(g, &end->key, &end->token, &row)) {
         return rc;
     }
-    if (task_state_finished(row.state)) { /* marked meanwhile: only its slots are still to be given back */
+    if (task_state_finished(row.state)) {
+        /* marked meanwhile: only its slots are still to be given back */
         return feed_end(g, end, row.state);
     }
     for (size_t i = 0; rc == 0 && i < end->xcoms_len; i++) {

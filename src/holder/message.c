@@ -161,7 +161,7 @@ static int start_fill(struct holder *h, struct attempt *a, const struct value *m
     const struct value *argv = value_get(message, "argv"), *python = value_get(message, "python");
     const struct value *last_line = value_get(message, "last_line");
     const char *log = message_string(message, "log"), *path = NULL;
-    char **strings;
+    char **strings = NULL;
     int64_t log_max;
     size_t n;
     int rc;

@@ -164,7 +164,8 @@ int doc_edges(struct doc *d)
     }
     dag->up = rc == 0 ? arena_array(d->arena, d->up_len, sizeof *dag->up) : NULL;
     if (rc == 0 && dag->up == NULL) {
-        rc = doc_nomem(d);
+        d->task_id = NULL;
+        return doc_nomem(d);
     }
     if (rc == 0 && d->up_len != 0) {
         memcpy(dag->up, d->up, d->up_len * sizeof *dag->up);

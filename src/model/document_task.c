@@ -1,4 +1,5 @@
 /* Tasks: their members, their operators' parameters, default_args, edges. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,6 +316,7 @@ static void check_one_of(struct doc *d, const struct task *t, const struct opera
     const struct value *first = NULL;
     char list[200];
 
+    assert(op->one_of[0] != NULL);
     for (size_t i = 0; op->one_of[i] != NULL; i++) {
         const struct value *v = value_get(t->spec, op->one_of[i]);
 

@@ -23,9 +23,9 @@ static double distance(const struct graph *g, uint32_t a, uint32_t b)
 {
     const struct lnode *x = &g->nodes[a], *y = &g->nodes[b];
     bool passes = x->extent == 0 || y->extent == 0;
-    double half = x->extent - x->extent / 2 + y->extent / 2;
+    int32_t halves = x->extent - x->extent / 2 + y->extent / 2;
 
-    return half + (passes ? g->o->edge_gap : g->o->gap) +
+    return (double)halves + (passes ? g->o->edge_gap : g->o->gap) +
            (x->inner != y->inner ? g->o->group_gap : 0);
 }
 

@@ -164,12 +164,13 @@ void past_notify(struct sched *s, struct run *r, uint32_t task)
 {
     for (size_t i = 0; i < r->next_len; i++) {
         struct run *n = r->next_runs[i];
-        const struct task *t = &r->dag->tasks[task];
+        const struct task *own = &r->dag->tasks[task], *t;
 
         if (n->past_waiting == 0) {
             continue;
         }
-        t = n->dag == r->dag ? t : dag_task(n->dag, t->task_id);
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a run's DAG has its task */
+        t = n->dag == r->dag ? own : dag_task(n->dag, own->task_id);
         if (t == NULL) {
             continue;
         }

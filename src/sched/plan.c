@@ -39,7 +39,7 @@ static int find_lanes(struct plan *p)
 
     for (uint32_t t = 0; t < d->tasks_len && rc == 0; t++) {
         struct lane_spec spec = {t};
-        size_t i = shared;
+        size_t i;
 
         if (d->tasks[t].max_active_tis_per_dag <= 0) {
             for (i = 0; i < shared; i++) {

@@ -217,7 +217,7 @@ static int f_urlencode(struct rt *r, const struct call *c, struct tv *ret)
 
 static int f_indent(struct rt *r, const struct call *c, struct tv *ret)
 {
-    struct tv s, lines, line, pad;
+    struct tv s = {0}, lines, line, pad;
     bool first, blank;
     struct buf b;
     int64_t width;
@@ -243,6 +243,9 @@ static int f_indent(struct rt *r, const struct call *c, struct tv *ret)
     buf_init(&b, LIMIT_TEMPLATE_OUTPUT);
     for (size_t i = 0; rc == 0 && i < tv_list_len(&lines); i++) {
         rc = tv_list_at(r, &lines, i, &line);
+        if (rc != 0) {
+            break;
+        }
         buf_str(&b, i > 0 ? "\n" : "");
         if (i == 0 ? first : (blank || line.n > 0)) {
             buf_append(&b, pad.s, pad.n);
@@ -260,7 +263,7 @@ static int f_indent(struct rt *r, const struct call *c, struct tv *ret)
 
 static int f_truncate(struct rt *r, const struct call *c, struct tv *ret)
 {
-    struct tv s, end = tv_str("...", 3);
+    struct tv s = {0}, end = tv_str("...", 3);
     int64_t length, leeway, chars, end_chars;
     bool kill_words;
     struct buf b;

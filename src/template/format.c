@@ -242,7 +242,7 @@ static bool parse_spec(const struct tv *text, struct spec *f)
 int format_spec(struct rt *r, const struct tv *v, const struct tv *spec, struct buf *out)
 {
     struct spec f;
-    struct tv s;
+    struct tv s = {0};
     int rc;
 
     if (spec->n == 0) {

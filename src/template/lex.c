@@ -376,7 +376,7 @@ static int lex_operator(struct lexer *l)
         if (*p == 0 || strchr("+-/*%~[](){}><=.:|,;", *p) == NULL) {
             return fail(l, p, ERR_SYNTAX, "a character that no expression has");
         }
-        op = *p;
+        op = (unsigned char)*p;
     }
     if (op == '(' || op == '[' || op == '{') {
         l->open++;

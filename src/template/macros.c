@@ -44,6 +44,7 @@ static bool month_name(const char **p, const char *end, int *month)
 }
 
 /* One conversion of strptime: 0 matched, -1 not matched, -ERR_UNSUPPORTED. */
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): one case per conversion, each short */
 static int parse_part(char kind, const char **p, const char *end, struct civil *c)
 {
     int *const field = kind == 'Y' || kind == 'y' ? &c->year

@@ -20,7 +20,7 @@ void repr_double(double d, struct buf *out)
     }
     for (precision = 0; precision < 17; precision++) {
         (void)snprintf(text, sizeof text, "%.*e", precision, d);
-        if (memcmp(&(double){strtod(text, NULL)}, &d, sizeof d) == 0) {
+        if (strtod(text, NULL) == d) {
             break;
         }
     }
@@ -312,8 +312,11 @@ static int json_order(struct rt *r, const struct tv *v, bool sorted, size_t **re
 {
     size_t n = tv_dict_len(v), *order = rt_alloc(r, (n + 1) * sizeof *order);
     struct tv x, y, ignored;
-    int rc = order == NULL ? rt_nomem(r) : 0;
+    int rc = 0;
 
+    if (order == NULL) {
+        return rt_nomem(r);
+    }
     for (size_t i = 0; rc == 0 && i < n; i++) {
         size_t k = i;
 
@@ -339,7 +342,7 @@ static int json_dict(struct rt *r, const struct tv *v, const struct json_style *
                      struct buf *out)
 {
     struct tv key, value;
-    size_t *order;
+    size_t *order = NULL;
     int rc = json_order(r, v, s->sort, &order);
 
     buf_char(out, '{');

@@ -551,7 +551,7 @@ static int open_executor(struct local_worker *w, struct err *e)
     env = mem_array(n + 2, sizeof *env);
     room = strlen(c->python_path) + strlen(old) + sizeof "PYTHONPATH=:";
     entry = mem_alloc(room);
-    path = entry;
+    path = entry; /* NOLINT(clang-analyzer-deadcode.DeadStores): freed by its cleanup */
     if (env == NULL || entry == NULL) {
         mem_free(env);
         return err_set(e, ERR_NOMEM, "out of memory for the runner's environment");

@@ -111,11 +111,7 @@ class Pipeline:
             return r.choice(["bash", "bash", "template", "wait_time", "wait_file"])
         self._layers(rng, kind)
         for t in self.tasks.values():
-            if t.kind == "wait_file":
-                # All files appear when the first task without a wait has ended: see document().
-                t.codes = [0]
-            elif t.kind == "wait_time":
-                t.codes = [0]
+            t.codes = t.codes if t.journals else [0]
 
     # ---- files ----
 
@@ -152,8 +148,8 @@ class Pipeline:
             elif t.kind == "wait_time":
                 d.update(operator="wait_time", delta=t.ms / 1000)
             else:
-                # A file that a task of the layer above has written at the latest when it started; without one: a folder.
-                above = [u for u in t.upstream if self.tasks[u].journals]
+                # A file that a task of the layer above, one that always runs, writes when it starts; without one: a folder.
+                above = [u for u in t.upstream if self.tasks[u].journals and self.tasks[u].rule == "all_done"]
                 d.update(operator="wait_file", poke_interval=0.05,
                          filepath=os.path.join(journals, above[0]) if above else journals)
             tasks[t.name] = d

@@ -548,7 +548,8 @@ static int check_run_state(struct follow *f, struct follow_run *run)
     bool ended_by_force;
 
     /* Once fail_fast has stopped a run it stays failed, whatever its tasks are marked as later: it is in its row, as a reason. */
-    run->condemned = run->condemned || (run->dag->fail_fast && run->state == RUN_RUNNING && run->row.reason != NULL);
+    run->condemned = run->condemned ||
+                     (run->dag->fail_fast && run->state == RUN_RUNNING && run->row.reason != NULL);
     ended_by_force = run->by_hand || run->condemned || follow_timed_out(f, run);
     if (run->state == RUN_QUEUED) {
         return 0; /* max_active_runs, a paused DAG: the drivers that have none of them check it */
