@@ -44,17 +44,18 @@ class Round:
         self.others_killed = 0
         self.bad = []
 
-    def has_run(self):
+    def run_state(self):
+        """Of the run in the store; None when there is none yet."""
         try:
             db = sqlite3.connect("file:%s?mode=ro" % self.world.store, uri=True)
-            n = db.execute("SELECT count(*) FROM run").fetchone()[0]
+            row = db.execute("SELECT state FROM run").fetchone()
             db.close()
-            return n > 0
         except sqlite3.Error:
-            return False
+            return None
+        return row and ("queued", "running", "success", "failed")[row[0]]
 
     def command(self, file):
-        if self.has_run():
+        if self.run_state():
             return ["runs", "resume", "killed", "--plain", "-j", "32", "--python", PYTHON]
         return ["run", file, "--plain", "-j", "32", "--run-id", "r1", "--python", PYTHON]
 
@@ -101,6 +102,8 @@ class Round:
             engine = self.world.start(*self.command(file))
             if not self.one_kill(engine):
                 break
+            if self.run_state() in ("success", "failed"):
+                return  # killed when it had only to leave; a resume would begin anew
         else:
             engine = self.world.start(*self.command(file))
         try:
