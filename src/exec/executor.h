@@ -19,12 +19,12 @@ struct executor;
 /* What to run. Everything is copied by exec_start. Exactly one of argv and python is set. */
 struct exec_spec {
     struct uuid attempt;
-    const char *const *argv; /* NULL-terminated */
-    const char *python;      /* JSON object for the Python runner (docs/internals/wire.md) */
-    const char *interpreter; /* for python: NULL = the configured one */
-    const char *cwd;         /* or NULL */
-    const char *const
-        *env; /* "NAME=value", NULL-terminated, added to the base environment; or NULL */
+    const char *const *argv;    /* NULL-terminated */
+    const char *python;         /* JSON object for the Python runner (docs/internals/wire.md) */
+    const char *interpreter;    /* for python: NULL = the configured one */
+    const char *cwd;            /* or NULL */
+    const char *const *env;     /* "NAME=value", NULL-terminated, added to the base; or NULL */
+    bool bare_env;              /* of the base environment only PATH stays; with argv only */
     const char *const *secrets; /* values to mask, NULL-terminated; or NULL */
     const char *log;            /* absolute path; its folder exists or is made */
     bool last_line;

@@ -77,7 +77,8 @@ static void env_put(char **env, size_t *len, char *entry)
 
 static int env_make(struct holder *h, struct attempt *a, const struct value *message, struct err *e)
 {
-    const struct value *added = value_get(message, "env");
+    const struct value *added = value_get(message, "env"), *bare = value_get(message, "bare_env");
+    bool path_only = bare != NULL && bare->kind == VALUE_BOOL && bare->boolean;
     char **more = NULL, **env, *own;
     size_t more_len = 0, base_len = 0, len = 0;
     int rc;
@@ -101,9 +102,12 @@ static int env_make(struct holder *h, struct attempt *a, const struct value *mes
         return err_set(e, ERR_NOMEM, "no memory for the environment");
     }
     for (size_t i = 0; i < base_len; i++) {
-        /* The base is the setup's, which a new engine replaces. */
-        char *copy = arena_strdup(&a->arena, h->base_env[i]);
+        char *copy;
 
+        if (path_only && strncmp(h->base_env[i], "PATH=", 5) != 0) {
+            continue;
+        }
+        copy = arena_strdup(&a->arena, h->base_env[i]); /* the setup's: a new engine replaces it */
         if (copy == NULL) {
             return err_set(e, ERR_NOMEM, "no memory for the environment");
         }

@@ -48,7 +48,7 @@ static void env_add(struct env_list *l, const char *name, const char *value)
 static int environment_of(struct attempt *a, const struct operator_process *p,
                           const char *const **ret, struct err *e)
 {
-    const struct value *dag_env = a->dag->env;
+    const struct value *dag_env = p->bare_env ? NULL : a->dag->env;
     const struct value *owner = value_get(a->task->spec, "owner");
     struct env_list l = {.arena = &a->arena};
     char text[TIME_TEXT_MAX];
@@ -278,6 +278,7 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
     } else {
         x.argv = p.argv;
         x.cwd = p.cwd;
+        x.bare_env = p.bare_env;
     }
     if (rc != 0) {
         return rc;

@@ -109,3 +109,11 @@ def test_what_a_task_sees_of_the_environment(tw):
     env = dict(line.split("=", 1) for line in tw.log("a").splitlines())
     assert env["OF_DAG"] == "1" and env["LC_ALL"] == "C.UTF-8" and env["AIRFLOW_CTX_TASK_ID"] == "a"
     assert "SOME_OTHER" not in env and "TRADEWIND_HOME" not in env
+
+
+def test_append_env_false_leaves_only_its_own(tw):
+    tw.dag({"a": {**bash("env"), "env": {"MINE": "1"}, "append_env": False}}, env={"OF_DAG": "1"})
+    tw("run", "dag.yaml", env={"LC_ALL": "C.UTF-8"})
+    names = {line.split("=", 1)[0] for line in tw.log("a").splitlines()}
+    assert {"MINE", "PATH", "AIRFLOW_CTX_TASK_ID"} <= names
+    assert not names & {"OF_DAG", "LC_ALL", "HOME", "USER"}

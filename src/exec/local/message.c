@@ -55,6 +55,10 @@ int message_start(struct local *l, const struct exec_spec *s, const char *id, st
     }
     string(&w, "cwd", s->cwd);
     strings(&w, "env", s->env);
+    if (s->bare_env) {
+        json_key(&w, "bare_env");
+        json_bool(&w, true);
+    }
     string(&w, "log", s->log);
     integer(&w, "log_max", (int64_t)LIMIT_LOG_BYTES);
     json_key(&w, "last_line");
