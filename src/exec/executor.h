@@ -66,6 +66,7 @@ struct executor_ops {
                  struct uuid *ret_never_started, size_t *ret_n, struct err *e);
     int (*parse)(struct executor *x, const char *request_json, char **ret_response_json,
                  struct err *e);
+    void (*pause)(struct executor *x, bool paused);
 };
 
 struct executor {
@@ -115,6 +116,11 @@ static inline void exec_kill(struct executor *x, const struct uuid *attempt, con
                              int64_t grace_us)
 {
     x->ops->kill(x, attempt, reason, grace_us);
+}
+/* While true, waiting attempts are not started; what runs goes on, and kills and ends work. */
+static inline void exec_pause(struct executor *x, bool paused)
+{
+    x->ops->pause(x, paused);
 }
 static inline void exec_ack(struct executor *x, const struct uuid *attempt)
 {

@@ -8,8 +8,7 @@
  * Invariants
  *  1. An attempt is in the table from start/adopt until ack; a token stands there once. A second start of it is ignored.
  *  2. `ended` is told once per attempt and life of this worker; the executor may tell an end again until acked, which is dropped.
- *  3. Nothing starts while paused: jobs stay TAKEN in the executor's queue, which pause does not hold back once claimed; the engine
- *     claims nothing new then.
+ *  3. No process starts while paused, claimed or not: attempts wait in the executor's queue.
  *  4. A kill before the process exists ends the attempt as KILLED without ever starting it.
  *  5. Of a process the engine hears that it started before it hears its end, also when both happened while no engine lived: what the
  *     start means (its time, the attempt's row, XComs of the try before) is not lost.
@@ -406,7 +405,7 @@ static bool local_find(struct worker *base, const struct uuid *token, struct ti_
 
 static void local_pause(struct worker *base, bool paused)
 {
-    ((struct local_worker *)base)->paused = paused;
+    exec_pause(((struct local_worker *)base)->exec, paused);
 }
 
 /* ---- from the executor ---- */

@@ -54,7 +54,6 @@ struct local_worker {
     char **base_env; /* owned */
     char **secrets;  /* owned: values of sensitive names in the base environment */
     struct http_client *http;
-    bool paused;
 };
 
 /* A new attempt in the table. */

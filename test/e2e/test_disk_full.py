@@ -1,5 +1,6 @@
 """A full disk: nothing new starts, it is said, and it goes on by itself when there is room again."""
 import os
+import time
 import subprocess
 
 import pytest
@@ -46,6 +47,27 @@ def test_full_disk(tw, small, until):
     os.remove(os.path.join(small, "filler"))
     assert p.wait(60) == 0
     assert "can be written again" in open(tw.path("out")).read()
+    assert set(tw.states().values()) == {"success"}
+    out.close()
+
+
+def test_nothing_claimed_ahead_starts_on_a_full_disk(tw, small, until):
+    """With one slot, nine are claimed and wait for it: the end of the first frees it while the disk is full."""
+    tasks = {f"w{i}": bash("touch ran", cwd=tw.folder, priority_weight=1) for i in range(9)}
+    hold = "touch started; until [ -e go ]; do sleep 0.02; done"
+    tw.dag({"a": bash(hold, cwd=tw.folder, priority_weight=9), "b": bash(hold.replace("go", "go2").replace("started", "second"),
+            cwd=tw.folder, priority_weight=8), **tasks})
+    out = open(tw.path("out"), "w+")
+    p = tw.start("run", "dag.yaml", "--plain", "-j1", stdout=out)
+    until(lambda: os.path.exists(tw.path("started")))
+    fill(small)
+    tw.write("go", "")  # b was claimed too: it may start before the store is found full
+    until(lambda: "nothing new starts" in open(tw.path("out")).read())
+    tw.write("go2", "")
+    time.sleep(1)
+    assert not os.path.exists(tw.path("ran"))
+    os.remove(os.path.join(small, "filler"))
+    assert p.wait(60) == 0
     assert set(tw.states().values()) == {"success"}
     out.close()
 

@@ -99,8 +99,18 @@ static void x_close(struct executor *x)
     (void)x;
 }
 
-static const struct executor_ops x_ops = {
-    .close = x_close, .start = x_start, .kill = x_kill, .ack = x_ack, .adopt = x_adopt};
+static void x_pause(struct executor *x, bool paused)
+{
+    (void)x;
+    (void)paused;
+}
+
+static const struct executor_ops x_ops = {.close = x_close,
+                                          .start = x_start,
+                                          .kill = x_kill,
+                                          .ack = x_ack,
+                                          .adopt = x_adopt,
+                                          .pause = x_pause};
 
 int exec_local_open(const struct exec_local_config *c, const struct exec_callbacks *cb,
                     struct executor **ret, struct err *e)

@@ -241,7 +241,8 @@ static void send_start(struct local *l, struct job *j, struct link *k)
 
 void local_dispatch(struct local *l)
 {
-    while (!l->closing && l->base.running < l->base.slots && !TAILQ_EMPTY(&l->waiting)) {
+    while (!l->closing && !l->paused && l->base.running < l->base.slots &&
+           !TAILQ_EMPTY(&l->waiting)) {
         struct job *j = TAILQ_FIRST(&l->waiting);
         struct link *k = link_for(l, j);
         struct err e = {0};
@@ -550,6 +551,14 @@ static void local_close(struct executor *x)
     local_free(l);
 }
 
+static void local_pause(struct executor *x, bool paused)
+{
+    struct local *l = (struct local *)x;
+
+    l->paused = paused;
+    local_dispatch(l);
+}
+
 static const struct executor_ops local_ops = {
     .close = local_close,
     .start = local_start,
@@ -557,6 +566,7 @@ static const struct executor_ops local_ops = {
     .ack = local_ack,
     .adopt = local_adopt,
     .parse = local_parse,
+    .pause = local_pause,
 };
 
 /* A copy of a vector in the arena; NULL stays NULL. */

@@ -125,6 +125,7 @@ struct local {
     struct link_list links;
     struct parse_list parses;
     struct co_cond changed; /* a deferred end; a link settled */
+    bool paused;            /* nothing is taken from `waiting` */
     bool closing;
 };
 
