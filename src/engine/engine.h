@@ -93,7 +93,8 @@ struct engine_command {
 int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected,
                    struct err *e);
 
-/* From now on nothing new starts; live attempts are ended and go back to `scheduled`, so that a later resume continues. Idempotent. */
+/* From now on nothing new starts. Live attempts of the runs that somebody waits for (engine_wait_run) are ended and go back to
+ * `scheduled`, so that a later resume continues; those of other runs go on in their holders. Idempotent. */
 void engine_interrupt(struct engine *g);
 
 /* ---- for displays and tests: facts of the moment, read on the loop's thread ---- */
