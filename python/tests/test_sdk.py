@@ -609,19 +609,6 @@ def test_macros():
     assert macros.datetime(2026, 1, 1).year == 2026 and macros.json.loads("1") == 1
 
 
-def test_dynamic_mapping_says_that_it_is_not_supported():
-    with DAG("d"):
-
-        @task
-        def one(x):
-            pass
-
-        with pytest.raises(NotImplementedError, match="mapping"):
-            one.expand(x=[1, 2])
-        with pytest.raises(NotImplementedError, match="mapping"):
-            BashOperator.partial(task_id="a")
-
-
 def test_names_of_the_package():
     import tradewind
 

@@ -272,6 +272,8 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
         return number
 
     def _after_init(self):
+        if scope.unmapping:
+            return
         for name in self.template_fields:
             XComArg.apply_upstream_relationship(self, self.__dict__.get(name))
 
@@ -319,6 +321,18 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
     def task_type(self):
         """The name of its class."""
         return type(self).__name__
+
+    is_mapped = False
+
+    @property
+    def mapped_group(self):
+        """The mapped task group that it is in, or None."""
+        group = self.task_group
+        while group is not None and not group.is_mapped:
+            group = group.parent_group
+        return group
+
+    get_closest_mapped_task_group = mapped_group.fget
 
     operator_name = task_type
     operator_class = property(type)
@@ -483,10 +497,17 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
 
     @classmethod
     def partial(cls, **kwargs):
-        """Not supported yet."""
-        raise NotImplementedError(
-            f"{cls.__name__}.partial: dynamic task mapping is not supported yet"
-        )
+        """
+        The arguments that all instances of a mapped task have in common; `.expand(...)` or
+        `.expand_kwargs(...)` of what it returns makes the task.
+        """
+        from tradewind.mapped import OperatorPartial
+
+        return OperatorPartial(cls, kwargs)
+
+    def unmap(self, resolve=None):
+        """The operator that runs: itself."""
+        return self
 
     def __repr__(self):
         return f"<Task({type(self).__name__}): {self.task_id}>"

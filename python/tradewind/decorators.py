@@ -9,6 +9,13 @@ import typing
 
 from tradewind import scope
 from tradewind.baseoperator import BaseOperator
+from tradewind.mapped import (
+    DictOfLists,
+    ListOfDicts,
+    check_expand,
+    check_expand_kwargs,
+    make_mapped,
+)
 from tradewind.operators.bash import BashOperator
 from tradewind.operators.python import (
     BranchPythonOperator,
@@ -101,8 +108,11 @@ class TaskDecorator:
         self.operator_class = operator_class
         self.kwargs = options
         self.multiple_outputs = multiple_outputs
+        self.partial_kwargs = {}
         self.is_setup = self.is_teardown = False
         self.on_failure_fail_dagrun = False
+
+    _is_task_decorator = True
 
     def __call__(self, *args, **kwargs):
         if scope.current_dag() is None and self.kwargs.get("dag") is None:
@@ -111,7 +121,16 @@ class TaskDecorator:
             if _current:
                 # Within a running task it is the plain function.
                 return self.function(*args, **kwargs)
+        kwargs = {**self.partial_kwargs, **kwargs}
         self._check_arguments(args, kwargs)
+        options = self._options()
+        operator = self.operator_class(
+            python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
+        )
+        return self._result(operator)
+
+    def _options(self):
+        """The operator's arguments: with an id that is free, the text, multiple_outputs."""
         options = dict(self.kwargs)
         dag = options.get("dag") or scope.current_dag()
         group = options.get("task_group") or scope.current_group(dag)
@@ -126,15 +145,14 @@ class TaskDecorator:
             )
         if self._wants_multiple_outputs():
             options["multiple_outputs"] = True
-        operator = self.operator_class(
-            python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
-        )
-        result = XComArg(operator)
+        return options
+
+    def _result(self, operator):
         if self.is_setup:
             operator.as_setup()
         if self.is_teardown:
             operator.as_teardown(on_failure_fail_dagrun=self.on_failure_fail_dagrun)
-        return result
+        return XComArg(operator)
 
     def _wants_multiple_outputs(self):
         if self.multiple_outputs is not None:
@@ -186,17 +204,50 @@ class TaskDecorator:
         )
         made.is_setup, made.is_teardown = self.is_setup, self.is_teardown
         made.on_failure_fail_dagrun = self.on_failure_fail_dagrun
+        made.partial_kwargs = self.partial_kwargs
         return made
 
     def partial(self, **kwargs):
-        """Not supported yet."""
-        raise NotImplementedError("task.partial: dynamic task mapping is not supported yet")
+        """The function's arguments that all instances of a mapped task have in common."""
+        self._check_names("partial", kwargs)
+        made = self.override()
+        made.partial_kwargs = {**self.partial_kwargs, **kwargs}
+        return made
 
-    def expand(self, **kwargs):
-        """Not supported yet."""
-        raise NotImplementedError("task.expand: dynamic task mapping is not supported yet")
+    def expand(self, **map_kwargs):
+        """Makes a mapped task: an instance for each combination of the arguments' items."""
+        what = f"task {self.function.__name__!r}"
+        check_expand(what, map_kwargs)
+        self._check_names("expand", map_kwargs)
+        for name in map_kwargs:
+            if name in self.partial_kwargs:
+                raise TypeError(f"{what}: unmappable or already specified argument {name!r}")
+        self._check_arguments((), {**self.partial_kwargs, **map_kwargs})
+        return self._mapped(DictOfLists(map_kwargs))
 
-    expand_kwargs = expand
+    def expand_kwargs(self, kwargs, *, strict=True):
+        """Makes a mapped task: an instance for each dict of arguments."""
+        check_expand_kwargs(f"task {self.function.__name__!r}", kwargs)
+        return self._mapped(ListOfDicts(kwargs), strict)
+
+    def _mapped(self, expand_input, strict=True):
+        options = self._options()
+        options.update(python_callable=self.function, op_kwargs=self.partial_kwargs)
+        operator = make_mapped(
+            self.operator_class, options, expand_input, op_kwargs=True, strict=strict
+        )
+        return self._result(operator)
+
+    def _check_names(self, method, kwargs):
+        parameters = inspect.signature(self.function).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return
+        unknown = sorted(set(kwargs) - set(parameters))
+        if unknown:
+            raise TypeError(
+                f"{self.function.__name__}.{method}() got an unexpected keyword"
+                f" argument{'s' if len(unknown) > 1 else ''} " + ", ".join(map(repr, unknown))
+            )
 
 
 def _kind(operator_class, name):

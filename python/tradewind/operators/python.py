@@ -99,13 +99,17 @@ class PythonOperator(BaseOperator):
         return self.python_callable(*self.op_args, **self.op_kwargs)
 
 
+def _flat(tasks):
+    return [tasks] if isinstance(tasks, str) or hasattr(tasks, "task_id") else tasks
+
+
 class SkipMixin:
     """What a task leaves out of the run, for the runner to report."""
 
     def skip(self, tasks):
         """Leaves out the tasks given (tasks or task ids)."""
         skipped = self.__dict__.setdefault("_skipped_ids", [])
-        skipped.extend(getattr(task, "task_id", task) for task in tasks)
+        skipped.extend(getattr(task, "task_id", task) for task in _flat(tasks))
 
     def skip_all_except(self, branch_task_ids):
         """

@@ -14,7 +14,7 @@ from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
 from tradewind.serde import decode, storable
-from tradewind.types import XCOM_RETURN_KEY
+from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.variable import VariableAccessor
 
 
@@ -102,28 +102,57 @@ class TaskInstance:
         key=XCOM_RETURN_KEY,
         include_prior_dates=False,
         *,
-        map_indexes=None,
+        map_indexes=NOTSET,
         default=None,
         run_id=None,
     ):
         """
-        The XCom of a task (None: this one), `default` without one; for several task ids a list.
-        Waits while the engine is away. AirflowRuntimeError if the engine refuses.
+        The XCom of a task (None: this one), `default` without one; for several task ids, several
+        map indexes, or a mapped task a list. Waits while the engine is away. AirflowRuntimeError
+        if the engine refuses.
         """
         if include_prior_dates:
             raise NotImplementedError("xcom_pull: include_prior_dates is not supported yet")
         if task_ids is None:
             task_ids = self.task_id
-        several = not isinstance(task_ids, str)
-        values = []
-        for task_id in task_ids if several else [task_ids]:
-            indexes = (
-                map_indexes if isinstance(map_indexes, (list, tuple, range)) else [map_indexes]
+        several, values = not isinstance(task_ids, str), []
+        for one in task_ids if several else [task_ids]:
+            if map_indexes is NOTSET:
+                found = self._pull(dag_id, run_id, one, None, key, NOTSET)
+                if found is not NOTSET:
+                    values.append(found)
+                elif self._is_mapped(dag_id, one):
+                    several = True
+                    values.extend(self.xcom_list(one, key, dag_id=dag_id, run_id=run_id))
+                else:
+                    values.append(default)
+                continue
+            each = isinstance(map_indexes, (list, tuple, set, range))
+            several = several or each
+            for index in map_indexes if each else [map_indexes]:
+                values.append(self._pull(dag_id, run_id, one, index, key, default))
+        return values if several else values[0]
+
+    def _is_mapped(self, dag_id, task_id):
+        dag = self.task.get_dag()
+        if dag_id not in (None, self.dag_id) or not hasattr(dag, "task_dict"):
+            return True  # Only the engine knows.
+        task = dag.task_dict.get(task_id)
+        return task is not None and (task.is_mapped or task.mapped_group is not None)
+
+    def xcom_list(self, task_id, key=XCOM_RETURN_KEY, *, dag_id=None, run_id=None):
+        """The XComs of all instances of a mapped task that succeeded, by map index."""
+        where = {"dag_id": dag_id, "run_id": run_id}
+        where = {name: value for name, value in where.items() if value is not None}
+        values, more = [], True
+        while more:
+            found = self._engine.ask(
+                "xcom_list", task_id=task_id, key=key, offset=len(values), limit=1000, **where
             )
-            values.extend(
-                self._pull(dag_id, run_id, task_id, index, key, default) for index in indexes
-            )
-        return values if several or len(values) != 1 else values[0]
+            page = found.get("values") or []
+            values.extend(page)
+            more = bool(page) and bool(found.get("more"))
+        return [decode(one.get("value")) for one in values]
 
     def _pull(self, dag_id, run_id, task_id, map_index, key, default):
         own = (
@@ -131,6 +160,8 @@ class TaskInstance:
             and run_id in (None, self.run_id)
             and task_id == self.task_id
         )
+        if own and map_index is None and self.map_index >= 0:
+            map_index = self.map_index
         if own and map_index in (None, self.map_index) and key in self.pushed:
             return decode(self.pushed[key])
         where = {"dag_id": dag_id, "run_id": run_id, "map_index": map_index}
@@ -185,17 +216,12 @@ def _nodash(text):
 def make_context(start, task, dag, ti):
     """The context of an attempt (Airflow's names). Times are made when they are first asked for."""
     run = ti.dag_run
-    conf = run.conf
-    params = {name: value for name, value in (start.get("params") or {}).items()}
-    for name, param in task.params.params():
-        if name not in conf:
-            params[name] = param.resolve()
+    params = dict(start.get("params") or {})
     values = {
         "conn": ConnAccessor(),
         "dag": dag,
         "dag_run": run,
         "exception": None,
-        "expanded_ti_count": None,
         "inlets": task.inlets,
         "outlets": task.outlets,
         "map_index_template": task.map_index_template,
@@ -213,6 +239,7 @@ def make_context(start, task, dag, ti):
         "var": _Vars,
     }
     lazy = {"macros": _macros}
+    lazy["expanded_ti_count"] = lambda: _instance_count(context)
     if start.get("logical_date"):
         moment = timezone.from_text(start["logical_date"]).astimezone(dt.timezone.utc)
         day, text = moment.strftime("%Y-%m-%d"), moment.isoformat()
@@ -227,7 +254,27 @@ def make_context(start, task, dag, ti):
             lazy[name] = lambda name=name: getattr(run, name)
     stamp = values.get("ds_nodash") or ti.run_id
     values["task_instance_key_str"] = f"{ti.dag_id}__{ti.task_id}__{stamp}"
-    return Context(values, lazy)
+    context = Context(values, lazy)
+    if not task.is_mapped:
+        merge_params(context, task)
+    return context
+
+
+def merge_params(context, task):
+    """Adds the task's own params: they win over the DAG's, and the run's conf over them."""
+    for name, param in task.params.params():
+        if name not in context["dag_run"].conf:
+            context["params"][name] = param.resolve()
+
+
+def _instance_count(context):
+    """How many instances the task, or its mapped group, has in this run; None if not mapped."""
+    ti, dag = context["ti"], context["dag"]
+    if ti.map_index < 0 or not hasattr(dag, "task_dict"):
+        return None
+    task = dag.task_dict.get(ti.task_id)
+    node = task if task is not None and task.is_mapped else getattr(task, "mapped_group", None)
+    return node.expand_input.length(context) if node is not None else None
 
 
 def _macros():
