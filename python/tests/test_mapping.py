@@ -229,7 +229,8 @@ FILE = """
 
         n = numbers()
         add.override(task_id="cross").expand(x=["{{ params.p }}", "b"], y=n)
-        add.override(task_id="kwargs").partial(y="{{ params.p }}").expand_kwargs(n.map(lambda i: {"x": i}))
+        kwargs = add.override(task_id="kwargs").partial(y="{{ params.p }}")
+        kwargs.expand_kwargs(n.map(lambda i: {"x": i}))
         add.override(task_id="mapped").expand(x=n.map(only_odd))
         add.override(task_id="zipped").expand(x=n.zip(n.map(str), fillvalue=0))
         add.override(task_id="both").expand(x=n.concat(n))
@@ -367,3 +368,17 @@ def test_unmap_outside_of_a_run():
     one = made.unmap({"b": 1})
     assert (one.a, one.b, one.retries, one.task_id) == (source.output, 1, 2, "g.t")
     assert one.dag is d and len(d.tasks) == 2 and tasks_of(d)["g.t"]["upstream"] == ["g.s"]
+
+
+def test_a_mapped_function_of_a_yaml_dag(holder, write, engine):
+    write("jobs.py", "def show(*args, ti=None, **kwargs):\n    return [list(args), ti.map_index]\n")
+    engine.xcoms[("a", "return_value", 0)] = [1]
+    engine.xcoms[("a", "return_value", 1)] = [2]
+    spec = {
+        "operator": "python",
+        "python_callable": "jobs.py:show",
+        "expand": {"op_args": {"__concat__": {"of": [{"__xcom__": {"task_id": "a"}}] * 2}}},
+    }
+    file = write("d.yaml", "")
+    attempt = holder.run(file, "t", map_index=3, engine=engine.path, spec=spec)
+    assert attempt.outcome()["xcoms"][0]["value"] == [[2], 3], attempt.text

@@ -1,7 +1,7 @@
 """
 Dynamic task mapping: one task, or a group of tasks, as many instances as an argument has items.
 
-    download.partial(to="/data").expand(url=list_urls())       each argument's items, all combinations
+    download.partial(to="/data").expand(url=urls())            all combinations of the items
     copy.expand_kwargs([{"a": 1, "b": 2}, {"a": 3, "b": 4}])   the arguments of each instance
 """
 
@@ -79,7 +79,9 @@ class DictOfLists:
         out = []
         for key, given in self.value.items():
             # Only what is mapped over; the XComArgs within a literal are resolved by item.
-            value = given.resolve(context) if isinstance(given, (XComArg, MappedArgument)) else given
+            value = given
+            if isinstance(given, (XComArg, MappedArgument)):
+                value = given.resolve(context)
             if not is_mappable(value):
                 raise TypeError(
                     f"the argument {key!r} is mapped over a {type(value).__name__}: it must be a"

@@ -261,8 +261,8 @@ class _TaskGroupFactory:
         from tradewind.mapped import ListOfDicts, check_expand_kwargs
 
         check_expand_kwargs(f"task group {self.function.__name__!r}", kwargs)
-        names = [n for n in inspect.signature(self.function).parameters if n not in self.partial_kwargs]
-        return self._mapped(ListOfDicts(kwargs), names)
+        names = set(inspect.signature(self.function).parameters) - set(self.partial_kwargs)
+        return self._mapped(ListOfDicts(kwargs), sorted(names))
 
     def _mapped(self, expand_input, names):
         from tradewind.mapped import MappedArgument

@@ -121,11 +121,10 @@ class TaskInstance:
                 found = self._pull(dag_id, run_id, one, None, key, NOTSET)
                 if found is not NOTSET:
                     values.append(found)
-                elif self._is_mapped(dag_id, one):
-                    several = True
-                    values.extend(self.xcom_list(one, key, dag_id=dag_id, run_id=run_id))
                 else:
-                    values.append(default)
+                    listed = self._list(dag_id, run_id, one, key)
+                    several = several or listed is not None
+                    values.extend([default] if listed is None else listed)
                 continue
             each = isinstance(map_indexes, (list, tuple, set, range))
             several = several or each
@@ -142,6 +141,12 @@ class TaskInstance:
 
     def xcom_list(self, task_id, key=XCOM_RETURN_KEY, *, dag_id=None, run_id=None):
         """The XComs of all instances of a mapped task that succeeded, by map index."""
+        return self._list(dag_id, run_id, task_id, key) or []
+
+    def _list(self, dag_id, run_id, task_id, key):
+        """The XComs of a mapped task; None if it is not mapped."""
+        if not self._is_mapped(dag_id, task_id):
+            return None
         where = {"dag_id": dag_id, "run_id": run_id}
         where = {name: value for name, value in where.items() if value is not None}
         values, more = [], True
@@ -149,6 +154,8 @@ class TaskInstance:
             found = self._engine.ask(
                 "xcom_list", task_id=task_id, key=key, offset=len(values), limit=1000, **where
             )
+            if not found.get("mapped"):
+                return None
             page = found.get("values") or []
             values.extend(page)
             more = bool(page) and bool(found.get("more"))
