@@ -8,7 +8,35 @@ from tradewind import timezone
 from tradewind.sensors.base import BaseSensorOperator, seconds
 
 
-class DateTimeSensor(BaseSensorOperator):
+class _TimeSensor(BaseSensorOperator):
+    """What sensors of a moment share."""
+
+    deferrable = False
+
+    def moment(self, context):
+        """What it waits for."""
+        raise NotImplementedError
+
+    def poke(self, context):
+        return dt.datetime.now(timezone.utc) >= self.moment(context)
+
+    def execute(self, context):
+        """In Python only where the engine cannot wait itself (callbacks, a subclass)."""
+        if not self.deferrable or self.poke(context):
+            return super().execute(context)
+        from tradewind.triggers.temporal import DateTimeTrigger
+
+        self.defer(
+            trigger=DateTimeTrigger(self.moment(context)),
+            method_name="execute_complete",
+            timeout=dt.timedelta(seconds=self.timeout),
+        )
+
+    def execute_complete(self, context, event=None):
+        """After the trigger: there is nothing left to do."""
+
+
+class DateTimeSensor(_TimeSensor):
     """
     Waits until target_time: a datetime or text (RFC 3339, templated). The engine waits itself,
     without a process.
@@ -26,14 +54,14 @@ class DateTimeSensor(BaseSensorOperator):
             )
         self.target_time, self.deferrable = target_time, deferrable
 
-    def poke(self, context):
-        return dt.datetime.now(timezone.utc) >= timezone.from_text(str(self.target_time))
+    def moment(self, context):
+        return timezone.from_text(str(self.target_time))
 
 
 DateTimeSensorAsync = DateTimeSensor
 
 
-class TimeDeltaSensor(BaseSensorOperator):
+class TimeDeltaSensor(_TimeSensor):
     """
     Waits until `delta` after the run's logical date. The engine waits itself, without a process.
     """
@@ -45,9 +73,8 @@ class TimeDeltaSensor(BaseSensorOperator):
         )
         self.deferrable = deferrable
 
-    def poke(self, context):
-        start = context.get("data_interval_end") or context["dag_run"].run_after
-        return dt.datetime.now(timezone.utc) >= start + self.delta
+    def moment(self, context):
+        return (context.get("data_interval_end") or context["dag_run"].run_after) + self.delta
 
 
 TimeDeltaSensorAsync = TimeDeltaSensor
