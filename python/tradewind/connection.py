@@ -15,7 +15,9 @@ from tradewind.exceptions import AirflowException, AirflowNotFoundException
 from tradewind.types import NOTSET
 
 ENV_PREFIXES = ("TRADEWIND_CONN_", "AIRFLOW_CONN_")
-_FIELDS = ("conn_id", "conn_type", "description", "host", "schema", "login", "password", "port", "extra")
+_FIELDS = (
+    "conn_id", "conn_type", "description", "host", "login", "password", "schema", "port", "extra",
+)  # fmt: skip
 _ID = re.compile(r"^[\w#!()\-.:/\\]{1,250}$")
 CONN_ID_MAX_LEN = 250
 
@@ -96,72 +98,49 @@ class Connection:
     def _parse_uri(self, uri):
         if "://" not in uri:
             raise AirflowException(
-                f"the URI of connection {self.conn_id!r} must be type://login:password@host:port/schema"
+                f"the URI of connection {self.conn_id!r} must be"
+                " type://login:password@host:port/schema"
             )
-        scheme, rest = uri.split("://", 1)
-        self.conn_type = _type_of_scheme(scheme)
-        protocol, marks = None, rest.count("://")
-        if marks > 1:
-            raise AirflowException("Invalid connection string.")
-        if marks == 1:
-            protocol, rest = rest.split("://", 1)
-        # Whatever its type is called, the rest follows the rules of any URI.
-        parts = urlsplit("x://" + rest)
-        self._parse_netloc(parts.netloc, protocol)
-        path = parts.path[1:]
-        self.schema = unquote(path) if path else parts.path[1:]
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        if self.EXTRA_KEY in query:
-            self.extra = query[self.EXTRA_KEY]
-        elif query:
-            self.extra = json.dumps(query)
-
-    def _parse_netloc(self, netloc, protocol):
-        access, mark, place = netloc.rpartition("@")
-        if mark:
-            login, colon, password = access.partition(":")
-            self.login = unquote(login) if login else login
-            self.password = unquote(password) if colon and password else (password if colon else None)
-        host, port = place, None
-        if not place.endswith("]"):
-            before, colon, after = place.rpartition(":")
-            if colon:
-                host, port = before, after
-        if port:
-            if not port.isdigit() or not 0 <= int(port) <= 65535:
-                raise ValueError(f"Port could not be cast to integer value as {port!r}")
-            self.port = int(port)
-        host = unquote(host).lower() if host.startswith("[") else unquote(host)
-        host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        self.host = f"{protocol}://{host}" if protocol else host
+        kind, rest = uri.split("://", 1)
+        self.conn_type = _type_of_scheme(kind.lower())
+        # `type://protocol://host`: the protocol belongs to the host.
+        protocol = rest.partition("://")[0] if "://" in rest else None
+        if rest.count("://") > 1 or (protocol and set(protocol) & set("@:")):
+            raise AirflowException(f"Invalid connection string of connection {self.conn_id!r}.")
+        parts = urlsplit(rest if protocol else "//" + rest)
+        host = _host_of(parts)
+        self.host = f"{parts.scheme}://{host}" if protocol and host else host
+        self.schema = unquote(parts.path[1:])
+        self.login = unquote(parts.username) if parts.username else parts.username
+        self.password = unquote(parts.password) if parts.password else parts.password
+        self.port = parts.port
+        if parts.query:
+            query = dict(parse_qsl(parts.query, keep_blank_values=True))
+            self.extra = query.get(self.EXTRA_KEY) or json.dumps(query)
 
     def get_uri(self):
         """The connection as a URI that reads back as the same."""
-        if self.conn_type and "_" in self.conn_type:
-            uri = f"{self.conn_type.lower().replace('_', '-')}://"
-        else:
-            uri = f"{(self.conn_type or '').lower()}://"
-        host, protocol = self.host, None
+        uri = f"{self.conn_type.lower().replace('_', '-')}://" if self.conn_type else "//"
+        host = self.host
         if host and "://" in host:
-            protocol, host = host.split("://", 1)
-        if protocol:
-            uri += f"{protocol}://"
-        place = ""
+            protocol, rest = host.split("://", 1)
+            if protocol != self.conn_type:
+                uri, host = f"{uri}{protocol}://", rest
+        access = ""
         if self.login is not None:
-            place += quote(self.login, safe="")
+            access += quote(self.login, safe="")
         if self.password is not None:
-            place += ":" + quote(self.password, safe="")
-        if place:
-            place += "@"
-        if host:
-            place += quote(host, safe="")
+            access += ":" + quote(self.password, safe="")
+        if access:
+            access += "@"
+        place = quote(host, safe="") if host else ""
         if self.port:
-            place += f":{self.port}" if place else f"@:{self.port}"
+            place += f":{self.port}" if place or access else f"@:{self.port}"
         if self.schema:
             place += "/" + quote(self.schema, safe="")
-        return uri + place + self._query(place)
+        return uri + access + place + self._query()
 
-    def _query(self, place):
+    def _query(self):
         if not self.extra:
             return ""
         slash = "?" if self.schema else "/?"
@@ -240,9 +219,9 @@ class Connection:
     def to_dict(self, *, prune_empty=False, validate=True):
         """All fields; extra as a dict."""
         out = {name: getattr(self, name) for name in _FIELDS}
-        out["extra"] = self.extra_dejson if self.extra else {}
+        out["extra"] = self.extra_dejson
         if prune_empty:
-            out = {name: value for name, value in out.items() if value not in (None, "", {})}
+            out = {n: v for n, v in out.items() if v is not None and (n != "extra" or v)}
         return out
 
     @classmethod
@@ -255,6 +234,7 @@ class Connection:
         kind = fields.pop("conn_type", None)
         if kind is not None:
             kind = _type_of_scheme(kind)
+        fields["extra"] = fields.get("extra") or None
         port = fields.pop("port", None)
         if port in (None, ""):
             port = None
@@ -277,7 +257,10 @@ class Connection:
         text = text.strip()
         return cls.from_json(text, conn_id) if text.startswith("{") else cls(conn_id, uri=text)
 
-    from_uri = classmethod(lambda cls, uri, conn_id=None: cls(conn_id, uri=uri))
+    @classmethod
+    def from_uri(cls, uri, conn_id=None):
+        """From a URI."""
+        return cls(conn_id, uri=uri)
 
     @classmethod
     def get(cls, conn_id):
@@ -318,6 +301,14 @@ def _mask_extra(extra):
             _mask_extra(value)
         elif log.is_sensitive(name):
             log.mask_secret(value)
+
+
+def _host_of(parts):
+    """The host of a URI; one with `/` in it (a socket's path, quoted) keeps its capitals."""
+    host = unquote(parts.hostname or "")
+    if "/" in host:
+        host = unquote(parts.netloc.rpartition("@")[2].partition(":")[0])
+    return host
 
 
 def _type_of_scheme(scheme):

@@ -9,8 +9,15 @@ import json
 import os
 
 from tradewind import link, log
-from tradewind.exceptions import AirflowNotFoundException
+from tradewind.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from tradewind.types import NOTSET
+
+
+class VariableNotFound(AirflowNotFoundException, AirflowRuntimeError, KeyError):
+    """There is no such variable: caught as what Airflow 3 raises, and as Airflow 2's KeyError."""
+
+    def __str__(self):
+        return str(self.args[0])
 
 
 def text_in_environment(key):
@@ -54,7 +61,7 @@ class Variable:
     def get(key, default=NOTSET, deserialize_json=False, default_var=NOTSET):
         """
         The variable's text, or the value of its JSON text. Without it the default; else
-        AirflowNotFoundException. The second argument by position is the default, as in Airflow 2 and 3.
+        VariableNotFound. The second argument by position is the default, as in Airflow 2 and 3.
         """
         text = _find(key)
         if text is not None:
@@ -62,7 +69,7 @@ class Variable:
         if default is NOTSET:
             default = default_var
         if default is NOTSET:
-            raise AirflowNotFoundException(
+            raise VariableNotFound(
                 f"variable {key!r} is not defined (`tradewind variables set`, or"
                 f" TRADEWIND_VAR_{key.upper()} in the environment)"
             )
