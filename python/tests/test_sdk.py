@@ -453,7 +453,7 @@ def test_branches_short_circuits_and_empties():
         "b": {"operator": "branch"},
         "s": {"operator": "short_circuit", "ignore_downstream_trigger_rules": False},
         "e": {"operator": "empty"},
-        "c": {"operator": "python"},
+        "c": {"operator": "python", "callbacks": ["success"]},
     }
 
 

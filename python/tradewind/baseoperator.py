@@ -46,6 +46,13 @@ def to_timedelta(value, what, task_id):
     )
 
 
+def _weight_rule(rule):
+    """A word, or a PriorityWeightStrategy."""
+    if isinstance(rule, type) and hasattr(rule, "get_weight"):
+        rule = rule()
+    return rule if hasattr(rule, "get_weight") else WeightRule.check(rule)
+
+
 def _apply_defaults(init):
     """
     Wraps an operator's __init__: fills what was not given from default_args; after the outermost
@@ -226,7 +233,7 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
         self.params = params if isinstance(params, ParamsDict) else ParamsDict(params)
         self.default_args = default_args or {}
         self.priority_weight = self._whole_number("priority_weight", priority_weight)
-        self.weight_rule = WeightRule.check(weight_rule)
+        self.weight_rule = _weight_rule(weight_rule)
         self.queue = queue
         self.pool = DEFAULT_POOL if pool is None else pool
         self.pool_slots = self._whole_number("pool_slots", pool_slots, 1)
@@ -244,6 +251,10 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
         self.max_active_tis_per_dag = max_active_tis_per_dag
         self.max_active_tis_per_dagrun = max_active_tis_per_dagrun
         self.executor, self.executor_config = executor, executor_config or {}
+        if not isinstance(self.executor_config, dict):
+            raise TypeError(
+                f"executor_config must be a dict, not {type(executor_config).__name__}"
+            )
         self.do_xcom_push, self.multiple_outputs = do_xcom_push, multiple_outputs
         self.inlets, self.outlets = as_list(inlets or []), as_list(outlets or [])
         self.doc, self.doc_md, self.doc_json = doc, doc_md, doc_json

@@ -21,14 +21,14 @@ from tradewind.templates import LiteralValue, is_template
 from tradewind.types import DEFAULT_POOL, NOTSET
 from tradewind.xcom_arg import ConcatXComArg, MapXComArg, XComArg, ZipXComArg
 
-_CALLBACKS = (
-    "on_execute_callback",
-    "on_success_callback",
-    "on_failure_callback",
-    "on_retry_callback",
-    "on_skipped_callback",
+_CALLBACK_WORDS = ("execute", "success", "failure", "retry", "skipped")
+# What of a task only its process in Python can do: calls, and the events of its assets.
+_IN_PYTHON = (
+    *(f"on_{word}_callback" for word in _CALLBACK_WORDS),
     "_pre_execute_hook",
     "_post_execute_hook",
+    "inlets",
+    "outlets",
 )
 
 
@@ -81,7 +81,7 @@ def _schedule(value):
         return value
     if isinstance(value, dt.timedelta):
         return f"every {value}"
-    return str(value)
+    return plain(value.as_data(), "the schedule")
 
 
 def _params(dag):
@@ -117,6 +117,11 @@ def dag_document(dag):
     _put(out, "fail_fast", bool(dag.fail_fast), False)
     _put(out, "tags", [str(tag) for tag in dag.tags], [])
     _put(out, "params", _params(dag), {})
+    _put(out, "callbacks", _callbacks(dag, ("success", "failure")), [])
+    _put(out, "deadline", plain([one.as_data() for one in dag.deadline], "the deadline"), [])
+    _put(out, "owner_links", plain(dag.owner_links, "owner_links"), {})
+    _put(out, "allowed_run_types", dag.allowed_run_types, [])
+    _put(out, "labels", _labels(dag), [])
     _put(out, "env", {str(k): str(v) for k, v in dag.env.items()}, {})
     out["python"] = {"file": dag.fileloc}
     groups = {}
@@ -137,6 +142,41 @@ def _put(out, name, value, default=None):
         out[name] = value
 
 
+def _callbacks(node, words):
+    return [word for word in words if getattr(node, f"on_{word}_callback")]
+
+
+def _labels(dag):
+    found = [
+        {"upstream": upstream, "downstream": downstream, "label": str(info["label"])}
+        for upstream, below in dag.edge_info.items()
+        for downstream, info in below.items()
+        if info.get("label") is not None
+    ]
+    return sorted(found, key=lambda one: (one["upstream"], one["downstream"]))
+
+
+def _assets(values):
+    """Inlets or outlets; what is none of the SDK's own as a text."""
+    return [
+        _literal(one.as_expression())
+        if hasattr(one, "as_expression")
+        else {"type": "object", "text": repr(one)[:1000]}
+        for one in values
+    ]
+
+
+def _weight(out, task):
+    rule = task.weight_rule
+    if isinstance(rule, str):
+        _put(out, "priority_weight", task.priority_weight, 1)
+        _put(out, "weight_rule", rule, "downstream")
+        return
+    from tradewind.weights import weight_of
+
+    out.update(priority_weight=weight_of(rule, task), weight_rule="absolute")
+
+
 def task_document(task):
     """The task's object in the document."""
     out = _operator(task)
@@ -146,8 +186,7 @@ def task_document(task):
     _retries(out, task)
     if task.execution_timeout is not None:
         out["execution_timeout"] = duration(task.execution_timeout)
-    _put(out, "priority_weight", task.priority_weight, 1)
-    _put(out, "weight_rule", task.weight_rule, "downstream")
+    _weight(out, task)
     _put(out, "pool", task.pool, DEFAULT_POOL)
     _put(out, "pool_slots", task.pool_slots, 1)
     _put(out, "max_active_tis_per_dag", task.max_active_tis_per_dag)
@@ -169,6 +208,12 @@ def task_document(task):
     _put(out, "owner", task.owner, "airflow")
     _put(out, "do_xcom_push", bool(task.do_xcom_push), True)
     _put(out, "map_index_template", task.map_index_template)
+    _put(out, "callbacks", _callbacks(task, _CALLBACK_WORDS), [])
+    _put(out, "inlets", _assets(task.inlets), [])
+    _put(out, "outlets", _assets(task.outlets), [])
+    _put(out, "queue", task.queue, "default")
+    _put(out, "executor", task.executor)
+    _put(out, "executor_config", _literal(task.executor_config), {})
     return out
 
 
@@ -189,7 +234,7 @@ def _needs_python(task):
     True if something of the task can only be done by Python: then the runner executes the operator
     itself.
     """
-    if any(getattr(task, name) for name in _CALLBACKS):
+    if any(getattr(task, name) for name in _IN_PYTHON):
         return True
     if type(task).render_template_fields is not _base().render_template_fields:
         return True
@@ -332,7 +377,7 @@ def _in_python(operator_class, argument):
 def _operator(task):
     if task.is_mapped:
         return _mapped_operator(task)
-    if isinstance(task, EmptyOperator) and not any(getattr(task, name) for name in _CALLBACKS):
+    if isinstance(task, EmptyOperator) and not any(getattr(task, name) for name in _IN_PYTHON):
         if type(task).execute is EmptyOperator.execute:
             return {"operator": "empty"}
     write = _NATIVE.get(type(task))

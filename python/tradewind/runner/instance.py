@@ -14,6 +14,7 @@ from tradewind.connection import ConnectionAccessor
 from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
+from tradewind.runner.events import InletEvents, OutletEvents
 from tradewind.serde import decode, storable
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.variable import VariableAccessor
@@ -28,6 +29,7 @@ class DagRun:
         self.run_id = start["run_id"]
         self.run_type = start.get("run_type") or "manual"
         self.conf = start.get("conf") or {}
+        self.partition_key = start.get("partition_key")
         self.state = "running"
 
     def _time(self, name):
@@ -221,7 +223,9 @@ def make_context(start, task, dag, ti):
         "dag": dag,
         "dag_run": run,
         "exception": None,
+        "inlet_events": InletEvents(task.inlets),
         "inlets": task.inlets,
+        "outlet_events": OutletEvents(task.outlets),
         "outlets": task.outlets,
         "map_index_template": task.map_index_template,
         "params": params,

@@ -273,6 +273,8 @@ def _execute(start, task, ti, context):
         _push(task, ti, value)
         result = {"outcome": "success"}
         result.update(_skips(task, ti))
+        if task.outlets:
+            result["asset_events"] = context["outlet_events"].as_data()
     except BaseException as error:
         result = _of_exception(error, task, ti)
         context["exception"] = error
@@ -285,6 +287,7 @@ def _execute(start, task, ti, context):
 
 def _unmapped(task, ti, context):
     """The operator of this instance, which the context names from now on."""
+    from tradewind.runner.events import InletEvents, OutletEvents
     from tradewind.runner.instance import merge_params
 
     if task.is_mapped and ti.map_index < 0:
@@ -294,7 +297,13 @@ def _unmapped(task, ti, context):
     made = task.unmap(context)
     if made is not task:
         ti.task = made
-        context.update(task=made, inlets=made.inlets, outlets=made.outlets)
+        context.update(
+            task=made,
+            inlets=made.inlets,
+            outlets=made.outlets,
+            inlet_events=InletEvents(made.inlets),
+            outlet_events=OutletEvents(made.outlets),
+        )
         merge_params(context, made)
         _handle_sigterm(made)
     return made
