@@ -7,6 +7,7 @@ import enum
 from http import HTTPStatus
 from typing import NamedTuple
 
+from tradewind.configuration import AirflowConfigException  # noqa: F401
 from tradewind.exceptions import (
     AirflowException,
     AirflowFailException,
@@ -18,10 +19,6 @@ class AirflowBadRequest(AirflowException):
     """A request that cannot be served."""
 
     status_code = HTTPStatus.BAD_REQUEST
-
-
-class AirflowConfigException(AirflowException):
-    """A setting is missing or wrong."""
 
 
 class AirflowTimetableInvalid(AirflowException):

@@ -42,8 +42,8 @@ airflow.sdk
     connection: Connection
     runner.instance: TaskInstance
     timezone: timezone=.
-    /airflow.sdk.lineage: lineage=.
-    /airflow.configuration: conf
+    lineage: lineage=.
+    configuration: conf
 airflow.sdk.bases.branch
     sdk: BaseBranchOperator BranchMixIn
 airflow.sdk.bases.decorator
@@ -62,7 +62,7 @@ airflow.sdk.bases.secrets_backend
     /airflow.secrets.base_secrets: BaseSecretsBackend
 airflow.sdk.bases.sensor
     sdk: BaseSensorOperator PokeReturnValue
-    sensors.base: poke_mode_only
+    /airflow.sensors._modes: poke_mode_only
 airflow.sdk.bases.skipmixin
     sdk: SkipMixin
     /airflow.models.skipmixin: XCOM_SKIPMIXIN_KEY XCOM_SKIPMIXIN_SKIPPED XCOM_SKIPMIXIN_FOLLOWED
@@ -74,7 +74,8 @@ airflow.sdk.configuration
     /airflow.configuration: conf get_custom_secret_backend ensure_secrets_loaded initialize_secrets_backends
 airflow.sdk.definitions.asset
     sdk: Asset AssetAlias AssetAll AssetAny AssetWatcher Dataset=Asset
-    assets: AssetRef AssetNameRef AssetUriRef BaseAsset AssetUniqueKey AssetAliasUniqueKey AssetAliasEvent Model
+    assets: AssetRef AssetNameRef AssetUriRef BaseAsset Model
+    /airflow.assets.keys: AssetUniqueKey AssetAliasUniqueKey AssetAliasEvent
 airflow.sdk.definitions.asset.decorators
     sdk: asset
 airflow.sdk.definitions.asset.metadata
@@ -130,7 +131,7 @@ airflow.sdk.definitions.timetables.events
 airflow.sdk.definitions.timetables.interval
     sdk: CronDataIntervalTimetable DeltaDataIntervalTimetable
 airflow.sdk.definitions.timetables.simple
-    timetables: NullTimetable OnceTimetable ContinuousTimetable
+    /airflow.timetables._simple: NullTimetable OnceTimetable ContinuousTimetable
 airflow.sdk.definitions.timetables.trigger
     sdk: CronTriggerTimetable CronPartitionTimetable DeltaTriggerTimetable MultipleCronTriggerTimetable
 airflow.sdk.definitions.variable
@@ -151,7 +152,7 @@ airflow.sdk.definitions._internal.logging_mixin
     /airflow.utils.log.logging_mixin: LoggingMixin
 airflow.sdk.definitions._internal.mixins
     edges: DependencyMixin
-    xcom_arg: ResolveMixin
+    xcom_arg: ResolveMixin=XComArg
 airflow.sdk.definitions._internal.node
     baseoperator: DAGNode=BaseOperator
     /airflow.utils.helpers: validate_key KEY_REGEX
@@ -328,7 +329,6 @@ airflow.models.dagrun
     types: DagRunState DagRunType
 airflow.models.asset
     sdk: AssetModel=Asset
-    /airflow.datasets: expand_alias_to_assets=expand_alias_to_datasets
 airflow.models.dataset
     sdk: DatasetModel=Asset
 airflow.models.deadline
@@ -405,7 +405,7 @@ airflow.operators.weekday
 
 airflow.sensors.base
     sdk: BaseSensorOperator PokeReturnValue
-    sensors.base: poke_mode_only
+    /airflow.sensors._modes: poke_mode_only
 airflow.sensors.base_sensor_operator
     sdk: BaseSensorOperator
 airflow.sensors.bash
@@ -460,7 +460,7 @@ airflow.timetables.events
 airflow.timetables.interval
     sdk: CronDataIntervalTimetable DeltaDataIntervalTimetable
 airflow.timetables.simple
-    timetables: NullTimetable OnceTimetable ContinuousTimetable
+    /airflow.timetables._simple: NullTimetable OnceTimetable ContinuousTimetable
     sdk: PartitionedAssetTimetable
 airflow.timetables.trigger
     sdk: CronTriggerTimetable DeltaTriggerTimetable MultipleCronTriggerTimetable CronPartitionTimetable
@@ -469,7 +469,6 @@ airflow.partition_mappers.base
 
 airflow.datasets
     sdk: Dataset=Asset DatasetAlias=AssetAlias DatasetAll=AssetAll DatasetAny=AssetAny
-    assets: expand_alias_to_datasets=expand_alias_to_assets
 airflow.datasets.metadata
     sdk: Metadata
 airflow.assets
@@ -491,8 +490,6 @@ airflow.plugins_manager
 airflow.exceptions
     exceptions: *
     /airflow._exceptions: *
-airflow.listeners.types
-    assets: AssetEvent
 airflow.observability.stats
     /airflow.stats: Stats
 airflow.lineage
@@ -607,7 +604,7 @@ airflow.providers.standard.triggers.temporal
 airflow.providers.standard.utils.skipmixin
     sdk: SkipMixin
 airflow.providers.standard.utils.weekday
-    sdk|weekday|types: WeekDay
+    weekday: WeekDay
 airflow.providers.standard.exceptions
     sdk|exceptions|sensors.external_task: ExternalTaskFailedError ExternalDagNotFoundError ExternalTaskNotFoundError
     sdk|exceptions|sensors.external_task: ExternalDagFailedError ExternalTaskGroupFailedError ExternalTaskGroupNotFoundError
