@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 from tradewind import timezone
 from tradewind.sensors.base import BaseSensorOperator, seconds
@@ -30,7 +31,15 @@ class DateTimeSensor(BaseSensorOperator):
         return dt.datetime.now(timezone.utc) >= timezone.from_text(str(self.target_time))
 
 
-DateTimeSensorAsync = DateTimeSensor
+class DateTimeSensorAsync(DateTimeSensor):
+    """The same: a DateTimeSensor holds no process while it waits."""
+
+    def __init__(
+        self, *, start_from_trigger=False, end_from_trigger=False, trigger_kwargs=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.start_from_trigger, self.end_from_trigger = start_from_trigger, end_from_trigger
+        self.trigger_kwargs = trigger_kwargs
 
 
 class TimeDeltaSensor(BaseSensorOperator):
@@ -38,8 +47,9 @@ class TimeDeltaSensor(BaseSensorOperator):
     Waits until `delta` after the run's logical date. The engine waits itself, without a process.
     """
 
-    def __init__(self, *, delta, deferrable=False, **kwargs):
+    def __init__(self, *, delta, deferrable=False, end_from_trigger=False, **kwargs):
         super().__init__(**kwargs)
+        self.end_from_trigger = end_from_trigger
         self.delta = (
             delta if isinstance(delta, dt.timedelta) else dt.timedelta(seconds=seconds(delta))
         )
@@ -50,7 +60,22 @@ class TimeDeltaSensor(BaseSensorOperator):
         return dt.datetime.now(timezone.utc) >= start + self.delta
 
 
-TimeDeltaSensorAsync = TimeDeltaSensor
+class TimeDeltaSensorAsync(TimeDeltaSensor):
+    """The same: a TimeDeltaSensor holds no process while it waits."""
+
+
+class WaitSensor(BaseSensorOperator):
+    """Waits for `time_to_wait` (a timedelta, or minutes) from when the task starts."""
+
+    def __init__(self, *, time_to_wait, deferrable=False, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(time_to_wait, dt.timedelta):
+            time_to_wait = dt.timedelta(minutes=time_to_wait)
+        self.time_to_wait, self.deferrable = time_to_wait, deferrable
+
+    def execute(self, context):
+        """Sleeps."""
+        time.sleep(self.time_to_wait.total_seconds())
 
 
 class TimeSensor(BaseSensorOperator):
@@ -59,10 +84,33 @@ class TimeSensor(BaseSensorOperator):
     UTC).
     """
 
-    def __init__(self, *, target_time, deferrable=False, **kwargs):
+    def __init__(
+        self,
+        *,
+        target_time,
+        deferrable=False,
+        start_from_trigger=False,
+        end_from_trigger=False,
+        trigger_kwargs=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        if not isinstance(target_time, dt.time):
+            raise TypeError(
+                f"target_time must be a time of day, not {type(target_time).__name__}"
+            )
         self.target_time, self.deferrable = target_time, deferrable
+        self.start_from_trigger, self.end_from_trigger = start_from_trigger, end_from_trigger
+        self.trigger_kwargs = trigger_kwargs
 
     def poke(self, context):
         now = dt.datetime.now(self.target_time.tzinfo or timezone.utc)
         return now.timetz().replace(tzinfo=None) >= self.target_time.replace(tzinfo=None)
+
+
+class TimeSensorAsync(TimeSensor):
+    """The same, with deferrable set."""
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("deferrable", True)
+        super().__init__(**kwargs)
