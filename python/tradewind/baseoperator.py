@@ -13,6 +13,8 @@ from tradewind.edges import DependencyMixin, as_list, check_linkable
 from tradewind.exceptions import (
     AirflowException,
     AirflowRescheduleException,
+    TaskDeferralError,
+    TaskDeferralTimeout,
     TaskDeferred,
 )
 from tradewind.param import ParamsDict
@@ -466,8 +468,20 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
         """Called when the task is told to end, before it ends."""
 
     def defer(self, *, trigger, method_name, kwargs=None, timeout=None):
-        """Not supported yet: the task fails with a clear text."""
+        """
+        Ends the task's process; the same try goes on in the method `method_name`, called with the
+        context, `kwargs` and `event`, once the trigger has fired.
+        """
         raise TaskDeferred(trigger=trigger, method_name=method_name, kwargs=kwargs, timeout=timeout)
+
+    def resume_execution(self, next_method, next_kwargs, context):
+        """Goes on after a deferral. TaskDeferralError, TaskDeferralTimeout: the trigger failed."""
+        if next_method == "__fail__":
+            text = (next_kwargs or {}).get("error") or "Trigger failure"
+            if text == "Trigger timeout":
+                raise TaskDeferralTimeout(text)
+            raise TaskDeferralError(text)
+        return getattr(self, next_method)(context, **(next_kwargs or {}))
 
     def reschedule(self, at):
         """Ends the attempt; the same try goes on at `at`."""

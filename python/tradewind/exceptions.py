@@ -48,7 +48,11 @@ class DownstreamTasksSkipped(AirflowException):
 
 
 class TaskDeferred(BaseException):
-    """Raised by `defer`: not supported yet; the task fails with a clear text."""
+    """
+    Raised by `defer`: the task's process ends, and the same try goes on in `method_name` once
+    `trigger` has fired. `timeout`: a timedelta or seconds. Not an Exception: `except Exception` lets
+    it pass.
+    """
 
     def __init__(self, *, trigger=None, method_name="", kwargs=None, timeout=None):
         super().__init__(f"deferred until {trigger!r}")
@@ -56,6 +60,14 @@ class TaskDeferred(BaseException):
         self.method_name = method_name
         self.kwargs = kwargs
         self.timeout = timeout
+
+
+class TaskDeferralError(AirflowException):
+    """What the task was deferred for failed."""
+
+
+class TaskDeferralTimeout(TaskDeferralError):
+    """What the task was deferred for did not come in time."""
 
 
 class DuplicateTaskIdFound(AirflowException):

@@ -173,6 +173,17 @@ int facts_xcom(struct engine *g, const struct ti_key *key, const char *name, str
                const char **ret, size_t *ret_len, struct err *e);
 struct worker_callbacks facts_callbacks(struct engine *g);
 
+/* deferral.c: what a try needs to go on after a deferral is kept as an XCom of an instance that cannot be: nobody can pull or
+ * clear it, and it goes with its run. */
+#define DEFERRAL_RECORD "state"
+static inline struct ti_key deferral_key(const struct ti_key *of)
+{
+    return (struct ti_key){of->run_key, of->task, -3 - of->map_index};
+}
+/* SUSPENDS. worker_callbacks.record_get */
+int deferral_record(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
+                    size_t *ret_len, struct err *e);
+
 /* socket.c */
 void socket_close(struct engine *g);
 

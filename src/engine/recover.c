@@ -86,6 +86,8 @@ static int add_jobs(struct recovery *r, const struct run_row *run, struct dag *d
                                  .dag = d,
                                  .run = run,
                                  .started = t->state != TASK_QUEUED,
+                                 .deferred = t->state == TASK_DEFERRED,
+                                 .resumed = t->state == TASK_QUEUED && t->start_us != TIME_NONE,
                                  .start_us = t->start_us};
 
         if (is_live_attempt(t)) {

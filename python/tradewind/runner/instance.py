@@ -73,7 +73,7 @@ class TaskInstance:
         self.id = start.get("attempt")
         self.hostname = socket.gethostname()
         self.state = "running"
-        self.start_date = dt.datetime.now(dt.timezone.utc)
+        self.start_date = _moment(start.get("first_start_us"))
         self.end_date = None
         self.pushed = {}
         self._engine = engine
@@ -205,6 +205,14 @@ class TaskInstance:
         return f"<TaskInstance: {self.dag_id}.{self.task_id} {self.run_id} [{self.state}]>"
 
 
+def _moment(microseconds):
+    """When the try began first (a deferred or rescheduled one goes on); now without a number."""
+    if microseconds is None:
+        return dt.datetime.now(dt.timezone.utc)
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+    return epoch + dt.timedelta(microseconds=microseconds)
+
+
 class _Vars:
     value = VariableAccessor(False)
     json = VariableAccessor(True)
@@ -233,7 +241,7 @@ def make_context(start, task, dag, ti):
         "run_id": ti.run_id,
         "task": task,
         "task_instance": ti,
-        "task_reschedule_count": 0,
+        "task_reschedule_count": start.get("reschedule_count", 0),
         "templates_dict": None,
         "test_mode": False,
         "ti": ti,

@@ -268,7 +268,7 @@ def _execute(start, task, ti, context):
         _tell_listeners(ti, "running")
         _callbacks(task, "on_execute_callback", context)
         task.pre_execute(context)
-        value = task.execute(context)
+        value = _work(start, task, context)
         task.post_execute(context, value)
         _push(task, ti, value)
         result = {"outcome": "success"}
@@ -283,6 +283,56 @@ def _execute(start, task, ti, context):
     result["rendered"] = rendered
     _after(task, ti, result, context)
     return result
+
+
+def _work(start, task, context):
+    """execute, or the method with which a deferred try goes on."""
+    resume = start.get("resume")
+    if resume:
+        from tradewind.serde import decode
+
+        kwargs = decode(resume.get("kwargs") or {})
+        if resume["method"] != "__fail__":
+            kwargs["event"] = decode(resume.get("event"))
+        return task.resume_execution(resume["method"], kwargs, context)
+    args = getattr(task, "start_trigger_args", None)
+    if getattr(task, "start_from_trigger", False) and args is not None:
+        return _start_from_trigger(args)
+    return task.execute(context)
+
+
+def _start_from_trigger(args):
+    """The task begins deferred. Its process is started for that alone."""
+    from tradewind.runner.triggers import find_class
+
+    trigger = find_class(args.trigger_cls, None)(**(args.trigger_kwargs or {}))
+    raise TaskDeferred(
+        trigger=trigger,
+        method_name=args.next_method,
+        kwargs=args.next_kwargs,
+        timeout=args.timeout,
+    )
+
+
+def _deferral(deferred, task):
+    """The result of a task that defers itself."""
+    from tradewind.serde import storable
+
+    classpath, kwargs = deferred.trigger.serialize()
+    what = f"the trigger of task {getattr(task, 'task_id', None)!r}"
+    timeout = deferred.timeout
+    if timeout is not None:
+        seconds = timeout.total_seconds() if isinstance(timeout, dt.timedelta) else float(timeout)
+        now = dt.datetime.now(dt.timezone.utc)
+        timeout = _microseconds(now + dt.timedelta(seconds=seconds))
+    print(f"tradewind: deferred: waits for {classpath}", file=sys.stderr)
+    return {
+        "outcome": "deferred",
+        "trigger": {"classpath": classpath, "kwargs": storable(kwargs, what)},
+        "method": deferred.method_name,
+        "kwargs": storable(deferred.kwargs or {}, f"the kwargs with which {what} goes on"),
+        "timeout_us": timeout,
+    }
 
 
 def _unmapped(task, ti, context):
@@ -437,11 +487,12 @@ def _of_exception(error, task, ti):
         return {"outcome": "reschedule", "until_us": _microseconds(error.reschedule_date)}
     if isinstance(error, DownstreamTasksSkipped):
         return {"outcome": "success", "skip": _skip_items(error.tasks, task, ti)}
-    text = one_line(error)
     if isinstance(error, TaskDeferred):
-        text = "the task deferred itself, which is not supported yet: use deferrable=False"
-        print(f"tradewind: {text}", file=sys.stderr)
-        return {"outcome": "fail", "error": text}
+        try:
+            return _deferral(error, task)
+        except Exception as problem:
+            error = problem
+    text = one_line(error)
     if isinstance(error, SystemExit):
         text = f"SystemExit: {error.code}"
     sys.stderr.write(user_traceback(error))

@@ -9,7 +9,35 @@ from tradewind import timezone
 from tradewind.sensors.base import BaseSensorOperator, seconds
 
 
-class DateTimeSensor(BaseSensorOperator):
+class _TimeSensor(BaseSensorOperator):
+    """What sensors of a moment share."""
+
+    deferrable = False
+
+    def moment(self, context):
+        """What it waits for."""
+        raise NotImplementedError
+
+    def poke(self, context):
+        return dt.datetime.now(timezone.utc) >= self.moment(context)
+
+    def execute(self, context):
+        """In Python only where the engine cannot wait itself (callbacks, a subclass)."""
+        if not self.deferrable or self.poke(context):
+            return super().execute(context)
+        from tradewind.triggers.temporal import DateTimeTrigger
+
+        self.defer(
+            trigger=DateTimeTrigger(self.moment(context)),
+            method_name="execute_complete",
+            timeout=dt.timedelta(seconds=self.timeout),
+        )
+
+    def execute_complete(self, context, event=None):
+        """After the trigger: there is nothing left to do."""
+
+
+class DateTimeSensor(_TimeSensor):
     """
     Waits until target_time: a datetime or text (RFC 3339, templated). The engine waits itself,
     without a process.
@@ -27,8 +55,8 @@ class DateTimeSensor(BaseSensorOperator):
             )
         self.target_time, self.deferrable = target_time, deferrable
 
-    def poke(self, context):
-        return dt.datetime.now(timezone.utc) >= timezone.from_text(str(self.target_time))
+    def moment(self, context):
+        return timezone.from_text(str(self.target_time))
 
 
 class DateTimeSensorAsync(DateTimeSensor):
@@ -42,7 +70,7 @@ class DateTimeSensorAsync(DateTimeSensor):
         self.trigger_kwargs = trigger_kwargs
 
 
-class TimeDeltaSensor(BaseSensorOperator):
+class TimeDeltaSensor(_TimeSensor):
     """
     Waits until `delta` after the run's logical date. The engine waits itself, without a process.
     """
@@ -55,16 +83,15 @@ class TimeDeltaSensor(BaseSensorOperator):
         )
         self.deferrable = deferrable
 
-    def poke(self, context):
-        start = context.get("data_interval_end") or context["dag_run"].run_after
-        return dt.datetime.now(timezone.utc) >= start + self.delta
+    def moment(self, context):
+        return (context.get("data_interval_end") or context["dag_run"].run_after) + self.delta
 
 
 class TimeDeltaSensorAsync(TimeDeltaSensor):
     """The same: a TimeDeltaSensor holds no process while it waits."""
 
 
-class WaitSensor(BaseSensorOperator):
+class WaitSensor(_TimeSensor):
     """Waits for `time_to_wait` (a timedelta, or minutes) from when the task starts."""
 
     def __init__(self, *, time_to_wait, deferrable=False, **kwargs):
@@ -73,12 +100,18 @@ class WaitSensor(BaseSensorOperator):
             time_to_wait = dt.timedelta(minutes=time_to_wait)
         self.time_to_wait, self.deferrable = time_to_wait, deferrable
 
+    def moment(self, context):
+        return context["ti"].start_date + self.time_to_wait
+
     def execute(self, context):
-        """Sleeps."""
-        time.sleep(self.time_to_wait.total_seconds())
+        """Sleeps, where it does not defer itself."""
+        if self.deferrable:
+            return super().execute(context)
+        time.sleep(max(0.0, self.time_to_wait.total_seconds()))
+        return None
 
 
-class TimeSensor(BaseSensorOperator):
+class TimeSensor(_TimeSensor):
     """
     Waits until target_time, a time of day of the day on which the run is for (its own zone, else
     UTC).
@@ -103,9 +136,10 @@ class TimeSensor(BaseSensorOperator):
         self.start_from_trigger, self.end_from_trigger = start_from_trigger, end_from_trigger
         self.trigger_kwargs = trigger_kwargs
 
-    def poke(self, context):
-        now = dt.datetime.now(self.target_time.tzinfo or timezone.utc)
-        return now.timetz().replace(tzinfo=None) >= self.target_time.replace(tzinfo=None)
+    def moment(self, context):
+        zone = self.target_time.tzinfo or timezone.utc
+        today = dt.datetime.now(zone).date()
+        return dt.datetime.combine(today, self.target_time.replace(tzinfo=None), tzinfo=zone)
 
 
 class TimeSensorAsync(TimeSensor):
