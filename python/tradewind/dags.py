@@ -260,7 +260,8 @@ def _schedule(value):
 
 def _caller():
     """File and line that make a DAG: the innermost frame outside of this package."""
-    here = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    here = os.path.dirname(os.path.abspath(__file__))
+    here = (here + os.sep, os.path.join(os.path.dirname(here), "airflow") + os.sep)
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename

@@ -25,6 +25,7 @@ _OWN = tuple(
             ),
             *(p for p in sys.path if p.endswith(("site-packages", "dist-packages"))),
             os.path.dirname(os.path.abspath(__file__)),
+            os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "airflow"),
         )
         if path
     }

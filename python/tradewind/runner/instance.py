@@ -10,6 +10,7 @@ import socket
 import sys
 
 from tradewind import timezone
+from tradewind.connection import ConnectionAccessor
 from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
@@ -217,15 +218,6 @@ class _Vars:
     json = VariableAccessor(True)
 
 
-class ConnAccessor:
-    """`conn.ID` of templates: not supported yet."""
-
-    def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise NotImplementedError(f"conn.{name}: connections are not supported yet")
-
-
 def _nodash(text):
     return text.replace("-", "").replace(":", "")
 
@@ -235,7 +227,7 @@ def make_context(start, task, dag, ti):
     run = ti.dag_run
     params = dict(start.get("params") or {})
     values = {
-        "conn": ConnAccessor(),
+        "conn": ConnectionAccessor(),
         "dag": dag,
         "dag_run": run,
         "exception": None,

@@ -215,10 +215,13 @@ def _attempt(message, imported, note):
 
 
 def _instance(start, task):
+    from tradewind import link
     from tradewind.runner.engine import Engine
     from tradewind.runner.instance import TaskInstance
 
-    return TaskInstance(start, task, Engine(start.get("engine"), start.get("attempt")))
+    engine = Engine(start.get("engine"), start.get("attempt"))
+    link.set_engine(engine)
+    return TaskInstance(start, task, engine)
 
 
 def _find_task(start, imported):
@@ -243,6 +246,7 @@ def _find_task(start, imported):
 
 def _execute(start, task, ti, context):
     """The result of the attempt, without the members that every result has."""
+    from tradewind import policies
     from tradewind.context import set_current_context
     from tradewind.emit import plain
 
@@ -250,6 +254,8 @@ def _execute(start, task, ti, context):
     _handle_sigterm(task)
     rendered = {}
     try:
+        policies.task_instance_mutation_hook(ti)
+        os.environ.update(policies.get_airflow_context_vars(context))
         task = _unmapped(task, ti, context)
         task.render_template_fields(context)
         if start.get("kind") == "render":
@@ -259,6 +265,7 @@ def _execute(start, task, ti, context):
                 "rendered": plain(fields, f"a field of task {task.task_id!r}"),
             }
         rendered = _rendered(task)
+        _tell_listeners(ti, "running")
         _callbacks(task, "on_execute_callback", context)
         task.pre_execute(context)
         value = _work(start, task, context)
@@ -515,7 +522,20 @@ def _after(task, ti, result, context):
         ti.state = {"on_retry_callback": "up_for_retry", "on_failure_callback": "failed"}.get(
             name, outcome
         )
+        event = {"success": "success", "skipped": "skipped"}.get(outcome, "failed")
+        _tell_listeners(ti, event, error=context.get("exception") or result.get("error"))
         _callbacks(task, name, context)
+
+
+def _tell_listeners(ti, event, **arguments):
+    """Listeners of plugins hear what the task comes to."""
+    plugins = sys.modules.get("tradewind.plugins")
+    if plugins is None or not plugins.get_listener_manager().has_listeners:
+        return
+    before = "queued" if event == "running" else "running"
+    plugins.get_listener_manager().tell(
+        f"on_task_instance_{event}", previous_state=before, task_instance=ti, **arguments
+    )
 
 
 def _callbacks(task, name, context):
