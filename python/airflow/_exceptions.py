@@ -7,6 +7,7 @@ import enum
 from http import HTTPStatus
 from typing import NamedTuple
 
+from tradewind.configuration import AirflowConfigException  # noqa: F401
 from tradewind.exceptions import (
     AirflowException,
     AirflowFailException,
@@ -18,10 +19,6 @@ class AirflowBadRequest(AirflowException):
     """A request that cannot be served."""
 
     status_code = HTTPStatus.BAD_REQUEST
-
-
-class AirflowConfigException(AirflowException):
-    """A setting is missing or wrong."""
 
 
 class AirflowTimetableInvalid(AirflowException):
@@ -208,6 +205,18 @@ class AirflowUnsupportedFileTypeException(AirflowException):
 
 class AirflowExternalTaskSensorException(AirflowException):
     """A sensor of another DAG's task failed."""
+
+
+class HITLTriggerEventError(AirflowException):
+    """A person's answer could not be taken."""
+
+
+class HITLTimeoutError(HITLTriggerEventError):
+    """Nobody answered in time."""
+
+
+class HITLRejectException(AirflowException):
+    """A person said no."""
 
 
 class ErrorType(enum.Enum):

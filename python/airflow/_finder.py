@@ -53,7 +53,10 @@ def _parse(table):
             entry.refused = text[len("refused ") :]
         else:
             where, _, names = text.partition(":")
-            targets = [f"tradewind.{t}" if t[:1] != "/" else t[1:] for t in where.split("|")]
+            targets = [
+                f"tradewind.{target}" if target[:1] != "/" else target[1:]
+                for target in where.split("|")
+            ]
             for name in names.split():
                 if name == "*":
                     entry.whole.extend(targets)

@@ -42,8 +42,8 @@ airflow.sdk
     connection: Connection
     runner.instance: TaskInstance
     timezone: timezone=.
-    /airflow.sdk.lineage: lineage=.
-    /airflow.configuration: conf
+    lineage: lineage=.
+    configuration: conf
 airflow.sdk.bases.branch
     sdk: BaseBranchOperator BranchMixIn
 airflow.sdk.bases.decorator
@@ -62,7 +62,7 @@ airflow.sdk.bases.secrets_backend
     /airflow.secrets.base_secrets: BaseSecretsBackend
 airflow.sdk.bases.sensor
     sdk: BaseSensorOperator PokeReturnValue
-    sensors.base: poke_mode_only
+    /airflow.sensors._modes: poke_mode_only
 airflow.sdk.bases.skipmixin
     sdk: SkipMixin
     /airflow.models.skipmixin: XCOM_SKIPMIXIN_KEY XCOM_SKIPMIXIN_SKIPPED XCOM_SKIPMIXIN_FOLLOWED
@@ -74,7 +74,8 @@ airflow.sdk.configuration
     /airflow.configuration: conf get_custom_secret_backend ensure_secrets_loaded initialize_secrets_backends
 airflow.sdk.definitions.asset
     sdk: Asset AssetAlias AssetAll AssetAny AssetWatcher Dataset=Asset
-    assets: AssetRef AssetNameRef AssetUriRef BaseAsset AssetUniqueKey AssetAliasUniqueKey AssetAliasEvent Model
+    assets: AssetRef AssetNameRef AssetUriRef BaseAsset Model
+    /airflow.assets.keys: AssetUniqueKey AssetAliasUniqueKey AssetAliasEvent
 airflow.sdk.definitions.asset.decorators
     sdk: asset
 airflow.sdk.definitions.asset.metadata
@@ -130,7 +131,7 @@ airflow.sdk.definitions.timetables.events
 airflow.sdk.definitions.timetables.interval
     sdk: CronDataIntervalTimetable DeltaDataIntervalTimetable
 airflow.sdk.definitions.timetables.simple
-    timetables: NullTimetable OnceTimetable ContinuousTimetable
+    /airflow.timetables._simple: NullTimetable OnceTimetable ContinuousTimetable
 airflow.sdk.definitions.timetables.trigger
     sdk: CronTriggerTimetable CronPartitionTimetable DeltaTriggerTimetable MultipleCronTriggerTimetable
 airflow.sdk.definitions.variable
@@ -151,7 +152,7 @@ airflow.sdk.definitions._internal.logging_mixin
     /airflow.utils.log.logging_mixin: LoggingMixin
 airflow.sdk.definitions._internal.mixins
     edges: DependencyMixin
-    xcom_arg: ResolveMixin
+    xcom_arg: ResolveMixin=XComArg
 airflow.sdk.definitions._internal.node
     baseoperator: DAGNode=BaseOperator
     /airflow.utils.helpers: validate_key KEY_REGEX
@@ -182,7 +183,7 @@ airflow.sdk.execution_time.context
     variable: VariableAccessor
     context: set_current_context
 airflow.sdk.execution_time.hitl
-    sdk|operators.hitl|hitl: HITLUser upsert_hitl_detail update_hitl_detail_response get_hitl_detail_content_detail
+    operators.hitl|hitl: HITLUser upsert_hitl_detail update_hitl_detail_response get_hitl_detail_content_detail
 airflow.sdk.execution_time.lazy_sequence
     xcom_arg|runner.instance|runner.values: LazyXComSequence
 airflow.sdk.execution_time.macros
@@ -328,7 +329,6 @@ airflow.models.dagrun
     types: DagRunState DagRunType
 airflow.models.asset
     sdk: AssetModel=Asset
-    /airflow.datasets: expand_alias_to_assets=expand_alias_to_datasets
 airflow.models.dataset
     sdk: DatasetModel=Asset
 airflow.models.deadline
@@ -362,7 +362,7 @@ airflow.operators.branch
 airflow.operators.branch_operator
     sdk: BaseBranchOperator
 airflow.operators.datetime
-    sdk: BranchDateTimeOperator
+    operators.datetime: BranchDateTimeOperator
     /airflow.providers.standard.operators.datetime: target_times_as_dates
 airflow.operators.dummy
     sdk: DummyOperator=EmptyOperator EmptyOperator
@@ -377,18 +377,21 @@ airflow.operators.empty
 airflow.operators.generic_transfer
     /airflow.providers.common.sql.operators.generic_transfer: GenericTransfer
 airflow.operators.latest_only
-    sdk: LatestOnlyOperator
+    operators.latest_only: LatestOnlyOperator
 airflow.operators.latest_only_operator
-    sdk: LatestOnlyOperator
+    operators.latest_only: LatestOnlyOperator
 airflow.operators.python
-    sdk: PythonOperator BranchPythonOperator ShortCircuitOperator PythonVirtualenvOperator ExternalPythonOperator
-    sdk: BranchPythonVirtualenvOperator BranchExternalPythonOperator get_current_context
+    sdk: PythonOperator BranchPythonOperator ShortCircuitOperator
+    operators.python|operators.virtualenv: PythonVirtualenvOperator ExternalPythonOperator
+    operators.python|operators.virtualenv: BranchPythonVirtualenvOperator BranchExternalPythonOperator
+    sdk: get_current_context
     decorators: task=task
     sdk: SkipMixin
 airflow.operators.python_operator
-    sdk: PythonOperator BranchPythonOperator ShortCircuitOperator PythonVirtualenvOperator
+    sdk: PythonOperator BranchPythonOperator ShortCircuitOperator
+    operators.python|operators.virtualenv: PythonVirtualenvOperator
 airflow.operators.smooth
-    sdk: SmoothOperator
+    operators.smooth: SmoothOperator
 airflow.operators.sql
     /airflow.providers.common.sql.operators.sql: *
 airflow.operators.subdag
@@ -396,27 +399,28 @@ airflow.operators.subdag
 airflow.operators.subdag_operator
     refused SubDAGs were removed in Airflow 3: use a TaskGroup
 airflow.operators.trigger_dagrun
-    sdk: TriggerDagRunOperator
+    operators.trigger_dagrun: TriggerDagRunOperator
     /airflow.providers.standard.operators.trigger_dagrun: TriggerDagRunLink DagIsPaused XCOM_RUN_ID XCOM_LOGICAL_DATE_ISO
 airflow.operators.dagrun_operator
-    sdk: TriggerDagRunOperator
+    operators.trigger_dagrun: TriggerDagRunOperator
 airflow.operators.weekday
-    sdk: BranchDayOfWeekOperator
+    operators.weekday: BranchDayOfWeekOperator
 
 airflow.sensors.base
     sdk: BaseSensorOperator PokeReturnValue
-    sensors.base: poke_mode_only
+    /airflow.sensors._modes: poke_mode_only
 airflow.sensors.base_sensor_operator
     sdk: BaseSensorOperator
 airflow.sensors.bash
-    sdk: BashSensor
+    sensors.bash: BashSensor
 airflow.sensors.date_time
-    sdk: DateTimeSensor DateTimeSensorAsync
+    sdk: DateTimeSensor
+    sensors.time: DateTimeSensorAsync
 airflow.sensors.external_task
-    sdk: ExternalTaskSensor ExternalTaskMarker
+    sensors.external_task: ExternalTaskSensor ExternalTaskMarker
     /airflow.providers.standard.sensors.external_task: ExternalTaskSensorLink=ExternalDagLink ExternalDagLink
 airflow.sensors.external_task_sensor
-    sdk: ExternalTaskSensor ExternalTaskMarker
+    sensors.external_task: ExternalTaskSensor ExternalTaskMarker
 airflow.sensors.filesystem
     sdk: FileSensor
 airflow.sensors.python
@@ -424,13 +428,15 @@ airflow.sensors.python
 airflow.sensors.sql
     /airflow.providers.common.sql.sensors.sql: SqlSensor
 airflow.sensors.time_delta
-    sdk: TimeDeltaSensor TimeDeltaSensorAsync WaitSensor
+    sdk: TimeDeltaSensor
+    sensors.time: TimeDeltaSensorAsync WaitSensor
 airflow.sensors.time_delta_sensor
     sdk: TimeDeltaSensor
 airflow.sensors.time_sensor
-    sdk: TimeSensor TimeSensorAsync
+    sdk: TimeSensor
+    sensors.time: TimeSensorAsync
 airflow.sensors.weekday
-    sdk: DayOfWeekSensor
+    sensors.weekday: DayOfWeekSensor
 
 airflow.triggers.base
     triggers.base: BaseTrigger BaseEventTrigger TriggerEvent StartTriggerArgs BaseTaskEndEvent TaskSuccessEvent
@@ -460,7 +466,7 @@ airflow.timetables.events
 airflow.timetables.interval
     sdk: CronDataIntervalTimetable DeltaDataIntervalTimetable
 airflow.timetables.simple
-    timetables: NullTimetable OnceTimetable ContinuousTimetable
+    /airflow.timetables._simple: NullTimetable OnceTimetable ContinuousTimetable
     sdk: PartitionedAssetTimetable
 airflow.timetables.trigger
     sdk: CronTriggerTimetable DeltaTriggerTimetable MultipleCronTriggerTimetable CronPartitionTimetable
@@ -469,7 +475,6 @@ airflow.partition_mappers.base
 
 airflow.datasets
     sdk: Dataset=Asset DatasetAlias=AssetAlias DatasetAll=AssetAll DatasetAny=AssetAny
-    assets: expand_alias_to_datasets=expand_alias_to_assets
 airflow.datasets.metadata
     sdk: Metadata
 airflow.assets
@@ -491,8 +496,6 @@ airflow.plugins_manager
 airflow.exceptions
     exceptions: *
     /airflow._exceptions: *
-airflow.listeners.types
-    assets: AssetEvent
 airflow.observability.stats
     /airflow.stats: Stats
 airflow.lineage
@@ -560,42 +563,47 @@ airflow.providers.standard.operators.bash
 airflow.providers.standard.operators.branch
     sdk: BaseBranchOperator BranchMixIn
 airflow.providers.standard.operators.datetime
-    sdk: BranchDateTimeOperator
-    operators.datetime|operators.branch|operators.time: target_times_as_dates
+    operators.datetime: BranchDateTimeOperator
+    operators.datetime: target_times_as_dates
 airflow.providers.standard.operators.empty
     sdk: EmptyOperator
 airflow.providers.standard.operators.hitl
-    sdk: HITLOperator ApprovalOperator HITLBranchOperator HITLEntryOperator
+    operators.hitl: HITLOperator ApprovalOperator HITLBranchOperator HITLEntryOperator
 airflow.providers.standard.operators.latest_only
-    sdk: LatestOnlyOperator
+    operators.latest_only: LatestOnlyOperator
 airflow.providers.standard.operators.python
-    sdk: PythonOperator BranchPythonOperator ShortCircuitOperator PythonVirtualenvOperator ExternalPythonOperator
-    sdk: BranchPythonVirtualenvOperator BranchExternalPythonOperator get_current_context
+    sdk: PythonOperator BranchPythonOperator ShortCircuitOperator
+    operators.python|operators.virtualenv: PythonVirtualenvOperator ExternalPythonOperator
+    operators.python|operators.virtualenv: BranchPythonVirtualenvOperator BranchExternalPythonOperator
+    sdk: get_current_context
 airflow.providers.standard.operators.smooth
-    sdk: SmoothOperator
+    operators.smooth: SmoothOperator
 airflow.providers.standard.operators.trigger_dagrun
-    sdk: TriggerDagRunOperator
-    operators.trigger_dagrun|exceptions: DagIsPaused
-    operators.trigger_dagrun: XCOM_RUN_ID XCOM_LOGICAL_DATE_ISO TriggerDagRunLink
+    operators.trigger_dagrun: TriggerDagRunOperator
+    operators.trigger_dagrun: XCOM_RUN_ID XCOM_LOGICAL_DATE_ISO
+    /airflow._links: DagIsPaused TriggerDagRunLink
 airflow.providers.standard.operators.weekday
-    sdk: BranchDayOfWeekOperator
+    operators.weekday: BranchDayOfWeekOperator
 airflow.providers.standard.sensors.bash
-    sdk: BashSensor
+    sensors.bash: BashSensor
 airflow.providers.standard.sensors.date_time
-    sdk: DateTimeSensor DateTimeSensorAsync
+    sdk: DateTimeSensor
+    sensors.time: DateTimeSensorAsync
 airflow.providers.standard.sensors.external_task
-    sdk: ExternalTaskSensor ExternalTaskMarker
-    sensors.external_task: ExternalDagLink
+    sensors.external_task: ExternalTaskSensor ExternalTaskMarker
+    /airflow._links: ExternalDagLink
 airflow.providers.standard.sensors.filesystem
     sdk: FileSensor
 airflow.providers.standard.sensors.python
     sdk: PythonSensor
 airflow.providers.standard.sensors.time
-    sdk: TimeSensor TimeSensorAsync
+    sdk: TimeSensor
+    sensors.time: TimeSensorAsync
 airflow.providers.standard.sensors.time_delta
-    sdk: TimeDeltaSensor TimeDeltaSensorAsync WaitSensor
+    sdk: TimeDeltaSensor
+    sensors.time: TimeDeltaSensorAsync WaitSensor
 airflow.providers.standard.sensors.weekday
-    sdk: DayOfWeekSensor
+    sensors.weekday: DayOfWeekSensor
 airflow.providers.standard.triggers.external_task
     triggers.external_task: WorkflowTrigger DagStateTrigger
 airflow.providers.standard.triggers.file
@@ -607,11 +615,12 @@ airflow.providers.standard.triggers.temporal
 airflow.providers.standard.utils.skipmixin
     sdk: SkipMixin
 airflow.providers.standard.utils.weekday
-    sdk|weekday|types: WeekDay
+    weekday: WeekDay
 airflow.providers.standard.exceptions
-    sdk|exceptions|sensors.external_task: ExternalTaskFailedError ExternalDagNotFoundError ExternalTaskNotFoundError
-    sdk|exceptions|sensors.external_task: ExternalDagFailedError ExternalTaskGroupFailedError ExternalTaskGroupNotFoundError
-    exceptions|operators.hitl: HITLTriggerEventError HITLTimeoutError HITLRejectException
+    exceptions|sensors.external_task: ExternalTaskFailedError ExternalDagNotFoundError ExternalTaskNotFoundError
+    exceptions|sensors.external_task: ExternalDagFailedError ExternalTaskGroupFailedError ExternalTaskGroupNotFoundError
+    exceptions|operators.hitl|/airflow._exceptions: HITLTriggerEventError HITLTimeoutError HITLRejectException
+    /airflow._exceptions: AirflowExternalTaskSensorException DuplicateStateError
 
 # The provider that bridges Airflow's versions, where it is not installed.
 
@@ -627,7 +636,8 @@ airflow.providers.common.compat.sdk fallback
 airflow.providers.common.compat.assets fallback
     sdk: Asset AssetAlias AssetAll AssetAny
 airflow.providers.common.compat.standard.operators fallback
-    sdk: PythonOperator ShortCircuitOperator PythonVirtualenvOperator BranchPythonOperator get_current_context
+    sdk: PythonOperator ShortCircuitOperator BranchPythonOperator get_current_context
+    operators.python|operators.virtualenv: PythonVirtualenvOperator
 airflow.providers.common.compat.standard.triggers fallback
     triggers.temporal: TimeDeltaTrigger
 airflow.providers.common.compat.standard.utils fallback

@@ -1,12 +1,16 @@
 """
 `conf`: settings by section and key, from the environment (TRADEWIND__SECTION__KEY, then
-AIRFLOW__SECTION__KEY), else Airflow's defaults of what DAG files ask for.
+AIRFLOW__SECTION__KEY, or what the command in ..._CMD prints), then airflow.cfg ($AIRFLOW_CONFIG, or in
+$AIRFLOW_HOME), else Airflow's defaults of what DAG files and providers ask for.
 """
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
+import shlex
+import subprocess
 
 from tradewind.exceptions import AirflowException
 from tradewind.types import NOTSET
@@ -47,6 +51,32 @@ _DEFAULTS = {
     ("email", "email_conn_id"): "smtp_default",
     ("logging", "logging_level"): "INFO",
     ("logging", "remote_logging"): "False",
+    ("core", "security"): "",
+    ("core", "test_connection"): "Disabled",
+    ("core", "default_impersonation"): "",
+    ("core", "allowed_deserialization_classes"): "airflow.*",
+    ("operators", "default_cpus"): "1",
+    ("operators", "default_ram"): "512",
+    ("operators", "default_disk"): "512",
+    ("operators", "default_gpus"): "0",
+    ("secrets", "backend"): "",
+    ("secrets", "backend_kwargs"): "",
+    ("secrets", "use_cache"): "False",
+    ("email", "email_backend"): "airflow.utils.email.send_email_smtp",
+    ("email", "ssl_context"): "default",
+    ("smtp", "smtp_host"): "localhost",
+    ("smtp", "smtp_port"): "25",
+    ("smtp", "smtp_starttls"): "True",
+    ("smtp", "smtp_ssl"): "False",
+    ("smtp", "smtp_timeout"): "30",
+    ("smtp", "smtp_retry_limit"): "5",
+    ("smtp", "smtp_mail_from"): "airflow@example.com",
+    ("logging", "remote_log_conn_id"): "",
+    ("logging", "remote_base_log_folder"): "",
+    ("logging", "encrypt_s3_logs"): "False",
+    ("logging", "min_length_masked_secret"): "5",
+    ("metrics", "statsd_on"): "False",
+    ("lineage", "backend"): "",
     ("webserver", "base_url"): "http://localhost:8080",
     ("api", "base_url"): "http://localhost:8080",
     ("triggerer", "capacity"): "1000",
@@ -76,12 +106,30 @@ def _computed(section, key):
 class Configuration:
     """Settings by section and key."""
 
+    def __init__(self):
+        self._parsed = None
+
+    def _file(self):
+        if self._parsed is None:
+            self._parsed = configparser.ConfigParser(interpolation=None)
+            home = os.environ.get("AIRFLOW_HOME")
+            path = os.environ.get("AIRFLOW_CONFIG") or (home and os.path.join(home, "airflow.cfg"))
+            if path and os.path.isfile(path):
+                self._parsed.read(path, encoding="utf-8")
+        return self._parsed
+
     def _find(self, section, key):
         section, key = section.lower(), key.lower()
         for prefix in ("TRADEWIND", "AIRFLOW"):
-            text = os.environ.get(f"{prefix}__{section.upper()}__{key.upper()}")
+            name = f"{prefix}__{section.upper().replace('.', '_')}__{key.upper()}"
+            text = os.environ.get(name)
             if text is not None:
                 return text
+            command = os.environ.get(name + "_CMD")
+            if command is not None:
+                return run_command(command)
+        if self._file().has_option(section, key):
+            return self._file().get(section, key)
         found = _DEFAULTS.get((section, key))
         return found if found is not None else _computed(section, key)
 
@@ -134,7 +182,7 @@ class Configuration:
 
     def getjson(self, section, key, fallback=NOTSET, **_):
         """The setting's JSON value."""
-        return self._typed(section, key, fallback, "JSON", json.loads)
+        return self._typed(section, key, fallback, "JSON", lambda t: json.loads(t or "{}"))
 
     def gettimedelta(self, section, key, fallback=NOTSET, **_):
         """The setting, a number of seconds, as a timedelta."""
@@ -157,6 +205,32 @@ class Configuration:
         module, _, name = found.rpartition(".")
         return getattr(importlib.import_module(module), name)
 
+    def getenum(self, section, key, enum_class, fallback=NOTSET, **_):
+        """The member of an enumeration that the setting names."""
+
+        def make(text):
+            if text not in enum_class.__members__:
+                raise ValueError
+            return enum_class[text]
+
+        names = ", ".join(enum_class.__members__)
+        return self._typed(section, key, fallback, f"one of {names}", make)
+
+    def set(self, section, option, value):
+        """Changes a setting, for this process only."""
+        if not self._file().has_section(section):
+            self._file().add_section(section)
+        self._file().set(section, option, str(value))
+
+    def has_section(self, section):
+        """True if a setting of the section is known."""
+        return bool(self.getsection(section))
+
+    def as_dict(self, *_, **__):
+        """All sections that are known, each a dict."""
+        sections = {section for section, _ in _DEFAULTS} | set(self._file().sections())
+        return {section: self.getsection(section) for section in sorted(sections)}
+
     def has_option(self, section, key, **_):
         """True if the setting is there."""
         return self._find(section, key) is not None
@@ -164,12 +238,24 @@ class Configuration:
     def getsection(self, section):
         """The settings of a section that are known."""
         known = {key for one, key in _DEFAULTS if one == section.lower()}
+        if self._file().has_section(section):
+            known.update(self._file().options(section))
         for name in os.environ:
             parts = name.split("__")
             if len(parts) == 3 and parts[0] in ("TRADEWIND", "AIRFLOW"):
                 if parts[1] == section.upper():
                     known.add(parts[2].lower())
         return {key: self.get(section, key) for key in sorted(known)}
+
+
+def run_command(command):
+    """What a command prints; AirflowConfigException if it fails."""
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise AirflowConfigException(
+            f"the command {command!r} failed with exit code {done.returncode}: {done.stderr}"
+        )
+    return done.stdout.rstrip("\n")
 
 
 conf = Configuration()

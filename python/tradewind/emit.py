@@ -16,7 +16,12 @@ from tradewind.operators.empty import EmptyOperator
 from tradewind.operators.python import BranchMixIn, ShortCircuitOperator
 from tradewind.sensors.filesystem import FileSensor
 from tradewind.sensors.http import HttpSensor
-from tradewind.sensors.time import DateTimeSensor, TimeDeltaSensor
+from tradewind.sensors.time import (
+    DateTimeSensor,
+    DateTimeSensorAsync,
+    TimeDeltaSensor,
+    TimeDeltaSensorAsync,
+)
 from tradewind.templates import LiteralValue, is_template
 from tradewind.types import DEFAULT_POOL, NOTSET
 from tradewind.xcom_arg import ConcatXComArg, MapXComArg, XComArg, ZipXComArg
@@ -476,5 +481,7 @@ _NATIVE = {
     FileSensor: _wait_file,
     HttpSensor: _wait_http,
     DateTimeSensor: _wait_until,
+    DateTimeSensorAsync: _wait_until,
     TimeDeltaSensor: _wait_delta,
+    TimeDeltaSensorAsync: _wait_delta,
 }

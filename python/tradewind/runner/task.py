@@ -285,56 +285,6 @@ def _execute(start, task, ti, context):
     return result
 
 
-def _unmapped(task, ti, context):
-    """The operator of this instance, which the context names from now on."""
-    from tradewind.runner.events import InletEvents, OutletEvents
-    from tradewind.runner.instance import merge_params
-
-    if task.is_mapped and ti.map_index < 0:
-        raise AirflowFailException(
-            f"task {task.task_id!r} is mapped, and this attempt is of none of its instances"
-        )
-    made = task.unmap(context)
-    if made is not task:
-        ti.task = made
-        context.update(
-            task=made,
-            inlets=made.inlets,
-            outlets=made.outlets,
-            inlet_events=InletEvents(made.inlets),
-            outlet_events=OutletEvents(made.outlets),
-        )
-        merge_params(context, made)
-        _handle_sigterm(made)
-    return made
-
-
-def _name_instance(result, task, context):
-    """The name of a mapped instance, from map_index_template."""
-    if not task.map_index_template or context["ti"].map_index < 0:
-        return
-    try:
-        text = task.render_template(task.map_index_template, context)
-    except Exception as error:
-        if result["outcome"] == "success":
-            print(f"tradewind: map_index_template: {error}", file=sys.stderr)
-        return
-    if text is not None:
-        result["rendered_map_index"] = str(text)[:250]
-
-
-def _skip_items(tasks, task, ti):
-    """
-    Task ids; of tasks in the same mapped group [task id, map index]: only this index is left out.
-    """
-    ids, out = {getattr(one, "task_id", one) for one in tasks}, []
-    group = getattr(task, "mapped_group", None)
-    inside = {one.task_id for one in group.iter_tasks()} if group is not None else ()
-    for task_id in sorted(ids):
-        out.append([task_id, ti.map_index] if task_id in inside and ti.map_index >= 0 else task_id)
-    return out
-
-
 def _work(start, task, context):
     """execute, or the method with which a deferred try goes on."""
     resume = start.get("resume")
@@ -383,6 +333,56 @@ def _deferral(deferred, task):
         "kwargs": storable(deferred.kwargs or {}, f"the kwargs with which {what} goes on"),
         "timeout_us": timeout,
     }
+
+
+def _unmapped(task, ti, context):
+    """The operator of this instance, which the context names from now on."""
+    from tradewind.runner.events import InletEvents, OutletEvents
+    from tradewind.runner.instance import merge_params
+
+    if task.is_mapped and ti.map_index < 0:
+        raise AirflowFailException(
+            f"task {task.task_id!r} is mapped, and this attempt is of none of its instances"
+        )
+    made = task.unmap(context)
+    if made is not task:
+        ti.task = made
+        context.update(
+            task=made,
+            inlets=made.inlets,
+            outlets=made.outlets,
+            inlet_events=InletEvents(made.inlets),
+            outlet_events=OutletEvents(made.outlets),
+        )
+        merge_params(context, made)
+        _handle_sigterm(made)
+    return made
+
+
+def _name_instance(result, task, context):
+    """The name of a mapped instance, from map_index_template."""
+    if not task.map_index_template or context["ti"].map_index < 0:
+        return
+    try:
+        text = task.render_template(task.map_index_template, context)
+    except Exception as error:
+        if result["outcome"] == "success":
+            print(f"tradewind: map_index_template: {error}", file=sys.stderr)
+        return
+    if text is not None:
+        result["rendered_map_index"] = str(text)[:250]
+
+
+def _skip_items(tasks, task, ti):
+    """
+    Task ids; of tasks in the same mapped group [task id, map index]: only this index is left out.
+    """
+    ids, out = {getattr(one, "task_id", one) for one in tasks}, []
+    group = getattr(task, "mapped_group", None)
+    inside = {one.task_id for one in group.iter_tasks()} if group is not None else ()
+    for task_id in sorted(ids):
+        out.append([task_id, ti.map_index] if task_id in inside and ti.map_index >= 0 else task_id)
+    return out
 
 
 def _skips(task, ti):
