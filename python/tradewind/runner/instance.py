@@ -13,6 +13,7 @@ from tradewind import timezone
 from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
+from tradewind.runner.world import World, previous_values
 from tradewind.serde import decode, storable
 from tradewind.types import XCOM_RETURN_KEY
 from tradewind.variable import VariableAccessor
@@ -58,7 +59,7 @@ class DagRun:
         return f"<DagRun {self.dag_id} {self.run_id}>"
 
 
-class TaskInstance:
+class TaskInstance(World):
     """The task in this run. XComs that it pushes are stored at the latest when it ends."""
 
     def __init__(self, start, task, engine):
@@ -110,8 +111,6 @@ class TaskInstance:
         The XCom of a task (None: this one), `default` without one; for several task ids a list.
         Waits while the engine is away. AirflowRuntimeError if the engine refuses.
         """
-        if include_prior_dates:
-            raise NotImplementedError("xcom_pull: include_prior_dates is not supported yet")
         if task_ids is None:
             task_ids = self.task_id
         several = not isinstance(task_ids, str)
@@ -121,7 +120,10 @@ class TaskInstance:
                 map_indexes if isinstance(map_indexes, (list, tuple, range)) else [map_indexes]
             )
             values.extend(
-                self._pull(dag_id, run_id, task_id, index, key, default) for index in indexes
+                self._pull_prior(task_id, key, index, default)
+                if include_prior_dates and dag_id in (None, self.dag_id)
+                else self._pull(dag_id, run_id, task_id, index, key, default)
+                for index in indexes
             )
         return values if several or len(values) != 1 else values[0]
 
@@ -220,7 +222,7 @@ def make_context(start, task, dag, ti):
         "try_number": ti.try_number,
         "var": _Vars,
     }
-    lazy = {"macros": _macros}
+    lazy = {"macros": _macros, **previous_values(ti)}
     if start.get("logical_date"):
         moment = timezone.from_text(start["logical_date"]).astimezone(dt.timezone.utc)
         day, text = moment.strftime("%Y-%m-%d"), moment.isoformat()
