@@ -151,7 +151,7 @@ class Folders:
 
     def __init__(self, package):
         self._parts = package.split(".")
-        self._shared = self._parts[1:2] == ["providers"]
+        self._shared = self._parts[1] in ("providers", "example_dags")
 
     def _all(self):
         found = [os.path.join(ROOT, *self._parts[1:])]
