@@ -534,6 +534,7 @@ airflow.utils.xcom
 
 # The standard provider: always ours; what is not listed comes from an installed one.
 
+airflow.example_dags
 airflow.providers
 airflow.providers.standard
     /airflow: __version__

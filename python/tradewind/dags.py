@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 
-from tradewind import scope
+from tradewind import legacy, scope
 from tradewind.baseoperator import BaseOperator, check_id, to_timedelta
 from tradewind.edges import as_list
 from tradewind.exceptions import (
@@ -31,6 +31,7 @@ class DAG:
     is kept as an attribute. dagrun_timeout: timedelta or seconds.
     """
 
+    @legacy.dag_arguments
     def __init__(
         self,
         dag_id,
