@@ -126,6 +126,25 @@ static void json_time(struct json_writer *w, const char *key, int64_t t)
     json_string(w, t == TIME_NONE ? NULL : time_format(t, text));
 }
 
+/* What templates may ask of `dag` where the runner has no DAG object. */
+static void dag_members(struct json_writer *w, const struct value *document)
+{
+    static const char *const names[] = {"dag_display_name", "description", "doc_md", "tags", "catchup",
+                                        "schedule", "max_active_runs", "max_active_tasks", NULL};
+
+    json_key(w, "dag");
+    json_object(w);
+    for (const char *const *n = names; *n != NULL; n++) {
+        const struct value *v = value_get(document, *n);
+
+        if (v != NULL) {
+            json_key(w, *n);
+            json_value(w, v);
+        }
+    }
+    json_object_end(w);
+}
+
 static int python_spec(struct attempt *a, const char *kind, bool rendered, char **ret,
                        struct err *e)
 {
@@ -166,6 +185,10 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_time(&w, "logical_date", a->run.logical_date_us);
     json_time(&w, "data_interval_start", a->run.data_interval_start_us);
     json_time(&w, "data_interval_end", a->run.data_interval_end_us);
+    json_time(&w, "run_after", a->run.run_after_us);
+    json_time(&w, "run_start", a->run.start_us);
+    json_key(&w, "clear_number");
+    json_int(&w, a->run.clear_number);
     json_key(&w, "run_type");
     json_string(&w, run_type_to_string(a->run.type));
     json_key(&w, "conf");
@@ -192,6 +215,9 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_bool(&w, rendered);
     json_key(&w, "spec");
     json_value(&w, a->params);
+    if (!a->dag->is_python) {
+        dag_members(&w, a->dag->document);
+    }
     json_object_end(&w);
     if (buf_status(&b) != 0) {
         rc = buf_status(&b);

@@ -13,6 +13,7 @@ from tradewind import timezone
 from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
+from tradewind.runner.previous import previous_success
 from tradewind.serde import decode, storable
 from tradewind.types import XCOM_RETURN_KEY
 from tradewind.variable import VariableAccessor
@@ -28,6 +29,10 @@ class DagRun:
         self.run_type = start.get("run_type") or "manual"
         self.conf = start.get("conf") or {}
         self.state = "running"
+        self.end_date = None
+        self.clear_number = start.get("clear_number") or 0
+        self.triggering_user_name = None
+        self.consumed_asset_events = []
 
     def _time(self, name):
         return timezone.coerce_datetime(self._start.get(name))
@@ -52,7 +57,13 @@ class DagRun:
         """
         The earliest time of the run: the end of its interval, else its logical date, else now.
         """
-        return self.data_interval_end or self.logical_date or timezone.utcnow()
+        known = self._time("run_after")
+        return known or self.data_interval_end or self.logical_date or timezone.utcnow()
+
+    @property
+    def start_date(self):
+        """When the run began."""
+        return self._time("run_start")
 
     def __repr__(self):
         return f"<DagRun {self.dag_id} {self.run_id}>"
@@ -72,6 +83,8 @@ class TaskInstance:
         self.state = "running"
         self.start_date = dt.datetime.now(dt.timezone.utc)
         self.end_date = None
+        self.rendered_map_index = None
+        self.dag_version_id = None
         self.pushed = {}
         self._engine = engine
         self._dag_run = DagRun(start)
@@ -89,6 +102,11 @@ class TaskInstance:
     def get_dagrun(self):
         """The run."""
         return self._dag_run
+
+    @property
+    def is_mapped(self):
+        """True for an instance of a mapped task."""
+        return self.map_index >= 0
 
     @property
     def is_eligible_to_retry(self):
@@ -156,7 +174,13 @@ class TaskInstance:
         """The states of tasks of this run: task id → state or None."""
         return self._engine.ask("ti_states", task_ids=list(task_ids))
 
+    @property
     def log_url(self):
+        """There is no page of it yet: an empty text."""
+        return ""
+
+    @property
+    def mark_success_url(self):
         """There is no page of it yet: an empty text."""
         return ""
 
@@ -195,16 +219,18 @@ def make_context(start, task, dag, ti):
         "dag": dag,
         "dag_run": run,
         "exception": None,
+        "inlet_events": {},
         "expanded_ti_count": None,
         "inlets": task.inlets,
         "outlets": task.outlets,
+        "outlet_events": {},
         "map_index_template": task.map_index_template,
         "params": params,
         "reason": None,
         "run_id": ti.run_id,
         "task": task,
         "task_instance": ti,
-        "task_reschedule_count": 0,
+        "task_reschedule_count": start.get("reschedule_count", 0),
         "templates_dict": None,
         "test_mode": False,
         "ti": ti,
@@ -213,6 +239,7 @@ def make_context(start, task, dag, ti):
         "var": _Vars,
     }
     lazy = {"macros": _macros}
+    lazy.update(previous_success(ti._engine, with_interval=bool(start.get("logical_date"))))
     if start.get("logical_date"):
         moment = timezone.from_text(start["logical_date"]).astimezone(dt.timezone.utc)
         day, text = moment.strftime("%Y-%m-%d"), moment.isoformat()
