@@ -82,8 +82,8 @@ bool attempt_needs_render(const struct attempt *a);
 /* lookup.c: the text of a variable in the arena, *ret NULL when there is none; as template_context.variable. The value of a sensitive name
  * is remembered as a secret of the attempt. */
 int attempt_variable(void *arg, const char *key, struct arena *m, const char **ret, struct err *e);
-/* True if the text holds a secret of the attempt or of its environment. */
-bool attempt_has_secret(const struct attempt *a, const char *const *secrets, const char *text);
+/* True if the text holds one of the secrets. */
+bool attempt_has_secret(const char *const *secrets, const char *text);
 /* Rendered fields as JSON without secrets, in the attempt's arena; NULL with *e: out of memory, or too large. */
 const char *attempt_masked(struct attempt *a, const struct value *fields, struct err *e);
 

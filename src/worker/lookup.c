@@ -75,13 +75,8 @@ int attempt_variable(void *arg, const char *key, struct arena *m, const char **r
                         : err_set(e, ERR_NOMEM, "out of memory for a variable");
 }
 
-bool attempt_has_secret(const struct attempt *a, const char *const *secrets, const char *text)
+bool attempt_has_secret(const char *const *secrets, const char *text)
 {
-    for (size_t i = 0; i < a->found_secrets_len; i++) {
-        if (strstr(text, a->found_secrets[i]) != NULL) {
-            return true;
-        }
-    }
     for (; *secrets != NULL; secrets++) {
         if (strlen(*secrets) >= SECRET_MIN && strstr(text, *secrets) != NULL) {
             return true;

@@ -99,12 +99,12 @@ static int secrets_of(struct attempt *a, const char *const *env, const char *con
     while (a->worker->secrets[base] != NULL) {
         base++;
     }
-    if (n + base > LIMIT_SECRETS) {
+    if (n + base + a->found_secrets_len > LIMIT_SECRETS) {
         environment_free(own);
         return err_set(e, ERR_LIMIT, "%zu secrets in the environment; at most %d can be masked",
-                       n + base, LIMIT_SECRETS);
+                       n + base + a->found_secrets_len, LIMIT_SECRETS);
     }
-    list = arena_array(&a->arena, n + base + 1, sizeof *list);
+    list = arena_array(&a->arena, n + base + a->found_secrets_len + 1, sizeof *list);
     for (size_t i = 0; list != NULL && i < base; i++) {
         list[i] = a->worker->secrets[i];
     }
@@ -112,6 +112,9 @@ static int secrets_of(struct attempt *a, const char *const *env, const char *con
         list[base + i] = arena_strdup(&a->arena, own[i]);
     }
     environment_free(own);
+    for (size_t i = 0; list != NULL && i < a->found_secrets_len; i++) {
+        list[base + n + i] = a->found_secrets[i];
+    }
     *ret = list;
     return list == NULL ? err_set(e, ERR_NOMEM, "out of memory for secrets") : 0;
 }
@@ -280,6 +283,13 @@ int attempt_spawn_facts(struct attempt *a, struct err *e)
     return rc;
 }
 
+/* bash reads the text from descriptor 3 and takes it as its own: what `bash -c TEXT` does, but that TEXT is in no command line, which
+ * everyone on the machine can read. */
+static const char *const hidden_script[] = {
+    "bash", "-c",
+    "IFS= read -rd '' -u3 TRADEWIND_SCRIPT; exec 3<&-; eval \"unset TRADEWIND_SCRIPT; $TRADEWIND_SCRIPT\"",
+    NULL};
+
 int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
 {
     struct operator_process p = {0};
@@ -303,6 +313,10 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
         x.interpreter = p.python_interpreter;
     } else {
         x.argv = p.argv;
+        if (rc == 0 && p.shell_text != NULL && attempt_has_secret(x.secrets, p.shell_text)) {
+            x.argv = hidden_script;
+            x.script = p.shell_text;
+        }
         x.cwd = p.cwd;
         x.bare_env = p.bare_env;
     }

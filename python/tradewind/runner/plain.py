@@ -9,7 +9,7 @@ import sys
 
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import AirflowException, AirflowFailException
-from tradewind.log import is_sensitive, mask_secret, masked
+from tradewind.log import is_sensitive, mask_secret, masked, shell_words
 from tradewind.operators.python import PythonOperator, followed_list
 from tradewind.types import XCOM_RETURN_KEY
 
@@ -176,12 +176,12 @@ class CommandOperator(BaseOperator):
     def execute(self, context):
         """Never returns. OSError where the command cannot be executed."""
         command = self.bash_command
-        words = command if isinstance(command, list) else ["bash", "-c", command]
         if not isinstance(command, list) and not command.strip():
             raise AirflowFailException("bash_command is empty after rendering")
+        env = self._environment()
+        words = command if isinstance(command, list) else shell_words(command)[0]
         if not words or not words[0]:
             raise AirflowFailException("bash_command is empty")
-        env = self._environment()
         self._keep_rendered()
         if self.cwd:
             os.chdir(self.cwd)
