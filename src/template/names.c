@@ -40,6 +40,7 @@ bool name_is_elsewhere(const char *name, size_t n)
         "prev_end_date_success",
         "prev_start_date_success",
         "reason",
+        "start_date",
         "task_reschedule_count",
         "task_state_store",
         "templates_dict",

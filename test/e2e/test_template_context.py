@@ -38,13 +38,30 @@ RUNNER = [
     ("{{ exception }}", "None"), ("{{ reason }}", "None"), ("{{ test_mode }}", "False"), ("{{ templates_dict }}", "None"), ("{{ expanded_ti_count }}", "None"),
     ("{{ map_index_template }}", "None"), ("{{ task_reschedule_count }}", "0"), ("{{ inlets }}", "[]"), ("{{ outlets }}", "[]"), ("{{ inlet_events }}", "{}"),
     ("{{ outlet_events }}", "{}"), ("{{ triggering_asset_events }}", "{}"), ("{{ triggering_asset_events.values() | list }}", "[]"),
-    ("{{ prev_start_date_success }}", "None"), ("{{ prev_end_date_success }}", "None"), ("{{ prev_data_interval_start_success }}", "None"), ("{{ prev_data_interval_end_success }}", "None"),
+    ("{{ start_date }}", None), ("{{ prev_start_date_success }}", "None"), ("{{ prev_end_date_success }}", "None"), ("{{ prev_data_interval_start_success }}", "None"), ("{{ prev_data_interval_end_success }}", "None"),
     ("{{ macros.datetime(2026, 1, 2) }}", "2026-01-02 00:00:00"), ("{{ macros.datetime.strptime('2026', '%Y').year }}", "2026"), ("{{ macros.json.loads('[1]') }}", "[1]"),
     ("{{ macros.time.gmtime(0).tm_year }}", "1970"), ("{{ macros.uuid.UUID(int=5) }}", "00000000-0000-0000-0000-000000000005"), ("{{ 0 <= macros.random() < 1 }}", "True"),
     ("{{ macros.dateutil.parser.parse('2026-01-02').day }}", "2"), ("{{ macros.yaml.safe_load('a: 1') }}", "{'a': 1}"),
     ("{{ macros.datetime_diff_for_humans(data_interval_start, data_interval_start.add(hours=2)) }}", "2 hours before"),
     ("{{ macros.datetime_diff_for_humans(data_interval_start) }}", None), ("{{ logical_date.in_timezone('Asia/Tokyo') }}", "2026-01-31 19:20:30.000456+09:00"),
     ("{{ logical_date.diff_for_humans(logical_date.add(days=1)) }}", "1 day before"),
+]
+# The expressions in Airflow's example DAGs, its tutorials and its reference of templates, as far as they need no assets and connections.
+EXAMPLES = [
+    'echo "ti_key={{ task_instance_key_str }}"', "{{ dag_run.logical_date.strftime('%A').lower() }}", "{{ dag_run.logical_date.strftime('%Y/%m/%d') }}",
+    "run_id: {{ run_id }}; params.other_param: {{ params.region }}", '{% for i in range(5) %}\n    echo "{{ ds }}"\n    echo "{{ macros.ds_add(ds, 7)}}"\n{% endfor %}\n',
+    'echo "foo {{ params.region }}"', '{{ dag_run.conf.get("message") }}', '{{ dag_run.conf["k"] if dag_run.conf else "" }}', '{{ dag_run.conf["k"] if dag_run else "" }}',
+    "{{ ti.xcom_pull(task_ids='first') }}", "{{ ti.xcom_pull(task_ids='mute', key='x') or 'none' }}", '{{ task_instance.xcom_pull(task_ids="first")[0:2] }}',
+    "{{ logical_date }}", "{{ logical_date | ds }}", "{{ data_interval_start | ds }} {{ data_interval_end | ds }}", "{{ (logical_date + macros.timedelta(minutes=5)).isoformat() }}",
+    "{{ (data_interval_end - macros.timedelta(days=1)) | ts_nodash }}", "{{ logical_date.strftime('%Y-%m-%d %H:%M') }}", "{{ data_interval_end.in_timezone('America/Vancouver') }}",
+    "{{ logical_date.in_timezone('Europe/Berlin').strftime('%Y%m%d') }}", "{{ macros.ds_format(macros.ds_add(ds, -1), '%Y-%m-%d', '%Y%m%d') }}", "{{ logical_date.format('dddd') }}",
+    "fact/execution_date={{ macros.ds_add(ds, -1) }}", "{{ params['region'] }}", "{{ params.list | join(',') }}", "{{ params.deep | tojson }}", "{{ var.value.get('my.var', 'fallback') }}",
+    "{{ var.json.get('my.dict.var', {'key1': 'val1'}) }}", "{{ var.json.cfg.b }}", "{{ task.owner }}", "{{ task.task_id }}", "{{ dag.dag_id }}", "{{ ti.dag_id }}.{{ ti.task_id }}.{{ ti.try_number }}",
+    "{{ dag_run.conf }}", "{{ dag_run.run_type }}", "{{ '/'.join([ds, run_id]) }}", "{{ ds.replace('-', '/') }}", "{{ logical_date.year }}/{{ '%02d' % logical_date.month }}", "{{ logical_date.int_timestamp }}",
+    "{{ (logical_date.replace(day=1) - macros.timedelta(days=1)).replace(day=1) | ds }}", "{{ logical_date.start_of('month') | ds }}", "{{ logical_date.subtract(days=1).to_date_string() }}",
+    "{{ prev_start_date_success.in_timezone('Australia/Sydney') | ts if prev_start_date_success is not none else 'No previous start date available' }}",
+    "{{ triggering_asset_events.values() | list | length }}", '{{ ti.xcom_push(key="manually_pushed_value", value="manually_pushed_value") }}', "{{ test_mode }}", "{{ logical_date.add(months=1).end_of('month') }}",
+    "SELECT * FROM t WHERE d >= '{{ data_interval_start }}' AND d < '{{ data_interval_end }}'", "{%- if params.n > 5 -%}big{%- else -%}small{%- endif -%}", "{% set d = logical_date %}{{ d | ds }}",
 ]
 if importlib.util.find_spec("babel"):
     RUNNER.append(("{{ macros.ds_format_locale(ds, '%Y-%m-%d', 'EEEE', 'de') }}", "Samstag"))
@@ -124,3 +141,11 @@ def test_errors_are_the_same(tw):
         for engine in "cj":
             ti = tis["%s%03d" % (engine, i)]
             assert ti["state"] == "failed" and words in ti["reason"], (engine, text, ti["reason"])
+
+
+def test_the_expressions_of_examples(tw):
+    document(tw, {name % i: bash("true", env={"V": text, **more}) for i, text in enumerate(EXAMPLES) for name, more in (("c%03d", {}), ("j%03d", {"X": JINJA}))})
+    run(tw)
+    for i, text in enumerate(EXAMPLES):
+        c, jinja = (rendered(tw, name % i)["V"] for name in ("c%03d", "j%03d"))
+        assert c == jinja.replace("j%03d" % i, "c%03d" % i) != text, text

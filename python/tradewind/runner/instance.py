@@ -228,6 +228,7 @@ def make_context(start, task, dag, ti):
         "params": params,
         "reason": None,
         "run_id": ti.run_id,
+        "start_date": ti.start_date,
         "task": task,
         "task_instance": ti,
         "task_reschedule_count": start.get("reschedule_count", 0),
