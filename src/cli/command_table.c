@@ -164,6 +164,23 @@ const struct command command_table[] = {
               {0}},
      .examples = EX{{"tradewind dags validate dags/*.yaml", NULL}, {0}},
      .exits = "0 all files are right\n65 at least one is wrong"},
+    {"dags convert", "write a Python DAG as YAML, or a YAML DAG as Python",
+     "From a .py file to YAML, from a .yaml, .yml or .json file to Python. Functions of a Python file "
+     "stay where they are and are referred to (file.py:function). What the other language has no word "
+     "for, such as a lambda, a callback or an operator object, is listed with its task and reason, and "
+     "nothing is written; with --partial such a task becomes an empty one with a comment.",
+     .args = ARGS{ARG_FILE, {0}},
+     .options = OPTS{{"output", 'o', OPTION_FILE, .value = "OUT",
+                      .help = "write there instead of to the terminal"},
+                     OPT_DAG,
+                     {"partial", 0, OPTION_FLAG, .help = "write what can be converted"},
+                     OPT_PYTHON,
+                     {0}},
+     .examples = EX{{"tradewind dags convert sales.py -o sales.yaml", NULL},
+                    {"tradewind dags convert sales.yaml", "as Python, to read"},
+                    {0}},
+     .exits = "0 all of it was converted, or --partial is given\n1 something cannot be converted\n"
+              "65 the file has errors"},
     {"dags test", "run a DAG without keeping anything",
      "As `run`, in a home of its own that is removed at the end: for trying a file out.",
      .args = ARGS{ARG_FILE, {0}},
