@@ -2,9 +2,10 @@
 
 #include "operators/operator.h"
 
-static const struct operator_impl *const all[] = {&op_bash,          &op_python,   &op_branch,
-                                                  &op_short_circuit, &op_empty,    &op_wait_time,
-                                                  &op_wait_file,     &op_wait_http};
+static const struct operator_impl *const all[] = {
+    &op_bash,      &op_python,    &op_branch,    &op_short_circuit, &op_empty,
+    &op_wait_time, &op_wait_file, &op_wait_http, &op_function,
+};
 
 const struct operator_impl *operator_find(const char *name)
 {

@@ -25,8 +25,9 @@ enum operator_loss {
 
 /* A process to run. Lives in the arena of the call. */
 struct operator_process {
-    const char *const *argv;        /* NULL-terminated; or NULL when `python` */
-    bool python;                    /* the Python runner runs it */
+    const char *const *argv; /* NULL-terminated; or NULL when `python` */
+    bool python;             /* the Python runner runs it */
+    bool reports; /* with argv: gets the start message, and leaves a result file, as Python does */
     const char *python_interpreter; /* NULL = configured */
     const char *cwd;                /* or NULL */
     const char *const *env;         /* NULL-terminated, or NULL */
@@ -76,6 +77,7 @@ struct operator_impl {
 const struct operator_impl *operator_find(const char *name);
 
 extern const struct operator_impl op_bash, op_python, op_branch, op_short_circuit, op_empty;
+extern const struct operator_impl op_function;
 extern const struct operator_impl op_wait_time, op_wait_file, op_wait_http;
 
 /* Shared by branch and short circuit. Direct downstream tasks of t that are not followed nor reachable from a followed one become skipped,

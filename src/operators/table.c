@@ -78,6 +78,14 @@ static const struct operator_param wait_http_params[] = {
     {0},
 };
 
+static const struct operator_param function_params[] = {
+    {"program", PARAM_STRING, .required = true,
+     .doc = "Absolute path of the program that has the function (libtradewind writes it)."},
+    {"function", PARAM_STRING, .required = true, .doc = "Its name in the table given to tw_init."},
+    {"args", PARAM_ANY, .templated = true, .doc = "What the function gets as its arguments."},
+    {0},
+};
+
 static const char *const python_needs[] = {"python_callable", NULL};
 static const char *const branch_needs[] = {"python_callable", "follow", NULL};
 static const char *const short_circuit_needs[] = {"python_callable", "condition", NULL};
@@ -103,9 +111,12 @@ static const struct operator_desc op_wait_file = {"wait_file", "FileSensor", "Wa
 static const struct operator_desc op_wait_http = {"wait_http", "HttpSensor",
                                                   "Waits for an HTTP answer.", wait_http_params};
 
+static const struct operator_desc op_function = {
+    "c_function", NULL, "Calls a C function of a program that uses libtradewind.", function_params};
+
 static const struct operator_desc *const operators[] = {
-    &op_bash,  &op_python,    &op_branch,    &op_short_circuit,
-    &op_empty, &op_wait_time, &op_wait_file, &op_wait_http,
+    &op_bash,      &op_python,    &op_branch,    &op_short_circuit, &op_empty,
+    &op_wait_time, &op_wait_file, &op_wait_http, &op_function,
 };
 static const struct operator_table table = {operators, sizeof operators / sizeof operators[0]};
 

@@ -39,6 +39,7 @@ struct attempt {
     const int *skip_codes;
     size_t skip_codes_len;
     bool last_line_is_xcom;
+    bool reports; /* operator.h: a start message and a result file */
     int64_t start_us;
     struct co *co; /* rendering or waiting, or NULL */
     const char *kill_reason;
