@@ -84,6 +84,8 @@ struct session {
 int api_session_open(struct session *s, const struct tw_runner *r,
                      int (*find_run)(void *arg, struct store *st, int64_t *ret_key, struct err *e),
                      void *arg, struct err *e);
+/* Makes the plug-ins of the runner's home known. *ret_refused: the last that cannot be used, in words. */
+void api_discover(const struct tw_runner *r, struct err *ret_refused);
 void api_session_close(struct session *s); /* SUSPENDS */
 int api_load_dag(void *arg, const struct dag_source *src, struct dag **ret, struct err *e);
 

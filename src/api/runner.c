@@ -357,6 +357,7 @@ int tw_runner_run(tw_runner *r, tw_pipeline *p, const char *run_id, const char *
 {
     struct err e = {0};
     struct job j = {.r = r, .run_id = run_id, .conf = conf, .e = &e};
+    struct err refused = {0};
     int rc;
 
     if (r == NULL || p == NULL) {
@@ -367,7 +368,13 @@ int tw_runner_run(tw_runner *r, tw_pipeline *p, const char *run_id, const char *
             error, ERR_INVALID,
             "this process is a task: main must begin with tw_init, which does not return here");
     }
+    api_discover(r, &refused);
     rc = api_build(p, &j.dag, &e);
+    if (rc != 0 && refused.code != 0) {
+        struct err first = e;
+
+        (void)err_set(&e, (enum err_code) - rc, "%.600s\n%.400s", first.text, refused.text);
+    }
     rc = rc == 0 ? check_conf(conf, &e) : rc;
     if (rc != 0) {
         dag_unref(j.dag);
@@ -385,6 +392,7 @@ int tw_runner_resume(tw_runner *r, const char *dag_id, const char *run_id, tw_re
     if (r == NULL || dag_id == NULL) {
         return refuse(error, ERR_INVALID, "there is no runner, or no DAG is named");
     }
+    api_discover(r, NULL);
     if (api_is_task() || r->in_memory) {
         return refuse(error, ERR_INVALID,
                       r->in_memory ? "what ran in memory cannot be resumed"

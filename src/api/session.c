@@ -18,6 +18,7 @@
 #include "model/dag.h"
 #include "model/document.h"
 #include "operators/operators.h"
+#include "operators/plugins.h"
 #include "runtime/loop.h"
 #include "store/lock.h"
 #include "store/store.h"
@@ -159,6 +160,23 @@ static int find_parts(struct session *s, struct err *e)
     return 0;
 }
 
+/* ---- plug-ins ---- */
+
+static void refused(void *arg, const char *path, const char *text)
+{
+    (void)err_set(arg, ERR_INVALID, "operator plug-in %s: %s", path, text);
+}
+
+void api_discover(const struct tw_runner *r, struct err *ret_refused)
+{
+    struct session s = {.loop = NULL};
+
+    if (named_home(&s, r->home, NULL) == 0 && operators_wanted(s.home) &&
+        find_parts(&s, ret_refused) == 0) {
+        operators_discover(s.home, s.holder, refused, ret_refused);
+    }
+}
+
 /* ---- parts ---- */
 
 int api_load_dag(void *arg, const struct dag_source *src, struct dag **ret, struct err *e)
@@ -172,7 +190,8 @@ int api_load_dag(void *arg, const struct dag_source *src, struct dag **ret, stru
     arena_init(&a, LIMIT_DOC_BYTES * 8);
     rc = value_parse(&a, src->document, src->len, &document, e);
     if (rc == 0) {
-        rc = dagfile_build(document, src->file, operators_table(), ret, &errors, e);
+        rc = dagfile_build(document, src->file, operators_table_stored(&a, document), ret, &errors,
+                           e);
         if (rc == -ERR_INVALID && errors.len != 0) {
             rc = err_set(e, ERR_VERSION,
                          "the stored version of the DAG cannot be read by this program: %s",

@@ -14,6 +14,7 @@
 struct dag;
 struct err;
 struct http_client;
+struct operator_plugin;
 struct task;
 struct value;
 
@@ -21,6 +22,7 @@ struct value;
 enum operator_loss {
     LOSS_ADOPT,  /* a process: goes on in its holder */
     LOSS_REPEAT, /* a wait or a decision: the same try goes on from its beginning */
+    LOSS_LOST,   /* a plug-in's attempt: the try has failed, "worker lost" */
 };
 
 /* A process to run. Lives in the arena of the call. */
@@ -46,6 +48,7 @@ struct operator_result {
     const char *xcom;   /* JSON in the arena, or NULL */
     uint32_t *skip;     /* in the arena */
     size_t skip_len;
+    const struct value *xcoms; /* array of {key, value}, or NULL */
 };
 
 struct operator_context {
@@ -70,7 +73,8 @@ struct operator_impl {
     int (*prepare)(const struct operator_context *c, struct operator_process *ret, struct err *e);
     int (*decide)(const struct operator_context *c, struct operator_result *ret, struct err *e);
     int (*wait)(const struct operator_context *c, struct operator_result *ret,
-                struct err *e); /* SUSPENDS */
+                struct err *e);           /* SUSPENDS */
+    const struct operator_plugin *plugin; /* the worker sends it to its host (plugins.h); or NULL */
 };
 
 /* NULL for an unknown name. */

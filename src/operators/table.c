@@ -3,8 +3,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "model/document.h"
 #include "operators/operators.h"
+#include "operators/table.h"
 
 #define CALLABLE                                                                                  \
     {"python_callable", PARAM_STRING,                                                             \
@@ -118,7 +120,16 @@ static const struct operator_desc *const operators[] = {
     &op_bash,      &op_python,    &op_branch,    &op_short_circuit, &op_empty,
     &op_wait_time, &op_wait_file, &op_wait_http, &op_function,
 };
-static const struct operator_table table = {operators, sizeof operators / sizeof operators[0]};
+#define BUILT_IN (sizeof operators / sizeof operators[0])
+
+/* The built-in ones, then what plug-ins add. */
+static const struct operator_desc *all[BUILT_IN + OPERATOR_PLUGINS_MAX];
+static struct operator_table table = {all, BUILT_IN};
+
+__attribute__((constructor)) static void fill(void)
+{
+    memcpy(all, operators, sizeof operators);
+}
 
 const struct operator_table *operators_table(void)
 {
@@ -128,9 +139,20 @@ const struct operator_table *operators_table(void)
 const struct operator_desc *operators_find(const char *name)
 {
     for (size_t i = 0; i < table.len; i++) {
-        if (strcmp(operators[i]->name, name) == 0) {
-            return operators[i];
+        if (strcmp(all[i]->name, name) == 0) {
+            return all[i];
         }
     }
     return NULL;
+}
+
+/* Readers on other threads see the entry before the length that counts it. */
+int operators_extend(const struct operator_desc *d)
+{
+    if (table.len == sizeof all / sizeof all[0]) {
+        return -ERR_LIMIT;
+    }
+    all[table.len] = d;
+    __atomic_store_n(&table.len, table.len + 1, __ATOMIC_RELEASE);
+    return 0;
 }

@@ -380,13 +380,13 @@ static int result_xcoms(struct worker_end *end, const struct value *list)
         json_value(&w, v);
         if (buf_status(&b) == 0) {
             end->xcoms[end->xcoms_len++] = (struct worker_xcom){
-                .name = key->text,
+                .name = arena_strdup(&end->arena, key->text),
                 .value = arena_strndup(&end->arena, buf_cstr(&b), b.len),
                 .len = b.len,
             };
         }
         buf_fini(&b);
-        if (end->xcoms[i].value == NULL) {
+        if (end->xcoms[i].value == NULL || end->xcoms[i].name == NULL) {
             return -ERR_LIMIT;
         }
     }
@@ -603,4 +603,25 @@ void attempt_exec_ended(struct attempt *a, const struct exec_end *x)
         end_command(a, end, x);
     }
     attempt_end(a, end);
+}
+
+/* ---- for attempts in an operator host ---- */
+
+int attempt_xcoms(struct worker_end *end, const struct value *list)
+{
+    return list != NULL && list->kind == VALUE_ARRAY ? result_xcoms(end, list) : 0;
+}
+
+int attempt_message(struct attempt *a, char **ret, struct err *e)
+{
+    return python_spec(a, "operator", a->rendered != NULL, ret, e);
+}
+
+int attempt_secrets(struct attempt *a, const char *const **ret, struct err *e)
+{
+    const char *const *env = NULL;
+    struct operator_process none = {0};
+    int rc = environment_of(a, &none, &env, e);
+
+    return rc == 0 ? secrets_of(a, env, ret, e) : rc;
 }
