@@ -89,7 +89,8 @@ struct engine_command {
     int64_t run_key;
     const uint32_t *tasks; /* NULL with 0 = all */
     size_t tasks_len;
-    enum task_state state; /* MARK */
+    const int32_t *map_indexes; /* one per task, -1 = all of it; or NULL */
+    enum task_state state;      /* MARK */
     const char *reason;
 };
 /* SUSPENDS until applied and durable. *ret_affected: instances. The run must be known to the scheduler or in the store (it is loaded). */

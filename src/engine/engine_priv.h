@@ -174,6 +174,19 @@ int facts_load_version(struct engine *g, int64_t dag_key, int64_t version_key, s
 /* SUSPENDS. An XCom as JSON, read back from its file if it was spilled; *ret NULL when there is none. */
 int facts_xcom(struct engine *g, const struct ti_key *key, const char *name, struct arena *a,
                const char **ret, size_t *ret_len, struct err *e);
+/* SUSPENDS. Those of a mapped task's instances from from->map_index on, as JSON in value and value_len; limit 0 = all. */
+int facts_xcoms(struct engine *g, const struct ti_key *from, const char *name, size_t limit,
+                struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e);
+
+/* mapping.c */
+/* SUSPENDS. SCHED_ASK_MAP: counts what the task's (or its group's) arguments are; *ev becomes the answer. An error only where nothing
+ * could be read: it is asked again. */
+int mapping_answer(struct engine *g, const struct sched_question *q, struct sched_event *ev,
+                   struct arena *a, struct err *e);
+/* SUSPENDS. The XCom of all instances of a mapped task, by map_index: one JSON array in the arena. */
+int mapping_list(struct engine *g, const struct ti_key *key, const char *name, struct arena *a,
+                 const char **ret, size_t *ret_len, struct err *e);
+
 struct worker_callbacks facts_callbacks(struct engine *g);
 
 /* register.c: SUSPENDS. Makes the scheduler know the current version of a DAG that the store has. */

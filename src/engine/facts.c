@@ -81,7 +81,8 @@ struct xcom_call {
     struct ti_key key;
     const char *name;
     struct arena *arena;
-    struct xcom_row row;
+    struct xcom_row row, *rows; /* rows: of a mapped task's instances */
+    size_t limit, rows_len;
     const char *text;
     size_t len;
     struct err *e;
@@ -126,6 +127,16 @@ static int read_spill(struct xcom_call *c)
     return 0;
 }
 
+static int read_value(struct xcom_call *c)
+{
+    if (c->row.spill != NULL) {
+        return read_spill(c);
+    }
+    c->text = c->row.value;
+    c->len = c->row.value_len;
+    return 0;
+}
+
 static int do_xcom(void *arg)
 {
     struct xcom_call *c = arg;
@@ -136,11 +147,21 @@ static int do_xcom(void *arg)
         c->text = NULL;
         return 0;
     }
-    if (rc == 0 && c->row.spill != NULL) {
-        return read_spill(c);
+    return rc == 0 ? read_value(c) : rc;
+}
+
+static int do_xcoms(void *arg)
+{
+    struct xcom_call *c = arg;
+    struct store *s = c->g->store;
+    int rc = s->ops->get_xcoms(s, &c->key, c->name, c->limit, c->arena, &c->rows, &c->rows_len, c->e);
+
+    for (size_t i = 0; rc == 0 && i < c->rows_len; i++) {
+        c->row = c->rows[i];
+        rc = read_value(c);
+        c->rows[i].value = c->text;
+        c->rows[i].value_len = c->len;
     }
-    c->text = c->row.value;
-    c->len = c->row.value_len;
     return rc;
 }
 
@@ -157,6 +178,19 @@ int facts_xcom(struct engine *g, const struct ti_key *key, const char *name, str
     return rc;
 }
 
+int facts_xcoms(struct engine *g, const struct ti_key *from, const char *name, size_t limit,
+                struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e)
+{
+    struct xcom_call c = {.g = g, .key = *from, .name = name, .limit = limit, .arena = a, .e = e};
+    int rc = engine_on_store(g, do_xcoms, &c);
+
+    if (rc == 0) {
+        *ret = c.rows;
+        *ret_len = c.rows_len;
+    }
+    return rc;
+}
+
 static int on_xcom_get(void *arg, const struct ti_key *asking, const char *task_id,
                        const char *name, struct arena *a, const char **ret, size_t *ret_len,
                        struct err *e)
@@ -168,6 +202,9 @@ static int on_xcom_get(void *arg, const struct ti_key *asking, const char *task_
 
     if (t == NULL) {
         return err_set(e, ERR_NOTFOUND, "xcom_pull: there is no task '%s' in this DAG", task_id);
+    }
+    if (t->mapped) {
+        return mapping_list(g, &key, name, a, ret, ret_len, e);
     }
     return facts_xcom(g, &key, name, a, ret, ret_len, e);
 }
@@ -400,7 +437,17 @@ static int answer_main(void *arg)
     if (rc == 0) {
         m->type = MSG_EVENT;
         arena_init(&m->arena, ANSWER_ARENA_MAX);
-        rc = q->q.kind == SCHED_ASK_RUN ? answer_run(q, m, &e) : answer_previous(q, m, &e);
+        switch (q->q.kind) {
+        case SCHED_ASK_RUN:
+            rc = answer_run(q, m, &e);
+            break;
+        case SCHED_ASK_MAP:
+            rc = mapping_answer(q->g, &q->q, &m->event, &m->arena, &e);
+            break;
+        case SCHED_ASK_PREVIOUS:
+            rc = answer_previous(q, m, &e);
+            break;
+        }
     }
     if (rc == 0) {
         engine_post(q->g, m);

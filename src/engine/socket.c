@@ -166,6 +166,70 @@ static int op_xcom_get(struct call *c, struct err *e)
     return rc;
 }
 
+#define LIST_PAGE 1000
+
+/* The XCom of a mapped task's instances, a page of them; of a task that is not mapped its own, if there is one. */
+static int op_xcom_list(struct call *c, struct err *e)
+{
+    const char *task_id = text_of(c->rq, "task_id"), *name = text_of(c->rq, "key");
+    const struct value *offset = value_get(c->rq, "offset");
+    struct xcom_row *rows = NULL, one = {.key.map_index = -1};
+    struct ti_key key = {.map_index = -1};
+    const struct task *t;
+    int64_t from = 0;
+    struct dag *d;
+    size_t n = 0, len = 0;
+    int rc = locate(c, &key.run_key, &d, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    name = name != NULL ? name : "return_value";
+    t = task_id != NULL ? dag_task(d, task_id) : NULL;
+    if (offset != NULL && value_int(offset, 0, INT32_MAX, &from) != 0) {
+        rc = err_set(e, ERR_PROTOCOL, "offset is a map index");
+    } else if (t == NULL) {
+        rc = err_set(e, ERR_NOTFOUND, "there is no task '%s' in '%s'",
+                     task_id != NULL ? task_id : "", d->dag_id);
+    } else if (t->mapped) {
+        key = (struct ti_key){key.run_key, t->index, (int32_t)from};
+        rc = facts_xcoms(c->g, &key, name, LIST_PAGE + 1, c->arena, &rows, &n, e);
+    } else {
+        const char *json = NULL;
+
+        key.task = t->index;
+        rc = facts_xcom(c->g, &key, name, c->arena, &json, &len, e);
+        one.value = json;
+        one.value_len = len;
+        rows = &one;
+        n = rc == 0 && json != NULL;
+    }
+    if (rc == 0) {
+        bool more = n > LIST_PAGE;
+
+        json_key(c->w, "result");
+        json_object(c->w);
+        json_key(c->w, "mapped");
+        json_bool(c->w, t->mapped);
+        json_key(c->w, "more");
+        json_bool(c->w, more);
+        json_key(c->w, "values");
+        json_array(c->w);
+        for (size_t i = 0; i < n - more; i++) {
+            json_object(c->w);
+            json_key(c->w, "map_index");
+            json_int(c->w, rows[i].key.map_index);
+            json_key(c->w, "value");
+            json_raw(c->w, rows[i].value, rows[i].value_len);
+            json_object_end(c->w);
+        }
+        json_array_end(c->w);
+        json_object_end(c->w);
+    }
+    dag_unref(d);
+    return rc;
+}
+
 static int op_xcom_set(struct call *c, struct err *e)
 {
     const char *name = text_of(c->rq, "key");
@@ -190,6 +254,32 @@ static int op_xcom_set(struct call *c, struct err *e)
 }
 
 /* ---- commands ---- */
+
+/* "map_indexes": one for each of the tasks, -1 all of it; may be left out. */
+static int map_indexes_of(struct call *c, size_t n, const int32_t **ret, struct err *e)
+{
+    const struct value *list = value_get(c->rq, "map_indexes");
+    int32_t *out;
+
+    *ret = NULL;
+    if (list == NULL || list->kind == VALUE_NULL) {
+        return 0;
+    }
+    if (list->kind != VALUE_ARRAY || list->len != n) {
+        return err_set(e, ERR_PROTOCOL, "map_indexes are as many as tasks");
+    }
+    out = arena_array(c->arena, n, sizeof *out);
+    for (size_t i = 0; out != NULL && i < n; i++) {
+        int64_t index;
+
+        if (value_int(list->elems[i], -1, INT32_MAX, &index) != 0) {
+            return err_set(e, ERR_PROTOCOL, "map_indexes are numbers");
+        }
+        out[i] = (int32_t)index;
+    }
+    *ret = out;
+    return out != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for a command");
+}
 
 static int tasks_of(struct call *c, const uint32_t **ret, size_t *ret_len, struct err *e)
 {
@@ -269,6 +359,7 @@ static int op_command(struct call *c, struct err *e)
     }
     cmd.state = (enum task_state)rc;
     rc = tasks_of(c, &cmd.tasks, &cmd.tasks_len, e);
+    rc = rc == 0 ? map_indexes_of(c, cmd.tasks_len, &cmd.map_indexes, e) : rc;
     if (rc == 0) {
         rc = engine_command(c->g, &cmd, &affected, e);
     }
@@ -300,6 +391,7 @@ static const struct {
 } operations[] = {
     {"ping", false, op_ping},          {"command", false, op_command},
     {"xcom_get", true, op_xcom_get},   {"xcom_set", true, op_xcom_set},
+    {"xcom_list", true, op_xcom_list},
 };
 
 /* ---- frames ---- */

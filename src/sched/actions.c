@@ -225,7 +225,7 @@ void out_kill(struct sched *s, struct run *r, struct ti *ti, const char *reason)
 void out_question(struct sched *s, int64_t id, enum sched_ask kind, int64_t run_key,
                   int64_t deadline_us)
 {
-    struct sched_question q = {id, kind, run_key, deadline_us};
+    struct sched_question q = {id, kind, run_key, TASK_INDEX_NONE, deadline_us};
 
     PUSH(s, questions, q);
 }

@@ -182,6 +182,10 @@ struct store_ops {
                            struct err *e);
     int (*get_xcom)(struct store *s, const struct ti_key *key, const char *name, struct arena *a,
                     struct xcom_row *ret, struct err *e);
+    /* One XCom of the instances of a mapped task: those from from->map_index on (at least 0), by
+     * map_index. */
+    int (*get_xcoms)(struct store *s, const struct ti_key *from, const char *name, size_t limit,
+                     struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e);
     int (*get_rendered)(struct store *s, const struct ti_key *key, struct arena *a,
                         const char **ret_json, struct err *e);
     int (*find_command)(struct store *s, const char *key, struct arena *a, const char **ret_result,

@@ -121,12 +121,28 @@ int attempt_take(struct local_worker *w, const struct worker_job *job, struct at
     return 0;
 }
 
+/* What an instance of a mapped group leaves out of its own group is left out of its own index only. */
+static void skip_in_group(const struct attempt *a, struct worker_end *end)
+{
+    if (a->key.map_index < 0 || a->task->map_group == UINT32_MAX || end->skip_map != NULL ||
+        end->skip_len == 0) {
+        return;
+    }
+    end->skip_map = arena_array(&end->arena, end->skip_len, sizeof *end->skip_map);
+    for (size_t i = 0; end->skip_map != NULL && i < end->skip_len; i++) {
+        bool same = a->dag->tasks[end->skip[i]].map_group == a->task->map_group;
+
+        end->skip_map[i] = same ? a->key.map_index : -1;
+    }
+}
+
 void attempt_end(struct attempt *a, struct worker_end *end)
 {
     if (a->phase == ATTEMPT_ENDED) {
         worker_end_free(end);
         return;
     }
+    skip_in_group(a, end);
     end->from_wait =
         (a->phase == ATTEMPT_WAIT && !a->holds_slot) || a->phase == ATTEMPT_TRIGGER;
     a->phase = end->outcome == WORKER_DEFERRED ? ATTEMPT_DEFERRED : ATTEMPT_ENDED;
@@ -321,6 +337,12 @@ static int attempt_main(void *arg)
     if (a->params == NULL) {
         rc = attempt_render(a, &jinja, &e);
     }
+    if (rc == 0 && attempt_expands(a)) {
+        struct value *args;
+
+        rc = attempt_expand(a, &args, &e);
+        rc = rc == 0 ? attempt_merge(a, args, &e) : rc;
+    }
     if (rc == 0 && a->resumed && a->op->prepare != NULL) {
         rc = deferral_read(a, &e);
     }
@@ -352,7 +374,7 @@ int attempt_launch(struct attempt *a, struct err *e)
     }
     if (!attempt_needs_render(a)) {
         a->params = (struct value *)a->task->spec; /* read only from here on */
-        if (a->op->wait == NULL && !a->resumed) {
+        if (a->op->wait == NULL && !a->resumed && !attempt_expands(a)) {
             run_rendered(a, false);
             return 0;
         }

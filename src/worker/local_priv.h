@@ -120,6 +120,14 @@ void triggers_add(struct attempt *a);
 void triggers_drop(struct attempt *a);
 void triggers_close(struct local_worker *w); /* SUSPENDS */
 
+/* expand.c: instances of mapped tasks whose operators run without Python. */
+#define EXPAND_DEPTH_MAX 64
+bool attempt_expands(const struct attempt *a);
+/* SUSPENDS where XComs are mapped over. The arguments of this instance, in the attempt's arena. */
+int attempt_expand(struct attempt *a, struct value **ret, struct err *e);
+/* Puts them into a->params: in the place of members, or of {"__mapped__": name} in a mapped group. */
+int attempt_merge(struct attempt *a, const struct value *args, struct err *e);
+
 /* process.c: from parameters to a process, and from its end to an outcome. */
 int attempt_spawn(struct attempt *a, bool jinja, struct err *e);
 /* What an adopted process needs to be judged at its end, without starting it. */

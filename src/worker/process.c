@@ -449,14 +449,19 @@ static int result_xcoms(struct worker_end *end, const struct value *list)
 static int result_skips(struct attempt *a, struct worker_end *end, const struct value *list)
 {
     end->skip = arena_array(&end->arena, list->len, sizeof *end->skip);
-    if (end->skip == NULL) {
+    end->skip_map = arena_array(&end->arena, list->len, sizeof *end->skip_map);
+    if (end->skip == NULL || end->skip_map == NULL) {
         return -ERR_NOMEM;
     }
     for (size_t i = 0; i < list->len; i++) {
-        const struct task *t =
-            list->elems[i]->kind == VALUE_STRING ? dag_task(a->dag, list->elems[i]->text) : NULL;
+        const struct value *v = list->elems[i];
+        bool pair = v->kind == VALUE_ARRAY && v->len == 2; /* [task_id, map_index] */
+        const struct value *id = pair ? v->elems[0] : v;
+        const struct task *t = id->kind == VALUE_STRING ? dag_task(a->dag, id->text) : NULL;
+        int64_t index = -1;
 
-        if (t != NULL) {
+        if (t != NULL && (!pair || value_int(v->elems[1], -1, INT32_MAX, &index) == 0)) {
+            end->skip_map[end->skip_len] = (int32_t)index;
             end->skip[end->skip_len++] = t->index;
         }
     }

@@ -20,6 +20,7 @@ static void test_tis(void **state)
     rows[0].reason = "exit code 3: ümlaut";
     rows[4].attempt = (struct uuid){{0}};
     rows[4].try_number = rows[4].max_tries = rows[4].requeues = UINT16_MAX;
+    rows[0].map_len = 10000;
     rows[4].exit_code = INT32_MIN, rows[4].worker = INT64_MAX, rows[4].next_us = INT64_MAX;
     OK(fixture_commit(f, &b), f);
     OK(OPS(f)->get_tis(f->s, 1, 0, &f->a, &got, &n, &f->e), f);
@@ -29,6 +30,7 @@ static void test_tis(void **state)
     assert_int_equal(got[2].key.task, 2);
     assert_string_equal(got[2].reason, "exit code 3: ümlaut");
     assert_memory_equal(&got[2].attempt, &rows[0].attempt, 16);
+    assert_int_equal(got[2].map_len, 10000);
     assert_int_equal(got[3].key.task, UINT32_MAX - 1);
     assert_int_equal(got[3].key.map_index, INT32_MAX);
     assert_true(uuid_is_zero(&got[3].attempt));
@@ -191,6 +193,40 @@ static void test_xcoms(void **state)
     mem_free(big);
 }
 
+static void test_xcoms_of_map(void **state)
+{
+    struct fixture *f = *state;
+    struct xcom_row x[5] = {
+        {.key = {1, 0, 10}, .name = "return_value", .value = "10", .value_len = 2, .at_us = T0},
+        {.key = {1, 0, 2}, .name = "return_value", .value = "2", .value_len = 1},
+        {.key = {1, 0, -1}, .name = "return_value", .value = "all", .value_len = 3},
+        {.key = {1, 0, 3}, .name = "other", .value = "x", .value_len = 1},
+        {.key = {1, 1, 0}, .name = "return_value", .value = "y", .value_len = 1}};
+    struct store_batch b = {.xcoms = x, .xcoms_len = 5};
+    struct ti_key from = {1, 0, -1};
+    struct xcom_row *got;
+    size_t n;
+
+    fixture_dag(f, 1);
+    OK(fixture_commit(f, &b), f);
+    OK(OPS(f)->get_xcoms(f->s, &from, "return_value", 0, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 2);
+    assert_int_equal(got[0].key.map_index, 2);
+    assert_int_equal(got[1].key.map_index, 10);
+    assert_memory_equal(got[1].value, "10", 2);
+    from.map_index = 3;
+    OK(OPS(f)->get_xcoms(f->s, &from, "return_value", 0, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 1);
+    assert_int_equal(got[0].key.map_index, 10);
+    from.map_index = -1;
+    OK(OPS(f)->get_xcoms(f->s, &from, "return_value", 1, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 1);
+    assert_int_equal(got[0].key.map_index, 2);
+    from.task = 7;
+    OK(OPS(f)->get_xcoms(f->s, &from, "return_value", 0, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 0);
+}
+
 static void test_rendered_commands(void **state)
 {
     struct fixture *f = *state;
@@ -283,7 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_tis),       BOTH(test_history),           BOTH(test_tries_attempts),
-        BOTH(test_xcoms),     BOTH(test_rendered_commands), BOTH(test_pools),
+        BOTH(test_xcoms),     BOTH(test_xcoms_of_map), BOTH(test_rendered_commands), BOTH(test_pools),
         BOTH(test_durations),
     };
 

@@ -95,6 +95,7 @@ static const struct store_ops ops = {
     .get_attempts = mem_get_attempts,
     .get_transitions = mem_get_transitions,
     .get_xcom = mem_get_xcom,
+    .get_xcoms = mem_get_xcoms,
     .get_rendered = mem_get_rendered,
     .find_command = mem_find_command,
     .get_pools = mem_get_pools,

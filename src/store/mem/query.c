@@ -360,6 +360,29 @@ int mem_get_xcom(struct store *s, const struct ti_key *key, const char *name, st
                      : err_set(e, ERR_NOTFOUND, "there is no XCom %s", name);
 }
 
+static int by_xcom(const void *x, const void *y)
+{
+    return by_key(&(*(const struct xcom_row *const *)x)->key,
+                  &(*(const struct xcom_row *const *)y)->key);
+}
+
+int mem_get_xcoms(struct store *s, const struct ti_key *from, const char *name, size_t limit,
+                  struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e)
+{
+    int32_t first = from->map_index < 0 ? 0 : from->map_index;
+    FOUND_CLEANUP struct found f = {0};
+
+    for (const struct node *n = first_of_run(mem_store(s), from->run_key, KIND_XCOM); n != NULL;
+         n = n->next) {
+        const struct xcom_row *r = node_row(n);
+
+        if (r->key.task == from->task && r->key.map_index >= first && strcmp(r->name, name) == 0) {
+            found_add(&f, r);
+        }
+    }
+    return give(&f, KIND_XCOM, by_xcom, limit, a, (void **)ret, ret_len, e);
+}
+
 int mem_get_rendered(struct store *s, const struct ti_key *key, struct arena *a,
                      const char **ret_json, struct err *e)
 {

@@ -120,6 +120,7 @@ static int put_ti(struct commit *c, struct binder *b, const struct ti_row *r)
     put_time(b, r->end_us);
     put_time(b, r->next_us);
     put_int(b, r->exit_code);
+    put_int(b, r->map_len);
     return reasons_bind(c->s, b->st, ++b->i, r->reason, c->e);
 }
 

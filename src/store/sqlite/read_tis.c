@@ -24,7 +24,8 @@ static int read_ti(struct reader *r, void *to)
     row->end_us = col_time(st, 12);
     row->next_us = col_time(st, 13);
     row->exit_code = sqlite3_column_int(st, 14);
-    row->reason = read_text(r, 15);
+    row->map_len = sqlite3_column_int(st, 15);
+    row->reason = read_text(r, 16);
     return r->rc;
 }
 
@@ -140,6 +141,36 @@ int sql_get_transitions(struct store *s, int64_t run_key, const struct ti_key *k
     put_time(&r.b, key != NULL ? (int64_t)key->map_index : TIME_NONE);
     put_limit(&r.b, limit);
     return read_all(&r, read_transition, sizeof **ret, (void **)ret, ret_len);
+}
+
+static int read_xcom_of_map(struct reader *r, void *to)
+{
+    struct xcom_row *row = to;
+
+    row->key.map_index = sqlite3_column_int(r->st, 4);
+    return read_xcom(r, to);
+}
+
+int sql_get_xcoms(struct store *s, const struct ti_key *from, const char *name, size_t limit,
+                  struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e)
+{
+    struct reader r;
+    int rc = reader_init(&r, s, ST_GET_XCOMS, a, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    put_int(&r.b, from->run_key);
+    put_int(&r.b, from->task);
+    put_int(&r.b, from->map_index < 0 ? 0 : from->map_index);
+    put_text(&r.b, name);
+    put_limit(&r.b, limit);
+    rc = read_all(&r, read_xcom_of_map, sizeof **ret, (void **)ret, ret_len);
+    for (size_t i = 0; rc == 0 && i < *ret_len; i++) {
+        (*ret)[i].key.run_key = from->run_key;
+        (*ret)[i].key.task = from->task;
+    }
+    return rc;
 }
 
 int sql_get_xcom(struct store *s, const struct ti_key *key, const char *name, struct arena *a,

@@ -228,6 +228,7 @@ static const struct store_ops ops = {
     .get_attempts = sql_get_attempts,
     .get_transitions = sql_get_transitions,
     .get_xcom = sql_get_xcom,
+    .get_xcoms = sql_get_xcoms,
     .get_rendered = sql_get_rendered,
     .find_command = sql_find_command,
     .get_pools = sql_get_pools,
