@@ -337,12 +337,6 @@ static int attempt_main(void *arg)
     if (a->params == NULL) {
         rc = attempt_render(a, &jinja, &e);
     }
-    if (rc == 0 && attempt_expands(a)) {
-        struct value *args;
-
-        rc = attempt_expand(a, &args, &e);
-        rc = rc == 0 ? attempt_merge(a, args, &e) : rc;
-    }
     if (rc == 0 && a->resumed && a->op->prepare != NULL) {
         rc = deferral_read(a, &e);
     }
@@ -374,7 +368,7 @@ int attempt_launch(struct attempt *a, struct err *e)
     }
     if (!attempt_needs_render(a)) {
         a->params = (struct value *)a->task->spec; /* read only from here on */
-        if (a->op->wait == NULL && !a->resumed && !attempt_expands(a)) {
+        if (a->op->wait == NULL && !a->resumed) {
             run_rendered(a, false);
             return 0;
         }

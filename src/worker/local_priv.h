@@ -35,6 +35,7 @@ struct attempt {
     const struct operator_impl *op;
     struct run_row run; /* its strings in the arena */
     struct arena arena;
+    struct value *mapped; /* arguments of this instance of a mapped task, or NULL */
     struct value *params; /* the task's object, rendered */
     const char *rendered; /* JSON, masked; or NULL */
     const char *found_secrets[16]; /* values that templates looked up by names that say so; in the arena */
@@ -119,14 +120,6 @@ struct triggers;
 void triggers_add(struct attempt *a);
 void triggers_drop(struct attempt *a);
 void triggers_close(struct local_worker *w); /* SUSPENDS */
-
-/* expand.c: instances of mapped tasks whose operators run without Python. */
-#define EXPAND_DEPTH_MAX 64
-bool attempt_expands(const struct attempt *a);
-/* SUSPENDS where XComs are mapped over. The arguments of this instance, in the attempt's arena. */
-int attempt_expand(struct attempt *a, struct value **ret, struct err *e);
-/* Puts them into a->params: in the place of members, or of {"__mapped__": name} in a mapped group. */
-int attempt_merge(struct attempt *a, const struct value *args, struct err *e);
 
 /* process.c: from parameters to a process, and from its end to an outcome. */
 int attempt_spawn(struct attempt *a, bool jinja, struct err *e);
