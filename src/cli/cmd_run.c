@@ -132,6 +132,25 @@ static int add_and_create(struct session *s, struct job *j, struct dag *d, const
     return rc == 0 ? engine_create_run(s->engine, &rq, ret_run, e) : rc;
 }
 
+/* The other DAGs of the file: tasks may make runs of them. */
+static int add_others(struct session *s, struct dag **dags, size_t n, const struct dag *d,
+                      struct err *e)
+{
+    int64_t key;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct buf b BUF_CLEANUP;
+
+        buf_init(&b, LIMIT_DOC_BYTES);
+        if (dags[i] != d) {
+            rc = dagfile_document(dags[i], &b);
+            rc = rc == 0 ? engine_add_dag(s->engine, dags[i], buf_cstr(&b), b.len, &key, e) : rc;
+        }
+    }
+    return rc;
+}
+
 static int run_file(struct session *s, struct job *j, struct err *e)
 {
     struct dag **dags = NULL, *d = NULL;
@@ -149,6 +168,7 @@ static int run_file(struct session *s, struct job *j, struct err *e)
         (void)snprintf(sock, sizeof sock, "%s/%s", s->home, ENGINE_SOCKET);
         rc = engine_serve(s->engine, sock, execute_run_file, s, e);
     }
+    rc = rc == 0 ? add_others(s, dags, n, d, e) : rc;
     rc = rc == 0 ? add_and_create(s, j, d, conf, &run_key, e) : rc;
     if (rc == 0) {
         struct run_row row;

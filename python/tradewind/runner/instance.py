@@ -15,6 +15,7 @@ from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
 from tradewind.runner.events import InletEvents, OutletEvents
+from tradewind.runner.world import World, previous_values
 from tradewind.serde import decode, storable
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.variable import VariableAccessor
@@ -61,7 +62,7 @@ class DagRun:
         return f"<DagRun {self.dag_id} {self.run_id}>"
 
 
-class TaskInstance:
+class TaskInstance(World):
     """The task in this run. XComs that it pushes are stored at the latest when it ends."""
 
     def __init__(self, start, task, engine):
@@ -114,12 +115,14 @@ class TaskInstance:
         map indexes, or a mapped task a list. Waits while the engine is away. AirflowRuntimeError
         if the engine refuses.
         """
-        if include_prior_dates:
-            raise NotImplementedError("xcom_pull: include_prior_dates is not supported yet")
         if task_ids is None:
             task_ids = self.task_id
         several, values = not isinstance(task_ids, str), []
         for one in task_ids if several else [task_ids]:
+            if include_prior_dates and dag_id in (None, self.dag_id):
+                index = None if map_indexes is NOTSET else map_indexes
+                values.append(self._pull_prior(one, key, index, default))
+                continue
             if map_indexes is NOTSET:
                 found = self._pull(dag_id, run_id, one, None, key, NOTSET)
                 if found is not NOTSET:
@@ -249,7 +252,7 @@ def make_context(start, task, dag, ti):
         "try_number": ti.try_number,
         "var": _Vars,
     }
-    lazy = {"macros": _macros}
+    lazy = {"macros": _macros, **previous_values(ti)}
     lazy["expanded_ti_count"] = lambda: _instance_count(context)
     if start.get("logical_date"):
         moment = timezone.from_text(start["logical_date"]).astimezone(dt.timezone.utc)
