@@ -212,6 +212,12 @@ def _attempt(message, imported, note):
         context = make_context(start, task, dag, ti)
     except Exception as error:
         return _finish(start, _of_exception(error, None, None))
+    if start.get("kind") == "callback":
+        from tradewind.context import set_current_context
+        from tradewind.runner import callbacks
+
+        set_current_context(context)
+        return _finish(start, callbacks.run(start, task, dag, ti, context))
     return _finish(start, _execute(start, task, ti, context))
 
 
@@ -463,6 +469,12 @@ def _after(task, ti, result, context):
         _callbacks(task, name, context)
 
 
+def call(callback, context):
+    """Calls a callback, or a notifier."""
+    notify = callback if callable(callback) else callback.notify
+    notify(context)
+
+
 def _callbacks(task, name, context):
     """Calls them; what they raise is logged and changes nothing."""
     from tradewind.importer import user_traceback
@@ -470,8 +482,7 @@ def _callbacks(task, name, context):
     found = getattr(task, name)
     for callback in found if isinstance(found, (list, tuple)) else [found] if found else []:
         try:
-            notify = callback if callable(callback) else callback.notify
-            notify(context)
+            call(callback, context)
         except Exception as error:
             sys.stderr.write(f"tradewind: {name} failed:\n{user_traceback(error)}")
 
