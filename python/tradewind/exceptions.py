@@ -133,6 +133,24 @@ class XComNotFound(AirflowException):
         self.key = key
 
 
+class UnmappableXComTypePushed(AirflowException):
+    """A task returned what another cannot be mapped over."""
+
+    def __init__(self, value):
+        super().__init__(f"unmappable return type {type(value).__qualname__!r}")
+
+
+class XComForMappingNotPushed(AirflowException):
+    """A task that another is mapped over returned nothing."""
+
+    def __init__(self):
+        super().__init__("did not push XCom for task mapping")
+
+
+class UnmappableXComLengthPushed(AirflowException):
+    """A task returned more than another may be mapped over."""
+
+
 class ParamValidationError(AirflowException):
     """A param's value does not fit its JSON Schema."""
 

@@ -8,6 +8,7 @@ int cmd_run(struct cli *cli);
 int cmd_dags_list(struct cli *cli);
 int cmd_dags_show(struct cli *cli);
 int cmd_dags_validate(struct cli *cli);
+int cmd_dags_convert(struct cli *cli);
 int cmd_dags_test(struct cli *cli);
 int cmd_runs_list(struct cli *cli);
 int cmd_runs_show(struct cli *cli);

@@ -14,6 +14,7 @@ static const struct {
     {"dags list", cmd_dags_list},
     {"dags show", cmd_dags_show},
     {"dags validate", cmd_dags_validate},
+    {"dags convert", cmd_dags_convert},
     {"dags test", cmd_dags_test},
     {"runs list", cmd_runs_list},
     {"runs show", cmd_runs_show},

@@ -37,6 +37,8 @@ struct attempt {
     struct arena arena;
     struct value *params; /* the task's object, rendered */
     const char *rendered; /* JSON, masked; or NULL */
+    const char *found_secrets[16]; /* values that templates looked up by names that say so; in the arena */
+    size_t found_secrets_len;
     char *log;            /* absolute */
     const char *result;   /* python: path of the result file */
     const int *skip_codes;
@@ -88,6 +90,11 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e);
 int attempt_conf(struct attempt *a, struct value **ret, struct err *e);
 int attempt_params(struct attempt *a, const struct value *conf, struct value **ret);
 bool attempt_needs_render(const struct attempt *a);
+/* lookup.c: the text of a variable in the arena, *ret NULL when there is none; as template_context.variable. The value of a sensitive name
+ * is remembered as a secret of the attempt. */
+int attempt_variable(void *arg, const char *key, struct arena *m, const char **ret, struct err *e);
+/* True if the text holds one of the secrets. */
+bool attempt_has_secret(const char *const *secrets, const char *text);
 /* Rendered fields as JSON without secrets, in the attempt's arena; NULL with *e: out of memory, or too large. */
 const char *attempt_masked(struct attempt *a, const struct value *fields, struct err *e);
 

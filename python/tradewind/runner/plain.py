@@ -9,9 +9,11 @@ import sys
 
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import AirflowException, AirflowFailException
-from tradewind.log import is_sensitive, mask_secret, masked
+from tradewind.log import is_sensitive, mask_secret, masked, shell_words
+from tradewind.mapped import DictOfLists, ListOfDicts, make_mapped
 from tradewind.operators.python import PythonOperator, followed_list
-from tradewind.types import XCOM_RETURN_KEY
+from tradewind.types import NOTSET, XCOM_RETURN_KEY
+from tradewind.xcom_arg import ConcatXComArg, XComArg, ZipXComArg
 
 
 class PlainDag:
@@ -20,23 +22,71 @@ class PlainDag:
     render_template_as_native_obj = False
     template_searchpath = ()
 
-    def __init__(self, dag_id, folder):
+    def __init__(self, dag_id, folder, fileloc="", members=None):
         self.dag_id = dag_id
         self.folder = folder
-        self.fileloc = ""
+        self.fileloc = fileloc
+        self.dag_display_name = dag_id
+        self.description = self.doc_md = self.schedule = None
+        self.tags = []
+        self.catchup = False
+        for name, value in (members or {}).items():
+            setattr(self, name, value)
+
+    def __repr__(self):
+        return f"<DAG: {self.dag_id}>"
 
 
-class XComReference:
+def _plain_dag(start, imported):
+    return PlainDag(
+        start["dag_id"], imported.target.folder, str(start["file"]), start.get("dag")
+    )
+
+
+# Members of a task's object that are attributes of an operator as they are.
+_OF_TASK = (
+    "depends_on_past",
+    "doc_md",
+    "email",
+    "pool",
+    "pool_slots",
+    "priority_weight",
+    "queue",
+    "retries",
+    "trigger_rule",
+    "wait_for_downstream",
+)
+
+
+def _give_members(task, start):
+    """What templates may ask of `task`, where the operator stands for one of a document."""
+    spec = start.get("spec") or {}
+    object.__setattr__(task, "task_id", start["task_id"])
+    for name in _OF_TASK:
+        if spec.get(name) is not None:
+            object.__setattr__(task, name, spec[name])
+
+
+class XComReference(XComArg):
     """{"__xcom__": {"task_id", "key"}} of a document."""
 
-    template_fields = ()
+    references = ()
 
     def __init__(self, task_id, key):
         self.task_id = task_id
         self.key = key
 
+    def __eq__(self, other):
+        return self is other
+
+    def __hash__(self):
+        return id(self)
+
+    def __repr__(self):
+        return f"XComReference({self.task_id!r}, key={self.key!r})"
+
     def resolve(self, context):
-        """The value; None if the task has pushed none."""
+        """The value, or all values of a mapped task; None if the task has pushed none."""
         return context["ti"].xcom_pull(task_ids=self.task_id, key=self.key)
 
 
@@ -46,7 +96,9 @@ class PlainOperator(PythonOperator):
     it has the graph.
     """
 
-    kind = "python"
+    def __init__(self, *, kind="python", **kwargs):
+        super().__init__(**kwargs)
+        self.kind = kind
 
     def execute(self, context):
         value = super().execute(context)
@@ -72,11 +124,11 @@ def plain_task(start, imported):
     found = getattr(found, "function", found)
     if not callable(found):
         raise AirflowException(f"{name!r} of {imported.target.name} is not a function")
-    dag = PlainDag(start["dag_id"], imported.target.folder)
+    dag = _plain_dag(start, imported)
     op_args, op_kwargs = spec.get("op_args") or [], spec.get("op_kwargs") or {}
     if not isinstance(op_args, list) or not isinstance(op_kwargs, dict):
         raise AirflowException("op_args must be a list and op_kwargs an object")
-    task = PlainOperator(
+    options = dict(
         task_id=start["task_id"].replace("/", "_"),
         python_callable=found,
         op_args=references(op_args),
@@ -84,9 +136,27 @@ def plain_task(start, imported):
         templates_dict=references(spec.get("templates_dict")),
         do_xcom_push=spec.get("do_xcom_push", True),
         owner=spec.get("owner", "airflow"),
+        map_index_template=spec.get("map_index_template"),
+        kind=spec.get("operator", "python"),
     )
-    task.kind = spec.get("operator", "python")
+    expand_input = _expand_input(spec)
+    if expand_input is None:
+        task = PlainOperator(**options)
+        _give_members(task, start)
+        return task, dag
+    if isinstance(expand_input, DictOfLists):
+        options = {k: v for k, v in options.items() if k not in expand_input.value}
+    task = make_mapped(PlainOperator, options, expand_input, strict=False)
+    object.__setattr__(task, "_dag", dag)
     return task, dag
+
+
+def _expand_input(spec):
+    if spec.get("expand"):
+        return DictOfLists(references(spec["expand"]))
+    if spec.get("expand_kwargs") is not None:
+        return ListOfDicts(references(spec["expand_kwargs"]))
+    return None
 
 
 class RenderOperator(BaseOperator):
@@ -109,12 +179,13 @@ def render_task(start, imported):
     """
     spec = start.get("spec") or {}
     dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
-    dag = dag or PlainDag(start["dag_id"], imported.target.folder)
+    dag = dag or _plain_dag(start, imported)
     members = {f"field_{name}": references(spec.get(name)) for name in start.get("fields") or ()}
     task = RenderOperator(
         task_id=start["task_id"], members=members, owner=spec.get("owner", "airflow")
     )
     object.__setattr__(task, "_dag", dag)
+    _give_members(task, start)
     return task, dag
 
 
@@ -135,12 +206,12 @@ class CommandOperator(BaseOperator):
     def execute(self, context):
         """Never returns. OSError where the command cannot be executed."""
         command = self.bash_command
-        words = command if isinstance(command, list) else ["bash", "-c", command]
         if not isinstance(command, list) and not command.strip():
             raise AirflowFailException("bash_command is empty after rendering")
+        env = self._environment()
+        words = command if isinstance(command, list) else shell_words(command)[0]
         if not words or not words[0]:
             raise AirflowFailException("bash_command is empty")
-        env = self._environment()
         self._keep_rendered()
         if self.cwd:
             os.chdir(self.cwd)
@@ -179,7 +250,7 @@ def command_task(start, imported):
     """For `kind` "bash": the operator that becomes the command, and its DAG."""
     spec = start.get("spec") or {}
     dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
-    dag = dag or PlainDag(start["dag_id"], imported.target.folder)
+    dag = dag or _plain_dag(start, imported)
     task = CommandOperator(
         task_id=start["task_id"].replace("/", "_"),
         bash_command=spec.get("bash_command"),
@@ -190,16 +261,22 @@ def command_task(start, imported):
     )
     object.__setattr__(task, "rendered_file", start["result"] + ".rendered")
     object.__setattr__(task, "_dag", dag)
+    _give_members(task, start)
     return task, dag
 
 
 def references(value):
-    """The value with its {"__xcom__": ...} objects as references."""
+    """The value with its {"__xcom__": ...}, __zip__ and __concat__ objects as references."""
     if isinstance(value, list):
         return [references(item) for item in value]
     if isinstance(value, dict):
-        named = value.get("__xcom__")
-        if len(value) == 1 and isinstance(named, dict) and "task_id" in named:
-            return XComReference(named["task_id"], named.get("key", XCOM_RETURN_KEY))
+        if len(value) == 1:
+            ((name, inner),) = value.items()
+            if name == "__xcom__" and isinstance(inner, dict) and "task_id" in inner:
+                return XComReference(inner["task_id"], inner.get("key", XCOM_RETURN_KEY))
+            if name == "__zip__" and isinstance(inner, dict):
+                return ZipXComArg(references(inner["of"]), inner.get("fillvalue", NOTSET))
+            if name == "__concat__" and isinstance(inner, dict):
+                return ConcatXComArg(references(inner["of"]))
         return {key: references(item) for key, item in value.items()}
     return value

@@ -18,9 +18,18 @@ class FileSensor(BaseSensorOperator):
     template_fields = ("filepath",)
 
     def __init__(
-        self, *, filepath, fs_conn_id="fs_default", recursive=False, deferrable=False, **kwargs
+        self,
+        *,
+        filepath,
+        fs_conn_id="fs_default",
+        recursive=False,
+        deferrable=False,
+        start_from_trigger=False,
+        trigger_kwargs=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
+        self.start_from_trigger, self.trigger_kwargs = start_from_trigger, trigger_kwargs
         self.filepath = filepath
         self.fs_conn_id, self.recursive, self.deferrable = fs_conn_id, recursive, deferrable
 
