@@ -13,6 +13,7 @@ from tradewind.exceptions import (
     AirflowFailException,
     AirflowNotFoundException,
 )
+from tradewind.legacy import RemovedInAirflow3Warning  # noqa: F401
 
 
 class AirflowBadRequest(AirflowException):
@@ -230,10 +231,6 @@ class ErrorType(enum.Enum):
     DAG_NOT_FOUND = "DAG_NOT_FOUND"
     TASK_NOT_FOUND = "TASK_NOT_FOUND"
     GENERIC_ERROR = "GENERIC_ERROR"
-
-
-class RemovedInAirflow3Warning(DeprecationWarning):
-    """Something that Airflow 3 does not have."""
 
 
 class AirflowProviderDeprecationWarning(DeprecationWarning):

@@ -534,6 +534,7 @@ airflow.utils.xcom
 
 # The standard provider: always ours; what is not listed comes from an installed one.
 
+airflow.example_dags
 airflow.providers
 airflow.providers.standard
     /airflow: __version__
@@ -654,4 +655,7 @@ airflow.jobs
     refused Airflow's jobs are not part of Tradewind: its processes are in docs/architecture.md
 airflow.contrib
     refused airflow.contrib was removed in Airflow 2: import from airflow.providers
+
+# The helpers that Airflow's example files import, where such files are at hand.
+airflow.example_dags
 """

@@ -10,6 +10,8 @@ import importlib
 from importlib import metadata
 from typing import Any, NamedTuple
 
+from tradewind.uses import unrecorded
+
 
 class HookInfo(NamedTuple):
     """A hook class of a connection type."""
@@ -29,21 +31,24 @@ class ProviderInfo(NamedTuple):
     data: dict
 
 
+def _entry_points(group):
+    points = metadata.entry_points()
+    return points.select(group=group) if hasattr(points, "select") else points.get(group, [])
+
+
 @functools.lru_cache(maxsize=1)
 def providers():
     """Package name → ProviderInfo of all providers that are installed."""
     found = {}
-    points = metadata.entry_points()
-    group = "apache_airflow_provider"
-    chosen = points.select(group=group) if hasattr(points, "select") else points.get(group, [])
-    for point in chosen:
-        try:
-            data = point.load()()
-            version = metadata.version(data["package-name"])
-        except Exception:
-            # A provider whose description cannot be read has no hooks to offer.
-            continue
-        found[data["package-name"]] = ProviderInfo(version, data)
+    with unrecorded():
+        for point in _entry_points("apache_airflow_provider"):
+            try:
+                data = point.load()()
+                version = metadata.version(data["package-name"])
+            except Exception:
+                # A provider whose description cannot be read has no hooks to offer.
+                continue
+            found[data["package-name"]] = ProviderInfo(version, data)
     return dict(sorted(found.items()))
 
 

@@ -8,7 +8,7 @@ import functools
 import inspect
 import re
 
-from tradewind import scope
+from tradewind import legacy, scope
 from tradewind.edges import DependencyMixin, as_list, check_linkable
 from tradewind.exceptions import (
     AirflowException,
@@ -88,6 +88,7 @@ def _apply_defaults(init):
                 + ", ".join(repr(name) for name in missing)
             )
         if init is BaseOperator.__init__.__wrapped__:
+            legacy.task_arguments(self, kwargs)
             _refuse_unknown(self, kwargs, names)
         init(self, **kwargs)
         if outermost:

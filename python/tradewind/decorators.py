@@ -365,6 +365,19 @@ def _absent(name):
     return decorate
 
 
+def _of_provider(name):
+    """`@task.NAME` of an installed provider (`kubernetes`, `sql` ...), or None."""
+    import importlib
+
+    from airflow.providers_manager import ProvidersManager
+
+    path = ProvidersManager().taskflow_decorators.get(name)
+    if path is None:
+        return None
+    module, _, attribute = path.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
 class TaskDecoratorCollection:
     """`task`, with its kinds as attributes."""
 
@@ -397,6 +410,11 @@ class TaskDecoratorCollection:
         return self.python(python_callable, multiple_outputs, **options)
 
     def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = _of_provider(name)
+        if found is not None:
+            return found
         if name in (
             "docker",
             "kubernetes",

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "cli/command.h"
-#include "cli/load.h"
+#include "cli/folder.h"
 #include "cli/lookup.h"
 #include "cli/term.h"
 #include "dagfile/dagfile.h"
@@ -23,7 +23,8 @@
 #include "store/store.h"
 #include "worker/worker.h"
 
-#define CLIENT_POLL_US 100000
+#define CLIENT_POLL_US   100000
+#define CALLBACK_POLL_US 10000
 #define ESTIMATE_RUNS  5
 
 enum progress_mode progress_mode_of(struct cli *cli)
@@ -108,6 +109,9 @@ static int wait_for_others(struct session *s)
             break;
         }
     }
+    while (rc == 0 && s->worker->callbacks > 0) {
+        rc = co_sleep(CALLBACK_POLL_US);
+    }
     return rc;
 }
 
@@ -116,10 +120,9 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
     struct session *s = arg;
     struct value *rq;
     struct arena a;
-    struct dag **dags = NULL, *d;
+    struct loaded l = {0};
     struct engine_run_request r = {.type = RUN_TYPE_MANUAL, .logical_date_us = TIME_NONE};
     struct buf b;
-    size_t n = 0;
     int64_t run_key = 0;
     const struct value *file, *dag_id, *v;
     int rc;
@@ -132,13 +135,12 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
     if (rc == 0 && (file == NULL || file->kind != VALUE_STRING)) {
         rc = err_set(e, ERR_PROTOCOL, "run needs a file");
     }
-    rc = rc == 0 ? load_file(file->text, s->worker, s->python, s->python_path,
-                             &(struct findings){.text = stderr}, &dags, &n, e)
+    rc = rc == 0 ? folder_load_target(file->text, dag_id != NULL ? dag_id->text : NULL, s->home, s,
+                                      s->worker, &l, e)
                  : rc;
-    rc = rc == 0 ? load_choose(dags, n, dag_id != NULL ? dag_id->text : NULL, file->text, &d, e)
-                 : rc;
-    rc = rc == 0 ? dagfile_document(d, &b) : rc;
-    rc = rc == 0 ? engine_add_dag(s->engine, d, buf_cstr(&b), b.len, &r.dag_key, e) : rc;
+    rc = rc == 0 ? folder_register(s->engine, &l, e) : rc;
+    rc = rc == 0 ? dagfile_document(l.dag, &b) : rc;
+    rc = rc == 0 ? engine_add_dag(s->engine, l.dag, buf_cstr(&b), b.len, &r.dag_key, e) : rc;
     if (rc == 0) {
         v = value_get(rq, "run_id");
         r.run_id = v != NULL ? v->text : NULL;
@@ -156,7 +158,7 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
         (void)buf_printf(&b, "{\"run_key\":%lld}", (long long)run_key);
         *ret_json = buf_take(&b);
     }
-    load_free(dags, n);
+    loaded_fini(&l);
     buf_fini(&b);
     arena_fini(&a);
     return rc;

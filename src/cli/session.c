@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/wire.h"
+#include "cli/folder.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
@@ -242,6 +243,18 @@ static int open_store(struct session *s, struct err *e)
     return rc != 0 ? err_prefix(e, rc, "%s", path) : 0;
 }
 
+/* Files of the DAGs folder import from it: who imports them is told where it is. */
+static int tell_folder(const struct session *s, struct err *e)
+{
+    char folder[4096];
+    int rc = folder_resolve(s->home, folder, sizeof folder, e);
+
+    if (rc == 0 && is_folder(folder) && setenv("TRADEWIND_DAGS", folder, 1) != 0) {
+        rc = err_set(e, ERR_NOMEM, "out of memory for the environment");
+    }
+    return rc;
+}
+
 static int open_worker(struct session *s, const struct session_options *o, struct err *e)
 {
     struct local_worker_config c = {
@@ -299,6 +312,7 @@ int session_open(struct session *s, struct loop *loop, const struct session_opti
     }
     rc = rc == 0 ? session_find_parts(s, o->python, e) : rc;
     rc = rc == 0 ? open_store(s, e) : rc;
+    rc = rc == 0 ? tell_folder(s, e) : rc;
     rc = rc == 0 ? open_worker(s, o, e) : rc;
     rc = rc == 0 ? open_engine(s, o, e) : rc;
     rc = rc == 0 ? engine_recover(s->engine, run_keys, n, session_load_dag, NULL, e) : rc;

@@ -26,6 +26,7 @@ enum operator_loss {
 /* A process to run. Lives in the arena of the call. */
 struct operator_process {
     const char *const *argv;        /* NULL-terminated; or NULL when `python` */
+    const char *shell_text;         /* argv stands for this text of a shell; or NULL */
     bool python;                    /* the Python runner runs it */
     const char *python_interpreter; /* NULL = configured */
     const char *cwd;                /* or NULL */

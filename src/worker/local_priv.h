@@ -17,6 +17,7 @@ enum attempt_phase {
     ATTEMPT_WAIT,    /* a coroutine waits */
     ATTEMPT_DEFERRED, /* its process ended and asked for a trigger; told, not acked */
     ATTEMPT_TRIGGER,  /* the trigger process waits for it */
+    ATTEMPT_CALLBACK, /* no attempt at all: the process of callbacks, which nobody waits for */
     ATTEMPT_ENDED,   /* told; kept until acked */
 };
 
@@ -36,6 +37,8 @@ struct attempt {
     struct arena arena;
     struct value *params; /* the task's object, rendered */
     const char *rendered; /* JSON, masked; or NULL */
+    const char *found_secrets[16]; /* values that templates looked up by names that say so; in the arena */
+    size_t found_secrets_len;
     char *log;            /* absolute */
     const char *result;   /* python: path of the result file */
     const int *skip_codes;
@@ -45,6 +48,8 @@ struct attempt {
     int64_t first_start_us; /* of the try; TIME_NONE: it begins now */
     bool resumed;           /* the try goes on: its record says with what */
     struct value *record;   /* what the try keeps between its processes (deferral.c), or NULL */
+    const char *callback, *callback_reason; /* of ATTEMPT_CALLBACK: which ones, and why */
+    bool callback_of_task;
     struct co *co; /* rendering or waiting, or NULL */
     const char *kill_reason;
 };
@@ -85,6 +90,11 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e);
 int attempt_conf(struct attempt *a, struct value **ret, struct err *e);
 int attempt_params(struct attempt *a, const struct value *conf, struct value **ret);
 bool attempt_needs_render(const struct attempt *a);
+/* lookup.c: the text of a variable in the arena, *ret NULL when there is none; as template_context.variable. The value of a sensitive name
+ * is remembered as a secret of the attempt. */
+int attempt_variable(void *arg, const char *key, struct arena *m, const char **ret, struct err *e);
+/* True if the text holds one of the secrets. */
+bool attempt_has_secret(const char *const *secrets, const char *text);
 /* Rendered fields as JSON without secrets, in the attempt's arena; NULL with *e: out of memory, or too large. */
 const char *attempt_masked(struct attempt *a, const struct value *fields, struct err *e);
 
@@ -107,6 +117,15 @@ struct triggers;
 void triggers_add(struct attempt *a);
 void triggers_drop(struct attempt *a);
 void triggers_close(struct local_worker *w); /* SUSPENDS */
+
+/* callbacks.c */
+int callback_run(struct worker *base, const struct worker_callback *c, struct err *e);
+/* Those of a task whose process is gone without having run them. */
+void callback_of_lost(struct attempt *a, const char *reason);
+void callback_ended(struct attempt *a, const struct exec_end *x);
+void callback_members(struct attempt *a, struct json_writer *w);
+int attempt_spawn_callback(struct attempt *a, int64_t timeout_us, struct err *e); /* process.c */
+void attempt_forget(struct attempt *a);
 
 /* process.c: from parameters to a process, and from its end to an outcome. */
 int attempt_spawn(struct attempt *a, bool jinja, struct err *e);

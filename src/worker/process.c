@@ -99,12 +99,12 @@ static int secrets_of(struct attempt *a, const char *const *env, const char *con
     while (a->worker->secrets[base] != NULL) {
         base++;
     }
-    if (n + base > LIMIT_SECRETS) {
+    if (n + base + a->found_secrets_len > LIMIT_SECRETS) {
         environment_free(own);
         return err_set(e, ERR_LIMIT, "%zu secrets in the environment; at most %d can be masked",
-                       n + base, LIMIT_SECRETS);
+                       n + base + a->found_secrets_len, LIMIT_SECRETS);
     }
-    list = arena_array(&a->arena, n + base + 1, sizeof *list);
+    list = arena_array(&a->arena, n + base + a->found_secrets_len + 1, sizeof *list);
     for (size_t i = 0; list != NULL && i < base; i++) {
         list[i] = a->worker->secrets[i];
     }
@@ -112,6 +112,9 @@ static int secrets_of(struct attempt *a, const char *const *env, const char *con
         list[base + i] = arena_strdup(&a->arena, own[i]);
     }
     environment_free(own);
+    for (size_t i = 0; list != NULL && i < a->found_secrets_len; i++) {
+        list[base + n + i] = a->found_secrets[i];
+    }
     *ret = list;
     return list == NULL ? err_set(e, ERR_NOMEM, "out of memory for secrets") : 0;
 }
@@ -124,6 +127,25 @@ static void json_time(struct json_writer *w, const char *key, int64_t t)
 
     json_key(w, key);
     json_string(w, t == TIME_NONE ? NULL : time_format(t, text));
+}
+
+/* What templates may ask of `dag` where the runner has no DAG object. */
+static void dag_members(struct json_writer *w, const struct value *document)
+{
+    static const char *const names[] = {"dag_display_name", "description", "doc_md", "tags", "catchup",
+                                        "schedule", "max_active_runs", "max_active_tasks", NULL};
+
+    json_key(w, "dag");
+    json_object(w);
+    for (const char *const *n = names; *n != NULL; n++) {
+        const struct value *v = value_get(document, *n);
+
+        if (v != NULL) {
+            json_key(w, *n);
+            json_value(w, v);
+        }
+    }
+    json_object_end(w);
 }
 
 static int python_spec(struct attempt *a, const char *kind, bool rendered, char **ret,
@@ -166,6 +188,10 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_time(&w, "logical_date", a->run.logical_date_us);
     json_time(&w, "data_interval_start", a->run.data_interval_start_us);
     json_time(&w, "data_interval_end", a->run.data_interval_end_us);
+    json_time(&w, "run_after", a->run.run_after_us);
+    json_time(&w, "run_start", a->run.start_us);
+    json_key(&w, "clear_number");
+    json_int(&w, a->run.clear_number);
     json_key(&w, "run_type");
     json_string(&w, run_type_to_string(a->run.type));
     json_key(&w, "conf");
@@ -191,8 +217,12 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_key(&w, "rendered");
     json_bool(&w, rendered);
     deferral_members(a, &w);
+    callback_members(a, &w);
     json_key(&w, "spec");
     json_value(&w, a->params);
+    if (!a->dag->is_python) {
+        dag_members(&w, a->dag->document);
+    }
     json_object_end(&w);
     if (buf_status(&b) != 0) {
         rc = buf_status(&b);
@@ -267,6 +297,12 @@ static int64_t time_left(const struct attempt *a)
     left = a->first_start_us + all - loop_wall_us(a->worker->config.loop);
     return left > TIME_SECOND / 1000 ? left : TIME_SECOND / 1000;
 }
+/* bash reads the text from descriptor 3 and takes it as its own: what `bash -c TEXT` does, but that TEXT is in no command line, which
+ * everyone on the machine can read. */
+static const char *const hidden_script[] = {
+    "bash", "-c",
+    "IFS= read -rd '' -u3 TRADEWIND_SCRIPT; exec 3<&-; eval \"unset TRADEWIND_SCRIPT; $TRADEWIND_SCRIPT\"",
+    NULL};
 
 int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
 {
@@ -291,6 +327,10 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
         x.interpreter = p.python_interpreter;
     } else {
         x.argv = p.argv;
+        if (rc == 0 && p.shell_text != NULL && attempt_has_secret(x.secrets, p.shell_text)) {
+            x.argv = hidden_script;
+            x.script = p.shell_text;
+        }
         x.cwd = p.cwd;
         x.bare_env = p.bare_env;
     }
@@ -305,6 +345,25 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
         a->phase = ATTEMPT_TAKEN;
     }
     return rc;
+}
+
+int attempt_spawn_callback(struct attempt *a, int64_t timeout_us, struct err *e)
+{
+    struct operator_process none = {0};
+    struct exec_spec x = {.attempt = a->token,
+                          .log = a->log,
+                          .grace_us = a->worker->config.grace_us,
+                          .timeout_us = timeout_us};
+    MEM_CLEANUP char *python = NULL;
+    int rc;
+
+    a->params = (struct value *)a->task->spec; /* read only */
+    rc = result_path(a, e);
+    rc = rc == 0 ? environment_of(a, &none, &x.env, e) : rc;
+    rc = rc == 0 ? secrets_of(a, x.env, &x.secrets, e) : rc;
+    rc = rc == 0 ? python_spec(a, "callback", false, &python, e) : rc;
+    x.python = python;
+    return rc == 0 ? exec_start(a->worker->exec, &x, e) : rc;
 }
 
 /* ---- end ---- */
@@ -579,6 +638,9 @@ void attempt_exec_ended(struct attempt *a, const struct exec_end *x)
         end_python(a, end, x);
     } else {
         end_command(a, end, x);
+    }
+    if (end->outcome == WORKER_FAILED && (x->not_seen || x->signal != 0)) {
+        callback_of_lost(a, end->reason);
     }
     attempt_end(a, end);
 }

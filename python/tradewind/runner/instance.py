@@ -32,6 +32,10 @@ class DagRun:
         self.conf = start.get("conf") or {}
         self.partition_key = start.get("partition_key")
         self.state = "running"
+        self.end_date = None
+        self.clear_number = start.get("clear_number") or 0
+        self.triggering_user_name = None
+        self.consumed_asset_events = []
 
     def _time(self, name):
         return timezone.coerce_datetime(self._start.get(name))
@@ -56,7 +60,13 @@ class DagRun:
         """
         The earliest time of the run: the end of its interval, else its logical date, else now.
         """
-        return self.data_interval_end or self.logical_date or timezone.utcnow()
+        known = self._time("run_after")
+        return known or self.data_interval_end or self.logical_date or timezone.utcnow()
+
+    @property
+    def start_date(self):
+        """When the run began."""
+        return self._time("run_start")
 
     def __repr__(self):
         return f"<DagRun {self.dag_id} {self.run_id}>"
@@ -76,6 +86,8 @@ class TaskInstance(World):
         self.state = "running"
         self.start_date = _moment(start.get("first_start_us"))
         self.end_date = None
+        self.rendered_map_index = None
+        self.dag_version_id = None
         self.pushed = {}
         self._engine = engine
         self._dag_run = DagRun(start)
@@ -93,6 +105,11 @@ class TaskInstance(World):
     def get_dagrun(self):
         """The run."""
         return self._dag_run
+
+    @property
+    def is_mapped(self):
+        """True for an instance of a mapped task."""
+        return self.map_index >= 0
 
     @property
     def is_eligible_to_retry(self):
@@ -200,7 +217,13 @@ class TaskInstance(World):
         """The states of tasks of this run: task id → state or None."""
         return self._engine.ask("ti_states", task_ids=list(task_ids))
 
+    @property
     def log_url(self):
+        """There is no page of it yet: an empty text."""
+        return ""
+
+    @property
+    def mark_success_url(self):
         """There is no page of it yet: an empty text."""
         return ""
 
@@ -242,6 +265,7 @@ def make_context(start, task, dag, ti):
         "params": params,
         "reason": None,
         "run_id": ti.run_id,
+        "start_date": ti.start_date,
         "task": task,
         "task_instance": ti,
         "task_reschedule_count": start.get("reschedule_count", 0),
@@ -252,7 +276,11 @@ def make_context(start, task, dag, ti):
         "try_number": ti.try_number,
         "var": _Vars,
     }
-    lazy = {"macros": _macros, **previous_values(ti)}
+    lazy = {"macros": _macros}
+    dated = bool(start.get("logical_date"))
+    for name, make in previous_values(ti).items():
+        if dated or "interval" not in name:
+            lazy[name] = make
     lazy["expanded_ti_count"] = lambda: _instance_count(context)
     if start.get("logical_date"):
         moment = timezone.from_text(start["logical_date"]).astimezone(dt.timezone.utc)
