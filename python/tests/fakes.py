@@ -332,6 +332,8 @@ class Engine:
                     "more": message.get("offset", 0) + len(page) < len(all_of),
                 },
             }
+        if message["type"] == "previous_run":
+            return {"ok": True, "result": {"found": False}}
         if message["type"] == "xcom_set":
             return {"ok": True, "result": {}}
         if message["type"] == "ti_states":

@@ -50,8 +50,8 @@ from tradewind.timetables import Timetable, check_cron
 
 AIRFLOW_SDK = """
 __version__ AllowedKeyMapper Asset AssetAlias AssetAll AssetAny AssetOrTimeSchedule AssetWatcher
-AsyncCallback BaseAsyncOperator BaseBranchOperator BaseNotifier BaseOperator BaseOperatorLink
-BaseSensorOperator BaseXCom BranchMixIn ChainMapper Context CronDataIntervalTimetable
+AsyncCallback BaseAsyncOperator BaseBranchOperator BaseHook BaseNotifier BaseOperator BaseOperatorLink
+BaseSensorOperator BaseXCom BranchMixIn ChainMapper Connection Context CronDataIntervalTimetable
 CronTriggerTimetable CronPartitionTimetable DAG DagRunState DeadlineAlert DeadlineReference
 DeltaDataIntervalTimetable DeltaTriggerTimetable EdgeModifier EventsTimetable IdentityMapper Label
 Metadata MultipleCronTriggerTimetable ObjectStoragePath Param ParamsDict PartitionedAssetTimetable

@@ -23,7 +23,8 @@
 #include "store/store.h"
 #include "worker/worker.h"
 
-#define CLIENT_POLL_US 100000
+#define CLIENT_POLL_US   100000
+#define CALLBACK_POLL_US 10000
 #define ESTIMATE_RUNS  5
 
 enum progress_mode progress_mode_of(struct cli *cli)
@@ -107,6 +108,9 @@ static int wait_for_others(struct session *s)
         } else {
             break;
         }
+    }
+    while (rc == 0 && s->worker->callbacks > 0) {
+        rc = co_sleep(CALLBACK_POLL_US);
     }
     return rc;
 }

@@ -555,6 +555,7 @@ void batch_effects(struct engine *g)
         facts_answer(g, &g->actions.questions[i]);
     }
     answer_replies(g);
+    callbacks_of_runs(g);
     tell_finished_runs(g);
     for (size_t i = 0; i < g->actions.runs_len; i++) {
         if (run_state_finished(g->actions.runs[i].state)) {

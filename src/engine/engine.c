@@ -432,6 +432,7 @@ int engine_open(const struct engine_config *c, struct engine **ret, struct err *
     g->wall_base_us = loop_wall_us(c->loop);
     g->mono_base_us = loop_now_us(c->loop);
     g->next_command = 1;
+    prng_seed(&g->callback_ids, c->seed ^ 0x63616c6c6261636bULL);
     arena_init(&g->extras.arena, MiB(64));
     co_group_init(&g->group, c->loop);
     rc = open_with(g, e);
@@ -484,6 +485,7 @@ void engine_close(struct engine *g)
     }
     mem_free(g->dags);
     mem_free(g->children);
+    mem_free(g->called_back);
     sched_actions_fini(&g->actions);
     free_extras(&g->extras);
     mem_free(g);

@@ -129,6 +129,9 @@ struct engine {
     struct run_waiter *waiters;
     int64_t *children; /* runs that tasks made */
     size_t children_len, children_cap;
+    int64_t *called_back; /* finished runs whose callbacks were started */
+    size_t called_back_len, called_back_cap;
+    struct prng callback_ids;
 
     bool started, closing, interrupted, waiting;
     int fatal; /* the engine cannot go on: -ERR_x */
@@ -201,6 +204,9 @@ static inline struct ti_key parent_key(int64_t run_key)
 /* deferral.c: SUSPENDS. worker_callbacks.record_get */
 int deferral_record(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
                     size_t *ret_len, struct err *e);
+
+/* callbacks.c: of the effects, before finished runs leave the scheduler */
+void callbacks_of_runs(struct engine *g);
 
 /* socket.c */
 void socket_close(struct engine *g);

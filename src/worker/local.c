@@ -66,6 +66,11 @@ static void forget(struct local_worker *w, struct attempt *a)
     attempt_free(a);
 }
 
+void attempt_forget(struct attempt *a)
+{
+    forget(a->worker, a);
+}
+
 static int copy_run(struct attempt *a, const struct run_row *run)
 {
     const char **strings[] = {&a->run.run_id, &a->run.reason, &a->run.conf};
@@ -496,6 +501,8 @@ static void exec_ended(void *arg, const struct exec_end *x)
     if (a != NULL && a->phase == ATTEMPT_PROCESS) {
         tell_late_start(w, a, x);
         attempt_exec_ended(a, x);
+    } else if (a != NULL && a->phase == ATTEMPT_CALLBACK) {
+        callback_ended(a, x);
     }
 }
 
@@ -595,6 +602,7 @@ static const struct worker_ops local_ops = {
     .ack = local_ack,
     .find = local_find,
     .pause = local_pause,
+    .callback = callback_run,
     .close = local_close,
 };
 

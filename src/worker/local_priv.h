@@ -18,6 +18,7 @@ enum attempt_phase {
     ATTEMPT_WAIT,    /* a coroutine waits */
     ATTEMPT_DEFERRED, /* its process ended and asked for a trigger; told, not acked */
     ATTEMPT_TRIGGER,  /* the trigger process waits for it */
+    ATTEMPT_CALLBACK, /* no attempt at all: the process of callbacks, which nobody waits for */
     ATTEMPT_ENDED,   /* told; kept until acked */
 };
 
@@ -51,6 +52,8 @@ struct attempt {
     int64_t first_start_us; /* of the try; TIME_NONE: it begins now */
     bool resumed;           /* the try goes on: its record says with what */
     struct value *record;   /* what the try keeps between its processes (deferral.c), or NULL */
+    const char *callback, *callback_reason; /* of ATTEMPT_CALLBACK: which ones, and why */
+    bool callback_of_task;
     struct co *co; /* rendering or waiting, or NULL */
     const char *kill_reason;
 };
@@ -120,6 +123,15 @@ struct triggers;
 void triggers_add(struct attempt *a);
 void triggers_drop(struct attempt *a);
 void triggers_close(struct local_worker *w); /* SUSPENDS */
+
+/* callbacks.c */
+int callback_run(struct worker *base, const struct worker_callback *c, struct err *e);
+/* Those of a task whose process is gone without having run them. */
+void callback_of_lost(struct attempt *a, const char *reason);
+void callback_ended(struct attempt *a, const struct exec_end *x);
+void callback_members(struct attempt *a, struct json_writer *w);
+int attempt_spawn_callback(struct attempt *a, int64_t timeout_us, struct err *e); /* process.c */
+void attempt_forget(struct attempt *a);
 
 /* process.c: from parameters to a process, and from its end to an outcome. */
 int attempt_spawn(struct attempt *a, bool jinja, struct err *e);

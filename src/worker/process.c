@@ -227,6 +227,7 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_key(&w, "rendered");
     json_bool(&w, rendered);
     deferral_members(a, &w);
+    callback_members(a, &w);
     json_key(&w, "spec");
     json_value(&w, a->params);
     if (!a->dag->is_python) {
@@ -384,6 +385,25 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
         a->phase = ATTEMPT_TAKEN;
     }
     return rc;
+}
+
+int attempt_spawn_callback(struct attempt *a, int64_t timeout_us, struct err *e)
+{
+    struct operator_process none = {0};
+    struct exec_spec x = {.attempt = a->token,
+                          .log = a->log,
+                          .grace_us = a->worker->config.grace_us,
+                          .timeout_us = timeout_us};
+    MEM_CLEANUP char *python = NULL;
+    int rc;
+
+    a->params = (struct value *)a->task->spec; /* read only */
+    rc = result_path(a, e);
+    rc = rc == 0 ? environment_of(a, &none, &x.env, e) : rc;
+    rc = rc == 0 ? secrets_of(a, x.env, &x.secrets, e) : rc;
+    rc = rc == 0 ? python_spec(a, "callback", false, &python, e) : rc;
+    x.python = python;
+    return rc == 0 ? exec_start(a->worker->exec, &x, e) : rc;
 }
 
 /* ---- end ---- */
@@ -665,6 +685,9 @@ void attempt_exec_ended(struct attempt *a, const struct exec_end *x)
         end_python(a, end, x);
     } else {
         end_command(a, end, x);
+    }
+    if (end->outcome == WORKER_FAILED && (x->not_seen || x->signal != 0)) {
+        callback_of_lost(a, end->reason);
     }
     attempt_end(a, end);
 }

@@ -91,6 +91,18 @@ struct worker_callbacks {
                       size_t *ret_len, struct err *e);
 };
 
+/* Callbacks of a DAG after its run, or of a task whose process could not run them itself. */
+struct worker_callback {
+    struct uuid token; /* of this alone */
+    struct dag *dag;
+    const struct run_row *run;
+    struct ti_key key; /* the instance that the context is of */
+    uint16_t try_number, max_tries;
+    bool of_task;
+    const char *word;   /* "success", "failure" ... */
+    const char *reason; /* or NULL */
+};
+
 struct worker_ops {
     void (*set_callbacks)(struct worker *w, const struct worker_callbacks *cb);
     /* SUSPENDS. Once, before any start: jobs that the store holds as claimed, running or deferred. Each gets started, deferred or ended. */
@@ -103,6 +115,8 @@ struct worker_ops {
     bool (*find)(struct worker *w, const struct uuid *token, struct ti_key *ret);
     /* Takes nothing new from its queue while true (disk full, shutdown). */
     void (*pause)(struct worker *w, bool paused);
+    /* Runs callbacks in a process of their own. Nothing follows from how it ends, but a line in the log. NULL: this worker cannot. */
+    int (*callback)(struct worker *w, const struct worker_callback *c, struct err *e);
     void (*close)(struct worker *w); /* SUSPENDS: lets go of what runs; frees */
 };
 
@@ -110,6 +124,7 @@ struct worker {
     const struct worker_ops *ops;
     int64_t id;
     int slots;   /* processes at once */
+    int callbacks; /* processes of callbacks that have not ended */
     int waiting; /* taken and not started: how far ahead the engine has claimed */
 };
 

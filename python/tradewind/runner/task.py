@@ -212,6 +212,12 @@ def _attempt(message, imported, note):
         context = make_context(start, task, dag, ti)
     except Exception as error:
         return _finish(start, _of_exception(error, None, None))
+    if start.get("kind") == "callback":
+        from tradewind.context import set_current_context
+        from tradewind.runner import callbacks
+
+        set_current_context(context)
+        return _finish(start, callbacks.run(start, task, dag, ti, context))
     return _finish(start, _execute(start, task, ti, context))
 
 
@@ -543,6 +549,12 @@ def _after(task, ti, result, context):
         _callbacks(task, name, context)
 
 
+def call(callback, context):
+    """Calls a callback, or a notifier."""
+    notify = callback if callable(callback) else callback.notify
+    notify(context)
+
+
 def _tell_listeners(ti, event, **arguments):
     """Listeners of plugins hear what the task comes to."""
     plugins = sys.modules.get("tradewind.plugins")
@@ -561,8 +573,7 @@ def _callbacks(task, name, context):
     found = getattr(task, name)
     for callback in found if isinstance(found, (list, tuple)) else [found] if found else []:
         try:
-            notify = callback if callable(callback) else callback.notify
-            notify(context)
+            call(callback, context)
         except Exception as error:
             sys.stderr.write(f"tradewind: {name} failed:\n{user_traceback(error)}")
 

@@ -137,7 +137,8 @@ def previous_values(ti):
 
     def found():
         if not memo:
-            memo.append(ti.get_previous_dagrun("success"))
+            # A task that was started by itself, without an engine, has no runs before it.
+            memo.append(ti.get_previous_dagrun("success") if ti._engine.path else None)
         return memo[0]
 
     def maker(name):

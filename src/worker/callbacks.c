@@ -1,0 +1,130 @@
+/*
+ * Callbacks in a process of their own: those of a DAG after its run has ended, and those of a task whose process was killed or lost before it
+ * could run them. Nobody waits for the process: its end is a line in the log. An engine that dies forgets it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "model/dag.h"
+#include "worker/local_priv.h"
+
+#define CALLBACK_TIMEOUT_US (300 * TIME_SECOND)
+
+void callback_members(struct attempt *a, struct json_writer *w)
+{
+    if (a->callback == NULL) {
+        return;
+    }
+    json_key(w, "callback");
+    json_string(w, a->callback);
+    json_key(w, "callback_of");
+    json_string(w, a->callback_of_task ? "task" : "dag");
+    json_key(w, "reason");
+    json_string(w, a->callback_reason);
+}
+
+static int log_path(struct attempt *a)
+{
+    if (a->callback_of_task) {
+        a->log = arena_printf(&a->arena, "%s.on_%s_callback", a->log, a->callback);
+    } else {
+        a->log = arena_printf(&a->arena, "%s/logs/dag_id=%s/run_id=%s/on_%s_callback.log",
+                              a->worker->config.home, a->dag->dag_id, a->run.run_id, a->callback);
+    }
+    return a->log != NULL ? 0 : -ERR_NOMEM;
+}
+
+int callback_run(struct worker *base, const struct worker_callback *c, struct err *e)
+{
+    struct local_worker *w = (struct local_worker *)base;
+    struct worker_job job = {
+        .key = c->key,
+        .token = c->token,
+        .try_number = c->try_number,
+        .max_tries = c->max_tries,
+        .dag = c->dag,
+        .run = c->run,
+        .start_us = TIME_NONE,
+    };
+    struct attempt *a;
+    int rc = attempt_take(w, &job, &a, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    a->phase = ATTEMPT_CALLBACK;
+    a->callback = arena_strdup(&a->arena, c->word);
+    a->callback_reason = c->reason != NULL ? arena_strdup(&a->arena, c->reason) : NULL;
+    a->callback_of_task = c->of_task;
+    if (a->callback == NULL || log_path(a) != 0) {
+        rc = err_set(e, ERR_NOMEM, "out of memory for a callback");
+    }
+    rc = rc == 0 ? attempt_spawn_callback(a, CALLBACK_TIMEOUT_US, e) : rc;
+    if (rc != 0) {
+        attempt_forget(a);
+        return rc;
+    }
+    w->base.callbacks++;
+    return 0;
+}
+
+void callback_ended(struct attempt *a, const struct exec_end *x)
+{
+    struct local_worker *w = a->worker;
+
+    w->base.callbacks--;
+    if (x->exit_code != 0) {
+        log_warning("worker", "on_%s_callback of %s%s%s in run %s failed%s%s; its output: %s",
+                    a->callback, a->dag->dag_id, a->callback_of_task ? "." : "",
+                    a->callback_of_task ? a->task->task_id : "", a->run.run_id,
+                    x->killed != NULL || x->error != NULL ? ": " : "",
+                    x->error != NULL    ? x->error
+                    : x->killed != NULL ? x->killed
+                                        : "",
+                    a->log);
+    }
+    exec_ack(w->exec, &a->token);
+    attempt_remove_result(a);
+    attempt_forget(a);
+}
+
+static bool has_callback(const struct task *t, const char *word)
+{
+    const struct value *list = value_get(t->spec, "callbacks");
+
+    for (size_t i = 0; list != NULL && list->kind == VALUE_ARRAY && i < list->len; i++) {
+        if (list->elems[i]->kind == VALUE_STRING && strcmp(list->elems[i]->text, word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void callback_of_lost(struct attempt *a, const char *reason)
+{
+    struct worker_callback c = {.token = a->token,
+                                .dag = a->dag,
+                                .run = &a->run,
+                                .key = a->key,
+                                .try_number = a->try_number,
+                                .max_tries = a->max_tries,
+                                .of_task = true,
+                                .word = a->try_number <= a->max_tries ? "retry" : "failure",
+                                .reason = reason};
+    struct err e = {0};
+
+    if (!a->dag->is_python || !has_callback(a->task, c.word)) {
+        return;
+    }
+    for (size_t i = 8; i < sizeof c.token.b; i++) {
+        c.token.b[i] ^= 0x5a; /* one of its own, the same whenever it is made */
+    }
+    if (callback_run(&a->worker->base, &c, &e) != 0) {
+        log_warning("worker", "on_%s_callback of %s.%s cannot run: %s", c.word, a->dag->dag_id,
+                    a->task->task_id, err_str(&e));
+    }
+}
