@@ -224,9 +224,11 @@ struct body {
 static int body_main(void *arg)
 {
     const struct body *b = arg;
-    struct worker_callbacks cb = {
-        .started = on_started, .deferred = on_deferred, .ended = on_ended, .xcom_get = on_xcom_get,
-        .record_get = on_record_get};
+    struct worker_callbacks cb = {.started = on_started,
+                                  .deferred = on_deferred,
+                                  .ended = on_ended,
+                                  .xcom_get = on_xcom_get,
+                                  .record_get = on_record_get};
     struct local_worker_config c = {
         .loop = loop_current(),
         .home = fake.home,

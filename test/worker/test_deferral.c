@@ -7,14 +7,17 @@
 #include "base/time.h"
 #include "runtime/loop.h"
 
-static const char doc[] = "dag_id: d\n"
-                          "tasks:\n"
-                          "  py: {operator: python, python_callable: 'f.py:f', retries: 1, execution_timeout: 100}\n"
-                          "  plain: {operator: python, python_callable: 'f.py:f'}\n";
+static const char doc[] =
+    "dag_id: d\n"
+    "tasks:\n"
+    "  py: {operator: python, python_callable: 'f.py:f', retries: 1, execution_timeout: 100}\n"
+    "  plain: {operator: python, python_callable: 'f.py:f'}\n";
 
-#define ASK                                                                                         \
-    "{\"outcome\": \"deferred\", \"xcoms\": [{\"key\": \"k\", \"value\": 1}], \"trigger\": {\"classpath\": " \
-    "\"m.T\", \"kwargs\": {\"n\": 3}}, \"method\": \"later\", \"kwargs\": {\"x\": [1]}, \"timeout_us\": "
+#define ASK                                                                                  \
+    "{\"outcome\": \"deferred\", \"xcoms\": [{\"key\": \"k\", \"value\": 1}], \"trigger\": " \
+    "{\"classpath\": "                                                                       \
+    "\"m.T\", \"kwargs\": {\"n\": 3}}, \"method\": \"later\", \"kwargs\": {\"x\": [1]}, "    \
+    "\"timeout_us\": "
 
 static struct uuid run_to(const char *task_id, const char *result)
 {
@@ -43,7 +46,8 @@ static void asks(void)
     fake_expect("plain deferred at 1767225760000000 [k=1]\n");
     expect_part(fake.record, "\"try\":1");
     expect_part(fake.record, "\"trigger\":{\"classpath\":\"m.T\",\"kwargs\":{\"n\":3}}");
-    expect_part(fake.record, "\"method\":\"later\",\"kwargs\":{\"x\":[1]},\"timeout_us\":1767225700000000");
+    expect_part(fake.record,
+                "\"method\":\"later\",\"kwargs\":{\"x\":[1]},\"timeout_us\":1767225700000000");
     fake.worker->ops->kill(fake.worker, &token, "stopped"); /* before its trigger began */
     fake.worker->ops->ack(fake.worker, &token);
     fake_expect("plain killed: stopped (waited)\n");
@@ -70,7 +74,8 @@ static void broken(void)
 {
     (void)run_to("plain", "{\"outcome\": \"deferred\"}");
     fake_expect("plain failed for good: the task deferred itself without a trigger and a method\n");
-    (void)run_to("plain", "{\"outcome\": \"deferred\", \"trigger\": {\"classpath\": 3}, \"method\": \"m\"}");
+    (void)run_to("plain",
+                 "{\"outcome\": \"deferred\", \"trigger\": {\"classpath\": 3}, \"method\": \"m\"}");
     fake_expect("plain failed for good: the task deferred itself without a trigger and a method\n");
 }
 
@@ -86,9 +91,11 @@ static void goes_on(void)
 {
     int64_t now = loop_wall_us(loop_current());
 
-    fake.record = "{\"try\":1,\"first_start_us\":5,\"reschedules\":0,\"method\":\"later\",\"kwargs\":{\"x\":1},\"event\":7}";
+    fake.record = "{\"try\":1,\"first_start_us\":5,\"reschedules\":0,\"method\":\"later\","
+                  "\"kwargs\":{\"x\":1},\"event\":7}";
     (void)fake_go_on("plain", now - 5);
-    expect_part(fake_last()->python, "\"resume\":{\"method\":\"later\",\"kwargs\":{\"x\":1},\"event\":7}");
+    expect_part(fake_last()->python,
+                "\"resume\":{\"method\":\"later\",\"kwargs\":{\"x\":1},\"event\":7}");
     assert_int_equal(fake_last()->timeout_us, 0);
 
     /* Of its execution timeout only the rest is left. */
@@ -124,7 +131,8 @@ static void reschedules(void)
     expect_part(fake.record, "\"reschedules\":1");
     fake.worker->ops->ack(fake.worker, &token);
     token = fake_go_on("plain", 1767225600 * TIME_SECOND);
-    expect_part(fake_last()->python, "\"reschedule_count\":1,\"first_start_us\":1767225600000000,\"resume\":null");
+    expect_part(fake_last()->python,
+                "\"reschedule_count\":1,\"first_start_us\":1767225600000000,\"resume\":null");
     x = fake_exit(&token, 0);
     fake_begin(&token);
     fake_result(&token, "{\"outcome\": \"reschedule\", \"until_us\": 9}");
