@@ -9,6 +9,7 @@ import typing
 
 from tradewind import scope
 from tradewind.baseoperator import BaseOperator
+from tradewind.exceptions import AirflowSkipException
 from tradewind.mapped import (
     DictOfLists,
     ListOfDicts,
@@ -22,6 +23,12 @@ from tradewind.operators.python import (
     PythonOperator,
     ShortCircuitOperator,
     call_with_context,
+)
+from tradewind.operators.virtualenv import (
+    BranchExternalPythonOperator,
+    BranchPythonVirtualenvOperator,
+    ExternalPythonOperator,
+    PythonVirtualenvOperator,
 )
 from tradewind.sensors.python import PythonSensor
 from tradewind.xcom_arg import XComArg
@@ -70,6 +77,57 @@ DecoratedShortCircuitOperator = _decorated(
     "DecoratedShortCircuitOperator", ShortCircuitOperator, "@task.short_circuit"
 )
 DecoratedSensor = _decorated("DecoratedSensor", PythonSensor, "@task.sensor")
+DecoratedVirtualenvOperator = _decorated(
+    "DecoratedVirtualenvOperator", PythonVirtualenvOperator, "@task.virtualenv"
+)
+DecoratedExternalPythonOperator = _decorated(
+    "DecoratedExternalPythonOperator", ExternalPythonOperator, "@task.external_python"
+)
+DecoratedBranchVirtualenvOperator = _decorated(
+    "DecoratedBranchVirtualenvOperator", BranchPythonVirtualenvOperator, "@task.branch_virtualenv"
+)
+DecoratedBranchExternalPythonOperator = _decorated(
+    "DecoratedBranchExternalPythonOperator",
+    BranchExternalPythonOperator,
+    "@task.branch_external_python",
+)
+# Those whose annotation `-> dict` means multiple_outputs.
+_BY_ANNOTATION = (
+    DecoratedPythonOperator,
+    DecoratedVirtualenvOperator,
+    DecoratedExternalPythonOperator,
+)
+
+
+class DecoratedStubOperator(_DecoratedMixin, PythonOperator):
+    """A task that something else than Python does: its function is empty."""
+
+    custom_operator_name = "@task.stub"
+
+    def __init__(self, *, python_callable, **kwargs):
+        super().__init__(python_callable=python_callable, **kwargs)
+        if not _is_empty(python_callable):
+            raise ValueError(
+                "the function of a @task.stub must be empty: `...` or `pass`, and no more"
+            )
+
+    def execute(self, context):
+        """Raises: there is nobody here who could do it."""
+        raise RuntimeError("a @task.stub is done by a worker of another language, not by Python")
+
+
+def _is_empty(function):
+    import ast
+    import textwrap
+
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, SyntaxError, IndexError):
+        return True
+    return all(
+        isinstance(one, ast.Pass) or isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
+        for one in tree.body
+    )
 
 
 class DecoratedBashOperator(_DecoratedMixin, BashOperator):
@@ -157,7 +215,7 @@ class TaskDecorator:
     def _wants_multiple_outputs(self):
         if self.multiple_outputs is not None:
             return self.multiple_outputs
-        if self.operator_class is not DecoratedPythonOperator:
+        if self.operator_class not in _BY_ANNOTATION:
             return False
         try:
             returns = typing.get_type_hints(self.function).get("return")
@@ -270,10 +328,39 @@ def _kind(operator_class, name):
     return decorate
 
 
+def _condition(condition, skip_message, wanted, name):
+    """
+    Asks the condition before the task is executed: true or false, or a pair of that and the reason.
+    """
+    if not callable(condition):
+        raise TypeError(f"@task.{name} takes a function of the context")
+
+    def check(context):
+        answer, reason = condition(context), None
+        if isinstance(answer, tuple):
+            answer, reason = answer
+        if bool(answer) != wanted:
+            raise AirflowSkipException(reason or skip_message or f"skipped by @task.{name}")
+
+    def decorate(decorated):
+        if not isinstance(decorated, TaskDecorator):
+            raise TypeError(f"@task.{name} goes above @task")
+        earlier = decorated.kwargs.get("pre_execute")
+
+        def both(context):
+            if earlier is not None:
+                earlier(context)
+            check(context)
+
+        return decorated.override(pre_execute=both)
+
+    return decorate
+
+
 def _absent(name):
     def decorate(*args, **kwargs):
-        """Not supported yet."""
-        raise NotImplementedError(f"@task.{name} is not supported yet")
+        """Belongs to a provider."""
+        raise NotImplementedError(f"@task.{name} belongs to a provider, which is not supported")
 
     return decorate
 
@@ -299,6 +386,25 @@ class TaskDecoratorCollection:
     short_circuit = staticmethod(_kind(DecoratedShortCircuitOperator, "task.short_circuit"))
     bash = staticmethod(_kind(DecoratedBashOperator, "task.bash"))
     sensor = staticmethod(_kind(DecoratedSensor, "task.sensor"))
+    virtualenv = staticmethod(_kind(DecoratedVirtualenvOperator, "task.virtualenv"))
+    external_python = staticmethod(_kind(DecoratedExternalPythonOperator, "task.external_python"))
+    branch_virtualenv = staticmethod(
+        _kind(DecoratedBranchVirtualenvOperator, "task.branch_virtualenv")
+    )
+    branch_external_python = staticmethod(
+        _kind(DecoratedBranchExternalPythonOperator, "task.branch_external_python")
+    )
+    stub = staticmethod(_kind(DecoratedStubOperator, "task.stub"))
+
+    @staticmethod
+    def run_if(condition, skip_message=None):
+        """Above @task: the task is skipped unless condition(context) is true."""
+        return _condition(condition, skip_message, True, "run_if")
+
+    @staticmethod
+    def skip_if(condition, skip_message=None):
+        """Above @task: the task is skipped if condition(context) is true."""
+        return _condition(condition, skip_message, False, "skip_if")
 
     def __call__(self, python_callable=None, multiple_outputs=None, **options):
         return self.python(python_callable, multiple_outputs, **options)
@@ -310,16 +416,9 @@ class TaskDecoratorCollection:
         if found is not None:
             return found
         if name in (
-            "virtualenv",
-            "external_python",
-            "branch_virtualenv",
-            "branch_external_python",
             "docker",
             "kubernetes",
             "pyspark",
-            "stub",
-            "run_if",
-            "skip_if",
         ):
             return _absent(name)
         raise AttributeError(f"task decorator {name!r} not found")
