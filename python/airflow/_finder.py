@@ -6,7 +6,7 @@ asked for: each is then looked up where the table says. Three rules:
    too); modules marked `fallback` are ours only where no installed package has them.
 2. What the table lacks is found as usual: in this folder (`airflow/utils/helpers.py`), and below
    `airflow.providers` in every `airflow/providers` folder of sys.path, so that providers which pip
-   installed anywhere merge in.
+   installed anywhere merge in; below `airflow.example_dags` likewise: examples import their helpers.
 3. Airflow itself is not to be on sys.path: its modules would mix with these. ImportError says so.
 """
 
@@ -151,7 +151,7 @@ class Folders:
 
     def __init__(self, package):
         self._parts = package.split(".")
-        self._shared = self._parts[1] in ("providers", "example_dags")
+        self._shared = self._parts[1:2] in (["providers"], ["example_dags"])
 
     def _all(self):
         found = [os.path.join(ROOT, *self._parts[1:])]

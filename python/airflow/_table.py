@@ -655,4 +655,7 @@ airflow.jobs
     refused Airflow's jobs are not part of Tradewind: its processes are in docs/architecture.md
 airflow.contrib
     refused airflow.contrib was removed in Airflow 2: import from airflow.providers
+
+# The helpers that Airflow's example files import, where such files are at hand.
+airflow.example_dags
 """

@@ -13,7 +13,11 @@ class Context(dict):
         self._lazy = dict(lazy or {})
 
     def __missing__(self, name):
-        make = self._lazy.pop(name)  # KeyError names the key that does not exist.
+        if name not in self._lazy:
+            from tradewind.templates import name_hint
+
+            raise KeyError(name + name_hint(name) if isinstance(name, str) else name)
+        make = self._lazy.pop(name)
         value = make()
         self[name] = value
         return value

@@ -8,6 +8,7 @@ import functools
 import inspect
 import os
 import sys
+import warnings
 
 from tradewind import legacy, scope
 from tradewind.baseoperator import BaseOperator, check_id, to_timedelta
@@ -66,7 +67,10 @@ class DAG:
         dag_display_name=None,
         disable_bundle_versioning=None,
         env=None,
+        **older,
     ):
+        if older:
+            schedule, max_active_tasks = _older(older, schedule, max_active_tasks)
         self.dag_id = check_id("dag_id", dag_id)
         self.description = description
         self.default_args = copy.copy(default_args or {})
@@ -257,6 +261,30 @@ def _schedule(value):
     from tradewind.timetables import schedule_of
 
     return schedule_of(value)
+
+
+def _older(given, schedule, max_active_tasks):
+    """
+    (schedule, max_active_tasks) from arguments that Airflow 3 no longer has; those that only chose a
+    view are dropped. TypeError names one that was never there.
+    """
+    for name in ("schedule_interval", "timetable"):
+        if given.get(name) is not None:
+            if schedule is not None:
+                raise TypeError(f"DAG: `schedule` and `{name}` are the same: give one of them")
+            schedule = given[name]
+    if given.get("concurrency") is not None:
+        max_active_tasks = given["concurrency"]
+    known = ("schedule_interval", "timetable", "concurrency", "default_view", "orientation")
+    for name in given:
+        if name not in known:
+            raise TypeError(f"DAG() got an unexpected keyword argument {name!r}")
+    warnings.warn(
+        f"DAG: {', '.join(sorted(given))} of Airflow 2: use the names of Airflow 3",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return schedule, max_active_tasks
 
 
 def _caller():

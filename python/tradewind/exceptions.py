@@ -82,6 +82,39 @@ class TaskNotFound(AirflowException):
     """The DAG has no task of that id."""
 
 
+class DagRunAlreadyExists(AirflowException):
+    """There is a run of that id already."""
+
+
+class DagRunTriggerException(AirflowException):
+    """
+    Raised by a task: it makes a run of another DAG and has succeeded. To wait for that run use
+    TriggerDagRunOperator.
+    """
+
+    def __init__(
+        self,
+        *,
+        trigger_dag_id,
+        dag_run_id=None,
+        conf=None,
+        logical_date=None,
+        reset_dag_run=False,
+        skip_when_already_exists=False,
+        note=None,
+        wait_for_completion=False,
+        **kwargs,
+    ):
+        super().__init__(f"makes a run of {trigger_dag_id}")
+        if wait_for_completion:
+            raise ValueError(
+                "DagRunTriggerException does not wait: use TriggerDagRunOperator for that"
+            )
+        self.trigger_dag_id, self.dag_run_id, self.conf = trigger_dag_id, dag_run_id, conf
+        self.logical_date, self.reset_dag_run, self.note = logical_date, reset_dag_run, note
+        self.skip_when_already_exists = skip_when_already_exists
+
+
 class DagNotFound(AirflowException):
     """There is no DAG of that id."""
 

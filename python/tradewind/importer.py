@@ -79,6 +79,9 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
     recorder = Recorder()
     folders = plugins.folders()
     sys.path.insert(0, target.folder)
+    dags = os.environ.get("TRADEWIND_DAGS")
+    if dags and os.path.join(target.folder, "").startswith(os.path.join(os.path.realpath(dags), "")):
+        sys.path.append(os.path.realpath(dags))
     importlib.invalidate_caches()
     recorder.start()
     if target.path:

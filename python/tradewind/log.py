@@ -5,6 +5,8 @@ of it.
 
 from __future__ import annotations
 
+import os
+
 SECRETS_MAX = 256
 SECRET_BYTES_MAX = 8 << 10
 
@@ -65,6 +67,33 @@ def masked(value):
     elif isinstance(value, dict):
         return {key: masked(item) for key, item in value.items()}
     return value
+
+
+def has_secret(text):
+    """True if the text holds a value that is masked here, or one of a sensitive variable."""
+    if any(secret in text for secret in _values):
+        return True
+    return any(
+        len(value) >= 4 and value in text and is_sensitive(name)
+        for name, value in os.environ.items()
+    )
+
+
+def shell_words(text):
+    """
+    (words, descriptor) that run the text as `bash -c TEXT` does. A text with a secret is in no
+    command line, which everyone can read: bash reads it from the descriptor, which its process must
+    inherit. None without one.
+    """
+    if not has_secret(text):
+        return ["bash", "-c", text], None
+    fd = os.memfd_create("script", 0)
+    os.set_inheritable(fd, True)
+    with open(fd, "wb", closefd=False) as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+    os.lseek(fd, 0, os.SEEK_SET)
+    read = f"IFS= read -rd '' -u{fd} TRADEWIND_SCRIPT; exec {fd}<&-; "
+    return ["bash", "-c", read + 'eval "unset TRADEWIND_SCRIPT; $TRADEWIND_SCRIPT"'], fd
 
 
 def set_sink(sink):

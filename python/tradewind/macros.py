@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json  # noqa: F401
-import random  # noqa: F401
 import time  # noqa: F401
 import uuid  # noqa: F401
 from datetime import datetime, timedelta
+from random import random  # noqa: F401
 
 from tradewind import timezone
 
@@ -55,8 +55,3 @@ def datetime_diff_for_humans(dt, since=None):
     if pendulum is None:
         raise RuntimeError("macros.datetime_diff_for_humans needs the Python package pendulum")
     return pendulum.instance(dt).diff_for_humans(since and pendulum.instance(since))
-
-
-def random_(*_):
-    """Airflow's `macros.random` is the function random.random."""
-    return random.random()

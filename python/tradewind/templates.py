@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 
-from tradewind.exceptions import AirflowException
+from tradewind.exceptions import AirflowException, AirflowNotFoundException
 from tradewind.xcom_arg import XComArg
 
 
@@ -27,6 +27,78 @@ def literal(value):
 def is_template(text):
     """True if the text has anything that Jinja would render."""
     return "{" in text and ("{{" in text or "{%" in text or "{#" in text)
+
+
+# As base/limits.h: a template may do in C what it may do here.
+OUTPUT_MAX = 1 << 20
+STEPS_MAX = 1000000
+POWER_BITS_MAX = 1 << 20
+_STEP = "_tradewind_step"
+
+_REMOVED = {
+    "conf": "dag_run.conf for the run's conf",
+    "execution_date": "logical_date",
+    "next_ds": "data_interval_end | ds",
+    "next_ds_nodash": "data_interval_end | ds_nodash",
+    "next_execution_date": "data_interval_end",
+    "prev_ds": "prev_data_interval_start_success | ds",
+    "prev_ds_nodash": "prev_data_interval_start_success | ds_nodash",
+    "prev_execution_date": "prev_data_interval_start_success",
+    "prev_execution_date_success": "prev_data_interval_start_success",
+    "tomorrow_ds": "macros.ds_add(ds, 1)",
+    "tomorrow_ds_nodash": "macros.ds_add(ds, 1) | replace('-', '')",
+    "triggering_dataset_events": "triggering_asset_events",
+    "yesterday_ds": "macros.ds_add(ds, -1)",
+    "yesterday_ds_nodash": "macros.ds_add(ds, -1) | replace('-', '')",
+}
+_OF_DATE = (
+    "data_interval_end",
+    "data_interval_start",
+    "ds",
+    "ds_nodash",
+    "logical_date",
+    "ts",
+    "ts_nodash",
+    "ts_nodash_with_tz",
+)
+
+
+def name_hint(name):
+    """What to say of a name that the context lacks, beginning with ": "; "" for most names."""
+    if name in _REMOVED:
+        return f": removed in Airflow 3: use {_REMOVED[name]}"
+    return ": the run has no logical date" if name in _OF_DATE else ""
+
+
+def _hint_of(error):
+    """The hint for the name that an UndefinedError is about."""
+    named = str(error).split("'")
+    return name_hint(named[-2]) if len(named) >= 3 else ""
+
+
+class _Steps:
+    """Counts the rounds of all loops of one render."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self):
+        self.count += 1
+        if self.count > STEPS_MAX:
+            raise AirflowException(f"the template takes more than {STEPS_MAX} steps")
+
+
+def _limited_power(left, right):
+    if isinstance(left, int) and isinstance(right, int) and right > 0:
+        if left.bit_length() * right > POWER_BITS_MAX:
+            raise AirflowException("a number of more than 1048576 bits")
+
+
+def _limited_product(left, right):
+    for text, times in ((left, right), (right, left)):
+        if isinstance(text, (str, bytes, list, tuple)) and isinstance(times, int):
+            if len(text) * times > OUTPUT_MAX:
+                raise AirflowException(f"a text or list of more than {OUTPUT_MAX} elements")
 
 
 def _filters():
@@ -63,9 +135,23 @@ def environment(dag=None, task=None, native=None):
         ) from None
 
     class Sandboxed(jinja2.sandbox.SandboxedEnvironment):
+        intercepted_binops = frozenset(["*", "**"])
+
         def is_safe_attribute(self, obj, attr, value):
             # As in Airflow: private attributes may be read, internals may not.
             return not jinja2.sandbox.is_internal_attribute(obj, attr)
+
+        def call_binop(self, context, operator, left, right):
+            (_limited_power if operator == "**" else _limited_product)(left, right)
+            return super().call_binop(context, operator, left, right)
+
+    class Native(Sandboxed, jinja2.nativetypes.NativeEnvironment):
+        # As in Airflow, no sandbox; but its limits.
+        def is_safe_attribute(self, obj, attr, value):
+            return True
+
+        def is_safe_callable(self, obj):
+            return True
 
     if native is None:
         native = getattr(task, "render_template_as_native_obj", None)
@@ -80,7 +166,8 @@ def environment(dag=None, task=None, native=None):
         "cache_size": 0,
     }
     options.update(getattr(dag, "jinja_environment_kwargs", None) or {})
-    env = (jinja2.nativetypes.NativeEnvironment if native else Sandboxed)(**options)
+    env = (Native if native else Sandboxed)(**options)
+    env.globals[_STEP] = _Steps()
     env.filters.update(_filters())
     env.globals.update(getattr(dag, "user_defined_macros", None) or {})
     env.filters.update(getattr(dag, "user_defined_filters", None) or {})
@@ -122,6 +209,7 @@ def compiled(env, templates, text):
     if found is None:
         tree = env.parse(text)
         names = jinja2.meta.find_undeclared_variables(tree)
+        _count_rounds(tree)
         template = env.template_class.from_code(
             env, env.compile(tree), env.make_globals(None), None
         )
@@ -129,6 +217,39 @@ def compiled(env, templates, text):
         if len(templates) < CACHED_TEMPLATES_MAX:
             templates[text] = found
     return found
+
+
+def _count_rounds(tree):
+    """Each round of a loop of the template calls the environment's counter first."""
+    from jinja2 import nodes
+
+    for loop in tree.find_all(nodes.For):
+        call = nodes.Call(nodes.Name(_STEP, "load"), [], [], None, None)
+        loop.body.insert(0, nodes.ExprStmt(call).set_lineno(loop.lineno))
+
+
+def render_compiled(env, template, variables):
+    """The template's text (or native value). AirflowException beyond a limit."""
+    steps = env.globals.get(_STEP)
+    outer, steps.count = steps.count, 0
+    try:
+        return env.concat(_measured(template.root_render_func(template.new_context(variables))))
+    except AirflowException:
+        raise
+    except Exception:
+        return env.handle_exception()
+    finally:
+        steps.count = outer
+
+
+def _measured(pieces):
+    size = 0
+    for piece in pieces:
+        if isinstance(piece, str):
+            size += len(piece) if piece.isascii() else len(piece.encode("utf-8", "replace"))
+            if size > OUTPUT_MAX:
+                raise AirflowException(f"a text of more than {OUTPUT_MAX} bytes")
+        yield piece
 
 
 def warm(task):
@@ -208,11 +329,19 @@ class Renderer:
 
         try:
             template, names = compiled(env, self._templates, text)
-            return template.render(
-                {name: self.context[name] for name in names if name in self.context}
+            return render_compiled(
+                env,
+                template,
+                {name: self.context[name] for name in names if name in self.context},
             )
         except jinja2.UndefinedError as error:
+            raise AirflowException(
+                f"template {_short(text)}: {error}{_hint_of(error)}"
+            ) from None
+        except (AirflowNotFoundException, jinja2.exceptions.SecurityError) as error:
             raise AirflowException(f"template {_short(text)}: {error}") from None
+        except RecursionError:
+            raise AirflowException(f"template {_short(text)}: nested too deeply") from None
         except jinja2.TemplateSyntaxError as error:
             raise AirflowException(
                 f"template {_short(text)}, line {error.lineno}: {error}"

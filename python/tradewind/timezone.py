@@ -11,12 +11,21 @@ utc = dt.timezone.utc
 
 
 def pendulum_or_none():
-    """The module pendulum, or None where it is not installed. Imports it on the first call only."""
+    """
+    The module pendulum, or None where it is not installed. Imports it on the first call only.
+    Version 2 prints points in time with a T; here they print as those of version 3 (Airflow's).
+    """
     try:
         import pendulum
     except ImportError:
         return None
+    if pendulum.__version__.startswith("2."):
+        pendulum.DateTime.__str__ = _text_of_version_3
     return pendulum
+
+
+def _text_of_version_3(moment):
+    return moment.isoformat(" ")
 
 
 def from_text(text):

@@ -1,13 +1,17 @@
 /* dags list, dags validate. */
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/folder.h"
 #include "cli/load.h"
 #include "cli/lookup.h"
 #include "cli/print.h"
@@ -32,7 +36,24 @@ static int last_run(struct found *f, int64_t dag_key, struct run_row *ret)
     return 0;
 }
 
-static void list_json(struct found *f, const struct dag_row *dags, size_t n, struct buf *out)
+/* A line of the list: a DAG of the store, of the folder, or of both. */
+struct listed {
+    const char *dag_id, *file;
+    int64_t dag_key; /* 0: it has never run */
+    bool paused;
+};
+
+struct listing {
+    char home[4096], folder[4096];
+    struct session paths;
+    struct found f;
+    struct dag **dags; /* of the folder */
+    size_t dags_len;
+    struct listed *rows;
+    size_t len, cap;
+};
+
+static void list_json(struct listing *l, size_t n, struct buf *out)
 {
     struct json_writer w;
     struct run_row run;
@@ -40,17 +61,19 @@ static void list_json(struct found *f, const struct dag_row *dags, size_t n, str
     json_writer_init(&w, out, 2);
     json_array(&w);
     for (size_t i = 0; i < n; i++) {
+        const struct listed *d = &l->rows[i];
+
         json_object(&w);
         json_key(&w, "dag_id");
-        json_string(&w, dags[i].dag_id);
+        json_string(&w, d->dag_id);
         json_key(&w, "file");
-        json_string(&w, dags[i].file);
+        json_string(&w, d->file);
         json_key(&w, "is_paused");
-        json_bool(&w, dags[i].paused);
+        json_bool(&w, d->paused);
         json_key(&w, "last_run");
-        if (last_run(f, dags[i].dag_key, &run) == 0) {
+        if (d->dag_key != 0 && last_run(&l->f, d->dag_key, &run) == 0) {
             json_object(&w);
-            print_run_members(&w, &run, dags[i].dag_id);
+            print_run_members(&w, &run, d->dag_id);
             json_object_end(&w);
         } else {
             json_null(&w);
@@ -61,7 +84,7 @@ static void list_json(struct found *f, const struct dag_row *dags, size_t n, str
     (void)buf_char(out, '\n');
 }
 
-static void list_table(struct found *f, const struct dag_row *dags, size_t n, struct buf *out)
+static void list_table(struct listing *l, size_t n, struct buf *out)
 {
     static const struct table_column columns[] = {
         {.title = "DAG"},
@@ -74,10 +97,11 @@ static void list_table(struct found *f, const struct dag_row *dags, size_t n, st
     char text[TIME_TEXT_MAX];
 
     for (size_t i = 0; t != NULL && i < n; i++) {
+        const struct listed *d = &l->rows[i];
         struct run_row run;
-        bool ran = last_run(f, dags[i].dag_key, &run) == 0;
+        bool ran = d->dag_key != 0 && last_run(&l->f, d->dag_key, &run) == 0;
 
-        table_cell(t, dags[i].dag_id);
+        table_cell(t, d->dag_id);
         table_cell(t, ran ? print_time(run.run_after_us, text) : "");
         if (ran) {
             table_run_state(t, run.state);
@@ -86,36 +110,138 @@ static void list_table(struct found *f, const struct dag_row *dags, size_t n, st
             table_cell(t, "");
             table_cell(t, "");
         }
-        table_cell(t, dags[i].file);
+        table_cell(t, d->file);
     }
     print_table(t, out);
 }
 
-int cmd_dags_list(struct cli *cli)
+static int by_id(const void *x, const void *y)
 {
-    char home[4096];
-    struct found f = {0};
-    struct dag_row *dags;
-    struct err e = {0};
-    struct buf out BUF_CLEANUP;
-    size_t n = 0, limit = (size_t)cli_opt_int(cli, "limit");
-    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
+    return strcmp(((const struct listed *)x)->dag_id, ((const struct listed *)y)->dag_id);
+}
 
-    buf_init(&out, MiB(64));
-    arena_init(&f.arena, MiB(256));
-    rc = rc == 0 ? store_open_for_reading(home, &f.store, &e) : rc;
-    rc = rc == 0 ? f.store->ops->get_dags(f.store, &f.arena, &dags, &n, &e) : rc;
-    if (rc == 0) {
-        n = n < limit ? n : limit;
-        if (cli_flag(cli, "json")) {
-            list_json(&f, dags, n, &out);
+/* The folder's DAGs, and those of the store that it does not have (any more); the latter in the store's order when there is no folder. */
+static int list_rows(struct listing *l, struct err *e)
+{
+    struct dag_row *stored = NULL;
+    size_t n = 0;
+    int rc = l->f.store != NULL
+                 ? l->f.store->ops->get_dags(l->f.store, &l->f.arena, &stored, &n, e)
+                 : 0;
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct listed row = {stored[i].dag_id, stored[i].file, stored[i].dag_key, stored[i].paused};
+
+        rc = VEC_PUSH(l->rows, l->len, l->cap, row);
+    }
+    n = l->len;
+    if (rc == 0 && n > 1 && l->dags_len != 0) {
+        qsort(l->rows, n, sizeof *l->rows, by_id);
+    }
+    for (size_t i = 0; rc == 0 && i < l->dags_len; i++) {
+        struct listed row = {l->dags[i]->dag_id, l->dags[i]->file, 0, false};
+        struct listed *known = n != 0 ? bsearch(&row, l->rows, n, sizeof row, by_id) : NULL;
+
+        if (known != NULL) {
+            known->file = row.file;
         } else {
-            list_table(&f, dags, n, &out);
+            rc = VEC_PUSH(l->rows, l->len, l->cap, row);
         }
     }
+    if (rc == 0 && l->len > 1 && l->dags_len != 0) {
+        qsort(l->rows, l->len, sizeof *l->rows, by_id);
+    }
+    return rc == -ERR_NOMEM ? err_set(e, ERR_NOMEM, "out of memory for a list of DAGs") : rc;
+}
+
+static int list_folder(struct cli *cli, struct listing *l, struct findings *errors, bool *ret_any,
+                       struct err *e)
+{
+    struct stat st;
+    int rc = folder_resolve(l->home, l->folder, sizeof l->folder, e);
+
+    *ret_any = rc == 0 && stat(l->folder, &st) == 0 && S_ISDIR(st.st_mode);
+    if (!*ret_any) {
+        return rc;
+    }
+    rc = session_find_parts(&l->paths, cli_opt(cli, "python"), e);
+    return rc == 0 ? folder_load(l->folder, l->home, l->paths.python, l->paths.python_path, errors,
+                                 &l->dags, &l->dags_len, e)
+                   : rc;
+}
+
+static int list_errors(struct cli *cli, struct listing *l, struct err *e)
+{
+    bool json = cli_flag(cli, "json"), any;
+    struct buf out BUF_CLEANUP;
+    struct json_writer w;
+    struct findings found = {.text = json ? NULL : stdout, .json = json ? &w : NULL};
+    int rc;
+
+    buf_init(&out, MiB(64));
+    json_writer_init(&w, &out, 2);
+    json_array(&w);
+    rc = list_folder(cli, l, &found, &any, e);
+    json_array_end(&w);
+    if (rc == 0 && !any) {
+        rc = err_set(e, ERR_NOTFOUND, "there is no DAGs folder %s (TRADEWIND_DAGS says where)",
+                     l->folder);
+    }
+    if (rc == 0 && json) {
+        (void)printf("%s\n", buf_cstr(&out));
+    }
+    return rc != 0 ? cli_fail(rc, e) : found.len != 0 ? err_exit_code(-ERR_INVALID) : 0;
+}
+
+static int list_dags(struct cli *cli, struct listing *l, struct err *e)
+{
+    struct findings found = {0};
+    struct buf out BUF_CLEANUP;
+    struct err none = {0};
+    size_t limit = (size_t)cli_opt_int(cli, "limit"), n;
+    bool any;
+    int rc = list_folder(cli, l, &found, &any, e);
+
+    buf_init(&out, MiB(64));
+    if (rc == 0) {
+        rc = store_open_for_reading(l->home, &l->f.store, any ? &none : e);
+        rc = rc == -ERR_NOTFOUND && any ? 0 : rc;
+        *e = rc != 0 && any ? none : *e;
+    }
+    rc = rc == 0 ? list_rows(l, e) : rc;
+    if (rc != 0) {
+        return cli_fail(rc, e);
+    }
+    n = l->len < limit ? l->len : limit;
+    if (cli_flag(cli, "json")) {
+        list_json(l, n, &out);
+    } else {
+        list_table(l, n, &out);
+    }
     (void)fputs(buf_cstr(&out), stdout);
-    found_fini(&f);
-    return rc != 0 ? cli_fail(rc, &e) : 0;
+    if (found.len != 0 && !cli_flag(cli, "quiet")) {
+        (void)fprintf(stderr, "%zu error%s in the DAGs folder; see `tradewind dags list --errors`\n",
+                      found.len, found.len == 1 ? "" : "s");
+    }
+    return 0;
+}
+
+int cmd_dags_list(struct cli *cli)
+{
+    struct listing l = {0};
+    struct err e = {0};
+    int rc = home_resolve(cli_opt(cli, "home"), l.home, sizeof l.home, &e);
+
+    arena_init(&l.f.arena, MiB(256));
+    if (rc != 0) {
+        rc = cli_fail(rc, &e);
+    } else {
+        rc = cli_flag(cli, "errors") ? list_errors(cli, &l, &e) : list_dags(cli, &l, &e);
+    }
+    load_free(l.dags, l.dags_len);
+    mem_free(l.rows);
+    found_fini(&l.f);
+    return rc;
 }
 
 /* ---- validate ---- */

@@ -12,7 +12,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/execute.h"
-#include "cli/load.h"
+#include "cli/folder.h"
 #include "cli/lookup.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
@@ -49,22 +49,18 @@ static int64_t logical_date(struct cli *cli)
 
 /* ---- as a client ---- */
 
-static int client_members(struct job *j, const char *conf, struct buf *b)
+static int client_members(struct job *j, const struct dag *d, const char *conf, struct buf *b)
 {
     struct json_writer w;
-    char real[4096];
 
     json_writer_init(&w, b, 0);
     json_object(&w);
     json_key(&w, "op");
     json_string(&w, "run");
     json_key(&w, "file");
-    json_string(&w,
-                realpath(cli_arg(j->cli, "FILE"), real) != NULL ? real : cli_arg(j->cli, "FILE"));
-    if (cli_opt(j->cli, "dag") != NULL) {
-        json_key(&w, "dag_id");
-        json_string(&w, cli_opt(j->cli, "dag"));
-    }
+    json_string(&w, d->file);
+    json_key(&w, "dag_id");
+    json_string(&w, d->dag_id);
     if (cli_opt(j->cli, "run-id") != NULL) {
         json_key(&w, "run_id");
         json_string(&w, cli_opt(j->cli, "run-id"));
@@ -85,21 +81,19 @@ static int client_members(struct job *j, const char *conf, struct buf *b)
 static int run_as_client(struct job *j, int64_t pid, struct err *e)
 {
     struct session paths = {0};
-    struct dag **dags = NULL, *d;
+    struct loaded l = {0};
     const char *const *params;
     struct buf b BUF_CLEANUP;
     char *conf = NULL;
-    size_t n = 0, params_len = cli_opt_all(j->cli, "param", &params);
+    size_t params_len = cli_opt_all(j->cli, "param", &params);
     int rc = session_find_parts(&paths, cli_opt(j->cli, "python"), e);
 
     buf_init(&b, LIMIT_MESSAGE / 2);
-    rc = rc == 0 ? load_file(cli_arg(j->cli, "FILE"), NULL, paths.python, paths.python_path,
-                             &(struct findings){.text = stderr}, &dags, &n, e)
+    rc = rc == 0 ? folder_load_target(cli_arg(j->cli, "FILE"), cli_opt(j->cli, "dag"), j->home,
+                                      &paths, NULL, &l, e)
                  : rc;
-    rc =
-        rc == 0 ? load_choose(dags, n, cli_opt(j->cli, "dag"), cli_arg(j->cli, "FILE"), &d, e) : rc;
-    rc = rc == 0 ? conf_build(d, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
-    rc = rc == 0 ? client_members(j, conf, &b) : rc;
+    rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
+    rc = rc == 0 ? client_members(j, l.dag, conf, &b) : rc;
     if (rc == 0) {
         if (!cli_flag(j->cli, "quiet") && !cli_flag(j->cli, "json")) {
             (void)fprintf(stderr,
@@ -110,7 +104,7 @@ static int run_as_client(struct job *j, int64_t pid, struct err *e)
         j->exit_code = execute_as_client(j->cli, loop_current(), j->home, b.p + 1);
     }
     mem_free(conf);
-    load_free(dags, n);
+    loaded_fini(&l);
     return rc;
 }
 
@@ -134,22 +128,21 @@ static int add_and_create(struct session *s, struct job *j, struct dag *d, const
 
 static int run_file(struct session *s, struct job *j, struct err *e)
 {
-    struct dag **dags = NULL, *d = NULL;
+    struct loaded l = {0};
     const char *const *params;
-    const char *file = cli_arg(j->cli, "FILE");
     char sock[4200], *conf = NULL;
-    size_t n = 0, params_len = cli_opt_all(j->cli, "param", &params);
+    size_t params_len = cli_opt_all(j->cli, "param", &params);
     int64_t run_key = 0;
-    int rc = load_file(file, s->worker, s->python, s->python_path,
-                       &(struct findings){.text = stderr}, &dags, &n, e);
+    int rc = folder_load_target(cli_arg(j->cli, "FILE"), cli_opt(j->cli, "dag"), s->home, s,
+                                s->worker, &l, e);
 
-    rc = rc == 0 ? load_choose(dags, n, cli_opt(j->cli, "dag"), file, &d, e) : rc;
-    rc = rc == 0 ? conf_build(d, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
+    rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
     if (rc == 0) {
         (void)snprintf(sock, sizeof sock, "%s/%s", s->home, ENGINE_SOCKET);
         rc = engine_serve(s->engine, sock, execute_run_file, s, e);
     }
-    rc = rc == 0 ? add_and_create(s, j, d, conf, &run_key, e) : rc;
+    rc = rc == 0 ? folder_register(s->engine, &l, e) : rc;
+    rc = rc == 0 ? add_and_create(s, j, l.dag, conf, &run_key, e) : rc;
     if (rc == 0) {
         struct run_row row;
         const struct dag *ignored;
@@ -164,7 +157,7 @@ static int run_file(struct session *s, struct job *j, struct err *e)
         j->exit_code = execute_run(s, j->cli, run_key, id);
     }
     mem_free(conf);
-    load_free(dags, n);
+    loaded_fini(&l);
     return rc;
 }
 
@@ -278,8 +271,15 @@ int cmd_dags_test(struct cli *cli)
 {
     struct job j = {.cli = cli};
     const char *tmp = getenv("TMPDIR");
+    char home[4096], folder[4096];
     struct err e = {0};
     int code;
+
+    /* The DAGs folder is that of the real home. */
+    if (home_resolve(cli_opt(cli, "home"), home, sizeof home, &e) == 0 &&
+        folder_resolve(home, folder, sizeof folder, &e) == 0) {
+        (void)setenv("TRADEWIND_DAGS", folder, 1);
+    }
 
     (void)snprintf(j.home, sizeof j.home, "%s/tradewind-test-XXXXXX",
                    tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");

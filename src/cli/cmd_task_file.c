@@ -83,6 +83,7 @@ int cmd_tasks_render(struct cli *cli)
 
     buf_init(&out, MiB(64));
     run.logical_date_us = run.data_interval_start_us = run.data_interval_end_us = o.logical_date_us;
+    run.run_after_us = run.start_us = o.logical_date_us;
     run.conf = o.conf;
     rc = rc == 0 ? worker_render_task(o.dag, o.task, &run, &out, &jinja, &o.e) : rc;
     if (rc == 0 && jinja) {

@@ -93,10 +93,13 @@ const struct cli_option global_options[] = {
     }
 
 const struct command command_table[] = {
-    {"run", "run a DAG file to its end",
+    {"run", "run a DAG to its end",
      "Runs the DAG of FILE in the foreground, shows what happens, and ends when the run has ended. "
      "Nothing needs to be "
      "started or installed first.\n\n"
+     "FILE is a DAG file, a folder of them (with --dag), or the id of a DAG in the DAGs folder: "
+     "TRADEWIND_DAGS, else AIRFLOW__CORE__DAGS_FOLDER, else dags in the home. The other DAGs of the "
+     "folder are stored too, so that tasks can start them.\n\n"
      "Ctrl-C ends the running tasks and keeps the run; `tradewind runs resume` continues it where "
      "it stopped. When another "
      "tradewind works in the same home, it takes the run over and this one shows it.",
@@ -114,13 +117,26 @@ const struct command command_table[] = {
      .examples =
          EX{{"tradewind run sales.yaml", "run it with its defaults"},
             {"tradewind run sales.py -j 4 -p region=eu", "four tasks at once, one param set"},
+            {"tradewind run sales", "the DAG sales of the DAGs folder"},
             {"tradewind run sales.yaml --json | jq .to", "read the changes from a program"},
             {0}},
      .exits = "0 the run succeeded\n1 the run failed\n130 interrupted; it can be resumed"},
 
     {"dags", "look at DAGs, check and test their files"},
-    {"dags list", "list the DAGs that have run in this home", "Every DAG with its last run.",
-     .options = OPTS{OPT_LIMIT, {0}}, .examples = EX{{"tradewind dags list --json", NULL}, {0}}},
+    {"dags list", "list the DAGs of the DAGs folder, and those that have run",
+     "Every DAG with its last run. The DAGs folder is TRADEWIND_DAGS, else "
+     "AIRFLOW__CORE__DAGS_FOLDER, else dags in the home; what its .airflowignore files name is left "
+     "out. A file is read again only when something that it used has changed.",
+     .options = OPTS{OPT_LIMIT,
+                     {"errors", 0, OPTION_FLAG,
+                      .help = "list what is wrong with the files of the DAGs folder instead"},
+                     OPT_PYTHON,
+                     {0}},
+     .examples = EX{{"tradewind dags list --json", NULL},
+                    {"tradewind dags list --errors", "why a DAG is missing"},
+                    {0}},
+     .exits = "0 all files could be read, or --errors is not given\n65 at least one could not "
+              "(--errors)"},
     {"dags show", "draw a DAG",
      "Draws the tasks and what waits for what. DAG is a file, or the id of a DAG that has run; "
      "with --run, the tasks have the "
@@ -148,6 +164,23 @@ const struct command command_table[] = {
               {0}},
      .examples = EX{{"tradewind dags validate dags/*.yaml", NULL}, {0}},
      .exits = "0 all files are right\n65 at least one is wrong"},
+    {"dags convert", "write a Python DAG as YAML, or a YAML DAG as Python",
+     "From a .py file to YAML, from a .yaml, .yml or .json file to Python. Functions of a Python file "
+     "stay where they are and are referred to (file.py:function). What the other language has no word "
+     "for, such as a lambda, a callback or an operator object, is listed with its task and reason, and "
+     "nothing is written; with --partial such a task becomes an empty one with a comment.",
+     .args = ARGS{ARG_FILE, {0}},
+     .options = OPTS{{"output", 'o', OPTION_FILE, .value = "OUT",
+                      .help = "write there instead of to the terminal"},
+                     OPT_DAG,
+                     {"partial", 0, OPTION_FLAG, .help = "write what can be converted"},
+                     OPT_PYTHON,
+                     {0}},
+     .examples = EX{{"tradewind dags convert sales.py -o sales.yaml", NULL},
+                    {"tradewind dags convert sales.yaml", "as Python, to read"},
+                    {0}},
+     .exits = "0 all of it was converted, or --partial is given\n1 something cannot be converted\n"
+              "65 the file has errors"},
     {"dags test", "run a DAG without keeping anything",
      "As `run`, in a home of its own that is removed at the end: for trying a file out.",
      .args = ARGS{ARG_FILE, {0}},
@@ -216,6 +249,23 @@ const struct command command_table[] = {
               OPT_YES,
               {0}},
      .examples = EX{{"tradewind tasks clear sales load --dry-run", NULL}, {0}}},
+    {"tasks respond", "answer what a task asks a person",
+     "A task of an operator that asks (HITLOperator, ApprovalOperator and the like) waits until it is "
+     "answered, or until its own "
+     "timeout. `tasks why` shows what it asks. Without a tradewind in this home the run goes on with "
+     "`runs resume`.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, {"TASK", .help = "the task's id"}, {0}},
+     .options = OPTS{{"run", 0, OPTION_TEXT, .value = "RUN",
+                      .help = "the run's id (default: the last run)"},
+                     OPT_MAP,
+                     {"option", 'o', OPTION_TEXT, .repeat = true, .value = "OPTION",
+                      .help = "what is chosen; not needed where there is only one; may be repeated"},
+                     OPT_PARAM,
+                     {0}},
+     .examples = EX{{"tradewind tasks respond sales approve --option Approve", NULL},
+                    {"tradewind tasks respond sales amounts --param limit=300", NULL},
+                    {0}},
+     .exits = "65 there is no such option\n75 the task does not wait for an answer"},
     {"tasks test", "run one task alone, without keeping anything",
      "Runs the task of a DAG file now, whatever it depends on; its output goes to the terminal.",
      .args = ARGS{ARG_FILE, {"TASK", .help = "the task's id"}, {0}},

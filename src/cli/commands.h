@@ -8,6 +8,7 @@ int cmd_run(struct cli *cli);
 int cmd_dags_list(struct cli *cli);
 int cmd_dags_show(struct cli *cli);
 int cmd_dags_validate(struct cli *cli);
+int cmd_dags_convert(struct cli *cli);
 int cmd_dags_test(struct cli *cli);
 int cmd_runs_list(struct cli *cli);
 int cmd_runs_show(struct cli *cli);
@@ -16,6 +17,7 @@ int cmd_tasks_list(struct cli *cli);
 int cmd_tasks_logs(struct cli *cli);
 int cmd_tasks_why(struct cli *cli);
 int cmd_tasks_clear(struct cli *cli);
+int cmd_tasks_respond(struct cli *cli);
 int cmd_tasks_test(struct cli *cli);
 int cmd_tasks_render(struct cli *cli);
 int cmd_db_migrate(struct cli *cli);
@@ -28,5 +30,8 @@ int cmd_version(struct cli *cli);
 int cmd_completion(struct cli *cli);
 int cmd_man(struct cli *cli);
 int cmd_help(struct cli *cli);
+
+/* plugins.c: operators that are plug-ins are made known; what cannot be used is told on stderr. */
+void cli_plugins(struct cli *cli);
 
 #endif

@@ -14,6 +14,7 @@ static const struct {
     {"dags list", cmd_dags_list},
     {"dags show", cmd_dags_show},
     {"dags validate", cmd_dags_validate},
+    {"dags convert", cmd_dags_convert},
     {"dags test", cmd_dags_test},
     {"runs list", cmd_runs_list},
     {"runs show", cmd_runs_show},
@@ -22,6 +23,7 @@ static const struct {
     {"tasks logs", cmd_tasks_logs},
     {"tasks why", cmd_tasks_why},
     {"tasks clear", cmd_tasks_clear},
+    {"tasks respond", cmd_tasks_respond},
     {"tasks test", cmd_tasks_test},
     {"tasks render", cmd_tasks_render},
     {"db migrate", cmd_db_migrate},
@@ -48,6 +50,7 @@ int cli_main(int argc, char **argv)
     if (cli_flag(cli, "no-color")) {
         (void)setenv("NO_COLOR", "1", 1); /* where term.c looks */
     }
+    cli_plugins(cli);
     rc = -ERR_UNSUPPORTED;
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
         if (strcmp(handlers[i].name, cli_command(cli)->name) == 0) {

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "cli/command.h"
-#include "cli/load.h"
+#include "cli/folder.h"
 #include "cli/lookup.h"
 #include "cli/term.h"
 #include "dagfile/dagfile.h"
@@ -82,15 +82,33 @@ static int load_means(void *arg)
 
 /* ---- runs that came over the socket: we stay until they are finished ---- */
 
-static void wait_for_others(struct session *s)
+static int wait_for_one(struct session *s, int64_t run_key)
 {
     enum run_state state;
 
-    for (size_t i = 0; i < s->others_len; i++) {
-        if (engine_run_dag(s->engine, s->others[i]) != NULL) {
-            (void)engine_wait_run(s->engine, s->others[i], &state, NULL);
+    return engine_run_dag(s->engine, run_key) != NULL
+               ? engine_wait_run(s->engine, run_key, &state, NULL)
+               : 0;
+}
+
+/* And for those that tasks made, which may make more. */
+static int wait_for_others(struct session *s)
+{
+    size_t children, others = 0, seen = 0;
+    int rc = 0;
+
+    while (rc == 0) {
+        const int64_t *keys = engine_children(s->engine, &children);
+
+        if (others < s->others_len) {
+            rc = wait_for_one(s, s->others[others++]);
+        } else if (seen < children) {
+            rc = wait_for_one(s, keys[seen++]);
+        } else {
+            break;
         }
     }
+    return rc;
 }
 
 int execute_run_file(void *arg, const char *request_json, char **ret_json, struct err *e)
@@ -98,10 +116,9 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
     struct session *s = arg;
     struct value *rq;
     struct arena a;
-    struct dag **dags = NULL, *d;
+    struct loaded l = {0};
     struct engine_run_request r = {.type = RUN_TYPE_MANUAL, .logical_date_us = TIME_NONE};
     struct buf b;
-    size_t n = 0;
     int64_t run_key = 0;
     const struct value *file, *dag_id, *v;
     int rc;
@@ -114,13 +131,12 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
     if (rc == 0 && (file == NULL || file->kind != VALUE_STRING)) {
         rc = err_set(e, ERR_PROTOCOL, "run needs a file");
     }
-    rc = rc == 0 ? load_file(file->text, s->worker, s->python, s->python_path,
-                             &(struct findings){.text = stderr}, &dags, &n, e)
+    rc = rc == 0 ? folder_load_target(file->text, dag_id != NULL ? dag_id->text : NULL, s->home, s,
+                                      s->worker, &l, e)
                  : rc;
-    rc = rc == 0 ? load_choose(dags, n, dag_id != NULL ? dag_id->text : NULL, file->text, &d, e)
-                 : rc;
-    rc = rc == 0 ? dagfile_document(d, &b) : rc;
-    rc = rc == 0 ? engine_add_dag(s->engine, d, buf_cstr(&b), b.len, &r.dag_key, e) : rc;
+    rc = rc == 0 ? folder_register(s->engine, &l, e) : rc;
+    rc = rc == 0 ? dagfile_document(l.dag, &b) : rc;
+    rc = rc == 0 ? engine_add_dag(s->engine, l.dag, buf_cstr(&b), b.len, &r.dag_key, e) : rc;
     if (rc == 0) {
         v = value_get(rq, "run_id");
         r.run_id = v != NULL ? v->text : NULL;
@@ -138,7 +154,7 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
         (void)buf_printf(&b, "{\"run_key\":%lld}", (long long)run_key);
         *ret_json = buf_take(&b);
     }
-    load_free(dags, n);
+    loaded_fini(&l);
     buf_fini(&b);
     arena_fini(&a);
     return rc;
@@ -200,7 +216,7 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
     }
     progress_finish(p, rc == 0 ? state : RUN_RUNNING, rc == 0 ? NULL : "interrupted");
     if (rc == 0) {
-        wait_for_others(s);
+        rc = wait_for_others(s);
     }
     co_group_close(&signals);
     arena_fini(&m.arena);

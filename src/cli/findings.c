@@ -43,6 +43,9 @@ void findings_add(struct findings *f, const char *file, int line, int col, const
         add_json(f->json, file, line, col, task_id, text);
         return;
     }
+    if (f->text == NULL) {
+        return;
+    }
     if (line > 0 && col > 0) {
         (void)fprintf(f->text, "%s:%d:%d: ", file, line, col);
     } else if (line > 0) {

@@ -7,7 +7,7 @@
 struct dag;
 struct json_writer;
 
-/* Exactly one of text and json is set; both are borrowed. */
+/* At most one of text and json is set (none: they are only counted); both are borrowed. */
 struct findings {
     FILE *text;
     struct json_writer *json;

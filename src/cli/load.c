@@ -22,6 +22,12 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+bool load_is_file_name(const char *name)
+{
+    return ends_with(name, ".py") || ends_with(name, ".yaml") || ends_with(name, ".yml") ||
+           ends_with(name, ".json");
+}
+
 static void print_errors(const char *file, const struct doc_errors *errors, struct findings *out)
 {
     for (size_t i = 0; i < errors->len; i++) {
@@ -104,19 +110,15 @@ static size_t print_import_errors(const struct value *list, struct findings *out
     return list->len;
 }
 
-static int build_answer(const char *path, const char *json, struct findings *out, struct dag ***ret,
-                        size_t *ret_len, struct err *e)
+int load_answer(const char *path, const struct value *answer, struct findings *out,
+                struct dag ***ret, size_t *ret_len, struct err *e)
 {
-    struct value *answer;
-    const struct value *docs, *bad;
+    const struct value *docs = value_get(answer, "documents"), *bad = value_get(answer, "errors");
     struct arena a;
     size_t errors_n = 0, cap = 0;
-    int rc;
+    int rc = 0;
 
     arena_init(&a, LIMIT_DOC_BYTES * 8);
-    rc = value_parse(&a, json, strlen(json), &answer, e);
-    docs = rc == 0 ? value_get(answer, "documents") : NULL;
-    bad = rc == 0 ? value_get(answer, "errors") : NULL;
     if (bad != NULL && bad->kind == VALUE_ARRAY) {
         errors_n += print_import_errors(bad, out);
     }
@@ -141,6 +143,20 @@ static int build_answer(const char *path, const char *json, struct findings *out
     if (rc == 0 && errors_n != 0) {
         rc = count_error(path, errors_n, e);
     }
+    return rc;
+}
+
+static int build_answer(const char *path, const char *json, struct findings *out, struct dag ***ret,
+                        size_t *ret_len, struct err *e)
+{
+    struct value *answer;
+    struct arena a;
+    int rc;
+
+    arena_init(&a, LIMIT_DOC_BYTES * 8);
+    rc = value_parse(&a, json, strlen(json), &answer, e);
+    rc = rc == 0 ? load_answer(path, answer, out, ret, ret_len, e) : rc;
+    arena_fini(&a);
     return rc;
 }
 
@@ -190,7 +206,7 @@ int load_file(const char *path, struct worker *worker, const char *python, const
         return err_set(e, ERR_NOTFOUND, "%s: no such file", path);
     }
     if (!ends_with(path, ".py")) {
-        if (!ends_with(path, ".yaml") && !ends_with(path, ".yml") && !ends_with(path, ".json")) {
+        if (!load_is_file_name(path)) {
             return err_set(e, ERR_USAGE, "%s: a DAG file ends in .yaml, .yml, .json or .py", path);
         }
         rc = load_plain(path, real, out, ret, ret_len, e);

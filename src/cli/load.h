@@ -2,10 +2,13 @@
 #ifndef TW_CLI_LOAD_H
 #define TW_CLI_LOAD_H
 
+#include <stdbool.h>
+
 #include "cli/findings.h"
 
 struct dag;
 struct err;
+struct value;
 struct worker;
 
 /*
@@ -15,6 +18,12 @@ struct worker;
  */
 int load_file(const char *path, struct worker *worker, const char *python, const char *python_path,
               struct findings *out, struct dag ***ret, size_t *ret_len, struct err *e);
+/* True for the endings of DAG files. */
+bool load_is_file_name(const char *name);
+/* The runner's answer to a request to parse a file. *ret and *ret_len as load_file, to be freed in any case: what could be built is there
+ * with -ERR_INVALID too. */
+int load_answer(const char *path, const struct value *answer, struct findings *out,
+                struct dag ***ret, size_t *ret_len, struct err *e);
 /* The one that is meant: the only one, or that of dag_id. Borrowed from `dags`. */
 int load_choose(struct dag **dags, size_t n, const char *dag_id, const char *path, struct dag **ret,
                 struct err *e);

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/wire.h"
+#include "cli/folder.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
@@ -220,7 +221,8 @@ int session_load_dag(void *arg, const struct dag_source *src, struct dag **ret, 
     arena_init(&a, LIMIT_DOC_BYTES * 8);
     rc = value_parse(&a, src->document, src->len, &document, e);
     if (rc == 0) {
-        rc = dagfile_build(document, src->file, operators_table(), ret, &errors, e);
+        rc = dagfile_build(document, src->file, operators_table_stored(&a, document), ret, &errors,
+                           e);
         if (rc == -ERR_INVALID && errors.len != 0) {
             rc = err_set(e, ERR_VERSION,
                          "the stored version of the DAG cannot be read by this program: %s",
@@ -240,6 +242,18 @@ static int open_store(struct session *s, struct err *e)
 
     rc = rc == 0 ? store_sqlite_open(path, 0, &s->store, e) : rc;
     return rc != 0 ? err_prefix(e, rc, "%s", path) : 0;
+}
+
+/* Files of the DAGs folder import from it: who imports them is told where it is. */
+static int tell_folder(const struct session *s, struct err *e)
+{
+    char folder[4096];
+    int rc = folder_resolve(s->home, folder, sizeof folder, e);
+
+    if (rc == 0 && is_folder(folder) && setenv("TRADEWIND_DAGS", folder, 1) != 0) {
+        rc = err_set(e, ERR_NOMEM, "out of memory for the environment");
+    }
+    return rc;
 }
 
 static int open_worker(struct session *s, const struct session_options *o, struct err *e)
@@ -299,6 +313,7 @@ int session_open(struct session *s, struct loop *loop, const struct session_opti
     }
     rc = rc == 0 ? session_find_parts(s, o->python, e) : rc;
     rc = rc == 0 ? open_store(s, e) : rc;
+    rc = rc == 0 ? tell_folder(s, e) : rc;
     rc = rc == 0 ? open_worker(s, o, e) : rc;
     rc = rc == 0 ? open_engine(s, o, e) : rc;
     rc = rc == 0 ? engine_recover(s->engine, run_keys, n, session_load_dag, NULL, e) : rc;

@@ -153,8 +153,8 @@ static int consume_ended(struct engine *g, struct msg *m)
         rc = add_xcom(g, &end->key, &end->token, &end->xcoms[i]);
     }
     if (rc == 0 && end->record != NULL) {
-        struct worker_xcom record = {DEFERRAL_RECORD, end->record, strlen(end->record)};
-        struct ti_key key = deferral_key(&end->key);
+        struct worker_xcom record = {ENGINE_RECORD_STATE, end->record, strlen(end->record)};
+        struct ti_key key = engine_record_key(&end->key);
 
         rc = add_xcom(g, &key, &end->token, &record);
     }
@@ -180,6 +180,9 @@ static int consume_request(struct engine *g, struct msg *m)
     }
     if (rc == 0 && r->audit != NULL) {
         rc = EXTRAS(g, audits, *r->audit);
+    }
+    if (rc == 0 && r->row != NULL) {
+        rc = EXTRAS(g, xcoms, *r->row);
     }
     if (rc == 0 && r->xcom != NULL) {
         struct ti_row row;

@@ -5,7 +5,7 @@
 int deferral_record(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
                     size_t *ret_len, struct err *e)
 {
-    struct ti_key at = deferral_key(key);
+    struct ti_key at = engine_record_key(key);
 
-    return facts_xcom(arg, &at, DEFERRAL_RECORD, a, ret, ret_len, e);
+    return facts_xcom(arg, &at, ENGINE_RECORD_STATE, a, ret, ret_len, e);
 }

@@ -40,6 +40,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -156,6 +157,7 @@ void attempt_finish(struct holder *h, struct attempt *a)
     a->state = ATTEMPT_ENDED;
     arena_fini(&a->arena); /* the environment's secrets go with it */
     a->argv = NULL;
+    a->script = NULL;
     a->env = NULL;
     a->spec = a->secrets = NULL;
     records_write(h);
@@ -481,6 +483,33 @@ static bool intent(struct holder *h, struct attempt *a)
     return false;
 }
 
+/* What must be in no command line: a file without a name, which only the process can read. */
+static int script_open(const char *text, int *ret, struct err *e)
+{
+    size_t n = strlen(text), done = 0;
+    int made = memfd_create("script", MFD_CLOEXEC), fd;
+
+    while (made >= 0 && done < n) {
+        ssize_t k = write(made, text + done, n - done);
+
+        if (k < 0 && errno != EINTR) {
+            break;
+        }
+        done += k > 0 ? (size_t)k : 0;
+    }
+    /* Above 3, as all descriptors of the holder. */
+    fd = made >= 0 && done == n && lseek(made, 0, SEEK_SET) == 0 ? fcntl(made, F_DUPFD_CLOEXEC, 4)
+                                                                 : -1;
+    if (fd < 0) {
+        (void)err_errno(e, errno, "cannot hand the script over");
+    }
+    if (made >= 0) {
+        (void)close(made);
+    }
+    *ret = fd;
+    return fd < 0 ? -1 : 0;
+}
+
 static void begin(struct holder *h, struct attempt *a)
 {
     struct spawn spawn = {
@@ -517,11 +546,19 @@ static void begin(struct holder *h, struct attempt *a)
         runner_start_attempt(h, a, out);
         return;
     }
+    if (a->script != NULL && script_open(a->script, &spawn.extra, &e) != 0) {
+        (void)close(out);
+        attempt_fail(h, a, err_str(&e));
+        return;
+    }
     spawn.out = spawn.errout = out;
     a->started_us = clock_wall_us();
     a->started_boot_us = clock_boot_us();
     rc = spawn_process(&spawn, &a->pid, &e);
     (void)close(out);
+    if (spawn.extra >= 0) {
+        (void)close(spawn.extra);
+    }
     if (rc != 0) {
         a->pid = 0;
         attempt_fail(h, a, err_str(&e));

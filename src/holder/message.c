@@ -204,6 +204,7 @@ static int start_fill(struct holder *h, struct attempt *a, const struct value *m
         rc = err_set(e, ERR_INVALID, "nothing to execute: argv is empty");
     }
     a->argv = strings;
+    a->script = message_string(message, "script");
     return rc;
 }
 

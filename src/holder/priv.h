@@ -52,6 +52,7 @@ struct attempt {
     /* What to run; in the arena, until it ended. */
     struct arena arena;
     char *const *argv;
+    const char *script; /* descriptor 3 of the process, or NULL */
     char *const *env; /* complete */
     const char *cwd;
     const struct value *spec; /* of a Python attempt */

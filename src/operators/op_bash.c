@@ -101,6 +101,7 @@ static int command_argv(const struct operator_context *c, const struct value *cm
     if (cmd->text[strspn(cmd->text, " \t\r\n")] == '\0') {
         return err_set(e, ERR_INVALID, "bash_command is empty after rendering");
     }
+    ret->shell_text = cmd->text;
     ret->argv = plain_words(c->arena, cmd->text, &oom);
     if (ret->argv == NULL && !oom) {
         argv = arena_array(c->arena, 4, sizeof *argv);

@@ -78,19 +78,6 @@ int rt_bind(struct rt *r, const char *name, size_t len, const struct tv *v)
     return 0;
 }
 
-/* Objects of the context whose own members may be times: dag_run.logical_date, ti.start_date ... */
-static bool has_times(const char *name, size_t n)
-{
-    static const char *const names[] = {"dag_run", "ti", "task_instance", "dag", "task"};
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int eval_name(struct rt *r, const struct node *n, struct tv *ret)
 {
     const struct template_context *c = r->c;
@@ -108,14 +95,23 @@ static int eval_name(struct rt *r, const struct node *n, struct tv *ret)
         rc = tv_from_value(r, c->variables, c->times, &root);
         rc = rc != 0 ? rc : tv_dict_find_str(r, &root, n->name, n->name_len, ret);
         if (rc != 0) {
-            if (rc == 1 && ret->kind == TV_DICT && has_times(n->name, n->name_len)) {
+            if (rc == 1 && ret->kind == TV_DICT && name_is_object(n->name, n->name_len)) {
                 ret->dict->times = c->times;
+                *ret = (struct tv){.kind = TV_OBJECT, .n = OBJECT_MEMBERS, .dict = ret->dict};
             }
             return rc < 0 ? rc : 0;
         }
     }
-    text = arena_printf(&r->arena, "'%.*s' is undefined",
-                        (int)(n->name_len > 100 ? 100 : n->name_len), n->name);
+    if (n->name_len == 3 && memcmp(n->name, "var", 3) == 0) {
+        *ret = (struct tv){.kind = TV_OBJECT, .n = OBJECT_VAR};
+        return 0;
+    }
+    if (name_is_elsewhere(n->name, n->name_len)) {
+        return rt_fail(r, ERR_UNSUPPORTED, "'%.*s' is not supported", (int)n->name_len, n->name);
+    }
+    text = arena_printf(&r->arena, "'%.*s' is undefined%s",
+                        (int)(n->name_len > 100 ? 100 : n->name_len), n->name,
+                        name_hint(n->name, n->name_len));
     if (text == NULL) {
         return rt_nomem(r);
     }
@@ -151,7 +147,7 @@ static int eval_logic(struct rt *r, const struct node *n, struct tv *ret)
     int rc;
 
     if (n->kind == N_COND) {
-        rc = rt_eval(r, n->b, ret);
+        rc = rt_eval_any(r, n->b, ret);
         rc = rc != 0 ? rc : tv_truth(r, ret, &yes);
         if (rc == 0 && !yes && n->c == NULL) {
             *ret = (struct tv){.kind = TV_UNDEFINED,
@@ -160,14 +156,14 @@ static int eval_logic(struct rt *r, const struct node *n, struct tv *ret)
                                     "false"};
             return 0;
         }
-        return rc != 0 ? rc : rt_eval(r, yes ? n->a : n->c, ret);
+        return rc != 0 ? rc : rt_eval_any(r, yes ? n->a : n->c, ret);
     }
-    rc = rt_eval(r, n->a, ret);
+    rc = rt_eval_any(r, n->a, ret);
     rc = rc != 0 ? rc : tv_truth(r, ret, &yes);
     if (rc == 0 && n->kind == N_NOT) {
         *ret = tv_bool(!yes);
     } else if (rc == 0 && yes == (n->kind == N_AND)) {
-        rc = rt_eval(r, n->b, ret);
+        rc = rt_eval_any(r, n->b, ret);
     }
     return rc;
 }
@@ -350,7 +346,7 @@ static int eval_method(struct rt *r, const struct node *n, struct tv *ret)
 {
     struct call c = {.node = n};
     struct tv *given, member;
-    int rc = rt_eval(r, n->a, &c.self);
+    int rc = rt_eval_any(r, n->a, &c.self);
 
     r->at = n;
     rc = rc != 0 ? rc : rt_defined(r, &c.self);
@@ -458,7 +454,7 @@ static int eval_cycle(struct rt *r, const struct node *n, struct tv *ret)
 static int eval_operands(struct rt *r, const struct node *n, struct tv *ret)
 {
     struct tv x, y;
-    int rc = rt_eval(r, n->a, &x);
+    int rc = n->kind == N_ATTR || n->kind == N_ITEM ? rt_eval_any(r, n->a, &x) : rt_eval(r, n->a, &x);
 
     if (rc == 0 && n->b != NULL) {
         rc = rt_eval(r, n->b, &y);
@@ -480,7 +476,7 @@ static int eval_operands(struct rt *r, const struct node *n, struct tv *ret)
     }
 }
 
-int rt_eval(struct rt *r, const struct node *n, struct tv *ret)
+int rt_eval_any(struct rt *r, const struct node *n, struct tv *ret)
 {
     int rc;
 
@@ -525,4 +521,15 @@ int rt_eval(struct rt *r, const struct node *n, struct tv *ret)
     default:
         return eval_operands(r, n, ret);
     }
+}
+
+int rt_eval(struct rt *r, const struct node *n, struct tv *ret)
+{
+    int rc = rt_eval_any(r, n, ret);
+
+    if (rc == 0 && ret->kind == TV_OBJECT) {
+        r->at = n;
+        rc = rt_fail(r, ERR_UNSUPPORTED, "an object of Airflow as a value is not supported");
+    }
+    return rc;
 }

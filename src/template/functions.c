@@ -33,7 +33,7 @@ bool method_known(const char *name, size_t n)
     return fn_find(methods_str, name, n) != NULL || fn_find(methods_str_more, name, n) != NULL ||
            fn_find(methods_dict, name, n) != NULL || fn_find(methods_list, name, n) != NULL ||
            fn_find(methods_time, name, n) != NULL || fn_find(methods_date, name, n) != NULL ||
-           fn_find(methods_delta, name, n) != NULL;
+           fn_find(methods_delta, name, n) != NULL || fn_find(methods_var, name, n) != NULL;
 }
 
 const struct fn_desc *method_find(const struct tv *self, const char *name, size_t n)
@@ -55,6 +55,8 @@ const struct fn_desc *method_find(const struct tv *self, const char *name, size_
         return fn_find(methods_date, name, n);
     case TV_DELTA:
         return fn_find(methods_delta, name, n);
+    case TV_OBJECT:
+        return self->n >= OBJECT_VAR_VALUE ? fn_find(methods_var, name, n) : NULL;
     default:
         return NULL;
     }

@@ -383,6 +383,21 @@ static int loop_attr(struct rt *r, const struct tv *x, const char *name, size_t 
     return undefined(r, x, name, n, ret);
 }
 
+static int object_attr(struct rt *r, const struct tv *x, const char *name, size_t n, struct tv *ret)
+{
+    struct tv dict = {.kind = TV_DICT, .dict = x->dict};
+    int rc;
+
+    if (x->n != OBJECT_MEMBERS) {
+        return var_attr(r, x, name, n, ret);
+    }
+    rc = tv_dict_find_str(r, &dict, name, n, ret);
+    return rc == 1 ? 0
+           : rc < 0 ? rc
+                    : rt_fail(r, ERR_UNSUPPORTED, "the attribute '%.*s' is not supported",
+                              (int)(n > 100 ? 100 : n), name);
+}
+
 int op_attr(struct rt *r, const struct tv *x, const char *name, size_t n, struct tv *ret)
 {
     int rc = rt_defined(r, x);
@@ -397,6 +412,9 @@ int op_attr(struct rt *r, const struct tv *x, const char *name, size_t n, struct
         }
         rc = tv_dict_find_str(r, x, name, n, ret);
         return rc == 1 ? 0 : rc < 0 ? rc : undefined(r, x, name, n, ret);
+    }
+    if (x->kind == TV_OBJECT) {
+        return object_attr(r, x, name, n, ret);
     }
     if (x->kind == TV_LOOP) {
         return loop_attr(r, x, name, n, ret);

@@ -47,7 +47,7 @@ static int render_if(struct rt *r, const struct node *n)
     for (size_t i = 0; i < n->kids_len; i += 2) {
         struct tv v;
         bool yes;
-        int rc = rt_eval(r, n->kids[i], &v);
+        int rc = rt_eval_any(r, n->kids[i], &v);
 
         rc = rc != 0 ? rc : tv_truth(r, &v, &yes);
         if (rc != 0) {

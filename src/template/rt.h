@@ -55,10 +55,22 @@ int rt_buf_check(struct rt *r, const struct buf *b);
 int rt_defined(struct rt *r, const struct tv *v);
 
 int rt_eval(struct rt *r, const struct node *n, struct tv *ret);
+/* As rt_eval, where only a member or the truth of the value is asked for: it may be a TV_OBJECT. Everywhere else that is
+ * -ERR_UNSUPPORTED: how it prints, what it equals and its other members are known to the Python runner alone. */
+int rt_eval_any(struct rt *r, const struct node *n, struct tv *ret);
 int rt_render(struct rt *r, const struct node *first);
 /* The text captured for a filter block. */
 int rt_render_body(struct rt *r, struct tv *ret);
 int rt_bind(struct rt *r, const char *name, size_t len, const struct tv *v);
+/* names.c: Airflow's names. The object that a name stands for has members that are not known here. */
+bool name_is_object(const char *name, size_t n);
+/* A name of Airflow's context that only the Python runner has. */
+bool name_is_elsewhere(const char *name, size_t n);
+/* What to say of a name that is not defined, beginning with ": "; "" for most. */
+const char *name_hint(const char *name, size_t n);
+/* var, var.value, var.json and what they give. */
+int var_attr(struct rt *r, const struct tv *x, const char *name, size_t n, struct tv *ret);
+
 /* Operators. */
 int op_binary(struct rt *r, enum node_kind op, const struct tv *x, const struct tv *y,
               struct tv *ret);
@@ -78,7 +90,7 @@ int op_format(struct rt *r, const struct tv *fmt, const struct tv *args, struct 
 /* Tables of functions, each ending in a NULL name. */
 extern const struct fn_desc filters_text[], filters_seq[], filters_more[], tests_table[],
     methods_str[], methods_str_more[], methods_dict[], methods_list[], methods_time[],
-    methods_date[], methods_delta[], macros_table[], globals_table[];
+    methods_date[], methods_delta[], methods_var[], macros_table[], globals_table[];
 const struct fn_desc *fn_find(const struct fn_desc *table, const char *name, size_t n);
 const struct fn_desc *filter_find(const char *name, size_t n);
 const struct fn_desc *test_find(const char *name, size_t n);

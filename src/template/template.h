@@ -42,6 +42,9 @@ struct template_context {
      * May suspend. task_id NULL = own task. */
     int (*xcom_pull)(void *arg, const char *task_id, const char *key, struct arena *a,
                      struct value **ret, struct err *e);
+    /* var.value.KEY and var.json.KEY: the variable's text in the arena, or NULL when there is none. May suspend. NULL: var is
+     * outside of the subset. */
+    int (*variable)(void *arg, const char *key, struct arena *a, const char **ret, struct err *e);
     void *arg;
 };
 /* Renders to text. Limits LIMIT_TEMPLATE_*. Errors name the expression and its place. */

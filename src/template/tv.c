@@ -26,6 +26,7 @@ const char *tv_type_name(const struct tv *v)
         [TV_DICT] = "dict",
         [TV_NAMESPACE] = "Namespace",
         [TV_LOOP] = "LoopContext",
+        [TV_OBJECT] = "object",
         [TV_TIME] = "DateTime",
         [TV_DATE] = "Date",
         [TV_DELTA] = "timedelta",

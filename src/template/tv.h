@@ -30,9 +30,17 @@ enum tv_kind {
     TV_DICT,
     TV_NAMESPACE,
     TV_LOOP,
+    TV_OBJECT, /* an object of Airflow, of which only some members are known here; n: which one */
     TV_TIME,  /* i: microseconds since 1970, UTC */
     TV_DATE,  /* i: microseconds of its midnight */
     TV_DELTA, /* i: microseconds */
+};
+
+enum tv_object {
+    OBJECT_MEMBERS, /* dict: the members that are known */
+    OBJECT_VAR,
+    OBJECT_VAR_VALUE,
+    OBJECT_VAR_JSON,
 };
 
 struct tv_list {
@@ -64,12 +72,12 @@ struct tv {
         bool b;
         int64_t i;
         double f;
-        size_t n; /* STR: bytes */
+        size_t n; /* STR: bytes; OBJECT: enum tv_object */
     };
     union {
         const char *s; /* STR; UNDEFINED: what is missing, in words */
         struct tv_list *list;
-        struct tv_dict *dict;
+        struct tv_dict *dict; /* DICT, NAMESPACE; OBJECT_MEMBERS */
         struct tv_loop *loop;
     };
 };

@@ -10,6 +10,7 @@
 #include "worker/local.h"
 
 struct json_writer;
+struct ophost;
 
 enum attempt_phase {
     ATTEMPT_TAKEN,   /* rendering, or about to be handed to the executor */
@@ -36,11 +37,15 @@ struct attempt {
     struct arena arena;
     struct value *params; /* the task's object, rendered */
     const char *rendered; /* JSON, masked; or NULL */
+    const char *found_secrets[16]; /* values that templates looked up by names that say so; in the arena */
+    size_t found_secrets_len;
     char *log;            /* absolute */
     const char *result;   /* python: path of the result file */
     const int *skip_codes;
     size_t skip_codes_len;
     bool last_line_is_xcom;
+    bool holds_slot; /* in WAIT: running, not deferred */
+    bool reports;    /* operator.h: a start message and a result file */
     int64_t start_us;
     int64_t first_start_us; /* of the try; TIME_NONE: it begins now */
     bool resumed;           /* the try goes on: its record says with what */
@@ -62,6 +67,8 @@ struct local_worker {
     char *python_path_entry; /* owned */
     struct triggers *triggers; /* or NULL: nothing was deferred yet */
     struct http_client *http;
+    struct ophost *hosts; /* ophost.c: of plug-ins, those that live */
+    bool closing;
 };
 
 /* A new attempt in the table. */
@@ -85,6 +92,11 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e);
 int attempt_conf(struct attempt *a, struct value **ret, struct err *e);
 int attempt_params(struct attempt *a, const struct value *conf, struct value **ret);
 bool attempt_needs_render(const struct attempt *a);
+/* lookup.c: the text of a variable in the arena, *ret NULL when there is none; as template_context.variable. The value of a sensitive name
+ * is remembered as a secret of the attempt. */
+int attempt_variable(void *arg, const char *key, struct arena *m, const char **ret, struct err *e);
+/* True if the text holds one of the secrets. */
+bool attempt_has_secret(const char *const *secrets, const char *text);
 /* Rendered fields as JSON without secrets, in the attempt's arena; NULL with *e: out of memory, or too large. */
 const char *attempt_masked(struct attempt *a, const struct value *fields, struct err *e);
 
@@ -113,6 +125,14 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e);
 /* What an adopted process needs to be judged at its end, without starting it. */
 int attempt_spawn_facts(struct attempt *a, struct err *e);
 void attempt_exec_ended(struct attempt *a, const struct exec_end *x);
+/* For attempts in an operator host: XComs into their end; the start message, and what to mask in the log (in the arena). */
+int attempt_xcoms(struct worker_end *end, const struct value *list);
+int attempt_message(struct attempt *a, char **ret, struct err *e);
+int attempt_secrets(struct attempt *a, const char *const **ret, struct err *e);
+
+/* ophost.c: SUSPENDS. Runs an attempt in the host of its plug-in. *r as from an operator's wait. */
+int attempt_in_host(struct attempt *a, struct operator_result *r, struct err *e);
+
 /* The files in which the runner told the outcome; once it is in the store. */
 void attempt_remove_result(struct attempt *a);
 

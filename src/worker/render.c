@@ -22,7 +22,7 @@
 #define SECRET_MIN       4 /* shorter values would mask half of every text */
 
 static const char *const time_names[] = {"logical_date", "data_interval_start", "data_interval_end",
-                                         NULL};
+                                         "run_after", "start_date", NULL};
 
 /* Iterates over an explicit stack: documents are as deep as users write them. */
 static bool value_has_template(const struct value *root)
@@ -105,9 +105,8 @@ static int set_dates(struct arena *m, struct value *o, const struct run_row *run
         {"ds", "%Y-%m-%d"},
         {"ds_nodash", "%Y%m%d"},
         {"ts_nodash", "%Y%m%dT%H%M%S"},
-        {"ts_nodash_with_tz", "%Y%m%dT%H%M%S+0000"},
     };
-    char text[64];
+    char text[64], *to = text;
     int rc;
 
     if (run->logical_date_us == TIME_NONE) {
@@ -119,6 +118,14 @@ static int set_dates(struct arena *m, struct value *o, const struct run_row *run
         rc = rc == 0 ? set_text(m, o, forms[i].name, text) : rc;
     }
     rc = rc == 0 ? set_time(m, o, "ts", run->logical_date_us) : rc;
+    (void)time_format(run->logical_date_us, text);
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p != '-' && *p != ':') {
+            *to++ = *p;
+        }
+    }
+    *to = '\0';
+    rc = rc == 0 ? set_text(m, o, "ts_nodash_with_tz", text) : rc;
     rc = rc == 0 ? set_time(m, o, "data_interval_start", run->data_interval_start_us) : rc;
     return rc == 0 ? set_time(m, o, "data_interval_end", run->data_interval_end_us) : rc;
 }
@@ -188,8 +195,23 @@ static int set_run(struct arena *m, struct value *o, const struct attempt *a, st
     rc = rc == 0 ? set_text(m, run, "dag_id", a->dag->dag_id) : rc;
     rc = rc == 0 ? set_text(m, run, "run_type", run_type_to_string(a->run.type)) : rc;
     rc = rc == 0 ? set_time(m, run, "logical_date", a->run.logical_date_us) : rc;
+    rc = rc == 0 ? set_time(m, run, "data_interval_start", a->run.data_interval_start_us) : rc;
+    rc = rc == 0 ? set_time(m, run, "data_interval_end", a->run.data_interval_end_us) : rc;
+    rc = rc == 0 ? set_time(m, run, "run_after", a->run.run_after_us) : rc;
+    rc = rc == 0 ? set_time(m, run, "start_date", a->run.start_us) : rc;
+    rc = rc == 0 ? set_int(m, run, "clear_number", a->run.clear_number) : rc;
     rc = rc == 0 ? value_set(m, run, "conf", conf) : rc;
     return rc == 0 ? value_set(m, o, "dag_run", run) : rc;
+}
+
+/* task_instance_key_str: with the day where there is one, else with the run's id. */
+static int set_key_str(struct arena *m, struct value *o, const struct attempt *a)
+{
+    const struct value *day = value_get(o, "ds_nodash");
+    const char *text = arena_printf(m, "%s__%s__%s", a->dag->dag_id, a->task->task_id,
+                                    day != NULL ? day->text : a->run.run_id);
+
+    return text == NULL ? -ERR_NOMEM : set_text(m, o, "task_instance_key_str", text);
 }
 
 static int variables(struct attempt *a, struct value **ret, struct err *e)
@@ -205,10 +227,7 @@ static int variables(struct attempt *a, struct value **ret, struct err *e)
     rc = rc == 0 ? value_set(m, o, "params", params) : rc;
     rc = rc == 0 ? set_instance(m, o, a) : rc;
     rc = rc == 0 ? set_run(m, o, a, conf) : rc;
-    rc = rc == 0 ? set_text(m, o, "task_instance_key_str",
-                            arena_printf(m, "%s__%s__%s", a->dag->dag_id, a->task->task_id,
-                                         a->run.run_id))
-                 : rc;
+    rc = rc == 0 ? set_key_str(m, o, a) : rc;
     *ret = o;
     return rc == -ERR_NOMEM ? err_set(e, ERR_NOMEM, "out of memory for template variables") : rc;
 }
@@ -386,6 +405,9 @@ const char *attempt_masked(struct attempt *a, const struct value *fields, struct
     for (char **p = a->worker->secrets; *p != NULL; p++) {
         add_secret(&s, *p);
     }
+    for (size_t i = 0; i < a->found_secrets_len; i++) {
+        add_secret(&s, a->found_secrets[i]);
+    }
     add_secret_members(&s, a->dag->env);
     add_secret_members(&s, value_get(fields, "env"));
     safe = masked(&a->arena, &s, fields, false);
@@ -419,7 +441,7 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
 {
     const struct operator_desc *d = operators_find(a->task->operator_name);
     const struct value *spec = a->task->spec;
-    struct template_context c = {.times = time_names, .xcom_pull = pull, .arg = a};
+    struct template_context c = {.times = time_names, .xcom_pull = pull, .variable = attempt_variable, .arg = a};
     struct value *vars = NULL, *out = value_new(&a->arena, VALUE_OBJECT);
     struct value *fields = value_new(&a->arena, VALUE_OBJECT);
     int rc = out == NULL || fields == NULL ? err_set(e, ERR_NOMEM, "out of memory for parameters")
@@ -468,8 +490,9 @@ static int no_xcom(void *arg, const struct ti_key *asking, const char *task_id, 
 int worker_render_task(struct dag *d, const struct task *t, const struct run_row *run,
                        struct buf *out, bool *ret_jinja, struct err *e)
 {
-    static char *no_secrets[] = {NULL};
-    struct local_worker w = {.cb.xcom_get = no_xcom, .secrets = no_secrets};
+    static char *none[] = {NULL};
+    struct local_worker w = {
+        .cb.xcom_get = no_xcom, .secrets = none, .base_env = environment_base(NULL)};
     struct attempt a = {.worker = &w,
                         .key = {run->run_key, t->index, -1},
                         .try_number = 1,
@@ -480,6 +503,9 @@ int worker_render_task(struct dag *d, const struct task *t, const struct run_row
     struct json_writer j;
     int rc;
 
+    if (w.base_env == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for the environment");
+    }
     arena_init(&a.arena, MiB(64));
     rc = attempt_render(&a, ret_jinja, e);
     if (rc == 0) {
@@ -488,5 +514,6 @@ int worker_render_task(struct dag *d, const struct task *t, const struct run_row
         rc = buf_status(out);
     }
     arena_fini(&a.arena);
+    environment_free(w.base_env);
     return rc;
 }

@@ -63,3 +63,36 @@ def test_retries_and_timeouts_of_rendered_commands(tw):
     tis = {t["task_id"]: t for t in tw.json("runs", "show", "d")["tasks"]}
     assert tis["a"]["state"] == "failed" and "execution_timeout" in tis["a"]["reason"]
     assert (tis["b"]["state"], tis["b"]["try_number"]) == ("success", 2)
+
+
+# What the process sees of itself: its command line, descriptors, name, last status; then the secret, which the log masks.
+LOOK = ("set +x; tr '\\0' ' ' </proc/$$/cmdline >cmd.%s; ls /proc/$$/fd | tr '\\n' ' '; echo $0 $# $? ${TRADEWIND_SCRIPT-unset}; "
+        "echo {{ var.value.api_password }} | tr a-z A-Z; printf '%%s' '{{ var.value.api_password }}' >out.%s\nread x || echo no input; exit 7 # %s\n")
+
+
+def test_a_secret_is_in_no_command_line(tw):
+    secret = {"TRADEWIND_VAR_API_PASSWORD": "hunter22x"}
+    look = {name: LOOK % (name, name, "") for name in ("c", "jinja", "plain", "py")}
+    tw.dag({"c": bash(look["c"], cwd=tw.folder), "jinja": bash("{% macro m() %}{% endmacro %}" + look["jinja"], cwd=tw.folder),
+            "words": bash("cat /proc/self/cmdline hunter22x", cwd=tw.folder),
+            "plain": bash(look["plain"].replace("{{ var.value.api_password }}", "nothing"), cwd=tw.folder)})
+    tw("run", "dag.yaml", code=1, env=secret)
+    tw.write("d.py", "from tradewind.sdk import DAG, BashOperator\nwith DAG('p'):\n    BashOperator(task_id='py', bash_command=%r, cwd=%r, output_processor=str)\n"
+             % (look["py"], tw.folder))
+    tw("run", "d.py", code=1, env=secret)
+    for name in ("c", "jinja", "py"):
+        with open(tw.path("cmd." + name)) as f:
+            assert "hunter22x" not in f.read()
+        with open(tw.path("out." + name)) as f:
+            assert f.read() == "hunter22x"
+    with open(tw.path("cmd.plain")) as f:
+        assert "nothing" in f.read()
+    logs = {name: tw.log(name) for name in ("c", "jinja", "plain")}
+    assert logs["c"] == logs["jinja"] == logs["plain"].replace("NOTHING", "HUNTER22X") != ""
+    assert tw.log("py", "p").startswith(logs["c"])
+    tis = {t["task_id"]: t for t in tw.json("runs", "show", "d")["tasks"]}
+    assert {n: tis[n]["exit_code"] for n in ("c", "jinja", "plain")} == {"c": 7, "jinja": 7, "plain": 7}
+    db = tw.db()
+    for (text,) in db.execute("SELECT json FROM rendered"):
+        assert "hunter22x" not in text
+    db.close()

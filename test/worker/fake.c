@@ -53,6 +53,7 @@ static int x_start(struct executor *x, const struct exec_spec *s, struct err *e)
     fake.starts[fake.starts_len++] = (struct fake_start){
         .attempt = s->attempt,
         .argv = joined(s->argv, "|"),
+        .script = copied(s->script),
         .python = copied(s->python),
         .env = joined(s->env, "\n"),
         .secrets = joined(s->secrets, "\n"),

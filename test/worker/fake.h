@@ -24,6 +24,7 @@
 struct fake_start {
     struct uuid attempt;
     char *argv;    /* words joined by "|"; NULL for python */
+    char *script;  /* or NULL */
     char *python;  /* JSON, or NULL */
     char *env;     /* "\nNAME=value\nNAME=value\n" */
     char *secrets; /* the same form */

@@ -102,7 +102,8 @@ static void secrets(void)
     struct uuid token = fake_start("keep");
     struct exec_end x = fake_exit(&token, 0);
 
-    assert_non_null(strstr(fake_last()->argv, "hunter22-eu")); /* the process gets them */
+    assert_non_null(strstr(fake_last()->script, "hunter22-eu")); /* the process gets them */
+    assert_null(strstr(fake_last()->argv, "hunter22"));
     assert_non_null(strstr(fake_last()->env, "\nAPI_KEY=confsecret\n"));
     assert_non_null(strstr(fake_last()->secrets, "\nconfsecret\n"));
     assert_non_null(strstr(fake_last()->secrets, "\nhunter22\n"));

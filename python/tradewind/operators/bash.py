@@ -6,6 +6,7 @@ import os
 
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import AirflowException, AirflowSkipException
+from tradewind.log import shell_words
 from tradewind.types import NOTSET, ArgNotSet
 
 
@@ -68,9 +69,11 @@ class BashOperator(BaseOperator):
 
         if self.cwd is not None and not os.path.isdir(self.cwd):
             raise AirflowException(f"cwd {self.cwd!r} is not a folder")
-        command = ["bash", "-c", self.bash_command]
+        script = None
         if isinstance(self.bash_command, (list, tuple)):
             command = [str(word) for word in self.bash_command]
+        else:
+            command, script = shell_words(self.bash_command)
         self._process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -78,7 +81,10 @@ class BashOperator(BaseOperator):
             stdin=subprocess.DEVNULL,
             cwd=self.cwd,
             env=self.get_env(context),
+            pass_fds=() if script is None else (script,),
         )
+        if script is not None:
+            os.close(script)
         line = ""
         for raw in self._process.stdout:
             line = raw.decode(self.output_encoding, errors="backslashreplace").rstrip("\r\n")

@@ -15,6 +15,7 @@ from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
 from tradewind.runner.events import InletEvents, OutletEvents
+from tradewind.runner.world import World, previous_values
 from tradewind.serde import decode, storable
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.variable import VariableAccessor
@@ -31,6 +32,10 @@ class DagRun:
         self.conf = start.get("conf") or {}
         self.partition_key = start.get("partition_key")
         self.state = "running"
+        self.end_date = None
+        self.clear_number = start.get("clear_number") or 0
+        self.triggering_user_name = None
+        self.consumed_asset_events = []
 
     def _time(self, name):
         return timezone.coerce_datetime(self._start.get(name))
@@ -55,13 +60,19 @@ class DagRun:
         """
         The earliest time of the run: the end of its interval, else its logical date, else now.
         """
-        return self.data_interval_end or self.logical_date or timezone.utcnow()
+        known = self._time("run_after")
+        return known or self.data_interval_end or self.logical_date or timezone.utcnow()
+
+    @property
+    def start_date(self):
+        """When the run began."""
+        return self._time("run_start")
 
     def __repr__(self):
         return f"<DagRun {self.dag_id} {self.run_id}>"
 
 
-class TaskInstance:
+class TaskInstance(World):
     """The task in this run. XComs that it pushes are stored at the latest when it ends."""
 
     def __init__(self, start, task, engine):
@@ -75,6 +86,8 @@ class TaskInstance:
         self.state = "running"
         self.start_date = _moment(start.get("first_start_us"))
         self.end_date = None
+        self.rendered_map_index = None
+        self.dag_version_id = None
         self.pushed = {}
         self._engine = engine
         self._dag_run = DagRun(start)
@@ -92,6 +105,11 @@ class TaskInstance:
     def get_dagrun(self):
         """The run."""
         return self._dag_run
+
+    @property
+    def is_mapped(self):
+        """True for an instance of a mapped task."""
+        return self.map_index >= 0
 
     @property
     def is_eligible_to_retry(self):
@@ -114,12 +132,14 @@ class TaskInstance:
         map indexes, or a mapped task a list. Waits while the engine is away. AirflowRuntimeError
         if the engine refuses.
         """
-        if include_prior_dates:
-            raise NotImplementedError("xcom_pull: include_prior_dates is not supported yet")
         if task_ids is None:
             task_ids = self.task_id
         several, values = not isinstance(task_ids, str), []
         for one in task_ids if several else [task_ids]:
+            if include_prior_dates and dag_id in (None, self.dag_id):
+                index = None if map_indexes is NOTSET else map_indexes
+                values.append(self._pull_prior(one, key, index, default))
+                continue
             if map_indexes is NOTSET:
                 found = self._pull(dag_id, run_id, one, None, key, NOTSET)
                 if found is not NOTSET:
@@ -197,7 +217,13 @@ class TaskInstance:
         """The states of tasks of this run: task id → state or None."""
         return self._engine.ask("ti_states", task_ids=list(task_ids))
 
+    @property
     def log_url(self):
+        """There is no page of it yet: an empty text."""
+        return ""
+
+    @property
+    def mark_success_url(self):
         """There is no page of it yet: an empty text."""
         return ""
 
@@ -239,6 +265,7 @@ def make_context(start, task, dag, ti):
         "params": params,
         "reason": None,
         "run_id": ti.run_id,
+        "start_date": ti.start_date,
         "task": task,
         "task_instance": ti,
         "task_reschedule_count": start.get("reschedule_count", 0),
@@ -250,6 +277,10 @@ def make_context(start, task, dag, ti):
         "var": _Vars,
     }
     lazy = {"macros": _macros}
+    dated = bool(start.get("logical_date"))
+    for name, make in previous_values(ti).items():
+        if dated or "interval" not in name:
+            lazy[name] = make
     lazy["expanded_ti_count"] = lambda: _instance_count(context)
     if start.get("logical_date"):
         moment = timezone.from_text(start["logical_date"]).astimezone(dt.timezone.utc)

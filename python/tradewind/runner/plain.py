@@ -9,7 +9,7 @@ import sys
 
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import AirflowException, AirflowFailException
-from tradewind.log import is_sensitive, mask_secret, masked
+from tradewind.log import is_sensitive, mask_secret, masked, shell_words
 from tradewind.mapped import DictOfLists, ListOfDicts, make_mapped
 from tradewind.operators.python import PythonOperator, followed_list
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
@@ -22,10 +22,49 @@ class PlainDag:
     render_template_as_native_obj = False
     template_searchpath = ()
 
-    def __init__(self, dag_id, folder):
+    def __init__(self, dag_id, folder, fileloc="", members=None):
         self.dag_id = dag_id
         self.folder = folder
-        self.fileloc = ""
+        self.fileloc = fileloc
+        self.dag_display_name = dag_id
+        self.description = self.doc_md = self.schedule = None
+        self.tags = []
+        self.catchup = False
+        for name, value in (members or {}).items():
+            setattr(self, name, value)
+
+    def __repr__(self):
+        return f"<DAG: {self.dag_id}>"
+
+
+def _plain_dag(start, imported):
+    return PlainDag(
+        start["dag_id"], imported.target.folder, str(start["file"]), start.get("dag")
+    )
+
+
+# Members of a task's object that are attributes of an operator as they are.
+_OF_TASK = (
+    "depends_on_past",
+    "doc_md",
+    "email",
+    "pool",
+    "pool_slots",
+    "priority_weight",
+    "queue",
+    "retries",
+    "trigger_rule",
+    "wait_for_downstream",
+)
+
+
+def _give_members(task, start):
+    """What templates may ask of `task`, where the operator stands for one of a document."""
+    spec = start.get("spec") or {}
+    object.__setattr__(task, "task_id", start["task_id"])
+    for name in _OF_TASK:
+        if spec.get(name) is not None:
+            object.__setattr__(task, name, spec[name])
 
 
 class XComReference(XComArg):
@@ -85,7 +124,7 @@ def plain_task(start, imported):
     found = getattr(found, "function", found)
     if not callable(found):
         raise AirflowException(f"{name!r} of {imported.target.name} is not a function")
-    dag = PlainDag(start["dag_id"], imported.target.folder)
+    dag = _plain_dag(start, imported)
     op_args, op_kwargs = spec.get("op_args") or [], spec.get("op_kwargs") or {}
     if not isinstance(op_args, list) or not isinstance(op_kwargs, dict):
         raise AirflowException("op_args must be a list and op_kwargs an object")
@@ -102,7 +141,9 @@ def plain_task(start, imported):
     )
     expand_input = _expand_input(spec)
     if expand_input is None:
-        return PlainOperator(**options), dag
+        task = PlainOperator(**options)
+        _give_members(task, start)
+        return task, dag
     if isinstance(expand_input, DictOfLists):
         options = {k: v for k, v in options.items() if k not in expand_input.value}
     task = make_mapped(PlainOperator, options, expand_input, strict=False)
@@ -138,12 +179,13 @@ def render_task(start, imported):
     """
     spec = start.get("spec") or {}
     dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
-    dag = dag or PlainDag(start["dag_id"], imported.target.folder)
+    dag = dag or _plain_dag(start, imported)
     members = {f"field_{name}": references(spec.get(name)) for name in start.get("fields") or ()}
     task = RenderOperator(
         task_id=start["task_id"], members=members, owner=spec.get("owner", "airflow")
     )
     object.__setattr__(task, "_dag", dag)
+    _give_members(task, start)
     return task, dag
 
 
@@ -164,12 +206,12 @@ class CommandOperator(BaseOperator):
     def execute(self, context):
         """Never returns. OSError where the command cannot be executed."""
         command = self.bash_command
-        words = command if isinstance(command, list) else ["bash", "-c", command]
         if not isinstance(command, list) and not command.strip():
             raise AirflowFailException("bash_command is empty after rendering")
+        env = self._environment()
+        words = command if isinstance(command, list) else shell_words(command)[0]
         if not words or not words[0]:
             raise AirflowFailException("bash_command is empty")
-        env = self._environment()
         self._keep_rendered()
         if self.cwd:
             os.chdir(self.cwd)
@@ -208,7 +250,7 @@ def command_task(start, imported):
     """For `kind` "bash": the operator that becomes the command, and its DAG."""
     spec = start.get("spec") or {}
     dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
-    dag = dag or PlainDag(start["dag_id"], imported.target.folder)
+    dag = dag or _plain_dag(start, imported)
     task = CommandOperator(
         task_id=start["task_id"].replace("/", "_"),
         bash_command=spec.get("bash_command"),
@@ -219,6 +261,7 @@ def command_task(start, imported):
     )
     object.__setattr__(task, "rendered_file", start["result"] + ".rendered")
     object.__setattr__(task, "_dag", dag)
+    _give_members(task, start)
     return task, dag
 
 

@@ -25,6 +25,7 @@ from tradewind.exceptions import (
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTerminated,
+    DagRunTriggerException,
     DownstreamTasksSkipped,
     TaskDeferred,
 )
@@ -298,7 +299,22 @@ def _work(start, task, context):
     args = getattr(task, "start_trigger_args", None)
     if getattr(task, "start_from_trigger", False) and args is not None:
         return _start_from_trigger(args)
-    return task.execute(context)
+    try:
+        return task.execute(context)
+    except DagRunTriggerException as asked:
+        from tradewind.operators.trigger_dagrun import make_run
+
+        make_run(
+            context["ti"],
+            asked.trigger_dag_id,
+            asked.dag_run_id,
+            conf=asked.conf,
+            logical_date=asked.logical_date,
+            reset_dag_run=asked.reset_dag_run,
+            skip_when_already_exists=asked.skip_when_already_exists,
+            note=asked.note,
+        )
+        return None
 
 
 def _start_from_trigger(args):

@@ -49,6 +49,9 @@ int message_start(struct local *l, const struct exec_spec *s, const char *id, st
     string(&w, "attempt", id);
     if (s->argv != NULL) {
         strings(&w, "argv", s->argv);
+        if (s->script != NULL) {
+            string(&w, "script", s->script);
+        }
     } else {
         json_key(&w, "python");
         json_raw(&w, s->python, strlen(s->python));

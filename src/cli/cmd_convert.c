@@ -1,0 +1,111 @@
+/* dags convert: Python to YAML, YAML to Python. The Python package does it; YAML is read here, with all that is wrong with it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/load.h"
+#include "cli/session.h"
+#include "dagfile/dagfile.h"
+#include "model/dag.h"
+
+#define WORDS_MAX 16
+
+static int put_document(struct cli *cli, const char *file, const struct session *paths, int fd,
+                        struct err *e)
+{
+    struct dag **dags = NULL, *d = NULL;
+    struct buf b BUF_CLEANUP;
+    size_t n = 0, done = 0;
+    int rc = load_file(file, NULL, paths->python, paths->python_path,
+                       &(struct findings){.text = stderr}, &dags, &n, e);
+
+    buf_init(&b, LIMIT_DOC_BYTES);
+    rc = rc == 0 ? load_choose(dags, n, cli_opt(cli, "dag"), file, &d, e) : rc;
+    rc = rc == 0 ? dagfile_document(d, &b) : rc;
+    while (rc == 0 && done < b.len) {
+        ssize_t k = write(fd, buf_cstr(&b) + done, b.len - done);
+
+        if (k < 0 && errno != EINTR) {
+            rc = err_errno(e, errno, "cannot write the document");
+        }
+        done += k > 0 ? (size_t)k : 0;
+    }
+    load_free(dags, n);
+    return rc;
+}
+
+/* Runs the converter to its end; its exit code. */
+static int convert(const struct session *paths, const char *const *words, struct err *e)
+{
+    const char *old = getenv("PYTHONPATH");
+    char path[8300];
+    int status = 0;
+    pid_t pid;
+
+    (void)snprintf(path, sizeof path, "%s%s%s", paths->python_path, old != NULL ? ":" : "",
+                   old != NULL ? old : "");
+    pid = fork();
+    if (pid == 0) {
+        (void)setenv("PYTHONPATH", path, 1);
+        (void)execvp(paths->python, (char *const *)(uintptr_t)words);
+        _exit(127);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) == 127) {
+        return cli_fail(err_set(e, ERR_FAILED, "%s could not convert the file", paths->python), e);
+    }
+    return WEXITSTATUS(status);
+}
+
+int cmd_dags_convert(struct cli *cli)
+{
+    const char *file = cli_arg(cli, "FILE"), *output = cli_opt(cli, "output");
+    const char *words[WORDS_MAX] = {NULL, "-m", "tradewind.convert"};
+    char document[] = "/tmp/tradewind-convert-XXXXXX";
+    struct session paths = {0};
+    struct err e = {0};
+    size_t n = 3, len = strlen(file);
+    bool python = len > 3 && strcmp(file + len - 3, ".py") == 0;
+    int rc = session_find_parts(&paths, cli_opt(cli, "python"), &e), fd = -1, code;
+
+    if (rc == 0 && python && access(file, R_OK) != 0) {
+        rc = err_set(&e, ERR_NOTFOUND, "%s: no such file", file);
+    }
+    words[0] = paths.python;
+    if (rc == 0 && python) {
+        words[n++] = file;
+        if (cli_opt(cli, "dag") != NULL) {
+            words[n++] = "--dag";
+            words[n++] = cli_opt(cli, "dag");
+        }
+    } else if (rc == 0) {
+        fd = mkstemp(document);
+        rc = fd < 0 ? err_errno(&e, errno, "cannot make %s", document)
+                    : put_document(cli, file, &paths, fd, &e);
+        words[n++] = "--document";
+        words[n++] = document;
+        words[n++] = "--name";
+        words[n++] = file;
+    }
+    if (output != NULL) {
+        words[n++] = "-o";
+        words[n++] = output;
+    }
+    if (cli_flag(cli, "partial")) {
+        words[n++] = "--partial";
+    }
+    code = rc == 0 ? convert(&paths, words, &e) : cli_fail(rc, &e);
+    if (fd >= 0) {
+        (void)close(fd);
+        (void)unlink(document);
+    }
+    return code;
+}

@@ -1,0 +1,296 @@
+#include "cli/folder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/sha1.h"
+#include "cli/load.h"
+#include "cli/session.h"
+#include "dagfile/dagfile.h"
+#include "engine/engine.h"
+#include "model/dag.h"
+
+int folder_resolve(const char *home, char *buf, size_t cap, struct err *e)
+{
+    static const char *const names[] = {"TRADEWIND_DAGS", "AIRFLOW__CORE__DAGS_FOLDER"};
+    char cwd[4096] = "";
+    const char *path = NULL;
+    int n;
+
+    for (size_t i = 0; path == NULL && i < sizeof names / sizeof names[0]; i++) {
+        path = getenv(names[i]);
+        path = path != NULL && path[0] != '\0' ? path : NULL;
+    }
+    if (path == NULL) {
+        n = snprintf(buf, cap, "%s/dags", home);
+    } else if (path[0] == '/' || getcwd(cwd, sizeof cwd) == NULL) {
+        n = snprintf(buf, cap, "%s", path);
+    } else {
+        n = snprintf(buf, cap, "%s/%s", cwd, path);
+    }
+    return n >= (int)cap ? err_set(e, ERR_LIMIT, "the path of the DAGs folder is too long") : 0;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    const char *python, *python_path;
+    struct findings *out;
+    struct dag **dags;
+    size_t len, cap;
+    struct map ids; /* dag_id -> file of the DAG that has it */
+};
+
+static int add_dags(struct reading *r, struct dag **dags, size_t n)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *first = map_find(&r->ids, dags[i]->dag_id, strlen(dags[i]->dag_id));
+        char text[4400];
+
+        if (first != NULL) {
+            (void)snprintf(text, sizeof text, "DAG '%s' is in %s already", dags[i]->dag_id, first);
+            findings_add(r->out, dags[i]->file, 0, 0, NULL, text);
+            dag_unref(dags[i]);
+        } else if (rc != 0 || map_add(&r->ids, dags[i]->dag_id, strlen(dags[i]->dag_id),
+                                      (void *)dags[i]->file, NULL) != 0 ||
+                   VEC_PUSH(r->dags, r->len, r->cap, dags[i]) != 0) {
+            dag_unref(dags[i]);
+            rc = -ERR_NOMEM;
+        }
+    }
+    mem_free(dags);
+    return rc;
+}
+
+/* A line of the scanner. What is wrong with the file is told already; only what stops everything is an error. */
+static int add_line(struct reading *r, const char *line, struct err *e)
+{
+    struct arena a;
+    struct value *v;
+    const struct value *file, *plain;
+    struct dag **dags = NULL;
+    size_t n = 0;
+    struct err own = {0};
+    int rc;
+
+    arena_init(&a, LIMIT_DOC_BYTES * 8);
+    rc = value_parse(&a, line, strlen(line), &v, e);
+    file = rc == 0 ? value_get(v, "file") : NULL;
+    plain = rc == 0 ? value_get(v, "plain") : NULL;
+    if (file == NULL || file->kind != VALUE_STRING) {
+        rc = err_set(e, ERR_PROTOCOL, "the DAGs folder cannot be read: unexpected output of %s",
+                     r->python);
+    } else if (plain != NULL) {
+        size_t before = r->out->len;
+
+        if (load_file(file->text, NULL, r->python, r->python_path, r->out, &dags, &n, &own) != 0 &&
+            r->out->len == before) {
+            findings_add(r->out, file->text, 0, 0, NULL, err_str(&own));
+        }
+    } else {
+        (void)load_answer(file->text, v, r->out, &dags, &n, &own);
+    }
+    if (rc == 0 && add_dags(r, dags, n) != 0) {
+        rc = err_set(e, ERR_NOMEM, "out of memory for the DAGs of a folder");
+    }
+    arena_fini(&a);
+    return rc;
+}
+
+/* The folder's own cache in the home. */
+static void cache_path(const char *folder, const char *home, char *buf, size_t cap)
+{
+    unsigned char hash[20];
+
+    sha1(folder, strlen(folder), hash);
+    (void)snprintf(buf, cap, "%s/cache/dags-%02x%02x%02x%02x%02x%02x.jsonl", home, hash[0], hash[1],
+                   hash[2], hash[3], hash[4], hash[5]);
+}
+
+static FILE *start_scan(const char *folder, const char *home, const char *python,
+                        const char *python_path)
+{
+    char cache[4200];
+
+    cache_path(folder, home, cache, sizeof cache);
+    (void)setenv("TRADEWIND_IMPORT_FILE", folder, 1); /* never through the shell's quoting */
+    (void)setenv("TRADEWIND_IMPORT_PATH", python_path, 1);
+    (void)setenv("TRADEWIND_IMPORT_PYTHON", python, 1);
+    (void)setenv("TRADEWIND_IMPORT_CACHE", cache, 1);
+    return popen("PYTHONPATH=\"$TRADEWIND_IMPORT_PATH${PYTHONPATH:+:$PYTHONPATH}\" "
+                 "TRADEWIND_DAGS=\"$TRADEWIND_IMPORT_FILE\" exec \"$TRADEWIND_IMPORT_PYTHON\" "
+                 "-m tradewind.dagfolder \"$TRADEWIND_IMPORT_FILE\" "
+                 "--cache \"$TRADEWIND_IMPORT_CACHE\"",
+                 "re");
+}
+
+int folder_load(const char *folder, const char *home, const char *python, const char *python_path,
+                struct findings *out, struct dag ***ret, size_t *ret_len, struct err *e)
+{
+    struct reading r = {.python = python, .python_path = python_path, .out = out};
+    struct stat st;
+    char *line = NULL;
+    size_t cap = 0;
+    FILE *p;
+    int rc = 0, status;
+
+    *ret = NULL;
+    *ret_len = 0;
+    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        return err_set(e, ERR_NOTFOUND, "%s: no such folder", folder);
+    }
+    p = start_scan(folder, home, python, python_path);
+    if (p == NULL) {
+        return err_set(e, ERR_IO, "cannot start %s", python);
+    }
+    map_init(&r.ids);
+    while (rc == 0 && getline(&line, &cap, p) > 0) {
+        rc = add_line(&r, line, e);
+    }
+    free(line);
+    map_fini(&r.ids);
+    status = pclose(p);
+    if (rc == 0 && status != 0) {
+        rc = err_set(e, ERR_FAILED, "%s could not read the folder %s (status %d)", python, folder,
+                     status);
+    }
+    if (rc != 0) {
+        load_free(r.dags, r.len);
+        return rc;
+    }
+    *ret = r.dags;
+    *ret_len = r.len;
+    return 0;
+}
+
+/* ---- what an argument means ---- */
+
+static bool is_within(const char *path, const char *folder)
+{
+    char real[4096];
+    size_t n;
+
+    if (realpath(folder, real) == NULL) {
+        return false;
+    }
+    n = strlen(real);
+    return strncmp(path, real, n) == 0 && path[n] == '/';
+}
+
+int folder_target(const char *arg, const char *home, struct folder_target *ret, struct err *e)
+{
+    char real[4096];
+    struct stat st;
+    int rc;
+
+    *ret = (struct folder_target){0};
+    rc = folder_resolve(home, ret->folder, sizeof ret->folder, e);
+    if (rc != 0) {
+        return rc;
+    }
+    if (stat(arg, &st) == 0 && realpath(arg, real) != NULL) {
+        if (S_ISDIR(st.st_mode)) {
+            (void)snprintf(ret->folder, sizeof ret->folder, "%s", real);
+            return 0;
+        }
+        ret->file = arg;
+        if (!is_within(real, ret->folder)) {
+            ret->folder[0] = '\0';
+        }
+        return 0;
+    }
+    if (strchr(arg, '/') != NULL || load_is_file_name(arg) || stat(ret->folder, &st) != 0) {
+        ret->file = arg; /* its own error says what is wrong with it */
+        ret->folder[0] = '\0';
+        return 0;
+    }
+    ret->dag_id = arg;
+    return 0;
+}
+
+static bool has_dag(const struct loaded *l, const char *id)
+{
+    for (size_t i = 0; i < l->len; i++) {
+        if (strcmp(l->dags[i]->dag_id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int folder_load_target(const char *arg, const char *dag_option, const char *home,
+                       const struct session *paths, struct worker *worker, struct loaded *ret,
+                       struct err *e)
+{
+    struct folder_target t;
+    struct findings none = {0};
+    int rc = folder_target(arg, home, &t, e);
+
+    *ret = (struct loaded){0};
+    if (rc == 0 && t.file != NULL) {
+        rc = load_file(t.file, worker, paths->python, paths->python_path,
+                       &(struct findings){.text = stderr}, &ret->own, &ret->own_len, e);
+        rc = rc == 0 ? load_choose(ret->own, ret->own_len, dag_option, arg, &ret->dag, e) : rc;
+    }
+    if (rc == 0 && t.folder[0] != '\0') {
+        rc = folder_load(t.folder, home, paths->python, paths->python_path, &none, &ret->dags,
+                         &ret->len, e);
+    }
+    if (rc == 0 && t.file == NULL) {
+        const char *id = t.dag_id != NULL ? t.dag_id : dag_option;
+
+        if (t.dag_id != NULL && dag_option != NULL && strcmp(t.dag_id, dag_option) != 0) {
+            rc = err_set(e, ERR_USAGE, "'%s' is the id of a DAG, and so is --dag %s", t.dag_id,
+                         dag_option);
+        } else if (ret->len == 0 || (id != NULL && !has_dag(ret, id))) {
+            rc = err_set(e, ERR_NOTFOUND, "%s: there is no %s%s%s in the folder's %zu DAGs%s",
+                         t.folder, id != NULL ? "DAG '" : "DAG", id != NULL ? id : "",
+                         id != NULL ? "'" : "", ret->len,
+                         none.len != 0 ? "; some files cannot be read: see `dags list --errors`"
+                                       : "");
+        } else {
+            rc = load_choose(ret->dags, ret->len, id, t.folder, &ret->dag, e);
+        }
+    }
+    return rc;
+}
+
+void loaded_fini(struct loaded *l)
+{
+    load_free(l->own, l->own_len);
+    load_free(l->dags, l->len);
+}
+
+static int register_one(struct engine *g, struct dag *d, struct err *e)
+{
+    struct buf b BUF_CLEANUP;
+    int64_t key;
+    int rc;
+
+    buf_init(&b, LIMIT_DOC_BYTES);
+    rc = dagfile_document(d, &b);
+    return rc == 0 ? engine_add_dag(g, d, buf_cstr(&b), b.len, &key, e) : rc;
+}
+
+int folder_register(struct engine *g, const struct loaded *l, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < l->len; i++) {
+        if (strcmp(l->dags[i]->dag_id, l->dag->dag_id) != 0) { /* that one is added by whoever runs it */
+            rc = register_one(g, l->dags[i], e);
+        }
+    }
+    return rc;
+}

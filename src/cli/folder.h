@@ -1,0 +1,46 @@
+/* The DAGs folder: TRADEWIND_DAGS, else AIRFLOW__CORE__DAGS_FOLDER, else dags in the home. */
+#ifndef TW_CLI_FOLDER_H
+#define TW_CLI_FOLDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cli/findings.h"
+
+struct dag;
+struct engine;
+struct err;
+struct session;
+struct worker;
+
+/* Where it is; it need not exist. */
+int folder_resolve(const char *home, char *buf, size_t cap, struct err *e);
+/* The DAGs of all files of a folder, in the files' order, as load_file: *ret to be given to load_free. What is wrong with a file is told to
+ * `out` and stops no other: the result is 0. An id that an earlier file has is an error of the later file. Python files are imported
+ * again only when something that they used has changed (cache in `home`). Blocks. */
+int folder_load(const char *folder, const char *home, const char *python, const char *python_path,
+                struct findings *out, struct dag ***ret, size_t *ret_len, struct err *e);
+/* What the argument of `run` means: a file; a folder; else the id of a DAG in the DAGs folder. */
+struct folder_target {
+    const char *file;   /* or NULL */
+    const char *dag_id; /* it is an id, or NULL */
+    char folder[4096];  /* the folder whose DAGs belong to it, "" for none: a file's only if it is in the DAGs folder */
+};
+int folder_target(const char *arg, const char *home, struct folder_target *ret, struct err *e);
+
+/* The DAG that is meant, and all others of its folder. */
+struct loaded {
+    struct dag *dag;        /* borrowed from one of these */
+    struct dag **own;       /* of the file that was named */
+    struct dag **dags;      /* of the folder */
+    size_t own_len, len;
+};
+/* SUSPENDS. *ret is to be freed by loaded_fini in any case. worker: as of load_file. */
+int folder_load_target(const char *arg, const char *dag_option, const char *home,
+                       const struct session *paths, struct worker *worker, struct loaded *ret,
+                       struct err *e);
+void loaded_fini(struct loaded *l);
+/* SUSPENDS. Stores the folder's other DAGs and makes the scheduler know them: child runs find them. */
+int folder_register(struct engine *g, const struct loaded *l, struct err *e);
+
+#endif

@@ -1,0 +1,86 @@
+/* What templates look up by name: variables, from the DAG's environment and that in which Tradewind was started. */
+#include <ctype.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "model/dag.h"
+#include "worker/environment.h"
+#include "worker/local_priv.h"
+
+#define SECRET_MIN 4
+
+/* The value of an environment variable of the attempt, or NULL. */
+static const char *environment_get(const struct attempt *a, const char *name)
+{
+    const struct value *own = a->dag->env != NULL ? value_get(a->dag->env, name) : NULL;
+    size_t n = strlen(name);
+
+    if (own != NULL) {
+        return own->text != NULL ? own->text : "";
+    }
+    for (char **p = a->worker->base_env; *p != NULL; p++) {
+        if (strncmp(*p, name, n) == 0 && (*p)[n] == '=') {
+            return *p + n + 1;
+        }
+    }
+    return NULL;
+}
+
+static int remember_secret(struct attempt *a, const char *key, const char *text, struct err *e)
+{
+    const size_t max = sizeof a->found_secrets / sizeof *a->found_secrets;
+
+    if (!environment_name_is_secret(key) || strlen(text) < SECRET_MIN) {
+        return 0;
+    }
+    for (size_t i = 0; i < a->found_secrets_len; i++) {
+        if (strcmp(a->found_secrets[i], text) == 0) {
+            return 0;
+        }
+    }
+    if (a->found_secrets_len == max) {
+        return err_set(e, ERR_LIMIT, "the templates of a task look up more than %zu secrets", max);
+    }
+    a->found_secrets[a->found_secrets_len] = arena_strdup(&a->arena, text);
+    return a->found_secrets[a->found_secrets_len++] != NULL
+               ? 0
+               : err_set(e, ERR_NOMEM, "out of memory for a variable");
+}
+
+int attempt_variable(void *arg, const char *key, struct arena *m, const char **ret, struct err *e)
+{
+    static const char *const prefixes[] = {"TRADEWIND_VAR_", "AIRFLOW_VAR_"};
+    struct attempt *a = arg;
+    const char *text = NULL;
+
+    for (size_t i = 0; text == NULL && i < sizeof prefixes / sizeof *prefixes; i++) {
+        char *name = arena_printf(m, "%s%s", prefixes[i], key);
+
+        if (name == NULL) {
+            return err_set(e, ERR_NOMEM, "out of memory for a variable");
+        }
+        for (char *p = name; *p != '\0'; p++) {
+            *p = (char)toupper((unsigned char)*p);
+        }
+        text = environment_get(a, name);
+    }
+    *ret = NULL;
+    if (text == NULL) {
+        return 0;
+    }
+    *ret = arena_strdup(m, text);
+    return *ret != NULL ? remember_secret(a, key, text, e)
+                        : err_set(e, ERR_NOMEM, "out of memory for a variable");
+}
+
+bool attempt_has_secret(const char *const *secrets, const char *text)
+{
+    for (; *secrets != NULL; secrets++) {
+        if (strlen(*secrets) >= SECRET_MIN && strstr(text, *secrets) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}

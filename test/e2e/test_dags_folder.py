@@ -1,0 +1,135 @@
+"""The DAGs folder: which files of it count, what is read again, errors beside, runs by a DAG's id."""
+import json
+import os
+
+import pytest
+
+DAG = "from tradewind.sdk import DAG, BashOperator\nwith DAG(%r):\n    BashOperator(task_id='a', bash_command='echo %s')\n"
+
+
+def fill(tw, **files):
+    for name, text in files.items():
+        path = tw.path(os.path.join("home/dags", name.replace("__", "/")))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path if "." in path.rsplit("/", 1)[1] else path + ".py", "w") as f:
+            f.write(text)
+
+
+def ids(tw, **env):
+    return [d["dag_id"] for d in json.loads(tw("dags", "list", "--json", "-n", "1000", env=env).stdout)]
+
+
+def test_a_run_by_id(tw):
+    fill(tw, one=DAG % ("first", "one"), sub__two=DAG % ("second", "{{ dag.dag_id }}"))
+    fill(tw, **{"y.yaml": "dag_id: third\ntasks: {a: {operator: bash, bash_command: echo three}}\n", "not.yaml": "dag_id: []\n"})
+    assert ids(tw) == ["first", "second", "third"]
+    tw("run", "second")
+    assert tw.log("a", "second") == "second\n"
+    tw("run", "third")
+    assert tw.log("a", "third") == "three\n"
+    listed = {d["dag_id"]: d["last_run"] for d in json.loads(tw("dags", "list", "--json").stdout)}
+    assert listed["first"] is None and listed["second"]["state"] == listed["third"]["state"] == "success"
+    db = tw.db()
+    assert {row[0] for row in db.execute("SELECT dag_id FROM dag")} == {"first", "second", "third"}  # child runs find them
+    db.close()
+    assert "there is no DAG 'nobody'" in tw("run", "nobody", code=66).stderr
+    assert "no such file" in tw("run", "nobody.py", code=66).stderr
+
+
+def test_a_folder_as_the_argument(tw):
+    fill(tw, one=DAG % ("first", "one"), two=DAG % ("second", "two"))
+    os.rename(tw.path("home/dags"), tw.path("here"))
+    assert "choose one with --dag" in tw("run", "here", code=64).stderr
+    tw("run", "here", "--dag", "second")
+    assert tw.log("a", "second") == "two\n"
+    assert ids(tw, TRADEWIND_DAGS="here") == ids(tw, AIRFLOW__CORE__DAGS_FOLDER=tw.path("here")) == ["first", "second"]
+    tw("run", "first", env={"TRADEWIND_DAGS": "here"})
+    tw("dags", "test", "first", env={"TRADEWIND_DAGS": "here"})
+
+
+def test_one_bad_file_stops_no_other(tw):
+    fill(tw, a=DAG % ("good", "x"), b="import tradewind_nope  # dag\n", c="def f(:  # dag tradewind\n", d="import os  # a dag of tradewind\nos._exit(3)\n",
+         e="# dag tradewind\nwhile True: pass\n", f=DAG % ("good", "again"), g="import os, signal  # dag tradewind\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass\n")
+    fill(tw, **{"h.yaml": "dag_id: h\ntasks:\n  a: {operator: nope}\n"})
+    env = {"TRADEWIND_IMPORT_TIMEOUT": "0.5"}
+    errors = json.loads(tw("dags", "list", "--errors", "--json", env=env, code=65).stdout)
+    told = {os.path.basename(e["file"]): (e["line"], e["message"]) for e in errors}
+    assert set(told) == {"b.py", "c.py", "d.py", "e.py", "f.py", "g.py", "h.yaml"}
+    assert told["b.py"][0] == 1 and "tradewind_nope" in told["b.py"][1]
+    assert told["c.py"][0] == 1 and "SyntaxError" in told["c.py"][1]
+    assert "exit code 3" in told["d.py"][1]
+    assert told["e.py"][0] == 2 and "longer than 0.5 s" in told["e.py"][1]
+    assert "did not let itself be interrupted" in told["g.py"][1]
+    assert "is in " in told["f.py"][1] and told["f.py"][1].endswith("a.py already")
+    assert told["h.yaml"][0] == 3
+    os.remove(tw.path("home/dags/g.py"))
+    done = tw("dags", "list", env=env)
+    assert "good" in done.stdout and "errors in the DAGs folder" in done.stderr
+    tw("run", "good", env=env)
+
+
+COUNT = "import os\nwith open(%r, 'a') as f:\n    f.write('x')\nfrom tradewind.sdk import DAG\nimport shared\nDAG(shared.NAME + os.environ.get('AIRFLOW_VAR_MORE', ''), tags=['a']).add_task if False else None\nwith DAG(shared.NAME + '_%s' + os.environ.get('AIRFLOW_VAR_MORE', '')): pass\n"
+
+
+def test_a_file_is_read_again_only_when_what_it_used_changed(tw):
+    count = {name: tw.path("count_" + name) for name in "ab"}
+    fill(tw, shared="NAME = 'x'\n", sub__b=COUNT % (count["b"], "b"), a=COUNT.replace("import shared", "class shared: NAME = 'y'") % (count["a"], "a"))
+    read = lambda: "".join(str(os.path.getsize(count[name])) for name in "ab")  # noqa: E731
+    assert ids(tw) == ["x_b", "y_a"] and read() == "11"
+    assert ids(tw) == ["x_b", "y_a"] and read() in ("11", "12")  # shared.py is so new that it counts as changed
+    ids(tw)
+    before = read()
+    assert ids(tw) == ["x_b", "y_a"] and read() == before
+    fill(tw, shared="NAME = 'zz'\n")
+    assert ids(tw) == ["y_a", "zz_b"] and read() == before[0] + str(int(before[1]) + 1)
+    assert ids(tw, AIRFLOW_VAR_MORE="1") == ["y_a1", "zz_b1"] and read() == str(int(before[0]) + 1) + str(int(before[1]) + 2)
+    os.remove(tw.path("home/dags/a.py"))
+    assert ids(tw, AIRFLOW_VAR_MORE="1") == ["zz_b1"]
+    tw("run", "zz_b1", env={"AIRFLOW_VAR_MORE": "1"}, code=None)
+
+
+def test_a_torn_cache_is_only_slow(tw):
+    fill(tw, a=DAG % ("one", "1"), b=DAG % ("two", "2"))
+    assert ids(tw) == ["one", "two"]
+    (name,) = os.listdir(tw.path("home/cache"))
+    with open(tw.path("home/cache/" + name), "r+b") as f:
+        f.truncate(os.path.getsize(f.name) - 40)
+    assert ids(tw) == ["one", "two"]
+    with open(tw.path("home/cache/" + name), "wb") as f:
+        f.write(b"\xff\xfe{")
+    assert ids(tw) == ["one", "two"]
+
+
+GLOB = "*_skip.py  # a comment\nold/\n/top_only.py\n!keep_skip.py\nsub/**/deep.py\na?c.py\n[xy]1.py\n"
+
+
+@pytest.mark.parametrize("syntax", ["glob", "regexp"])
+def test_airflowignore(tw, syntax):
+    names = ["one", "x_skip", "keep_skip", "old__in", "top_only", "sub__top_only", "sub__q__deep", "sub__deep", "abc", "abbc", "x1", "z1", "sub__own"]
+    fill(tw, **{name: DAG % (name.replace("__", "."), "x") for name in names})
+    if syntax == "glob":
+        fill(tw, **{".airflowignore": GLOB, "sub__.airflowignore": "own.py\n"})
+        left = {"one", "keep_skip", "sub.top_only", "abbc", "z1"}
+    else:
+        fill(tw, **{".airflowignore": "_skip  # all of them\n^old/\nsub/q\n(\n", "sub__.airflowignore": "own\\.py$\n"})
+        left = {"one", "top_only", "sub.top_only", "sub.deep", "abc", "abbc", "x1", "z1"}
+    assert set(ids(tw, AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX=syntax)) == left
+
+
+def test_files_that_name_no_dag_are_not_imported(tw):
+    fill(tw, helper="raise SystemExit\n", real=DAG % ("one", "1"))
+    assert ids(tw) == ["one"] and tw("dags", "list", "--errors").stdout == ""
+    assert tw("dags", "list", "--errors", env={"AIRFLOW__CORE__DAG_DISCOVERY_SAFE_MODE": "False"}, code=65).stdout != ""
+
+
+def test_a_file_of_the_folder_brings_the_others(tw):
+    fill(tw, one=DAG % ("first", "one"), two=DAG % ("second", "two"))
+    tw("run", tw.path("home/dags/one.py"))
+    db = tw.db()
+    assert {row[0] for row in db.execute("SELECT dag_id FROM dag")} == {"first", "second"}
+    db.close()
+
+
+def test_no_folder(tw):
+    assert "nothing has run" in tw("dags", "list", code=66).stderr
+    assert "no DAGs folder" in tw("dags", "list", "--errors", code=66).stderr
