@@ -19,7 +19,7 @@ TABLE = """
 airflow
     sdk: DAG Asset XComArg Dataset=Asset
     exceptions: AirflowException
-    /airflow.version: version
+    /airflow.version: version=.
     /airflow.stats: Stats
 airflow.version
     /airflow: version=__version__ __version__
