@@ -2,7 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all setup build program demo test check bench fuzz sim kill golden install clean help
+.PHONY: all setup build program demo test check bench fuzz sim kill golden providers reference install clean help
 
 all: build
 
@@ -19,7 +19,7 @@ build: $(BUILD)/build.ninja ## build everything: the program, its tests and benc
 	@ninja -C $(BUILD) --quiet
 
 program: $(BUILD)/build.ninja ## build the program alone
-	@ninja -C $(BUILD) --quiet src/tradewind src/holder/tradewind-holder src/runtime/tradewind-http.so
+	@ninja -C $(BUILD) --quiet src/tradewind src/holder/tradewind-holder src/ophost/tradewind-operator-host src/runtime/tradewind-http.so
 
 demo: program ## run a real pipeline on this machine's package index and say where its report is
 	@tools/demo $(BUILD)
@@ -44,6 +44,12 @@ kill: build ## long version of the kill test
 
 golden: program ## Airflow's own example DAGs, their end states beside genuine Airflow's (slow; a package index)
 	@TRADEWIND_BUILD=$(BUILD) test/golden/compare
+
+providers: program ## genuine Airflow providers against servers of this machine; needs a package index
+	@python3 test/providers/run.py --build $(BUILD)
+
+reference: ## writes docs/reference/c-api.md from the public headers
+	@tools/api-reference >docs/reference/c-api.md
 
 install: build ## install below DESTDIR/PREFIX
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)

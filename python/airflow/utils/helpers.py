@@ -96,13 +96,11 @@ def prune_dict(val, mode="strict"):
         return value is None if mode == "strict" else not value
 
     if isinstance(val, dict):
-        pruned = {k: prune_dict(v, mode) if is_container(v) else v for k, v in val.items()}
-        return {
-            k: v for k, v in pruned.items() if not empty(v) and (v or not is_container(val[k]))
-        }
-    if isinstance(val, (list, tuple, set)):
-        pruned = (prune_dict(v, mode) if is_container(v) else v for v in val if not empty(v))
-        return type(val)(v for v in pruned if not empty(v))
+        items = {key: prune_dict(v, mode) if is_container(v) else v for key, v in val.items()}
+        return {key: v for key, v in items.items() if not empty(v)}
+    if isinstance(val, list):
+        items = [prune_dict(v, mode) if is_container(v) else v for v in val]
+        return [v for v in items if not empty(v)]
     return val
 
 
