@@ -283,14 +283,24 @@ static int register_one(struct engine *g, struct dag *d, struct err *e)
     return rc == 0 ? engine_add_dag(g, d, buf_cstr(&b), b.len, &key, e) : rc;
 }
 
-int folder_register(struct engine *g, const struct loaded *l, struct err *e)
+/* All but the one that runs: that is added by whoever runs it. */
+static int register_others(struct engine *g, struct dag **dags, size_t n, const struct dag *runs,
+                           struct err *e)
 {
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < l->len; i++) {
-        if (strcmp(l->dags[i]->dag_id, l->dag->dag_id) != 0) { /* that one is added by whoever runs it */
-            rc = register_one(g, l->dags[i], e);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        if (strcmp(dags[i]->dag_id, runs->dag_id) != 0) {
+            rc = register_one(g, dags[i], e);
         }
     }
     return rc;
+}
+
+/* The file that was named is the newer word on what both have. */
+int folder_register(struct engine *g, const struct loaded *l, struct err *e)
+{
+    int rc = register_others(g, l->dags, l->len, l->dag, e);
+
+    return rc == 0 ? register_others(g, l->own, l->own_len, l->dag, e) : rc;
 }
