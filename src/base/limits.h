@@ -14,6 +14,8 @@
 #define LIMIT_JSON_DEPTH   64       /* nesting of JSON and YAML */
 #define LIMIT_ID_BYTES     250      /* dag_id, task_id, run_id, pool: Airflow's length */
 #define LIMIT_TASKS        1000000  /* tasks of a DAG */
+#define LIMIT_MAP_LENGTH   1024     /* instances of a mapped task, unless set otherwise */
+#define LIMIT_MAP_HARD     10000000 /* and however it is set */
 #define LIMIT_EDGES        8000000  /* edges of a DAG */
 #define LIMIT_STRING_BYTES MiB(1)   /* one string of a document: a command, a template */
 #define LIMIT_RETRIES      10000    /* retries of a task */

@@ -53,7 +53,7 @@ static const char *copy(struct sched *s, const char *text)
 void ti_to_row(const struct run *r, const struct ti *ti, struct ti_row *ret)
 {
     *ret = (struct ti_row){
-        .key = {r->key, ti->task, -1},
+        .key = {r->key, ti->task, ti->map_index},
         .state = ti->state,
         .try_number = ti->try_number,
         .max_tries = ti->max_tries,
@@ -66,6 +66,7 @@ void ti_to_row(const struct run *r, const struct ti *ti, struct ti_row *ret)
         .end_us = ti->end_us,
         .next_us = ti->next_us,
         .exit_code = ti->exit_code,
+        .map_len = ti->map_index < 0 && map_of(r, ti->task) != NULL ? map_of(r, ti->task)->len : 0,
         .reason = ti->reason != NULL ? ti->reason->s : NULL,
     };
 }
@@ -174,7 +175,7 @@ void touch_run(struct sched *s, struct run *r)
 void out_transition(struct sched *s, struct run *r, struct ti *ti, uint8_t from)
 {
     struct transition_row row = {
-        .key = {r->key, ti->task, -1},
+        .key = {r->key, ti->task, ti->map_index},
         .from = from,
         .to = ti->state,
         .try_number = ti->try_number,
@@ -205,7 +206,7 @@ void out_try(struct sched *s, struct run *r, struct ti *ti)
 void out_dispatch(struct sched *s, struct run *r, struct ti *ti)
 {
     struct sched_dispatch d = {
-        .key = {r->key, ti->task, -1},
+        .key = {r->key, ti->task, ti->map_index},
         .token = ti->attempt,
         .try_number = ti->try_number,
         .resumed = ti->start_us != TIME_NONE,
@@ -217,15 +218,15 @@ void out_dispatch(struct sched *s, struct run *r, struct ti *ti)
 
 void out_kill(struct sched *s, struct run *r, struct ti *ti, const char *reason)
 {
-    struct sched_kill k = {{r->key, ti->task, -1}, ti->attempt, copy(s, reason)};
+    struct sched_kill k = {{r->key, ti->task, ti->map_index}, ti->attempt, copy(s, reason)};
 
     PUSH(s, kills, k);
 }
 
 void out_question(struct sched *s, int64_t id, enum sched_ask kind, int64_t run_key,
-                  int64_t deadline_us)
+                  uint32_t task, int64_t deadline_us)
 {
-    struct sched_question q = {id, kind, run_key, deadline_us};
+    struct sched_question q = {id, kind, run_key, task, deadline_us};
 
     PUSH(s, questions, q);
 }

@@ -10,11 +10,11 @@ static struct ti *find(struct sched *s, const struct ti_key *key, const struct u
     struct run *r = run_find(s, key->run_key);
     struct ti *ti;
 
-    if (r == NULL || key->task >= r->dag->tasks_len || key->map_index != -1) {
+    if (r == NULL || key->task >= r->dag->tasks_len) {
         return NULL;
     }
-    ti = &r->tis[key->task];
-    if (uuid_is_zero(&ti->attempt) || uuid_is_zero(token)) {
+    ti = run_ti(r, key->task, key->map_index);
+    if (ti == NULL || uuid_is_zero(&ti->attempt) || uuid_is_zero(token)) {
         return NULL;
     }
     if (SCHED_CANARY != 1 && uuid_cmp(&ti->attempt, token) != 0) {
@@ -172,14 +172,35 @@ static bool begun(const struct ti *ti)
     return ti->state != TASK_NONE && !(ti->state == TASK_SCHEDULED && ti->start_us == TIME_NONE);
 }
 
-static void skip_left_out(struct sched *s, struct run *r, const struct ti *branch,
-                          const uint32_t *skip, size_t n)
+static void leave_out(struct sched *s, struct run *r, struct ti *ti, struct text *why)
 {
+    if (ti != NULL && !begun(ti)) {
+        ti_finish(s, r, ti, TASK_SKIPPED, s->now_us, why);
+    }
+}
+
+static void skip_left_out(struct sched *s, struct run *r, const struct ti *branch,
+                          const struct sched_event *ev)
+{
+    size_t n = ev->ended.skip_len;
     struct text *why = n > 0 ? text_make(s, LEFT_OUT "%s", ti_task(r, branch)->task_id) : NULL;
 
-    for (size_t i = 0; i < n; i++) {
-        if (skip[i] < r->dag->tasks_len && !begun(&r->tis[skip[i]])) {
-            ti_finish(s, r, &r->tis[skip[i]], TASK_SKIPPED, s->now_us, why);
+    for (size_t i = 0; i < n && ev->ended.skip[i] < r->dag->tasks_len; i++) {
+        uint32_t t = ev->ended.skip[i];
+        int32_t index = ev->ended.skip_map != NULL ? ev->ended.skip_map[i] : -1;
+        const struct mapping *m = map_expanded(r, t);
+
+        if (index < 0 && branch->map_index >= 0 && m != NULL &&
+            r->dag->tasks[t].map_group != UINT32_MAX &&
+            r->dag->tasks[t].map_group == ti_task(r, branch)->map_group) {
+            index = branch->map_index; /* within a mapped group each index is by itself */
+        }
+        if (index >= 0 || m == NULL) {
+            leave_out(s, r, run_ti(r, t, index), why);
+            continue;
+        }
+        for (int32_t k = 0; k < m->len; k++) {
+            leave_out(s, r, map_child(m, k), why);
         }
     }
     text_unref(why);
@@ -199,7 +220,7 @@ static void end(struct sched *s, struct run *r, struct ti *ti, const struct sche
         ti_finish(s, r, ti, outcome == SCHED_OUTCOME_SUCCESS ? TASK_SUCCESS : TASK_SKIPPED, at_us,
                   why);
         if (outcome == SCHED_OUTCOME_SUCCESS) {
-            skip_left_out(s, r, ti, ev->ended.skip, ev->ended.skip_len);
+            skip_left_out(s, r, ti, ev);
         }
     } else if (!end_as_asked(s, r, ti, at_us)) {
         if (outcome == SCHED_OUTCOME_KILLED && why == NULL) {

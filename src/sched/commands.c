@@ -4,11 +4,19 @@
  */
 #include "sched/sched_priv.h"
 
-static bool selected(const struct run *r, const uint32_t *tasks, size_t n, int64_t command,
-                     struct sched *s)
+static bool is_child(const struct run *r, uint32_t task, int32_t index)
+{
+    const struct mapping *m = map_expanded(r, task);
+
+    return m != NULL && index < m->len;
+}
+
+static bool selected(const struct run *r, const uint32_t *tasks, const int32_t *maps, size_t n,
+                     int64_t command, struct sched *s)
 {
     for (size_t i = 0; i < n; i++) {
-        if (tasks[i] >= r->dag->tasks_len) {
+        if (tasks[i] >= r->dag->tasks_len ||
+            (maps != NULL && maps[i] >= 0 && !is_child(r, tasks[i], maps[i]))) {
             out_reply(s, command, -ERR_NOTFOUND, "the run has no such task", 0);
             return false;
         }
@@ -33,10 +41,40 @@ static void reopen(struct sched *s, struct run *r)
     run_enqueue(s, r);
 }
 
-static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
+/* The instances that a command is about, one after another. */
+struct picked {
+    size_t at;
+    int32_t index;
+};
+
+static struct ti *pick(struct run *r, const struct sched_event *ev, struct picked *p)
 {
     const uint32_t *tasks = ev->command.tasks;
     size_t n = tasks != NULL ? ev->command.tasks_len : r->dag->tasks_len;
+
+    while (p->at < n) {
+        uint32_t t = tasks != NULL ? tasks[p->at] : (uint32_t)p->at;
+        int32_t one =
+            tasks != NULL && ev->command.map_indexes != NULL ? ev->command.map_indexes[p->at] : -1;
+        const struct mapping *m = map_expanded(r, t);
+
+        if (one >= 0 || m == NULL) {
+            p->at++;
+            return run_ti(r, t, one);
+        }
+        if (p->index < m->len) {
+            return map_child(m, p->index++);
+        }
+        p->at++;
+        p->index = 0;
+    }
+    return NULL;
+}
+
+static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
+{
+    struct picked p = {0};
+    struct ti *ti;
     uint32_t affected = 0;
 
     if (r->stopping) {
@@ -44,19 +82,19 @@ static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
                   "the run is being stopped: clear it when it has ended", 0);
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        struct ti *ti = &r->tis[tasks != NULL ? tasks[i] : i];
-
+    while ((ti = pick(r, ev, &p)) != NULL) {
         if (ti->state != TASK_NONE) {
             ti_clear(s, r, ti);
+            map_cleared(r, ti->task);
             affected++;
         }
     }
     if (affected > 0) {
         reopen(s, r);
     }
-    for (size_t i = 0; i < n; i++) {
-        ti_work(s, r, &r->tis[tasks != NULL ? tasks[i] : i]);
+    p = (struct picked){0};
+    while ((ti = pick(r, ev, &p)) != NULL) {
+        ti_work(s, r, ti);
     }
     out_reply(s, ev->command.command, 0, NULL, affected);
 }
@@ -77,17 +115,15 @@ static bool mark_takes(const struct run *r, const struct ti *ti, bool all, uint8
 
 static void mark(struct sched *s, struct run *r, const struct sched_event *ev)
 {
-    const uint32_t *tasks = ev->command.tasks;
-    size_t n = tasks != NULL ? ev->command.tasks_len : r->dag->tasks_len;
+    struct picked p = {0};
+    struct ti *ti;
     struct text *why = ev->command.reason != NULL
                            ? text_make(s, "%s", ev->command.reason)
                            : text_make(s, "marked %s", task_state_to_string(ev->command.state));
     uint32_t affected = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        struct ti *ti = &r->tis[tasks != NULL ? tasks[i] : i];
-
-        if (mark_takes(r, ti, tasks == NULL, ev->command.state)) {
+    while ((ti = pick(r, ev, &p)) != NULL) {
+        if (mark_takes(r, ti, ev->command.tasks == NULL, ev->command.state)) {
             ti_mark(s, r, ti, ev->command.state, why);
             affected++;
         }
@@ -114,7 +150,8 @@ static void stop(struct sched *s, struct run *r, const struct sched_event *ev)
 
 static void apply(struct sched *s, struct run *r, const struct sched_event *ev)
 {
-    if (!selected(r, ev->command.tasks, ev->command.tasks != NULL ? ev->command.tasks_len : 0,
+    if (!selected(r, ev->command.tasks, ev->command.map_indexes,
+                  ev->command.tasks != NULL ? ev->command.tasks_len : 0,
                   ev->command.command, s)) {
         return;
     }
@@ -139,6 +176,7 @@ void pending_free(struct sched *s, struct pending *p)
     if (p != NULL) {
         timer_clear(s, &p->timer);
         mem_free(p->tasks);
+        mem_free(p->map_indexes);
         mem_free(p->reason);
         mem_free(p);
     }
@@ -159,6 +197,13 @@ static int pending_fill(struct pending *p, const struct sched_event *ev)
         p->tasks_len = ev->command.tasks_len;
         if (p->tasks_len > 0) {
             memcpy(p->tasks, ev->command.tasks, p->tasks_len * sizeof *p->tasks);
+        }
+        if (ev->command.map_indexes != NULL && p->tasks_len > 0) {
+            p->map_indexes = mem_array(p->tasks_len, sizeof *p->map_indexes);
+            if (p->map_indexes == NULL) {
+                return -ERR_NOMEM;
+            }
+            memcpy(p->map_indexes, ev->command.map_indexes, p->tasks_len * sizeof *p->map_indexes);
         }
     }
     if (ev->command.reason != NULL) {
@@ -181,7 +226,7 @@ static void wait_for_run(struct sched *s, const struct sched_event *ev)
     p->question = ++s->questions;
     p->deadline_us = s->now_us + s->config.question_timeout_us;
     timer_set(s, TIMER_PENDING, p, &p->timer, p->deadline_us);
-    out_question(s, p->question, SCHED_ASK_RUN, p->run_key, p->deadline_us);
+    out_question(s, p->question, SCHED_ASK_RUN, p->run_key, 0, p->deadline_us);
 }
 
 static void pending_finish(struct sched *s, struct pending *p, int rc)
@@ -196,6 +241,7 @@ static void pending_finish(struct sched *s, struct pending *p, int rc)
         ev.command.run_key = p->run_key;
         ev.command.tasks = p->tasks;
         ev.command.tasks_len = p->tasks_len;
+        ev.command.map_indexes = p->map_indexes;
         ev.command.state = p->state;
         ev.command.reason = p->reason;
         apply(s, r, &ev);

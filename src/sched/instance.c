@@ -10,20 +10,20 @@
 /* Every edge that exists. What is not here is a fault of this program (I2). */
 static const uint16_t edges[TASK_STATE_MAX_] = {
     [TASK_NONE] = BIT(TASK_SCHEDULED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_REMOVED) | MARKS,
-    [TASK_SCHEDULED] = BIT(TASK_QUEUED) | BIT(TASK_NONE) | MARKS,
+    [TASK_SCHEDULED] = BIT(TASK_QUEUED) | BIT(TASK_NONE) | BIT(TASK_REMOVED) | MARKS,
     [TASK_QUEUED] = BIT(TASK_RUNNING) | BIT(TASK_SCHEDULED) | BIT(TASK_UP_FOR_RETRY) |
                     BIT(TASK_RESTARTING) | BIT(TASK_NONE) | MARKS,
     [TASK_RUNNING] = BIT(TASK_UP_FOR_RETRY) | BIT(TASK_UP_FOR_RESCHEDULE) | BIT(TASK_DEFERRED) |
                      BIT(TASK_SCHEDULED) | BIT(TASK_RESTARTING) | MARKS,
     [TASK_RESTARTING] = BIT(TASK_NONE) | MARKS,
     [TASK_DEFERRED] = BIT(TASK_SCHEDULED) | BIT(TASK_UP_FOR_RETRY) | BIT(TASK_NONE) | MARKS,
-    [TASK_UP_FOR_RETRY] = BIT(TASK_SCHEDULED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_NONE) | MARKS,
+    [TASK_UP_FOR_RETRY] = BIT(TASK_SCHEDULED) | BIT(TASK_REMOVED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_NONE) | MARKS,
     [TASK_UP_FOR_RESCHEDULE] =
-        BIT(TASK_SCHEDULED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_NONE) | MARKS,
-    [TASK_SUCCESS] = BIT(TASK_NONE) | BIT(TASK_RESTARTING) | MARKS,
-    [TASK_FAILED] = BIT(TASK_NONE) | BIT(TASK_RESTARTING) | MARKS,
-    [TASK_SKIPPED] = BIT(TASK_NONE) | BIT(TASK_RESTARTING) | MARKS,
-    [TASK_UPSTREAM_FAILED] = BIT(TASK_NONE) | MARKS,
+        BIT(TASK_SCHEDULED) | BIT(TASK_REMOVED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_NONE) | MARKS,
+    [TASK_SUCCESS] = BIT(TASK_NONE) | BIT(TASK_REMOVED) | BIT(TASK_RESTARTING) | MARKS,
+    [TASK_FAILED] = BIT(TASK_NONE) | BIT(TASK_REMOVED) | BIT(TASK_RESTARTING) | MARKS,
+    [TASK_SKIPPED] = BIT(TASK_NONE) | BIT(TASK_REMOVED) | BIT(TASK_RESTARTING) | MARKS,
+    [TASK_UPSTREAM_FAILED] = BIT(TASK_NONE) | BIT(TASK_REMOVED) | MARKS,
     [TASK_REMOVED] = BIT(TASK_NONE) | MARKS,
 };
 
@@ -83,15 +83,49 @@ static void count_extras(struct run *r, const struct ti *ti, enum upstream_class
     }
 }
 
+/* The instance of a dependent in the same mapped group that waits for this one only, or NULL. */
+static struct ti *same_index(struct run *r, const struct ti *ti, uint32_t down)
+{
+    const struct mapping *m;
+
+    if (ti->map_index < 0 || ti_task(r, ti)->map_group == UINT32_MAX ||
+        r->dag->tasks[down].map_group != ti_task(r, ti)->map_group) {
+        return NULL;
+    }
+    m = map_expanded(r, down);
+    return m != NULL ? run_ti(r, down, ti->map_index) : NULL;
+}
+
 void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum upstream_class to)
 {
     const struct dag *d = r->dag;
 
     for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
-        count_one(r->tis[d->down[i]].up, from, to);
+        struct ti *same = same_index(r, ti, d->down[i]);
+
+        count_one(same != NULL ? same->up : r->tis[d->down[i]].up, from, to);
     }
     if (r->plan->extra_of != NULL) {
         count_extras(r, ti, from, to);
+    }
+}
+
+/* All instances of a task. */
+static void work_task(struct sched *s, struct run *r, uint32_t task)
+{
+    const struct mapping *m = map_expanded(r, task);
+
+    if (m == NULL) {
+        ti_work(s, r, &r->tis[task]);
+        return;
+    }
+    if (m->counts[TASK_NONE] + m->counts[TASK_UP_FOR_RETRY] + m->counts[TASK_UP_FOR_RESCHEDULE] == 0 ||
+        (r->dag->tasks[task].map_group == UINT32_MAX &&
+         rule_verdict(r, &r->tis[task]) == VERDICT_WAIT)) {
+        return; /* one look for all: they share their counters */
+    }
+    for (int32_t i = 0; i < m->len; i++) {
+        ti_work(s, r, map_child(m, i));
     }
 }
 
@@ -101,14 +135,20 @@ void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti)
     const struct dag *d = r->dag;
 
     for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
-        ti_work(s, r, &r->tis[d->down[i]]);
+        struct ti *same = same_index(r, ti, d->down[i]);
+
+        if (same != NULL) {
+            ti_work(s, r, same);
+        } else {
+            work_task(s, r, d->down[i]);
+        }
     }
     if (p->extra_of != NULL) {
         for (uint32_t i = p->setup_off[ti->task]; i < p->setup_off[ti->task + 1]; i++) {
-            ti_work(s, r, &r->tis[p->setup_to[i]]);
+            work_task(s, r, p->setup_to[i]);
         }
         for (uint32_t i = p->scope_off[ti->task]; i < p->scope_off[ti->task + 1]; i++) {
-            ti_work(s, r, &r->tis[p->scope_to[i]]);
+            work_task(s, r, p->scope_to[i]);
         }
     }
 }
@@ -117,10 +157,23 @@ void ti_count_run(struct run *r, const struct ti *ti, uint8_t state, uint32_t by
 {
     bool failed = state == TASK_FAILED || state == TASK_UPSTREAM_FAILED;
 
+    if (ti->map_index >= 0) {
+        map_of(r, ti->task)->counts[state] += by;
+    }
+
     r->unfinished += task_state_finished(state) ? 0 : by;
     r->none += state == TASK_NONE ? by : 0;
     r->failed += state == TASK_FAILED && task_counts(ti_task(r, ti)) ? by : 0;
     r->leaf_failed += failed && r->plan->leaf[ti->task] ? by : 0;
+}
+
+/* One that was removed because its task became shorter does not count. */
+static enum upstream_class class_of(const struct run *r, const struct ti *ti, uint8_t state)
+{
+    if (state == TASK_REMOVED && ti->map_index >= 0 && ti->map_index >= map_of(r, ti->task)->len) {
+        return UP_NONE;
+    }
+    return state_class(state);
 }
 
 /* ---- the one place ---- */
@@ -128,7 +181,7 @@ void ti_count_run(struct run *r, const struct ti *ti, uint8_t state, uint32_t by
 void ti_set(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason)
 {
     uint8_t from = ti->state;
-    enum upstream_class was = state_class(from), is = state_class(to);
+    enum upstream_class was = class_of(r, ti, from), is = class_of(r, ti, to);
     struct text *old = ti->reason;
 
     assert(edge_allowed(from, to));
@@ -194,10 +247,16 @@ static bool settles(const struct ti *ti)
     return ti->state == TASK_NONE || (ti->flags & TI_DUE) != 0;
 }
 
+/* Its length, too, may be what it waits for. */
+static bool unexpanded(const struct run *r, const struct ti *ti)
+{
+    return ti->map_index < 0 && map_of(r, ti->task) != NULL;
+}
+
 void ti_work(struct sched *s, struct run *r, struct ti *ti)
 {
     if (r->state != RUN_RUNNING || (ti->flags & TI_WORK) != 0 || !settles(ti) ||
-        rule_verdict(r, ti) == VERDICT_WAIT) {
+        (!unexpanded(r, ti) && rule_verdict(r, ti) == VERDICT_WAIT)) {
         return;
     }
     if (VEC_PUSH(s->work, s->work_len, s->work_cap, ti) != 0) {
@@ -239,6 +298,11 @@ static bool wait_past(struct sched *s, struct run *r, struct ti *ti)
     return true;
 }
 
+static const struct ti *same_index_up(const struct run *r, const struct ti *ti, uint32_t up)
+{
+    return same_index((struct run *)(uintptr_t)r, ti, up);
+}
+
 /* Skipped by a branch before and cleared alone: the branch's word stands as long as the branch
  * itself was not cleared. */
 static bool left_out(const struct run *r, const struct ti *ti)
@@ -251,7 +315,9 @@ static bool left_out(const struct run *r, const struct ti *ti)
     }
     for (uint32_t i = d->up_off[ti->task]; i < d->up_off[ti->task + 1]; i++) {
         if (strcmp(d->tasks[d->up[i]].task_id, ti->reason->s + sizeof LEFT_OUT - 1) == 0) {
-            return r->tis[d->up[i]].state == TASK_SUCCESS;
+            const struct ti *same = same_index_up(r, ti, d->up[i]);
+
+            return (same != NULL ? same->state : task_state_of(r, d->up[i])) == TASK_SUCCESS;
         }
     }
     return false;
@@ -273,6 +339,14 @@ void ti_settle(struct sched *s, struct run *r, struct ti *ti)
     if (r->state != RUN_RUNNING || !settles(ti)) {
         return;
     }
+    if (unexpanded(r, ti)) {
+        if (left_out(r, ti) && rule_verdict(r, ti) == VERDICT_RUN) {
+            skip(s, r, ti, ti->reason);
+        } else {
+            map_settle(s, r, ti);
+        }
+        return;
+    }
     v = rule_verdict(r, ti);
     if (v == VERDICT_RUN && r->stopping && !ti_task(r, ti)->is_teardown) {
         v = VERDICT_SKIP;
@@ -283,7 +357,7 @@ void ti_settle(struct sched *s, struct run *r, struct ti *ti)
     case VERDICT_RUN:
         if (left_out(r, ti)) {
             skip(s, r, ti, ti->reason);
-        } else if (wait_past(s, r, ti)) {
+        } else if (wait_past(s, r, ti) || map_stale(s, r, ti)) {
             break;
         } else if (ti_task(r, ti)->instant) {
             run_instant(s, r, ti);

@@ -7,7 +7,7 @@
  * frees: nobody looks at what waits for it, and nobody else waits.
  *
  * Order: higher effective weight, earlier logical date (run_after without one), lower run_key,
- * lower task index.
+ * lower task index, lower map index.
  *
  * Waking is a chain. Whoever frees slots of a limit (or raises it) puts its best parked lane into
  * the top heap: at most one is under way per limit. When that lane was looked at (its instance
@@ -25,16 +25,24 @@
 
 /* ---- order ---- */
 
-static inline uint64_t key_of(const struct run *r, uint32_t task)
+static inline struct lane_key key_of(const struct run *r, const struct ti *ti)
 {
-    uint32_t w = (uint32_t)r->dag->tasks[task].effective_weight ^ UINT32_C(0x80000000);
+    uint32_t w = (uint32_t)r->dag->tasks[ti->task].effective_weight ^ UINT32_C(0x80000000);
 
-    return (uint64_t)~w << 32 | task;
+    return (struct lane_key){~w, ti->task, (uint32_t)(ti->map_index + 1)};
+}
+
+static inline bool key_before(const struct lane_key *a, const struct lane_key *b)
+{
+    if (a->weight != b->weight) {
+        return a->weight < b->weight;
+    }
+    return a->task != b->task ? a->task < b->task : a->index < b->index;
 }
 
 static inline bool lane_before(const struct lane *a, const struct lane *b)
 {
-    uint32_t wa = (uint32_t)(a->head >> 32), wb = (uint32_t)(b->head >> 32);
+    uint32_t wa = a->head.weight, wb = b->head.weight;
 
     if (wa != wb) {
         return wa < wb;
@@ -43,12 +51,12 @@ static inline bool lane_before(const struct lane *a, const struct lane *b)
         return a->run->order_us != b->run->order_us ? a->run->order_us < b->run->order_us
                                                     : a->run->key < b->run->key;
     }
-    return a->head < b->head;
+    return key_before(&a->head, &b->head);
 }
 
-#define KEY_BEFORE(x, y) ((x) < (y))
+#define KEY_BEFORE(x, y) key_before(&(x), &(y))
 #define KEY_MOVED(e, i)  ((void)(e), (void)(i))
-HEAP_DEFINE(keys, uint64_t, KEY_BEFORE, KEY_MOVED)
+HEAP_DEFINE(keys, struct lane_key, KEY_BEFORE, KEY_MOVED)
 #define LANE_MOVED(e, i) ((e)->at = (uint32_t)(i))
 HEAP_DEFINE(lanes, struct lane *, lane_before, LANE_MOVED)
 
@@ -247,10 +255,15 @@ static struct lane *lane_of(const struct run *r, const struct ti *ti)
     return &r->lanes[r->plan->lane_of[ti->task]];
 }
 
+static struct ti *of_key(struct run *r, const struct lane_key *k)
+{
+    return run_ti(r, k->task, (int32_t)k->index - 1);
+}
+
 /* Drops keys of instances that are not scheduled any more; false when nothing is left. */
 static bool clean(struct lane *l)
 {
-    while (l->keys_len > 0 && l->run->tis[(uint32_t)l->keys[0]].state != TASK_SCHEDULED) {
+    while (l->keys_len > 0 && of_key(l->run, &l->keys[0])->state != TASK_SCHEDULED) {
         l->keys[0] = l->keys[--l->keys_len];
         if (l->keys_len > 0) {
             keys_down(l->keys, l->keys_len, 0);
@@ -275,7 +288,7 @@ static void idle(struct sched *s, struct lane *l)
 void lane_add(struct sched *s, struct run *r, struct ti *ti)
 {
     struct lane *l = lane_of(r, ti);
-    uint64_t key = key_of(r, ti->task);
+    struct lane_key key = key_of(r, ti);
 
     if (VEC_PUSH(l->keys, l->keys_len, l->keys_cap, key) != 0) {
         s->nomem = true;
@@ -286,7 +299,7 @@ void lane_add(struct sched *s, struct run *r, struct ti *ti)
     if (l->place == LANE_IDLE) {
         l->head = l->keys[0];
         top_push(s, l);
-    } else if (key < l->head) {
+    } else if (key_before(&key, &l->head)) {
         l->head = key;
         if (l->place == LANE_TOP) {
             lanes_up(s->top, l->at);
@@ -369,9 +382,9 @@ void pool_deferred(struct sched *s, struct limit *pool)
     for (size_t i = 0; i < s->runs.len; i++) {
         struct run *r = s->runs.entries[i].value;
 
-        for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
-            struct ti *ti = &r->tis[t];
+        struct ti_each e = {0};
 
+        for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
             if (ti->state != TASK_DEFERRED || lane_of(r, ti)->pool != pool) {
                 continue;
             }
@@ -438,7 +451,7 @@ static void count_bypass(struct lane *l, bool bypass)
 static void queue_head(struct sched *s, struct lane *l, bool bypass)
 {
     struct run *r = l->run;
-    struct ti *ti = &r->tis[(uint32_t)l->keys[0]];
+    struct ti *ti = of_key(r, &l->keys[0]);
 
     count_bypass(l, bypass);
     l->keys[0] = l->keys[--l->keys_len];
@@ -460,7 +473,7 @@ static bool step_top(struct sched *s)
         idle(s, l);
         return false;
     }
-    if (l->keys[0] != l->head) {
+    if (key_before(&l->keys[0], &l->head) || key_before(&l->head, &l->keys[0])) {
         l->head = l->keys[0]; /* its best one has gone: it may not be first any more, nor was it
                                  when it was woken */
         lanes_down(s->top, s->top_len, 0);

@@ -21,10 +21,10 @@ static uint8_t past_state(const struct run *r, uint32_t task)
         return r->past != NULL ? r->past[task] : PAST_ABSENT;
     }
     if (p->dag == r->dag) {
-        return p->tis[task].state;
+        return task_state_of(p, task);
     }
     t = dag_task(p->dag, r->dag->tasks[task].task_id);
-    return t != NULL ? p->tis[t->index].state : PAST_ABSENT;
+    return t != NULL ? task_state_of(p, t->index) : PAST_ABSENT;
 }
 
 static bool previous_allows(const struct run *r, const struct ti *ti)
@@ -59,7 +59,7 @@ static void ask(struct sched *s, struct run *r)
     r->question = ++s->questions;
     r->question_deadline_us = s->now_us + s->config.question_timeout_us;
     timer_set(s, TIMER_QUESTION, r, &r->question_timer, r->question_deadline_us);
-    out_question(s, r->question, SCHED_ASK_PREVIOUS, r->key, r->question_deadline_us);
+    out_question(s, r->question, SCHED_ASK_PREVIOUS, r->key, 0, r->question_deadline_us);
 }
 
 bool past_met(struct sched *s, struct run *r, struct ti *ti)
@@ -77,9 +77,12 @@ bool past_met(struct sched *s, struct run *r, struct ti *ti)
 
 static void look_again(struct sched *s, struct run *r)
 {
-    for (uint32_t t = 0; r->past_waiting > 0 && t < r->dag->tasks_len; t++) {
-        if ((r->tis[t].flags & TI_PAST) != 0) {
-            ti_work(s, r, &r->tis[t]);
+    struct ti_each e = {0};
+    struct ti *ti;
+
+    while (r->past_waiting > 0 && (ti = ti_next(r, &e)) != NULL) {
+        if ((ti->flags & TI_PAST) != 0) {
+            ti_work(s, r, ti);
         }
     }
 }
@@ -106,6 +109,20 @@ static void follow(struct sched *s, struct run *r, struct run *previous)
     r->past = NULL;
 }
 
+/* A mapped task of the past is good when all its instances are. */
+static uint8_t summary_of_rows(const struct sched_event *ev, const struct ti_row *all)
+{
+    int32_t fine = 0;
+
+    for (size_t i = 0; i < ev->answer.tis_len; i++) {
+        const struct ti_row *row = &ev->answer.tis[i];
+
+        fine += row->key.task == all->key.task && row->key.map_index >= 0 &&
+                row->key.map_index < all->map_len && good(row->state);
+    }
+    return fine == all->map_len ? TASK_SUCCESS : TASK_NONE;
+}
+
 static void keep_copy(struct sched *s, struct run *r, const struct sched_event *ev)
 {
     uint32_t n = r->dag->tasks_len;
@@ -118,8 +135,10 @@ static void keep_copy(struct sched *s, struct run *r, const struct sched_event *
     }
     memset(r->past, PAST_ABSENT, n);
     for (size_t i = 0; i < ev->answer.tis_len; i++) {
-        if (ev->answer.tis[i].key.task < n) {
-            r->past[ev->answer.tis[i].key.task] = ev->answer.tis[i].state;
+        const struct ti_row *row = &ev->answer.tis[i];
+
+        if (row->key.task < n && row->key.map_index < 0) {
+            r->past[row->key.task] = row->map_len > 0 ? summary_of_rows(ev, row) : row->state;
         }
     }
 }
@@ -140,6 +159,9 @@ void on_answer(struct sched *s, const struct sched_event *ev)
 {
     struct run *r = run_of_question(s, ev->answer.question), *previous;
 
+    if (r == NULL && map_answer(s, ev)) {
+        return;
+    }
     if (r == NULL) {
         pending_unknown(s, ev->answer.question);
         return;
@@ -160,6 +182,19 @@ void on_answer(struct sched *s, const struct sched_event *ev)
     look_again(s, r);
 }
 
+static void work_past(struct sched *s, struct run *r, uint32_t task)
+{
+    const struct mapping *m = map_expanded(r, task);
+
+    for (int32_t i = m != NULL ? 0 : -1; i < (m != NULL ? m->len : 0); i++) {
+        struct ti *ti = run_ti(r, task, i);
+
+        if ((ti->flags & TI_PAST) != 0) {
+            ti_work(s, r, ti);
+        }
+    }
+}
+
 void past_notify(struct sched *s, struct run *r, uint32_t task)
 {
     for (size_t i = 0; i < r->next_len; i++) {
@@ -174,15 +209,9 @@ void past_notify(struct sched *s, struct run *r, uint32_t task)
         if (t == NULL) {
             continue;
         }
-        if ((n->tis[t->index].flags & TI_PAST) != 0) {
-            ti_work(s, n, &n->tis[t->index]);
-        }
+        work_past(s, n, t->index);
         for (uint32_t k = n->dag->up_off[t->index]; k < n->dag->up_off[t->index + 1]; k++) {
-            struct ti *up = &n->tis[n->dag->up[k]]; /* it may wait for this one as its downstream */
-
-            if ((up->flags & TI_PAST) != 0) {
-                ti_work(s, n, up);
-            }
+            work_past(s, n, n->dag->up[k]); /* it may wait for this one as its downstream */
         }
     }
 }

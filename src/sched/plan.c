@@ -127,6 +127,21 @@ static int find_extras(struct plan *p)
     return rc != 0 ? rc : invert(d, true, &p->scope_off, &p->scope_to);
 }
 
+static int find_mapped(struct plan *p)
+{
+    const struct dag *d = p->dag;
+    bool any = false;
+
+    for (uint32_t t = 0; t < d->tasks_len; t++) {
+        any |= d->tasks[t].mapped;
+    }
+    p->map_of = any ? mem_array(d->tasks_len, sizeof *p->map_of) : NULL;
+    for (uint32_t t = 0; p->map_of != NULL && t < d->tasks_len; t++) {
+        p->map_of[t] = d->tasks[t].mapped ? p->maps_len++ : TASK_INDEX_NONE;
+    }
+    return any && p->map_of == NULL ? -ERR_NOMEM : 0;
+}
+
 int plan_new(struct dag *d, struct plan **ret)
 {
     struct plan *p = mem_zalloc(sizeof *p);
@@ -138,7 +153,8 @@ int plan_new(struct dag *d, struct plan **ret)
     p->dag = dag_ref(d);
     p->lane_of = mem_array(d->tasks_len, sizeof *p->lane_of);
     p->leaf = mem_array(d->tasks_len, 1);
-    if (p->lane_of == NULL || p->leaf == NULL || find_lanes(p) != 0 || find_extras(p) != 0) {
+    if (p->lane_of == NULL || p->leaf == NULL || find_lanes(p) != 0 || find_extras(p) != 0 ||
+        find_mapped(p) != 0) {
         plan_unref(p);
         return -ERR_NOMEM;
     }
@@ -163,6 +179,7 @@ void plan_unref(struct plan *p)
     mem_free(p->setup_to);
     mem_free(p->scope_off);
     mem_free(p->scope_to);
+    mem_free(p->map_of);
     mem_free(p->leaf);
     dag_unref(p->dag);
     mem_free(p);

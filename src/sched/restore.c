@@ -11,7 +11,10 @@ static bool row_valid(const struct ti_row *row, const struct dag *d)
     bool needs_token = row->state == TASK_RUNNING || row->state == TASK_RESTARTING ||
                        row->state == TASK_DEFERRED || row->state == TASK_QUEUED;
 
-    return row->key.task < d->tasks_len && row->key.map_index == -1 &&
+    return row->key.task < d->tasks_len && row->key.map_index >= -1 &&
+           (row->key.map_index == -1 || d->tasks[row->key.task].mapped) &&
+           row->key.map_index < LIMIT_MAP_HARD && row->map_len >= 0 &&
+           row->map_len <= LIMIT_MAP_HARD &&
            row->state < TASK_STATE_MAX_ && !(needs_token && uuid_is_zero(&row->attempt));
 }
 
@@ -76,12 +79,29 @@ static void ti_revive(struct sched *s, struct run *r, struct ti *ti)
 
 static void load_tis(struct sched *s, struct run *r, const struct sched_event *ev)
 {
-    for (size_t i = 0; i < ev->run.tis_len; i++) {
-        ti_from_row(s, &r->tis[ev->run.tis[i].key.task], &ev->run.tis[i]);
-    }
-    for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
-        struct ti *ti = &r->tis[t];
+    struct ti_each e = {0};
 
+    for (size_t i = 0; i < ev->run.tis_len; i++) {
+        const struct ti_row *row = &ev->run.tis[i];
+
+        if (row->map_len > 0 && map_of(r, row->key.task) != NULL) {
+            map_expand(s, r, row->key.task, row->map_len);
+        }
+    }
+    for (int children = 0; children < 2; children++) {
+        for (size_t i = 0; i < ev->run.tis_len && !s->nomem; i++) {
+            const struct ti_row *row = &ev->run.tis[i];
+            struct ti *ti = run_ti(r, row->key.task, row->key.map_index);
+
+            if (ti != NULL && (row->key.map_index >= 0) == (children == 1)) {
+                ti_from_row(s, ti, row);
+            }
+        }
+        if (children == 0) {
+            maps_literal(s, r);
+        }
+    }
+    for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
         if (ti->state != TASK_NONE) {
             ti_count_run(r, ti, TASK_NONE, (uint32_t)-1);
             ti_count_run(r, ti, ti->state, 1);
@@ -106,8 +126,10 @@ static void revive_running(struct sched *s, struct run *r)
         /* A running run has a reason only when it is being failed: the stop goes on. */
         run_stop(s, r, r->reason, r->dag->fail_fast && r->failed > 0 ? TASK_FAILED : TASK_SKIPPED);
     }
-    for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
-        ti_work(s, r, &r->tis[t]);
+    struct ti_each e = {0};
+
+    for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
+        ti_work(s, r, ti);
     }
     run_check(s, r);
 }

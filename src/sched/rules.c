@@ -89,10 +89,24 @@ static enum verdict when(bool run)
     return run ? VERDICT_RUN : VERDICT_WAIT;
 }
 
+/* A child waits for what its task waits for, and in a mapped group for what has its index. */
+static const uint32_t *upstream_counts(const struct run *r, const struct ti *ti,
+                                       uint32_t sum[UP_CLASSES])
+{
+    if (ti->map_index < 0) {
+        return ti->up;
+    }
+    for (int i = 0; i < UP_CLASSES; i++) {
+        sum[i] = r->tis[ti->task].up[i] + ti->up[i];
+    }
+    return sum;
+}
+
 static enum verdict direct_verdict(const struct run *r, const struct ti *ti, uint32_t n)
 {
     const struct task *t = ti_task(r, ti);
-    const uint32_t *up = ti->up;
+    uint32_t sum[UP_CLASSES];
+    const uint32_t *up = upstream_counts(r, ti, sum);
     uint32_t s = up[UP_SUCCESS], k = up[UP_SKIPPED], f = up[UP_FAILED];
     uint32_t uf = up[UP_UPSTREAM_FAILED];
     bool done = s + k + f + uf + up[UP_REMOVED] >= n;
@@ -122,7 +136,7 @@ static enum verdict direct_verdict(const struct run *r, const struct ti *ti, uin
         if (r->plan->extra_of == NULL || r->plan->extra_of[ti->task] == TASK_INDEX_NONE) {
             return VERDICT_RUN;
         }
-        return setup_success_verdict(r->plan->direct_setups[ti->task],
+        return setup_success_verdict(r->extras[r->plan->extra_of[ti->task]].direct_setups,
                                      &r->extras[r->plan->extra_of[ti->task]]);
     case RULE_ALL_SKIPPED:
         return s + f + uf > 0 ? VERDICT_SKIP : when(k == n);
@@ -150,21 +164,23 @@ static enum verdict direct_verdict(const struct run *r, const struct ti *ti, uin
 enum verdict rule_verdict(const struct run *r, const struct ti *ti)
 {
     const struct task *t = ti_task(r, ti);
-    uint32_t n = dag_up_len(r->dag, ti->task);
+    uint32_t n = r->need != NULL ? r->need[ti->task] : dag_up_len(r->dag, ti->task);
     enum verdict setups = VERDICT_RUN, v;
 
     if (n == 0 || t->trigger_rule == RULE_ALWAYS) {
         return VERDICT_RUN;
     }
     if (t->setups_len > 0 && !t->is_teardown) {
-        setups = setups_verdict(r->extras[r->plan->extra_of[ti->task]].setup, t->setups_len);
+        setups = setups_verdict(r->extras[r->plan->extra_of[ti->task]].setup,
+                                r->extras[r->plan->extra_of[ti->task]].setups);
         if (setups == VERDICT_SKIP || setups == VERDICT_UPSTREAM_FAILED) {
             return setups;
         }
     }
     v = direct_verdict(r, ti, n);
     if (t->is_teardown && t->scope_len > 0 &&
-        r->extras[r->plan->extra_of[ti->task]].scope_done < t->scope_len) {
+        r->extras[r->plan->extra_of[ti->task]].scope_done <
+            r->extras[r->plan->extra_of[ti->task]].scope) {
         return VERDICT_WAIT;
     }
     return v == VERDICT_RUN ? setups : v;

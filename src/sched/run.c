@@ -154,6 +154,18 @@ static int run_fill(struct sched *s, struct run *r, const struct run_row *row, s
         }
         r->bytes += r->plan->extras_len * sizeof *r->extras;
     }
+    for (uint32_t t = 0; r->extras != NULL && t < d->tasks_len; t++) {
+        if (r->plan->extra_of[t] != TASK_INDEX_NONE) {
+            struct extra *x = &r->extras[r->plan->extra_of[t]];
+
+            x->setups = d->tasks[t].setups_len;
+            x->direct_setups = r->plan->direct_setups[t];
+            x->scope = d->tasks[t].scope_len;
+        }
+    }
+    if (maps_init(r) != 0) {
+        return -ERR_NOMEM;
+    }
     return lanes_init(s, r);
 }
 
@@ -176,12 +188,14 @@ int run_new(struct sched *s, const struct run_row *row, struct dag *d, struct ru
         int32_t retries = d->tasks[t].retries;
 
         ti->task = t;
+        ti->map_index = -1;
         ti->exit_code = -1;
         ti->max_tries = (uint16_t)(retries < 0 ? 0 : retries > UINT16_MAX ? UINT16_MAX : retries);
         ti->scheduled_us = ti->queued_us = ti->start_us = ti->end_us = ti->next_us = TIME_NONE;
     }
     r->unfinished = r->none = d->tasks_len;
     s->stats.runs++;
+    r->instances = d->tasks_len;
     s->stats.instances += d->tasks_len;
     s->stats.bytes += r->bytes;
     *ret = r;
@@ -194,6 +208,7 @@ void run_free(struct sched *s, struct run *r)
     limit_fini(&r->limit);
     timer_clear(s, &r->timer);
     timer_clear(s, &r->question_timer);
+    maps_fini(s, r);
     for (uint32_t t = 0; r->dag != NULL && t < r->dag->tasks_len; t++) {
         timer_clear(s, &r->tis[t].timer);
         text_unref(r->tis[t].reason);
@@ -224,7 +239,7 @@ int sched_forget_run(struct sched *s, int64_t run_key)
     }
     table_remove(&s->runs, run_key);
     s->stats.runs--;
-    s->stats.instances -= r->dag->tasks_len;
+    s->stats.instances -= r->instances;
     s->stats.bytes -= r->bytes;
     run_free(s, r);
     return 0;
@@ -250,6 +265,7 @@ int on_run_create(struct sched *s, const struct sched_event *ev)
         r->queued_us = s->now_us;
     }
     touch_run(s, r);
+    maps_literal(s, r);
     past_link(s, r);
     run_enqueue(s, r);
     return 0;
@@ -282,8 +298,10 @@ static void run_start(struct sched *s, struct run *r)
     if (r->dag->dagrun_timeout_us > 0) {
         timer_set(s, TIMER_RUN, r, &r->timer, r->start_us + r->dag->dagrun_timeout_us);
     }
-    for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
-        ti_work(s, r, &r->tis[t]);
+    struct ti_each e = {0};
+
+    for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
+        ti_work(s, r, ti);
     }
     run_check(s, r);
 }
@@ -354,7 +372,7 @@ static struct text *failure_reason(struct sched *s, const struct run *r)
     for (uint32_t i = 0; i < r->dag->tasks_len; i++) {
         uint32_t t = r->dag->topo[i];
 
-        if (r->tis[t].state == TASK_FAILED) {
+        if (task_state_of(r, t) == TASK_FAILED) {
             return text_make(s, "task %s failed", r->dag->tasks[t].task_id);
         }
     }
@@ -429,9 +447,11 @@ static void deadlock(struct sched *s, struct run *r)
 
     set_reason(r, why);
     r->stopping = true;
-    for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
-        if (r->tis[t].state == TASK_NONE) {
-            ti_finish(s, r, &r->tis[t], TASK_UPSTREAM_FAILED, s->now_us, why);
+    struct ti_each e = {0};
+
+    for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
+        if (ti->state == TASK_NONE) {
+            ti_finish(s, r, ti, TASK_UPSTREAM_FAILED, s->now_us, why);
         }
     }
     text_unref(why);
@@ -441,7 +461,8 @@ void run_settle(struct sched *s, struct run *r)
 {
     r->checked = false;
     if (r->state == RUN_RUNNING) {
-        if (r->unfinished > 0 && r->unfinished == r->none && r->past_waiting == 0) {
+        if (r->unfinished > 0 && r->unfinished == r->none && r->past_waiting == 0 &&
+            r->map_waiting == 0) {
             deadlock(s, r);
         }
         if (r->unfinished == 0) {
@@ -470,17 +491,18 @@ uint32_t run_stop(struct sched *s, struct run *r, struct text *reason, uint8_t l
     if (!began) {
         run_dequeue(s, r); /* it never starts: there is nothing to tear down either */
     }
-    for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
-        struct ti *ti = &r->tis[t];
+    struct ti_each e = {0};
 
-        if ((!began || !r->dag->tasks[t].is_teardown) && !task_state_finished(ti->state)) {
+    for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
+        if ((!began || !ti_task(r, ti)->is_teardown) && !task_state_finished(ti->state)) {
             ti_stop(s, r, ti, live_to, reason);
             n++;
         }
     }
-    for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
-        if (r->dag->tasks[t].is_teardown) {
-            ti_work(s, r, &r->tis[t]);
+    e = (struct ti_each){0};
+    for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
+        if (ti_task(r, ti)->is_teardown) {
+            ti_work(s, r, ti);
         }
     }
     run_check(s, r);

@@ -108,6 +108,7 @@ struct sched_event {
             const uint32_t *
                 skip; /* task indices, each a descendant; those already begun or finished are left alone */
             size_t skip_len;
+            const int32_t *skip_map; /* their map_index, -1 = all of the task; or NULL */
         } ended;
         struct {
             int64_t command; /* id for the reply */
@@ -115,6 +116,7 @@ struct sched_event {
             const uint32_t
                 *tasks; /* CLEAR, MARK: indices; NULL with len 0 = all tasks of the run */
             size_t tasks_len;
+            const int32_t *map_indexes; /* one per task, -1 = all of the task; or NULL */
             uint8_t state;      /* MARK: enum task_state */
             const char *reason; /* "marked success by anna", or NULL */
         } command;
@@ -130,6 +132,9 @@ struct sched_event {
                 live; /* it is a run that this core holds too: states are then followed, not copied */
             bool
                 any_earlier; /* some earlier instance of the task exists (for ignore_first_depends_on_past) */
+            /* SCHED_ASK_MAP: the length, or why there is none. */
+            int64_t map_len;
+            const char *error;
         } answer;
         struct {
             bool full;
@@ -141,6 +146,7 @@ struct sched_event {
 
 enum sched_ask {
     SCHED_ASK_PREVIOUS, /* the previous run of this one and the states in it (depends_on_past, wait_for_downstream) */
+    SCHED_ASK_MAP, /* how many instances a mapped task (of a mapped group: any of its tasks) becomes */
     SCHED_ASK_RUN, /* a run that is not loaded (to clear it): answer with SCHED_RUN_RESTORE, or SCHED_ANSWER unknown */
 };
 
@@ -167,6 +173,7 @@ struct sched_question {
     int64_t question;
     enum sched_ask kind;
     int64_t run_key;
+    uint32_t task; /* SCHED_ASK_MAP */
     int64_t deadline_us; /* the core treats it as unknown from then on */
 };
 
@@ -223,6 +230,7 @@ struct sched_config {
     int64_t queued_timeout_us;   /* Airflow's task_queued_timeout; 600 s; 0 = never */
     uint16_t queued_retries;     /* num_stuck_in_queued_retries; 2 */
     int64_t question_timeout_us; /* 60 s */
+    int32_t max_map_length; /* 1024 */
     uint16_t
         tis_per_step; /* unused slack for bounded work: at most this many instances become queued a step; 0 = no limit */
 };

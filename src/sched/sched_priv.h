@@ -90,6 +90,7 @@ struct ti {
     uint16_t try_number, max_tries, requeues;
     uint32_t up[UP_CLASSES]; /* finished direct upstreams, by class */
     uint32_t task;
+    int32_t map_index; /* -1: not mapped, or all of a mapped task */
     uint32_t timer; /* its place in the timer heap + 1; 0 = none */
     int32_t exit_code;
     uint32_t batch, row; /* its row in the actions of that batch */
@@ -105,6 +106,31 @@ struct extra {
     uint32_t setup[UP_CLASSES];                          /* indirect setups, by class */
     uint32_t direct_setup_success, direct_setup_skipped; /* direct upstreams that are setups */
     uint32_t scope_done;
+    uint32_t setups, direct_setups, scope; /* how many there are of each */
+};
+
+/* ---- mapped tasks (mapped.c) ---- */
+
+#define CHUNK 32
+
+/* Children lie in chunks, so that none ever moves. */
+struct chunk {
+    struct run *run;
+    struct ti tis[CHUNK];
+};
+
+/* One mapped task of a run. Its ti in run->tis is the instance until it is expanded, and no instance from then on. */
+struct mapping {
+    struct run *run;
+    uint32_t task;
+    uint32_t timer;    /* of its question */
+    int64_t question;  /* open; 0 = none */
+    int32_t len;       /* children that count; 0 = not expanded */
+    int32_t made;      /* children there are: those from len on are removed */
+    bool stale;        /* its length is asked again before a child of it runs */
+    struct chunk **chunks;
+    size_t chunks_len, chunks_cap;
+    uint32_t counts[TASK_STATE_MAX_]; /* children that count, by state */
 };
 
 /* ---- a DAG version, prepared (plan.c) ---- */
@@ -125,6 +151,8 @@ struct plan {
     uint32_t *direct_setups; /* per task: how many direct upstreams are setups; NULL as above */
     uint32_t *setup_off, *setup_to; /* whose indirect setup a task is */
     uint32_t *scope_off, *scope_to; /* in which teardowns' scope a task is */
+    uint32_t *map_of;               /* per task: index into run->maps, or TASK_INDEX_NONE; NULL: nothing is mapped */
+    uint32_t maps_len;
     uint8_t *leaf;                  /* per task: an effective leaf */
     bool has_past;
 };
@@ -167,6 +195,11 @@ struct limit {
 
 enum lane_place { LANE_IDLE, LANE_TOP, LANE_PARKED };
 
+/* Higher weight, then task, then map index. */
+struct lane_key {
+    uint32_t weight, task, index;
+};
+
 /* The scheduled instances of one run that need the same limits, by priority. Lanes are parked and
  * woken, instances never move. */
 struct lane {
@@ -177,8 +210,8 @@ struct lane {
     uint32_t at;             /* its index in the top heap or in its bucket */
     struct limit *parked_on; /* while parked */
     struct limit *woken_by;  /* while in the top heap */
-    uint64_t head;           /* key of the best instance */
-    uint64_t *keys; /* a heap; may hold keys of instances that are not scheduled any more */
+    struct lane_key head;    /* key of the best instance */
+    struct lane_key *keys; /* a heap; may hold keys of instances that are not scheduled any more */
     size_t keys_len, keys_cap;
     uint32_t count; /* instances that are scheduled */
     int64_t counted_pool,
@@ -220,6 +253,10 @@ struct run {
     struct limit limit; /* max_active_tasks */
     struct lane *lanes;
     struct extra *extras;
+    struct mapping *maps;
+    uint32_t *need;       /* per task: upstream instances that each of its instances waits for; NULL: its edges */
+    uint32_t map_waiting; /* open questions for lengths */
+    uint32_t instances;   /* in memory */
     size_t bytes;
     struct ti tis[];
 };
@@ -255,12 +292,13 @@ struct pending { /* a command that waits for its run to be loaded */
     uint8_t state;
     bool all;
     uint32_t *tasks;
+    int32_t *map_indexes;
     size_t tasks_len;
     char *reason;
     uint32_t timer;
 };
 
-enum timer_kind { TIMER_TI, TIMER_RUN, TIMER_QUESTION, TIMER_PENDING, TIMER_GRANT };
+enum timer_kind { TIMER_TI, TIMER_RUN, TIMER_QUESTION, TIMER_PENDING, TIMER_GRANT, TIMER_MAP };
 struct timer {
     int64_t at_us;
     void *what;
@@ -310,10 +348,65 @@ static inline bool task_counts(const struct task *t)
 {
     return !t->is_teardown || t->on_failure_fail_dagrun;
 }
-/* The run that holds it: instances lie in their run, by task. */
+/* The run that holds it: instances lie in their run, by task; children in chunks, by map index. */
 static inline struct run *ti_run(const struct ti *ti)
 {
+    if (ti->map_index >= 0) {
+        const struct ti *first = ti - ti->map_index % CHUNK;
+
+        return ((const struct chunk *)((const char *)first - offsetof(struct chunk, tis)))->run;
+    }
     return (struct run *)((char *)(uintptr_t)(ti - ti->task) - offsetof(struct run, tis));
+}
+static inline struct mapping *map_of(const struct run *r, uint32_t task)
+{
+    const struct plan *p = r->plan;
+
+    return p->map_of != NULL && p->map_of[task] != TASK_INDEX_NONE ? &r->maps[p->map_of[task]]
+                                                                   : NULL;
+}
+/* The mapping of a task that was expanded, or NULL. */
+static inline struct mapping *map_expanded(const struct run *r, uint32_t task)
+{
+    struct mapping *m = map_of(r, task);
+
+    return m != NULL && m->len > 0 ? m : NULL;
+}
+static inline struct ti *map_child(const struct mapping *m, int32_t i)
+{
+    return &m->chunks[i / CHUNK]->tis[i % CHUNK];
+}
+/* An instance, or NULL; -1 of an expanded task is what sums it up. */
+static inline struct ti *run_ti(struct run *r, uint32_t task, int32_t map_index)
+{
+    const struct mapping *m;
+
+    if (map_index < 0) {
+        return &r->tis[task];
+    }
+    m = map_of(r, task);
+    return m != NULL && map_index < m->made ? map_child(m, map_index) : NULL;
+}
+/* All instances that count, by task and map index: `struct ti_each e = {0}; while ((ti = ti_next(r, &e)) != NULL)`. */
+struct ti_each {
+    uint32_t task;
+    int32_t index;
+};
+static inline struct ti *ti_next(struct run *r, struct ti_each *e)
+{
+    while (e->task < r->dag->tasks_len) {
+        const struct mapping *m = map_expanded(r, e->task);
+
+        if (m == NULL) {
+            return &r->tis[e->task++];
+        }
+        if (e->index < m->len) {
+            return map_child(m, e->index++);
+        }
+        e->task++;
+        e->index = 0;
+    }
+    return NULL;
 }
 static inline bool ti_live(const struct ti *ti)
 {
@@ -330,7 +423,7 @@ void out_try(struct sched *s, struct run *r,
 void out_dispatch(struct sched *s, struct run *r, struct ti *ti);
 void out_kill(struct sched *s, struct run *r, struct ti *ti, const char *reason);
 void out_question(struct sched *s, int64_t id, enum sched_ask kind, int64_t run_key,
-                  int64_t deadline_us);
+                  uint32_t task, int64_t deadline_us);
 void out_grant(struct sched *s, const char *resource, int64_t n);
 void out_reply(struct sched *s, int64_t command, int rc, const char *text, uint32_t affected);
 void out_pause(struct sched *s, int64_t dag_key, const char *reason);
@@ -381,6 +474,27 @@ void ti_clear(struct sched *s, struct run *r, struct ti *ti); /* to none, or by 
 void ti_mark(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason);
 void ti_cleared(struct sched *s, struct run *r,
                 struct ti *ti); /* restarting -> none: its attempt has ended */
+
+/* ---- mapped.c ---- */
+int maps_init(struct run *r);
+void maps_fini(struct sched *s, struct run *r);
+/* Makes it `len` children; the run's and the dependents' counters follow. Tasks of one group are expanded together. */
+void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len);
+/* The lengths that the document says. */
+void maps_literal(struct sched *s, struct run *r);
+/* What may happen to a mapped task that is not expanded: one entry of the work list. */
+void map_settle(struct sched *s, struct run *r, struct ti *ti);
+bool map_answer(struct sched *s, const struct sched_event *ev); /* false: not a question of ours */
+void map_timeout(struct sched *s, struct mapping *m);
+/* The state of all children: none while one has not ended. */
+uint8_t map_summary(const struct mapping *m);
+/* The state of a task as others see it: its own, or that of all its children. */
+uint8_t task_state_of(const struct run *r, uint32_t task);
+/* The lengths of cleared tasks are asked again; false: the child goes on at once. */
+bool map_stale(struct sched *s, struct run *r, struct ti *ti);
+void map_cleared(struct run *r, uint32_t task);
+/* Counts how many upstream instances it waits for, and those that have ended, anew. */
+void map_recount(struct run *r, uint32_t task);
 
 /* ---- attempt.c: events of attempts ---- */
 void on_attempt(struct sched *s, const struct sched_event *ev);

@@ -75,6 +75,9 @@ struct sched *sched_new(const struct sched_config *config)
     if (s->config.question_timeout_us <= 0) {
         s->config.question_timeout_us = 60 * TIME_SECOND;
     }
+    if (s->config.max_map_length <= 0) {
+        s->config.max_map_length = LIMIT_MAP_LENGTH;
+    }
     prng_seed(&s->prng, config->seed);
     s->now_us = INT64_MIN + 1;
     s->restoring = true;
@@ -160,6 +163,9 @@ static void fire(struct sched *s)
             break;
         case TIMER_QUESTION:
             past_timeout(s, t.what);
+            break;
+        case TIMER_MAP:
+            map_timeout(s, t.what);
             break;
         case TIMER_PENDING:
             pending_timeout(s, t.what);
@@ -336,9 +342,15 @@ int sched_get_ti(const struct sched *s, const struct ti_key *key, struct ti_row 
 {
     const struct run *r = run_find(s, key->run_key);
 
-    if (r == NULL || key->task >= r->dag->tasks_len || key->map_index != -1) {
+    const struct ti *ti;
+
+    if (r == NULL || key->task >= r->dag->tasks_len) {
         return -ERR_NOTFOUND;
     }
-    ti_to_row(r, &r->tis[key->task], ret);
+    ti = run_ti((struct run *)(uintptr_t)r, key->task, key->map_index);
+    if (ti == NULL) {
+        return -ERR_NOTFOUND;
+    }
+    ti_to_row(r, ti, ret);
     return 0;
 }

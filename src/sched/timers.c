@@ -14,11 +14,15 @@ static void identity(const struct timer *t, int64_t *ret_a, int64_t *ret_b)
     switch ((enum timer_kind)t->kind) {
     case TIMER_TI:
         *ret_a = ti_run(ti)->key;
-        *ret_b = ti->task;
+        *ret_b = (int64_t)ti->task << 32 | (uint32_t)(ti->map_index + 1);
         break;
     case TIMER_RUN:
     case TIMER_QUESTION:
         *ret_a = ((const struct run *)t->what)->key;
+        break;
+    case TIMER_MAP:
+        *ret_a = ((const struct mapping *)t->what)->run->key;
+        *ret_b = ((const struct mapping *)t->what)->task;
         break;
     case TIMER_PENDING:
         *ret_a = ((const struct pending *)t->what)->question;
@@ -56,6 +60,8 @@ static uint32_t *place_of(const struct timer *t)
         return &((struct run *)t->what)->timer;
     case TIMER_QUESTION:
         return &((struct run *)t->what)->question_timer;
+    case TIMER_MAP:
+        return &((struct mapping *)t->what)->timer;
     case TIMER_PENDING:
         return &((struct pending *)t->what)->timer;
     case TIMER_GRANT:

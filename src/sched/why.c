@@ -5,6 +5,23 @@
 
 #define NAMES_MAX 5 /* upstreams named; then "and N more" */
 
+static void name_one(const struct run *r, const struct ti *u, const char *before, struct buf *out)
+{
+    const struct mapping *m = map_expanded(r, u->task);
+
+    if (m == NULL) {
+        buf_printf(out, "%s%s (%s)", before, ti_task(r, u)->task_id,
+                   task_state_to_string(u->state));
+    } else {
+        uint32_t ended = 0;
+
+        for (int i = 0; i < TASK_STATE_MAX_; i++) {
+            ended += task_state_finished((uint8_t)i) ? m->counts[i] : 0;
+        }
+        buf_printf(out, "%s%s (%u of %d ended)", before, ti_task(r, u)->task_id, ended, m->len);
+    }
+}
+
 /* "load (running), transform (none) and 3 more" for the upstreams of a list whose states count as
  * not yet there. */
 static void name_unfinished(const struct run *r, const uint32_t *list, uint32_t n,
@@ -15,15 +32,14 @@ static void name_unfinished(const struct run *r, const uint32_t *list, uint32_t 
     for (uint32_t i = 0; i < n; i++) {
         const struct ti *u = &r->tis[list[i]];
 
-        if (state_class(u->state) != UP_NONE) {
+        if (state_class(task_state_of(r, list[i])) != UP_NONE) {
             continue;
         }
         if (named == NAMES_MAX) {
             more++;
             continue;
         }
-        buf_printf(out, "%s%s (%s)", named == 0 ? before : ", ", ti_task(r, u)->task_id,
-                   task_state_to_string(u->state));
+        name_one(r, u, named == 0 ? before : ", ", out);
         named++;
     }
     if (more > 0) {
@@ -66,6 +82,9 @@ static void why_none(const struct sched *s, const struct run *r, const struct ti
     name_unfinished(r, t->setups, t->setups_len, "waits for the setup ", out);
     if (t->is_teardown) {
         name_unfinished(r, t->scope, t->scope_len, "waits for its scope: ", out);
+    }
+    if (map_of(r, ti->task) != NULL && map_of(r, ti->task)->question != 0) {
+        buf_printf(out, "its length is being asked for\n");
     }
     if ((ti->flags & TI_PAST) != 0) {
         if (r->previous != PREVIOUS_KNOWN) {
@@ -125,7 +144,7 @@ static void why_scheduled(const struct sched *s, const struct run *r, const stru
     } else {
         why_pool(on, l, out);
     }
-    if (on != NULL && ti->task != (uint32_t)l->head) {
+    if (on != NULL && (ti->task != l->head.task || (uint32_t)(ti->map_index + 1) != l->head.index)) {
         buf_printf(out, "%u of higher or equal priority wait with it\n", l->count - 1);
     }
 }
@@ -152,15 +171,34 @@ static void why_waiting(const struct run *r, const struct ti *ti, int64_t now_us
                ti->try_number + (ti->state == TASK_UP_FOR_RETRY), ti->max_tries + 1u);
 }
 
+/* A mapped task as a whole: how its instances stand. */
+static void why_mapped(const struct mapping *m, struct buf *out)
+{
+    buf_printf(out, "is mapped: %d instances:", m->len);
+    for (int i = 0; i < TASK_STATE_MAX_; i++) {
+        if (m->counts[i] > 0) {
+            buf_printf(out, " %u %s", m->counts[i], task_state_to_string((uint8_t)i));
+        }
+    }
+    buf_char(out, '\n');
+}
+
 int sched_why(const struct sched *s, const struct ti_key *key, int64_t now_us, struct buf *out)
 {
     const struct run *r = run_find(s, key->run_key);
     const struct ti *ti;
 
-    if (r == NULL || key->task >= r->dag->tasks_len || key->map_index != -1) {
+    if (r == NULL || key->task >= r->dag->tasks_len) {
         return -ERR_NOTFOUND;
     }
-    ti = &r->tis[key->task];
+    ti = run_ti((struct run *)(uintptr_t)r, key->task, key->map_index);
+    if (ti == NULL) {
+        return -ERR_NOTFOUND;
+    }
+    if (key->map_index < 0 && map_expanded(r, key->task) != NULL) {
+        why_mapped(map_expanded(r, key->task), out);
+        return buf_status(out);
+    }
     switch ((enum task_state)ti->state) {
     case TASK_NONE:
         why_none(s, r, ti, out);

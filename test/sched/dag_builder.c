@@ -47,6 +47,7 @@ struct dag *test_dag_new(const char *dag_id, uint32_t tasks)
         t->priority_weight = 1;
         t->pool = "default_pool";
         t->pool_slots = 1;
+        t->map_group = UINT32_MAX;
     }
     return d;
 }
@@ -327,6 +328,17 @@ static void set_task(struct dag *d, struct task *t, const char *k, const char *v
         t->pool_slots = (int32_t)number(v);
     } else if (strcmp(k, "per_dag") == 0) {
         t->max_active_tis_per_dag = (int32_t)number(v);
+    } else if (strcmp(k, "map") == 0) {
+        t->mapped = true;
+        t->map_len = (int32_t)number(v);
+    } else if (strcmp(k, "src") == 0) {
+        uint32_t *list = must(arena_array(&d->arena, 1, sizeof *list));
+
+        *list = (uint32_t)number(v);
+        t->map_sources = list;
+        t->map_sources_len = 1;
+    } else if (strcmp(k, "mgroup") == 0) {
+        t->map_group = (uint32_t)number(v);
     } else if (strcmp(k, "per_run") == 0) {
         t->max_active_tis_per_dagrun = (int32_t)number(v);
     } else {

@@ -11,7 +11,8 @@
  * per_run, and the flags setup, teardown, fail_dagrun, past (depends_on_past), ignore_first,
  * downstream (wait_for_downstream; implies past), wait_skip
  * (wait_for_past_depends_before_skipping), instant. Without a rule a teardown has
- * all_done_setup_success. Weights are effective weights as in Airflow.
+ * all_done_setup_success. Mapped tasks: map (length, or -1: it is asked), src (index of the task
+ * that it is mapped over), mgroup (number of its mapped group). Weights are effective weights as in Airflow.
  */
 #ifndef TW_TEST_SCHED_DAG_BUILDER_H
 #define TW_TEST_SCHED_DAG_BUILDER_H

@@ -32,6 +32,7 @@ static void task_defaults(struct dag *d, uint32_t i)
     t->priority_weight = 1;
     t->pool = "default_pool";
     t->pool_slots = 1;
+    t->map_group = UINT32_MAX;
 }
 
 void dag_gen_init(struct dag_gen *g, uint32_t tasks)

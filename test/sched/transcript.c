@@ -57,10 +57,15 @@ static const char *name_of(struct world *w, const struct ti_key *k)
     const struct dag *d = dag_of(w, k->run_key);
     const char *id = d != NULL ? d->tasks[k->task].task_id : "?";
 
+    char index[16] = "";
+
+    if (k->map_index >= 0) {
+        snprintf(index, sizeof index, "[%d]", k->map_index);
+    }
     if (k->run_key == 1) {
-        snprintf(text, sizeof text, "%s", id);
+        snprintf(text, sizeof text, "%s%s", id, index);
     } else {
-        snprintf(text, sizeof text, "%s@%lld", id, (long long)k->run_key);
+        snprintf(text, sizeof text, "%s%s@%lld", id, index, (long long)k->run_key);
     }
     return text;
 }
@@ -77,7 +82,8 @@ static void store_ti(struct world *w, const struct ti_row *row)
     size_t i = 0;
 
     while (i < w->tis_len &&
-           (w->tis[i].key.run_key != row->key.run_key || w->tis[i].key.task != row->key.task)) {
+           (w->tis[i].key.run_key != row->key.run_key || w->tis[i].key.task != row->key.task ||
+            w->tis[i].key.map_index != row->key.map_index)) {
         i++;
     }
     assert_true(i < WORLD_ROWS);
@@ -143,7 +149,8 @@ static bool queued_now(const struct sched_actions *a, const struct ti_key *k)
 {
     for (size_t i = 0; i < a->transitions_len; i++) {
         if (a->transitions[i].to == TASK_QUEUED && a->transitions[i].key.run_key == k->run_key &&
-            a->transitions[i].key.task == k->task) {
+            a->transitions[i].key.task == k->task &&
+            a->transitions[i].key.map_index == k->map_index) {
             return true;
         }
     }
@@ -169,6 +176,11 @@ static void tell_effects(struct world *w)
         add(w, "kill %s", name_of(w, &a->kills[i].key));
     }
     for (size_t i = 0; i < a->questions_len; i++) {
+        if (a->questions[i].kind == SCHED_ASK_MAP) {
+            add(w, "ask %lld length of %s", (long long)a->questions[i].question,
+                name_of(w, &(struct ti_key){a->questions[i].run_key, a->questions[i].task, -1}));
+            continue;
+        }
         add(w, "ask %lld %s %lld", (long long)a->questions[i].question,
             a->questions[i].kind == SCHED_ASK_PREVIOUS ? "previous of" : "run",
             (long long)a->questions[i].run_key);
@@ -189,7 +201,8 @@ static void commit(struct world *w)
     for (size_t i = 0; i < w->a.tis_len; i++) {
         for (size_t k = 0; k < i; k++) { /* each instance once per batch */
             assert_false(w->a.tis[i].key.run_key == w->a.tis[k].key.run_key &&
-                         w->a.tis[i].key.task == w->a.tis[k].key.task);
+                         w->a.tis[i].key.task == w->a.tis[k].key.task &&
+                         w->a.tis[i].key.map_index == w->a.tis[k].key.map_index);
         }
         store_ti(w, &w->a.tis[i]);
     }
@@ -351,8 +364,13 @@ static struct ti_key key_of(struct world *w, char *name)
         *at = '\0';
         k.run_key = atoi(at + 1);
     }
+    char *bracket = strchr(name, '[');
     const struct dag *d = dag_of(w, k.run_key);
 
+    if (bracket != NULL) {
+        k.map_index = atoi(bracket + 1);
+        *bracket = '\0';
+    }
     if (d == NULL) {
         fail_msg("no run %lld", (long long)k.run_key);
         return k;
@@ -385,15 +403,21 @@ static void attempt(struct world *w, enum sched_event_type type, char *name, int
     step(w, &ev);
 }
 
-static size_t indices(struct world *w, int64_t run_key, char *list, uint32_t *ret)
+static size_t indices(struct world *w, int64_t run_key, char *list, uint32_t *ret, int32_t *maps)
 {
     const struct dag *d = dag_of(w, run_key) != NULL ? dag_of(w, run_key) : w->dags[0];
     size_t n = 0;
 
     for (char *save = NULL, *p = strtok_r(list, ",", &save); p != NULL;
          p = strtok_r(NULL, ",", &save)) {
-        const struct task *t = dag_task(d, p);
+        char *bracket = strchr(p, '[');
+        const struct task *t;
 
+        maps[n] = bracket != NULL ? atoi(bracket + 1) : -1;
+        if (bracket != NULL) {
+            *bracket = '\0';
+        }
+        t = dag_task(d, p);
         ret[n++] = t != NULL ? t->index : 9999;
     }
     return n;
@@ -404,6 +428,7 @@ static void ended(struct world *w, enum sched_event_type type, enum sched_outcom
 {
     struct sched_event ev = {.type = type};
     uint32_t skip[64];
+    int32_t maps[64];
 
     ev.ended.key = key_of(w, name);
     ev.ended.token = token_of(w, &ev.ended.key);
@@ -411,8 +436,9 @@ static void ended(struct world *w, enum sched_event_type type, enum sched_outcom
     ev.ended.at_us = w->now_us;
     ev.ended.exit_code = outcome == SCHED_OUTCOME_SUCCESS ? 0 : 1;
     if (strncmp(rest, "skip=", 5) == 0) {
-        ev.ended.skip_len = indices(w, ev.ended.key.run_key, rest + 5, skip);
+        ev.ended.skip_len = indices(w, ev.ended.key.run_key, rest + 5, skip, maps);
         ev.ended.skip = skip;
+        ev.ended.skip_map = maps;
     } else if (*rest != '\0') {
         ev.ended.reason = rest;
     }
@@ -449,6 +475,7 @@ static void command(struct world *w, enum sched_event_type type, char *list, int
 {
     struct sched_event ev = {.type = type};
     uint32_t tasks[64];
+    int32_t maps[64];
     char *at = strchr(list, '@');
 
     ev.command.command = 100;
@@ -457,8 +484,9 @@ static void command(struct world *w, enum sched_event_type type, char *list, int
         *at = '\0';
     }
     if (*list != '*' && *list != '\0') {
-        ev.command.tasks_len = indices(w, ev.command.run_key, list, tasks);
+        ev.command.tasks_len = indices(w, ev.command.run_key, list, tasks, maps);
         ev.command.tasks = tasks;
+        ev.command.map_indexes = maps;
     }
     ev.command.state = (uint8_t)state;
     step(w, &ev);
@@ -471,8 +499,14 @@ static void answer(struct world *w, int64_t question, char *rest)
 
     ev.answer.question = question;
     ev.answer.unknown = strcmp(rest, "unknown") == 0;
+    ev.answer.map_len = option(rest, "len=", 0);
+    ev.answer.error = strncmp(rest, "error ", 6) == 0 ? rest + 6 : NULL;
     ev.answer.run_key = option(rest, "run=", 0);
     ev.answer.any_earlier = strstr(rest, "any_earlier") != NULL;
+    if (strstr(rest, "len=") != NULL || ev.answer.error != NULL) {
+        step(w, &ev);
+        return;
+    }
     if (strstr(rest, "load") != NULL) {
         for (size_t i = 0; i < w->runs_len; i++) {
             if (w->runs[i].run_key == ev.answer.run_key) {

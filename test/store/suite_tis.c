@@ -20,6 +20,7 @@ static void test_tis(void **state)
     rows[0].reason = "exit code 3: ümlaut";
     rows[4].attempt = (struct uuid){{0}};
     rows[4].try_number = rows[4].max_tries = rows[4].requeues = UINT16_MAX;
+    rows[4].map_len = 12;
     rows[4].exit_code = INT32_MIN, rows[4].worker = INT64_MAX, rows[4].next_us = INT64_MAX;
     OK(fixture_commit(f, &b), f);
     OK(OPS(f)->get_tis(f->s, 1, 0, &f->a, &got, &n, &f->e), f);
@@ -34,6 +35,7 @@ static void test_tis(void **state)
     assert_true(uuid_is_zero(&got[3].attempt));
     assert_int_equal(got[3].requeues, UINT16_MAX);
     assert_int_equal(got[3].exit_code, INT32_MIN);
+    assert_int_equal(got[3].map_len, 12);
     assert_int_equal(got[3].worker, INT64_MAX);
     assert_int_equal(got[3].next_us, INT64_MAX);
     assert_int_equal(got[3].start_us, TIME_NONE);

@@ -130,6 +130,7 @@ static int put_tis(struct commit *c, const struct ti_row *r, size_t n)
 
     for (size_t i = 0; i < n && rc == 0; i++) {
         rc = put_ti(c, &b, &r[i]);
+        put_int(&b, r[i].map_len);
         rc = end(c, &b, rc);
     }
     return rc;

@@ -25,6 +25,7 @@ static int read_ti(struct reader *r, void *to)
     row->next_us = col_time(st, 13);
     row->exit_code = sqlite3_column_int(st, 14);
     row->reason = read_text(r, 15);
+    row->map_len = sqlite3_column_count(st) > 16 ? sqlite3_column_int(st, 16) : 0; /* not in tries */
     return r->rc;
 }
 

@@ -76,8 +76,12 @@ static const char v1[] =
 static const char v2[] = "CREATE INDEX run_by_end ON run (end_us) WHERE end_us IS NOT NULL;"
                          "CREATE TABLE garbage (run_key INTEGER PRIMARY KEY);";
 
+/* How many instances a mapped task became; of its row with map_index -1. */
+static const char v3[] = "ALTER TABLE ti ADD COLUMN map_len INTEGER NOT NULL DEFAULT 0;";
+
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1},
     {"cleaning in slices", v2},
+    {"mapped tasks", v3},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
