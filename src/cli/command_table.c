@@ -98,7 +98,8 @@ const struct command command_table[] = {
      "Nothing needs to be "
      "started or installed first.\n\n"
      "FILE is a DAG file, a folder of them (with --dag), or the id of a DAG in the DAGs folder: "
-     "TRADEWIND_DAGS, else AIRFLOW__CORE__DAGS_FOLDER, else dags in the home. The other DAGs of the "
+     "TRADEWIND_DAGS, else AIRFLOW__CORE__DAGS_FOLDER, else dags in the home. The other DAGs of "
+     "the "
      "folder are stored too, so that tasks can start them.\n\n"
      "Ctrl-C ends the running tasks and keeps the run; `tradewind runs resume` continues it where "
      "it stopped. When another "
@@ -125,7 +126,8 @@ const struct command command_table[] = {
     {"dags", "look at DAGs, check and test their files"},
     {"dags list", "list the DAGs of the DAGs folder, and those that have run",
      "Every DAG with its last run. The DAGs folder is TRADEWIND_DAGS, else "
-     "AIRFLOW__CORE__DAGS_FOLDER, else dags in the home; what its .airflowignore files name is left "
+     "AIRFLOW__CORE__DAGS_FOLDER, else dags in the home; what its .airflowignore files name is "
+     "left "
      "out. A file is read again only when something that it used has changed.",
      .options = OPTS{OPT_LIMIT,
                      {"errors", 0, OPTION_FLAG,
@@ -165,9 +167,12 @@ const struct command command_table[] = {
      .examples = EX{{"tradewind dags validate dags/*.yaml", NULL}, {0}},
      .exits = "0 all files are right\n65 at least one is wrong"},
     {"dags convert", "write a Python DAG as YAML, or a YAML DAG as Python",
-     "From a .py file to YAML, from a .yaml, .yml or .json file to Python. Functions of a Python file "
-     "stay where they are and are referred to (file.py:function). What the other language has no word "
-     "for, such as a lambda, a callback or an operator object, is listed with its task and reason, and "
+     "From a .py file to YAML, from a .yaml, .yml or .json file to Python. Functions of a Python "
+     "file "
+     "stay where they are and are referred to (file.py:function). What the other language has no "
+     "word "
+     "for, such as a lambda, a callback or an operator object, is listed with its task and reason, "
+     "and "
      "nothing is written; with --partial such a task becomes an empty one with a comment.",
      .args = ARGS{ARG_FILE, {0}},
      .options = OPTS{{"output", 'o', OPTION_FILE, .value = "OUT",
@@ -250,18 +255,21 @@ const struct command command_table[] = {
               {0}},
      .examples = EX{{"tradewind tasks clear sales load --dry-run", NULL}, {0}}},
     {"tasks respond", "answer what a task asks a person",
-     "A task of an operator that asks (HITLOperator, ApprovalOperator and the like) waits until it is "
+     "A task of an operator that asks (HITLOperator, ApprovalOperator and the like) waits until it "
+     "is "
      "answered, or until its own "
-     "timeout. `tasks why` shows what it asks. Without a tradewind in this home the run goes on with "
+     "timeout. `tasks why` shows what it asks. Without a tradewind in this home the run goes on "
+     "with "
      "`runs resume`.",
      .args = ARGS{{"DAG", .help = "the DAG's id"}, {"TASK", .help = "the task's id"}, {0}},
-     .options = OPTS{{"run", 0, OPTION_TEXT, .value = "RUN",
-                      .help = "the run's id (default: the last run)"},
-                     OPT_MAP,
-                     {"option", 'o', OPTION_TEXT, .repeat = true, .value = "OPTION",
-                      .help = "what is chosen; not needed where there is only one; may be repeated"},
-                     OPT_PARAM,
-                     {0}},
+     .options =
+         OPTS{{"run", 0, OPTION_TEXT, .value = "RUN",
+               .help = "the run's id (default: the last run)"},
+              OPT_MAP,
+              {"option", 'o', OPTION_TEXT, .repeat = true, .value = "OPTION",
+               .help = "what is chosen; not needed where there is only one; may be repeated"},
+              OPT_PARAM,
+              {0}},
      .examples = EX{{"tradewind tasks respond sales approve --option Approve", NULL},
                     {"tradewind tasks respond sales amounts --param limit=300", NULL},
                     {0}},

@@ -71,8 +71,10 @@ struct engine_run_request {
     enum run_type type;
     int64_t logical_date_us; /* TIME_NONE = now */
     const char *conf;        /* JSON object, or NULL */
-    const char *key;         /* idempotency key: the same request again finds the run that it made; NULL = none */
-    int64_t parent;          /* the run whose task asked for it, or 0: who continues that one continues this one too */
+    const char
+        *key; /* idempotency key: the same request again finds the run that it made; NULL = none */
+    int64_t
+        parent; /* the run whose task asked for it, or 0: who continues that one continues this one too */
 };
 /* SUSPENDS until the run is durable. -ERR_EXISTS: a run of that id is there. */
 int engine_create_run(struct engine *g, const struct engine_run_request *r, int64_t *ret_run_key,

@@ -190,8 +190,8 @@ static int do_get_row(void *arg)
                                        &n, c->e);
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        c->waits = c->waits || (rows[i].key.task == c->key->task &&
-                                rows[i].key.map_index == c->key->map_index);
+        c->waits = c->waits ||
+                   (rows[i].key.task == c->key->task && rows[i].key.map_index == c->key->map_index);
     }
     return rc;
 }
@@ -233,9 +233,10 @@ static int check(struct engine *g, const struct engine_response *r, struct arena
         return rc;
     }
     if (response_of(*ret_record) != NULL || !row.waits) {
-        return err_set(e, ERR_CONFLICT, response_of(*ret_record) != NULL
-                                            ? "the task has been answered already"
-                                            : "the task does not wait for an answer any more");
+        return err_set(e, ERR_CONFLICT,
+                       response_of(*ret_record) != NULL
+                           ? "the task has been answered already"
+                           : "the task does not wait for an answer any more");
     }
     request = value_get(*ret_record, "request");
     *ret_chosen = r->options;
@@ -251,9 +252,8 @@ static int check(struct engine *g, const struct engine_response *r, struct arena
 
 int engine_respond(struct engine *g, const struct engine_response *r, struct err *e)
 {
-    struct audit_row audit = {.actor = r->by != NULL ? r->by : "cli",
-                              .action = "respond",
-                              .at_us = engine_now(g)};
+    struct audit_row audit = {
+        .actor = r->by != NULL ? r->by : "cli", .action = "respond", .at_us = engine_now(g)};
     const struct value *chosen = NULL;
     struct value *record = NULL;
     struct json_writer w;
@@ -270,7 +270,8 @@ int engine_respond(struct engine *g, const struct engine_response *r, struct err
                      value_get(record, "request"));
         put_response(&w, r, chosen, engine_now(g));
         json_object_end(&w);
-        audit.subject = arena_printf(&a, "run %lld task %u", (long long)r->key.run_key, r->key.task);
+        audit.subject =
+            arena_printf(&a, "run %lld task %u", (long long)r->key.run_key, r->key.task);
         rc = write_record(g, &r->key, &b, audit.subject != NULL ? &audit : NULL, e);
     }
     arena_fini(&a);

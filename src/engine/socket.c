@@ -298,8 +298,10 @@ static const struct {
     bool of_task;
     int (*fn)(struct call *c, struct err *e);
 } operations[] = {
-    {"ping", false, op_ping},          {"command", false, op_command},
-    {"xcom_get", true, op_xcom_get},   {"xcom_set", true, op_xcom_set},
+    {"ping", false, op_ping},
+    {"command", false, op_command},
+    {"xcom_get", true, op_xcom_get},
+    {"xcom_set", true, op_xcom_set},
 };
 
 /* ---- frames ---- */

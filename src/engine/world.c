@@ -16,9 +16,9 @@
 #include "engine/engine_priv.h"
 #include "model/dag.h"
 
-#define RUNS_LOOKED_AT   10000 /* of a DAG, newest first, when runs are asked for by date */
-#define PREVIOUS_MAX     1000
-#define CONF_MAX         MiB(1)
+#define RUNS_LOOKED_AT 10000 /* of a DAG, newest first, when runs are asked for by date */
+#define PREVIOUS_MAX   1000
+#define CONF_MAX       MiB(1)
 
 static const char *text_of(const struct value *o, const char *name)
 {
@@ -526,8 +526,7 @@ static int make_run(const struct world_call *c, const struct lookup *l, int64_t 
                                     .parent = c->key.run_key};
     int rc = put_conf(c, &rq.conf, e);
 
-    if (rc == 0 && date != NULL &&
-        time_parse(date, strlen(date), &rq.logical_date_us) != 0) {
+    if (rc == 0 && date != NULL && time_parse(date, strlen(date), &rq.logical_date_us) != 0) {
         rc = err_set(e, ERR_INVALID, "logical_date '%s' is not a time", date);
     }
     rq.key = arena_printf(c->arena, "trigger:%s:%lld:%s", uuid_format(&c->token, token),
@@ -594,16 +593,11 @@ static const struct {
     bool of_task;
     int (*fn)(const struct world_call *c, struct err *e);
 } operations[] = {
-    {"ti_states", true, op_ti_states},
-    {"dag_get", true, op_dag_get},
-    {"dag_run_get", true, op_dag_run_get},
-    {"dag_run_state", true, op_dag_run_state},
-    {"dag_run_count", true, op_dag_run_count},
-    {"dag_run_trigger", true, op_dag_run_trigger},
-    {"previous_run", true, op_previous_run},
-    {"xcom_prior", true, op_xcom_prior},
-    {"hitl_request", true, hitl_request},
-    {"hitl_get", true, hitl_get},
+    {"ti_states", true, op_ti_states},         {"dag_get", true, op_dag_get},
+    {"dag_run_get", true, op_dag_run_get},     {"dag_run_state", true, op_dag_run_state},
+    {"dag_run_count", true, op_dag_run_count}, {"dag_run_trigger", true, op_dag_run_trigger},
+    {"previous_run", true, op_previous_run},   {"xcom_prior", true, op_xcom_prior},
+    {"hitl_request", true, hitl_request},      {"hitl_get", true, hitl_get},
     {"hitl_respond", false, hitl_respond},
 };
 

@@ -18,7 +18,8 @@
 #include "model/dag.h"
 #include "worker/local_priv.h"
 
-#define BACKSTOP_US (60 * TIME_SECOND) /* the trigger process ends a wait itself; the core later, if it does not */
+#define BACKSTOP_US \
+    (60 * TIME_SECOND) /* the trigger process ends a wait itself; the core later, if it does not */
 
 static int64_t number_of(const struct value *o, const char *name, int64_t other)
 {
@@ -125,9 +126,9 @@ int deferral_ask(struct attempt *a, struct worker_end *end, const struct value *
     rc = keep_record(end, &b);
     rc = rc == 0 ? value_parse(&a->arena, end->record, strlen(end->record), &a->record, e) : rc;
     end->until_us = until != TIME_NONE ? until + BACKSTOP_US : TIME_NONE;
-    return rc != 0 ? err_set(e, (enum err_code) - rc, "the deferral cannot be kept: %s",
-                             err_text(rc))
-                   : 0;
+    return rc != 0
+               ? err_set(e, (enum err_code) - rc, "the deferral cannot be kept: %s", err_text(rc))
+               : 0;
 }
 
 int deferral_read(struct attempt *a, struct err *e)
@@ -253,8 +254,8 @@ void deferral_fired(struct attempt *a, const struct value *message)
     if (rc != 0) {
         end->outcome = WORKER_FAILED;
         end->record = NULL;
-        end->reason = arena_printf(&end->arena, "what the trigger told cannot be kept: %s",
-                                   err_text(rc));
+        end->reason =
+            arena_printf(&end->arena, "what the trigger told cannot be kept: %s", err_text(rc));
     }
     attempt_end(a, end);
 }

@@ -13,13 +13,13 @@ struct json_writer;
 struct ophost;
 
 enum attempt_phase {
-    ATTEMPT_TAKEN,   /* rendering, or about to be handed to the executor */
-    ATTEMPT_PROCESS, /* the executor has it */
-    ATTEMPT_WAIT,    /* a coroutine waits */
+    ATTEMPT_TAKEN,    /* rendering, or about to be handed to the executor */
+    ATTEMPT_PROCESS,  /* the executor has it */
+    ATTEMPT_WAIT,     /* a coroutine waits */
     ATTEMPT_DEFERRED, /* its process ended and asked for a trigger; told, not acked */
     ATTEMPT_TRIGGER,  /* the trigger process waits for it */
     ATTEMPT_CALLBACK, /* no attempt at all: the process of callbacks, which nobody waits for */
-    ATTEMPT_ENDED,   /* told; kept until acked */
+    ATTEMPT_ENDED,    /* told; kept until acked */
 };
 
 struct attempt {
@@ -38,10 +38,11 @@ struct attempt {
     struct arena arena;
     struct value *params; /* the task's object, rendered */
     const char *rendered; /* JSON, masked; or NULL */
-    const char *found_secrets[16]; /* values that templates looked up by names that say so; in the arena */
+    const char
+        *found_secrets[16]; /* values that templates looked up by names that say so; in the arena */
     size_t found_secrets_len;
-    char *log;            /* absolute */
-    const char *result;   /* python: path of the result file */
+    char *log;          /* absolute */
+    const char *result; /* python: path of the result file */
     const int *skip_codes;
     size_t skip_codes_len;
     bool last_line_is_xcom;
@@ -66,8 +67,9 @@ struct local_worker {
     struct attempt *buckets[4096];
     char **base_env; /* owned */
     char **secrets;  /* owned: values of sensitive names in the base environment */
-    const char **python_env; /* owned: of the runner and the trigger process; its entries are borrowed but for this */
-    char *python_path_entry; /* owned */
+    const char **
+        python_env; /* owned: of the runner and the trigger process; its entries are borrowed but for this */
+    char *python_path_entry;   /* owned */
     struct triggers *triggers; /* or NULL: nothing was deferred yet */
     struct http_client *http;
     struct ophost *hosts; /* ophost.c: of plug-ins, those that live */

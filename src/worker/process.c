@@ -142,8 +142,9 @@ static void json_time(struct json_writer *w, const char *key, int64_t t)
 /* What templates may ask of `dag` where the runner has no DAG object. */
 static void dag_members(struct json_writer *w, const struct value *document)
 {
-    static const char *const names[] = {"dag_display_name", "description", "doc_md", "tags", "catchup",
-                                        "schedule", "max_active_runs", "max_active_tasks", NULL};
+    static const char *const names[] = {
+        "dag_display_name", "description",     "doc_md",           "tags", "catchup",
+        "schedule",         "max_active_runs", "max_active_tasks", NULL};
 
     json_key(w, "dag");
     json_object(w);
@@ -334,10 +335,10 @@ static int64_t time_left(const struct attempt *a)
 }
 /* bash reads the text from descriptor 3 and takes it as its own: what `bash -c TEXT` does, but that TEXT is in no command line, which
  * everyone on the machine can read. */
-static const char *const hidden_script[] = {
-    "bash", "-c",
-    "IFS= read -rd '' -u3 TRADEWIND_SCRIPT; exec 3<&-; eval \"unset TRADEWIND_SCRIPT; $TRADEWIND_SCRIPT\"",
-    NULL};
+static const char *const hidden_script[] = {"bash", "-c",
+                                            "IFS= read -rd '' -u3 TRADEWIND_SCRIPT; exec 3<&-; "
+                                            "eval \"unset TRADEWIND_SCRIPT; $TRADEWIND_SCRIPT\"",
+                                            NULL};
 
 int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
 {

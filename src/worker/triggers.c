@@ -285,7 +285,9 @@ static int triggers_main(void *arg)
             break;
         }
         t->deaths = loop_now_us(t->worker->config.loop) - began > STEADY_US ? 0 : t->deaths + 1;
-        pause = t->deaths <= 1 ? PAUSE_FIRST_US : pause * 2 > PAUSE_MAX_US ? PAUSE_MAX_US : pause * 2;
+        pause = t->deaths <= 1             ? PAUSE_FIRST_US
+                : pause * 2 > PAUSE_MAX_US ? PAUSE_MAX_US
+                                           : pause * 2;
         log_warning("triggers", "the trigger process is started again: %s", err_str(&e));
         if (t->deaths >= STARTS_MAX) {
             (void)each(t->worker, fail_one, e.text);

@@ -42,9 +42,9 @@ enum worker_outcome {
     WORKER_KILLED,     /* ended because the engine asked */
     WORKER_LOST,       /* never started, or interrupted with us: the same try may run again */
     WORKER_RESCHEDULE, /* comes again at until_us */
-    WORKER_DEFERRED,   /* its process ended; it waits, until until_us at most. The attempt is still the worker's: after
+    WORKER_DEFERRED, /* its process ended; it waits, until until_us at most. The attempt is still the worker's: after
                           ack it waits for what was asked */
-    WORKER_RESUME,     /* of a deferred one: what it waited for has come, the same try goes on */
+    WORKER_RESUME, /* of a deferred one: what it waited for has come, the same try goes on */
 };
 
 struct worker_xcom {
@@ -70,7 +70,8 @@ struct worker_end {
     uint32_t *skip; /* tasks that a branch or short circuit leaves out */
     size_t skip_len;
     const char *rendered; /* JSON of rendered fields, secrets masked, or NULL */
-    const char *record;   /* JSON that the same try needs to go on (worker_callbacks.record_get), or NULL */
+    const char
+        *record; /* JSON that the same try needs to go on (worker_callbacks.record_get), or NULL */
 };
 
 struct worker_callbacks {
@@ -122,9 +123,9 @@ struct worker_ops {
 struct worker {
     const struct worker_ops *ops;
     int64_t id;
-    int slots;   /* processes at once */
+    int slots;     /* processes at once */
     int callbacks; /* processes of callbacks that have not ended */
-    int waiting; /* taken and not started: how far ahead the engine has claimed */
+    int waiting;   /* taken and not started: how far ahead the engine has claimed */
 };
 
 void worker_end_free(struct worker_end *end);

@@ -144,6 +144,87 @@ static int questions(struct engine *g, struct err *e)
     return world_finish(g, e);
 }
 
+/* ---- other runs, and people ---- */
+
+static int other_runs(struct engine *g, struct err *e)
+{
+    int fd;
+
+    assert_int_equal(serve(g, e), 0);
+    wait_for("b");
+    fd = connect_to();
+    expect(fd, of("b", "\"type\":\"dag_get\",\"dag_id\":\"nobody\""), "\"found\":false");
+    expect(fd, of("b", "\"type\":\"dag_get\",\"dag_id\":\"shop\",\"task_ids\":[\"a\",\"z\"]"),
+           "\"found\":true,\"paused\":false,\"missing\":[\"z\"],\"has_group\":true");
+    expect(fd, of("b", "\"type\":\"dag_get\""), "\"code\":\"PROTOCOL\"");
+    expect(fd, of("b", "\"type\":\"dag_run_get\",\"dag_id\":\"shop\",\"run_id\":\"r\""),
+           "\"run_id\":\"r\",\"state\":\"running\"");
+    expect(fd, of("b", "\"type\":\"dag_run_state\",\"dag_id\":\"shop\",\"run_id\":\"x\""),
+           "\"found\":false,\"state\":null");
+    expect(fd, of("b", "\"type\":\"dag_run_count\",\"dag_id\":\"shop\",\"states\":[\"running\"]"),
+           "\"count\":1");
+    expect(fd, of("b", "\"type\":\"dag_run_count\",\"dag_id\":\"shop\",\"run_ids\":[\"x\"]"),
+           "\"count\":0");
+    expect(
+        fd,
+        of("b", "\"type\":\"ti_states\",\"dag_id\":\"shop\",\"run_id\":\"r\",\"task_ids\":[\"a\"]"),
+        "\"tasks\":{\"a\":\"success\"}");
+    expect(fd, of("b", "\"type\":\"previous_run\""), "\"found\":false");
+    expect(fd, of("b", "\"type\":\"xcom_prior\",\"task_id\":\"a\",\"key\":\"return_value\""),
+           "\"found\":true,\"value\":[1,2.50]");
+    /* made once, however often it is asked for; by somebody else it is there already */
+    expect(
+        fd,
+        of("b",
+           "\"type\":\"dag_run_trigger\",\"dag_id\":\"shop\",\"run_id\":\"c\",\"conf\":{\"n\":1}"),
+        "\"run_id\":\"c\",\"created\":true");
+    expect(fd, of("b", "\"type\":\"dag_run_trigger\",\"dag_id\":\"shop\",\"run_id\":\"c\""),
+           "\"created\":true");
+    expect(fd, of("b", "\"type\":\"dag_run_trigger\",\"dag_id\":\"shop\",\"run_id\":\"r\""),
+           "\"created\":false");
+    expect(fd, of("b", "\"type\":\"dag_run_count\",\"dag_id\":\"shop\""), "\"count\":2");
+    expect(fd, of("b", "\"type\":\"dag_run_trigger\",\"dag_id\":\"nobody\",\"run_id\":\"c\""),
+           "\"code\":\"NOTFOUND\"");
+    expect(fd,
+           of("b", "\"type\":\"dag_run_trigger\",\"dag_id\":\"shop\",\"run_id\":\"d\",\"conf\":3"),
+           "\"code\":\"INVALID\"");
+    (void)close(fd);
+    return world_finish(g, e);
+}
+
+static int people(struct engine *g, struct err *e)
+{
+    char answer[256];
+    int fd;
+
+    assert_int_equal(serve(g, e), 0);
+    wait_for("b");
+    fd = connect_to();
+    (void)snprintf(
+        answer, sizeof answer,
+        "{\"v\":1,\"id\":1,\"type\":\"hitl_respond\",\"run_key\":%lld,\"task\":1,\"by\":\"anna\","
+        "\"options\":[\"yes\"]}",
+        (long long)world.run_key);
+    expect(fd, answer, "\"code\":\"NOTFOUND\""); /* it asks nobody */
+    expect(fd, of("b", "\"type\":\"hitl_get\""), "\"found\":false,\"response\":null");
+    expect(fd, of("b", "\"type\":\"hitl_request\""), "\"code\":\"PROTOCOL\"");
+    expect(fd, of("b", "\"type\":\"hitl_request\",\"request\":{\"options\":[\"no\"]}"),
+           "\"ok\":true");
+    expect(fd, answer, "\"code\":\"INVALID\""); /* not one of the options */
+    expect(fd, of("b", "\"type\":\"hitl_request\",\"request\":{\"options\":[\"yes\",\"no\"]}"),
+           "\"ok\":true");
+    expect(fd, of("b", "\"type\":\"hitl_get\""), "\"found\":true,\"response\":null");
+    expect(fd, answer, "\"ok\":true");
+    expect(fd, answer, "\"code\":\"CONFLICT\""); /* answered already */
+    expect(fd, of("b", "\"type\":\"hitl_request\",\"request\":{\"options\":[\"yes\",\"no\"]}"),
+           "\"ok\":true");
+    expect(fd, of("b", "\"type\":\"hitl_get\""),
+           "\"chosen_options\":[\"yes\"]"); /* the same try asked again */
+    expect(fd, "{\"v\":1,\"id\":1,\"type\":\"hitl_respond\"}", "\"code\":\"PROTOCOL\"");
+    (void)close(fd);
+    return world_finish(g, e);
+}
+
 static void in_world(int (*fn)(struct engine *g, struct err *e))
 {
     struct err e = {0};
@@ -160,6 +241,18 @@ static void in_world(int (*fn)(struct engine *g, struct err *e))
     assert_int_equal(access(path, F_OK), -1); /* gone with the engine */
     assert_int_equal(rmdir(home), 0);
     world_close();
+}
+
+static void attempts_ask_about_other_runs(void **state)
+{
+    (void)state;
+    in_world(other_runs);
+}
+
+static void people_answer(void **state)
+{
+    (void)state;
+    in_world(people);
 }
 
 static void attempts_ask(void **state)
@@ -290,10 +383,9 @@ static void silent_clients_hold_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(attempts_ask),
-        cmocka_unit_test(others_command),
-        cmocka_unit_test(nonsense_harms_nobody),
-        cmocka_unit_test(silent_clients_hold_nothing),
+        cmocka_unit_test(attempts_ask),          cmocka_unit_test(attempts_ask_about_other_runs),
+        cmocka_unit_test(people_answer),         cmocka_unit_test(others_command),
+        cmocka_unit_test(nonsense_harms_nobody), cmocka_unit_test(silent_clients_hold_nothing),
     };
 
     log_setup(2, LOG_LEVEL_OFF, 0, NULL);

@@ -161,11 +161,14 @@ static void on_ended(void *arg, struct worker_end *end)
         [WORKER_KILLED] = "killed",
         [WORKER_LOST] = "lost",
         [WORKER_RESCHEDULE] = "reschedule",
+        [WORKER_DEFERRED] = "deferred",
+        [WORKER_RESUME] = "resumes",
     };
 
     (void)arg;
     (void)buf_printf(&fake.told, "%s %s", task_name(&end->key), words[end->outcome]);
-    if (end->outcome == WORKER_RESCHEDULE) {
+    if (end->outcome == WORKER_RESCHEDULE ||
+        (end->outcome == WORKER_DEFERRED && end->until_us != TIME_NONE)) {
         (void)buf_printf(&fake.told, " at %lld", (long long)end->until_us);
     }
     if (end->reason != NULL) {
@@ -180,6 +183,7 @@ static void on_ended(void *arg, struct worker_end *end)
     }
     (void)buf_printf(&fake.told, "%s\n", end->from_wait ? " (waited)" : "");
     fake.rendered = copied(end->rendered);
+    fake.record = end->record != NULL ? copied(end->record) : fake.record;
     worker_end_free(end);
 }
 
@@ -198,6 +202,18 @@ static int on_xcom_get(void *arg, const struct ti_key *asking, const char *task_
     return co_sleep(1000); /* reading the store suspends */
 }
 
+static int on_record_get(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
+                         size_t *ret_len, struct err *e)
+{
+    (void)arg;
+    (void)key;
+    (void)a;
+    (void)e;
+    *ret = fake.record;
+    *ret_len = fake.record != NULL ? strlen(fake.record) : 0;
+    return co_sleep(1000);
+}
+
 /* ---- one test ---- */
 
 struct body {
@@ -208,8 +224,11 @@ struct body {
 static int body_main(void *arg)
 {
     const struct body *b = arg;
-    struct worker_callbacks cb = {
-        .started = on_started, .deferred = on_deferred, .ended = on_ended, .xcom_get = on_xcom_get};
+    struct worker_callbacks cb = {.started = on_started,
+                                  .deferred = on_deferred,
+                                  .ended = on_ended,
+                                  .xcom_get = on_xcom_get,
+                                  .record_get = on_record_get};
     struct local_worker_config c = {
         .loop = loop_current(),
         .home = fake.home,
@@ -306,9 +325,16 @@ static struct worker_job job_of(const char *task_id)
 
 struct uuid fake_start(const char *task_id)
 {
+    return fake_go_on(task_id, TIME_NONE);
+}
+
+struct uuid fake_go_on(const char *task_id, int64_t start_us)
+{
     struct worker_job job = job_of(task_id);
     struct err e = {0};
 
+    job.resumed = start_us != TIME_NONE;
+    job.start_us = start_us;
     if (fake.worker->ops->start(fake.worker, &job, &e) != 0) {
         (void)buf_printf(&fake.told, "%s not taken: %s\n", task_id, err_str(&e));
     }

@@ -51,6 +51,7 @@ struct fake {
     struct run_row run;
     struct buf told;  /* a line per callback */
     char *rendered;   /* of the last end, or NULL */
+    char *record;     /* of the last end that had one, and what a try that goes on reads; or NULL */
     const char *xcom; /* what a pull gives; NULL = none */
     uint32_t next_token;
 };
@@ -62,6 +63,8 @@ extern struct fake fake;
 void fake_run(const char *yaml, void (*body)(void));
 /* Starts (or adopts) an attempt of a task; its token. */
 struct uuid fake_start(const char *task_id);
+/* The same for a try that goes on, since start_us. */
+struct uuid fake_go_on(const char *task_id, int64_t start_us);
 struct uuid fake_adopt(const char *task_id, bool started, int64_t start_us);
 /* The executor tells that its process runs: pid 100. */
 void fake_begin(const struct uuid *token);
