@@ -133,6 +133,7 @@ static int feed_end(struct engine *g, const struct worker_end *end, uint8_t stat
     ev.ended.reason = end->reason;
     ev.ended.skip = end->skip;
     ev.ended.skip_len = end->skip_len;
+    ev.ended.skip_map = end->skip_map;
     return engine_feed(g, &ev);
 }
 

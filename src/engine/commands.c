@@ -64,6 +64,7 @@ int engine_command(struct engine *g, const struct engine_command *c, uint32_t *r
     r.event.command.run_key = c->run_key;
     r.event.command.tasks = c->tasks;
     r.event.command.tasks_len = c->tasks_len;
+    r.event.command.map_indexes = c->map_indexes;
     r.event.command.state = (uint8_t)c->state;
     r.event.command.reason = c->reason;
     rc = engine_ask(g, &r, e);

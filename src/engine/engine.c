@@ -19,6 +19,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -365,10 +366,28 @@ static int feed_resources(struct engine *g, const struct pool_row *pools, size_t
     return rc;
 }
 
+/* How many instances a mapped task may become; Airflow's name of it counts too. */
+static int32_t max_map_length(void)
+{
+    const char *text = getenv("TRADEWIND__CORE__MAX_MAP_LENGTH");
+    char *end;
+    long n;
+
+    text = text != NULL ? text : getenv("AIRFLOW__CORE__MAX_MAP_LENGTH");
+    n = text != NULL ? strtol(text, &end, 10) : 0;
+    if (text != NULL && (*end != '\0' || n <= 0 || n > LIMIT_MAP_HARD)) {
+        log_warning("engine", "MAX_MAP_LENGTH must be a number from 1 to %d: %d is used",
+                    LIMIT_MAP_HARD, LIMIT_MAP_LENGTH);
+        n = 0;
+    }
+    return n > 0 ? (int32_t)n : LIMIT_MAP_LENGTH;
+}
+
 static int open_with(struct engine *g, struct err *e)
 {
     struct sched_config sc = {
         .seed = g->config.seed,
+        .max_map_length = max_map_length(),
         .queued_timeout_us = 600 * TIME_SECOND,
         .queued_retries = 2,
         .question_timeout_us = 60 * TIME_SECOND,

@@ -91,6 +91,7 @@ struct engine_command {
     int64_t run_key;
     const uint32_t *tasks; /* NULL with 0 = all */
     size_t tasks_len;
+    const int32_t *map_indexes; /* one per task, -1 = all of it; or NULL */
     enum task_state state; /* MARK */
     const char *reason;
 };

@@ -177,6 +177,15 @@ int facts_load_version(struct engine *g, int64_t dag_key, int64_t version_key, s
 /* SUSPENDS. An XCom as JSON, read back from its file if it was spilled; *ret NULL when there is none. */
 int facts_xcom(struct engine *g, const struct ti_key *key, const char *name, struct arena *a,
                const char **ret, size_t *ret_len, struct err *e);
+/* SUSPENDS. The XComs of all successful instances of a task in a live run, by map index; *ret_mapped false: it is one instance. */
+struct xcom_item {
+    int32_t map_index;
+    const char *json;
+    size_t len;
+};
+int facts_xcom_list(struct engine *g, int64_t run_key, uint32_t task, const char *name,
+                    struct arena *a, struct xcom_item **ret, size_t *ret_len, bool *ret_mapped,
+                    struct err *e);
 struct worker_callbacks facts_callbacks(struct engine *g);
 
 /* register.c: SUSPENDS. Makes the scheduler know the current version of a DAG that the store has. */

@@ -9,13 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/engine_priv.h"
 #include "model/dag.h"
+#include "model/mapping.h"
 
 #define ANSWER_ARENA_MAX MiB(512)
 
@@ -157,6 +160,100 @@ int facts_xcom(struct engine *g, const struct ti_key *key, const char *name, str
     return rc;
 }
 
+/* How many instances a task has become in a live run, 0 when it is one itself. */
+static int32_t mapped_len(struct engine *g, int64_t run_key, uint32_t task)
+{
+    struct ti_key key = {run_key, task, -1};
+    struct ti_row row;
+
+    return sched_get_ti(g->sched, &key, &row) == 0 ? row.map_len : 0;
+}
+
+struct list_call {
+    struct engine *g;
+    struct ti_key key;
+    const char *name;
+    struct arena *arena;
+    const int32_t *indexes;
+    size_t len;
+    struct xcom_item *items;
+    size_t items_len;
+    struct err *e;
+};
+
+static int do_xcom_list(void *arg)
+{
+    struct list_call *c = arg;
+    int rc = 0;
+
+    for (size_t i = 0; i < c->len && rc == 0; i++) {
+        struct xcom_call one = {.g = c->g, .key = c->key, .name = c->name, .arena = c->arena, .e = c->e};
+
+        one.key.map_index = c->indexes[i];
+        rc = do_xcom(&one);
+        if (rc == 0 && one.text != NULL) {
+            c->items[c->items_len++] = (struct xcom_item){c->indexes[i], one.text, one.len};
+        }
+    }
+    return rc;
+}
+
+int facts_xcom_list(struct engine *g, int64_t run_key, uint32_t task, const char *name,
+                    struct arena *a, struct xcom_item **ret, size_t *ret_len, bool *ret_mapped,
+                    struct err *e)
+{
+    int32_t len = mapped_len(g, run_key, task);
+    int32_t *indexes = arena_array(a, (size_t)len + 1, sizeof *indexes);
+    struct list_call c = {.g = g, .key = {run_key, task, -1}, .name = name, .arena = a, .e = e};
+    struct ti_row row;
+    int rc;
+
+    c.items = arena_array(a, (size_t)len + 1, sizeof *c.items);
+    if (indexes == NULL || c.items == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for XComs");
+    }
+    for (int32_t i = len > 0 ? 0 : -1; i < len; i++) {
+        struct ti_key key = {run_key, task, i};
+
+        if (sched_get_ti(g->sched, &key, &row) == 0 && row.state == TASK_SUCCESS) {
+            indexes[c.len++] = i;
+        }
+    }
+    c.indexes = indexes;
+    rc = engine_on_store(g, do_xcom_list, &c);
+    *ret = c.items;
+    *ret_len = c.items_len;
+    *ret_mapped = len > 0;
+    return rc;
+}
+
+/* The values of all instances as one JSON list. */
+static int xcom_all(struct engine *g, int64_t run_key, uint32_t task, const char *name,
+                    struct arena *a, const char **ret, size_t *ret_len, struct err *e)
+{
+    struct xcom_item *items;
+    size_t n = 0;
+    bool mapped;
+    struct buf b BUF_CLEANUP;
+    int rc = facts_xcom_list(g, run_key, task, name, a, &items, &n, &mapped, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    buf_init(&b, LIMIT_XCOM_BYTES);
+    (void)buf_char(&b, '[');
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0) {
+            (void)buf_char(&b, ',');
+        }
+        (void)buf_append(&b, items[i].json, items[i].len);
+    }
+    (void)buf_char(&b, ']');
+    *ret = buf_status(&b) == 0 ? arena_strndup(a, buf_cstr(&b), b.len) : NULL;
+    *ret_len = b.len;
+    return *ret != NULL ? 0 : err_set(e, ERR_LIMIT, "the XComs of all instances are too large");
+}
+
 static int on_xcom_get(void *arg, const struct ti_key *asking, const char *task_id,
                        const char *name, struct arena *a, const char **ret, size_t *ret_len,
                        struct err *e)
@@ -168,6 +265,14 @@ static int on_xcom_get(void *arg, const struct ti_key *asking, const char *task_
 
     if (t == NULL) {
         return err_set(e, ERR_NOTFOUND, "xcom_pull: there is no task '%s' in this DAG", task_id);
+    }
+    if (mapped_len(g, asking->run_key, t->index) > 0) {
+        if (asking->map_index < 0 ||
+            (t->index != asking->task && (t->map_group == UINT32_MAX ||
+                                          t->map_group != d->tasks[asking->task].map_group))) {
+            return xcom_all(g, asking->run_key, t->index, name, a, ret, ret_len, e);
+        }
+        key.map_index = asking->map_index; /* itself, or within a mapped group */
     }
     return facts_xcom(g, &key, name, a, ret, ret_len, e);
 }
@@ -390,6 +495,107 @@ static int answer_previous(struct question *q, struct msg *m, struct err *e)
     return rc;
 }
 
+/* ---- lengths of mapped tasks ---- */
+
+struct map_call {
+    struct question *q;
+    const struct dag *dag;
+    struct arena *arena;
+    const char *error; /* why there is no length */
+    struct err *e;
+};
+
+static int no_length(struct map_call *c, const char *task_id, const char *key, const char *what)
+{
+    c->error = strcmp(key, "return_value") == 0
+                   ? arena_printf(c->arena, "cannot map over %s: %s", task_id, what)
+                   : arena_printf(c->arena, "cannot map over %s (key %s): %s", task_id, key, what);
+    return c->error != NULL ? -ERR_INVALID : -ERR_NOMEM;
+}
+
+/* map_xcom_fn: the length of a list or an object; of a mapped task the number of its values. */
+static int xcom_length(void *arg, const struct value *xcom, int64_t *ret)
+{
+    struct map_call *c = arg;
+    const struct value *id = value_get(xcom, "task_id"), *name = value_get(xcom, "key");
+    const char *key = name != NULL && name->kind == VALUE_STRING ? name->text : "return_value";
+    const struct task *t =
+        id != NULL && id->kind == VALUE_STRING ? dag_task(c->dag, id->text) : NULL;
+    struct xcom_item *items;
+    struct value *v;
+    bool mapped;
+    size_t n;
+    int rc;
+
+    if (t == NULL) {
+        return no_length(c, "a task", key, "it is not in this DAG");
+    }
+    rc = facts_xcom_list(c->q->g, c->q->q.run_key, t->index, key, c->arena, &items, &n, &mapped, c->e);
+    if (rc != 0) {
+        return rc;
+    }
+    if (mapped) {
+        *ret = (int64_t)n;
+        return 0;
+    }
+    if (n == 0) {
+        return no_length(c, t->task_id, key, "it gave no XCom");
+    }
+    rc = value_parse(c->arena, items[0].json, items[0].len, &v, c->e);
+    if (rc != 0) {
+        return rc;
+    }
+    if (v->kind != VALUE_ARRAY && v->kind != VALUE_OBJECT) {
+        return no_length(c, t->task_id, key,
+                         v->kind == VALUE_STRING ? "its XCom is text, not a list or an object"
+                         : v->kind == VALUE_NUMBER
+                             ? "its XCom is a number, not a list or an object"
+                         : v->kind == VALUE_NULL ? "its XCom is null, not a list or an object"
+                                                 : "its XCom is true or false, not a list or an object");
+    }
+    *ret = (int64_t)v->len;
+    return 0;
+}
+
+static int answer_map(struct question *q, struct msg *m, struct err *e)
+{
+    const struct dag *d = engine_run_dag(q->g, q->q.run_key);
+    const struct task *t = d != NULL && q->q.task < d->tasks_len ? &d->tasks[q->q.task] : NULL;
+    struct map_call c = {.q = q, .arena = &m->arena, .e = e};
+    const struct task_group *g;
+    struct dag *keep;
+    int rc;
+
+    if (t == NULL) {
+        return err_set(e, ERR_NOTFOUND, "the run is not live any more");
+    }
+    keep = dag_ref((struct dag *)d);
+    c.dag = keep;
+    g = task_map_group(keep, t);
+    m->event.type = SCHED_ANSWER;
+    m->event.answer.question = q->q.question;
+    rc = map_length(g != NULL ? g->expand : t->expand, g != NULL ? g->expand_kwargs : t->expand_kwargs,
+                    xcom_length, &c, &m->event.answer.map_len);
+    if (rc != 0 && c.error != NULL) {
+        m->event.answer.error = c.error;
+        rc = 0;
+    }
+    dag_unref(keep);
+    return rc;
+}
+
+static int answer_any(struct question *q, struct msg *m, struct err *e)
+{
+    switch (q->q.kind) {
+    case SCHED_ASK_RUN:
+        return answer_run(q, m, e);
+    case SCHED_ASK_MAP:
+        return answer_map(q, m, e);
+    default:
+        return answer_previous(q, m, e);
+    }
+}
+
 static int answer_main(void *arg)
 {
     struct question *q = arg;
@@ -400,7 +606,7 @@ static int answer_main(void *arg)
     if (rc == 0) {
         m->type = MSG_EVENT;
         arena_init(&m->arena, ANSWER_ARENA_MAX);
-        rc = q->q.kind == SCHED_ASK_RUN ? answer_run(q, m, &e) : answer_previous(q, m, &e);
+        rc = answer_any(q, m, &e);
     }
     if (rc == 0) {
         engine_post(q->g, m);

@@ -54,6 +54,8 @@ static const char *text_of(const struct value *o, const char *name)
     return v != NULL && v->kind == VALUE_STRING ? v->text : NULL;
 }
 
+#define XCOM_PAGE 1000 /* values in one answer */
+
 /* ---- who asks ---- */
 
 /* The token proves it; a stale one is refused (rule 2). */
@@ -166,6 +168,60 @@ static int op_xcom_get(struct call *c, struct err *e)
     return rc;
 }
 
+/* A page of the values of a mapped task; of one that is not mapped its own. */
+static int op_xcom_list(struct call *c, struct err *e)
+{
+    const char *task_id = text_of(c->rq, "task_id"), *name = text_of(c->rq, "key");
+    const struct value *at = value_get(c->rq, "offset"), *most = value_get(c->rq, "limit");
+    int64_t run_key, offset = 0, limit = XCOM_PAGE;
+    struct xcom_item *items = NULL;
+    const struct task *t;
+    bool mapped = false;
+    struct dag *d;
+    size_t n = 0;
+    int rc = locate(c, &run_key, &d, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    t = task_id != NULL ? dag_task(d, task_id) : NULL;
+    if (t == NULL || (at != NULL && value_int(at, 0, INT32_MAX, &offset) != 0) ||
+        (most != NULL && value_int(most, 1, XCOM_PAGE, &limit) != 0)) {
+        rc = t == NULL ? err_set(e, ERR_NOTFOUND, "xcom_list: there is no task '%s' in '%s'",
+                                 task_id != NULL ? task_id : "", d->dag_id)
+                       : err_set(e, ERR_PROTOCOL, "xcom_list: offset and limit (at most %d) are numbers",
+                                 XCOM_PAGE);
+    } else {
+        rc = facts_xcom_list(c->g, run_key, t->index, name != NULL ? name : "return_value", c->arena,
+                             &items, &n, &mapped, e);
+    }
+    dag_unref(d);
+    if (rc != 0) {
+        return rc;
+    }
+    json_key(c->w, "result");
+    json_object(c->w);
+    json_key(c->w, "mapped");
+    json_bool(c->w, mapped);
+    json_key(c->w, "length");
+    json_int(c->w, (int64_t)n);
+    json_key(c->w, "values");
+    json_array(c->w);
+    for (size_t i = (size_t)offset; i < n && i < (size_t)(offset + limit); i++) {
+        json_object(c->w);
+        json_key(c->w, "map_index");
+        json_int(c->w, items[i].map_index);
+        json_key(c->w, "value");
+        json_raw(c->w, items[i].json, items[i].len);
+        json_object_end(c->w);
+    }
+    json_array_end(c->w);
+    json_key(c->w, "more");
+    json_bool(c->w, (size_t)(offset + limit) < n);
+    json_object_end(c->w);
+    return 0;
+}
+
 static int op_xcom_set(struct call *c, struct err *e)
 {
     const char *name = text_of(c->rq, "key");
@@ -215,6 +271,32 @@ static int tasks_of(struct call *c, const uint32_t **ret, size_t *ret_len, struc
     }
     *ret = tasks;
     *ret_len = list->len;
+    return 0;
+}
+
+/* "map_indexes", one per task. */
+static int maps_of(struct call *c, size_t tasks, const int32_t **ret, struct err *e)
+{
+    const struct value *list = value_get(c->rq, "map_indexes");
+    int32_t *maps;
+
+    *ret = NULL;
+    if (list == NULL || list->kind != VALUE_ARRAY || tasks == 0) {
+        return 0;
+    }
+    maps = arena_array(c->arena, tasks, sizeof *maps);
+    if (maps == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for a command");
+    }
+    for (size_t i = 0; i < tasks; i++) {
+        int64_t n = -1;
+
+        if (list->len != tasks || value_int(list->elems[i], -1, INT32_MAX, &n) != 0) {
+            return err_set(e, ERR_PROTOCOL, "map_indexes are numbers, one per task");
+        }
+        maps[i] = (int32_t)n;
+    }
+    *ret = maps;
     return 0;
 }
 
@@ -269,6 +351,7 @@ static int op_command(struct call *c, struct err *e)
     }
     cmd.state = (enum task_state)rc;
     rc = tasks_of(c, &cmd.tasks, &cmd.tasks_len, e);
+    rc = rc == 0 ? maps_of(c, cmd.tasks_len, &cmd.map_indexes, e) : rc;
     if (rc == 0) {
         rc = engine_command(c->g, &cmd, &affected, e);
     }
@@ -302,6 +385,7 @@ static const struct {
     {"command", false, op_command},
     {"xcom_get", true, op_xcom_get},
     {"xcom_set", true, op_xcom_set},
+    {"xcom_list", true, op_xcom_list},
 };
 
 /* ---- frames ---- */

@@ -36,6 +36,7 @@ struct attempt {
     const struct operator_impl *op;
     struct run_row run; /* its strings in the arena */
     struct arena arena;
+    struct value *mapped; /* arguments of this instance of a mapped task, or NULL */
     struct value *params; /* the task's object, rendered */
     const char *rendered; /* JSON, masked; or NULL */
     const char

@@ -470,14 +470,22 @@ static int result_xcoms(struct worker_end *end, const struct value *list)
 static int result_skips(struct attempt *a, struct worker_end *end, const struct value *list)
 {
     end->skip = arena_array(&end->arena, list->len, sizeof *end->skip);
-    if (end->skip == NULL) {
+    end->skip_map = arena_array(&end->arena, list->len, sizeof *end->skip_map);
+    if (end->skip == NULL || end->skip_map == NULL) {
         return -ERR_NOMEM;
     }
     for (size_t i = 0; i < list->len; i++) {
-        const struct task *t =
-            list->elems[i]->kind == VALUE_STRING ? dag_task(a->dag, list->elems[i]->text) : NULL;
+        const struct value *v = list->elems[i];
+        int64_t index = -1;
+        const struct task *t;
 
+        if (v->kind == VALUE_ARRAY && v->len == 2 &&
+            value_int(v->elems[1], -1, INT32_MAX, &index) == 0) {
+            v = v->elems[0];
+        }
+        t = v->kind == VALUE_STRING ? dag_task(a->dag, v->text) : NULL;
         if (t != NULL) {
+            end->skip_map[end->skip_len] = (int32_t)index;
             end->skip[end->skip_len++] = t->index;
         }
     }

@@ -16,6 +16,7 @@
 #include "template/template.h"
 #include "worker/environment.h"
 #include "worker/local_priv.h"
+#include "worker/mapped.h"
 #include "worker/render_task.h"
 
 #define RENDER_DEPTH_MAX LIMIT_JSON_DEPTH
@@ -64,6 +65,9 @@ bool attempt_needs_render(const struct attempt *a)
     const struct operator_desc *d = operators_find(a->task->operator_name);
     const struct value *spec = a->task->spec;
 
+    if (attempt_is_mapped(a)) {
+        return true;
+    }
     for (size_t i = 0; d != NULL && i < spec->len; i++) {
         if (is_templated(d, spec->keys[i].text) && value_has_template(spec->elems[i])) {
             return true;
@@ -275,14 +279,28 @@ static int render_text(struct attempt *a, const struct template_context *c, cons
     return *ret != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for a rendered parameter");
 }
 
-/* A copy with its strings rendered; depth is bounded by that of documents. */
+/* {"__mapped__": name} */
+static int mapped_argument(struct attempt *a, const struct value *name, struct value **ret,
+                           struct err *e)
+{
+    *ret = name->kind == VALUE_STRING ? value_get(a->mapped, name->text) : NULL;
+    return *ret != NULL ? 0
+                        : err_set(e, ERR_INVALID, "the mapped task group has no argument '%s'",
+                                  name->kind == VALUE_STRING ? name->text : "?");
+}
+
+/* A copy with its strings rendered (not without a context), and arguments of its mapped group put in; depth is bounded by that of documents. */
 static int render_value(struct attempt *a, const struct template_context *c, const struct value *in,
                         int depth, struct value **ret, struct err *e)
 {
     struct value *out;
     int rc = 0;
 
-    if (in->kind == VALUE_STRING && template_needed(in->text, in->len)) {
+    if (a->mapped != NULL && in->kind == VALUE_OBJECT && in->len == 1 &&
+        strcmp(in->keys[0].text, "__mapped__") == 0) {
+        return mapped_argument(a, in->elems[0], ret, e);
+    }
+    if (c != NULL && in->kind == VALUE_STRING && template_needed(in->text, in->len)) {
         return render_text(a, c, in, ret, e);
     }
     if ((in->kind != VALUE_ARRAY && in->kind != VALUE_OBJECT) || depth == 0) {
@@ -437,6 +455,46 @@ static int keep_rendered(struct attempt *a, const struct value *fields, struct e
                                : err_set(e, (enum err_code) - detail.code, "%s", err_str(&detail));
 }
 
+/* Arguments of this instance: as they are, never templates. */
+static int put_mapped(struct attempt *a, struct value *out, struct value *fields, struct err *e)
+{
+    const struct operator_desc *d = operators_find(a->task->operator_name);
+
+    for (size_t i = 0; i < a->mapped->len; i++) {
+        const char *name = a->mapped->keys[i].text;
+
+        if (value_set(&a->arena, out, name, a->mapped->elems[i]) != 0 ||
+            (fields != NULL && d != NULL && is_templated(d, name) &&
+             value_set(&a->arena, fields, name, a->mapped->elems[i]) != 0)) {
+            return err_set(e, ERR_NOMEM, "out of memory for mapped arguments");
+        }
+    }
+    return 0;
+}
+
+/* For the runner, which renders all of it: with this instance's arguments. */
+static int unrendered(struct attempt *a, const struct value *spec, struct err *e)
+{
+    struct value *out = value_new(&a->arena, VALUE_OBJECT);
+    int rc = out != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for parameters");
+
+    for (size_t i = 0; rc == 0 && i < spec->len; i++) {
+        struct value *v = spec->elems[i];
+
+        if (strcmp(spec->keys[i].text, "expand") == 0 ||
+            strcmp(spec->keys[i].text, "expand_kwargs") == 0) {
+            continue;
+        }
+        rc = render_value(a, NULL, v, RENDER_DEPTH_MAX, &v, e);
+        rc = rc == 0 ? value_set(&a->arena, out, spec->keys[i].text, v) : rc;
+    }
+    if (rc == 0 && a->task->map_group == UINT32_MAX) {
+        rc = put_mapped(a, out, NULL, e);
+    }
+    a->params = out;
+    return rc;
+}
+
 int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
 {
     const struct operator_desc *d = operators_find(a->task->operator_name);
@@ -448,21 +506,34 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
                                            : variables(a, &vars, e);
 
     c.variables = rc == 0 ? vars : NULL;
+    if (rc == 0 && attempt_is_mapped(a)) {
+        rc = attempt_mapped(a, &a->mapped, e);
+    }
     for (size_t i = 0; rc == 0 && i < spec->len; i++) {
         const char *name = spec->keys[i].text;
         struct value *v = spec->elems[i];
 
-        if (d != NULL && is_templated(d, name)) {
+        if (strcmp(name, "expand") == 0 || strcmp(name, "expand_kwargs") == 0) {
+            if (a->mapped != NULL) {
+                continue; /* they are put in below */
+            }
+        } else if (a->mapped != NULL && d != NULL && !is_templated(d, name)) {
+            rc = render_value(a, NULL, v, RENDER_DEPTH_MAX, &v, e);
+        }
+        if (rc == 0 && d != NULL && is_templated(d, name)) {
             rc = render_value(a, &c, v, RENDER_DEPTH_MAX, &v, e);
             if (rc == -ERR_UNSUPPORTED) {
                 *ret_jinja = true;
                 a->params = (struct value *)spec;
-                return 0;
+                return a->mapped != NULL ? unrendered(a, spec, e) : 0;
             }
             rc = rc != 0 ? err_prefix(e, rc, "template of %s", name)
                          : value_set(&a->arena, fields, name, v);
         }
         rc = rc == 0 ? value_set(&a->arena, out, name, v) : rc;
+    }
+    if (rc == 0 && a->mapped != NULL && a->task->map_group == UINT32_MAX) {
+        rc = put_mapped(a, out, fields, e);
     }
     if (rc == 0 && fields->len != 0) {
         rc = keep_rendered(a, fields, e);

@@ -440,7 +440,7 @@ static void test_newer_refused(void **state)
     assert_non_null(strstr(f->e.text, "newer"));
     assert_int_equal(store_sqlite_open(f->path, STORE_READ_ONLY, &f->s, &f->e), -ERR_VERSION);
     assert_int_equal(store_sqlite_open(f->path, 0, &f->s, NULL), -ERR_VERSION);
-    sql(f->path, "PRAGMA user_version = 2");
+    sql(f->path, "PRAGMA user_version = 3");
     fixture_reopen(f);
 }
 
