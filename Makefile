@@ -2,7 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all setup build program demo test check bench fuzz sim kill providers reference install clean help
+.PHONY: all setup build program demo test check bench fuzz sim kill golden providers reference install clean help
 
 all: build
 
@@ -41,6 +41,9 @@ sim: build ## long simulation: SEEDS seeds (5000)
 
 kill: build ## long version of the kill test
 	@python3 test/kill/kill.py --build $(BUILD) --rounds 60
+
+golden: program ## Airflow's own example DAGs, their end states beside genuine Airflow's (slow; a package index)
+	@TRADEWIND_BUILD=$(BUILD) test/golden/compare
 
 providers: program ## genuine Airflow providers against servers of this machine; needs a package index
 	@python3 test/providers/run.py --build $(BUILD)

@@ -49,7 +49,12 @@ def to_timedelta(value, what, task_id):
 
 
 def _weight_rule(rule):
-    """A word, or a PriorityWeightStrategy."""
+    """A word, a PriorityWeightStrategy, or where there is one: `module.Name`."""
+    if isinstance(rule, str) and "." in rule:
+        import importlib
+
+        module, _, name = rule.rpartition(".")
+        rule = getattr(importlib.import_module(module), name)
     if isinstance(rule, type) and hasattr(rule, "get_weight"):
         rule = rule()
     return rule if hasattr(rule, "get_weight") else WeightRule.check(rule)

@@ -28,6 +28,8 @@ from tradewind.operators.python import (
 )
 
 SERIALIZERS = ("pickle", "cloudpickle", "dill")
+# The file that says that an environment is whole.
+_WHOLE = "tradewind-whole"
 
 # What of the context goes to another Python.
 _PLAIN_NAMES = frozenset("""
@@ -38,6 +40,7 @@ _PLAIN_NAMES = frozenset("""
     """.split())
 
 _SCRIPT = """\
+from __future__ import annotations
 import sys
 import {serializer} as _serializer
 
@@ -186,8 +189,9 @@ class _BasePythonVirtualenvOperator(PythonOperator):
     def _environment(self):
         env = dict(os.environ) if self.inherit_env else {"PATH": os.environ.get("PATH", "")}
         # The other Python has packages of its own.
-        env.pop("PYTHONPATH", None)
         env.pop("PYTHONHOME", None)
+        # But the modules beside the DAG's file are importable there too.
+        env["PYTHONPATH"] = self.dag.folder
         env["PYTHONUNBUFFERED"] = "1"
         env.update({str(k): str(v) for k, v in (self.env_vars or {}).items()})
         return env
@@ -232,7 +236,12 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
     under venv_cache_path, else under the home's `venvs`.
     """
 
-    template_fields = (*_BasePythonVirtualenvOperator.template_fields, "requirements", "index_urls")
+    template_fields = (
+        *_BasePythonVirtualenvOperator.template_fields,
+        "requirements",
+        "index_urls",
+        "venv_cache_path",
+    )
     template_ext = (".txt",)
 
     def __init__(
@@ -275,57 +284,115 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
             raise AirflowException(f"python{self.python_version} was not found in PATH")
         return found or str(self.python_version)
 
-    def _index_options(self):
+    def _index(self):
+        """The package indexes as environment of pip and uv: addresses may hold passwords."""
         urls = list(self.index_urls or ())
         for conn_id in self.index_urls_from_connection_ids:
-            from tradewind.hooks import BaseHook
-
-            urls.append(BaseHook.get_connection(conn_id).get_uri())
+            urls.append(_index_of(conn_id))
         if not urls:
-            return []
-        extra = [word for url in urls[1:] for word in ("--extra-index-url", url)]
-        return ["--index-url", urls[0], *extra]
+            # An empty list, unlike none, means no index at all.
+            return {"PIP_NO_INDEX": "1"} if self.index_urls is not None else {}
+        env = {"PIP_INDEX_URL": urls[0], "UV_DEFAULT_INDEX": urls[0]}
+        if len(urls) > 1:
+            env["PIP_EXTRA_INDEX_URL"] = env["UV_INDEX"] = " ".join(urls[1:])
+        return env
 
     def python_path(self):
-        """The interpreter of the environment, which is made if it is not there."""
-        base, lines, index = self._base_python(), self._lines(), self._index_options()
-        options = [*index, *self.pip_install_options]
-        key = [sorted(lines), base, bool(self.system_site_packages), options, self.serializer]
+        """
+        The interpreter of the environment, which is made if it is not there whole. Its name is a hash
+        of all that it was made from, local files' contents too.
+        """
+        base, lines, index = self._base_python(), self._lines(), self._index()
+        key = [
+            sorted(lines),
+            [_content(line) for line in sorted(lines)],
+            _interpreter(base),
+            bool(self.system_site_packages),
+            self.pip_install_options,
+            sorted(index.items()),
+        ]
         name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
         home = os.path.expanduser(os.environ.get("TRADEWIND_HOME") or "~/.tradewind")
         root = os.path.abspath(self.venv_cache_path or os.path.join(home, "venvs"))
         os.makedirs(root, exist_ok=True)
         path = os.path.join(root, f"venv-{name}")
         with _lock(path + ".lock"):
-            if not os.path.isdir(path):
-                self._make(path, base, lines, options)
+            if not os.path.exists(os.path.join(path, _WHOLE)):
+                self._make(path, base, lines, index)
         return os.path.join(path, "bin", "python")
 
-    def _make(self, path, base, lines, options):
-        """Makes the environment beside its place, then renames it: it is whole or not there."""
-        partial = f"{path}.{os.getpid()}.tmp"
-        shutil.rmtree(partial, ignore_errors=True)
-        own = {**os.environ, "UV_NO_PROGRESS": "1"}
+    def _make(self, path, base, lines, index):
+        """
+        Makes the environment at its place, for its scripts name it; the mark that it is whole comes
+        last: what a kill left without it is made anew.
+        """
+        shutil.rmtree(path, ignore_errors=True)
+        own = {**os.environ, "UV_NO_PROGRESS": "1", **index}
         own.pop("PYTHONPATH", None)
         uv = shutil.which("uv")
         site = ["--system-site-packages"] if self.system_site_packages else []
-        python = os.path.join(partial, "bin", "python")
-        try:
-            if uv:
-                _call([uv, "venv", "--quiet", "--python", base, *site, partial], own)
-                install = [uv, "pip", "install", "--python", python]
-            else:
-                _call([base, "-m", "venv", *site, partial], own)
-                install = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
-            if lines:
-                file = os.path.join(partial, "requirements.txt")
-                with open(file, "w", encoding="utf-8") as out:
-                    out.write("\n".join(lines) + "\n")
-                _call([*install, "-r", file, *options], own)
-            os.rename(partial, path)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+        python = os.path.join(path, "bin", "python")
+        if uv:
+            _call([uv, "venv", "--quiet", "--python", base, *site, path], own)
+            install = [uv, "pip", "install", "--python", python]
+            if "PIP_NO_INDEX" in index:
+                install.append("--no-index")
+        else:
+            _call([base, "-m", "venv", *site, path], own)
+            install = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+        if lines:
+            file = os.path.join(path, "requirements.txt")
+            with open(file, "w", encoding="utf-8") as out:
+                out.write("\n".join(lines) + "\n")
+            _call([*install, "-r", file, *self.pip_install_options], own)
+        with open(os.path.join(path, _WHOLE), "w", encoding="ascii") as out:
+            os.fsync(out.fileno())
+
+
+def _index_of(conn_id):
+    """The address of the package index that a connection describes."""
+    from urllib.parse import quote, urlsplit, urlunsplit
+
+    from tradewind.hooks import BaseHook
+
+    conn = BaseHook.get_connection(conn_id)
+    if not conn.host:
+        raise AirflowException(f"the connection {conn_id!r} has no host: the address of an index")
+    parts = urlsplit(conn.host if "://" in conn.host else f"https://{conn.host}")
+    place = parts.netloc
+    if conn.login and "@" not in place:
+        word = quote(conn.login, safe="")
+        if conn.password:
+            word += ":" + quote(conn.password, safe="")
+        place = f"{word}@{place}"
+    return urlunsplit(parts._replace(netloc=place))
+
+
+def _interpreter(base):
+    """An interpreter as it is now: where it is, and which file."""
+    real = os.path.realpath(base)
+    try:
+        found = os.stat(real)
+    except OSError:
+        return [base]
+    return [base, real, found.st_mtime_ns, found.st_size]
+
+
+def _content(line):
+    """A hash of the file or folder that a requirement names; None if it names a package."""
+    place = line.partition(" @ ")[2] or line
+    place = place.strip().removeprefix("-e ").strip().removeprefix("file://").partition("[")[0]
+    if not os.path.exists(place):
+        return None
+    digest = hashlib.sha256()
+    files = [place]
+    if os.path.isdir(place):
+        files = sorted(os.path.join(at, name) for at, _, names in os.walk(place) for name in names)
+    for file in files:
+        digest.update(os.path.relpath(file, place).encode() + b"\0")
+        with open(file, "rb") as source:
+            digest.update(hashlib.sha256(source.read()).digest())
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager
