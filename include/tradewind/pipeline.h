@@ -139,7 +139,8 @@ TW_API tw_task *tw_task_bash(tw_pipeline *p, const char *task_id, const char *co
 TW_API tw_task *tw_task_function(tw_pipeline *p, const char *task_id, const char *function);
 /* Nothing: for joins. */
 TW_API tw_task *tw_task_empty(tw_pipeline *p, const char *task_id);
-/* Any operator, built in or a plug-in, with its parameters as a JSON object (NULL: none). */
+/* Any operator, built in or a plug-in, with its parameters as a JSON object (NULL: none). Plug-ins are looked for when the pipeline runs:
+ * tw_pipeline_check does not know them before. */
 TW_API tw_task *tw_task_operator(tw_pipeline *p, const char *task_id, const char *operator_name,
                                  const char *params_json);
 

@@ -7,7 +7,8 @@
 #include "model/document.h"
 #include "operators/operators.h"
 
-#define NAMES_MAX 256
+#define NAMES_MAX  256
+#define PARAMS_MAX 512
 
 /* Names of operators that are not there: a DAG points to them for as long as it lives. */
 static char *names[NAMES_MAX];
@@ -35,21 +36,47 @@ static const char *keep_name(const char *name)
     return NULL;
 }
 
-/* Takes whatever the task has. */
-static const struct operator_desc *stand_in(struct arena *a, const struct value *task,
+static void add_members(struct operator_param *params, size_t *len, const struct value *task)
+{
+    for (size_t i = 0; i < task->len && *len < PARAMS_MAX; i++) {
+        size_t k = 0;
+
+        while (k < *len && strcmp(params[k].name, task->keys[i].text) != 0) {
+            k++;
+        }
+        if (k == *len) {
+            params[(*len)++] = (struct operator_param){.name = task->keys[i].text,
+                                                       .type = PARAM_ANY,
+                                                       .templated = true,
+                                                       .doc = "of a plug-in that is not there"};
+        }
+    }
+}
+
+static const char *operator_of(const struct value *task)
+{
+    const struct value *name = task->kind == VALUE_OBJECT ? value_get(task, "operator") : NULL;
+
+    return name != NULL && name->kind == VALUE_STRING ? name->text : NULL;
+}
+
+/* Takes whatever its tasks have. */
+static const struct operator_desc *stand_in(struct arena *a, const struct value *tasks,
                                             const char *name)
 {
     struct operator_desc *d = arena_alloc(a, sizeof *d);
-    struct operator_param *params = arena_array(a, task->len + 1, sizeof *params);
+    struct operator_param *params = arena_array(a, PARAMS_MAX + 1, sizeof *params);
+    size_t len = 0;
 
     if (d == NULL || params == NULL) {
         return NULL;
     }
-    for (size_t i = 0; i < task->len; i++) {
-        params[i] = (struct operator_param){.name = task->keys[i].text,
-                                            .type = PARAM_ANY,
-                                            .templated = true,
-                                            .doc = "of a plug-in that is not there"};
+    for (size_t i = 0; i < tasks->len; i++) {
+        const char *other = operator_of(tasks->elems[i]);
+
+        if (other != NULL && strcmp(other, name) == 0) {
+            add_members(params, &len, tasks->elems[i]);
+        }
     }
     *d = (struct operator_desc){.name = keep_name(name), .doc = "not there", .params = params};
     return d->name != NULL ? d : NULL;
@@ -78,11 +105,10 @@ const struct operator_table *operators_table_stored(struct arena *a, const struc
     memcpy(list, known->operators, known->len * sizeof *list);
     *t = (struct operator_table){list, known->len};
     for (size_t i = 0; i < tasks->len && t->len < known->len + NAMES_MAX; i++) {
-        const struct value *task = tasks->elems[i];
-        const struct value *name = task->kind == VALUE_OBJECT ? value_get(task, "operator") : NULL;
+        const char *name = operator_of(tasks->elems[i]);
 
-        if (name != NULL && name->kind == VALUE_STRING && !has(t, name->text)) {
-            list[t->len] = stand_in(a, task, name->text);
+        if (name != NULL && !has(t, name)) {
+            list[t->len] = stand_in(a, tasks, name);
             t->len += list[t->len] != NULL;
         }
     }

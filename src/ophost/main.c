@@ -3,7 +3,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -12,8 +14,10 @@
 #include "base/wire.h"
 #include "ophost/ophost.h"
 
-#define WORKER_FD   3
-#define STACK_BYTES MiB(1)
+#define WORKER_FD         3
+#define STACK_BYTES       MiB(1)
+#define PREDECESSOR_LOOKS 500
+#define PREDECESSOR_US    10000
 
 static int take(struct ophost *h, const char *body, size_t n, struct err *e)
 {
@@ -89,6 +93,22 @@ static int serve(void *arg)
     _Exit(rc == 0 || rc == -ERR_CLOSED ? 0 : 70);
 }
 
+/*
+ * One host of a plug-in and home at a time (rule 2): the next one waits until the one before is dead, which the file that takes its output tells. Not for
+ * ever: what a plug-in left running may have that file too.
+ */
+static void wait_for_predecessor(void)
+{
+    struct stat st;
+
+    if (fstat(STDOUT_FILENO, &st) != 0 || !S_ISREG(st.st_mode)) {
+        return;
+    }
+    for (int i = 0; i < PREDECESSOR_LOOKS && flock(STDOUT_FILENO, LOCK_EX | LOCK_NB) != 0; i++) {
+        (void)usleep(PREDECESSOR_US);
+    }
+}
+
 static int host_main(const char *path, struct err *e)
 {
     struct ophost h = {0};
@@ -97,6 +117,7 @@ static int host_main(const char *path, struct err *e)
 
     /* With its worker, however that ends: an attempt must not live on beside its next try. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    wait_for_predecessor();
     rc = ophost_load(path, &h.op, e);
     if (rc != 0) {
         return rc;

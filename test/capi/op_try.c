@@ -27,7 +27,8 @@ static int pulls(const struct tw_host *host, tw_attempt *a)
     char *json = NULL;
     int rc = host->xcom_get(a, "before", "return_value", &json);
 
-    if (rc != TW_OPERATOR_OK || host->xcom_get(a, "before", "none", &json) != TW_OPERATOR_NOTFOUND) {
+    if (rc != TW_OPERATOR_OK ||
+        host->xcom_get(a, "before", "none", &json) != TW_OPERATOR_NOTFOUND) {
         host->reason(a, "xcom_get is wrong");
         return TW_OPERATOR_FAILED_NO_RETRY;
     }
@@ -66,8 +67,9 @@ static int run(const struct tw_host *host, tw_attempt *a)
     } else if (strstr(p, "\"pull\"") != NULL) {
         return pulls(host, a);
     } else if (strstr(p, "\"offload\"") != NULL) {
-        return host->offload(a, blocks, &answer) == TW_OPERATOR_OK && answer == 7 ? TW_OPERATOR_SUCCESS
-                                                                                : TW_OPERATOR_FAILED;
+        return host->offload(a, blocks, &answer) == TW_OPERATOR_OK && answer == 7
+                   ? TW_OPERATOR_SUCCESS
+                   : TW_OPERATOR_FAILED;
     } else if (strstr(p, "\"skip\"") != NULL) {
         host->reason(a, "nothing to do");
         return TW_OPERATOR_SKIPPED;
@@ -82,9 +84,11 @@ const struct tw_operator *tradewind_operator(void)
         .flags = FLAGS,
         .name = NAME,
         .doc = "For tests.",
-        .schema = "{\"type\": \"object\", \"required\": [\"mode\"], \"properties\": {\"mode\": {\"type\": \"string\"},"
-                  "\"text\": {\"type\": \"string\"}, \"n\": {\"type\": \"integer\", \"maximum\": 9},"
-                  "\"color\": {\"type\": \"string\", \"enum\": [\"red\", \"green\"]}}}",
+        .schema =
+            "{\"type\": \"object\", \"required\": [\"mode\"], \"properties\": {\"mode\": "
+            "{\"type\": \"string\"},"
+            "\"text\": {\"type\": \"string\"}, \"n\": {\"type\": \"integer\", \"maximum\": 9},"
+            "\"color\": {\"type\": \"string\", \"enum\": [\"red\", \"green\"]}}}",
         .run = run,
     };
 
