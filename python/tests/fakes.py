@@ -258,7 +258,10 @@ class Holder:
 
 
 class Engine:
-    """Answers xcom_get, xcom_set and ti_states on a socket, in a thread of its own."""
+    """
+    Answers xcom_get, xcom_list, xcom_set and ti_states on a socket, in a thread of its own. xcoms:
+    (task, key) → value, (task, key, map index) → value of an instance.
+    """
 
     def __init__(self, path):
         self.path = str(path)
@@ -312,8 +315,23 @@ class Engine:
     def _answer(self, message):
         if message["type"] == "xcom_get":
             key = (message["task_id"], message["key"])
+            if message.get("map_index", -1) >= 0:
+                key = (*key, message["map_index"])
             found = key in self.xcoms
             return {"ok": True, "result": {"found": found, "value": self.xcoms.get(key)}}
+        if message["type"] == "xcom_list":
+            name = (message["task_id"], message["key"])
+            all_of = sorted((k[2], v) for k, v in self.xcoms.items() if k[:2] == name and k[2:])
+            page = all_of[message.get("offset", 0) :][:2]
+            return {
+                "ok": True,
+                "result": {
+                    "mapped": bool(all_of),
+                    "length": len(all_of),
+                    "values": [{"map_index": i, "value": v} for i, v in page],
+                    "more": message.get("offset", 0) + len(page) < len(all_of),
+                },
+            }
         if message["type"] == "xcom_set":
             return {"ok": True, "result": {}}
         if message["type"] == "ti_states":

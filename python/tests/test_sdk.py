@@ -453,7 +453,7 @@ def test_branches_short_circuits_and_empties():
         "b": {"operator": "branch"},
         "s": {"operator": "short_circuit", "ignore_downstream_trigger_rules": False},
         "e": {"operator": "empty"},
-        "c": {"operator": "python"},
+        "c": {"operator": "python", "callbacks": ["success"]},
     }
 
 
@@ -607,19 +607,6 @@ def test_macros():
     assert macros.ds_add("2026-01-30", 5) == "2026-02-04"
     assert macros.ds_format("2026-01-30", "%Y-%m-%d", "%d.%m.%y") == "30.01.26"
     assert macros.datetime(2026, 1, 1).year == 2026 and macros.json.loads("1") == 1
-
-
-def test_dynamic_mapping_says_that_it_is_not_supported():
-    with DAG("d"):
-
-        @task
-        def one(x):
-            pass
-
-        with pytest.raises(NotImplementedError, match="mapping"):
-            one.expand(x=[1, 2])
-        with pytest.raises(NotImplementedError, match="mapping"):
-            BashOperator.partial(task_id="a")
 
 
 def test_names_of_the_package():

@@ -173,7 +173,7 @@ def test_exceptions_and_the_traceback(run):
         ("raise exceptions.AirflowTaskTimeout('no')", "failed", 1),
         ("sys.exit(0)", "failed", 1),
         ("raise KeyboardInterrupt", "failed", 1),
-        ("raise exceptions.TaskDeferred()", "fail", 1),
+        ("raise exceptions.TaskDeferred()", "failed", 1),
     ],
 )
 def test_outcomes(run, text, outcome, code):

@@ -11,7 +11,10 @@ __version__ = "0.1.0"
 def __getattr__(name):
     if not name.startswith("_"):
         import importlib
+        import importlib.util
 
+        if importlib.util.find_spec(f"tradewind.{name}") is not None:
+            return importlib.import_module(f"tradewind.{name}")
         sdk = importlib.import_module("tradewind.sdk")
         if name in sdk.__all__:
             return getattr(sdk, name)

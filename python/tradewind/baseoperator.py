@@ -8,11 +8,13 @@ import functools
 import inspect
 import re
 
-from tradewind import scope
+from tradewind import legacy, scope
 from tradewind.edges import DependencyMixin, as_list, check_linkable
 from tradewind.exceptions import (
     AirflowException,
     AirflowRescheduleException,
+    TaskDeferralError,
+    TaskDeferralTimeout,
     TaskDeferred,
 )
 from tradewind.param import ParamsDict
@@ -44,6 +46,13 @@ def to_timedelta(value, what, task_id):
         f"{what} of task {task_id!r} must be a timedelta or a number of seconds, not"
         f" {type(value).__name__}"
     )
+
+
+def _weight_rule(rule):
+    """A word, or a PriorityWeightStrategy."""
+    if isinstance(rule, type) and hasattr(rule, "get_weight"):
+        rule = rule()
+    return rule if hasattr(rule, "get_weight") else WeightRule.check(rule)
 
 
 def _apply_defaults(init):
@@ -79,6 +88,7 @@ def _apply_defaults(init):
                 + ", ".join(repr(name) for name in missing)
             )
         if init is BaseOperator.__init__.__wrapped__:
+            legacy.task_arguments(self, kwargs)
             _refuse_unknown(self, kwargs, names)
         init(self, **kwargs)
         if outermost:
@@ -226,7 +236,7 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
         self.params = params if isinstance(params, ParamsDict) else ParamsDict(params)
         self.default_args = default_args or {}
         self.priority_weight = self._whole_number("priority_weight", priority_weight)
-        self.weight_rule = WeightRule.check(weight_rule)
+        self.weight_rule = _weight_rule(weight_rule)
         self.queue = queue
         self.pool = DEFAULT_POOL if pool is None else pool
         self.pool_slots = self._whole_number("pool_slots", pool_slots, 1)
@@ -244,6 +254,10 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
         self.max_active_tis_per_dag = max_active_tis_per_dag
         self.max_active_tis_per_dagrun = max_active_tis_per_dagrun
         self.executor, self.executor_config = executor, executor_config or {}
+        if not isinstance(self.executor_config, dict):
+            raise TypeError(
+                f"executor_config must be a dict, not {type(executor_config).__name__}"
+            )
         self.do_xcom_push, self.multiple_outputs = do_xcom_push, multiple_outputs
         self.inlets, self.outlets = as_list(inlets or []), as_list(outlets or [])
         self.doc, self.doc_md, self.doc_json = doc, doc_md, doc_json
@@ -272,6 +286,8 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
         return number
 
     def _after_init(self):
+        if scope.unmapping:
+            return
         for name in self.template_fields:
             XComArg.apply_upstream_relationship(self, self.__dict__.get(name))
 
@@ -319,6 +335,18 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
     def task_type(self):
         """The name of its class."""
         return type(self).__name__
+
+    is_mapped = False
+
+    @property
+    def mapped_group(self):
+        """The mapped task group that it is in, or None."""
+        group = self.task_group
+        while group is not None and not group.is_mapped:
+            group = group.parent_group
+        return group
+
+    get_closest_mapped_task_group = mapped_group.fget
 
     operator_name = task_type
     operator_class = property(type)
@@ -441,8 +469,20 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
         """Called when the task is told to end, before it ends."""
 
     def defer(self, *, trigger, method_name, kwargs=None, timeout=None):
-        """Not supported yet: the task fails with a clear text."""
+        """
+        Ends the task's process; the same try goes on in the method `method_name`, called with the
+        context, `kwargs` and `event`, once the trigger has fired.
+        """
         raise TaskDeferred(trigger=trigger, method_name=method_name, kwargs=kwargs, timeout=timeout)
+
+    def resume_execution(self, next_method, next_kwargs, context):
+        """Goes on after a deferral. TaskDeferralError, TaskDeferralTimeout: the trigger failed."""
+        if next_method == "__fail__":
+            text = (next_kwargs or {}).get("error") or "Trigger failure"
+            if text == "Trigger timeout":
+                raise TaskDeferralTimeout(text)
+            raise TaskDeferralError(text)
+        return getattr(self, next_method)(context, **(next_kwargs or {}))
 
     def reschedule(self, at):
         """Ends the attempt; the same try goes on at `at`."""
@@ -483,10 +523,17 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
 
     @classmethod
     def partial(cls, **kwargs):
-        """Not supported yet."""
-        raise NotImplementedError(
-            f"{cls.__name__}.partial: dynamic task mapping is not supported yet"
-        )
+        """
+        The arguments that all instances of a mapped task have in common; `.expand(...)` or
+        `.expand_kwargs(...)` of what it returns makes the task.
+        """
+        from tradewind.mapped import OperatorPartial
+
+        return OperatorPartial(cls, kwargs)
+
+    def unmap(self, resolve=None):
+        """The operator that runs: itself."""
+        return self
 
     def __repr__(self):
         return f"<Task({type(self).__name__}): {self.task_id}>"

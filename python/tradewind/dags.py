@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import functools
 import inspect
 import os
 import sys
+import warnings
 
-from tradewind import scope
+from tradewind import legacy, scope
 from tradewind.baseoperator import BaseOperator, check_id, to_timedelta
+from tradewind.edges import as_list
 from tradewind.exceptions import (
     AirflowException,
     DuplicateTaskIdFound,
@@ -18,7 +21,7 @@ from tradewind.exceptions import (
 )
 from tradewind.param import ParamsDict
 from tradewind.taskgroup import TaskGroup
-from tradewind.types import NOTSET
+from tradewind.types import NOTSET, DagRunType
 
 
 class DAG:
@@ -28,6 +31,7 @@ class DAG:
     is kept as an attribute. dagrun_timeout: timedelta or seconds.
     """
 
+    @legacy.dag_arguments
     def __init__(
         self,
         dag_id,
@@ -63,7 +67,10 @@ class DAG:
         dag_display_name=None,
         disable_bundle_versioning=None,
         env=None,
+        **older,
     ):
+        if older:
+            schedule, max_active_tasks = _older(older, schedule, max_active_tasks)
         self.dag_id = check_id("dag_id", dag_id)
         self.description = description
         self.default_args = copy.copy(default_args or {})
@@ -73,7 +80,7 @@ class DAG:
         self.params = defaults
         self.start_date = start_date or self.default_args.pop("start_date", None)
         self.end_date = end_date or self.default_args.pop("end_date", None)
-        self.schedule = schedule
+        self.schedule = _schedule(schedule)
         if isinstance(template_searchpath, (str, os.PathLike)):
             template_searchpath = [template_searchpath]
         self.template_searchpath = [os.fspath(path) for path in template_searchpath or ()]
@@ -83,7 +90,7 @@ class DAG:
         self.max_active_tasks, self.max_active_runs = max_active_tasks, max_active_runs
         self.max_consecutive_failed_dag_runs = max_consecutive_failed_dag_runs
         self.dagrun_timeout = to_timedelta(dagrun_timeout, "dagrun_timeout", dag_id)
-        self.deadline, self.sla_miss_callback = deadline, sla_miss_callback
+        self.deadline, self.sla_miss_callback = as_list(deadline or []), sla_miss_callback
         self.catchup = catchup
         self.on_success_callback, self.on_failure_callback = (
             on_success_callback,
@@ -96,7 +103,9 @@ class DAG:
         self.tags = sorted(set(tags or ()))
         self.owner_links = owner_links or {}
         self.auto_register, self.fail_fast = auto_register, fail_fast
-        self.allowed_run_types = allowed_run_types
+        self.allowed_run_types = [
+            DagRunType.check(one) for one in as_list(allowed_run_types or [])
+        ]
         self.dag_display_name = dag_display_name or dag_id
         self.disable_bundle_versioning = disable_bundle_versioning
         self.env = dict(env or {})
@@ -105,6 +114,11 @@ class DAG:
         self.task_dict = {}
         self.task_group_dict = {}
         self.task_group = TaskGroup(dag=self)
+
+    @property
+    def timetable(self):
+        """Its schedule as a timetable, where it is one; else what was given."""
+        return self.schedule
 
     # Tasks.
 
@@ -192,7 +206,7 @@ class DAG:
 
     def validate(self):
         """
-        Checks what can be checked only when all tasks are there. ParamValidationError,
+        Checks what can be checked only when all tasks are there. ParamValidationError, TypeError,
         AirflowException.
         """
         for name, param in self.params.params():
@@ -203,14 +217,27 @@ class DAG:
                     raise ParamValidationError(
                         f"param {name!r} of DAG {self.dag_id!r}: {error}"
                     ) from None
+        for alert in self.deadline:
+            if not hasattr(alert, "as_data"):
+                raise TypeError(
+                    f"a deadline of DAG {self.dag_id!r} is a {type(alert).__name__}, not a"
+                    " DeadlineAlert"
+                )
+        if hasattr(self.schedule, "validate"):
+            self.schedule.validate()
 
     def cli(self):
         """Airflow's `dag.cli()`: use `tradewind run FILE` instead."""
         raise AirflowException("dag.cli() is not supported: use `tradewind run FILE`")
 
-    def test(self, *args, **kwargs):
-        """Airflow's `dag.test()`: use `tradewind run FILE` instead."""
-        raise AirflowException("dag.test() is not supported: use `tradewind run FILE`")
+    def test(self, logical_date=None, run_conf=None, **_):
+        """
+        Runs the DAG's file by the program `tradewind` (of $TRADEWIND, else of PATH), with its
+        output on the terminal. AirflowException if the program is not there or the run fails.
+        """
+        from tradewind.program import run_dag
+
+        return run_dag(self, logical_date, run_conf)
 
     def __enter__(self):
         scope.dags.append(self)
@@ -227,9 +254,43 @@ class DAG:
         return f"<DAG: {self.dag_id}>"
 
 
+def _schedule(value):
+    if value is None or isinstance(value, (str, dt.timedelta)):
+        return value
+    # What needs more than this is loaded only then.
+    from tradewind.timetables import schedule_of
+
+    return schedule_of(value)
+
+
+def _older(given, schedule, max_active_tasks):
+    """
+    (schedule, max_active_tasks) from arguments that Airflow 3 no longer has; those that only chose a
+    view are dropped. TypeError names one that was never there.
+    """
+    for name in ("schedule_interval", "timetable"):
+        if given.get(name) is not None:
+            if schedule is not None:
+                raise TypeError(f"DAG: `schedule` and `{name}` are the same: give one of them")
+            schedule = given[name]
+    if given.get("concurrency") is not None:
+        max_active_tasks = given["concurrency"]
+    known = ("schedule_interval", "timetable", "concurrency", "default_view", "orientation")
+    for name in given:
+        if name not in known:
+            raise TypeError(f"DAG() got an unexpected keyword argument {name!r}")
+    warnings.warn(
+        f"DAG: {', '.join(sorted(given))} of Airflow 2: use the names of Airflow 3",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return schedule, max_active_tasks
+
+
 def _caller():
     """File and line that make a DAG: the innermost frame outside of this package."""
-    here = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    here = os.path.dirname(os.path.abspath(__file__))
+    here = (here + os.sep, os.path.join(os.path.dirname(here), "airflow") + os.sep)
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename

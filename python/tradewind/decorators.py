@@ -9,12 +9,26 @@ import typing
 
 from tradewind import scope
 from tradewind.baseoperator import BaseOperator
+from tradewind.exceptions import AirflowSkipException
+from tradewind.mapped import (
+    DictOfLists,
+    ListOfDicts,
+    check_expand,
+    check_expand_kwargs,
+    make_mapped,
+)
 from tradewind.operators.bash import BashOperator
 from tradewind.operators.python import (
     BranchPythonOperator,
     PythonOperator,
     ShortCircuitOperator,
     call_with_context,
+)
+from tradewind.operators.virtualenv import (
+    BranchExternalPythonOperator,
+    BranchPythonVirtualenvOperator,
+    ExternalPythonOperator,
+    PythonVirtualenvOperator,
 )
 from tradewind.sensors.python import PythonSensor
 from tradewind.xcom_arg import XComArg
@@ -63,6 +77,57 @@ DecoratedShortCircuitOperator = _decorated(
     "DecoratedShortCircuitOperator", ShortCircuitOperator, "@task.short_circuit"
 )
 DecoratedSensor = _decorated("DecoratedSensor", PythonSensor, "@task.sensor")
+DecoratedVirtualenvOperator = _decorated(
+    "DecoratedVirtualenvOperator", PythonVirtualenvOperator, "@task.virtualenv"
+)
+DecoratedExternalPythonOperator = _decorated(
+    "DecoratedExternalPythonOperator", ExternalPythonOperator, "@task.external_python"
+)
+DecoratedBranchVirtualenvOperator = _decorated(
+    "DecoratedBranchVirtualenvOperator", BranchPythonVirtualenvOperator, "@task.branch_virtualenv"
+)
+DecoratedBranchExternalPythonOperator = _decorated(
+    "DecoratedBranchExternalPythonOperator",
+    BranchExternalPythonOperator,
+    "@task.branch_external_python",
+)
+# Those whose annotation `-> dict` means multiple_outputs.
+_BY_ANNOTATION = (
+    DecoratedPythonOperator,
+    DecoratedVirtualenvOperator,
+    DecoratedExternalPythonOperator,
+)
+
+
+class DecoratedStubOperator(_DecoratedMixin, PythonOperator):
+    """A task that something else than Python does: its function is empty."""
+
+    custom_operator_name = "@task.stub"
+
+    def __init__(self, *, python_callable, **kwargs):
+        super().__init__(python_callable=python_callable, **kwargs)
+        if not _is_empty(python_callable):
+            raise ValueError(
+                "the function of a @task.stub must be empty: `...` or `pass`, and no more"
+            )
+
+    def execute(self, context):
+        """Raises: there is nobody here who could do it."""
+        raise RuntimeError("a @task.stub is done by a worker of another language, not by Python")
+
+
+def _is_empty(function):
+    import ast
+    import textwrap
+
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, SyntaxError, IndexError):
+        return True
+    return all(
+        isinstance(one, ast.Pass) or isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
+        for one in tree.body
+    )
 
 
 class DecoratedBashOperator(_DecoratedMixin, BashOperator):
@@ -101,8 +166,11 @@ class TaskDecorator:
         self.operator_class = operator_class
         self.kwargs = options
         self.multiple_outputs = multiple_outputs
+        self.partial_kwargs = {}
         self.is_setup = self.is_teardown = False
         self.on_failure_fail_dagrun = False
+
+    _is_task_decorator = True
 
     def __call__(self, *args, **kwargs):
         if scope.current_dag() is None and self.kwargs.get("dag") is None:
@@ -111,7 +179,16 @@ class TaskDecorator:
             if _current:
                 # Within a running task it is the plain function.
                 return self.function(*args, **kwargs)
+        kwargs = {**self.partial_kwargs, **kwargs}
         self._check_arguments(args, kwargs)
+        options = self._options()
+        operator = self.operator_class(
+            python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
+        )
+        return self._result(operator)
+
+    def _options(self):
+        """The operator's arguments: with an id that is free, the text, multiple_outputs."""
         options = dict(self.kwargs)
         dag = options.get("dag") or scope.current_dag()
         group = options.get("task_group") or scope.current_group(dag)
@@ -126,20 +203,19 @@ class TaskDecorator:
             )
         if self._wants_multiple_outputs():
             options["multiple_outputs"] = True
-        operator = self.operator_class(
-            python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
-        )
-        result = XComArg(operator)
+        return options
+
+    def _result(self, operator):
         if self.is_setup:
             operator.as_setup()
         if self.is_teardown:
             operator.as_teardown(on_failure_fail_dagrun=self.on_failure_fail_dagrun)
-        return result
+        return XComArg(operator)
 
     def _wants_multiple_outputs(self):
         if self.multiple_outputs is not None:
             return self.multiple_outputs
-        if self.operator_class is not DecoratedPythonOperator:
+        if self.operator_class not in _BY_ANNOTATION:
             return False
         try:
             returns = typing.get_type_hints(self.function).get("return")
@@ -186,17 +262,50 @@ class TaskDecorator:
         )
         made.is_setup, made.is_teardown = self.is_setup, self.is_teardown
         made.on_failure_fail_dagrun = self.on_failure_fail_dagrun
+        made.partial_kwargs = self.partial_kwargs
         return made
 
     def partial(self, **kwargs):
-        """Not supported yet."""
-        raise NotImplementedError("task.partial: dynamic task mapping is not supported yet")
+        """The function's arguments that all instances of a mapped task have in common."""
+        self._check_names("partial", kwargs)
+        made = self.override()
+        made.partial_kwargs = {**self.partial_kwargs, **kwargs}
+        return made
 
-    def expand(self, **kwargs):
-        """Not supported yet."""
-        raise NotImplementedError("task.expand: dynamic task mapping is not supported yet")
+    def expand(self, **map_kwargs):
+        """Makes a mapped task: an instance for each combination of the arguments' items."""
+        what = f"task {self.function.__name__!r}"
+        check_expand(what, map_kwargs)
+        self._check_names("expand", map_kwargs)
+        for name in map_kwargs:
+            if name in self.partial_kwargs:
+                raise TypeError(f"{what}: unmappable or already specified argument {name!r}")
+        self._check_arguments((), {**self.partial_kwargs, **map_kwargs})
+        return self._mapped(DictOfLists(map_kwargs))
 
-    expand_kwargs = expand
+    def expand_kwargs(self, kwargs, *, strict=True):
+        """Makes a mapped task: an instance for each dict of arguments."""
+        check_expand_kwargs(f"task {self.function.__name__!r}", kwargs)
+        return self._mapped(ListOfDicts(kwargs), strict)
+
+    def _mapped(self, expand_input, strict=True):
+        options = self._options()
+        options.update(python_callable=self.function, op_kwargs=self.partial_kwargs)
+        operator = make_mapped(
+            self.operator_class, options, expand_input, op_kwargs=True, strict=strict
+        )
+        return self._result(operator)
+
+    def _check_names(self, method, kwargs):
+        parameters = inspect.signature(self.function).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return
+        unknown = sorted(set(kwargs) - set(parameters))
+        if unknown:
+            raise TypeError(
+                f"{self.function.__name__}.{method}() got an unexpected keyword"
+                f" argument{'s' if len(unknown) > 1 else ''} " + ", ".join(map(repr, unknown))
+            )
 
 
 def _kind(operator_class, name):
@@ -219,12 +328,54 @@ def _kind(operator_class, name):
     return decorate
 
 
-def _absent(name):
-    def decorate(*args, **kwargs):
-        """Not supported yet."""
-        raise NotImplementedError(f"@task.{name} is not supported yet")
+def _condition(condition, skip_message, wanted, name):
+    """
+    Asks the condition before the task is executed: true or false, or a pair of that and the reason.
+    """
+    if not callable(condition):
+        raise TypeError(f"@task.{name} takes a function of the context")
+
+    def check(context):
+        answer, reason = condition(context), None
+        if isinstance(answer, tuple):
+            answer, reason = answer
+        if bool(answer) != wanted:
+            raise AirflowSkipException(reason or skip_message or f"skipped by @task.{name}")
+
+    def decorate(decorated):
+        if not isinstance(decorated, TaskDecorator):
+            raise TypeError(f"@task.{name} goes above @task")
+        earlier = decorated.kwargs.get("pre_execute")
+
+        def both(context):
+            if earlier is not None:
+                earlier(context)
+            check(context)
+
+        return decorated.override(pre_execute=both)
 
     return decorate
+
+
+def _absent(name):
+    def decorate(*args, **kwargs):
+        """Belongs to a provider."""
+        raise NotImplementedError(f"@task.{name} belongs to a provider, which is not supported")
+
+    return decorate
+
+
+def _of_provider(name):
+    """`@task.NAME` of an installed provider (`kubernetes`, `sql` ...), or None."""
+    import importlib
+
+    from airflow.providers_manager import ProvidersManager
+
+    path = ProvidersManager().taskflow_decorators.get(name)
+    if path is None:
+        return None
+    module, _, attribute = path.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
 
 
 class TaskDecoratorCollection:
@@ -235,22 +386,39 @@ class TaskDecoratorCollection:
     short_circuit = staticmethod(_kind(DecoratedShortCircuitOperator, "task.short_circuit"))
     bash = staticmethod(_kind(DecoratedBashOperator, "task.bash"))
     sensor = staticmethod(_kind(DecoratedSensor, "task.sensor"))
+    virtualenv = staticmethod(_kind(DecoratedVirtualenvOperator, "task.virtualenv"))
+    external_python = staticmethod(_kind(DecoratedExternalPythonOperator, "task.external_python"))
+    branch_virtualenv = staticmethod(
+        _kind(DecoratedBranchVirtualenvOperator, "task.branch_virtualenv")
+    )
+    branch_external_python = staticmethod(
+        _kind(DecoratedBranchExternalPythonOperator, "task.branch_external_python")
+    )
+    stub = staticmethod(_kind(DecoratedStubOperator, "task.stub"))
+
+    @staticmethod
+    def run_if(condition, skip_message=None):
+        """Above @task: the task is skipped unless condition(context) is true."""
+        return _condition(condition, skip_message, True, "run_if")
+
+    @staticmethod
+    def skip_if(condition, skip_message=None):
+        """Above @task: the task is skipped if condition(context) is true."""
+        return _condition(condition, skip_message, False, "skip_if")
 
     def __call__(self, python_callable=None, multiple_outputs=None, **options):
         return self.python(python_callable, multiple_outputs, **options)
 
     def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = _of_provider(name)
+        if found is not None:
+            return found
         if name in (
-            "virtualenv",
-            "external_python",
-            "branch_virtualenv",
-            "branch_external_python",
             "docker",
             "kubernetes",
             "pyspark",
-            "stub",
-            "run_if",
-            "skip_if",
         ):
             return _absent(name)
         raise AttributeError(f"task decorator {name!r} not found")

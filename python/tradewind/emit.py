@@ -5,28 +5,35 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+from collections.abc import Mapping, Sequence
 
 from tradewind import timezone
 from tradewind.edges import DependencyMixin
 from tradewind.exceptions import AirflowException
+from tradewind.mapped import MappedArgument
 from tradewind.operators.bash import BashOperator
 from tradewind.operators.empty import EmptyOperator
-from tradewind.operators.python import BaseBranchOperator, ShortCircuitOperator
+from tradewind.operators.python import BranchMixIn, ShortCircuitOperator
 from tradewind.sensors.filesystem import FileSensor
 from tradewind.sensors.http import HttpSensor
-from tradewind.sensors.time import DateTimeSensor, TimeDeltaSensor
+from tradewind.sensors.time import (
+    DateTimeSensor,
+    DateTimeSensorAsync,
+    TimeDeltaSensor,
+    TimeDeltaSensorAsync,
+)
 from tradewind.templates import LiteralValue, is_template
-from tradewind.types import DEFAULT_POOL
-from tradewind.xcom_arg import XComArg
+from tradewind.types import DEFAULT_POOL, NOTSET
+from tradewind.xcom_arg import ConcatXComArg, MapXComArg, XComArg, ZipXComArg
 
-_CALLBACKS = (
-    "on_execute_callback",
-    "on_success_callback",
-    "on_failure_callback",
-    "on_retry_callback",
-    "on_skipped_callback",
+_CALLBACK_WORDS = ("execute", "success", "failure", "retry", "skipped")
+# What of a task only its process in Python can do: calls, and the events of its assets.
+_IN_PYTHON = (
+    *(f"on_{word}_callback" for word in _CALLBACK_WORDS),
     "_pre_execute_hook",
     "_post_execute_hook",
+    "inlets",
+    "outlets",
 )
 
 
@@ -79,7 +86,7 @@ def _schedule(value):
         return value
     if isinstance(value, dt.timedelta):
         return f"every {value}"
-    return str(value)
+    return plain(value.as_data(), "the schedule")
 
 
 def _params(dag):
@@ -115,12 +122,19 @@ def dag_document(dag):
     _put(out, "fail_fast", bool(dag.fail_fast), False)
     _put(out, "tags", [str(tag) for tag in dag.tags], [])
     _put(out, "params", _params(dag), {})
+    _put(out, "callbacks", _callbacks(dag, ("success", "failure")), [])
+    _put(out, "deadline", plain([one.as_data() for one in dag.deadline], "the deadline"), [])
+    _put(out, "owner_links", plain(dag.owner_links, "owner_links"), {})
+    _put(out, "allowed_run_types", dag.allowed_run_types, [])
+    _put(out, "labels", _labels(dag), [])
     _put(out, "env", {str(k): str(v) for k, v in dag.env.items()}, {})
     out["python"] = {"file": dag.fileloc}
     groups = {}
     for group_id, group in dag.task_group_dict.items():
         groups[group_id] = {}
         _put(groups[group_id], "tooltip", group.tooltip, "")
+        if group.is_mapped:
+            groups[group_id].update(_expansion(group.expand_input))
         if not group.parent_group.is_root:
             groups[group_id]["parent"] = group.parent_group.group_id
     _put(out, "task_groups", groups, {})
@@ -133,6 +147,41 @@ def _put(out, name, value, default=None):
         out[name] = value
 
 
+def _callbacks(node, words):
+    return [word for word in words if getattr(node, f"on_{word}_callback")]
+
+
+def _labels(dag):
+    found = [
+        {"upstream": upstream, "downstream": downstream, "label": str(info["label"])}
+        for upstream, below in dag.edge_info.items()
+        for downstream, info in below.items()
+        if info.get("label") is not None
+    ]
+    return sorted(found, key=lambda one: (one["upstream"], one["downstream"]))
+
+
+def _assets(values):
+    """Inlets or outlets; what is none of the SDK's own as a text."""
+    return [
+        _literal(one.as_expression())
+        if hasattr(one, "as_expression")
+        else {"type": "object", "text": repr(one)[:1000]}
+        for one in values
+    ]
+
+
+def _weight(out, task):
+    rule = task.weight_rule
+    if isinstance(rule, str):
+        _put(out, "priority_weight", task.priority_weight, 1)
+        _put(out, "weight_rule", rule, "downstream")
+        return
+    from tradewind.weights import weight_of
+
+    out.update(priority_weight=weight_of(rule, task), weight_rule="absolute")
+
+
 def task_document(task):
     """The task's object in the document."""
     out = _operator(task)
@@ -142,8 +191,7 @@ def task_document(task):
     _retries(out, task)
     if task.execution_timeout is not None:
         out["execution_timeout"] = duration(task.execution_timeout)
-    _put(out, "priority_weight", task.priority_weight, 1)
-    _put(out, "weight_rule", task.weight_rule, "downstream")
+    _weight(out, task)
     _put(out, "pool", task.pool, DEFAULT_POOL)
     _put(out, "pool_slots", task.pool_slots, 1)
     _put(out, "max_active_tis_per_dag", task.max_active_tis_per_dag)
@@ -164,6 +212,13 @@ def task_document(task):
     _put(out, "doc_md", task.doc_md or task.doc)
     _put(out, "owner", task.owner, "airflow")
     _put(out, "do_xcom_push", bool(task.do_xcom_push), True)
+    _put(out, "map_index_template", task.map_index_template)
+    _put(out, "callbacks", _callbacks(task, _CALLBACK_WORDS), [])
+    _put(out, "inlets", _assets(task.inlets), [])
+    _put(out, "outlets", _assets(task.outlets), [])
+    _put(out, "queue", task.queue, "default")
+    _put(out, "executor", task.executor)
+    _put(out, "executor_config", _literal(task.executor_config), {})
     return out
 
 
@@ -184,12 +239,12 @@ def _needs_python(task):
     True if something of the task can only be done by Python: then the runner executes the operator
     itself.
     """
-    if any(getattr(task, name) for name in _CALLBACKS):
+    if any(getattr(task, name) for name in _IN_PYTHON):
         return True
     if type(task).render_template_fields is not _base().render_template_fields:
         return True
     values = [getattr(task, name, None) for name in task.template_fields]
-    if _any(values, lambda v: isinstance(v, LiteralValue)):
+    if _any(values, lambda v: isinstance(v, (LiteralValue, MappedArgument)) or _not_plain(v)):
         return True
     dag = task.get_dag()
     customised = dag is not None and (
@@ -200,6 +255,17 @@ def _needs_python(task):
         or dag.render_template_as_native_obj
     )
     return bool(customised) and _any(values, lambda v: isinstance(v, str) and is_template(v))
+
+
+def _not_plain(value):
+    """True for an XComArg that a template cannot pull."""
+    if not isinstance(value, XComArg):
+        return False
+    return (
+        type(value) is not XComArg
+        or value.operator.is_mapped
+        or value.operator.mapped_group is not None
+    )
 
 
 def _base():
@@ -221,8 +287,102 @@ def _any(value, test):
     return False
 
 
+def _reference(value):
+    """An XComArg, or an argument of a mapped group, as the document has it."""
+    if isinstance(value, MappedArgument):
+        return {"__mapped__": value.key}
+    if isinstance(value, MapXComArg):
+        return {"__map__": {"of": _reference(value.args[0])}}
+    if isinstance(value, ZipXComArg):
+        out = {"of": [_reference(arg) for arg in value.args]}
+        if value.fillvalue is not NOTSET:
+            out["fillvalue"] = _literal(value.fillvalue)
+        return {"__zip__": out}
+    if isinstance(value, ConcatXComArg):
+        return {"__concat__": {"of": [_reference(arg) for arg in value.args]}}
+    out = {"task_id": value.operator.task_id}
+    _put(out, "key", value.key, "return_value")
+    return {"__xcom__": out}
+
+
+def _literal(value):
+    """
+    What is mapped over, with references; of what is not JSON only a text: the runner has the value.
+    """
+    if isinstance(value, (XComArg, MappedArgument)):
+        return _reference(value)
+    if isinstance(value, Mapping):
+        return {str(key): _literal(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
+        return [_literal(item) for item in value]
+    try:
+        return plain(value, "")
+    except AirflowException:
+        return repr(value)[:1000]
+
+
+def _expansion(expand_input):
+    value = expand_input.value
+    return {expand_input.name: _literal(value)}
+
+
+# Arguments of operators without Python that may be mapped: name → its values may be.
+_NATIVE_MAPPED = {
+    BashOperator: {
+        "bash_command": lambda v: isinstance(v, str) and not is_template(v),
+        "cwd": lambda v: isinstance(v, str) and not is_template(v),
+    },
+}
+
+
+def _mapped_operator(task):
+    """
+    A mapped task: without Python only if all that is mapped is text that needs no rendering, or
+    what a task returned.
+    """
+    out = _native_mapped(task) or _in_python(task.mapped_class, task.partial_kwargs.get)
+    out.update(_expansion(task.expand_input))
+    return out
+
+
+def _native_mapped(task):
+    known, mapped = _NATIVE_MAPPED.get(task.mapped_class), task.expand_input.value
+    write = _NATIVE.get(task.mapped_class)
+    # Several arguments: their order would have to survive; the runner keeps it.
+    if known is None or not isinstance(mapped, dict) or len(mapped) != 1 or task.maps_op_kwargs:
+        return None
+    ((name, value),) = mapped.items()
+    if name not in known or task.map_index_template or not (
+        type(value) is XComArg
+        or isinstance(value, (list, tuple))
+        and all(known[name](item) for item in value)
+    ):
+        return None
+    sample = task.unmap({name: "x"})
+    if _needs_python(sample):
+        return None
+    out = write(sample)
+    if out is not None:
+        del out[name]
+    return out
+
+
+def _in_python(operator_class, argument):
+    """operator: python, branch or short_circuit. argument: the task's arguments by name."""
+    if issubclass(operator_class, ShortCircuitOperator):
+        out = {"operator": "short_circuit"}
+        everything = argument("ignore_downstream_trigger_rules", True)
+        _put(out, "ignore_downstream_trigger_rules", bool(everything), True)
+        return out
+    if issubclass(operator_class, BranchMixIn):
+        return {"operator": "branch"}
+    return {"operator": "python"}
+
+
 def _operator(task):
-    if isinstance(task, EmptyOperator) and not any(getattr(task, name) for name in _CALLBACKS):
+    if task.is_mapped:
+        return _mapped_operator(task)
+    if isinstance(task, EmptyOperator) and not any(getattr(task, name) for name in _IN_PYTHON):
         if type(task).execute is EmptyOperator.execute:
             return {"operator": "empty"}
     write = _NATIVE.get(type(task))
@@ -230,15 +390,7 @@ def _operator(task):
         out = write(task)
         if out is not None:
             return out
-    if isinstance(task, ShortCircuitOperator):
-        out = {"operator": "short_circuit"}
-        _put(
-            out, "ignore_downstream_trigger_rules", bool(task.ignore_downstream_trigger_rules), True
-        )
-        return out
-    if isinstance(task, BaseBranchOperator):
-        return {"operator": "branch"}
-    return {"operator": "python"}
+    return _in_python(type(task), lambda name, default: getattr(task, name, default))
 
 
 def _bash(task):
@@ -329,5 +481,7 @@ _NATIVE = {
     FileSensor: _wait_file,
     HttpSensor: _wait_http,
     DateTimeSensor: _wait_until,
+    DateTimeSensorAsync: _wait_until,
     TimeDeltaSensor: _wait_delta,
+    TimeDeltaSensorAsync: _wait_delta,
 }

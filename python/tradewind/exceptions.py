@@ -48,7 +48,11 @@ class DownstreamTasksSkipped(AirflowException):
 
 
 class TaskDeferred(BaseException):
-    """Raised by `defer`: not supported yet; the task fails with a clear text."""
+    """
+    Raised by `defer`: the task's process ends, and the same try goes on in `method_name` once
+    `trigger` has fired. `timeout`: a timedelta or seconds. Not an Exception: `except Exception` lets
+    it pass.
+    """
 
     def __init__(self, *, trigger=None, method_name="", kwargs=None, timeout=None):
         super().__init__(f"deferred until {trigger!r}")
@@ -56,6 +60,14 @@ class TaskDeferred(BaseException):
         self.method_name = method_name
         self.kwargs = kwargs
         self.timeout = timeout
+
+
+class TaskDeferralError(AirflowException):
+    """What the task was deferred for failed."""
+
+
+class TaskDeferralTimeout(TaskDeferralError):
+    """What the task was deferred for did not come in time."""
 
 
 class DuplicateTaskIdFound(AirflowException):
@@ -68,6 +80,39 @@ class TaskAlreadyInTaskGroup(AirflowException):
 
 class TaskNotFound(AirflowException):
     """The DAG has no task of that id."""
+
+
+class DagRunAlreadyExists(AirflowException):
+    """There is a run of that id already."""
+
+
+class DagRunTriggerException(AirflowException):
+    """
+    Raised by a task: it makes a run of another DAG and has succeeded. To wait for that run use
+    TriggerDagRunOperator.
+    """
+
+    def __init__(
+        self,
+        *,
+        trigger_dag_id,
+        dag_run_id=None,
+        conf=None,
+        logical_date=None,
+        reset_dag_run=False,
+        skip_when_already_exists=False,
+        note=None,
+        wait_for_completion=False,
+        **kwargs,
+    ):
+        super().__init__(f"makes a run of {trigger_dag_id}")
+        if wait_for_completion:
+            raise ValueError(
+                "DagRunTriggerException does not wait: use TriggerDagRunOperator for that"
+            )
+        self.trigger_dag_id, self.dag_run_id, self.conf = trigger_dag_id, dag_run_id, conf
+        self.logical_date, self.reset_dag_run, self.note = logical_date, reset_dag_run, note
+        self.skip_when_already_exists = skip_when_already_exists
 
 
 class DagNotFound(AirflowException):
@@ -86,6 +131,24 @@ class XComNotFound(AirflowException):
         self.dag_id = dag_id
         self.task_id = task_id
         self.key = key
+
+
+class UnmappableXComTypePushed(AirflowException):
+    """A task returned what another cannot be mapped over."""
+
+    def __init__(self, value):
+        super().__init__(f"unmappable return type {type(value).__qualname__!r}")
+
+
+class XComForMappingNotPushed(AirflowException):
+    """A task that another is mapped over returned nothing."""
+
+    def __init__(self):
+        super().__init__("did not push XCom for task mapping")
+
+
+class UnmappableXComLengthPushed(AirflowException):
+    """A task returned more than another may be mapped over."""
 
 
 class ParamValidationError(AirflowException):

@@ -10,11 +10,12 @@ import os
 import sys
 import types
 
-from tradewind import scope
+from tradewind import plugins, policies, scope
 from tradewind.exceptions import DagImportTimeout
 from tradewind.uses import Recorder, is_own, left_open, socket_fds
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_AIRFLOW = os.path.join(os.path.dirname(_PACKAGE[:-1]), "airflow") + os.sep
 IMPORT_TIMEOUT_S = 30.0
 
 
@@ -76,6 +77,7 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
     scope.forget()
     sockets = socket_fds()
     recorder = Recorder()
+    folders = plugins.folders()
     sys.path.insert(0, target.folder)
     dags = os.environ.get("TRADEWIND_DAGS")
     if dags and os.path.join(target.folder, "").startswith(os.path.join(os.path.realpath(dags), "")):
@@ -87,14 +89,17 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
     alarm = _Alarm(timeout_s)
     try:
         with alarm:
+            plugins.prepare(folders)
             result.module = _load(target)
-            result.dags = find_dags(result.module)
+            result.dags = [dag for dag in find_dags(result.module) if policies.apply(dag)]
             if emit:
                 _emit(result)
     except BaseException as error:
         result.errors.append(describe(error, target))
         result.traceback = user_traceback(error)
     result.uses = recorder.stop()
+    if "airflow" in sys.modules:
+        plugins.load()
     result.cold = left_open()
     if result.cold is None and (recorder.connected or socket_fds() - sockets):
         result.cold = "opens sockets"
@@ -234,4 +239,4 @@ def user_traceback(error):
 
 
 def _is_ours(file):
-    return file.startswith((_PACKAGE, "<frozen"))
+    return file.startswith((_PACKAGE, _AIRFLOW, "<frozen", "<airflow"))

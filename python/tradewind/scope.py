@@ -5,6 +5,8 @@ process: one file per process.
 
 from __future__ import annotations
 
+import contextlib
+
 # Innermost last. Groups belong to the DAG that was open when they were entered.
 dags = []
 groups = []
@@ -12,6 +14,9 @@ setup_teardown = []
 
 # DAGs that registered themselves while a file was imported, in order.
 registered = []
+
+# True while an instance of a mapped task is made: it joins no DAG by itself.
+unmapping = []
 
 
 def current_dag():
@@ -30,5 +35,21 @@ def current_group(dag=None):
 
 def forget():
     """Drops what an import that failed half way left open."""
-    for stack in (dags, groups, setup_teardown, registered):
+    for stack in (dags, groups, setup_teardown, registered, unmapping):
         stack.clear()
+
+
+@contextlib.contextmanager
+def hidden():
+    """Within it nothing is open: an operator that is made belongs to no DAG and links no tasks."""
+    stacks = (dags, groups, setup_teardown)
+    kept = [list(stack) for stack in stacks]
+    for stack in stacks:
+        stack.clear()
+    unmapping.append(True)
+    try:
+        yield
+    finally:
+        unmapping.pop()
+        for stack, items in zip(stacks, kept):
+            stack[:] = items

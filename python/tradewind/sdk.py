@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tradewind import macros, timezone
+import importlib
+
+from tradewind import __version__, macros, timezone
 from tradewind.baseoperator import BaseOperator
 from tradewind.context import Context, get_current_context, get_parsing_context
 from tradewind.dags import DAG, dag
@@ -12,6 +14,7 @@ from tradewind.log import mask_secret
 from tradewind.operators.bash import BashOperator
 from tradewind.operators.empty import EmptyOperator
 from tradewind.operators.python import (
+    BaseAsyncOperator,
     BaseBranchOperator,
     BranchMixIn,
     BranchPythonOperator,
@@ -31,30 +34,108 @@ from tradewind.types import DagRunState, TaskInstanceState, TriggerRule, WeightR
 from tradewind.variable import Variable
 from tradewind.xcom_arg import XComArg
 
+# What few files use is loaded when it is asked for: module → names.
+_ON_DEMAND = {
+    "assets": "Asset AssetAlias AssetAll AssetAny AssetWatcher Metadata asset",
+    "configuration": "conf",
+    "connection": "Connection",
+    "deadline": "AsyncCallback DeadlineAlert DeadlineReference SyncCallback",
+    "hooks": "BaseHook",
+    "links": "BaseOperatorLink",
+    "notifier": "BaseNotifier",
+    "partitions": (
+        "AllowedKeyMapper ChainMapper IdentityMapper PartitionMapper ProductMapper StartOfDayMapper"
+        " StartOfHourMapper StartOfMonthMapper StartOfQuarterMapper StartOfWeekMapper"
+        " StartOfYearMapper"
+    ),
+    "runner.instance": "TaskInstance",
+    "storage": "ObjectStoragePath",
+    "timetables": (
+        "AssetOrTimeSchedule CronDataIntervalTimetable CronPartitionTimetable CronTriggerTimetable"
+        " DeltaDataIntervalTimetable DeltaTriggerTimetable EventsTimetable"
+        " MultipleCronTriggerTimetable PartitionedAssetTimetable"
+    ),
+    "weights": "PriorityWeightStrategy",
+    "xcom": "BaseXCom",
+}
+_MODULE_OF = {name: module for module, names in _ON_DEMAND.items() for name in names.split()}
+
+
+def __getattr__(name):
+    if name == "lineage":
+        return importlib.import_module("tradewind.lineage")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"tradewind.{_MODULE_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__():
+    return sorted(__all__)
+
+
 __all__ = [
     "DAG",
+    "AllowedKeyMapper",
+    "Asset",
+    "AssetAlias",
+    "AssetAll",
+    "AssetAny",
+    "AssetOrTimeSchedule",
+    "AssetWatcher",
+    "AsyncCallback",
+    "BaseAsyncOperator",
     "BaseBranchOperator",
+    "BaseNotifier",
     "BaseOperator",
+    "BaseOperatorLink",
     "BaseSensorOperator",
+    "BaseXCom",
     "BashOperator",
     "BranchMixIn",
     "BranchPythonOperator",
+    "ChainMapper",
     "Context",
+    "CronDataIntervalTimetable",
+    "CronPartitionTimetable",
+    "CronTriggerTimetable",
     "DagRunState",
     "DateTimeSensor",
+    "DeadlineAlert",
+    "DeadlineReference",
+    "DeltaDataIntervalTimetable",
+    "DeltaTriggerTimetable",
     "EdgeModifier",
     "EmptyOperator",
+    "EventsTimetable",
     "FileSensor",
     "HttpSensor",
+    "IdentityMapper",
     "Label",
+    "Metadata",
+    "MultipleCronTriggerTimetable",
+    "ObjectStoragePath",
     "Param",
     "ParamsDict",
+    "PartitionMapper",
+    "PartitionedAssetTimetable",
     "PokeReturnValue",
+    "PriorityWeightStrategy",
+    "ProductMapper",
     "PythonOperator",
     "PythonSensor",
     "ShortCircuitOperator",
     "SkipMixin",
+    "StartOfDayMapper",
+    "StartOfHourMapper",
+    "StartOfMonthMapper",
+    "StartOfQuarterMapper",
+    "StartOfWeekMapper",
+    "StartOfYearMapper",
+    "SyncCallback",
     "TaskGroup",
+    "TaskInstance",
     "TaskInstanceState",
     "TimeDeltaSensor",
     "TimeSensor",
@@ -62,12 +143,16 @@ __all__ = [
     "Variable",
     "WeightRule",
     "XComArg",
+    "__version__",
+    "asset",
     "chain",
     "chain_linear",
+    "conf",
     "cross_downstream",
     "dag",
     "get_current_context",
     "get_parsing_context",
+    "lineage",
     "literal",
     "macros",
     "mask_secret",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 
 from tradewind import scope
@@ -65,6 +66,8 @@ class TaskGroup(DependencyMixin):
         while f"{prefix}{base}__{number}" in taken:
             number += 1
         return f"{base}__{number}"
+
+    is_mapped = False
 
     @property
     def is_root(self):
@@ -214,28 +217,97 @@ def task_group(python_callable=None, **group_args):
 
 
 class _TaskGroupFactory:
-    def __init__(self, function, group_args):
+    def __init__(self, function, group_args, partial_kwargs=None):
         functools.update_wrapper(self, function)
         self.function = function
         self.group_args = group_args
+        self.partial_kwargs = partial_kwargs or {}
 
     def override(self, **group_args):
         """The same with other arguments."""
-        return _TaskGroupFactory(self.function, {**self.group_args, **group_args})
+        options = {**self.group_args, **group_args}
+        return _TaskGroupFactory(self.function, options, self.partial_kwargs)
 
     def __call__(self, *args, **kwargs):
+        return self._make(TaskGroup, args, {**self.partial_kwargs, **kwargs})
+
+    def _make(self, group_class, args, kwargs):
         options = {"group_id": self.function.__name__, "tooltip": _first_line(self.function)}
         options["add_suffix_on_collision"] = True
         options.update(self.group_args)
-        with TaskGroup(**options) as group:
+        with group_class(**options) as group:
             result = self.function(*args, **kwargs)
         return group if result is None else result
 
-    def expand(self, **kwargs):
-        """Not supported yet."""
-        raise NotImplementedError("task_group.expand: dynamic task mapping is not supported yet")
+    def partial(self, **kwargs):
+        """The arguments that all instances of a mapped group have in common."""
+        self._check_names("partial", kwargs)
+        return _TaskGroupFactory(self.function, self.group_args, {**self.partial_kwargs, **kwargs})
 
-    expand_kwargs = partial = expand
+    def expand(self, **kwargs):
+        """Makes a mapped group: an instance for each combination of the arguments' items."""
+        from tradewind.mapped import DictOfLists, check_expand
+
+        what = f"task group {self.function.__name__!r}"
+        check_expand(what, kwargs)
+        self._check_names("expand", kwargs)
+        for name in kwargs:
+            if name in self.partial_kwargs:
+                raise TypeError(f"{what}: already specified argument {name!r}")
+        return self._mapped(DictOfLists(kwargs), kwargs)
+
+    def expand_kwargs(self, kwargs):
+        """Makes a mapped group: an instance for each dict of arguments."""
+        from tradewind.mapped import ListOfDicts, check_expand_kwargs
+
+        check_expand_kwargs(f"task group {self.function.__name__!r}", kwargs)
+        names = set(inspect.signature(self.function).parameters) - set(self.partial_kwargs)
+        return self._mapped(ListOfDicts(kwargs), sorted(names))
+
+    def _mapped(self, expand_input, names):
+        from tradewind.mapped import MappedArgument
+
+        arguments = {name: MappedArgument(expand_input, name) for name in names}
+        inspect.signature(self.function).bind(**self.partial_kwargs, **arguments)
+        make = functools.partial(MappedTaskGroup, expand_input=expand_input)
+        return self._make(make, (), {**self.partial_kwargs, **arguments})
+
+    def _check_names(self, method, kwargs):
+        parameters = inspect.signature(self.function).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return
+        for name in kwargs:
+            if name not in parameters:
+                raise TypeError(
+                    f"{self.function.__name__}.{method}() got an unexpected keyword argument"
+                    f" {name!r}"
+                )
+
+
+class MappedTaskGroup(TaskGroup):
+    """A group that runs once for each item of what it is mapped over."""
+
+    is_mapped = True
+
+    def __init__(self, *args, expand_input, **kwargs):
+        super().__init__(*args, **kwargs)
+        from tradewind.mapped import refuse_inside_mapped
+
+        self.expand_input = expand_input
+        refuse_inside_mapped(self.parent_group, f"task group {self.group_id!r}")
+
+    def __exit__(self, *exc_info):
+        references = self.expand_input.references()
+        if exc_info[0] is None:
+            for reference in references:
+                self.set_upstream(reference.operator)
+            for task in self.iter_tasks():
+                if references and task.trigger_rule == "always":
+                    raise ValueError(
+                        f"task {task.task_id!r} is in a group that is mapped over a task's result:"
+                        " it cannot have the trigger rule 'always'"
+                    )
+        super().__exit__(*exc_info)
 
 
 def _first_line(function):

@@ -270,6 +270,10 @@ def warm(task):
             todo.extend(value)
 
 
+# Classes of values that are resolved rather than rendered.
+_RESOLVED = ("DagParam", "MappedArgument", "XComReference")
+
+
 class Renderer:
     """
     Renders values for one attempt: strings as templates, XComArgs as what was pushed, containers
@@ -282,6 +286,8 @@ class Renderer:
         self.task = task
         self._env = env
         self._templates = {}
+        # What a task was mapped over, as it came from other tasks, stays as it is.
+        self._kept = {id(value) for value in getattr(task, "_not_rendered", ())}
 
     def _environment(self):
         if self._env is None:
@@ -292,13 +298,15 @@ class Renderer:
         """The value rendered. Errors name the template."""
         if depth > 64:
             raise AirflowException("a template field is nested more than 64 deep, or holds itself")
+        if self._kept and id(value) in self._kept:
+            return value
         if isinstance(value, str):
             if extensions and value.endswith(tuple(extensions)):
                 return self._render_file(value)
             return self._render_text(value) if is_template(value) else value
         if isinstance(value, LiteralValue):
             return value.value
-        if isinstance(value, XComArg) or type(value).__name__ in ("DagParam", "XComReference"):
+        if isinstance(value, XComArg) or type(value).__name__ in _RESOLVED:
             return value.resolve(self.context)
         if value is None or isinstance(value, (bool, int, float, bytes, dt.date, dt.timedelta)):
             return value

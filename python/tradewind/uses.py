@@ -6,6 +6,7 @@ folder if its names did. The interpreter's own files do not count.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -25,6 +26,7 @@ _OWN = tuple(
             ),
             *(p for p in sys.path if p.endswith(("site-packages", "dist-packages"))),
             os.path.dirname(os.path.abspath(__file__)),
+            os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "airflow"),
         )
         if path
     }
@@ -68,6 +70,19 @@ def content(path):
     except OSError:
         return None
     return digest.hexdigest()
+
+
+_unrecorded = []
+
+
+@contextlib.contextmanager
+def unrecorded():
+    """Within the block nothing counts as used: for what asks the interpreter about its packages."""
+    _unrecorded.append(True)
+    try:
+        yield
+    finally:
+        _unrecorded.pop()
 
 
 class Uses:
@@ -219,7 +234,7 @@ class Recorder:
         self.uses.whole_env = _shared(self._env)
 
     def _audit(self, event, args):
-        if not self.active:
+        if not self.active or _unrecorded:
             return
         if event == "open":
             self._opened(*args)

@@ -1,6 +1,11 @@
-"""A task's result as an argument of another task. Using one makes the dependency."""
+"""
+A task's result as an argument of another task, and what can be mapped over. Using one makes the
+dependency.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from tradewind.edges import DependencyMixin
 from tradewind.exceptions import XComNotFound
@@ -89,12 +94,23 @@ class XComArg(DependencyMixin):
     def __str__(self):
         return f"{{{{ ti.xcom_pull(task_ids={self.operator.task_id!r}, key={self.key!r}) }}}}"
 
+    @property
+    def references(self):
+        """The plain XComArgs that it is made of: itself."""
+        return [self]
+
     def resolve(self, context):
         """
-        The value, pulled through the task instance of `context`. XComNotFound if there is none.
+        The value, pulled through the task instance of `context`: of a mapped task all values, as a
+        sequence that is fetched when it is used; within a mapped group the value of the same index.
+        XComNotFound if there is none.
         """
-        value = context["ti"].xcom_pull(
-            task_ids=self.operator.task_id, key=self.key, default=NOTSET
+        ti, group = context["ti"], self.operator.mapped_group
+        if self.operator.is_mapped or group is not None and not _same_group(context, group):
+            return LazyXComSequence(ti, self.operator.task_id, self.key)
+        index = ti.map_index if group is not None else None
+        value = ti.xcom_pull(
+            task_ids=self.operator.task_id, key=self.key, default=NOTSET, map_indexes=index
         )
         if value is not NOTSET:
             return value
@@ -103,10 +119,19 @@ class XComArg(DependencyMixin):
         raise XComNotFound(self.operator.dag_id, self.operator.task_id, self.key)
 
     def map(self, function):
-        """Not supported yet."""
-        raise NotImplementedError("XComArg.map: dynamic task mapping is not supported yet")
+        """The values with `function` called on each, when a task is mapped over them."""
+        return MapXComArg(self, [function])
 
-    zip = concat = map
+    def zip(self, *others, fillvalue=NOTSET):
+        """
+        Tuples of the values of this and the others: as many as the shortest has, or with a
+        fillvalue as the longest has.
+        """
+        return ZipXComArg([self, *others], fillvalue)
+
+    def concat(self, *others):
+        """The values of this, then those of the others."""
+        return ConcatXComArg([self, *others])
 
     @staticmethod
     def iter_xcom_args(value):
@@ -136,5 +161,223 @@ class XComArg(DependencyMixin):
     def apply_upstream_relationship(operator, value):
         """Makes the tasks of all XComArgs in `value` upstream of `operator`."""
         for arg in XComArg.iter_xcom_args(value):
-            if arg.operator is not operator:
-                operator.set_upstream(arg.operator)
+            for reference in arg.references:
+                if reference.operator is not operator:
+                    operator.set_upstream(reference.operator)
+
+
+def _same_group(context, group):
+    return getattr(context["ti"].task, "mapped_group", None) is group
+
+
+class _DerivedXComArg(XComArg):
+    """What is made of other XComArgs: only to be mapped over, or resolved whole."""
+
+    def __init__(self, args):
+        self.args = list(args)
+        for arg in self.args:
+            if not isinstance(arg, XComArg):
+                raise TypeError(f"an XComArg is expected, not {type(arg).__name__}")
+
+    @property
+    def references(self):
+        """The plain XComArgs that it is made of."""
+        return [reference for arg in self.args for reference in arg.references]
+
+    @property
+    def roots(self):
+        return [reference.operator for reference in self.references]
+
+    leaves = roots
+
+    @property
+    def operator(self):
+        """The task of the first of them."""
+        return self.references[0].operator
+
+    @property
+    def dag(self):
+        return self.operator.dag
+
+    def _set_relatives(self, other, upstream, edge_modifier=None):
+        for reference in self.references:
+            reference._set_relatives(other, upstream=upstream, edge_modifier=edge_modifier)
+
+    def __getitem__(self, key):
+        raise ValueError("the result of map, zip or concat has no outputs by key")
+
+    def __eq__(self, other):
+        return self is other
+
+    def __hash__(self):
+        return id(self)
+
+    def __str__(self):
+        return repr(self)
+
+    def _resolved(self, context, what):
+        values = [arg.resolve(context) for arg in self.args]
+        for value in values:
+            if not is_mappable(value):
+                raise ValueError(
+                    f"XComArg.{what} needs a sequence or a dict, not {type(value).__name__}"
+                )
+        return values
+
+
+class MapXComArg(_DerivedXComArg):
+    """The values of another with functions called on each."""
+
+    def __init__(self, arg, functions):
+        super().__init__([arg])
+        for function in functions:
+            if getattr(function, "_is_task_decorator", False) or not callable(function):
+                raise ValueError("map() takes a plain function, not a @task or another object")
+        self.functions = list(functions)
+
+    def __repr__(self):
+        return f"{self.args[0]!r}.map({len(self.functions)} functions)"
+
+    def map(self, function):
+        return MapXComArg(self.args[0], [*self.functions, function])
+
+    def resolve(self, context):
+        """A sequence that calls the functions when an item is taken."""
+        (value,) = self._resolved(context, "map")
+        return _MapResult(value, self.functions)
+
+
+class ZipXComArg(_DerivedXComArg):
+    """Tuples of the values of several."""
+
+    def __init__(self, args, fillvalue=NOTSET):
+        super().__init__(args)
+        self.fillvalue = fillvalue
+
+    def __repr__(self):
+        return f"{self.args[0]!r}.zip({', '.join(map(repr, self.args[1:]))})"
+
+    def resolve(self, context):
+        """A sequence of tuples."""
+        return _ZipResult(self._resolved(context, "zip"), self.fillvalue)
+
+
+class ConcatXComArg(_DerivedXComArg):
+    """The values of several, one after the other."""
+
+    def __repr__(self):
+        return f"{self.args[0]!r}.concat({', '.join(map(repr, self.args[1:]))})"
+
+    def concat(self, *others):
+        return ConcatXComArg([*self.args, *others])
+
+    def resolve(self, context):
+        """A sequence of all the items."""
+        return _ConcatResult(self._resolved(context, "concat"))
+
+
+def is_mappable(value):
+    """True for what a task can be mapped over: sequences that are no text, and mappings."""
+    return isinstance(value, (Sequence, Mapping)) and not isinstance(value, (str, bytes, bytearray))
+
+
+def item_at(container, index):
+    """The item of a sequence, or the pair (key, value) of a mapping."""
+    if isinstance(container, Mapping):
+        for number, pair in enumerate(container.items()):
+            if number == index:
+                return pair
+        raise IndexError(index)
+    return container[index]
+
+
+class _Result(Sequence):
+    """A sequence whose items are made when they are taken."""
+
+    def _item(self, index):
+        raise NotImplementedError
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._item(index)
+
+    def __repr__(self):
+        return f"<{type(self).__name__.strip('_')} of {len(self)}>"
+
+
+class _MapResult(_Result):
+    def __init__(self, value, functions):
+        self.value, self.functions = value, functions
+
+    def __len__(self):
+        return len(self.value)
+
+    def _item(self, index):
+        value = item_at(self.value, index)
+        for function in self.functions:
+            value = function(value)
+        return value
+
+
+class _ZipResult(_Result):
+    def __init__(self, values, fillvalue):
+        self.values, self.fillvalue = values, fillvalue
+
+    def __len__(self):
+        lengths = [len(value) for value in self.values]
+        return min(lengths) if self.fillvalue is NOTSET else max(lengths)
+
+    def _item(self, index):
+        return tuple(
+            item_at(value, index) if index < len(value) else self.fillvalue
+            for value in self.values
+        )
+
+
+class _ConcatResult(_Result):
+    def __init__(self, values):
+        self.values = values
+
+    def __len__(self):
+        return sum(len(value) for value in self.values)
+
+    def _item(self, index):
+        for value in self.values:
+            if index < len(value):
+                return item_at(value, index)
+            index -= len(value)
+        raise IndexError(index)
+
+
+class LazyXComSequence(_Result):
+    """All XComs of a mapped task, in the order of their map indexes; fetched on first use."""
+
+    def __init__(self, ti, task_id, key):
+        self._ti, self.task_id, self.key = ti, task_id, key
+        self._values = None
+
+    def _all(self):
+        if self._values is None:
+            self._values = self._ti.xcom_list(self.task_id, self.key)
+        return self._values
+
+    def __len__(self):
+        return len(self._all())
+
+    def _item(self, index):
+        return self._all()[index]
+
+    def __eq__(self, other):
+        if isinstance(other, (list, LazyXComSequence)):
+            return list(self) == list(other)
+        return NotImplemented
+
+    __hash__ = None
+
+    def __repr__(self):
+        return repr(list(self))

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/hitl.h"
 #include "cli/logfile.h"
 #include "cli/lookup.h"
 #include "cli/print.h"
@@ -33,6 +34,29 @@ static int open_found(struct cli *cli, struct found *f, char *home, size_t cap, 
 
 /* ---- list ---- */
 
+/* Below the table: who waits for a person. */
+static void tell_questions(struct found *f, struct buf *out)
+{
+    for (size_t i = 0; i < f->tis_len; i++) {
+        const struct ti_key *k = &f->tis[i].key;
+
+        if (hitl_question(f, k->task, k->map_index) != NULL) {
+            (void)buf_printf(out, "\n%s ", f->dag->tasks[k->task].task_id);
+            hitl_explain(f, k->task, k->map_index, out);
+        }
+    }
+}
+
+static void put_question(struct found *f, uint32_t task, struct json_writer *w)
+{
+    const struct value *q = hitl_question(f, task, -1);
+
+    if (q != NULL) {
+        json_key(w, "asks");
+        json_value(w, q);
+    }
+}
+
 int cmd_tasks_list(struct cli *cli)
 {
     char home[4096];
@@ -53,6 +77,7 @@ int cmd_tasks_list(struct cli *cli)
 
             json_object(&w);
             print_ti_members(&w, &row, f.dag->tasks[t].task_id);
+            put_question(&f, t, &w);
             json_key(&w, "operator");
             json_string(&w, f.dag->tasks[t].operator_name);
             json_key(&w, "upstream_task_ids");
@@ -67,6 +92,7 @@ int cmd_tasks_list(struct cli *cli)
         (void)buf_char(&out, '\n');
     } else if (rc == 0) {
         print_tis(&f, &out);
+        tell_questions(&f, &out);
     }
     (void)fputs(buf_cstr(&out), stdout);
     found_fini(&f);
@@ -158,6 +184,7 @@ int cmd_tasks_why(struct cli *cli)
         (void)term_state(&out, row.state);
         (void)buf_str(&out, ".\n");
         rc = explain(&f, &out);
+        hitl_explain(&f, f.task->index, (int)cli_opt_int(cli, "map-index"), &out);
         name_upstream(&f, &out);
         print_tries(&f, &out);
     }

@@ -249,6 +249,23 @@ const struct command command_table[] = {
               OPT_YES,
               {0}},
      .examples = EX{{"tradewind tasks clear sales load --dry-run", NULL}, {0}}},
+    {"tasks respond", "answer what a task asks a person",
+     "A task of an operator that asks (HITLOperator, ApprovalOperator and the like) waits until it is "
+     "answered, or until its own "
+     "timeout. `tasks why` shows what it asks. Without a tradewind in this home the run goes on with "
+     "`runs resume`.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, {"TASK", .help = "the task's id"}, {0}},
+     .options = OPTS{{"run", 0, OPTION_TEXT, .value = "RUN",
+                      .help = "the run's id (default: the last run)"},
+                     OPT_MAP,
+                     {"option", 'o', OPTION_TEXT, .repeat = true, .value = "OPTION",
+                      .help = "what is chosen; not needed where there is only one; may be repeated"},
+                     OPT_PARAM,
+                     {0}},
+     .examples = EX{{"tradewind tasks respond sales approve --option Approve", NULL},
+                    {"tradewind tasks respond sales amounts --param limit=300", NULL},
+                    {0}},
+     .exits = "65 there is no such option\n75 the task does not wait for an answer"},
     {"tasks test", "run one task alone, without keeping anything",
      "Runs the task of a DAG file now, whatever it depends on; its output goes to the terminal.",
      .args = ARGS{ARG_FILE, {"TASK", .help = "the task's id"}, {0}},

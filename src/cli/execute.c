@@ -82,15 +82,33 @@ static int load_means(void *arg)
 
 /* ---- runs that came over the socket: we stay until they are finished ---- */
 
-static void wait_for_others(struct session *s)
+static int wait_for_one(struct session *s, int64_t run_key)
 {
     enum run_state state;
 
-    for (size_t i = 0; i < s->others_len; i++) {
-        if (engine_run_dag(s->engine, s->others[i]) != NULL) {
-            (void)engine_wait_run(s->engine, s->others[i], &state, NULL);
+    return engine_run_dag(s->engine, run_key) != NULL
+               ? engine_wait_run(s->engine, run_key, &state, NULL)
+               : 0;
+}
+
+/* And for those that tasks made, which may make more. */
+static int wait_for_others(struct session *s)
+{
+    size_t children, others = 0, seen = 0;
+    int rc = 0;
+
+    while (rc == 0) {
+        const int64_t *keys = engine_children(s->engine, &children);
+
+        if (others < s->others_len) {
+            rc = wait_for_one(s, s->others[others++]);
+        } else if (seen < children) {
+            rc = wait_for_one(s, keys[seen++]);
+        } else {
+            break;
         }
     }
+    return rc;
 }
 
 int execute_run_file(void *arg, const char *request_json, char **ret_json, struct err *e)
@@ -198,7 +216,7 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
     }
     progress_finish(p, rc == 0 ? state : RUN_RUNNING, rc == 0 ? NULL : "interrupted");
     if (rc == 0) {
-        wait_for_others(s);
+        rc = wait_for_others(s);
     }
     co_group_close(&signals);
     arena_fini(&m.arena);

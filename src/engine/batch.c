@@ -53,7 +53,7 @@ static int consume_started(struct engine *g, struct msg *m)
     if (m->log != NULL) {
         rc = EXTRAS(g, attempts, facts);
     }
-    if (rc == 0 && row.try_number > 1 && row.state == TASK_QUEUED) {
+    if (rc == 0 && row.try_number > 1 && row.state == TASK_QUEUED && row.start_us == TIME_NONE) {
         rc = EXTRAS(g, xcom_clears, m->key); /* as Airflow clears them when a task starts again */
     }
     ev.attempt.key = m->key;
@@ -97,6 +97,8 @@ static enum sched_outcome outcome_of(const struct worker_end *end)
         return SCHED_OUTCOME_FAILED_NO_RETRY;
     case WORKER_KILLED:
         return SCHED_OUTCOME_KILLED;
+    case WORKER_RESUME:
+        return SCHED_OUTCOME_RESUME;
     default:
         return SCHED_OUTCOME_FAILED;
     }
@@ -112,6 +114,14 @@ static int feed_end(struct engine *g, const struct worker_end *end, uint8_t stat
         ev.attempt.token = end->token;
         ev.attempt.worker = g->worker->id;
         ev.attempt.at_us = end->outcome == WORKER_LOST ? engine_now(g) : end->until_us;
+        return engine_feed(g, &ev);
+    }
+    if (end->outcome == WORKER_DEFERRED) {
+        ev.type = SCHED_DEFERRED;
+        ev.attempt.key = end->key;
+        ev.attempt.token = end->token;
+        ev.attempt.worker = g->worker->id;
+        ev.attempt.at_us = end->until_us;
         return engine_feed(g, &ev);
     }
     ev.type = end->from_wait && state == TASK_DEFERRED ? SCHED_FIRED : SCHED_ENDED;
@@ -142,6 +152,12 @@ static int consume_ended(struct engine *g, struct msg *m)
     for (size_t i = 0; rc == 0 && i < end->xcoms_len; i++) {
         rc = add_xcom(g, &end->key, &end->token, &end->xcoms[i]);
     }
+    if (rc == 0 && end->record != NULL) {
+        struct worker_xcom record = {ENGINE_RECORD_STATE, end->record, strlen(end->record)};
+        struct ti_key key = engine_record_key(&end->key);
+
+        rc = add_xcom(g, &key, &end->token, &record);
+    }
     if (rc == 0 && end->rendered != NULL) {
         rc = EXTRAS(g, rendered, ((struct rendered_row){.key = end->key, .json = end->rendered}));
     }
@@ -164,6 +180,9 @@ static int consume_request(struct engine *g, struct msg *m)
     }
     if (rc == 0 && r->audit != NULL) {
         rc = EXTRAS(g, audits, *r->audit);
+    }
+    if (rc == 0 && r->row != NULL) {
+        rc = EXTRAS(g, xcoms, *r->row);
     }
     if (rc == 0 && r->xcom != NULL) {
         struct ti_row row;
@@ -450,6 +469,7 @@ static void start_one(struct engine *g, const struct sched_dispatch *d)
         end_unstarted(g, d, WORKER_KILLED, "killed before it started");
         return;
     }
+    job.start_us = row.start_us;
     job.try_number = row.try_number;
     job.max_tries = row.max_tries;
     job.dag = (struct dag *)dag;

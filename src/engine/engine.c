@@ -464,6 +464,7 @@ void engine_close(struct engine *g)
         dag_unref(g->dags[i].dag);
     }
     mem_free(g->dags);
+    mem_free(g->children);
     sched_actions_fini(&g->actions);
     free_extras(&g->extras);
     mem_free(g);
@@ -580,6 +581,12 @@ const struct dag *engine_run_dag(struct engine *g, int64_t run_key)
     const struct dag *d;
 
     return sched_get_run(g->sched, run_key, &row, &d) == 0 ? d : NULL;
+}
+
+const int64_t *engine_children(struct engine *g, size_t *ret_len)
+{
+    *ret_len = g->children_len;
+    return g->children;
 }
 
 struct sched *engine_sched(struct engine *g)

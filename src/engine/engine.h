@@ -23,6 +23,7 @@ struct engine;
 struct err;
 struct loop;
 struct store;
+struct value;
 struct worker;
 
 /* Where a run's DAG is made from. */
@@ -70,6 +71,8 @@ struct engine_run_request {
     enum run_type type;
     int64_t logical_date_us; /* TIME_NONE = now */
     const char *conf;        /* JSON object, or NULL */
+    const char *key;         /* idempotency key: the same request again finds the run that it made; NULL = none */
+    int64_t parent;          /* the run whose task asked for it, or 0: who continues that one continues this one too */
 };
 /* SUSPENDS until the run is durable. -ERR_EXISTS: a run of that id is there. */
 int engine_create_run(struct engine *g, const struct engine_run_request *r, int64_t *ret_run_key,
@@ -92,6 +95,29 @@ struct engine_command {
 /* SUSPENDS until applied and durable. *ret_affected: instances. The run must be known to the scheduler or in the store (it is loaded). */
 int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected,
                    struct err *e);
+
+/* Runs that tasks of runs of this engine made, or that were made so before and go on here. Borrowed until the next suspension. */
+const int64_t *engine_children(struct engine *g, size_t *ret_len);
+
+/* What is kept for an instance beside its XComs, as an XCom of an instance that cannot be: nobody can pull or clear it, and it goes with its
+ * run. What a deferred try needs to go on, and what it asked a person (JSON both). */
+#define ENGINE_RECORD_STATE "state"
+#define ENGINE_RECORD_HITL  "hitl"
+static inline struct ti_key engine_record_key(const struct ti_key *of)
+{
+    return (struct ti_key){of->run_key, of->task, -3 - of->map_index};
+}
+
+/* A person's answer to what a task asked. */
+struct engine_response {
+    struct ti_key key;
+    const struct value *options; /* array of the chosen options, or NULL: the only one there is */
+    const struct value *params;  /* object, or NULL */
+    const char *by;
+};
+/* SUSPENDS until it is durable. -ERR_NOTFOUND: the task asks nobody; -ERR_CONFLICT: it was answered, or waits no more; -ERR_INVALID: no such
+ * option. The run need not be known to the scheduler. */
+int engine_respond(struct engine *g, const struct engine_response *r, struct err *e);
 
 /* From now on nothing new starts. Live attempts of the runs that somebody waits for (engine_wait_run) are ended and go back to
  * `scheduled`, so that a later resume continues; those of other runs go on in their holders. Idempotent. */

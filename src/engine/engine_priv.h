@@ -30,6 +30,7 @@ struct request {
     const struct worker_xcom *xcom; /* of a live attempt, or NULL */
     struct ti_key xcom_key;
     struct uuid xcom_token;
+    const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
     struct co *co;
     bool done;
     bool
@@ -126,6 +127,8 @@ struct engine {
     size_t claimed; /* dispatches of `actions` that are claimed already */
     struct extras extras;
     struct run_waiter *waiters;
+    int64_t *children; /* runs that tasks made */
+    size_t children_len, children_cap;
 
     bool started, closing, interrupted, waiting;
     int fatal; /* the engine cannot go on: -ERR_x */
@@ -172,6 +175,19 @@ int facts_load_version(struct engine *g, int64_t dag_key, int64_t version_key, s
 int facts_xcom(struct engine *g, const struct ti_key *key, const char *name, struct arena *a,
                const char **ret, size_t *ret_len, struct err *e);
 struct worker_callbacks facts_callbacks(struct engine *g);
+
+/* register.c: SUSPENDS. Makes the scheduler know the current version of a DAG that the store has. */
+int register_stored_dag(struct engine *g, const struct dag_row *row, struct err *e);
+/* The run whose task made a run is written down at this key, under this name. */
+#define PARENT_RECORD "parent"
+static inline struct ti_key parent_key(int64_t run_key)
+{
+    return (struct ti_key){run_key, 0, INT32_MIN};
+}
+
+/* deferral.c: SUSPENDS. worker_callbacks.record_get */
+int deferral_record(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
+                    size_t *ret_len, struct err *e);
 
 /* socket.c */
 void socket_close(struct engine *g);

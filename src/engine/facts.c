@@ -180,6 +180,7 @@ struct worker_callbacks facts_callbacks(struct engine *g)
         .deferred = on_deferred,
         .ended = on_ended,
         .xcom_get = on_xcom_get,
+        .record_get = deferral_record,
     };
 }
 

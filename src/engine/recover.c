@@ -3,6 +3,7 @@
  * ask the worker what became of the live attempts; only then let the engine's loop run, and with it new starts.
  */
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -29,6 +30,7 @@ struct recovery {
     int64_t run_key; /* of the call */
     struct ti_row *tis;
     size_t tis_len;
+    struct xcom_row parent;
     struct err *e;
 };
 
@@ -86,6 +88,8 @@ static int add_jobs(struct recovery *r, const struct run_row *run, struct dag *d
                                  .dag = d,
                                  .run = run,
                                  .started = t->state != TASK_QUEUED,
+                                 .deferred = t->state == TASK_DEFERRED,
+                                 .resumed = t->state == TASK_QUEUED && t->start_us != TIME_NONE,
                                  .start_us = t->start_us};
 
         if (is_live_attempt(t)) {
@@ -123,6 +127,28 @@ static int restore(struct recovery *r, const struct run_row *run)
     return rc == 0 ? add_jobs(r, run, d) : rc;
 }
 
+static int do_get_parent(void *arg)
+{
+    struct recovery *r = arg;
+    struct store *s = r->g->store;
+    struct ti_key key = parent_key(r->run_key);
+
+    return s->ops->get_xcom(s, &key, PARENT_RECORD, &r->arena, &r->parent, r->e);
+}
+
+/* The run whose task made it, or 0. */
+static int64_t parent_of(struct recovery *r, const struct run_row *run)
+{
+    char text[24] = "";
+
+    r->run_key = run->run_key;
+    if (engine_on_store(r->g, do_get_parent, r) != 0 || r->parent.value_len >= sizeof text) {
+        return 0;
+    }
+    memcpy(text, r->parent.value, r->parent.value_len);
+    return strtoll(text, NULL, 10);
+}
+
 static bool is_chosen(const struct run_row *run, const int64_t *keys, size_t n)
 {
     if (n == SIZE_MAX) {
@@ -136,21 +162,48 @@ static bool is_chosen(const struct run_row *run, const int64_t *keys, size_t n)
     return false;
 }
 
+/* Those that were asked for, and what their tasks made. The list is newest first, and a child is never older than its parent. */
+static int choose(struct recovery *r, const int64_t *keys, size_t n, bool *chosen)
+{
+    int rc = 0;
+
+    for (size_t i = r->runs_len; rc == 0 && i-- > 0;) {
+        int64_t parent;
+
+        chosen[i] = is_chosen(&r->runs[i], keys, n);
+        if (chosen[i] || n == 0) {
+            continue;
+        }
+        parent = parent_of(r, &r->runs[i]);
+        for (size_t j = r->runs_len; parent != 0 && !chosen[i] && j-- > i + 1;) {
+            chosen[i] = chosen[j] && r->runs[j].run_key == parent;
+        }
+        if (chosen[i]) {
+            rc = VEC_PUSH(r->g->children, r->g->children_len, r->g->children_cap,
+                          r->runs[i].run_key);
+        }
+    }
+    return rc;
+}
+
 int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
                    int (*load_dag)(void *arg, const struct dag_source *src, struct dag **ret,
                                    struct err *e),
                    void *arg, struct err *e)
 {
     struct recovery r = {.g = g, .e = e};
+    bool *chosen;
     int rc;
 
     g->load_dag = load_dag;
     g->load_dag_arg = arg;
     arena_init(&r.arena, RECOVER_ARENA_MAX);
     rc = engine_on_store(g, do_get_runs, &r);
+    chosen = rc == 0 ? mem_array(r.runs_len + 1, sizeof *chosen) : NULL;
+    rc = rc == 0 && chosen == NULL ? -ERR_NOMEM : rc;
+    rc = rc == 0 ? choose(&r, run_keys, n, chosen) : rc;
     for (size_t i = 0; rc == 0 && i < r.runs_len; i++) {
-        rc = is_chosen(&r.runs[i], run_keys, n) ? restore(&r, &r.runs[i])
-                                                : leave_alone(&r, &r.runs[i]);
+        rc = chosen[i] ? restore(&r, &r.runs[i]) : leave_alone(&r, &r.runs[i]);
     }
     if (rc == 0) {
         rc = g->worker->ops->adopt(g->worker, r.jobs, r.jobs_len, r.others, r.others_len, e);
@@ -161,6 +214,7 @@ int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
     for (size_t i = 0; i < r.dags_len; i++) {
         dag_unref(r.dags[i]);
     }
+    mem_free(chosen);
     mem_free(r.dags);
     mem_free(r.jobs);
     mem_free(r.others);

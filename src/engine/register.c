@@ -14,7 +14,7 @@
 
 struct find_call {
     struct engine *g;
-    const char *dag_id, *hash, *run_id;
+    const char *dag_id, *hash, *run_id, *key;
     int64_t dag_key, version_key;
     struct arena *arena;
     struct dag_row row;
@@ -138,6 +138,52 @@ int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t
     return rc;
 }
 
+int register_stored_dag(struct engine *g, const struct dag_row *row, struct err *e)
+{
+    const struct known_dag *known = find_known(g, row->dag_key);
+    struct request r = {.event.type = SCHED_DAG};
+    struct dag *d;
+    int rc;
+
+    if (known != NULL && known->version_key == row->version_key) {
+        return 0;
+    }
+    rc = facts_load_version(g, row->dag_key, row->version_key, &d, e);
+    if (rc != 0) {
+        return rc;
+    }
+    r.event.dag.dag_key = row->dag_key;
+    r.event.dag.version_key = row->version_key;
+    r.event.dag.dag = d;
+    rc = engine_ask(g, &r, e);
+    if (rc == 0 && remember(g, row->dag_key, row->version_key, d) != 0) {
+        rc = err_set(e, ERR_NOMEM, "out of memory for a DAG");
+    }
+    dag_unref(d);
+    return rc;
+}
+
+static int do_find_key(void *arg)
+{
+    struct find_call *c = arg;
+    const char *result;
+
+    return c->g->store->ops->find_command(c->g->store, c->key, c->arena, &result, c->e);
+}
+
+/* The run of that id is there: because this very request made it? */
+static int made_before(struct engine *g, struct find_call *c, struct err *e)
+{
+    struct err none = {0};
+
+    c->e = &none;
+    if (c->key != NULL && engine_on_store(g, do_find_key, c) == 0) {
+        return 0;
+    }
+    return err_set(e, ERR_EXISTS,
+                   "there is a run '%s' of this DAG already; choose another --run-id", c->run_id);
+}
+
 static int check_run_id(const char *id, struct err *e)
 {
     size_t n = strlen(id);
@@ -157,9 +203,12 @@ static int check_run_id(const char *id, struct err *e)
 int engine_create_run(struct engine *g, const struct engine_run_request *q, int64_t *ret_run_key,
                       struct err *e)
 {
-    char id[TIME_TEXT_MAX + 32], when[TIME_TEXT_MAX];
+    char id[TIME_TEXT_MAX + 32], when[TIME_TEXT_MAX], number[24];
     struct arena a;
-    struct find_call c = {.g = g, .dag_key = q->dag_key, .run_id = q->run_id, .arena = &a, .e = e};
+    struct find_call c = {
+        .g = g, .dag_key = q->dag_key, .run_id = q->run_id, .key = q->key, .arena = &a, .e = e};
+    struct command_row made = {.key = q->key, .result = "{}", .at_us = engine_now(g)};
+    struct xcom_row parent = {.name = PARENT_RECORD, .value = number, .at_us = engine_now(g)};
     struct run_row row = {
         .dag_key = q->dag_key,
         .type = (uint8_t)q->type,
@@ -193,9 +242,12 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
     arena_init(&a, MiB(64));
     rc = engine_on_store(g, do_find_run, &c);
     if (rc == 0) {
-        rc = err_set(e, ERR_EXISTS,
-                     "there is a run '%s' of this DAG already; choose another --run-id", c.run_id);
-    } else if (rc == -ERR_NOTFOUND) {
+        rc = made_before(g, &c, e);
+        *ret_run_key = c.run.run_key;
+        arena_fini(&a);
+        return rc;
+    }
+    if (rc == -ERR_NOTFOUND) {
         rc = engine_next_key(g, &g->run_keys, "run", RUN_KEYS, &row.run_key, e);
     }
     arena_fini(&a);
@@ -204,6 +256,13 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
     }
     row.run_id = c.run_id;
     r.event.run.row = &row;
+    r.command = q->key != NULL ? &made : NULL;
+    if (q->parent != 0) {
+        (void)snprintf(number, sizeof number, "%lld", (long long)q->parent);
+        parent.key = parent_key(row.run_key);
+        parent.value_len = strlen(number);
+        r.row = &parent;
+    }
     rc = engine_ask(g, &r, e);
     *ret_run_key = row.run_key;
     return rc;

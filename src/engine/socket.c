@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/wire.h"
 #include "engine/engine_priv.h"
+#include "engine/world.h"
 #include "model/dag.h"
 
 #define CONNECTIONS_MAX 1024
@@ -188,31 +189,6 @@ static int op_xcom_set(struct call *c, struct err *e)
     return engine_ask(c->g, &r, e);
 }
 
-static int op_ti_states(struct call *c, struct err *e)
-{
-    const struct value *ids = value_get(c->rq, "task_ids");
-    const struct dag *d = engine_run_dag(c->g, c->key.run_key);
-    struct ti_row row;
-
-    if (ids == NULL || ids->kind != VALUE_ARRAY || d == NULL) {
-        return err_set(e, ERR_PROTOCOL, "ti_states needs task_ids");
-    }
-    json_key(c->w, "result");
-    json_object(c->w);
-    for (size_t i = 0; i < ids->len; i++) {
-        const struct task *t =
-            ids->elems[i]->kind == VALUE_STRING ? dag_task(d, ids->elems[i]->text) : NULL;
-        struct ti_key key = {c->key.run_key, t != NULL ? t->index : 0, -1};
-
-        if (t != NULL && sched_get_ti(c->g->sched, &key, &row) == 0) {
-            json_key(c->w, t->task_id);
-            json_string(c->w, task_state_to_string(row.state));
-        }
-    }
-    json_object_end(c->w);
-    return 0;
-}
-
 /* ---- commands ---- */
 
 static int tasks_of(struct call *c, const uint32_t **ret, size_t *ret_len, struct err *e)
@@ -324,19 +300,26 @@ static const struct {
 } operations[] = {
     {"ping", false, op_ping},          {"command", false, op_command},
     {"xcom_get", true, op_xcom_get},   {"xcom_set", true, op_xcom_set},
-    {"ti_states", true, op_ti_states},
 };
 
 /* ---- frames ---- */
 
 static int dispatch(struct call *c, const char *type, struct err *e)
 {
+    bool of_task;
+
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
         if (strcmp(operations[i].type, type) == 0) {
             int rc = operations[i].of_task ? authenticate(c, e) : 0;
 
             return rc != 0 ? rc : operations[i].fn(c, e);
         }
+    }
+    if (world_knows(type, &of_task)) {
+        int rc = of_task ? authenticate(c, e) : 0;
+        struct world_call w = {c->g, c->rq, c->arena, c->w, c->key, c->token};
+
+        return rc != 0 ? rc : world_answer(&w, type, e);
     }
     return err_set(e, ERR_UNSUPPORTED, "unknown request '%s'", type);
 }

@@ -214,8 +214,8 @@ static void schedule(struct sched *s, struct run *r, struct ti *ti)
         ti->requeues = 0;
         ti->end_us = TIME_NONE;
         ti->exit_code = -1;
+        ti->start_us = TIME_NONE; /* a try that comes again keeps its first start */
     }
-    ti->start_us = TIME_NONE;
     ti->next_us = TIME_NONE;
     ti->scheduled_us = s->now_us;
     ti_set(s, r, ti, TASK_SCHEDULED, NULL);

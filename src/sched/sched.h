@@ -149,7 +149,7 @@ struct
     struct ti_key key;
     struct uuid token;
     uint16_t try_number;
-    bool resumed; /* goes on after deferral */
+    bool resumed; /* the same try goes on: deferred or rescheduled */
     int32_t weight;
 };
 

@@ -70,6 +70,24 @@ static bool repeats(const struct attempt *a)
     return a->op == NULL || a->op->loss == LOSS_REPEAT;
 }
 
+/* Its process ended before; its trigger runs again. Without its record nobody knows what it waits for. */
+static int adopt_deferred(struct attempt *a, struct err *e)
+{
+    int rc = attempt_spawn_facts(a, e);
+
+    rc = rc == 0 ? deferral_read(a, e) : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    a->phase = ATTEMPT_TRIGGER;
+    if (a->record == NULL) {
+        attempt_fail(a, WORKER_FAILED, "what it was deferred for is not in the store");
+    } else {
+        triggers_add(a);
+    }
+    return 0;
+}
+
 int worker_adopt(struct worker *base, const struct worker_job *jobs, size_t n,
                  const struct uuid *others, size_t others_len, struct err *e)
 {
@@ -89,6 +107,8 @@ int worker_adopt(struct worker *base, const struct worker_job *jobs, size_t n,
         if (repeats(a)) {
             a->start_us = jobs[i].start_us;
             rc = attempt_launch(a, e);
+        } else if (jobs[i].deferred) {
+            rc = adopt_deferred(a, e);
         } else {
             a->phase = ATTEMPT_PROCESS;
             rc = attempt_spawn_facts(a, e);

@@ -105,6 +105,8 @@ int attempt_take(struct local_worker *w, const struct worker_job *job, struct at
     a->token = job->token;
     a->try_number = job->try_number;
     a->max_tries = job->max_tries;
+    a->resumed = job->resumed;
+    a->first_start_us = job->start_us;
     a->dag = dag_ref(job->dag);
     a->task = &job->dag->tasks[job->key.task];
     a->op = operator_find(a->task->operator_name);
@@ -124,8 +126,8 @@ void attempt_end(struct attempt *a, struct worker_end *end)
         worker_end_free(end);
         return;
     }
-    end->from_wait = a->phase == ATTEMPT_WAIT;
-    a->phase = ATTEMPT_ENDED;
+    end->from_wait = a->phase == ATTEMPT_WAIT || a->phase == ATTEMPT_TRIGGER;
+    a->phase = end->outcome == WORKER_DEFERRED ? ATTEMPT_DEFERRED : ATTEMPT_ENDED;
     end->rendered = a->rendered != NULL ? arena_strdup(&end->arena, a->rendered) : NULL;
     a->worker->cb.ended(a->worker->cb.arg, end);
 }
@@ -302,6 +304,9 @@ static int attempt_main(void *arg)
     if (a->params == NULL) {
         rc = attempt_render(a, &jinja, &e);
     }
+    if (rc == 0 && a->resumed && a->op->prepare != NULL) {
+        rc = deferral_read(a, &e);
+    }
     if (a->kill_reason != NULL) {
         struct operator_result none = {0};
 
@@ -330,7 +335,7 @@ int attempt_launch(struct attempt *a, struct err *e)
     }
     if (!attempt_needs_render(a)) {
         a->params = (struct value *)a->task->spec; /* read only from here on */
-        if (a->op->wait == NULL) {
+        if (a->op->wait == NULL && !a->resumed) {
             run_rendered(a, false);
             return 0;
         }
@@ -373,8 +378,22 @@ static void local_kill(struct worker *base, const struct uuid *token, const char
     }
     if (a->phase == ATTEMPT_PROCESS) {
         exec_kill(w->exec, token, a->kill_reason, w->config.grace_us);
+    } else if (a->phase == ATTEMPT_TRIGGER) {
+        triggers_drop(a);
+        attempt_fail(a, WORKER_KILLED, "%s", a->kill_reason);
     } else if (a->co != NULL) {
         co_cancel(a->co);
+    }
+}
+
+/* Its deferral is durable: what it asked for may begin. */
+static void begin_trigger(struct attempt *a)
+{
+    a->phase = ATTEMPT_TRIGGER;
+    if (a->kill_reason != NULL) {
+        attempt_fail(a, WORKER_KILLED, "%s", a->kill_reason);
+    } else {
+        triggers_add(a);
     }
 }
 
@@ -387,7 +406,9 @@ static void local_ack(struct worker *base, const struct uuid *token)
     if (a != NULL) {
         attempt_remove_result(a);
     }
-    if (a != NULL && a->co == NULL) {
+    if (a != NULL && a->phase == ATTEMPT_DEFERRED) {
+        begin_trigger(a);
+    } else if (a != NULL && a->co == NULL) {
         forget(w, a);
     }
 }
@@ -492,6 +513,21 @@ static int ask_nobody(void *arg, const struct ti_key *asking, const char *task_i
     return err_set(e, ERR_CANCELED, "the worker closes");
 }
 
+static int record_of_nobody(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
+                            size_t *ret_len, struct err *e)
+{
+    return ask_nobody(arg, key, NULL, NULL, a, ret, ret_len, e);
+}
+
+static void free_worker(struct local_worker *w)
+{
+    environment_free(w->base_env);
+    environment_free(w->secrets);
+    mem_free(w->python_env);
+    mem_free(w->python_path_entry);
+    mem_free(w);
+}
+
 static void local_close(struct worker *base)
 {
     struct local_worker *w = (struct local_worker *)base;
@@ -501,7 +537,9 @@ static void local_close(struct worker *base)
         .deferred = tell_nobody_deferred,
         .ended = tell_nobody_ended,
         .xcom_get = ask_nobody,
+        .record_get = record_of_nobody,
     };
+    triggers_close(w);
     co_group_close(&w->group);
     exec_close(w->exec);
     for (size_t i = 0; i < sizeof w->buckets / sizeof w->buckets[0]; i++) {
@@ -512,9 +550,7 @@ static void local_close(struct worker *base)
     if (w->http != NULL) {
         http_client_free(w->http);
     }
-    environment_free(w->base_env);
-    environment_free(w->secrets);
-    mem_free(w);
+    free_worker(w);
 }
 
 static const struct worker_ops local_ops = {
@@ -528,18 +564,12 @@ static const struct worker_ops local_ops = {
     .close = local_close,
 };
 
-static int open_executor(struct local_worker *w, struct err *e)
+/* The environment of our own Python processes: the base, with the package on the path. */
+static int make_python_env(struct local_worker *w)
 {
     const struct local_worker_config *c = &w->config;
-    const char *python_argv[] = {c->python, "-m", "tradewind.runner", NULL};
-    MEM_CLEANUP char *path = NULL;
-    const char **env;
-    size_t n = 0;
-    struct exec_callbacks cb = {.arg = w, .started = exec_started, .ended = exec_ended};
     const char *old = "";
-    size_t room;
-    char *entry;
-    int rc;
+    size_t n = 0, room;
 
     while (w->base_env[n] != NULL) {
         if (strncmp(w->base_env[n], "PYTHONPATH=", 11) == 0) {
@@ -547,24 +577,34 @@ static int open_executor(struct local_worker *w, struct err *e)
         }
         n++;
     }
-    env = mem_array(n + 2, sizeof *env);
+    w->python_env = mem_array(n + 2, sizeof *w->python_env);
     room = strlen(c->python_path) + strlen(old) + sizeof "PYTHONPATH=:";
-    entry = mem_alloc(room);
-    path = entry; /* NOLINT(clang-analyzer-deadcode.DeadStores): freed by its cleanup */
-    if (env == NULL || entry == NULL) {
-        mem_free(env);
-        return err_set(e, ERR_NOMEM, "out of memory for the runner's environment");
+    w->python_path_entry = mem_alloc(room);
+    if (w->python_env == NULL || w->python_path_entry == NULL) {
+        return -ERR_NOMEM;
     }
-    (void)snprintf(entry, room, "PYTHONPATH=%s%s%s", c->python_path, old[0] != '\0' ? ":" : "",
-                   old);
+    (void)snprintf(w->python_path_entry, room, "PYTHONPATH=%s%s%s", c->python_path,
+                   old[0] != '\0' ? ":" : "", old);
     n = 0;
     for (size_t i = 0; w->base_env[i] != NULL; i++) {
         if (strncmp(w->base_env[i], "PYTHONPATH=", 11) != 0) {
-            env[n++] = w->base_env[i];
+            w->python_env[n++] = w->base_env[i];
         }
     }
-    env[n] = entry;
-    rc = exec_local_open(
+    w->python_env[n] = w->python_path_entry;
+    return 0;
+}
+
+static int open_executor(struct local_worker *w, struct err *e)
+{
+    const struct local_worker_config *c = &w->config;
+    const char *python_argv[] = {c->python, "-m", "tradewind.runner", NULL};
+    struct exec_callbacks cb = {.arg = w, .started = exec_started, .ended = exec_ended};
+
+    if (make_python_env(w) != 0) {
+        return err_set(e, ERR_NOMEM, "out of memory for the runner's environment");
+    }
+    return exec_local_open(
         &(struct exec_local_config){
             .loop = c->loop,
             .home = c->home,
@@ -572,12 +612,10 @@ static int open_executor(struct local_worker *w, struct err *e)
             .slots = c->slots,
             .base_env = (const char *const *)w->base_env,
             .python_argv = python_argv,
-            .python_env = env,
+            .python_env = w->python_env,
             .idle_exit_s = c->idle_exit_s,
         },
         &cb, &w->exec, e);
-    mem_free(env);
-    return rc;
 }
 
 int local_worker_new(const struct local_worker_config *c, struct worker **ret, struct err *e)
@@ -598,9 +636,7 @@ int local_worker_new(const struct local_worker_config *c, struct worker **ret, s
     rc = w->secrets == NULL ? err_set(e, ERR_NOMEM, "out of memory for the environment")
                             : open_executor(w, e);
     if (rc != 0) {
-        environment_free(w->base_env);
-        environment_free(w->secrets);
-        mem_free(w);
+        free_worker(w);
         return rc;
     }
     *ret = &w->base;

@@ -15,6 +15,8 @@ enum attempt_phase {
     ATTEMPT_TAKEN,   /* rendering, or about to be handed to the executor */
     ATTEMPT_PROCESS, /* the executor has it */
     ATTEMPT_WAIT,    /* a coroutine waits */
+    ATTEMPT_DEFERRED, /* its process ended and asked for a trigger; told, not acked */
+    ATTEMPT_TRIGGER,  /* the trigger process waits for it */
     ATTEMPT_ENDED,   /* told; kept until acked */
 };
 
@@ -42,6 +44,9 @@ struct attempt {
     size_t skip_codes_len;
     bool last_line_is_xcom;
     int64_t start_us;
+    int64_t first_start_us; /* of the try; TIME_NONE: it begins now */
+    bool resumed;           /* the try goes on: its record says with what */
+    struct value *record;   /* what the try keeps between its processes (deferral.c), or NULL */
     struct co *co; /* rendering or waiting, or NULL */
     const char *kill_reason;
 };
@@ -55,6 +60,9 @@ struct local_worker {
     struct attempt *buckets[4096];
     char **base_env; /* owned */
     char **secrets;  /* owned: values of sensitive names in the base environment */
+    const char **python_env; /* owned: of the runner and the trigger process; its entries are borrowed but for this */
+    char *python_path_entry; /* owned */
+    struct triggers *triggers; /* or NULL: nothing was deferred yet */
     struct http_client *http;
 };
 
@@ -86,6 +94,26 @@ int attempt_variable(void *arg, const char *key, struct arena *m, const char **r
 bool attempt_has_secret(const char *const *secrets, const char *text);
 /* Rendered fields as JSON without secrets, in the attempt's arena; NULL with *e: out of memory, or too large. */
 const char *attempt_masked(struct attempt *a, const struct value *fields, struct err *e);
+
+/* deferral.c: a try that waits without a process. */
+/* The end of a process that deferred itself: `end` becomes WORKER_DEFERRED with its record. */
+int deferral_ask(struct attempt *a, struct worker_end *end, const struct value *result,
+                 struct err *e);
+/* The end of a process that comes again later: counts it in the record. */
+int deferral_reschedule(struct attempt *a, struct worker_end *end);
+/* SUSPENDS. Reads the record of a try that goes on. */
+int deferral_read(struct attempt *a, struct err *e);
+/* The members of the start message that say with what it goes on. */
+void deferral_members(struct attempt *a, struct json_writer *w);
+/* Of a deferred attempt: what it waited for came (event: JSON value), or will not (error). */
+void deferral_fired(struct attempt *a, const struct value *message);
+
+/* triggers.c: the process in which triggers run. */
+struct triggers;
+/* Has the attempt's trigger run; it ends with deferral_fired. */
+void triggers_add(struct attempt *a);
+void triggers_drop(struct attempt *a);
+void triggers_close(struct local_worker *w); /* SUSPENDS */
 
 /* process.c: from parameters to a process, and from its end to an outcome. */
 int attempt_spawn(struct attempt *a, bool jinja, struct err *e);

@@ -216,6 +216,7 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_string(&w, a->result);
     json_key(&w, "rendered");
     json_bool(&w, rendered);
+    deferral_members(a, &w);
     json_key(&w, "spec");
     json_value(&w, a->params);
     if (!a->dag->is_python) {
@@ -283,6 +284,18 @@ int attempt_spawn_facts(struct attempt *a, struct err *e)
     return rc;
 }
 
+/* Of the execution timeout: a try that was deferred goes on under the one that it began with. */
+static int64_t time_left(const struct attempt *a)
+{
+    int64_t all = a->task->execution_timeout_us, left;
+
+    if (all == 0 || a->record == NULL || value_get(a->record, "method") == NULL ||
+        a->first_start_us == TIME_NONE) {
+        return all;
+    }
+    left = a->first_start_us + all - loop_wall_us(a->worker->config.loop);
+    return left > TIME_SECOND / 1000 ? left : TIME_SECOND / 1000;
+}
 /* bash reads the text from descriptor 3 and takes it as its own: what `bash -c TEXT` does, but that TEXT is in no command line, which
  * everyone on the machine can read. */
 static const char *const hidden_script[] = {
@@ -324,7 +337,7 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
         return rc;
     }
     x.last_line = p.last_line_is_xcom;
-    x.timeout_us = a->task->execution_timeout_us;
+    x.timeout_us = time_left(a);
     a->phase = ATTEMPT_PROCESS;
     rc = exec_start(a->worker->exec, &x, e);
     if (rc != 0) {
@@ -450,7 +463,7 @@ static void end_python(struct attempt *a, struct worker_end *end, const struct e
     } words[] = {
         {"success", WORKER_SUCCESS},       {"failed", WORKER_FAILED},
         {"fail", WORKER_FAILED_NO_RETRY},  {"skipped", WORKER_SKIPPED},
-        {"reschedule", WORKER_RESCHEDULE},
+        {"reschedule", WORKER_RESCHEDULE}, {"deferred", WORKER_DEFERRED},
     };
     const struct value *outcome, *v;
     struct value *r = NULL;
@@ -468,7 +481,7 @@ static void end_python(struct attempt *a, struct worker_end *end, const struct e
     outcome = value_get(r, "outcome");
     v = value_get(r, "error");
     end->reason = v != NULL && v->kind == VALUE_STRING ? v->text : NULL;
-    for (size_t i = 0; outcome != NULL && outcome->kind == VALUE_STRING && i < 5; i++) {
+    for (size_t i = 0; outcome != NULL && outcome->kind == VALUE_STRING && i < 6; i++) {
         if (strcmp(words[i].word, outcome->text) == 0) {
             end->outcome = words[i].outcome;
         }
@@ -492,6 +505,12 @@ static void end_python(struct attempt *a, struct worker_end *end, const struct e
     v = value_get(r, "rendered");
     if (v != NULL && v->kind == VALUE_OBJECT && v->len != 0 && a->rendered == NULL) {
         a->rendered = attempt_masked(a, v, NULL); /* none is better than one in clear */
+    }
+    if (rc == 0 && end->outcome == WORKER_RESCHEDULE) {
+        rc = deferral_reschedule(a, end);
+    } else if (rc == 0 && end->outcome == WORKER_DEFERRED && deferral_ask(a, end, r, &e) != 0) {
+        end->outcome = WORKER_FAILED_NO_RETRY;
+        end->reason = arena_strdup(&end->arena, err_str(&e));
     }
     if (rc != 0) {
         end->outcome = WORKER_FAILED_NO_RETRY;

@@ -28,9 +28,10 @@ struct worker_job {
     uint16_t try_number, max_tries;
     struct dag *dag;
     const struct run_row *run;
-    bool resumed;     /* goes on after a deferral: what it waited for has come */
+    bool resumed;     /* the same try goes on: after a deferral, or rescheduled */
     bool started;     /* adopt: the store has it as running or deferred */
-    int64_t start_us; /* adopt: since when; else TIME_NONE */
+    bool deferred;    /* adopt: the store has it as deferred */
+    int64_t start_us; /* when the try began first; TIME_NONE: it begins now */
 };
 
 enum worker_outcome {
@@ -41,6 +42,9 @@ enum worker_outcome {
     WORKER_KILLED,     /* ended because the engine asked */
     WORKER_LOST,       /* never started, or interrupted with us: the same try may run again */
     WORKER_RESCHEDULE, /* comes again at until_us */
+    WORKER_DEFERRED,   /* its process ended; it waits, until until_us at most. The attempt is still the worker's: after
+                          ack it waits for what was asked */
+    WORKER_RESUME,     /* of a deferred one: what it waited for has come, the same try goes on */
 };
 
 struct worker_xcom {
@@ -58,7 +62,7 @@ struct worker_end {
     bool from_wait;      /* it was deferred: its wait ended */
     int64_t at_us;       /* 0 = now */
     int64_t duration_us; /* boot clock; 0 = unknown */
-    int64_t until_us;    /* RESCHEDULE */
+    int64_t until_us;    /* RESCHEDULE; DEFERRED: TIME_NONE = for ever */
     int32_t exit_code;   /* -1 unknown */
     const char *reason;  /* in words; NULL for a plain success */
     struct worker_xcom *xcoms;
@@ -66,6 +70,7 @@ struct worker_end {
     uint32_t *skip; /* tasks that a branch or short circuit leaves out */
     size_t skip_len;
     const char *rendered; /* JSON of rendered fields, secrets masked, or NULL */
+    const char *record;   /* JSON that the same try needs to go on (worker_callbacks.record_get), or NULL */
 };
 
 struct worker_callbacks {
@@ -80,6 +85,9 @@ struct worker_callbacks {
     /* SUSPENDS. The XCom of a task of the same run, as JSON in the arena; *ret NULL when there is none. */
     int (*xcom_get)(void *arg, const struct ti_key *asking, const char *task_id, const char *name,
                     struct arena *a, const char **ret, size_t *ret_len, struct err *e);
+    /* SUSPENDS. The last worker_end.record of an instance, as JSON in the arena; *ret NULL when there is none. */
+    int (*record_get)(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
+                      size_t *ret_len, struct err *e);
 };
 
 struct worker_ops {

@@ -134,7 +134,7 @@ static void reschedule(void **state)
     EXPECT(&w, "create 1", "a:none>scheduled a:scheduled>queued run 1 running");
     EXPECT(&w, "start a", "a:queued>running");
     EXPECT(&w, "resched a 60", "a:running>up_for_reschedule");
-    EXPECT(&w, "tick 60", "a:up_for_reschedule>scheduled a:scheduled>queued");
+    EXPECT(&w, "tick 60", "a:up_for_reschedule>scheduled a:scheduled>queued resumed a");
     assert_int_equal(row_of(0).try_number, 1);
     EXPECT(&w, "start a", "a:queued>running");
     EXPECT(&w, "ok a", "a:running>success run 1 success");

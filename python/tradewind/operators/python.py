@@ -44,14 +44,38 @@ def arguments_from_context(function, op_args, op_kwargs, context):
 
 
 def call_with_context(function, op_args, op_kwargs, context):
-    """Calls it; an async function is run to its end."""
+    """Calls it; an async function is run to its end, of a generator Metadata is taken."""
     kwargs = arguments_from_context(function, op_args, op_kwargs, context)
-    result = function(*op_args, **kwargs)
+    return call(function, op_args, kwargs, context)
+
+
+def call(function, args, kwargs, context):
+    """Calls it with just these arguments; otherwise as call_with_context."""
+    result = function(*args, **kwargs)
     if inspect.iscoroutine(result):
         import asyncio
 
         result = asyncio.run(result)
+    if inspect.isgenerator(result) and inspect.isgeneratorfunction(inspect.unwrap(function)):
+        result = _take_metadata(result, context)
     return result
+
+
+def _take_metadata(generator, context):
+    """Runs a generator function: the Metadata that it yields are its outlets'; its return value."""
+    from tradewind.assets import Metadata
+
+    while True:
+        try:
+            found = next(generator)
+        except StopIteration as end:
+            return end.value
+        if not isinstance(found, Metadata):
+            raise TypeError(
+                f"a task's function may yield only Metadata, not {type(found).__name__}; return"
+                " a list instead"
+            )
+        context["outlet_events"].take(found)
 
 
 class PythonOperator(BaseOperator):
@@ -94,9 +118,38 @@ class PythonOperator(BaseOperator):
             context["templates_dict"] = self.templates_dict
         return call_with_context(self.python_callable, self.op_args, self.op_kwargs, context)
 
+    def call(self, context, kwargs):
+        """The function called with just these arguments."""
+        return call(self.python_callable, (), kwargs, context)
+
     def execute_callable(self):
         """The function called with op_args and op_kwargs alone."""
         return self.python_callable(*self.op_args, **self.op_kwargs)
+
+
+def _flat(tasks):
+    return [tasks] if isinstance(tasks, str) or hasattr(tasks, "task_id") else tasks
+
+
+class BaseAsyncOperator(BaseOperator):
+    """A task whose work is a coroutine: a subclass defines aexecute(context)."""
+
+    @property
+    def is_async(self):
+        """True: it is run in an event loop."""
+        return True
+
+    async def aexecute(self, context):
+        """Does the work; the return value is pushed as XCom."""
+        raise NotImplementedError(f"{type(self).__name__} does not define aexecute()")
+
+    def execute(self, context):
+        """Runs aexecute, for at most execution_timeout."""
+        import asyncio
+
+        limit = self.execution_timeout
+        seconds = limit.total_seconds() if limit is not None else None
+        return asyncio.run(asyncio.wait_for(self.aexecute(context), seconds))
 
 
 class SkipMixin:
@@ -105,7 +158,7 @@ class SkipMixin:
     def skip(self, tasks):
         """Leaves out the tasks given (tasks or task ids)."""
         skipped = self.__dict__.setdefault("_skipped_ids", [])
-        skipped.extend(getattr(task, "task_id", task) for task in tasks)
+        skipped.extend(getattr(task, "task_id", task) for task in _flat(tasks))
 
     def skip_all_except(self, branch_task_ids):
         """

@@ -10,12 +10,14 @@ import socket
 import sys
 
 from tradewind import timezone
+from tradewind.connection import ConnectionAccessor
 from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
-from tradewind.runner.previous import previous_success
+from tradewind.runner.events import InletEvents, OutletEvents
+from tradewind.runner.world import World, previous_values
 from tradewind.serde import decode, storable
-from tradewind.types import XCOM_RETURN_KEY
+from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.variable import VariableAccessor
 
 
@@ -28,6 +30,7 @@ class DagRun:
         self.run_id = start["run_id"]
         self.run_type = start.get("run_type") or "manual"
         self.conf = start.get("conf") or {}
+        self.partition_key = start.get("partition_key")
         self.state = "running"
         self.end_date = None
         self.clear_number = start.get("clear_number") or 0
@@ -69,7 +72,7 @@ class DagRun:
         return f"<DagRun {self.dag_id} {self.run_id}>"
 
 
-class TaskInstance:
+class TaskInstance(World):
     """The task in this run. XComs that it pushes are stored at the latest when it ends."""
 
     def __init__(self, start, task, engine):
@@ -81,7 +84,7 @@ class TaskInstance:
         self.id = start.get("attempt")
         self.hostname = socket.gethostname()
         self.state = "running"
-        self.start_date = dt.datetime.now(dt.timezone.utc)
+        self.start_date = _moment(start.get("first_start_us"))
         self.end_date = None
         self.rendered_map_index = None
         self.dag_version_id = None
@@ -120,28 +123,66 @@ class TaskInstance:
         key=XCOM_RETURN_KEY,
         include_prior_dates=False,
         *,
-        map_indexes=None,
+        map_indexes=NOTSET,
         default=None,
         run_id=None,
     ):
         """
-        The XCom of a task (None: this one), `default` without one; for several task ids a list.
-        Waits while the engine is away. AirflowRuntimeError if the engine refuses.
+        The XCom of a task (None: this one), `default` without one; for several task ids, several
+        map indexes, or a mapped task a list. Waits while the engine is away. AirflowRuntimeError
+        if the engine refuses.
         """
-        if include_prior_dates:
-            raise NotImplementedError("xcom_pull: include_prior_dates is not supported yet")
         if task_ids is None:
             task_ids = self.task_id
-        several = not isinstance(task_ids, str)
-        values = []
-        for task_id in task_ids if several else [task_ids]:
-            indexes = (
-                map_indexes if isinstance(map_indexes, (list, tuple, range)) else [map_indexes]
+        several, values = not isinstance(task_ids, str), []
+        for one in task_ids if several else [task_ids]:
+            if include_prior_dates and dag_id in (None, self.dag_id):
+                index = None if map_indexes is NOTSET else map_indexes
+                values.append(self._pull_prior(one, key, index, default))
+                continue
+            if map_indexes is NOTSET:
+                found = self._pull(dag_id, run_id, one, None, key, NOTSET)
+                if found is not NOTSET:
+                    values.append(found)
+                else:
+                    listed = self._list(dag_id, run_id, one, key)
+                    several = several or listed is not None
+                    values.extend([default] if listed is None else listed)
+                continue
+            each = isinstance(map_indexes, (list, tuple, set, range))
+            several = several or each
+            for index in map_indexes if each else [map_indexes]:
+                values.append(self._pull(dag_id, run_id, one, index, key, default))
+        return values if several else values[0]
+
+    def _is_mapped(self, dag_id, task_id):
+        dag = self.task.get_dag()
+        if dag_id not in (None, self.dag_id) or not hasattr(dag, "task_dict"):
+            return True  # Only the engine knows.
+        task = dag.task_dict.get(task_id)
+        return task is not None and (task.is_mapped or task.mapped_group is not None)
+
+    def xcom_list(self, task_id, key=XCOM_RETURN_KEY, *, dag_id=None, run_id=None):
+        """The XComs of all instances of a mapped task that succeeded, by map index."""
+        return self._list(dag_id, run_id, task_id, key) or []
+
+    def _list(self, dag_id, run_id, task_id, key):
+        """The XComs of a mapped task; None if it is not mapped."""
+        if not self._is_mapped(dag_id, task_id):
+            return None
+        where = {"dag_id": dag_id, "run_id": run_id}
+        where = {name: value for name, value in where.items() if value is not None}
+        values, more = [], True
+        while more:
+            found = self._engine.ask(
+                "xcom_list", task_id=task_id, key=key, offset=len(values), limit=1000, **where
             )
-            values.extend(
-                self._pull(dag_id, run_id, task_id, index, key, default) for index in indexes
-            )
-        return values if several or len(values) != 1 else values[0]
+            if not found.get("mapped"):
+                return None
+            page = found.get("values") or []
+            values.extend(page)
+            more = bool(page) and bool(found.get("more"))
+        return [decode(one.get("value")) for one in values]
 
     def _pull(self, dag_id, run_id, task_id, map_index, key, default):
         own = (
@@ -149,6 +190,8 @@ class TaskInstance:
             and run_id in (None, self.run_id)
             and task_id == self.task_id
         )
+        if own and map_index is None and self.map_index >= 0:
+            map_index = self.map_index
         if own and map_index in (None, self.map_index) and key in self.pushed:
             return decode(self.pushed[key])
         where = {"dag_id": dag_id, "run_id": run_id, "map_index": map_index}
@@ -188,18 +231,17 @@ class TaskInstance:
         return f"<TaskInstance: {self.dag_id}.{self.task_id} {self.run_id} [{self.state}]>"
 
 
+def _moment(microseconds):
+    """When the try began first (a deferred or rescheduled one goes on); now without a number."""
+    if microseconds is None:
+        return dt.datetime.now(dt.timezone.utc)
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+    return epoch + dt.timedelta(microseconds=microseconds)
+
+
 class _Vars:
     value = VariableAccessor(False)
     json = VariableAccessor(True)
-
-
-class ConnAccessor:
-    """`conn.ID` of templates: not supported yet."""
-
-    def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise NotImplementedError(f"conn.{name}: connections are not supported yet")
 
 
 def _nodash(text):
@@ -209,21 +251,16 @@ def _nodash(text):
 def make_context(start, task, dag, ti):
     """The context of an attempt (Airflow's names). Times are made when they are first asked for."""
     run = ti.dag_run
-    conf = run.conf
-    params = {name: value for name, value in (start.get("params") or {}).items()}
-    for name, param in task.params.params():
-        if name not in conf:
-            params[name] = param.resolve()
+    params = dict(start.get("params") or {})
     values = {
-        "conn": ConnAccessor(),
+        "conn": ConnectionAccessor(),
         "dag": dag,
         "dag_run": run,
         "exception": None,
-        "inlet_events": {},
-        "expanded_ti_count": None,
+        "inlet_events": InletEvents(task.inlets),
         "inlets": task.inlets,
+        "outlet_events": OutletEvents(task.outlets),
         "outlets": task.outlets,
-        "outlet_events": {},
         "map_index_template": task.map_index_template,
         "params": params,
         "reason": None,
@@ -240,7 +277,11 @@ def make_context(start, task, dag, ti):
         "var": _Vars,
     }
     lazy = {"macros": _macros}
-    lazy.update(previous_success(ti._engine, with_interval=bool(start.get("logical_date"))))
+    dated = bool(start.get("logical_date"))
+    for name, make in previous_values(ti).items():
+        if dated or "interval" not in name:
+            lazy[name] = make
+    lazy["expanded_ti_count"] = lambda: _instance_count(context)
     if start.get("logical_date"):
         moment = timezone.from_text(start["logical_date"]).astimezone(dt.timezone.utc)
         day, text = moment.strftime("%Y-%m-%d"), moment.isoformat()
@@ -255,7 +296,27 @@ def make_context(start, task, dag, ti):
             lazy[name] = lambda name=name: getattr(run, name)
     stamp = values.get("ds_nodash") or ti.run_id
     values["task_instance_key_str"] = f"{ti.dag_id}__{ti.task_id}__{stamp}"
-    return Context(values, lazy)
+    context = Context(values, lazy)
+    if not task.is_mapped:
+        merge_params(context, task)
+    return context
+
+
+def merge_params(context, task):
+    """Adds the task's own params: they win over the DAG's, and the run's conf over them."""
+    for name, param in task.params.params():
+        if name not in context["dag_run"].conf:
+            context["params"][name] = param.resolve()
+
+
+def _instance_count(context):
+    """How many instances the task, or its mapped group, has in this run; None if not mapped."""
+    ti, dag = context["ti"], context["dag"]
+    if ti.map_index < 0 or not hasattr(dag, "task_dict"):
+        return None
+    task = dag.task_dict.get(ti.task_id)
+    node = task if task is not None and task.is_mapped else getattr(task, "mapped_group", None)
+    return node.expand_input.length(context) if node is not None else None
 
 
 def _macros():

@@ -10,8 +10,10 @@ import sys
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import AirflowException, AirflowFailException
 from tradewind.log import is_sensitive, mask_secret, masked, shell_words
+from tradewind.mapped import DictOfLists, ListOfDicts, make_mapped
 from tradewind.operators.python import PythonOperator, followed_list
-from tradewind.types import XCOM_RETURN_KEY
+from tradewind.types import NOTSET, XCOM_RETURN_KEY
+from tradewind.xcom_arg import ConcatXComArg, XComArg, ZipXComArg
 
 
 class PlainDag:
@@ -65,17 +67,26 @@ def _give_members(task, start):
             object.__setattr__(task, name, spec[name])
 
 
-class XComReference:
+class XComReference(XComArg):
     """{"__xcom__": {"task_id", "key"}} of a document."""
 
-    template_fields = ()
+    references = ()
 
     def __init__(self, task_id, key):
         self.task_id = task_id
         self.key = key
 
+    def __eq__(self, other):
+        return self is other
+
+    def __hash__(self):
+        return id(self)
+
+    def __repr__(self):
+        return f"XComReference({self.task_id!r}, key={self.key!r})"
+
     def resolve(self, context):
-        """The value; None if the task has pushed none."""
+        """The value, or all values of a mapped task; None if the task has pushed none."""
         return context["ti"].xcom_pull(task_ids=self.task_id, key=self.key)
 
 
@@ -85,7 +96,9 @@ class PlainOperator(PythonOperator):
     it has the graph.
     """
 
-    kind = "python"
+    def __init__(self, *, kind="python", **kwargs):
+        super().__init__(**kwargs)
+        self.kind = kind
 
     def execute(self, context):
         value = super().execute(context)
@@ -115,7 +128,7 @@ def plain_task(start, imported):
     op_args, op_kwargs = spec.get("op_args") or [], spec.get("op_kwargs") or {}
     if not isinstance(op_args, list) or not isinstance(op_kwargs, dict):
         raise AirflowException("op_args must be a list and op_kwargs an object")
-    task = PlainOperator(
+    options = dict(
         task_id=start["task_id"].replace("/", "_"),
         python_callable=found,
         op_args=references(op_args),
@@ -123,10 +136,27 @@ def plain_task(start, imported):
         templates_dict=references(spec.get("templates_dict")),
         do_xcom_push=spec.get("do_xcom_push", True),
         owner=spec.get("owner", "airflow"),
+        map_index_template=spec.get("map_index_template"),
+        kind=spec.get("operator", "python"),
     )
-    task.kind = spec.get("operator", "python")
-    _give_members(task, start)
+    expand_input = _expand_input(spec)
+    if expand_input is None:
+        task = PlainOperator(**options)
+        _give_members(task, start)
+        return task, dag
+    if isinstance(expand_input, DictOfLists):
+        options = {k: v for k, v in options.items() if k not in expand_input.value}
+    task = make_mapped(PlainOperator, options, expand_input, strict=False)
+    object.__setattr__(task, "_dag", dag)
     return task, dag
+
+
+def _expand_input(spec):
+    if spec.get("expand"):
+        return DictOfLists(references(spec["expand"]))
+    if spec.get("expand_kwargs") is not None:
+        return ListOfDicts(references(spec["expand_kwargs"]))
+    return None
 
 
 class RenderOperator(BaseOperator):
@@ -236,12 +266,17 @@ def command_task(start, imported):
 
 
 def references(value):
-    """The value with its {"__xcom__": ...} objects as references."""
+    """The value with its {"__xcom__": ...}, __zip__ and __concat__ objects as references."""
     if isinstance(value, list):
         return [references(item) for item in value]
     if isinstance(value, dict):
-        named = value.get("__xcom__")
-        if len(value) == 1 and isinstance(named, dict) and "task_id" in named:
-            return XComReference(named["task_id"], named.get("key", XCOM_RETURN_KEY))
+        if len(value) == 1:
+            ((name, inner),) = value.items()
+            if name == "__xcom__" and isinstance(inner, dict) and "task_id" in inner:
+                return XComReference(inner["task_id"], inner.get("key", XCOM_RETURN_KEY))
+            if name == "__zip__" and isinstance(inner, dict):
+                return ZipXComArg(references(inner["of"]), inner.get("fillvalue", NOTSET))
+            if name == "__concat__" and isinstance(inner, dict):
+                return ConcatXComArg(references(inner["of"]))
         return {key: references(item) for key, item in value.items()}
     return value

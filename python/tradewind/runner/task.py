@@ -25,6 +25,7 @@ from tradewind.exceptions import (
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTerminated,
+    DagRunTriggerException,
     DownstreamTasksSkipped,
     TaskDeferred,
 )
@@ -215,10 +216,13 @@ def _attempt(message, imported, note):
 
 
 def _instance(start, task):
+    from tradewind import link
     from tradewind.runner.engine import Engine
     from tradewind.runner.instance import TaskInstance
 
-    return TaskInstance(start, task, Engine(start.get("engine"), start.get("attempt")))
+    engine = Engine(start.get("engine"), start.get("attempt"))
+    link.set_engine(engine)
+    return TaskInstance(start, task, engine)
 
 
 def _find_task(start, imported):
@@ -243,6 +247,7 @@ def _find_task(start, imported):
 
 def _execute(start, task, ti, context):
     """The result of the attempt, without the members that every result has."""
+    from tradewind import policies
     from tradewind.context import set_current_context
     from tradewind.emit import plain
 
@@ -250,6 +255,9 @@ def _execute(start, task, ti, context):
     _handle_sigterm(task)
     rendered = {}
     try:
+        policies.task_instance_mutation_hook(ti)
+        os.environ.update(policies.get_airflow_context_vars(context))
+        task = _unmapped(task, ti, context)
         task.render_template_fields(context)
         if start.get("kind") == "render":
             fields = {name[len("field_") :]: getattr(task, name) for name in task.template_fields}
@@ -258,25 +266,144 @@ def _execute(start, task, ti, context):
                 "rendered": plain(fields, f"a field of task {task.task_id!r}"),
             }
         rendered = _rendered(task)
+        _tell_listeners(ti, "running")
         _callbacks(task, "on_execute_callback", context)
         task.pre_execute(context)
-        value = task.execute(context)
+        value = _work(start, task, context)
         task.post_execute(context, value)
         _push(task, ti, value)
         result = {"outcome": "success"}
-        result.update(_skips(task))
+        result.update(_skips(task, ti))
+        if task.outlets:
+            result["asset_events"] = context["outlet_events"].as_data()
     except BaseException as error:
         result = _of_exception(error, task, ti)
         context["exception"] = error
+    _name_instance(result, task, context)
     result["xcoms"] = [{"key": key, "value": value} for key, value in ti.pushed.items()]
     result["rendered"] = rendered
     _after(task, ti, result, context)
     return result
 
 
-def _skips(task):
+def _work(start, task, context):
+    """execute, or the method with which a deferred try goes on."""
+    resume = start.get("resume")
+    if resume:
+        from tradewind.serde import decode
+
+        kwargs = decode(resume.get("kwargs") or {})
+        if resume["method"] != "__fail__":
+            kwargs["event"] = decode(resume.get("event"))
+        return task.resume_execution(resume["method"], kwargs, context)
+    args = getattr(task, "start_trigger_args", None)
+    if getattr(task, "start_from_trigger", False) and args is not None:
+        return _start_from_trigger(args)
+    try:
+        return task.execute(context)
+    except DagRunTriggerException as asked:
+        from tradewind.operators.trigger_dagrun import make_run
+
+        make_run(
+            context["ti"],
+            asked.trigger_dag_id,
+            asked.dag_run_id,
+            conf=asked.conf,
+            logical_date=asked.logical_date,
+            reset_dag_run=asked.reset_dag_run,
+            skip_when_already_exists=asked.skip_when_already_exists,
+            note=asked.note,
+        )
+        return None
+
+
+def _start_from_trigger(args):
+    """The task begins deferred. Its process is started for that alone."""
+    from tradewind.runner.triggers import find_class
+
+    trigger = find_class(args.trigger_cls, None)(**(args.trigger_kwargs or {}))
+    raise TaskDeferred(
+        trigger=trigger,
+        method_name=args.next_method,
+        kwargs=args.next_kwargs,
+        timeout=args.timeout,
+    )
+
+
+def _deferral(deferred, task):
+    """The result of a task that defers itself."""
+    from tradewind.serde import storable
+
+    classpath, kwargs = deferred.trigger.serialize()
+    what = f"the trigger of task {getattr(task, 'task_id', None)!r}"
+    timeout = deferred.timeout
+    if timeout is not None:
+        seconds = timeout.total_seconds() if isinstance(timeout, dt.timedelta) else float(timeout)
+        now = dt.datetime.now(dt.timezone.utc)
+        timeout = _microseconds(now + dt.timedelta(seconds=seconds))
+    print(f"tradewind: deferred: waits for {classpath}", file=sys.stderr)
+    return {
+        "outcome": "deferred",
+        "trigger": {"classpath": classpath, "kwargs": storable(kwargs, what)},
+        "method": deferred.method_name,
+        "kwargs": storable(deferred.kwargs or {}, f"the kwargs with which {what} goes on"),
+        "timeout_us": timeout,
+    }
+
+
+def _unmapped(task, ti, context):
+    """The operator of this instance, which the context names from now on."""
+    from tradewind.runner.events import InletEvents, OutletEvents
+    from tradewind.runner.instance import merge_params
+
+    if task.is_mapped and ti.map_index < 0:
+        raise AirflowFailException(
+            f"task {task.task_id!r} is mapped, and this attempt is of none of its instances"
+        )
+    made = task.unmap(context)
+    if made is not task:
+        ti.task = made
+        context.update(
+            task=made,
+            inlets=made.inlets,
+            outlets=made.outlets,
+            inlet_events=InletEvents(made.inlets),
+            outlet_events=OutletEvents(made.outlets),
+        )
+        merge_params(context, made)
+        _handle_sigterm(made)
+    return made
+
+
+def _name_instance(result, task, context):
+    """The name of a mapped instance, from map_index_template."""
+    if not task.map_index_template or context["ti"].map_index < 0:
+        return
+    try:
+        text = task.render_template(task.map_index_template, context)
+    except Exception as error:
+        if result["outcome"] == "success":
+            print(f"tradewind: map_index_template: {error}", file=sys.stderr)
+        return
+    if text is not None:
+        result["rendered_map_index"] = str(text)[:250]
+
+
+def _skip_items(tasks, task, ti):
+    """
+    Task ids; of tasks in the same mapped group [task id, map index]: only this index is left out.
+    """
+    ids, out = {getattr(one, "task_id", one) for one in tasks}, []
+    group = getattr(task, "mapped_group", None)
+    inside = {one.task_id for one in group.iter_tasks()} if group is not None else ()
+    for task_id in sorted(ids):
+        out.append([task_id, ti.map_index] if task_id in inside and ti.map_index >= 0 else task_id)
+    return out
+
+
+def _skips(task, ti):
     skipped = task.__dict__.get("_skipped_ids")
-    out = {"skip": sorted(set(skipped))} if skipped else {}
+    out = {"skip": _skip_items(skipped, task, ti)} if skipped else {}
     for name in ("follow", "stop"):
         if name in task.__dict__.get("_graph_answer", {}):
             out[name] = task._graph_answer[name]
@@ -308,7 +435,10 @@ def _push(task, ti, value):
     from tradewind.serde import storable
     from tradewind.types import XCOM_RETURN_KEY
 
-    if value is None or not task.do_xcom_push:
+    if not task.do_xcom_push:
+        value = None
+    _check_mappable(task, ti, value)
+    if value is None:
         return
     if task.multiple_outputs:
         if not isinstance(value, dict):
@@ -324,6 +454,20 @@ def _push(task, ti, value):
                 )
             ti.pushed[key] = storable(item, f"the output {key!r} of task {task.task_id!r}")
     ti.pushed[XCOM_RETURN_KEY] = storable(value, f"the return value of task {task.task_id!r}")
+
+
+def _check_mappable(task, ti, value):
+    """UnmappableXComTypePushed if others are mapped over the value and cannot be."""
+    from tradewind.dags import DAG
+    from tradewind.exceptions import UnmappableXComTypePushed, XComForMappingNotPushed
+    from tradewind.mapped import mapped_dependants
+    from tradewind.xcom_arg import is_mappable
+
+    dag = task.get_dag()
+    if ti.map_index >= 0 or not isinstance(dag, DAG) or is_mappable(value):
+        return
+    if mapped_dependants(dag, dag.get_task(task.task_id)):
+        raise XComForMappingNotPushed() if value is None else UnmappableXComTypePushed(value)
 
 
 def _rendered(task):
@@ -358,12 +502,13 @@ def _of_exception(error, task, ti):
     if isinstance(error, AirflowRescheduleException):
         return {"outcome": "reschedule", "until_us": _microseconds(error.reschedule_date)}
     if isinstance(error, DownstreamTasksSkipped):
-        return {"outcome": "success", "skip": [getattr(t, "task_id", t) for t in error.tasks]}
-    text = one_line(error)
+        return {"outcome": "success", "skip": _skip_items(error.tasks, task, ti)}
     if isinstance(error, TaskDeferred):
-        text = "the task deferred itself, which is not supported yet: use deferrable=False"
-        print(f"tradewind: {text}", file=sys.stderr)
-        return {"outcome": "fail", "error": text}
+        try:
+            return _deferral(error, task)
+        except Exception as problem:
+            error = problem
+    text = one_line(error)
     if isinstance(error, SystemExit):
         text = f"SystemExit: {error.code}"
     sys.stderr.write(user_traceback(error))
@@ -393,7 +538,20 @@ def _after(task, ti, result, context):
         ti.state = {"on_retry_callback": "up_for_retry", "on_failure_callback": "failed"}.get(
             name, outcome
         )
+        event = {"success": "success", "skipped": "skipped"}.get(outcome, "failed")
+        _tell_listeners(ti, event, error=context.get("exception") or result.get("error"))
         _callbacks(task, name, context)
+
+
+def _tell_listeners(ti, event, **arguments):
+    """Listeners of plugins hear what the task comes to."""
+    plugins = sys.modules.get("tradewind.plugins")
+    if plugins is None or not plugins.get_listener_manager().has_listeners:
+        return
+    before = "queued" if event == "running" else "running"
+    plugins.get_listener_manager().tell(
+        f"on_task_instance_{event}", previous_state=before, task_instance=ti, **arguments
+    )
 
 
 def _callbacks(task, name, context):

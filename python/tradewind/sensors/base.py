@@ -12,6 +12,7 @@ from tradewind.exceptions import (
     AirflowRescheduleException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    TaskDeferralTimeout,
 )
 
 
@@ -29,6 +30,17 @@ class PokeReturnValue:
 
     def __bool__(self):
         return bool(self.is_done)
+
+
+def _stopwatch():
+    began = time.monotonic()
+    return lambda: time.monotonic() - began
+
+
+def _since_start(context):
+    """Seconds since the try began, over all of its reschedules."""
+    began = context["ti"].start_date
+    return lambda: (dt.datetime.now(dt.timezone.utc) - began).total_seconds()
 
 
 class BaseSensorOperator(BaseOperator):
@@ -74,14 +86,16 @@ class BaseSensorOperator(BaseOperator):
 
     def execute(self, context):
         """Pokes until it is done; the XCom is that of a PokeReturnValue."""
-        started = time.monotonic()
         number = 0
+        waited = _since_start(context) if self.mode == "reschedule" else _stopwatch()
+        if self.mode == "reschedule":
+            number = context.get("task_reschedule_count", 0)
         while True:
             number += 1
             answer = self._poke_once(context)
             if answer:
                 return answer.xcom_value if isinstance(answer, PokeReturnValue) else None
-            if time.monotonic() - started > self.timeout:
+            if waited() > self.timeout:
                 text = f"the sensor waited longer than {self.timeout:g} s"
                 if self.soft_fail or self.never_fail:
                     raise AirflowSkipException(text)
@@ -91,6 +105,21 @@ class BaseSensorOperator(BaseOperator):
                 now = dt.datetime.now(dt.timezone.utc)
                 raise AirflowRescheduleException(now + dt.timedelta(seconds=interval))
             time.sleep(interval)
+
+    def resume_execution(self, next_method, next_kwargs, context):
+        """As for any task; a trigger that is late is the sensor's own timeout."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise AirflowSensorTimeout(str(error)) from error
+        except AirflowSkipException:
+            raise
+        except AirflowException as error:
+            if self.soft_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
 
     def _poke_once(self, context):
         try:

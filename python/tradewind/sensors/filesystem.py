@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import glob
 import os
 
+from tradewind.exceptions import AirflowException
 from tradewind.sensors.base import BaseSensorOperator
 
 
@@ -16,9 +18,18 @@ class FileSensor(BaseSensorOperator):
     template_fields = ("filepath",)
 
     def __init__(
-        self, *, filepath, fs_conn_id="fs_default", recursive=False, deferrable=False, **kwargs
+        self,
+        *,
+        filepath,
+        fs_conn_id="fs_default",
+        recursive=False,
+        deferrable=False,
+        start_from_trigger=False,
+        trigger_kwargs=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
+        self.start_from_trigger, self.trigger_kwargs = start_from_trigger, trigger_kwargs
         self.filepath = filepath
         self.fs_conn_id, self.recursive, self.deferrable = fs_conn_id, recursive, deferrable
 
@@ -27,3 +38,22 @@ class FileSensor(BaseSensorOperator):
             if os.path.isfile(path) or any(files for _, _, files in os.walk(path)):
                 return True
         return False
+
+    def execute(self, context):
+        """In Python only where the engine cannot wait itself (callbacks, a subclass)."""
+        if not self.deferrable:
+            return super().execute(context)
+        if not self.poke(context):
+            from tradewind.triggers.file import FileTrigger
+
+            self.defer(
+                trigger=FileTrigger(self.filepath, self.recursive, self.poke_interval),
+                method_name="execute_complete",
+                timeout=dt.timedelta(seconds=self.timeout),
+            )
+        return None
+
+    def execute_complete(self, context, event=None):
+        """After the trigger."""
+        if not event:
+            raise AirflowException(f"the wait for {self.filepath} ended without it")

@@ -1,0 +1,42 @@
+"""Airflow's settings: tradewind.configuration, and the secrets backends that they name."""
+
+from __future__ import annotations
+
+import os
+
+from tradewind.configuration import (  # noqa: F401
+    AirflowConfigException,
+    Configuration,
+    conf,
+    run_command,
+)
+
+AirflowConfigParser = Configuration
+
+
+def get_airflow_home():
+    """$AIRFLOW_HOME, else $TRADEWIND_HOME, else ~/.tradewind."""
+    home = os.environ.get("AIRFLOW_HOME") or os.environ.get("TRADEWIND_HOME") or "~/.tradewind"
+    return os.path.expanduser(home)
+
+
+AIRFLOW_HOME = get_airflow_home()
+
+
+def get_custom_secret_backend(*_):
+    """The backend of [secrets] backend, or None. Made anew for each call."""
+    made = conf.getimport("secrets", "backend")
+    if made is None:
+        return None
+    return made(**(conf.getjson("secrets", "backend_kwargs", fallback={}) or {}))
+
+
+def initialize_secrets_backends(*_):
+    """Where variables and connections are looked for before the engine, in order."""
+    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
+
+    own = get_custom_secret_backend()
+    return [*([own] if own is not None else []), EnvironmentVariablesBackend()]
+
+
+ensure_secrets_loaded = initialize_secrets_backends

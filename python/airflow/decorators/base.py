@@ -1,0 +1,100 @@
+"""What providers build `@task.NAME` from."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+
+from airflow.utils.operator_helpers import KeywordParameters, determine_kwargs  # noqa: F401
+from tradewind import scope
+from tradewind.baseoperator import BaseOperator
+from tradewind.decorators import TaskDecorator, unique_task_id
+
+Task = TaskDecorator
+DecoratedMappedOperator = BaseOperator
+
+
+def get_unique_task_id(task_id, dag=None, task_group=None):
+    """The id, with `__1`, `__2` ... behind it if the DAG has it already."""
+    dag = dag or scope.current_dag()
+    return unique_task_id(task_id, dag, task_group or scope.current_group(dag))
+
+
+def unwrap_callable(func):
+    """The function within decorators and partials."""
+    while isinstance(func, (TaskDecorator, functools.partial)):
+        func = func.function if isinstance(func, TaskDecorator) else func.func
+    return inspect.unwrap(func)
+
+
+def is_async_callable(func):
+    """True for a coroutine function, also within a partial."""
+    func = unwrap_callable(func)
+    return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(
+        getattr(func, "__call__", None)  # noqa: B004
+    )
+
+
+class DecoratedOperator(BaseOperator):
+    """
+    The call of a decorated function, before an operator class in the bases:
+    `class X(DecoratedOperator, SomeOperator)`. kwargs_to_upstream: arguments for SomeOperator.
+    """
+
+    template_fields = ("op_args", "op_kwargs")
+    template_fields_renderers = {"op_args": "py", "op_kwargs": "py"}
+    custom_operator_name = "@task"
+
+    def __init__(
+        self,
+        *,
+        python_callable,
+        task_id,
+        op_args=None,
+        op_kwargs=None,
+        kwargs_to_upstream=None,
+        multiple_outputs=False,
+        **kwargs,
+    ):
+        if not callable(python_callable):
+            raise TypeError("`python_callable` param must be callable")
+        super().__init__(
+            task_id=task_id,
+            multiple_outputs=multiple_outputs,
+            **{**kwargs, **(kwargs_to_upstream or {})},
+        )
+        self.python_callable = python_callable
+        self.op_args, self.op_kwargs = list(op_args or ()), dict(op_kwargs or {})
+
+    @property
+    def operator_name(self):
+        """The decorator's name."""
+        return self.custom_operator_name
+
+    def execute(self, context):
+        """What the operator class does."""
+        return super().execute(context)
+
+    def get_python_source(self):
+        """The function's source without its decorator."""
+        import textwrap
+
+        from airflow.utils.decorators import remove_task_decorator
+
+        source = textwrap.dedent(inspect.getsource(self.python_callable))
+        return remove_task_decorator(source, self.custom_operator_name)
+
+
+def task_decorator_factory(
+    python_callable=None, *, multiple_outputs=None, decorated_operator_class, **kwargs
+):
+    """The decorator that makes tasks of the class. Used bare or with the operator's arguments."""
+    if multiple_outputs is None:
+        multiple_outputs = kwargs.pop("multiple_outputs", None)
+    if python_callable is not None:
+        if isinstance(python_callable, TaskDecorator):
+            raise TypeError("the function is decorated as a task already")
+        return TaskDecorator(python_callable, decorated_operator_class, kwargs, multiple_outputs)
+    return lambda function: TaskDecorator(
+        function, decorated_operator_class, kwargs, multiple_outputs
+    )

@@ -1,0 +1,24 @@
+"""What a task is mapped over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow._exceptions import NotMapped  # noqa: F401
+
+OperatorExpandArgument = OperatorExpandKwargsArgument = MappedArgument = ExpandInput = Any
+
+
+class NotFullyPopulated(RuntimeError):
+    """The length is not known yet."""
+
+    def __init__(self, missing):
+        super().__init__(f"Failed to populate all mapping metadata; missing: {sorted(missing)}")
+        self.missing = missing
+
+
+def is_mappable(value):
+    """True for what a task can be mapped over."""
+    from tradewind.xcom_arg import XComArg
+
+    return isinstance(value, (XComArg, dict, list, tuple))

@@ -1,0 +1,15 @@
+"""The task instance, and names beside it."""
+
+from __future__ import annotations
+
+from airflow.models.taskinstancekey import TaskInstanceKey  # noqa: F401
+from tradewind.context import _current as _CURRENT_CONTEXT  # noqa: F401, N812
+from tradewind.context import Context, set_current_context  # noqa: F401
+from tradewind.runner.instance import TaskInstance  # noqa: F401
+
+SimpleTaskInstance = TaskInstance
+
+
+def clear_task_instances(*_, **__):
+    """RuntimeError: `tradewind tasks clear` does it."""
+    raise RuntimeError("task instances are cleared by `tradewind tasks clear`, not from within code")

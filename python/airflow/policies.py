@@ -1,0 +1,12 @@
+"""Airflow's cluster policies; what runs them: tradewind.policies."""
+
+from __future__ import annotations
+
+from tradewind.policies import (  # noqa: F401
+    dag_policy,
+    get_airflow_context_vars,
+    hookimpl,
+    pod_mutation_hook,
+    task_instance_mutation_hook,
+    task_policy,
+)

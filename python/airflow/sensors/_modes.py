@@ -1,0 +1,15 @@
+"""Sensors that can wait in one way only."""
+
+from __future__ import annotations
+
+
+def poke_mode_only(cls):
+    """Makes a sensor class refuse every mode but `poke`."""
+
+    def set_mode(self, mode):
+        if mode != "poke":
+            raise ValueError(f"Cannot set mode to '{mode}'. Only 'poke' is acceptable")
+        self.__dict__["mode"] = mode
+
+    cls.mode = property(lambda self: self.__dict__.get("mode", "poke"), set_mode)
+    return cls

@@ -1,0 +1,1 @@
+"""Airflow's serialization: values as JSON. DAGs are written by tradewind.emit."""

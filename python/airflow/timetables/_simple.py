@@ -1,0 +1,37 @@
+"""Timetables that are words: no schedule, once, without end."""
+
+from __future__ import annotations
+
+from tradewind.timetables import Timetable
+
+
+class _Word(Timetable):
+    word = None
+
+    def as_data(self):
+        """The word, as `schedule` takes it."""
+        return self.word
+
+    @property
+    def summary(self):
+        """The word."""
+        return str(self.word)
+
+
+class NullTimetable(_Word):
+    """No schedule."""
+
+    can_be_scheduled = False
+
+
+class OnceTimetable(_Word):
+    """One run."""
+
+    word = "@once"
+
+
+class ContinuousTimetable(_Word):
+    """A run as soon as the one before has ended."""
+
+    word = "@continuous"
+    active_runs_limit = 1

@@ -1,0 +1,15 @@
+"""Types that Airflow's code imports for annotations."""
+
+from __future__ import annotations
+
+from logging import Logger  # noqa: F401
+from typing import *  # noqa: F403
+from typing import Any
+
+try:
+    from typing_extensions import *  # noqa: F403
+except ImportError:
+    pass
+
+WeightRuleParam = Any
+TaskInstanceStateParam = Any

@@ -1,0 +1,29 @@
+"""The context's type, and what is done with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tradewind.connection import ConnectionAccessor  # noqa: F401
+from tradewind.context import Context  # noqa: F401
+from tradewind.variable import VariableAccessor  # noqa: F401
+
+OutletEventAccessorsProtocol = OutletEventAccessors = Any
+KNOWN_CONTEXT_KEYS: set = set()
+
+
+def context_merge(context, *args, **kwargs):
+    """Adds to the context, in place."""
+    if context is None:
+        return
+    context.update(*args, **kwargs)
+
+
+def context_get_outlet_events(context):
+    """The accessors of outlets' events, or an empty dict."""
+    return context.get("outlet_events", {})
+
+
+def context_copy_partial(source, keys):
+    """A context with some of the names."""
+    return Context({key: source[key] for key in keys if key in source})

@@ -1,0 +1,52 @@
+"""Files that may be in archives, and names of modules made of DAG files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import zipfile
+from pathlib import Path
+
+ZIP_REGEX = re.compile(rf"((.*\.zip){re.escape(os.sep)})?(.*)")
+MODIFIED_DAG_MODULE_NAME = "unusual_prefix_{path_hash}_{module_name}"
+
+
+def correct_maybe_zipped(fileloc):
+    """The archive's path for a file in one, else the path."""
+    if not fileloc:
+        return fileloc
+    match = ZIP_REGEX.search(str(fileloc))
+    archive = match.groups()[1] if match else None
+    return archive if archive and zipfile.is_zipfile(archive) else fileloc
+
+
+def open_maybe_zipped(fileloc, mode="r"):
+    """The open file, also within an archive."""
+    match = ZIP_REGEX.search(str(fileloc))
+    _, archive, name = match.groups() if match else (None, None, None)
+    if archive and zipfile.is_zipfile(archive):
+        import io
+
+        return io.TextIOWrapper(zipfile.ZipFile(archive, mode=mode).open(name))
+    return open(fileloc, mode=mode)
+
+
+def get_unique_dag_module_name(file_path):
+    """The name of the module of a DAG file. ValueError for another kind of file."""
+    if not isinstance(file_path, str):
+        raise ValueError("file_path should be a string to generate unique module name")
+    path_hash = hashlib.sha1(file_path.encode("utf-8"), usedforsecurity=False).hexdigest()
+    return MODIFIED_DAG_MODULE_NAME.format(path_hash=path_hash, module_name=Path(file_path).stem)
+
+
+def mkdirs(path, mode):
+    """Makes a folder and its parents."""
+    Path(path).mkdir(mode=mode, parents=True, exist_ok=True)
+
+
+def TemporaryDirectory(*args, **kwargs):  # noqa: N802
+    """tempfile's."""
+    from tempfile import TemporaryDirectory as made
+
+    return made(*args, **kwargs)

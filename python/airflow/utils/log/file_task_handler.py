@@ -1,0 +1,13 @@
+"""Log handlers of Airflow's servers: a task's log here is written by its holder."""
+
+from __future__ import annotations
+
+import logging
+
+
+class FileTaskHandler(logging.Handler):
+    """The base of providers' remote log handlers, which Tradewind does not use."""
+
+    def __init__(self, base_log_folder="", **_):
+        super().__init__()
+        self.local_base = base_log_folder

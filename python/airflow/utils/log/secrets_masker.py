@@ -1,0 +1,37 @@
+"""What must not be seen in logs."""
+
+from __future__ import annotations
+
+from tradewind.log import is_sensitive, mask_secret, masked
+
+DEFAULT_SENSITIVE_FIELDS = frozenset(
+    ("access_token", "api_key", "apikey", "authorization", "passphrase", "passwd", "password",
+     "private_key", "secret", "token", "keyfile_dict", "service_account")
+)  # fmt: skip
+
+
+def should_hide_value_for_key(name):
+    """True if the name tells that its value is a secret."""
+    return isinstance(name, str) and is_sensitive(name)
+
+
+def redact(value, name=None, max_depth=None, replacement="***"):
+    """The value with `***` for secrets: what was masked, and what a sensitive name holds."""
+    if name is not None and should_hide_value_for_key(name) and value:
+        return _all_hidden(value, replacement)
+    if isinstance(value, dict):
+        return {key: redact(item, key) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return type(value)(redact(item) for item in value)
+    return masked(value)
+
+
+def _all_hidden(value, replacement):
+    if isinstance(value, dict):
+        return {key: _all_hidden(item, replacement) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return type(value)(_all_hidden(item, replacement) for item in value)
+    return replacement
+
+
+__all__ = ["DEFAULT_SENSITIVE_FIELDS", "mask_secret", "redact", "should_hide_value_for_key"]

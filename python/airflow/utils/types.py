@@ -1,0 +1,32 @@
+"""Markers and words."""
+
+from __future__ import annotations
+
+import enum
+
+from tradewind.types import NOTSET, ArgNotSet, DagRunType  # noqa: F401
+
+
+class DagRunTriggeredByType(str, enum.Enum):
+    """Who made a run."""
+
+    CLI = "cli"
+    OPERATOR = "operator"
+    REST_API = "rest_api"
+    UI = "ui"
+    TEST = "test"
+    TIMETABLE = "timetable"
+    ASSET = "asset"
+    BACKFILL = "backfill"
+
+
+class SetDuringExecution(ArgNotSet):
+    """The type of SET_DURING_EXECUTION."""
+
+
+SET_DURING_EXECUTION = SetDuringExecution()
+
+
+def is_arg_set(arg):
+    """True unless it is NOTSET."""
+    return not isinstance(arg, ArgNotSet)

@@ -1,0 +1,50 @@
+"""Arguments of Airflow 2 that Airflow 3 calls otherwise, or has no use for: taken, with a warning."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+
+_DAG_RENAMED = {
+    "schedule_interval": "schedule",
+    "timetable": "schedule",
+    "concurrency": "max_active_tasks",
+    "fail_stop": "fail_fast",
+}
+_DAG_DROPPED = ("default_view", "orientation", "full_filepath")
+_TASK_RENAMED = {"task_concurrency": "max_active_tis_per_dag"}
+_TASK_DROPPED = ("provide_context",)
+
+
+class RemovedInAirflow3Warning(DeprecationWarning):
+    """Something that Airflow 3 does not have."""
+
+
+def _translate(kwargs, renamed, dropped, what):
+    for name in (*renamed, *dropped):
+        if name not in kwargs:
+            continue
+        value = kwargs.pop(name)
+        new = renamed.get(name)
+        text = f"{what}: {name} is Airflow 2's" + (f", use {new}" if new else " and has no effect")
+        warnings.warn(text, RemovedInAirflow3Warning, stacklevel=4)
+        if new is not None:
+            if new in kwargs:
+                raise TypeError(f"{what}: give either {new} or {name}, not both")
+            kwargs[new] = value
+
+
+def dag_arguments(init):
+    """Wraps DAG.__init__."""
+
+    @functools.wraps(init)
+    def wrapper(self, *args, **kwargs):
+        _translate(kwargs, _DAG_RENAMED, _DAG_DROPPED, "DAG")
+        init(self, *args, **kwargs)
+
+    return wrapper
+
+
+def task_arguments(operator, kwargs):
+    """Changes an operator's arguments in place."""
+    _translate(kwargs, _TASK_RENAMED, _TASK_DROPPED, type(operator).__name__)

@@ -1,0 +1,20 @@
+"""The running task's way to the engine, for what has no task instance at hand: variables, connections."""
+
+from __future__ import annotations
+
+_engine = []
+
+
+def set_engine(engine):
+    """For the runner: whom to ask from now on in this process."""
+    _engine[:] = [engine]
+
+
+def has_engine():
+    """True within a running task that was started with an engine to ask."""
+    return bool(_engine) and bool(getattr(_engine[0], "path", None))
+
+
+def ask(kind, **members):
+    """The engine's answer; see runner.engine.Engine.ask."""
+    return _engine[0].ask(kind, **members)

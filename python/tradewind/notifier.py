@@ -1,0 +1,53 @@
+"""BaseNotifier: tells someone; usable wherever a callback is."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+
+
+class BaseNotifier:
+    """
+    A subclass defines notify(context), or async_notify(context), and names in `template_fields`
+    the attributes that are rendered before.
+    """
+
+    template_fields = ()
+    template_ext = ()
+
+    def __init__(self, **kwargs):
+        self.context = {}
+
+    @property
+    def log(self):
+        """Its logger."""
+        return logging.getLogger(f"{type(self).__module__}.{type(self).__name__}")
+
+    def notify(self, context):
+        """Tells it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define notify()")
+
+    async def async_notify(self, context):
+        """Tells it, as a coroutine."""
+        raise NotImplementedError(f"{type(self).__name__} does not define async_notify()")
+
+    def render_template_fields(self, context, jinja_env=None):
+        """Renders the attributes in template_fields, in place."""
+        from tradewind.templates import Renderer
+
+        dag = context.get("dag")
+        renderer = Renderer(context, dag=dag, task=context.get("task"), env=jinja_env)
+        for name in self.template_fields:
+            setattr(self, name, renderer.render(getattr(self, name), self.template_ext))
+
+    def __call__(self, *args, **kwargs):
+        """As a callback: called with the context."""
+        context = args[0] if len(args) == 1 else kwargs.get("context", kwargs)
+        self.context = context
+        self.render_template_fields(context)
+        if type(self).notify is BaseNotifier.notify:
+            import asyncio
+
+            if inspect.iscoroutinefunction(type(self).async_notify):
+                return asyncio.run(self.async_notify(context))
+        return self.notify(context)

@@ -1,0 +1,9 @@
+"""What branches are made of."""
+
+from __future__ import annotations
+
+from tradewind.operators.python import (  # noqa: F401
+    BaseBranchOperator,
+    BranchMixIn,
+    SkipMixin,
+)

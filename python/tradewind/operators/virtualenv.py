@@ -1,0 +1,381 @@
+"""
+Functions that run in another Python: PythonVirtualenvOperator in an environment made for them,
+ExternalPythonOperator in one that is there. Arguments and result are pickled.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import fcntl
+import hashlib
+import inspect
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import types
+
+from tradewind.exceptions import AirflowException, AirflowSkipException
+from tradewind.operators.python import (
+    BaseBranchOperator,
+    PythonOperator,
+    arguments_from_context,
+)
+
+SERIALIZERS = ("pickle", "cloudpickle", "dill")
+
+# What of the context goes to another Python.
+_PLAIN_NAMES = frozenset("""
+    ds ds_nodash expanded_ti_count inlets outlets params prev_data_interval_end_success
+    prev_data_interval_start_success prev_end_date_success prev_start_date_success run_id
+    task_instance_key_str templates_dict test_mode ts ts_nodash ts_nodash_with_tz
+    data_interval_end data_interval_start logical_date
+    """.split())
+
+_SCRIPT = """\
+import sys
+import {serializer} as _serializer
+
+with open(sys.argv[1], "rb") as _file:
+    _given = _serializer.load(_file)
+virtualenv_string_args = _given["string_args"]
+
+{source}
+
+if __name__ == "__main__":
+    _result = {name}(*_given["args"], **_given["kwargs"])
+    with open(sys.argv[2], "wb") as _file:
+        _serializer.dump(_result, _file)
+"""
+
+
+def source_of(function):
+    """The text of a function without its decorators. AirflowException if there is none."""
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+        tree = ast.parse(text).body[0]
+    except (OSError, SyntaxError, IndexError, TypeError):
+        raise AirflowException(
+            f"the source of {getattr(function, '__name__', function)!r} cannot be found: it must be"
+            " a function of a file"
+        ) from None
+    if not isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        raise AirflowException("only functions made by `def` can run in another Python")
+    return "\n".join(text.splitlines()[tree.lineno - 1 :])
+
+
+class _BasePythonVirtualenvOperator(PythonOperator):
+    """Runs the function's source in another Python. skip_on_exit_code: codes that mean skipped."""
+
+    template_fields = (*PythonOperator.template_fields, "env_vars")
+
+    def __init__(
+        self,
+        *,
+        python_callable,
+        serializer=None,
+        op_args=None,
+        op_kwargs=None,
+        string_args=None,
+        templates_dict=None,
+        templates_exts=None,
+        expect_airflow=True,
+        skip_on_exit_code=None,
+        env_vars=None,
+        inherit_env=True,
+        **kwargs,
+    ):
+        if not isinstance(python_callable, types.FunctionType):
+            raise ValueError(f"{type(self).__name__} takes only functions as python_callable")
+        if python_callable.__name__ == "<lambda>":
+            raise ValueError(f"{type(self).__name__} takes no lambda as python_callable")
+        super().__init__(
+            python_callable=python_callable,
+            op_args=op_args,
+            op_kwargs=op_kwargs,
+            templates_dict=templates_dict,
+            templates_exts=templates_exts,
+            **kwargs,
+        )
+        self.serializer = serializer or "pickle"
+        if self.serializer not in SERIALIZERS:
+            raise AirflowException(
+                f"unsupported serializer {serializer!r}: one of {', '.join(SERIALIZERS)}"
+            )
+        self.string_args = [str(one) for one in string_args or ()]
+        self.expect_airflow = expect_airflow
+        codes = [] if skip_on_exit_code is None else skip_on_exit_code
+        self.skip_on_exit_code = [codes] if isinstance(codes, int) else list(codes)
+        self.env_vars, self.inherit_env = env_vars, inherit_env
+        self._process = None
+
+    def python_path(self):
+        """The interpreter that runs the function."""
+        raise NotImplementedError
+
+    def get_python_source(self):
+        """The function's text without its decorators."""
+        return source_of(self.python_callable)
+
+    def execute(self, context):
+        """The function's return value."""
+        if self.templates_dict is not None:
+            context["templates_dict"] = self.templates_dict
+        return self.run_in(self.python_path(), self._arguments(context))
+
+    def _arguments(self, context):
+        """The keyword arguments: what the function takes of the context, as far as it can go."""
+        wanted = arguments_from_context(
+            self.python_callable, self.op_args, self.op_kwargs, context
+        )
+        given = {
+            name: value
+            for name, value in wanted.items()
+            if name in self.op_kwargs or name in _PLAIN_NAMES
+        }
+        return {name: _plain_time(value) for name, value in given.items()}
+
+    def run_in(self, python, kwargs):
+        """
+        Runs the function by an interpreter, its output line by line to the log. AirflowException
+        with the exit code, AirflowSkipException for one of skip_on_exit_code.
+        """
+        serializer = self._serializer()
+        with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
+            script, given, result = (os.path.join(folder, n) for n in ("task.py", "in", "out"))
+            with open(script, "w", encoding="utf-8") as file:
+                file.write(
+                    _SCRIPT.format(
+                        serializer=self.serializer,
+                        source=self.get_python_source(),
+                        name=self.python_callable.__name__,
+                    )
+                )
+            with open(given, "wb") as file:
+                serializer.dump(
+                    {"args": self.op_args, "kwargs": kwargs, "string_args": self.string_args}, file
+                )
+            self._run([python, script, given, result])
+            if not os.path.exists(result):
+                return None
+            with open(result, "rb") as file:
+                try:
+                    return serializer.load(file)
+                except Exception as error:
+                    raise AirflowException(
+                        f"what the function returned cannot be read here: {error}"
+                    ) from None
+
+    def _serializer(self):
+        if self.serializer == "pickle":
+            return pickle
+        import importlib
+
+        try:
+            return importlib.import_module(self.serializer)
+        except ImportError:
+            raise AirflowException(
+                f"the serializer {self.serializer!r} needs the Python package of that name"
+            ) from None
+
+    def _environment(self):
+        env = dict(os.environ) if self.inherit_env else {"PATH": os.environ.get("PATH", "")}
+        # The other Python has packages of its own.
+        env.pop("PYTHONPATH", None)
+        env.pop("PYTHONHOME", None)
+        env["PYTHONUNBUFFERED"] = "1"
+        env.update({str(k): str(v) for k, v in (self.env_vars or {}).items()})
+        return env
+
+    def _run(self, command):
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment(),
+        )
+        for line in self._process.stdout:
+            print(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
+        code = self._process.wait()
+        if code in self.skip_on_exit_code:
+            raise AirflowSkipException(f"the function ended with exit code {code}: skipped")
+        if code < 0:
+            raise AirflowException(f"the function's process was ended by signal {-code}")
+        if code != 0:
+            raise AirflowException(f"the function's process ended with exit code {code}")
+
+    def on_kill(self):
+        """Passes the end on."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+
+def _plain_time(value):
+    """A pendulum time as the standard library's: the other Python may lack pendulum."""
+    import datetime as dt
+
+    if isinstance(value, dt.datetime) and type(value) is not dt.datetime:
+        return dt.datetime.fromisoformat(dt.datetime.isoformat(value))
+    return value
+
+
+class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
+    """
+    Runs the function in a virtual environment with `requirements` (a list, or the text of a
+    requirements file). An environment is made once for the same requirements and options, and kept
+    under venv_cache_path, else under the home's `venvs`.
+    """
+
+    template_fields = (*_BasePythonVirtualenvOperator.template_fields, "requirements", "index_urls")
+    template_ext = (".txt",)
+
+    def __init__(
+        self,
+        *,
+        python_callable,
+        requirements=None,
+        python_version=None,
+        system_site_packages=True,
+        pip_install_options=None,
+        index_urls=None,
+        index_urls_from_connection_ids=None,
+        venv_cache_path=None,
+        **kwargs,
+    ):
+        super().__init__(python_callable=python_callable, **kwargs)
+        if requirements is not None and not isinstance(requirements, str):
+            requirements = list(requirements)
+        if isinstance(index_urls_from_connection_ids, str):
+            index_urls_from_connection_ids = [index_urls_from_connection_ids]
+        self.requirements, self.python_version = requirements, python_version
+        self.system_site_packages = system_site_packages
+        self.pip_install_options = list(pip_install_options or ())
+        self.index_urls = [index_urls] if isinstance(index_urls, str) else index_urls
+        self.index_urls_from_connection_ids = list(index_urls_from_connection_ids or ())
+        self.venv_cache_path = venv_cache_path
+
+    def _lines(self):
+        wanted = self.requirements or []
+        lines = wanted.splitlines() if isinstance(wanted, str) else [str(one) for one in wanted]
+        if self.serializer != "pickle" and not any(self.serializer in one for one in lines):
+            lines.append(self.serializer)
+        return lines
+
+    def _base_python(self):
+        if not self.python_version:
+            return sys.executable
+        found = shutil.which(f"python{self.python_version}")
+        if found is None and not shutil.which("uv"):
+            raise AirflowException(f"python{self.python_version} was not found in PATH")
+        return found or str(self.python_version)
+
+    def _index_options(self):
+        urls = list(self.index_urls or ())
+        for conn_id in self.index_urls_from_connection_ids:
+            from tradewind.hooks import BaseHook
+
+            urls.append(BaseHook.get_connection(conn_id).get_uri())
+        if not urls:
+            return []
+        extra = [word for url in urls[1:] for word in ("--extra-index-url", url)]
+        return ["--index-url", urls[0], *extra]
+
+    def python_path(self):
+        """The interpreter of the environment, which is made if it is not there."""
+        base, lines, index = self._base_python(), self._lines(), self._index_options()
+        options = [*index, *self.pip_install_options]
+        key = [sorted(lines), base, bool(self.system_site_packages), options, self.serializer]
+        name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+        home = os.path.expanduser(os.environ.get("TRADEWIND_HOME") or "~/.tradewind")
+        root = os.path.abspath(self.venv_cache_path or os.path.join(home, "venvs"))
+        os.makedirs(root, exist_ok=True)
+        path = os.path.join(root, f"venv-{name}")
+        with _lock(path + ".lock"):
+            if not os.path.isdir(path):
+                self._make(path, base, lines, options)
+        return os.path.join(path, "bin", "python")
+
+    def _make(self, path, base, lines, options):
+        """Makes the environment beside its place, then renames it: it is whole or not there."""
+        partial = f"{path}.{os.getpid()}.tmp"
+        shutil.rmtree(partial, ignore_errors=True)
+        own = {**os.environ, "UV_NO_PROGRESS": "1"}
+        own.pop("PYTHONPATH", None)
+        uv = shutil.which("uv")
+        site = ["--system-site-packages"] if self.system_site_packages else []
+        python = os.path.join(partial, "bin", "python")
+        try:
+            if uv:
+                _call([uv, "venv", "--quiet", "--python", base, *site, partial], own)
+                install = [uv, "pip", "install", "--python", python]
+            else:
+                _call([base, "-m", "venv", *site, partial], own)
+                install = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+            if lines:
+                file = os.path.join(partial, "requirements.txt")
+                with open(file, "w", encoding="utf-8") as out:
+                    out.write("\n".join(lines) + "\n")
+                _call([*install, "-r", file, *options], own)
+            os.rename(partial, path)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+
+@contextlib.contextmanager
+def _lock(path):
+    """One process at a time."""
+    with open(path, "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _call(command, env):
+    """Runs a command. AirflowException with the end of its output."""
+    done = subprocess.run(
+        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    if done.returncode != 0:
+        words = done.stdout.decode("utf-8", "backslashreplace").strip()
+        raise AirflowException(
+            f"the virtual environment cannot be made: {os.path.basename(command[0])} ended with"
+            f" exit code {done.returncode}: {words[-2000:]}"
+        )
+
+
+class ExternalPythonOperator(_BasePythonVirtualenvOperator):
+    """Runs the function by the interpreter `python`, an absolute path."""
+
+    template_fields = (*_BasePythonVirtualenvOperator.template_fields, "python")
+
+    def __init__(self, *, python, python_callable, expect_pendulum=False, **kwargs):
+        if not python:
+            raise ValueError("python must be the path of an interpreter")
+        super().__init__(python_callable=python_callable, **kwargs)
+        self.python, self.expect_pendulum = os.fspath(python), expect_pendulum
+
+    def python_path(self):
+        """The interpreter. AirflowException if it cannot be executed."""
+        if not os.access(self.python, os.X_OK) or os.path.isdir(self.python):
+            raise AirflowException(f"{self.python!r} is no interpreter that can be executed")
+        return self.python
+
+
+class BranchPythonVirtualenvOperator(BaseBranchOperator, PythonVirtualenvOperator):
+    """A branch whose function runs in a virtual environment."""
+
+    def choose_branch(self, context):
+        return PythonVirtualenvOperator.execute(self, context)
+
+
+class BranchExternalPythonOperator(BaseBranchOperator, ExternalPythonOperator):
+    """A branch whose function runs by another interpreter."""
+
+    def choose_branch(self, context):
+        return ExternalPythonOperator.execute(self, context)

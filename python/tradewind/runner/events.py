@@ -1,0 +1,116 @@
+"""Events of assets: what a task says of its outlets (`outlet_events`), and reads of its inlets."""
+
+from __future__ import annotations
+
+from tradewind.assets import Asset, AssetAlias, AssetNameRef, AssetRef, AssetUriRef
+from tradewind.serde import storable
+
+
+class OutletEvent:
+    """The event of one outlet: its extra; for an alias also the assets that are added to it."""
+
+    def __init__(self, key):
+        self.key = key
+        self.extra = {}
+        self.asset_alias_events = []
+
+    def add(self, asset, extra=None):
+        """Adds an asset to the alias. TypeError for what is no alias."""
+        if not isinstance(self.key, AssetAlias):
+            raise TypeError("assets can be added to the events of an AssetAlias only")
+        if not isinstance(asset, Asset):
+            raise TypeError(f"an Asset is expected, not {type(asset).__name__}")
+        self.asset_alias_events.append((asset, dict(extra or {})))
+
+
+def _key_of(thing, outlets):
+    """The asset or alias that is meant: itself, the outlet of that name, or what a reference names."""
+    if isinstance(thing, (Asset, AssetAlias)):
+        return thing
+    if isinstance(thing, str):
+        thing = AssetNameRef(thing)
+    if isinstance(thing, AssetRef):
+        for one in outlets:
+            for _, asset in one.iter_assets() if hasattr(one, "iter_assets") else ():
+                if thing in (AssetNameRef(asset.name), AssetUriRef(asset.uri)):
+                    return asset
+        return thing
+    raise TypeError(f"an asset is expected, not {type(thing).__name__}")
+
+
+class OutletEvents:
+    """`outlet_events[asset]`: what is said of an outlet with the task's success."""
+
+    def __init__(self, outlets):
+        self._outlets = outlets
+        self._events = {}
+
+    def __getitem__(self, thing):
+        key = _key_of(thing, self._outlets)
+        if key not in self._events:
+            self._events[key] = OutletEvent(key)
+        return self._events[key]
+
+    def __iter__(self):
+        return iter(self._events)
+
+    def __len__(self):
+        return len(self._events)
+
+    def take(self, metadata):
+        """What a Metadata says."""
+        if metadata.alias is not None:
+            self[metadata.alias].add(metadata.asset, metadata.extra)
+        else:
+            self[metadata.asset].extra.update(metadata.extra)
+
+    def as_data(self):
+        """The events, one for each outlet and each asset of an alias: for the result."""
+        out, said = [], set()
+        for outlet in self._outlets:
+            if not hasattr(outlet, "iter_assets"):
+                continue
+            for key, asset in outlet.iter_assets():
+                if key not in said:
+                    said.add(key)
+                    out.append(_event(asset, self[asset].extra))
+            for reference in outlet.iter_asset_refs():
+                name = {reference.attribute: reference.text}
+                extra = storable(self[reference].extra, f"the extra of {reference!r}")
+                out.append({"type": "asset_ref", **name, "extra": extra})
+        aliases = {
+            name for one in self._outlets if hasattr(one, "iter_asset_aliases")
+            for name, _ in one.iter_asset_aliases()
+        }
+        for key, event in self._events.items():
+            if isinstance(key, AssetAlias) and key.name in aliases:
+                for asset, extra in event.asset_alias_events:
+                    out.append({**_event(asset, extra), "alias": key.name})
+        return out
+
+
+def _event(asset, extra):
+    return {
+        "type": "asset",
+        "name": asset.name,
+        "uri": asset.uri,
+        "group": asset.group,
+        "extra": storable(dict(extra), f"the extra of {asset!r}"),
+    }
+
+
+class InletEvents:
+    """`inlet_events[asset]`: earlier events of an inlet, which the engine does not give yet."""
+
+    def __init__(self, inlets):
+        self._inlets = inlets
+
+    def __getitem__(self, thing):
+        _key_of(thing, self._inlets)
+        raise NotImplementedError("inlet_events: reading earlier asset events is not supported yet")
+
+    def __iter__(self):
+        return iter(self._inlets)
+
+    def __len__(self):
+        return len(self._inlets)

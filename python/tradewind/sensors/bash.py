@@ -1,0 +1,53 @@
+"""BashSensor."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+
+from tradewind.exceptions import AirflowFailException
+from tradewind.sensors.base import BaseSensorOperator
+
+
+class BashSensor(BaseSensorOperator):
+    """
+    Waits until a command ends with the exit code 0. retry_exit_code: only that one means "not yet",
+    any other fails the task.
+    """
+
+    template_fields = ("bash_command", "env")
+    template_ext = (".sh", ".bash")
+
+    def __init__(
+        self, *, bash_command, env=None, output_encoding="utf-8", retry_exit_code=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.bash_command, self.env = bash_command, env
+        self.output_encoding, self.retry_exit_code = output_encoding, retry_exit_code
+        self._process = None
+
+    def poke(self, context):
+        with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
+            self._process = subprocess.Popen(
+                ["bash", "-c", self.bash_command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=None if self.env is None else {"PATH": os.environ.get("PATH", ""), **self.env},
+            )
+            for line in self._process.stdout:
+                print(line.decode(self.output_encoding, "backslashreplace").rstrip("\r\n"))
+            code = self._process.wait()
+        if code == 0:
+            return True
+        if self.retry_exit_code is not None and code != self.retry_exit_code:
+            raise AirflowFailException(f"the command returned exit code {code}")
+        self.log.info("the command returned exit code %d: not yet", code)
+        return False
+
+    def on_kill(self):
+        """Passes the end on to the command."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()

@@ -1,0 +1,35 @@
+/* What tasks ask the engine's socket about other runs, and other DAGs; and answers of people (docs/internals/wire.md). */
+#ifndef TW_ENGINE_WORLD_H
+#define TW_ENGINE_WORLD_H
+
+#include <stdbool.h>
+
+#include "model/rows.h"
+
+struct arena;
+struct engine;
+struct err;
+struct json_writer;
+struct value;
+
+/* One request at hand. */
+struct world_call {
+    struct engine *g;
+    const struct value *rq;
+    struct arena *arena;
+    struct json_writer *w; /* in the answer, after "ok": a handler writes "result" */
+    struct ti_key key;     /* of the asking attempt, for tasks' questions */
+    struct uuid token;
+};
+
+/* *ret_of_task: only a live attempt may ask it. */
+bool world_knows(const char *type, bool *ret_of_task);
+/* SUSPENDS. */
+int world_answer(const struct world_call *c, const char *type, struct err *e);
+
+/* hitl.c: SUSPENDS. */
+int hitl_request(const struct world_call *c, struct err *e);
+int hitl_get(const struct world_call *c, struct err *e);
+int hitl_respond(const struct world_call *c, struct err *e);
+
+#endif
