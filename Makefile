@@ -2,7 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all setup build program demo test check bench fuzz sim templates kill install clean help
+.PHONY: all setup build program demo test check bench fuzz sim templates kill reference install clean help
 
 all: build
 
@@ -19,7 +19,7 @@ build: $(BUILD)/build.ninja ## build everything: the program, its tests and benc
 	@ninja -C $(BUILD) --quiet
 
 program: $(BUILD)/build.ninja ## build the program alone
-	@ninja -C $(BUILD) --quiet src/tradewind src/holder/tradewind-holder src/runtime/tradewind-http.so
+	@ninja -C $(BUILD) --quiet src/tradewind src/holder/tradewind-holder src/ophost/tradewind-operator-host src/runtime/tradewind-http.so
 
 demo: program ## run a real pipeline on this machine's package index and say where its report is
 	@tools/demo $(BUILD)
@@ -44,6 +44,9 @@ templates: build ## random templates through both engines, SEEDS times 2000 (20)
 
 kill: build ## long version of the kill test
 	@python3 test/kill/kill.py --build $(BUILD) --rounds 60
+
+reference: ## writes docs/reference/c-api.md from the public headers
+	@tools/api-reference >docs/reference/c-api.md
 
 install: build ## install below DESTDIR/PREFIX
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)

@@ -31,4 +31,7 @@ int cmd_completion(struct cli *cli);
 int cmd_man(struct cli *cli);
 int cmd_help(struct cli *cli);
 
+/* plugins.c: operators that are plug-ins are made known; what cannot be used is told on stderr. */
+void cli_plugins(struct cli *cli);
+
 #endif

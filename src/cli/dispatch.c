@@ -50,6 +50,7 @@ int cli_main(int argc, char **argv)
     if (cli_flag(cli, "no-color")) {
         (void)setenv("NO_COLOR", "1", 1); /* where term.c looks */
     }
+    cli_plugins(cli);
     rc = -ERR_UNSUPPORTED;
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
         if (strcmp(handlers[i].name, cli_command(cli)->name) == 0) {

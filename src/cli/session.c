@@ -221,7 +221,8 @@ int session_load_dag(void *arg, const struct dag_source *src, struct dag **ret, 
     arena_init(&a, LIMIT_DOC_BYTES * 8);
     rc = value_parse(&a, src->document, src->len, &document, e);
     if (rc == 0) {
-        rc = dagfile_build(document, src->file, operators_table(), ret, &errors, e);
+        rc = dagfile_build(document, src->file, operators_table_stored(&a, document), ret, &errors,
+                           e);
         if (rc == -ERR_INVALID && errors.len != 0) {
             rc = err_set(e, ERR_VERSION,
                          "the stored version of the DAG cannot be read by this program: %s",

@@ -36,6 +36,17 @@ struct task {
         instant; /* succeeds in the scheduler, never dispatched: `empty` without callbacks, inlets or outlets */
     bool do_xcom_push;
 
+    /* Mapping: instances by their arguments. In a mapped group every task is mapped, by the group. */
+    bool mapped;
+    bool effects;      /* it has callbacks, inlets or outlets: never instant */
+    int32_t map_len;   /* how many instances; -1 = known only when its sources have ended */
+    uint32_t map_group; /* the mapped group that it is in, or UINT32_MAX */
+    const uint32_t *map_sources; /* tasks whose XComs give the length */
+    uint32_t map_sources_len;
+    const struct value *expand, *expand_kwargs; /* of the task itself; one of the two, or NULL */
+    const char *map_index_template;             /* or NULL */
+    const char *queue;                          /* or NULL */
+
     int32_t retries;
     int64_t retry_delay_us;
     double retry_multiplier;      /* 0 = constant delay; 2 = doubling */
@@ -60,6 +71,8 @@ struct task_group {
     const char *group_id; /* "outer.inner" */
     uint32_t parent;      /* index, or UINT32_MAX */
     const char *tooltip;  /* may be NULL */
+    const struct value *expand, *expand_kwargs; /* a mapped group: one of the two */
+    int32_t map_len;                            /* as of a task */
 };
 
 struct dag_param {
@@ -90,7 +103,9 @@ struct dag {
     struct dag_param *params;
     uint32_t params_len;
 
-    const char *schedule;               /* text as written, or NULL */
+    const char *schedule;               /* text as written, or the type of schedule_data, or NULL */
+    const struct value *schedule_data;  /* a schedule that is an object, or NULL */
+    bool on_success, on_failure;        /* it has such callbacks */
     int64_t start_date_us, end_date_us; /* TIME_NONE if not given */
     bool catchup, fail_fast, is_paused_upon_creation;
     int32_t max_active_tasks; /* per run */
@@ -106,6 +121,11 @@ struct dag *dag_ref(struct dag *d);
 void dag_unref(struct dag *d);                                         /* NULL is allowed */
 const struct task *dag_task(const struct dag *d, const char *task_id); /* NULL if absent */
 
+/* The mapped group around it, or NULL. */
+static inline const struct task_group *task_map_group(const struct dag *d, const struct task *t)
+{
+    return t->map_group != UINT32_MAX ? &d->groups[t->map_group] : NULL;
+}
 static inline uint32_t dag_up_len(const struct dag *d, uint32_t t)
 {
     return d->up_off[t + 1] - d->up_off[t];

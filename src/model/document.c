@@ -46,6 +46,7 @@ static int init_doc(struct doc *d)
     }
     d->proto = (struct task){
         .group = UINT32_MAX,
+        .map_group = UINT32_MAX,
         .trigger_rule = RULE_ALL_SUCCESS,
         .weight_rule = WEIGHT_DOWNSTREAM,
         .do_xcom_push = true,

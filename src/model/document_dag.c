@@ -122,6 +122,7 @@ static int add_group(struct doc *d, const struct value *v, size_t i)
     }
     tooltip = group_member(d, group, "tooltip");
     g->tooltip = tooltip != NULL ? tooltip->text : NULL;
+    doc_map_group(d, g, group_member(d, group, "expand"), group_member(d, group, "expand_kwargs"));
     return 0;
 }
 
@@ -186,6 +187,22 @@ static int set_groups(struct doc *d, const struct value *v)
 
 /* ---- members ---- */
 
+static void check_labels(struct doc *d, const struct value *v)
+{
+    static const char *const names[] = {"upstream", "downstream", "label"};
+
+    for (size_t i = 0; i < v->len; i++) {
+        for (size_t k = 0; k < 3; k++) {
+            const struct value *m = value_get(v->elems[i], names[k]);
+
+            if (m == NULL || m->kind != VALUE_STRING) {
+                doc_finding(d, v->elems[i]->line, v->elems[i]->col,
+                            "a label must have '%s', a string", names[k]);
+            }
+        }
+    }
+}
+
 static int apply(struct doc *d, const struct doc_member *m, const struct value *v)
 {
     struct dag *dag = d->dag;
@@ -204,7 +221,8 @@ static int apply(struct doc *d, const struct doc_member *m, const struct value *
         dag->doc_md = v->text;
         break;
     case M_SCHEDULE:
-        dag->schedule = v->text;
+        dag->schedule_data = v->kind == VALUE_OBJECT ? v : NULL;
+        dag->schedule = v->kind == VALUE_OBJECT ? value_get(v, "type")->text : v->text;
         break;
     case M_START_DATE:
         (void)time_parse(v->text, v->len, &dag->start_date_us);
@@ -245,6 +263,16 @@ static int apply(struct doc *d, const struct doc_member *m, const struct value *
         break;
     case M_TASK_GROUPS:
         return set_groups(d, v);
+    case M_CALLBACKS:
+        doc_check_callbacks(d, v, false);
+        for (size_t i = 0; i < v->len; i++) {
+            dag->on_success |= strcmp(v->elems[i]->text, "success") == 0;
+            dag->on_failure |= strcmp(v->elems[i]->text, "failure") == 0;
+        }
+        break;
+    case M_LABELS:
+        check_labels(d, v);
+        break;
     case M_PYTHON:
         set_python(d, v);
         break;

@@ -113,6 +113,19 @@ static void sort_row(struct doc *d, size_t from)
     d->up_len = n;
 }
 
+/* What a mapped group is mapped over is upstream of the tasks that it begins with. */
+static int group_edges(struct doc *d, const struct task *t, size_t from)
+{
+    const struct task_group *g = task_map_group(d->dag, t);
+
+    for (size_t i = from; i < d->up_len; i++) {
+        if (d->dag->tasks[d->up[i]].map_group == t->map_group) {
+            return 0;
+        }
+    }
+    return walk_xcoms(d, g->expand != NULL ? g->expand : g->expand_kwargs);
+}
+
 static int task_edges(struct doc *d, const struct task *t)
 {
     size_t from = d->up_len;
@@ -128,6 +141,9 @@ static int task_edges(struct doc *d, const struct task *t)
         } else if (v->kind == VALUE_ARRAY || v->kind == VALUE_OBJECT) {
             rc = walk_xcoms(d, v);
         }
+    }
+    if (rc == 0 && t->map_group != UINT32_MAX) {
+        rc = group_edges(d, t, from);
     }
     sort_row(d, from);
     return rc;

@@ -14,7 +14,8 @@ static const struct doc_member dag_members[] = {
     {"display_name", M_DISPLAY_NAME, PARAM_STRING, NUL, .doc = "Shown instead of the id."},
     {"description", M_DESCRIPTION, PARAM_STRING, NUL, .doc = "One line."},
     {"doc_md", M_DOC_MD, PARAM_STRING, NUL, .doc = "Documentation, in Markdown."},
-    {"schedule", M_SCHEDULE, PARAM_STRING, NUL, .doc = "When runs are made; null: by hand."},
+    {"schedule", M_SCHEDULE, DOC_SCHEDULE, NUL,
+     .doc = "When runs are made; null: by hand. An object: a timetable or assets, by its type."},
     {"start_date", M_START_DATE, PARAM_TIME, NUL, .doc = "No scheduled run is before it."},
     {"end_date", M_END_DATE, PARAM_TIME, NUL, .doc = "No scheduled run is after it."},
     {"catchup", M_CATCHUP, PARAM_BOOL, 0, .doc = "Runs that were missed are made; false."},
@@ -36,6 +37,14 @@ static const struct doc_member dag_members[] = {
      .doc = "Members that tasks have unless they say otherwise."},
     {"task_groups", M_TASK_GROUPS, DOC_TASK_GROUPS, NUL, .doc = "Groups of tasks, by id."},
     {"tasks", M_TASKS, DOC_TASKS, REQ, .doc = "The tasks, by id."},
+    {"callbacks", M_CALLBACKS, PARAM_STRINGS, NUL,
+     .doc = "Which callbacks it has: success, failure."},
+    {"deadline", M_DEADLINE, DOC_OBJECTS, NUL, .doc = "Deadlines of a run."},
+    {"owner_links", M_OWNER_LINKS, PARAM_STRING_MAP, NUL, .doc = "A link for each owner."},
+    {"allowed_run_types", M_ALLOWED_RUN_TYPES, PARAM_STRINGS, NUL,
+     .doc = "Types of runs that may be made."},
+    {"labels", M_LABELS, DOC_OBJECTS, NUL,
+     .doc = "Labels of edges: objects with upstream, downstream and label."},
     {"version", M_VERSION, DOC_VERSION, 0, .doc = "Version of this form."},
     {"python", M_PYTHON, DOC_PYTHON, NUL, .doc = "Written by the Python SDK."},
 };
@@ -79,11 +88,30 @@ static const struct doc_member task_members[] = {
     {"doc_md", M_DOC_MD, PARAM_STRING, NUL, .doc = "Documentation, in Markdown."},
     {"owner", M_OWNER, PARAM_STRING, NUL, .doc = "Who answers for it."},
     {"do_xcom_push", M_DO_XCOM_PUSH, PARAM_BOOL, 0, .doc = "What it returns is kept; true."},
+    {"expand", M_EXPAND, DOC_EXPAND, NUL | ONE,
+     .doc = "Arguments of which each combination makes one instance: a list, an object or an XCom "
+            "by name."},
+    {"expand_kwargs", M_EXPAND_KWARGS, DOC_EXPAND_KWARGS, NUL | ONE,
+     .doc = "A list of objects, or an XCom that is one: the arguments of one instance each."},
+    {"map_index_template", M_MAP_INDEX_TEMPLATE, PARAM_STRING, NUL,
+     .doc = "A template that names the instances of a mapped task."},
+    {"inlets", M_INLETS, DOC_OBJECTS, NUL, .doc = "Assets that it reads."},
+    {"outlets", M_OUTLETS, DOC_OBJECTS, NUL, .doc = "Assets that it writes."},
+    {"callbacks", M_CALLBACKS, PARAM_STRINGS, NUL,
+     .doc = "Which callbacks it has: execute, success, failure, retry, skipped."},
+    {"queue", M_QUEUE, PARAM_STRING, NUL, .doc = "The queue that its workers listen to; kept."},
+    {"executor", M_EXECUTOR, PARAM_STRING, NUL, .doc = "The executor that runs it; kept."},
+    {"executor_config", M_EXECUTOR_CONFIG, PARAM_OBJECT, NUL,
+     .doc = "Settings for its executor; kept."},
 };
 
 static const struct doc_member group_members[] = {
     {"tooltip", M_TOOLTIP, PARAM_STRING, NUL, .doc = "Shown beside it."},
     {"parent", M_PARENT, PARAM_STRING, NUL, .doc = "Id of the group around it."},
+    {"expand", M_EXPAND, DOC_EXPAND, NUL,
+     .doc = "Arguments of the group of which each combination makes one copy of its tasks."},
+    {"expand_kwargs", M_EXPAND_KWARGS, DOC_EXPAND_KWARGS, NUL,
+     .doc = "A list of objects, or an XCom that is one: the arguments of one copy each."},
 };
 
 #define TABLE(items)                            \

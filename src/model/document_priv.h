@@ -24,6 +24,10 @@ enum doc_type {
     DOC_TASK_GROUPS,
     DOC_TASKS,
     DOC_PYTHON,
+    DOC_SCHEDULE, /* a string, or an object with "type" */
+    DOC_OBJECTS,  /* a list of objects */
+    DOC_EXPAND,   /* by name: a list, an object or a reference to an XCom */
+    DOC_EXPAND_KWARGS, /* a list of objects, or a reference */
 };
 
 enum member_flags {
@@ -60,6 +64,15 @@ enum member_id {
     M_DOC_MD,
     M_OWNER,
     M_DO_XCOM_PUSH,
+    M_EXPAND,
+    M_EXPAND_KWARGS,
+    M_MAP_INDEX_TEMPLATE,
+    M_INLETS,
+    M_OUTLETS,
+    M_CALLBACKS,
+    M_QUEUE,
+    M_EXECUTOR,
+    M_EXECUTOR_CONFIG,
     /* of a DAG */
     M_DAG_ID,
     M_DESCRIPTION,
@@ -81,6 +94,10 @@ enum member_id {
     M_TASKS,
     M_VERSION,
     M_PYTHON,
+    M_DEADLINE,
+    M_OWNER_LINKS,
+    M_ALLOWED_RUN_TYPES,
+    M_LABELS,
     /* of a task group */
     M_TOOLTIP,
     M_PARENT,
@@ -155,6 +172,14 @@ int doc_dag(struct doc *d);   /* members of the DAG, params, groups */
 int doc_tasks(struct doc *d); /* tasks and edges */
 int doc_default_args(struct doc *d);
 int doc_edges(struct doc *d);
+/* Mapping (document_map.c): a group's own arguments; then, with all tasks there and before the edges: groups, lengths; and after
+ * them: sources. */
+void doc_map_group(struct doc *d, struct task_group *g, const struct value *expand,
+                   const struct value *kwargs);
+void doc_map_tasks(struct doc *d);
+int doc_map_sources(struct doc *d);
+/* Whether a callback's word is one of those that a DAG, or a task, can have. */
+void doc_check_callbacks(struct doc *d, const struct value *v, bool of_task);
 int doc_apply_task_member(struct doc *d, struct task *t, const struct doc_member *m,
                           const struct value *v);
 

@@ -23,6 +23,12 @@ static void pair_int(struct json_writer *w, const char *key, int64_t value)
     json_int(w, value);
 }
 
+static void raw(struct json_writer *w, const char *key, const char *json)
+{
+    json_key(w, key);
+    json_raw(w, json, strlen(json));
+}
+
 static void ref(struct json_writer *w, const char *name)
 {
     json_key(w, "$ref");
@@ -132,6 +138,24 @@ static void doc_type_of(struct json_writer *w, int type)
         break;
     case DOC_PYTHON:
         python_type(w);
+        break;
+    case DOC_SCHEDULE:
+        raw(w, "anyOf",
+            "[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"type\"],"
+            "\"properties\":{\"type\":{\"type\":\"string\"}}}]");
+        break;
+    case DOC_OBJECTS:
+        plain_type(w, "array", "items", "object");
+        break;
+    case DOC_EXPAND:
+        plain_type(w, "object", NULL, NULL);
+        pair_int(w, "minProperties", 1);
+        raw(w, "additionalProperties", "{\"type\":[\"array\",\"object\"]}");
+        break;
+    case DOC_EXPAND_KWARGS:
+        raw(w, "anyOf",
+            "[{\"type\":\"array\",\"items\":{\"type\":\"object\"}},{\"type\":\"object\","
+            "\"minProperties\":1,\"maxProperties\":1}]");
         break;
     case DOC_PARAMS:
         plain_type(w, "object", NULL, NULL);

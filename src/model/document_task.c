@@ -129,6 +129,26 @@ int doc_apply_task_member(struct doc *d, struct task *t, const struct doc_member
     case M_DISPLAY_NAME:
         t->display_name = v->text;
         break;
+    case M_EXPAND:
+        t->expand = v;
+        break;
+    case M_EXPAND_KWARGS:
+        t->expand_kwargs = v;
+        break;
+    case M_MAP_INDEX_TEMPLATE:
+        t->map_index_template = v->text;
+        break;
+    case M_QUEUE:
+        t->queue = v->text;
+        break;
+    case M_CALLBACKS:
+        doc_check_callbacks(d, v, true);
+        t->effects |= v->len > 0;
+        break;
+    case M_INLETS:
+    case M_OUTLETS:
+        t->effects |= v->len > 0;
+        break;
     default:
         break; /* read from the spec by whoever shows them; upstream comes later */
     }
@@ -224,6 +244,14 @@ int doc_default_args(struct doc *d)
     return 0;
 }
 
+/* Given as written, or for each instance. */
+static const struct value *given(const struct task *t, const char *name)
+{
+    const struct value *v = value_get(t->spec, name);
+
+    return v == NULL && t->expand != NULL ? value_get(t->expand, name) : v;
+}
+
 /* The task's object with what default_args adds to it; the object itself when they add nothing. */
 static int merge_spec(struct doc *d, struct task *t, const struct value *v,
                       const struct operator_desc *op)
@@ -236,7 +264,7 @@ static int merge_spec(struct doc *d, struct task *t, const struct value *v,
         const struct value_key *k = &args->keys[i];
         int rc = 0;
 
-        if (value_get(v, k->text) != NULL || (map_find(&d->task_members, k->text, k->len) == NULL &&
+        if (given(t, k->text) != NULL || (map_find(&d->task_members, k->text, k->len) == NULL &&
                                               find_param(op, k->text) == NULL)) {
             continue;
         }
@@ -318,7 +346,7 @@ static void check_one_of(struct doc *d, const struct task *t, const struct opera
 
     assert(op->one_of[0] != NULL);
     for (size_t i = 0; op->one_of[i] != NULL; i++) {
-        const struct value *v = value_get(t->spec, op->one_of[i]);
+        const struct value *v = given(t, op->one_of[i]);
 
         if (v != NULL && first != NULL) {
             doc_finding(d, v->line, v->col, "operator '%s' takes only one of %s", op->name,
@@ -326,7 +354,8 @@ static void check_one_of(struct doc *d, const struct task *t, const struct opera
         }
         first = v != NULL ? v : first;
     }
-    if (first == NULL && !(d->dag->is_python && strcmp(op->one_of[0], "python_callable") == 0)) {
+    if (first == NULL && t->expand_kwargs == NULL &&
+        !(d->dag->is_python && strcmp(op->one_of[0], "python_callable") == 0)) {
         doc_finding(d, t->line, t->col, "operator '%s' needs %s", op->name,
                     list_needs(op, list, sizeof list));
     }
@@ -335,7 +364,7 @@ static void check_one_of(struct doc *d, const struct task *t, const struct opera
 static void check_needs(struct doc *d, const struct task *t, const struct operator_desc *op)
 {
     for (const struct operator_param *p = op->params; p->name != NULL; p++) {
-        if (p->required && value_get(t->spec, p->name) == NULL) {
+        if (p->required && t->expand_kwargs == NULL && given(t, p->name) == NULL) {
             doc_finding(d, t->line, t->col, "operator '%s' needs '%s': %s", op->name, p->name,
                         p->doc);
         }
@@ -399,6 +428,29 @@ static void check_rules(struct doc *d, struct task *t)
     t->depends_on_past |= t->wait_for_downstream;
 }
 
+/* The arguments of the instances: the operator must know them. A function of a Python file has names of its own. */
+static void check_expand(struct doc *d, struct task *t, const struct operator_desc *op)
+{
+    if (t->expand != NULL && t->expand_kwargs != NULL) {
+        doc_finding(d, t->expand_kwargs->line, t->expand_kwargs->col,
+                    "a task takes only one of 'expand' or 'expand_kwargs'");
+    }
+    for (size_t i = 0; t->expand != NULL && i < t->expand->len; i++) {
+        const struct value_key *k = &t->expand->keys[i];
+        const struct operator_param *p = find_param(op, k->text);
+        const struct value *v = value_get(t->spec, k->text);
+
+        if (p == NULL && find_param(op, "python_callable") == NULL && !d->dag->is_python) {
+            doc_finding(d, k->line, k->col, "operator '%s' has no '%.80s' to expand", op->name,
+                        k->text);
+        } else if (p != NULL && v != NULL &&
+                   (d->default_args == NULL || value_get(d->default_args, k->text) != v)) {
+            doc_finding(d, k->line, k->col, "'%.80s' is given already: expand it, or give it once",
+                        k->text);
+        }
+    }
+}
+
 static int build_task(struct doc *d, struct task *t, const struct value_key *k,
                       const struct value *v)
 {
@@ -423,10 +475,12 @@ static int build_task(struct doc *d, struct task *t, const struct value_key *k,
         return rc;
     }
     t->operator_name = op->name;
-    t->instant = op->instant;
+    t->instant = op->instant && !t->effects;
+    t->mapped = t->expand != NULL || t->expand_kwargs != NULL;
     rc = merge_spec(d, t, v, op);
     if (rc == 0) {
         check_needs(d, t, op);
+        check_expand(d, t, op);
         check_rules(d, t);
     }
     return rc;
@@ -487,5 +541,9 @@ int doc_tasks(struct doc *d)
     if (rc == 0) {
         rc = add_tasks(d, tasks != NULL && tasks->kind == VALUE_OBJECT ? tasks : &none);
     }
-    return rc != 0 ? rc : doc_edges(d);
+    if (rc == 0) {
+        doc_map_tasks(d);
+        rc = doc_edges(d);
+    }
+    return rc != 0 ? rc : doc_map_sources(d);
 }

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "model/document_priv.h"
+#include "model/mapping.h"
 
 bool doc_is_template(const struct value *v)
 {
@@ -21,7 +22,10 @@ bool doc_is_template(const struct value *v)
 /* An XCom as an argument: {"__xcom__": {...}}. */
 static bool is_xcom(const struct value *v)
 {
-    return v->kind == VALUE_OBJECT && v->len == 1 && strcmp(v->keys[0].text, "__xcom__") == 0;
+    return v->kind == VALUE_OBJECT && v->len == 1 &&
+           (strcmp(v->keys[0].text, "__xcom__") == 0 || strcmp(v->keys[0].text, "__mapped__") == 0 ||
+            strcmp(v->keys[0].text, "__map__") == 0 || strcmp(v->keys[0].text, "__zip__") == 0 ||
+            strcmp(v->keys[0].text, "__concat__") == 0);
 }
 
 static const char *found_text(const struct value *v, char *buf, size_t cap)
@@ -68,6 +72,14 @@ static const char *expected_text(const struct doc_rule *r, char *buf, size_t cap
         return "a list of strings";
     case PARAM_STRING_MAP:
         return "an object of strings";
+    case DOC_SCHEDULE:
+        return "a string, or an object with 'type', a string";
+    case DOC_OBJECTS:
+        return "a list of objects";
+    case DOC_EXPAND:
+        return "an object: a list, an object or an XCom by name";
+    case DOC_EXPAND_KWARGS:
+        return "a list of objects, or an XCom that is one";
     case PARAM_OBJECT:
     case DOC_PARAMS:
     case DOC_DEFAULT_ARGS:
@@ -244,12 +256,46 @@ static bool check_elems(struct doc *d, const struct value *v, const struct doc_r
     return ok;
 }
 
+static bool check_expand(struct doc *d, const struct value *v, const struct doc_rule *r)
+{
+    if (v->kind != VALUE_OBJECT || v->len == 0) {
+        return wrong(d, v, r);
+    }
+    for (size_t i = 0; i < v->len; i++) {
+        const struct value *e = v->elems[i];
+
+        if (e->kind != VALUE_ARRAY && e->kind != VALUE_OBJECT) {
+            struct doc_rule of = *r;
+
+            of.name = v->keys[i].text;
+            return wrong(d, e, &of);
+        }
+    }
+    return true;
+}
+
 /* Types that are checked element by element; false with a finding. */
 static bool check_compound(struct doc *d, const struct value *v, const struct doc_rule *r)
 {
     int64_t n;
 
     switch (r->type) {
+    case DOC_SCHEDULE:
+        if (v->kind == VALUE_OBJECT) {
+            const struct value *type = value_get(v, "type");
+
+            return (type != NULL && type->kind == VALUE_STRING && type->len > 0) || wrong(d, v, r);
+        }
+        return v->kind == VALUE_STRING || wrong(d, v, r);
+    case DOC_OBJECTS:
+        return v->kind == VALUE_ARRAY ? check_elems(d, v, r, VALUE_OBJECT) : wrong(d, v, r);
+    case DOC_EXPAND:
+        return check_expand(d, v, r);
+    case DOC_EXPAND_KWARGS:
+        if (v->kind == VALUE_ARRAY) {
+            return check_elems(d, v, r, VALUE_OBJECT);
+        }
+        return map_is_reference(v) || wrong(d, v, r);
     case PARAM_STRINGS:
         return v->kind == VALUE_ARRAY ? check_elems(d, v, r, VALUE_STRING) : wrong(d, v, r);
     case PARAM_STRING_MAP:

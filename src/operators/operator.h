@@ -14,6 +14,7 @@
 struct dag;
 struct err;
 struct http_client;
+struct operator_plugin;
 struct task;
 struct value;
 
@@ -21,13 +22,15 @@ struct value;
 enum operator_loss {
     LOSS_ADOPT,  /* a process: goes on in its holder */
     LOSS_REPEAT, /* a wait or a decision: the same try goes on from its beginning */
+    LOSS_LOST,   /* a plug-in's attempt: the try has failed, "worker lost" */
 };
 
 /* A process to run. Lives in the arena of the call. */
 struct operator_process {
-    const char *const *argv;        /* NULL-terminated; or NULL when `python` */
-    const char *shell_text;         /* argv stands for this text of a shell; or NULL */
-    bool python;                    /* the Python runner runs it */
+    const char *const *argv; /* NULL-terminated; or NULL when `python` */
+    const char *shell_text;  /* argv stands for this text of a shell; or NULL */
+    bool python;             /* the Python runner runs it */
+    bool reports; /* with argv: gets the start message, and leaves a result file, as Python does */
     const char *python_interpreter; /* NULL = configured */
     const char *cwd;                /* or NULL */
     const char *const *env;         /* NULL-terminated, or NULL */
@@ -46,6 +49,7 @@ struct operator_result {
     const char *xcom;   /* JSON in the arena, or NULL */
     uint32_t *skip;     /* in the arena */
     size_t skip_len;
+    const struct value *xcoms; /* array of {key, value}, or NULL */
 };
 
 struct operator_context {
@@ -70,13 +74,15 @@ struct operator_impl {
     int (*prepare)(const struct operator_context *c, struct operator_process *ret, struct err *e);
     int (*decide)(const struct operator_context *c, struct operator_result *ret, struct err *e);
     int (*wait)(const struct operator_context *c, struct operator_result *ret,
-                struct err *e); /* SUSPENDS */
+                struct err *e);           /* SUSPENDS */
+    const struct operator_plugin *plugin; /* the worker sends it to its host (plugins.h); or NULL */
 };
 
 /* NULL for an unknown name. */
 const struct operator_impl *operator_find(const char *name);
 
 extern const struct operator_impl op_bash, op_python, op_branch, op_short_circuit, op_empty;
+extern const struct operator_impl op_function;
 extern const struct operator_impl op_wait_time, op_wait_file, op_wait_http;
 
 /* Shared by branch and short circuit. Direct downstream tasks of t that are not followed nor reachable from a followed one become skipped,

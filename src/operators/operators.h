@@ -5,10 +5,15 @@
 
 struct operator_desc;
 struct operator_table;
+struct arena;
+struct value;
 
-/* The one table; immutable, lives as long as the program. In the order of
- * docs/reference/dag-document.md. */
+/* The one table; lives as long as the program. The built-in ones in the order of docs/reference/dag-document.md, then plug-ins (plugins.h),
+ * which are only ever added. */
 const struct operator_table *operators_table(void);
+/* The same for a stored document: operators that are not there any more (a plug-in that was removed) take whatever its tasks have. In the arena,
+ * except the operators' names. */
+const struct operator_table *operators_table_stored(struct arena *a, const struct value *document);
 /* By name ("bash"), or NULL. */
 const struct operator_desc *operators_find(const char *name);
 

@@ -3,8 +3,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "model/document.h"
 #include "operators/operators.h"
+#include "operators/table.h"
 
 #define CALLABLE                                                                                  \
     {"python_callable", PARAM_STRING,                                                             \
@@ -78,6 +80,14 @@ static const struct operator_param wait_http_params[] = {
     {0},
 };
 
+static const struct operator_param function_params[] = {
+    {"program", PARAM_STRING, .required = true,
+     .doc = "Absolute path of the program that has the function (libtradewind writes it)."},
+    {"function", PARAM_STRING, .required = true, .doc = "Its name in the table given to tw_init."},
+    {"args", PARAM_ANY, .templated = true, .doc = "What the function gets as its arguments."},
+    {0},
+};
+
 static const char *const python_needs[] = {"python_callable", NULL};
 static const char *const branch_needs[] = {"python_callable", "follow", NULL};
 static const char *const short_circuit_needs[] = {"python_callable", "condition", NULL};
@@ -103,11 +113,23 @@ static const struct operator_desc op_wait_file = {"wait_file", "FileSensor", "Wa
 static const struct operator_desc op_wait_http = {"wait_http", "HttpSensor",
                                                   "Waits for an HTTP answer.", wait_http_params};
 
+static const struct operator_desc op_function = {
+    "c_function", NULL, "Calls a C function of a program that uses libtradewind.", function_params};
+
 static const struct operator_desc *const operators[] = {
-    &op_bash,  &op_python,    &op_branch,    &op_short_circuit,
-    &op_empty, &op_wait_time, &op_wait_file, &op_wait_http,
+    &op_bash,      &op_python,    &op_branch,    &op_short_circuit, &op_empty,
+    &op_wait_time, &op_wait_file, &op_wait_http, &op_function,
 };
-static const struct operator_table table = {operators, sizeof operators / sizeof operators[0]};
+#define BUILT_IN (sizeof operators / sizeof operators[0])
+
+/* The built-in ones, then what plug-ins add. */
+static const struct operator_desc *all[BUILT_IN + OPERATOR_PLUGINS_MAX];
+static struct operator_table table = {all, BUILT_IN};
+
+__attribute__((constructor)) static void fill(void)
+{
+    memcpy(all, operators, sizeof operators);
+}
 
 const struct operator_table *operators_table(void)
 {
@@ -117,9 +139,20 @@ const struct operator_table *operators_table(void)
 const struct operator_desc *operators_find(const char *name)
 {
     for (size_t i = 0; i < table.len; i++) {
-        if (strcmp(operators[i]->name, name) == 0) {
-            return operators[i];
+        if (strcmp(all[i]->name, name) == 0) {
+            return all[i];
         }
     }
     return NULL;
+}
+
+/* Readers on other threads see the entry before the length that counts it. */
+int operators_extend(const struct operator_desc *d)
+{
+    if (table.len == sizeof all / sizeof all[0]) {
+        return -ERR_LIMIT;
+    }
+    all[table.len] = d;
+    __atomic_store_n(&table.len, table.len + 1, __ATOMIC_RELEASE);
+    return 0;
 }

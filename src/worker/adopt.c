@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "operators/plugins.h"
 #include "worker/local_priv.h"
 
 static int adopt_processes(struct local_worker *w, struct uuid *live, size_t n, struct err *e)
@@ -67,7 +68,7 @@ static void remove_old_results(struct local_worker *w, const struct uuid *live, 
 /* Waits and decisions hold nothing outside of us: the same try goes on (rule 7). */
 static bool repeats(const struct attempt *a)
 {
-    return a->op == NULL || a->op->loss == LOSS_REPEAT;
+    return a->op == NULL || a->op->loss != LOSS_ADOPT; /* LOSS_LOST: one that had not begun */
 }
 
 /* Its process ended before; its trigger runs again. Without its record nobody knows what it waits for. */
@@ -104,7 +105,11 @@ int worker_adopt(struct worker *base, const struct worker_job *jobs, size_t n,
             break;
         }
         a->adopted = a->told_started = jobs[i].started;
-        if (repeats(a)) {
+        if (a->op != NULL && a->op->loss == LOSS_LOST && a->adopted) {
+            a->phase = ATTEMPT_WAIT;
+            a->holds_slot = !a->op->plugin->waits;
+            attempt_fail(a, WORKER_FAILED, "worker lost");
+        } else if (repeats(a)) {
             a->start_us = jobs[i].start_us;
             rc = attempt_launch(a, e);
         } else if (jobs[i].deferred) {

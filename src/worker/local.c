@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "model/dag.h"
+#include "operators/plugins.h"
 #include "runtime/http.h"
 #include "worker/environment.h"
 #include "worker/local_priv.h"
@@ -126,7 +127,8 @@ void attempt_end(struct attempt *a, struct worker_end *end)
         worker_end_free(end);
         return;
     }
-    end->from_wait = a->phase == ATTEMPT_WAIT || a->phase == ATTEMPT_TRIGGER;
+    end->from_wait =
+        (a->phase == ATTEMPT_WAIT && !a->holds_slot) || a->phase == ATTEMPT_TRIGGER;
     a->phase = end->outcome == WORKER_DEFERRED ? ATTEMPT_DEFERRED : ATTEMPT_ENDED;
     end->rendered = a->rendered != NULL ? arena_strdup(&end->arena, a->rendered) : NULL;
     a->worker->cb.ended(a->worker->cb.arg, end);
@@ -209,6 +211,11 @@ static void end_by_result(struct attempt *a, const struct operator_result *r, in
         return;
     }
     end->reason = r->reason != NULL ? arena_strdup(&end->arena, r->reason) : NULL;
+    if (attempt_xcoms(end, r->xcoms) != 0) {
+        end->xcoms_len = 0;
+        end->outcome = WORKER_FAILED_NO_RETRY;
+        end->reason = "its XComs cannot be kept";
+    }
     if (r->skip_len != 0) {
         end->skip = arena_array(&end->arena, r->skip_len, sizeof *end->skip);
         if (end->skip != NULL) {
@@ -217,6 +224,12 @@ static void end_by_result(struct attempt *a, const struct operator_result *r, in
         }
     }
     attempt_end(a, end);
+}
+
+static int do_wait(struct attempt *a, const struct operator_context *c, struct operator_result *r,
+                   struct err *e)
+{
+    return a->op->plugin != NULL ? attempt_in_host(a, r, e) : a->op->wait(c, r, e);
 }
 
 /* Tells that it waits, then waits. Runs on the attempt's coroutine. */
@@ -229,17 +242,21 @@ static void wait_for_it(struct attempt *a)
     int rc;
 
     a->phase = ATTEMPT_WAIT;
+    a->holds_slot = a->op->plugin != NULL && !a->op->plugin->waits;
     if (!a->adopted) {
         a->start_us = loop_wall_us(w->config.loop);
-        w->cb.started(w->cb.arg, &a->key, &a->token, 0, NULL, NULL, 0);
-        w->cb.deferred(w->cb.arg, &a->key, &a->token, TIME_NONE);
+        w->cb.started(w->cb.arg, &a->key, &a->token, 0, NULL, a->op->plugin != NULL ? a->log : NULL,
+                      0);
+        if (!a->holds_slot) {
+            w->cb.deferred(w->cb.arg, &a->key, &a->token, TIME_NONE);
+        }
     }
     c = context_of(a);
     if (a->task->execution_timeout_us != 0) {
         struct co_deadline d;
 
         co_deadline_begin(&d, a->task->execution_timeout_us);
-        rc = a->op->wait(&c, &r, &e);
+        rc = do_wait(a, &c, &r, &e);
         co_deadline_end(&d);
         if (rc == -ERR_TIMEOUT && a->kill_reason == NULL) {
             char t[TIME_TEXT_MAX];
@@ -249,7 +266,7 @@ static void wait_for_it(struct attempt *a)
             return;
         }
     } else {
-        rc = a->op->wait(&c, &r, &e);
+        rc = do_wait(a, &c, &r, &e);
     }
     end_by_result(a, &r, rc, &e);
 }
@@ -532,6 +549,7 @@ static void local_close(struct worker *base)
 {
     struct local_worker *w = (struct local_worker *)base;
 
+    w->closing = true;
     w->cb = (struct worker_callbacks){
         .started = tell_nobody_started,
         .deferred = tell_nobody_deferred,

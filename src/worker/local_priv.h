@@ -10,6 +10,7 @@
 #include "worker/local.h"
 
 struct json_writer;
+struct ophost;
 
 enum attempt_phase {
     ATTEMPT_TAKEN,   /* rendering, or about to be handed to the executor */
@@ -43,6 +44,8 @@ struct attempt {
     const int *skip_codes;
     size_t skip_codes_len;
     bool last_line_is_xcom;
+    bool holds_slot; /* in WAIT: running, not deferred */
+    bool reports;    /* operator.h: a start message and a result file */
     int64_t start_us;
     int64_t first_start_us; /* of the try; TIME_NONE: it begins now */
     bool resumed;           /* the try goes on: its record says with what */
@@ -64,6 +67,8 @@ struct local_worker {
     char *python_path_entry; /* owned */
     struct triggers *triggers; /* or NULL: nothing was deferred yet */
     struct http_client *http;
+    struct ophost *hosts; /* ophost.c: of plug-ins, those that live */
+    bool closing;
 };
 
 /* A new attempt in the table. */
@@ -120,6 +125,14 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e);
 /* What an adopted process needs to be judged at its end, without starting it. */
 int attempt_spawn_facts(struct attempt *a, struct err *e);
 void attempt_exec_ended(struct attempt *a, const struct exec_end *x);
+/* For attempts in an operator host: XComs into their end; the start message, and what to mask in the log (in the arena). */
+int attempt_xcoms(struct worker_end *end, const struct value *list);
+int attempt_message(struct attempt *a, char **ret, struct err *e);
+int attempt_secrets(struct attempt *a, const char *const **ret, struct err *e);
+
+/* ophost.c: SUSPENDS. Runs an attempt in the host of its plug-in. *r as from an operator's wait. */
+int attempt_in_host(struct attempt *a, struct operator_result *r, struct err *e);
+
 /* The files in which the runner told the outcome; once it is in the store. */
 void attempt_remove_result(struct attempt *a);
 

@@ -10,6 +10,7 @@
  *   bash: 0 / skip code / n   -> SUCCESS / SKIPPED / FAILED "exit code n"
  *   python: result file       -> what it says; exit 0 without one is FAILED "no result"
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,12 @@ static void env_add(struct env_list *l, const char *name, const char *value)
     l->items[l->len++] = entry;
 }
 
+/* Where the start message of a process that reports is written. */
+static const char *start_path(struct attempt *a)
+{
+    return arena_printf(&a->arena, "%s.start", a->result);
+}
+
 static int environment_of(struct attempt *a, const struct operator_process *p,
                           const char *const **ret, struct err *e)
 {
@@ -67,6 +74,9 @@ static int environment_of(struct attempt *a, const struct operator_process *p,
     }
     for (size_t i = 0; p->env != NULL && p->env[i] != NULL; i++) {
         env_add(&l, p->env[i], NULL);
+    }
+    if (p->reports) {
+        env_add(&l, "TRADEWIND_START", start_path(a));
     }
     env_add(&l, "AIRFLOW_CTX_DAG_ID", a->dag->dag_id);
     env_add(&l, "AIRFLOW_CTX_TASK_ID", a->task->task_id);
@@ -247,6 +257,30 @@ static int result_path(struct attempt *a, struct err *e)
     return 0;
 }
 
+/* The start message as a file, for a process that reports. */
+static int write_start(struct attempt *a, struct err *e)
+{
+    MEM_CLEANUP char *text = NULL;
+    const char *path = start_path(a);
+    int rc = python_spec(a, "function", a->rendered != NULL, &text, e), fd;
+    size_t n;
+
+    if (rc != 0 || path == NULL) {
+        return rc != 0 ? rc : err_set(e, ERR_NOMEM, "out of memory for a path");
+    }
+    n = strlen(text);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return err_errno(e, errno, "cannot write %s", path);
+    }
+    errno = ENOSPC; /* what a short write means */
+    if (write(fd, text, n) != (ssize_t)n) {
+        rc = err_errno(e, errno, "cannot write %s", path);
+    }
+    (void)close(fd);
+    return rc;
+}
+
 /* ---- start ---- */
 
 static int facts_of(struct attempt *a, struct operator_process *p, struct err *e)
@@ -264,7 +298,8 @@ static int facts_of(struct attempt *a, struct operator_process *p, struct err *e
         a->skip_codes = p->skip_codes;
         a->skip_codes_len = p->skip_codes_len;
         a->last_line_is_xcom = p->last_line_is_xcom;
-        rc = p->python ? result_path(a, e) : 0;
+        a->reports = p->reports;
+        rc = p->python || p->reports ? result_path(a, e) : 0;
     }
     return rc;
 }
@@ -311,6 +346,10 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
     MEM_CLEANUP char *python = NULL;
     int rc = facts_of(a, &p, e);
 
+    if (rc == 0 && jinja && p.reports) {
+        return err_set(e, ERR_INVALID, "a template of %s is outside of the subset that C renders",
+                       a->task->task_id);
+    }
     if (rc == 0 && jinja && !p.python) {
         rc = result_path(a, e); /* the runner renders with Jinja2, then becomes the command */
     }
@@ -332,6 +371,7 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e)
         }
         x.cwd = p.cwd;
         x.bare_env = p.bare_env;
+        rc = rc == 0 && p.reports ? write_start(a, e) : rc;
     }
     if (rc != 0) {
         return rc;
@@ -393,13 +433,13 @@ static int result_xcoms(struct worker_end *end, const struct value *list)
         json_value(&w, v);
         if (buf_status(&b) == 0) {
             end->xcoms[end->xcoms_len++] = (struct worker_xcom){
-                .name = key->text,
+                .name = arena_strdup(&end->arena, key->text),
                 .value = arena_strndup(&end->arena, buf_cstr(&b), b.len),
                 .len = b.len,
             };
         }
         buf_fini(&b);
-        if (end->xcoms[i].value == NULL) {
+        if (end->xcoms[i].value == NULL || end->xcoms[i].name == NULL) {
             return -ERR_LIMIT;
         }
     }
@@ -541,7 +581,9 @@ void attempt_remove_result(struct attempt *a)
 
     if (a->result != NULL) {
         (void)unlink(a->result);
-        path = strcmp(a->op->name, "bash") == 0 ? rendered_path(a) : NULL;
+        path = a->reports                         ? start_path(a)
+               : strcmp(a->op->name, "bash") == 0 ? rendered_path(a)
+                                                  : NULL;
         if (path != NULL) {
             (void)unlink(path);
         }
@@ -620,4 +662,25 @@ void attempt_exec_ended(struct attempt *a, const struct exec_end *x)
         end_command(a, end, x);
     }
     attempt_end(a, end);
+}
+
+/* ---- for attempts in an operator host ---- */
+
+int attempt_xcoms(struct worker_end *end, const struct value *list)
+{
+    return list != NULL && list->kind == VALUE_ARRAY ? result_xcoms(end, list) : 0;
+}
+
+int attempt_message(struct attempt *a, char **ret, struct err *e)
+{
+    return python_spec(a, "operator", a->rendered != NULL, ret, e);
+}
+
+int attempt_secrets(struct attempt *a, const char *const **ret, struct err *e)
+{
+    const char *const *env = NULL;
+    struct operator_process none = {0};
+    int rc = environment_of(a, &none, &env, e);
+
+    return rc == 0 ? secrets_of(a, env, ret, e) : rc;
 }

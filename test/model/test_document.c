@@ -171,6 +171,65 @@ static void xcoms_are_edges(void **state)
     builder_fini(&b);
 }
 
+static void mapped_tasks(void **state)
+{
+    struct built b;
+    const struct task *t;
+
+    builder_build(
+        &b,
+        "{'dag_id':'d','schedule':{'type':'assets','of':[]},'callbacks':['failure'],"
+        "'labels':[{'upstream':'s','downstream':'x','label':'l'}],"
+        "'task_groups':{'g':{'expand':{'p':{'__xcom__':{'task_id':'s'}}}},'g.h':{'parent':'g'}},"
+        "'tasks':{'s':{'operator':'bash','bash_command':'x'},"
+        "'lit':{'operator':'bash','expand':{'bash_command':['a','b','c'],'env':[{},{}]}},"
+        "'kw':{'operator':'bash','expand_kwargs':[{'bash_command':'a'},{'bash_command':'b'}]},"
+        "'x':{'operator':'bash','expand':{'bash_command':{'__zip__':{'of':[{'__xcom__':"
+        "{'task_id':'s'}},{'__xcom__':{'task_id':'lit'}}]}}}},"
+        "'g.h.a':{'operator':'bash','bash_command':{'__mapped__':'p'},'group':'g.h'},"
+        "'g.b':{'operator':'bash','bash_command':'y','group':'g','upstream':['g.h.a']},"
+        "'e':{'operator':'empty','callbacks':['success']}}}");
+    assert_int_equal(b.rc, 0);
+    assert_string_equal(b.dag->schedule, "assets");
+    assert_true(b.dag->on_failure && !b.dag->on_success);
+    t = dag_task(b.dag, "lit");
+    assert_true(t->mapped && t->map_len == 6 && t->map_group == UINT32_MAX);
+    assert_int_equal(dag_task(b.dag, "kw")->map_len, 2);
+    t = dag_task(b.dag, "x");
+    assert_int_equal(t->map_len, -1);
+    assert_int_equal(t->map_sources_len, 2);
+    assert_int_equal(dag_up_len(b.dag, t->index), 2);
+    t = dag_task(b.dag, "g.h.a");
+    assert_true(t->mapped && t->map_len == -1 && t->map_group == 0);
+    assert_int_equal(t->map_sources_len, 1);
+    assert_int_equal(dag_up_len(b.dag, t->index), 1); /* the group begins with it */
+    t = dag_task(b.dag, "g.b");
+    assert_true(t->mapped && t->map_sources_len == 1);
+    assert_int_equal(dag_up_len(b.dag, t->index), 1); /* g.h.a only */
+    assert_false(dag_task(b.dag, "e")->instant || dag_task(b.dag, "s")->mapped);
+    builder_fini(&b);
+}
+
+static void mapping_findings(void **state)
+{
+    struct built b;
+
+    builder_build(
+        &b, "{'dag_id':'d','task_groups':{'g':{'expand':{'p':[1]}},'g.h':{'parent':'g',"
+            "'expand_kwargs':[{}]}},'tasks':{"
+            "'a':{'operator':'bash','group':'g','expand':{'bash_command':['x']}},"
+            "'b':{'operator':'bash','expand':{'bash_comand':['x']}},"
+            "'c':{'operator':'bash','expand':{'bash_command':'x'},'bash_command':'y'},"
+            "'e':{'operator':'empty','callbacks':['sucess']}}}");
+    assert_int_equal(b.rc, -ERR_INVALID);
+    assert_non_null(strstr(builder_report(&b), "is within the mapped task group 'g'"));
+    assert_non_null(strstr(builder_report(&b), "a task in it cannot be mapped again"));
+    assert_non_null(strstr(builder_report(&b), "operator 'bash' has no 'bash_comand' to expand"));
+    assert_non_null(strstr(builder_report(&b), "must be an object: a list, an object or an XCom"));
+    assert_non_null(strstr(builder_report(&b), "unknown callback 'sucess'; did you mean 'success'?"));
+    builder_fini(&b);
+}
+
 static void python_dags_need_no_callable(void **state)
 {
     struct built b;
@@ -502,6 +561,8 @@ int main(void)
         cmocka_unit_test(task_members),
         cmocka_unit_test(default_args_are_merged),
         cmocka_unit_test(xcoms_are_edges),
+        cmocka_unit_test(mapped_tasks),
+        cmocka_unit_test(mapping_findings),
         cmocka_unit_test(python_dags_need_no_callable),
         cmocka_unit_test(findings),
         cmocka_unit_test(cycles_are_named_in_order),
