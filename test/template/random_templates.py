@@ -15,8 +15,8 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "python"))
 
 from compare import VARIABLES, Gen  # noqa: E402
 
-from tradewind.exceptions import AirflowRuntimeError  # noqa: E402
 from tradewind.runner import instance, plain  # noqa: E402
+from tradewind.runner.engine import QuestionUnknown  # noqa: E402
 from tradewind.templates import Renderer  # noqa: E402
 
 PARAMS = VARIABLES["params"]
@@ -69,7 +69,7 @@ class NoEngine:
     def ask(self, kind, **members):
         if kind == "xcom_get":
             return {"found": False}
-        raise AirflowRuntimeError(kind)
+        raise QuestionUnknown(kind)
 
 
 class Imported:
