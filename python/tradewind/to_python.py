@@ -137,7 +137,7 @@ class _Writer:
         if kind not in _CLASSES:
             raise NotSaid(f"operator {kind!r}")
         class_name, own = _CLASSES[kind]
-        for name in ("follow", "condition", "expect_status", "expect_text", "python", "expand", "expand_kwargs", "callbacks"):
+        for name in ("follow", "condition", "expect_status", "expect_text", "python", "callbacks"):
             if spec.get(name) is not None:
                 raise NotSaid(f"{name} of operator {kind!r}")
         arguments = [("task_id", label)]
@@ -157,11 +157,20 @@ class _Writer:
         for name, word in _COMMON.items():
             if name in values:
                 arguments.append((word or name, self._common(name, values.pop(name))))
+        mapped = [name for name in ("expand", "expand_kwargs") if name in values]
+        over = self.argument(values.pop(mapped[0]), task_id) if mapped else None
         left = [name for name in values if name not in _ELSEWHERE]
         if left:
             raise NotSaid(", ".join(left))
+        if mapped and kind not in ("bash", "python"):
+            raise NotSaid(f"{mapped[0]} of operator {kind!r}")
         self.used.add(class_name)
-        return Call(class_name, arguments)
+        if not mapped:
+            return Call(class_name, arguments)
+        partial = source(Call(f"{class_name}.partial", arguments), 4)
+        if mapped[0] == "expand":
+            return Call(f"{partial}.expand", list(over.items()))
+        return Call(f"{partial}.expand_kwargs", [(None, over)])
 
     def _own(self, name, value, task_id):
         if name == "python_callable":
@@ -182,6 +191,9 @@ class _Writer:
     def dag(self):
         """The call that makes the DAG."""
         arguments, left = [], []
+        for group, known in (self.document.get("task_groups") or {}).items():
+            if any(name in known for name in ("expand", "expand_kwargs")):
+                self.problems.append((None, f"the mapped task group {group!r}"))
         for name, value in self.document.items():
             if name in ("version", "tasks", "task_groups", "python", "default_args", "params"):
                 continue

@@ -125,6 +125,24 @@ def test_yaml_to_python_runs_the_same(tw):
     assert (tw.states("y"), tw.log("b", "y")) == first
 
 
+MAPPED = '''
+from tradewind.sdk import DAG, BashOperator, task
+
+with DAG("mapped"):
+    src = BashOperator(task_id="src", bash_command="echo 1")
+    a = BashOperator.partial(task_id="a", retries=2).expand(bash_command=["echo 1", "echo 2"])
+    b = BashOperator.partial(task_id="b").expand(bash_command=src.output)
+    src >> a
+'''
+
+
+def test_mapped_tasks(tw):
+    tw.write("mapped.py", MAPPED)
+    there_and_back(tw, "mapped.py", "mapped")
+    tw.write("f.py", MAPPED + "\n    @task\n    def f(x):\n        return x\n\n    f.expand(x=[1, 2])\n")
+    assert "task 'f': not convertible: a mapped task" in convert(tw, "f.py", "f.yaml", code=1)
+
+
 CANNOT = '''
 from tradewind.sdk import DAG, BaseOperator, BashOperator, PythonOperator, PythonSensor, literal, task
 
