@@ -268,20 +268,32 @@ class _Writer:
 
     def _open(self, group, depth):
         indent = " " * (4 * (depth + 1))
-        known = (self.document.get("task_groups") or {}).get(group) or {}
         if group in self.groups:
             self.body.append(f"{indent}with {self.groups[group]}:")
             return
-        path = self._path(group)
-        arguments = [(None, self._label(group, path[:-1]))]
+        made = source(self._group_call(group), len(indent), 5)
+        self.body.append(f"{indent}with {made} as {self.groups[group]}:")
+
+    def _group_call(self, group, *more):
+        known = (self.document.get("task_groups") or {}).get(group) or {}
+        arguments = [(None, self._label(group, self._path(group)[:-1]))]
         if not self._has_prefix(group):
             arguments.append(("prefix_group_id", False))
         if known.get("tooltip"):
             arguments.append(("tooltip", known["tooltip"]))
         self.used.add("TaskGroup")
         self.groups[group] = self.name(f"{group}_group" if group in self.document["tasks"] else group)
-        made = source(Call("TaskGroup", arguments), len(indent), 5)
-        self.body.append(f"{indent}with {made} as {self.groups[group]}:")
+        return Call("TaskGroup", arguments + list(more))
+
+    def write_empty_groups(self):
+        """The groups that no task is in."""
+        known = self.document.get("task_groups") or {}
+        for group in sorted(known, key=lambda one: len(self._path(one))):
+            if group not in self.groups:
+                parent = (known[group] or {}).get("parent")
+                more = [("parent_group", Code(self.groups[parent]))] if parent else []
+                made = source(self._group_call(group, *more), 4)
+                self.body.append(f"    {self.groups[group]} = {made}")
 
     def write_edges(self):
         """Setups and teardowns, then what waits for what."""
@@ -304,6 +316,7 @@ class _Writer:
         """The file."""
         dag = source(self.dag(), 0, 6)
         self.write_tasks()
+        self.write_empty_groups()
         self.write_edges()
         lines = []
         standard = sorted(self.modules & {"datetime", "timedelta", "timezone"})
