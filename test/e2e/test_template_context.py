@@ -20,8 +20,8 @@ BOTH = [
     "{{ ti.task_id }}", "{{ ti.dag_id }}", "{{ ti.run_id }}", "{{ ti.try_number }}", "{{ ti.max_tries }}", "{{ ti.map_index }}", "{{ task_instance.task_id }}",
     "{{ ti.xcom_pull('first') }}", "{{ ti.xcom_pull(task_ids='first', key='return_value') }}", "{{ task_instance.xcom_pull(task_ids=['first', 'mute']) }}",
     "{{ ti.xcom_pull('mute', default='d') }}", "{{ ti.xcom_pull() }}",
-    "{{ var.value.bucket }}", "{{ var.value['bucket'] }}", "{{ var.value.get('bucket') }}", "{{ var.value.get('nope', 'dflt') }}", "{{ var.value.get('nope', none) }}",
-    "{{ var.json.cfg }}", "{{ var.json.cfg.a[1] }}", "{{ var.json.get('cfg')['b'] }}", "{{ var.json.get('nope', {'x': 1}) }}", "{{ var.value.own }}",
+    "{{ var.value.bucket }}", "{{ var.value['bucket'] }}", "{{ var.value.get('bucket') }}",
+    "{{ var.json.cfg }}", "{{ var.json.cfg.a[1] }}", "{{ var.json.get('cfg')['b'] }}", "{{ var.value.own }}",
     "{{ var.value.api_password }}", "{{ var.value.both_prefixes }}",
     "{{ logical_date | ds }}", "{{ logical_date | ds_nodash }}", "{{ logical_date | ts }}", "{{ logical_date | ts_nodash }}", "{{ logical_date | ts_nodash_with_tz }}", "{{ none | ds }}",
     "{{ macros.ds_add(ds, 7) }}", "{{ macros.ds_add(ds, -7) }}", "{{ macros.ds_format(ds, '%Y-%m-%d', '%d.%m.%Y') }}", "{{ macros.timedelta(days=2) }}",
@@ -48,6 +48,7 @@ RUNNER = [
 ]
 # The expressions in Airflow's example DAGs, its tutorials and its reference of templates, as far as they need no assets and connections.
 EXAMPLES = [
+    "{{ var.value.get('nope', 'dflt') }}", "{{ var.value.get('nope', none) }}", "{{ var.json.get('nope', {'x': 1}) }}",
     'echo "ti_key={{ task_instance_key_str }}"', "{{ dag_run.logical_date.strftime('%A').lower() }}", "{{ dag_run.logical_date.strftime('%Y/%m/%d') }}",
     "run_id: {{ run_id }}; params.other_param: {{ params.region }}", '{% for i in range(5) %}\n    echo "{{ ds }}"\n    echo "{{ macros.ds_add(ds, 7)}}"\n{% endfor %}\n',
     'echo "foo {{ params.region }}"', '{{ dag_run.conf.get("message") }}', '{{ dag_run.conf["k"] if dag_run.conf else "" }}', '{{ dag_run.conf["k"] if dag_run else "" }}',

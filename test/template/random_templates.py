@@ -33,7 +33,7 @@ class ContextGen(Gen):
     NUMBERS = ["0", "1", "7", "3.5", "1e3", "try_number", "ti.try_number", "ti.max_tries", "ti.map_index", "params.n", "params.f", "params.neg", "params.nested.z", "params.zero", "dag_run.clear_number",
                "params.list[0]", "logical_date.year", "data_interval_start.month", "var.json.n", "var.json.cfg.a[1]", "dag_run.conf.n", "dag_run.conf['n']", "logical_date.int_timestamp", "params.rows[1].id"]
     STRINGS = ["'a'", '"B c"', "ds", "ds_nodash", "ts", "ts_nodash", "ts_nodash_with_tz", "run_id", "task_instance_key_str", "params.region", "params.text", "params.unicode", "params.ws", "params.lines", "params.quote", "''", "'%s'", "' 3.7 '",
-               "dag.dag_id", "task.task_id", "ti.task_id", "ti.dag_id", "task_instance.run_id", "dag_run.run_id", "dag_run.dag_id", "dag_run.run_type", "var.value.bucket", "var.value.quote", "var.value.get('nope', 'd')", "var.value.empty",
+               "dag.dag_id", "task.task_id", "ti.task_id", "ti.dag_id", "task_instance.run_id", "dag_run.run_id", "dag_run.dag_id", "dag_run.run_type", "var.value.bucket", "var.value.quote", "var.value.get('bucket', 'd')", "var.value.empty",
                "dag_run.conf.k", "dag_run.conf.get('k')", "dag_run.conf.get('none', 'x')", "macros.ds_add(ds, 3)", "macros.ds_format(ds, '%Y-%m-%d', '%d/%m')", "(logical_date | ts)", "(ti.xcom_pull('other') or 'nothing')", "macros.json.dumps(var.json.cfg)"]
 
     def num(self, d):
@@ -43,7 +43,7 @@ class ContextGen(Gen):
         return self.pick(*self.STRINGS) if d <= 0 else super().string(d)
 
     def dict(self, d):
-        return self.pick("params.nested", "params", "{'k': 1}", "dag_run.conf", "var.json.cfg", "params.rows[0]", "var.json.get('nope', {'z': 2})") if d <= 0 else super().dict(d)
+        return self.pick("params.nested", "params", "{'k': 1}", "dag_run.conf", "var.json.cfg", "params.rows[0]", "var.json.get('cfg', {'z': 2})") if d <= 0 else super().dict(d)
 
     def time(self, d):
         if d <= 0:
