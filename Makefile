@@ -2,7 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all setup build program demo test check bench fuzz sim kill golden providers reference install clean help
+.PHONY: all setup build program demo test check bench fuzz sim templates kill golden providers reference install clean help
 
 all: build
 
@@ -38,6 +38,9 @@ fuzz: ## every fuzzer for SECONDS each (60); needs clang
 
 sim: build ## long simulation: SEEDS seeds (5000)
 	@tools/sim $(BUILD) $(SEEDS)
+
+templates: build ## random templates through both engines, SEEDS times 2000 (20)
+	@for seed in $$(seq 1 $(or $(SEEDS),20)); do /usr/bin/python3 test/template/random_templates.py $(BUILD)/test/worker/context-render $$seed 2000 || exit 1; done
 
 kill: build ## long version of the kill test
 	@python3 test/kill/kill.py --build $(BUILD) --rounds 60

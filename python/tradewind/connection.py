@@ -269,7 +269,7 @@ class Connection:
         if found is not None:
             return found
         if link.has_engine():
-            answer = link.ask("conn_get", conn_id=conn_id)
+            answer = link.look_up("conn_get", conn_id=conn_id)
             if answer and answer.get("found"):
                 fields = dict(answer["conn"])
                 fields.pop("conn_id", None)

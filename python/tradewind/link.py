@@ -15,6 +15,16 @@ def has_engine():
     return bool(_engine) and bool(getattr(_engine[0], "path", None))
 
 
+def look_up(kind, **members):
+    """As ask, for what may be there or not: `found` false of an engine that has none of its kind."""
+    from tradewind.runner.engine import QuestionUnknown
+
+    try:
+        return ask(kind, **members)
+    except QuestionUnknown:
+        return {"found": False}
+
+
 def ask(kind, **members):
     """The engine's answer; see runner.engine.Engine.ask."""
     return _engine[0].ask(kind, **members)

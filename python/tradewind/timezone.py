@@ -61,6 +61,9 @@ def coerce_datetime(value):
     pendulum = pendulum_or_none()
     if pendulum is None or isinstance(value, pendulum.DateTime):
         return value
+    # An offset of zero is UTC, and says so.
+    if isinstance(value.tzinfo, dt.timezone) and not value.utcoffset():
+        return pendulum.instance(value.replace(tzinfo=None), tz="UTC")
     return pendulum.instance(value, tz=value.tzinfo)
 
 

@@ -137,7 +137,7 @@ class _Writer:
         if kind not in _CLASSES:
             raise NotSaid(f"operator {kind!r}")
         class_name, own = _CLASSES[kind]
-        for name in ("follow", "condition", "expect_status", "expect_text", "python", "expand", "expand_kwargs", "callbacks"):
+        for name in ("follow", "condition", "expect_status", "expect_text", "python", "callbacks"):
             if spec.get(name) is not None:
                 raise NotSaid(f"{name} of operator {kind!r}")
         arguments = [("task_id", label)]
@@ -157,11 +157,20 @@ class _Writer:
         for name, word in _COMMON.items():
             if name in values:
                 arguments.append((word or name, self._common(name, values.pop(name))))
+        mapped = [name for name in ("expand", "expand_kwargs") if name in values]
+        over = self.argument(values.pop(mapped[0]), task_id) if mapped else None
         left = [name for name in values if name not in _ELSEWHERE]
         if left:
             raise NotSaid(", ".join(left))
+        if mapped and kind not in ("bash", "python"):
+            raise NotSaid(f"{mapped[0]} of operator {kind!r}")
         self.used.add(class_name)
-        return Call(class_name, arguments)
+        if not mapped:
+            return Call(class_name, arguments)
+        partial = source(Call(f"{class_name}.partial", arguments), 4)
+        if mapped[0] == "expand":
+            return Call(f"{partial}.expand", list(over.items()))
+        return Call(f"{partial}.expand_kwargs", [(None, over)])
 
     def _own(self, name, value, task_id):
         if name == "python_callable":
@@ -182,6 +191,9 @@ class _Writer:
     def dag(self):
         """The call that makes the DAG."""
         arguments, left = [], []
+        for group, known in (self.document.get("task_groups") or {}).items():
+            if any(name in known for name in ("expand", "expand_kwargs")):
+                self.problems.append((None, f"the mapped task group {group!r}"))
         for name, value in self.document.items():
             if name in ("version", "tasks", "task_groups", "python", "default_args", "params"):
                 continue
@@ -256,20 +268,32 @@ class _Writer:
 
     def _open(self, group, depth):
         indent = " " * (4 * (depth + 1))
-        known = (self.document.get("task_groups") or {}).get(group) or {}
         if group in self.groups:
             self.body.append(f"{indent}with {self.groups[group]}:")
             return
-        path = self._path(group)
-        arguments = [(None, self._label(group, path[:-1]))]
+        made = source(self._group_call(group), len(indent), 5)
+        self.body.append(f"{indent}with {made} as {self.groups[group]}:")
+
+    def _group_call(self, group, *more):
+        known = (self.document.get("task_groups") or {}).get(group) or {}
+        arguments = [(None, self._label(group, self._path(group)[:-1]))]
         if not self._has_prefix(group):
             arguments.append(("prefix_group_id", False))
         if known.get("tooltip"):
             arguments.append(("tooltip", known["tooltip"]))
         self.used.add("TaskGroup")
         self.groups[group] = self.name(f"{group}_group" if group in self.document["tasks"] else group)
-        made = source(Call("TaskGroup", arguments), len(indent), 5)
-        self.body.append(f"{indent}with {made} as {self.groups[group]}:")
+        return Call("TaskGroup", arguments + list(more))
+
+    def write_empty_groups(self):
+        """The groups that no task is in."""
+        known = self.document.get("task_groups") or {}
+        for group in sorted(known, key=lambda one: len(self._path(one))):
+            if group not in self.groups:
+                parent = (known[group] or {}).get("parent")
+                more = [("parent_group", Code(self.groups[parent]))] if parent else []
+                made = source(self._group_call(group, *more), 4)
+                self.body.append(f"    {self.groups[group]} = {made}")
 
     def write_edges(self):
         """Setups and teardowns, then what waits for what."""
@@ -292,6 +316,7 @@ class _Writer:
         """The file."""
         dag = source(self.dag(), 0, 6)
         self.write_tasks()
+        self.write_empty_groups()
         self.write_edges()
         lines = []
         standard = sorted(self.modules & {"datetime", "timedelta", "timezone"})

@@ -92,6 +92,8 @@ def _task(task, spec, module, folder):
         (c for c in (BranchPythonOperator, ShortCircuitOperator, PythonOperator) if isinstance(task, c)),
         None,
     )
+    if getattr(task, "is_mapped", False):
+        raise NotSaid("a mapped task whose instances Python makes")
     if kind is None or type(task).execute is not kind.execute:
         raise NotSaid(f"an operator object of the class {type(task).__name__}")
     if getattr(task, "multiple_outputs", False):

@@ -37,7 +37,7 @@ def _find(key):
     if text is None:
         text = text_in_environment(key)
     if text is None and link.has_engine():
-        answer = link.ask("var_get", key=key)
+        answer = link.look_up("var_get", key=key)
         text = answer.get("value") if answer and answer.get("found") else None
     if text is not None and log.is_sensitive(key):
         log.mask_secret(text)

@@ -290,7 +290,7 @@ static int parse_subscript(struct parser *p, struct node **node)
         return rc != 0 ? rc : binary(p, N_ITEM, t, node, arg);
     }
     if (at_op(p, ']')) {
-        return parse_unexpected(p, "an index");
+        return parse_fail(p, ERR_UNSUPPORTED, "an index of no parts is not supported");
     }
     rc = parse_subscribed(p, &arg);
     if (rc == 0 && at_op(p, ',')) {

@@ -98,8 +98,8 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e);
 int attempt_conf(struct attempt *a, struct value **ret, struct err *e);
 int attempt_params(struct attempt *a, const struct value *conf, struct value **ret);
 bool attempt_needs_render(const struct attempt *a);
-/* lookup.c: the text of a variable in the arena, *ret NULL when there is none; as template_context.variable. The value of a sensitive name
- * is remembered as a secret of the attempt. */
+/* lookup.c: the text of a variable of the environment in the arena, as template_context.variable; -ERR_UNSUPPORTED when it has none: the
+ * runner looks further. The value of a sensitive name is remembered as a secret of the attempt. */
 int attempt_variable(void *arg, const char *key, struct arena *m, const char **ret, struct err *e);
 /* True if the text holds one of the secrets. */
 bool attempt_has_secret(const char *const *secrets, const char *text);

@@ -67,8 +67,8 @@ int attempt_variable(void *arg, const char *key, struct arena *m, const char **r
         text = environment_get(a, name);
     }
     *ret = NULL;
-    if (text == NULL) {
-        return 0;
+    if (text == NULL) { /* the runner asks the engine for it */
+        return err_set(e, ERR_UNSUPPORTED, "the variable '%s' is not in the environment", key);
     }
     *ret = arena_strdup(m, text);
     return *ret != NULL ? remember_secret(a, key, text, e)

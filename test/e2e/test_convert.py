@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import random
 import subprocess
 import sys
 
@@ -125,6 +126,24 @@ def test_yaml_to_python_runs_the_same(tw):
     assert (tw.states("y"), tw.log("b", "y")) == first
 
 
+MAPPED = '''
+from tradewind.sdk import DAG, BashOperator, task
+
+with DAG("mapped"):
+    src = BashOperator(task_id="src", bash_command="echo 1")
+    a = BashOperator.partial(task_id="a", retries=2).expand(bash_command=["echo 1", "echo 2"])
+    b = BashOperator.partial(task_id="b").expand(bash_command=src.output)
+    src >> a
+'''
+
+
+def test_mapped_tasks(tw):
+    tw.write("mapped.py", MAPPED)
+    there_and_back(tw, "mapped.py", "mapped")
+    tw.write("f.py", MAPPED + "\n    @task\n    def f(x):\n        return x\n\n    f.expand(x=[1, 2])\n")
+    assert "task 'f': not convertible: a mapped task" in convert(tw, "f.py", "f.yaml", code=1)
+
+
 CANNOT = '''
 from tradewind.sdk import DAG, BaseOperator, BashOperator, PythonOperator, PythonSensor, literal, task
 
@@ -187,3 +206,60 @@ def test_errors_of_the_file(tw):
     tw.write("two.py", "from tradewind.sdk import DAG\nwith DAG('a'): pass\nwith DAG('b'): pass\n")
     assert "choose a DAG" in tw("dags", "convert", "two.py", code=64).stderr
     tw("dags", "convert", "two.py", "--dag", "b")
+
+
+def random_document(r, number):
+    """A YAML DAG of what Python can say, its tasks in an order in which they may be written."""
+    words = ["plain", "two words", "it's", 'a "quote"', "x: y", "# no", "- a", "{{ ds }}", "line\nmore", "line\nmore\n", "tab\there", "\\back\\", " lead", "trail ", "ünï ☃", "null", "12", "1e3", "", "a\n\n  b\nc", "%s {% raw %}{{x}}{% endraw %}", "\"\"\"", "e\n\"", "[x]", "!tag", "&a *b", "0x1", "2026-01-01", "yes", "@a", "`b`"]
+    word = lambda: r.choice(words)  # noqa: E731
+    groups = {}
+    for name in r.sample(["g", "h", "i"], r.randint(0, 3)):
+        parent = r.choice([None, *groups])
+        groups[name if parent is None else f"{parent}.{name}"] = {"parent": parent} if parent else {}
+        if r.random() < 0.4:
+            list(groups.values())[-1]["tooltip"] = word() or "t"
+    tasks = {}
+    for i in range(r.randint(1, 9)):
+        group = r.choice([None, *groups])
+        task_id = (f"{group}." if group else "") + r.choice(["t", "class", "1st", "a-b", "a.b", "DAG", "task"]) + str(i)
+        spec = r.choice([lambda: {"operator": "bash", "bash_command": word() or "true"}, lambda: {"operator": "bash", "bash_command": ["echo", word(), word()], "env": {"A": word()}, "append_env": True},
+                         lambda: {"operator": "empty"}, lambda: {"operator": "python", "python_callable": "lib.py:f", "op_args": [word(), r.choice([1, 2.5, None, True, [word()], {"k": word()}])]},
+                         lambda: {"operator": "wait_time", "delta": r.choice([5, 90, 3600, 0.5])}, lambda: {"operator": "wait_file", "filepath": "/tmp/" + word().strip(), "poke_interval": 3, "timeout": 60}])()
+        for name, value in (("retries", 2), ("retry_delay", r.choice([7, 3600, 90061])), ("owner", "me"), ("pool", "p"), ("trigger_rule", "all_done"), ("priority_weight", 4), ("doc_md", word() or "x"), ("execution_timeout", 90), ("depends_on_past", True), ("do_xcom_push", False), ("display_name", word() or "x")):
+            if r.random() < 0.2:
+                spec[name] = value
+        above = sorted(r.sample(list(tasks), min(len(tasks), r.randint(0, 3))))
+        if above:
+            spec["upstream"] = above
+        if group:
+            spec["group"] = group
+        tasks[task_id] = spec
+    document = {"dag_id": f"d{number}", "schedule": r.choice([None, "@daily", "0 5 * * 1-5"]), "description": word() or "d", "tags": [word() or "t"], "params": {"p": word(), "q": {"default": {"a": word()}, "type": "object"}}, "tasks": tasks}
+    if groups:
+        document["task_groups"] = groups
+    return {k: v for k, v in document.items() if v is not None}
+
+
+def test_random_documents(tw):
+    r = random.Random(20260131)
+    text = []
+    for i in range(8):
+        tw.write("in.yaml", json.dumps(random_document(r, i)))
+        convert(tw, "in.yaml", "out.py")
+        first = documents(tw.path("out.py"))
+        convert(tw, "out.py", "back.yaml")
+        convert(tw, "back.yaml", "again.py")
+        assert documents(tw.path("again.py")) == first
+        want = json.load(open(tw.path("in.yaml")))
+        (got,) = first.values()
+        assert list(got["tasks"]) == list(want["tasks"])
+        for task_id, spec in want["tasks"].items():
+            for name, value in spec.items():
+                if name not in ("python_callable", "op_args", "bash_command", "append_env"):
+                    assert got["tasks"][task_id].get(name) == value, (task_id, name)
+                elif name == "bash_command":
+                    assert got["tasks"][task_id][name] == value
+        assert got.get("task_groups") == want.get("task_groups") and got["description"] == want["description"]
+        tw.write("f.yaml", json.dumps({k: v for k, v in want.items()}))
+        text.append(got)
+    assert len(text) == 8

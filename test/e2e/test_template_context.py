@@ -20,8 +20,8 @@ BOTH = [
     "{{ ti.task_id }}", "{{ ti.dag_id }}", "{{ ti.run_id }}", "{{ ti.try_number }}", "{{ ti.max_tries }}", "{{ ti.map_index }}", "{{ task_instance.task_id }}",
     "{{ ti.xcom_pull('first') }}", "{{ ti.xcom_pull(task_ids='first', key='return_value') }}", "{{ task_instance.xcom_pull(task_ids=['first', 'mute']) }}",
     "{{ ti.xcom_pull('mute', default='d') }}", "{{ ti.xcom_pull() }}",
-    "{{ var.value.bucket }}", "{{ var.value['bucket'] }}", "{{ var.value.get('bucket') }}", "{{ var.value.get('nope', 'dflt') }}", "{{ var.value.get('nope', none) }}",
-    "{{ var.json.cfg }}", "{{ var.json.cfg.a[1] }}", "{{ var.json.get('cfg')['b'] }}", "{{ var.json.get('nope', {'x': 1}) }}", "{{ var.value.own }}",
+    "{{ var.value.bucket }}", "{{ var.value['bucket'] }}", "{{ var.value.get('bucket') }}",
+    "{{ var.json.cfg }}", "{{ var.json.cfg.a[1] }}", "{{ var.json.get('cfg')['b'] }}", "{{ var.value.own }}",
     "{{ var.value.api_password }}", "{{ var.value.both_prefixes }}",
     "{{ logical_date | ds }}", "{{ logical_date | ds_nodash }}", "{{ logical_date | ts }}", "{{ logical_date | ts_nodash }}", "{{ logical_date | ts_nodash_with_tz }}", "{{ none | ds }}",
     "{{ macros.ds_add(ds, 7) }}", "{{ macros.ds_add(ds, -7) }}", "{{ macros.ds_format(ds, '%Y-%m-%d', '%d.%m.%Y') }}", "{{ macros.timedelta(days=2) }}",
@@ -36,8 +36,8 @@ RUNNER = [
     ("{{ ti.hostname }}", None), ("{{ ti.state }}", "running"), ("{{ ti.start_date }}", None), ("{{ ti.end_date }}", "None"), ("{{ ti.is_mapped }}", "False"),
     ("{{ ti.log_url }}", ""), ("{{ ti.id }}", None), ("{{ ti.dag_run.run_id }}", "r1"), ("{{ ti.task.task_id }}", "jj"), ("{{ ti.rendered_map_index }}", "None"),
     ("{{ exception }}", "None"), ("{{ reason }}", "None"), ("{{ test_mode }}", "False"), ("{{ templates_dict }}", "None"), ("{{ expanded_ti_count }}", "None"),
-    ("{{ map_index_template }}", "None"), ("{{ task_reschedule_count }}", "0"), ("{{ inlets }}", "[]"), ("{{ outlets }}", "[]"), ("{{ inlet_events }}", "{}"),
-    ("{{ outlet_events }}", "{}"), ("{{ triggering_asset_events }}", "{}"), ("{{ triggering_asset_events.values() | list }}", "[]"),
+    ("{{ map_index_template }}", "None"), ("{{ task_reschedule_count }}", "0"), ("{{ inlets }}", "[]"), ("{{ outlets }}", "[]"), ("{{ inlet_events }}", None),
+    ("{{ outlet_events | length }}", "0"), ("{{ triggering_asset_events }}", "{}"), ("{{ triggering_asset_events.values() | list }}", "[]"),
     ("{{ start_date }}", None), ("{{ prev_start_date_success }}", "None"), ("{{ prev_end_date_success }}", "None"), ("{{ prev_data_interval_start_success }}", "None"), ("{{ prev_data_interval_end_success }}", "None"),
     ("{{ macros.datetime(2026, 1, 2) }}", "2026-01-02 00:00:00"), ("{{ macros.datetime.strptime('2026', '%Y').year }}", "2026"), ("{{ macros.json.loads('[1]') }}", "[1]"),
     ("{{ macros.time.gmtime(0).tm_year }}", "1970"), ("{{ macros.uuid.UUID(int=5) }}", "00000000-0000-0000-0000-000000000005"), ("{{ 0 <= macros.random() < 1 }}", "True"),
@@ -48,6 +48,7 @@ RUNNER = [
 ]
 # The expressions in Airflow's example DAGs, its tutorials and its reference of templates, as far as they need no assets and connections.
 EXAMPLES = [
+    "{{ var.value.get('nope', 'dflt') }}", "{{ var.value.get('nope', none) }}", "{{ var.json.get('nope', {'x': 1}) }}",
     'echo "ti_key={{ task_instance_key_str }}"', "{{ dag_run.logical_date.strftime('%A').lower() }}", "{{ dag_run.logical_date.strftime('%Y/%m/%d') }}",
     "run_id: {{ run_id }}; params.other_param: {{ params.region }}", '{% for i in range(5) %}\n    echo "{{ ds }}"\n    echo "{{ macros.ds_add(ds, 7)}}"\n{% endfor %}\n',
     'echo "foo {{ params.region }}"', '{{ dag_run.conf.get("message") }}', '{{ dag_run.conf["k"] if dag_run.conf else "" }}', '{{ dag_run.conf["k"] if dag_run else "" }}',

@@ -18,6 +18,10 @@ PAUSE_MAX_S = 5.0
 ANSWER_TIMEOUT_S = 60.0
 
 
+class QuestionUnknown(AirflowRuntimeError):
+    """The engine is older than the question."""
+
+
 class EngineAway(TradewindError):
     """The engine did not come back in time."""
 
@@ -61,9 +65,8 @@ class Engine:
                 time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
                 pause = min(pause * 2, PAUSE_MAX_S)
         if not answer.get("ok"):
-            raise AirflowRuntimeError(
-                f"{kind}: the engine refused: {answer.get('error')} ({answer.get('code')})"
-            )
+            error = QuestionUnknown if answer.get("code") == "UNSUPPORTED" else AirflowRuntimeError
+            raise error(f"{kind}: the engine refused: {answer.get('error')} ({answer.get('code')})")
         return answer.get("result")
 
     def _exchange(self, frame, number):

@@ -14,6 +14,7 @@ from tradewind.connection import ConnectionAccessor
 from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
+from tradewind.runner.engine import QuestionUnknown
 from tradewind.runner.events import InletEvents, OutletEvents
 from tradewind.runner.world import World, previous_values
 from tradewind.serde import decode, storable
@@ -174,9 +175,12 @@ class TaskInstance(World):
         where = {name: value for name, value in where.items() if value is not None}
         values, more = [], True
         while more:
-            found = self._engine.ask(
-                "xcom_list", task_id=task_id, key=key, offset=len(values), limit=1000, **where
-            )
+            try:
+                found = self._engine.ask(
+                    "xcom_list", task_id=task_id, key=key, offset=len(values), limit=1000, **where
+                )
+            except QuestionUnknown:
+                return None
             if not found.get("mapped"):
                 return None
             page = found.get("values") or []
