@@ -76,8 +76,14 @@ static const char v1[] =
 static const char v2[] = "CREATE INDEX run_by_end ON run (end_us) WHERE end_us IS NOT NULL;"
                          "CREATE TABLE garbage (run_key INTEGER PRIMARY KEY);";
 
+/* Variables and connections; their values are sealed (src/secret). */
+static const char v3[] =
+    "CREATE TABLE setting (kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,"
+    " version INTEGER NOT NULL, updated_us INTEGER, PRIMARY KEY (kind, name)) WITHOUT ROWID;";
+
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1},
     {"cleaning in slices", v2},
+    {"variables and connections", v3},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
