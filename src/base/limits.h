@@ -46,6 +46,7 @@
 #define LIMIT_XCOM_INLINE KiB(48) /* larger values are spilled to files */
 #define LIMIT_LAST_LINE \
     KiB(48) /* last line of output that bash returns as XCom; longer: its end is kept */
+#define LIMIT_SETTING_BYTES  KiB(512) /* a variable or a connection: -ERR_LIMIT */
 #define LIMIT_SECRETS        256      /* values masked in one attempt */
 #define LIMIT_SECRET_BYTES   KiB(8)   /* one of them */
 #define LIMIT_SECRETS_BYTES  KiB(256) /* all of them together: the attempt ends with an error */

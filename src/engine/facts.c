@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/engine_priv.h"
+#include "engine/settings.h"
 #include "model/dag.h"
 
 #define ANSWER_ARENA_MAX MiB(512)
@@ -218,6 +219,7 @@ struct worker_callbacks facts_callbacks(struct engine *g)
         .ended = on_ended,
         .xcom_get = on_xcom_get,
         .record_get = deferral_record,
+        .variable_get = settings_variable,
     };
 }
 

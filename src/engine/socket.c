@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/wire.h"
 #include "engine/engine_priv.h"
+#include "engine/settings.h"
 #include "engine/world.h"
 #include "model/dag.h"
 
@@ -384,6 +385,39 @@ static int op_ping(struct call *c, struct err *e)
     return 0;
 }
 
+static int op_settings(struct call *c, struct err *e)
+{
+    const char *op = text_of(c->rq, "op");
+
+    return op != NULL ? settings_answer(c->g, op, c->rq, c->arena, c->w, e)
+                      : err_set(e, ERR_PROTOCOL, "a question about settings needs op");
+}
+
+static int op_var_get(struct call *c, struct err *e)
+{
+    return settings_answer(c->g, "var_get", c->rq, c->arena, c->w, e);
+}
+
+static int op_var_set(struct call *c, struct err *e)
+{
+    return settings_answer(c->g, "var_set", c->rq, c->arena, c->w, e);
+}
+
+static int op_var_delete(struct call *c, struct err *e)
+{
+    return settings_answer(c->g, "var_delete", c->rq, c->arena, c->w, e);
+}
+
+static int op_var_list(struct call *c, struct err *e)
+{
+    return settings_answer(c->g, "var_list", c->rq, c->arena, c->w, e);
+}
+
+static int op_conn_get(struct call *c, struct err *e)
+{
+    return settings_answer(c->g, "conn_get", c->rq, c->arena, c->w, e);
+}
+
 static const struct {
     const char *type;
     bool of_task;
@@ -394,6 +428,12 @@ static const struct {
     {"xcom_get", true, op_xcom_get},
     {"xcom_list", true, op_xcom_list},
     {"xcom_set", true, op_xcom_set},
+    {"settings", false, op_settings},
+    {"var_get", true, op_var_get},
+    {"var_set", true, op_var_set},
+    {"var_delete", true, op_var_delete},
+    {"var_list", true, op_var_list},
+    {"conn_get", true, op_conn_get},
 };
 
 /* ---- frames ---- */

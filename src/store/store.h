@@ -96,6 +96,17 @@ struct audit_row {
     int64_t at_us;
 };
 
+/* A variable or a connection: its value is sealed before it comes here (src/secret). */
+struct setting_row {
+    const char *kind; /* "variable", "connection" */
+    const char *name;
+    const void *value; /* NULL in put_settings: the row is removed */
+    size_t value_len;
+    int64_t version; /* grows by one with each change. In put_settings: that of the row that is replaced; 0: there is none;
+                        -1: whatever there is */
+    int64_t updated_us;
+};
+
 struct store_batch {
     const struct dag_row *dags;
     size_t dags_len;
@@ -192,11 +203,23 @@ struct store_ops {
                         struct err *e);
     int (*get_pools)(struct store *s, struct arena *a, struct pool_row **ret, size_t *ret_len,
                      struct err *e);
+    /* XComs of an instance, by name; without their values (value_len tells the size of what is not spilled). */
+    int (*get_xcoms)(struct store *s, const struct ti_key *key, struct arena *a,
+                     struct xcom_row **ret, size_t *ret_len, struct err *e);
+    /* Settings (rule 4), by name; name NULL = all of the kind. */
+    int (*get_settings)(struct store *s, const char *kind, const char *name, struct arena *a,
+                        struct setting_row **ret, size_t *ret_len, struct err *e);
     /* Mean durations of the successful instances of each task over the last n finished runs of this
      * version, for estimates: by task index; -1 = none known. The array ends at the last task with
      * a known one. */
     int (*get_durations)(struct store *s, int64_t version_key, size_t runs, struct arena *a,
                          int64_t **ret_us_by_task, size_t *ret_len, struct err *e);
+
+    /* Settings change in a transaction of their own, durable on return: all rows or none. -ERR_STALE: a row has another version than was
+     * said; -ERR_NOTFOUND: one to be removed is not there. A row stands at most once among them. */
+    int (*put_settings)(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
+    /* Likewise a pool: made or changed; remove: by its name (-ERR_NOTFOUND). */
+    int (*put_pool)(struct store *s, const struct pool_row *row, bool remove, struct err *e);
 
     /* Maintenance. */
     int (*check)(struct store *s, struct err *e); /* integrity; -ERR_CORRUPT with what is wrong */

@@ -1,4 +1,5 @@
-/* What templates look up by name: variables, from the DAG's environment and that in which Tradewind was started. */
+/* What templates look up by name: variables, from the DAG's environment, then where the engine finds them (without one: the environment in
+ * which Tradewind was started). */
 #include <ctype.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ static const char *environment_get(const struct attempt *a, const char *name)
     if (own != NULL) {
         return own->text != NULL ? own->text : "";
     }
-    for (char **p = a->worker->base_env; *p != NULL; p++) {
+    for (char **p = a->worker->base_env; a->worker->cb.variable_get == NULL && *p != NULL; p++) {
         if (strncmp(*p, name, n) == 0 && (*p)[n] == '=') {
             return *p + n + 1;
         }
@@ -67,8 +68,15 @@ int attempt_variable(void *arg, const char *key, struct arena *m, const char **r
         text = environment_get(a, name);
     }
     *ret = NULL;
-    if (text == NULL) { /* the runner asks the engine for it */
-        return err_set(e, ERR_UNSUPPORTED, "the variable '%s' is not in the environment", key);
+    if (text == NULL && a->worker->cb.variable_get != NULL) {
+        int rc = a->worker->cb.variable_get(a->worker->cb.arg, key, m, &text, e);
+
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    if (text == NULL) { /* its default, or the error, is the runner's to say */
+        return err_set(e, ERR_UNSUPPORTED, "there is no variable '%s'", key);
     }
     *ret = arena_strdup(m, text);
     return *ret != NULL ? remember_secret(a, key, text, e)

@@ -442,13 +442,74 @@ static void test_small_things(void **state)
     assert_int_equal(OPS(f)->find_dag(f->s, "a", &f->a, &(struct dag_row){0}, NULL), -ERR_NOTFOUND);
 }
 
+static int put(struct fixture *f, const char *kind, const char *name, const char *value, int64_t version)
+{
+    struct setting_row row = {.kind = kind, .name = name, .value = value, .value_len = value != NULL ? strlen(value) : 0,
+                              .version = version, .updated_us = T0};
+
+    return OPS(f)->put_settings(f->s, &row, 1, &f->e);
+}
+
+static void test_settings(void **state)
+{
+    struct fixture *f = *state;
+    struct setting_row *rows, two[2] = {{.kind = "variable", .name = "a", .value = "3", .value_len = 1, .version = 2},
+                                        {.kind = "variable", .name = "b", .value = "9", .value_len = 1, .version = 7}};
+    struct xcom_row *xcoms;
+    size_t n;
+
+    OK(put(f, "variable", "b", "1", 0), f);
+    OK(put(f, "variable", "a", "1", -1), f);
+    OK(put(f, "connection", "a", "c", 0), f);
+    assert_int_equal(put(f, "variable", "a", "2", 0), -ERR_STALE);
+    OK(put(f, "variable", "a", "2", 1), f);
+    assert_int_equal(put(f, "variable", "a", "2", 1), -ERR_STALE);
+    OK(OPS(f)->get_settings(f->s, "variable", NULL, &f->a, &rows, &n, &f->e), f);
+    assert_int_equal(n, 2);
+    assert_string_equal(rows[0].name, "a");
+    assert_int_equal(rows[0].version, 2);
+    assert_memory_equal(rows[0].value, "2", 1);
+    /* All or none. */
+    assert_int_equal(OPS(f)->put_settings(f->s, two, 2, &f->e), -ERR_STALE);
+    OK(OPS(f)->get_settings(f->s, "variable", "a", &f->a, &rows, &n, &f->e), f);
+    assert_int_equal(n, 1);
+    assert_memory_equal(rows[0].value, "2", 1);
+    two[1].version = 1;
+    OK(OPS(f)->put_settings(f->s, two, 2, &f->e), f);
+    OK(put(f, "variable", "a", NULL, -1), f);
+    assert_int_equal(put(f, "variable", "a", NULL, -1), -ERR_NOTFOUND);
+    OK(OPS(f)->get_settings(f->s, "variable", "a", &f->a, &rows, &n, &f->e), f);
+    assert_int_equal(n, 0);
+    OK(OPS(f)->get_settings(f->s, "connection", "a", &f->a, &rows, &n, &f->e), f);
+    assert_int_equal(n, 1);
+    OK(OPS(f)->get_xcoms(f->s, &(struct ti_key){1, 0, -1}, &f->a, &xcoms, &n, &f->e), f);
+    assert_int_equal(n, 0);
+}
+
+static void test_pools_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct pool_row p = {.name = "p", .slots = 3, .description = "d"}, *rows;
+    size_t n;
+
+    OK(OPS(f)->put_pool(f->s, &p, false, &f->e), f);
+    p.slots = 4;
+    OK(OPS(f)->put_pool(f->s, &p, false, &f->e), f);
+    OK(OPS(f)->get_pools(f->s, &f->a, &rows, &n, &f->e), f);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].slots, 4);
+    OK(OPS(f)->put_pool(f->s, &p, true, &f->e), f);
+    assert_int_equal(OPS(f)->put_pool(f->s, &p, true, &f->e), -ERR_NOTFOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_seq),    BOTH(test_keys),         BOTH(test_refused_batches),
         BOTH(test_grants), BOTH(test_dags),         BOTH(test_versions),
         BOTH(test_runs),   BOTH(test_run_fields),   BOTH(test_previous_run),
-        BOTH(test_clean),  BOTH(test_small_things),
+        BOTH(test_clean),  BOTH(test_small_things), BOTH(test_settings),
+        BOTH(test_pools_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -424,3 +424,22 @@ int mem_reserve_keys(struct store *store, const char *kind, int64_t n, int64_t *
     m->counters[i].next += n;
     return 0;
 }
+
+/* A change of a pool outside of any shard's commits (rule 4). */
+int mem_put_pool(struct store *store, const struct pool_row *row, bool remove, struct err *e)
+{
+    struct mem_store *m = mem_store(store);
+    struct node *old = mem_table_find(&m->keys[KIND_POOL], KIND_POOL, row, 0);
+    int rc;
+
+    if (remove && old == NULL) {
+        return err_set(e, ERR_NOTFOUND, "there is no pool '%s'", row->name);
+    }
+    rc = remove ? take_out(m, old, e) : put(m, KIND_POOL, row, e);
+    if (rc != 0) {
+        take_back(m);
+    } else {
+        keep(m);
+    }
+    return rc;
+}

@@ -13,6 +13,10 @@ static void op_close(struct store *s)
         next = n->next;
         mem_free(n);
     }
+    for (struct node *n = m->settings.first, *next; n != NULL; n = next) {
+        next = n->next;
+        mem_free(n);
+    }
     /* History hangs only in the lists of its run. */
     for (size_t i = 0; m->runs.buckets != NULL && i < m->runs.buckets_len; i++) {
         for (struct owner *o = m->runs.buckets[i]; o != NULL; o = o->chain) {
@@ -99,6 +103,10 @@ static const struct store_ops ops = {
     .get_rendered = mem_get_rendered,
     .find_command = mem_find_command,
     .get_pools = mem_get_pools,
+    .get_xcoms = mem_get_xcoms,
+    .get_settings = mem_get_settings,
+    .put_settings = mem_put_settings,
+    .put_pool = mem_put_pool,
     .get_durations = mem_get_durations,
     .check = op_check,
     .backup = op_backup,

@@ -31,6 +31,7 @@ enum kind {
     KIND_TRANSITION = KIND_TABLES_,
     KIND_TRY,
     KIND_AUDIT,
+    KIND_SETTING,
     KIND_MAX_
 };
 
@@ -92,7 +93,7 @@ struct mem_store {
     struct table keys[KIND_TABLES_];  /* by key */
     struct table names[KIND_TABLES_]; /* DAG, version, run: by (owner, name); XCom: by instance */
     struct owners runs, dags;
-    struct list audits;
+    struct list audits, settings;
     struct counter {
         char *kind; /* owned */
         int64_t next;
@@ -189,6 +190,12 @@ int mem_find_command(struct store *s, const char *key, struct arena *a, const ch
                      struct err *e);
 int mem_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_t *ret_len,
                   struct err *e);
+int mem_get_xcoms(struct store *s, const struct ti_key *key, struct arena *a, struct xcom_row **ret,
+                  size_t *ret_len, struct err *e);
+int mem_get_settings(struct store *s, const char *kind, const char *name, struct arena *a,
+                     struct setting_row **ret, size_t *ret_len, struct err *e);
+int mem_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
+int mem_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
 int mem_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
               struct err *e);
 int mem_get_durations(struct store *s, int64_t version_key, size_t runs, struct arena *a,

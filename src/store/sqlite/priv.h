@@ -140,6 +140,13 @@ int sql_get_rendered(struct store *s, const struct ti_key *key, struct arena *a,
 int sql_get_durations(struct store *s, int64_t version_key, size_t runs, struct arena *a,
                       int64_t **ret_us_by_task, size_t *ret_len, struct err *e);
 
+int sql_get_xcoms(struct store *s, const struct ti_key *key, struct arena *a, struct xcom_row **ret,
+                  size_t *ret_len, struct err *e);
+int sql_get_settings(struct store *s, const char *kind, const char *name, struct arena *a,
+                     struct setting_row **ret, size_t *ret_len, struct err *e);
+int sql_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
+int sql_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
+
 int sql_check(struct store *s, struct err *e);
 int sql_backup(struct store *s, const char *path, struct err *e);
 int sql_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,

@@ -80,9 +80,15 @@ static const char v2[] = "CREATE INDEX run_by_end ON run (end_us) WHERE end_us I
 static const char v3[] = "ALTER TABLE ti ADD COLUMN map_len INTEGER NOT NULL DEFAULT 0;"
                          "ALTER TABLE try ADD COLUMN map_len INTEGER NOT NULL DEFAULT 0;";
 
+/* Variables and connections; their values are sealed (src/secret). */
+static const char v4[] =
+    "CREATE TABLE setting (kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,"
+    " version INTEGER NOT NULL, updated_us INTEGER, PRIMARY KEY (kind, name)) WITHOUT ROWID;";
+
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1},
     {"cleaning in slices", v2},
     {"mapped tasks", v3},
+    {"variables and connections", v4},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];

@@ -1,0 +1,35 @@
+/*
+ * Variables, connections and pools: what tasks and commands ask, over a store that this process writes (or, for questions alone, reads).
+ * Values are sealed before they reach the store and opened after it (src/secret).
+ *
+ * op and the members of its request -> of its answer (docs/internals/wire.md):
+ *   var_get {key, stored?} -> {found, value, description}      stored: not from the secrets folder or the environment
+ *   var_set {key, value, description?, is_new?}                is_new: -ERR_EXISTS when there is one
+ *   var_delete {key} -> {found}           var_list {} -> {keys}
+ *   conn_get {conn_id, stored?} -> {found, conn}               conn_set {conn_id, conn, is_new?}
+ *   conn_delete {conn_id} -> {found}      conn_list {} -> {ids}
+ *   pool_set {name, slots, description?, include_deferred?}    pool_delete {name}
+ *   rotate {} -> {rotated}                all values under the newest key; a key file gets a new one first
+ */
+#ifndef TW_ENGINE_SETTINGS_H
+#define TW_ENGINE_SETTINGS_H
+
+#include <stdint.h>
+
+struct arena;
+struct engine;
+struct err;
+struct json_writer;
+struct store;
+struct value;
+
+/* Writes one JSON object, the answer. Blocks as the store does. */
+int settings_do(struct store *s, const char *home, const char *op, const struct value *rq,
+                int64_t now_us, struct arena *a, struct json_writer *w, struct err *e);
+/* SUSPENDS. The same on the engine's store, as the member "result"; the scheduler learns of changed pools. */
+int settings_answer(struct engine *g, const char *op, const struct value *rq, struct arena *a,
+                    struct json_writer *w, struct err *e);
+/* SUSPENDS. worker_callbacks.variable_get */
+int settings_variable(void *arg, const char *key, struct arena *a, const char **ret, struct err *e);
+
+#endif
