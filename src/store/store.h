@@ -195,7 +195,7 @@ struct store_ops {
                     struct xcom_row *ret, struct err *e);
     /* One XCom of the instances of a mapped task: those from from->map_index on (at least 0), by
      * map_index. */
-    int (*get_xcoms)(struct store *s, const struct ti_key *from, const char *name, size_t limit,
+    int (*get_map_xcoms)(struct store *s, const struct ti_key *from, const char *name, size_t limit,
                      struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e);
     int (*get_rendered)(struct store *s, const struct ti_key *key, struct arena *a,
                         const char **ret_json, struct err *e);

@@ -209,21 +209,21 @@ static void test_xcoms_of_map(void **state)
 
     fixture_dag(f, 1);
     OK(fixture_commit(f, &b), f);
-    OK(OPS(f)->get_xcoms(f->s, &from, "return_value", 0, &f->a, &got, &n, &f->e), f);
+    OK(OPS(f)->get_map_xcoms(f->s, &from, "return_value", 0, &f->a, &got, &n, &f->e), f);
     assert_int_equal(n, 2);
     assert_int_equal(got[0].key.map_index, 2);
     assert_int_equal(got[1].key.map_index, 10);
     assert_memory_equal(got[1].value, "10", 2);
     from.map_index = 3;
-    OK(OPS(f)->get_xcoms(f->s, &from, "return_value", 0, &f->a, &got, &n, &f->e), f);
+    OK(OPS(f)->get_map_xcoms(f->s, &from, "return_value", 0, &f->a, &got, &n, &f->e), f);
     assert_int_equal(n, 1);
     assert_int_equal(got[0].key.map_index, 10);
     from.map_index = -1;
-    OK(OPS(f)->get_xcoms(f->s, &from, "return_value", 1, &f->a, &got, &n, &f->e), f);
+    OK(OPS(f)->get_map_xcoms(f->s, &from, "return_value", 1, &f->a, &got, &n, &f->e), f);
     assert_int_equal(n, 1);
     assert_int_equal(got[0].key.map_index, 2);
     from.task = 7;
-    OK(OPS(f)->get_xcoms(f->s, &from, "return_value", 0, &f->a, &got, &n, &f->e), f);
+    OK(OPS(f)->get_map_xcoms(f->s, &from, "return_value", 0, &f->a, &got, &n, &f->e), f);
     assert_int_equal(n, 0);
 }
 

@@ -366,7 +366,7 @@ static int by_xcom(const void *x, const void *y)
                   &(*(const struct xcom_row *const *)y)->key);
 }
 
-int mem_get_xcoms(struct store *s, const struct ti_key *from, const char *name, size_t limit,
+int mem_get_map_xcoms(struct store *s, const struct ti_key *from, const char *name, size_t limit,
                   struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e)
 {
     int32_t first = from->map_index < 0 ? 0 : from->map_index;
@@ -420,7 +420,7 @@ int mem_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_
     return give(&f, KIND_POOL, by_pool, 0, a, (void **)ret, ret_len, e);
 }
 
-static int by_xcom(const void *x, const void *y)
+static int by_xcom_name(const void *x, const void *y)
 {
     return strcmp((*(const struct xcom_row *const *)x)->name,
                   (*(const struct xcom_row *const *)y)->name);
@@ -429,19 +429,18 @@ static int by_xcom(const void *x, const void *y)
 int mem_get_xcoms(struct store *s, const struct ti_key *key, struct arena *a, struct xcom_row **ret,
                   size_t *ret_len, struct err *e)
 {
-    FOUND_CLEANUP struct found all = {0}, f = {0};
+    FOUND_CLEANUP struct found f = {0};
     int rc;
 
-    all_of(&mem_store(s)->keys[KIND_XCOM], &all);
-    f.rc = all.rc;
-    for (size_t i = 0; i < all.len; i++) {
-        const struct xcom_row *r = all.rows[i];
+    for (const struct node *n = first_of_run(mem_store(s), key->run_key, KIND_XCOM); n != NULL;
+         n = n->next) {
+        const struct xcom_row *r = node_row(n);
 
         if (by_key(&r->key, key) == 0) {
             found_add(&f, r);
         }
     }
-    rc = give(&f, KIND_XCOM, by_xcom, 0, a, (void **)ret, ret_len, e);
+    rc = give(&f, KIND_XCOM, by_xcom_name, 0, a, (void **)ret, ret_len, e);
     for (size_t i = 0; rc == 0 && i < *ret_len; i++) {
         (*ret)[i].value = NULL;
     }

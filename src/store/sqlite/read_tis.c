@@ -151,11 +151,11 @@ static int read_xcom_of_map(struct reader *r, void *to)
     return read_xcom(r, to);
 }
 
-int sql_get_xcoms(struct store *s, const struct ti_key *from, const char *name, size_t limit,
+int sql_get_map_xcoms(struct store *s, const struct ti_key *from, const char *name, size_t limit,
                   struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e)
 {
     struct reader r;
-    int rc = reader_init(&r, s, ST_GET_XCOMS, a, e);
+    int rc = reader_init(&r, s, ST_GET_MAP_XCOMS, a, e);
 
     if (rc != 0) {
         return rc;
