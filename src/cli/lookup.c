@@ -124,6 +124,23 @@ int found_open_key(struct found *f, const char *home, int64_t run_key, struct er
                    : rc;
 }
 
+/* Its first row, or where it would be. */
+static size_t first_row(const struct found *f, uint32_t task)
+{
+    size_t lo = 0, hi = f->tis_len;
+
+    while (lo < hi) { /* by (task, map_index) */
+        size_t mid = (lo + hi) / 2;
+
+        if (f->tis[mid].key.task < task) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo;
+}
+
 /* A mapped task as one: the worst that its instances came to, once all have ended; its first start, its last end. */
 static struct ti_row summary_of(const struct found *f, size_t at)
 {
@@ -169,12 +186,12 @@ int32_t found_counts(const struct found *f, uint32_t task, uint32_t ret[TASK_STA
     uint32_t rows = 0;
 
     memset(ret, 0, TASK_STATE_MAX_ * sizeof *ret);
-    for (size_t i = 0; i < f->tis_len; i++) {
+    for (size_t i = first_row(f, task); i < f->tis_len && f->tis[i].key.task == task; i++) {
         const struct ti_row *r = &f->tis[i];
 
-        if (r->key.task == task && r->key.map_index < 0) {
+        if (r->key.map_index < 0) {
             len = r->map_len;
-        } else if (r->key.task == task && r->key.map_index < len) {
+        } else if (r->key.map_index < len) {
             ret[r->state]++;
             rows++;
         }
@@ -190,8 +207,8 @@ struct ti_row found_child(const struct found *f, uint32_t task, int32_t map_inde
     if (map_index < 0) {
         return row;
     }
-    for (size_t i = 0; i < f->tis_len; i++) {
-        if (f->tis[i].key.task == task && f->tis[i].key.map_index == map_index) {
+    for (size_t i = first_row(f, task); i < f->tis_len && f->tis[i].key.task == task; i++) {
+        if (f->tis[i].key.map_index == map_index) {
             return f->tis[i];
         }
     }
@@ -202,17 +219,8 @@ struct ti_row found_child(const struct found *f, uint32_t task, int32_t map_inde
 
 struct ti_row found_ti(const struct found *f, uint32_t task)
 {
-    size_t lo = 0, hi = f->tis_len;
+    size_t lo = first_row(f, task);
 
-    while (lo < hi) { /* by (task, map_index) */
-        size_t mid = (lo + hi) / 2;
-
-        if (f->tis[mid].key.task < task) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
     if (lo < f->tis_len && f->tis[lo].key.task == task) {
         return f->tis[lo].map_len > 0 ? summary_of(f, lo) : f->tis[lo];
     }
