@@ -23,6 +23,7 @@ struct clearing {
     char home[4096];
     struct found f;
     uint32_t *tasks; /* in f.arena */
+    int32_t *maps;   /* of the named task the one instance; -1 = all */
     size_t tasks_len;
     uint32_t affected;
     int rc;
@@ -64,7 +65,9 @@ static int choose(struct clearing *c)
     bool *above = arena_array(&c->f.arena, d->tasks_len, sizeof *above);
 
     c->tasks = arena_array(&c->f.arena, d->tasks_len, sizeof *c->tasks);
-    if (below == NULL || above == NULL || c->tasks == NULL) {
+    c->maps = arena_array(&c->f.arena, d->tasks_len, sizeof *c->maps);
+    if (below == NULL || above == NULL || c->tasks == NULL ||
+        c->maps == NULL) {
         return err_set(&c->e, ERR_NOMEM, "out of memory");
     }
     below[c->f.task->index] = above[c->f.task->index] = true;
@@ -77,6 +80,8 @@ static int choose(struct clearing *c)
     for (uint32_t t = 0; t < d->tasks_len; t++) {
         if ((below[t] || above[t]) &&
             (!cli_flag(c->cli, "failed") || is_failed(found_ti(&c->f, t).state))) {
+            c->maps[c->tasks_len] =
+                t == c->f.task->index ? (int32_t)cli_opt_int(c->cli, "map-index") : -1;
             c->tasks[c->tasks_len++] = t;
         }
     }
@@ -105,6 +110,12 @@ static int ask_engine(struct clearing *c)
         json_int(&w, c->tasks[i]);
     }
     json_array_end(&w);
+    json_key(&w, "map_indexes");
+    json_array(&w);
+    for (size_t i = 0; i < c->tasks_len; i++) {
+        json_int(&w, c->maps[i]);
+    }
+    json_array_end(&w);
     json_object_end(&w);
     if (buf_status(&b) != 0) {
         return err_set(&c->e, ERR_LIMIT, "too many tasks for one command");
@@ -123,6 +134,7 @@ static int clear_main(void *arg)
     struct engine_command cmd = {.op = ENGINE_CLEAR,
                                  .run_key = c->f.run.run_key,
                                  .tasks = c->tasks,
+                                 .map_indexes = c->maps,
                                  .tasks_len = c->tasks_len,
                                  .actor = "cli"};
     struct session s;
@@ -192,18 +204,33 @@ int resume_failed(struct session *s, int64_t run_key, uint32_t *ret_affected, st
     struct found f;
     struct engine_command cmd = {.op = ENGINE_CLEAR, .run_key = run_key, .actor = "cli"};
     uint32_t *tasks = NULL;
+    int32_t *maps = NULL;
     int rc = found_open_key(&f, s->home, run_key, e);
 
     if (rc == 0) {
-        tasks = arena_array(&f.arena, f.dag->tasks_len, sizeof *tasks);
-        rc = tasks == NULL ? err_set(e, ERR_NOMEM, "out of memory") : 0;
+        tasks = arena_array(&f.arena, f.dag->tasks_len + f.tis_len, sizeof *tasks);
+        maps = arena_array(&f.arena, f.dag->tasks_len + f.tis_len, sizeof *maps);
+        rc = tasks == NULL || maps == NULL ? err_set(e, ERR_NOMEM, "out of memory") : 0;
     }
     for (uint32_t t = 0; rc == 0 && t < f.dag->tasks_len; t++) {
-        if (is_failed(found_ti(&f, t).state)) {
+        struct ti_row row = found_ti(&f, t);
+
+        if (is_failed(row.state) && row.map_len == 0) {
+            maps[cmd.tasks_len] = -1;
             tasks[cmd.tasks_len++] = t;
         }
     }
+    for (size_t i = 0; rc == 0 && i < f.tis_len; i++) { /* of mapped tasks those that failed */
+        const struct ti_key *k = &f.tis[i].key;
+
+        if (k->map_index >= 0 && is_failed(f.tis[i].state) &&
+            k->map_index < found_ti(&f, k->task).map_len) {
+            maps[cmd.tasks_len] = k->map_index;
+            tasks[cmd.tasks_len++] = k->task;
+        }
+    }
     cmd.tasks = tasks;
+    cmd.map_indexes = maps;
     if (rc == 0 && cmd.tasks_len == 0) {
         rc = err_set(e, ERR_CONFLICT,
                      "run %s failed, but none of its tasks did; clear what should run again",

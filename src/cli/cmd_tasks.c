@@ -102,13 +102,13 @@ int cmd_tasks_list(struct cli *cli)
 /* ---- why ---- */
 
 /* The scheduler itself says it: the run is given to a core of its own, which then explains. */
-static int explain(struct found *f, struct buf *out)
+static int explain(struct found *f, int32_t map_index, struct buf *out)
 {
     struct sched_config config = {0};
     struct sched_actions actions = {0};
     struct sched *s = sched_new(&config);
     struct sched_event ev = {.type = SCHED_DAG, .now_us = f->run.queued_us};
-    struct ti_key key = {f->run.run_key, f->task->index, -1};
+    struct ti_key key = {f->run.run_key, f->task->index, map_index};
     int rc = s == NULL ? -ERR_NOMEM : 0;
 
     ev.dag.dag_key = f->run.dag_key;
@@ -149,9 +149,9 @@ static void name_upstream(struct found *f, struct buf *out)
     }
 }
 
-static void print_tries(struct found *f, struct buf *out)
+static void print_tries(struct found *f, int32_t map_index, struct buf *out)
 {
-    struct ti_key key = {f->run.run_key, f->task->index, -1};
+    struct ti_key key = {f->run.run_key, f->task->index, map_index};
     struct ti_row *tries;
     char text[TIME_TEXT_MAX];
     size_t n = 0;
@@ -178,15 +178,16 @@ int cmd_tasks_why(struct cli *cli)
     buf_init(&out, MiB(1));
     rc = open_found(cli, &f, home, sizeof home, true, &e);
     if (rc == 0) {
-        struct ti_row row = found_ti(&f, f.task->index);
+        int32_t map_index = (int32_t)cli_opt_int(cli, "map-index");
+        struct ti_row row = found_child(&f, f.task->index, map_index);
 
         (void)buf_printf(&out, "%s in run %s is ", f.task->task_id, f.run.run_id);
         (void)term_state(&out, row.state);
         (void)buf_str(&out, ".\n");
-        rc = explain(&f, &out);
-        hitl_explain(&f, f.task->index, (int)cli_opt_int(cli, "map-index"), &out);
+        rc = explain(&f, map_index, &out);
+        hitl_explain(&f, f.task->index, (int)map_index, &out);
         name_upstream(&f, &out);
-        print_tries(&f, &out);
+        print_tries(&f, map_index, &out);
     }
     if (rc == 0 && cli_flag(cli, "json")) {
         struct buf json BUF_CLEANUP;
@@ -216,7 +217,8 @@ int cmd_tasks_why(struct cli *cli)
 
 static unsigned try_of(struct cli *cli, const struct found *f)
 {
-    struct ti_row row = found_ti(f, f->task->index);
+    struct ti_row row =
+        found_child(f, f->task->index, (int32_t)cli_opt_int(cli, "map-index"));
     const char *given = cli_opt(cli, "try");
 
     return given != NULL ? (unsigned)strtoul(given, NULL, 10) : row.try_number;
@@ -227,6 +229,10 @@ static int log_of(struct cli *cli, const char *home, struct found *f, char *path
 {
     unsigned number = try_of(cli, f);
 
+    if (found_ti(f, f->task->index).map_len > 0 && cli_opt_int(cli, "map-index") < 0) {
+        return err_set(e, ERR_INVALID, "task '%s' is mapped: name one of its %d instances by --map-index",
+                       f->task->task_id, found_ti(f, f->task->index).map_len);
+    }
     if (number == 0) {
         return err_set(e, ERR_NOTFOUND, "task '%s' has not run yet; `tradewind tasks why` says why",
                        f->task->task_id);

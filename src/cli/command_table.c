@@ -251,6 +251,7 @@ const struct command command_table[] = {
               {"upstream", 0, OPTION_FLAG, .help = "everything upstream too"},
               {"failed", 0, OPTION_FLAG, .help = "only those that failed or were not reached"},
               {"dry-run", 0, OPTION_FLAG, .help = "say what would be cleared, change nothing"},
+              OPT_MAP,
               OPT_YES,
               {0}},
      .examples = EX{{"tradewind tasks clear sales load --dry-run", NULL}, {0}}},

@@ -40,6 +40,20 @@ enum progress_mode progress_mode_of(struct cli *cli)
 
 /* ---- signals ---- */
 
+/* A task's instances by state: one, or those of a mapped task. */
+static void add_states(const struct found *f, uint32_t task, uint32_t ret[TASK_STATE_MAX_])
+{
+    uint32_t n[TASK_STATE_MAX_];
+
+    if (!f->dag->tasks[task].mapped || found_counts(f, task, n) == 0) {
+        ret[found_ti(f, task).state]++;
+        return;
+    }
+    for (int s = 0; s < TASK_STATE_MAX_; s++) {
+        ret[s] += n[s];
+    }
+}
+
 static int watch_signal(struct engine *g, int signum)
 {
     int rc = co_wait_signal(signum);
@@ -178,7 +192,7 @@ static void tell_result(struct session *s, enum progress_mode mode, int64_t run_
         sum.word = run_state_to_string(f.run.state);
         sum.elapsed_us = f.run.end_us - f.run.queued_us;
         for (uint32_t t = 0; t < f.dag->tasks_len; t++) {
-            sum.by_state[found_ti(&f, t).state]++;
+            add_states(&f, t, sum.by_state);
         }
         progress_summary(&sum, s->engine);
     }
@@ -281,7 +295,7 @@ static void show_end(const struct found *f, enum progress_mode mode)
     };
 
     for (uint32_t i = 0; i < f->dag->tasks_len; i++) {
-        s.by_state[found_ti(f, i).state]++;
+        add_states(f, i, s.by_state);
     }
     progress_summary(&s, NULL);
 }

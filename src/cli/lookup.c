@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/time.h"
 #include "cli/session.h"
 #include "model/document.h"
 
@@ -123,7 +124,8 @@ int found_open_key(struct found *f, const char *home, int64_t run_key, struct er
                    : rc;
 }
 
-struct ti_row found_ti(const struct found *f, uint32_t task)
+/* Its first row, or where it would be. */
+static size_t first_row(const struct found *f, uint32_t task)
 {
     size_t lo = 0, hi = f->tis_len;
 
@@ -136,8 +138,91 @@ struct ti_row found_ti(const struct found *f, uint32_t task)
             hi = mid;
         }
     }
+    return lo;
+}
+
+/* A mapped task as one: the worst that its instances came to, once all have ended; its first start, its last end. */
+static struct ti_row summary_of(const struct found *f, size_t at)
+{
+    struct ti_row all = f->tis[at];
+    uint32_t n[TASK_STATE_MAX_];
+    uint32_t ended = 0;
+
+    found_counts(f, all.key.task, n);
+    for (size_t i = at + 1; i < f->tis_len && f->tis[i].key.task == all.key.task; i++) {
+        const struct ti_row *r = &f->tis[i];
+
+        all.try_number = r->try_number > all.try_number ? r->try_number : all.try_number;
+        all.max_tries = r->max_tries > all.max_tries ? r->max_tries : all.max_tries;
+        if (r->start_us != TIME_NONE && (all.start_us == TIME_NONE || r->start_us < all.start_us)) {
+            all.start_us = r->start_us;
+        }
+        if (r->end_us != TIME_NONE && (all.end_us == TIME_NONE || r->end_us > all.end_us)) {
+            all.end_us = r->end_us;
+        }
+        if (r->state == TASK_FAILED && all.reason == NULL) {
+            all.reason = r->reason;
+        }
+    }
+    for (int s = 0; s < TASK_STATE_MAX_; s++) {
+        ended += task_state_finished(s) ? n[s] : 0;
+    }
+    if (ended < (uint32_t)all.map_len) {
+        all.state = n[TASK_RUNNING] > 0 ? TASK_RUNNING : n[TASK_QUEUED] > 0 ? TASK_QUEUED : TASK_NONE;
+        all.end_us = TIME_NONE;
+    } else if (n[TASK_FAILED] > 0) {
+        all.state = TASK_FAILED;
+    } else if (n[TASK_UPSTREAM_FAILED] > 0) {
+        all.state = TASK_UPSTREAM_FAILED;
+    } else {
+        all.state = n[TASK_SKIPPED] == (uint32_t)all.map_len ? TASK_SKIPPED : TASK_SUCCESS;
+    }
+    return all;
+}
+
+int32_t found_counts(const struct found *f, uint32_t task, uint32_t ret[TASK_STATE_MAX_])
+{
+    int32_t len = 0;
+    uint32_t rows = 0;
+
+    memset(ret, 0, TASK_STATE_MAX_ * sizeof *ret);
+    for (size_t i = first_row(f, task); i < f->tis_len && f->tis[i].key.task == task; i++) {
+        const struct ti_row *r = &f->tis[i];
+
+        if (r->key.map_index < 0) {
+            len = r->map_len;
+        } else if (r->key.map_index < len) {
+            ret[r->state]++;
+            rows++;
+        }
+    }
+    ret[TASK_NONE] += (uint32_t)len - rows;
+    return len;
+}
+
+struct ti_row found_child(const struct found *f, uint32_t task, int32_t map_index)
+{
+    struct ti_row row = found_ti(f, task);
+
+    if (map_index < 0) {
+        return row;
+    }
+    for (size_t i = first_row(f, task); i < f->tis_len && f->tis[i].key.task == task; i++) {
+        if (f->tis[i].key.map_index == map_index) {
+            return f->tis[i];
+        }
+    }
+    row = (struct ti_row){.key = {f->run.run_key, task, map_index}, .exit_code = -1};
+    row.start_us = row.end_us = row.queued_us = row.scheduled_us = row.next_us = TIME_NONE;
+    return row;
+}
+
+struct ti_row found_ti(const struct found *f, uint32_t task)
+{
+    size_t lo = first_row(f, task);
+
     if (lo < f->tis_len && f->tis[lo].key.task == task) {
-        return f->tis[lo];
+        return f->tis[lo].map_len > 0 ? summary_of(f, lo) : f->tis[lo];
     }
     return (struct ti_row){.key = {f->run.run_key, task, -1},
                            .max_tries = (uint16_t)f->dag->tasks[task].retries,

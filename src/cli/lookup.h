@@ -26,6 +26,10 @@ int found_open_key(struct found *f, const char *home, int64_t run_key, struct er
 void found_fini(struct found *f);
 /* The row of a task, or what an absent row means (state none). */
 struct ti_row found_ti(const struct found *f, uint32_t task);
+/* How many instances of a mapped task are in each state; returns how many there are, 0 when it is one itself. */
+int32_t found_counts(const struct found *f, uint32_t task, uint32_t ret[TASK_STATE_MAX_]);
+/* One instance; -1: the task as a whole. */
+struct ti_row found_child(const struct found *f, uint32_t task, int32_t map_index);
 /* The attempt facts of a task's try (0 = the last): NULL when it never started. */
 const struct attempt_row *found_attempt(struct found *f, uint32_t task, unsigned try_number,
                                         struct err *e);

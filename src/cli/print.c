@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/time.h"
 #include "cli/lookup.h"
 #include "cli/term.h"
@@ -64,6 +65,10 @@ void print_ti_members(struct json_writer *w, const struct ti_row *r, const char 
     json_string(w, task_id);
     json_key(w, "map_index");
     json_int(w, r->key.map_index);
+    if (r->map_len > 0) {
+        json_key(w, "map_length");
+        json_int(w, r->map_len);
+    }
     json_key(w, "state");
     json_string(w, task_state_to_string(r->state));
     json_key(w, "try_number");
@@ -82,6 +87,42 @@ void print_ti_members(struct json_writer *w, const struct ti_row *r, const char 
     json_string(w, r->reason);
 }
 
+/* "load [12]" for a mapped task. */
+static void print_name(struct table *t, const struct found *f, uint32_t task)
+{
+    uint32_t n[TASK_STATE_MAX_];
+    int32_t len = f->dag->tasks[task].mapped ? found_counts(f, task, n) : 0;
+
+    if (len > 0) {
+        table_cellf(t, "%s [%d]", f->dag->tasks[task].task_id, len);
+    } else {
+        table_cell(t, f->dag->tasks[task].task_id);
+    }
+}
+
+/* Of a mapped task: how its instances stand. */
+static void print_reason(struct table *t, const struct found *f, const struct ti_row *r)
+{
+    uint32_t n[TASK_STATE_MAX_];
+    struct buf b BUF_CLEANUP;
+
+    buf_init(&b, MiB(1));
+    if (r->map_len <= 0) {
+        table_cell(t, r->reason);
+        return;
+    }
+    (void)found_counts(f, r->key.task, n);
+    for (int s = 0; s < TASK_STATE_MAX_; s++) {
+        if (n[s] > 0) {
+            (void)buf_printf(&b, "%s%u %s", b.len > 0 ? ", " : "", n[s], task_state_to_string(s));
+        }
+    }
+    if (r->reason != NULL) {
+        (void)buf_printf(&b, ": %s", r->reason);
+    }
+    table_cellf(t, "%s", buf_cstr(&b));
+}
+
 void print_tis(struct found *f, struct buf *out)
 {
     static const struct table_column columns[] = {
@@ -98,12 +139,12 @@ void print_tis(struct found *f, struct buf *out)
     for (uint32_t i = 0; t != NULL && i < f->dag->tasks_len; i++) {
         struct ti_row r = found_ti(f, i);
 
-        table_cell(t, f->dag->tasks[i].task_id);
+        print_name(t, f, i);
         table_state(t, r.state);
         table_cellf(t, "%u/%u", r.try_number, r.max_tries + 1u);
         table_cell(t, print_time(r.start_us, text));
         table_cell(t, print_span(r.start_us, r.end_us, text));
-        table_cell(t, r.reason);
+        print_reason(t, f, &r);
     }
     print_table(t, out);
 }

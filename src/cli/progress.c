@@ -20,6 +20,7 @@
 #include "worker/paths.h"
 
 #define REDRAW_US     100000
+#define MANY          100 /* instances of a mapped task that get a line each */
 #define LIVE_ROWS     8
 #define FAILURE_LINES 8
 
@@ -30,7 +31,9 @@ struct progress {
     struct dag *dag;     /* referenced */
     uint8_t *states;     /* by task: as last committed */
     int64_t *started_us; /* by task: engine's wall time */
+    bool *expanded;      /* by task: a mapped one whose instances are counted */
     uint32_t by_state[TASK_STATE_MAX_];
+    uint32_t instances; /* in all */
     int64_t began_us;  /* loop clock */
     struct live *live; /* LIVE only */
     struct co_group group;
@@ -91,15 +94,27 @@ static const char *took_text(const struct progress *p, const struct transition_r
     return buf;
 }
 
+static const char *name_text(const struct progress *p, const struct transition_row *t, char *buf,
+                             size_t cap)
+{
+    const char *id = p->dag->tasks[t->key.task].task_id;
+
+    if (t->key.map_index < 0) {
+        return id;
+    }
+    (void)snprintf(buf, cap, "%s [%d]", id, t->key.map_index);
+    return buf;
+}
+
 static void plain_line(struct progress *p, const struct transition_row *t, FILE *out)
 {
-    char when[32], took[TIME_TEXT_MAX] = "";
+    char when[32], took[TIME_TEXT_MAX] = "", name[LIMIT_ID_BYTES + 16];
 
     if (task_state_finished(t->to) || t->to == TASK_UP_FOR_RETRY) {
         (void)took_text(p, t, took);
     }
     (void)fprintf(out, "%s %s %s%s%s%s%s%s\n", clock_text(t->at_us, when, sizeof when),
-                  p->dag->tasks[t->key.task].task_id, task_state_to_string(t->to),
+                  name_text(p, t, name, sizeof name), task_state_to_string(t->to),
                   took[0] != '\0' ? " in " : "", took, t->try_number > 1 ? " (again)" : "",
                   t->reason != NULL ? ": " : "", t->reason != NULL ? t->reason : "");
 }
@@ -132,10 +147,19 @@ static void tell_failure(struct progress *p, const struct transition_row *t)
     buf_fini(&b);
 }
 
+/* Of a mapped task with many instances only the failures get lines. */
+static bool is_one_of_many(const struct transition_row *t)
+{
+    return t->key.map_index >= MANY;
+}
+
 static void tell(struct progress *p, const struct transition_row *t)
 {
     bool bad = t->to == TASK_FAILED || t->to == TASK_UP_FOR_RETRY;
 
+    if (p->o.mode == PROGRESS_PLAIN && !bad && is_one_of_many(t)) {
+        return; /* the summary counts them */
+    }
     if (p->o.mode == PROGRESS_JSON) {
         progress_json_line(p->o.run_id, p->dag->tasks[t->key.task].task_id, t, &p->text);
     } else if (p->o.mode == PROGRESS_PLAIN && is_told(t->to)) {
@@ -157,6 +181,27 @@ static void tell(struct progress *p, const struct transition_row *t)
     }
 }
 
+/* Instances by state: a mapped task counts as one until it has some. */
+static void count(struct progress *p, const struct transition_row *t)
+{
+    struct ti_key all = {t->key.run_key, t->key.task, -1};
+    struct ti_row row;
+
+    if (t->key.map_index < 0) {
+        p->by_state[p->states[t->key.task]]--;
+        p->by_state[t->to]++;
+        return;
+    }
+    if (!p->expanded[t->key.task] && sched_get_ti(engine_sched(p->engine), &all, &row) == 0) {
+        p->expanded[t->key.task] = true;
+        p->by_state[p->states[t->key.task]]--;
+        p->by_state[TASK_NONE] += (uint32_t)row.map_len;
+        p->instances += (uint32_t)row.map_len - 1;
+    }
+    p->by_state[t->from] -= p->by_state[t->from] > 0;
+    p->by_state[t->to]++;
+}
+
 static void on_commit(void *arg, const struct sched_actions *a)
 {
     struct progress *p = arg;
@@ -167,8 +212,7 @@ static void on_commit(void *arg, const struct sched_actions *a)
         if (t->key.run_key != p->o.run_key || t->key.task >= p->dag->tasks_len) {
             continue;
         }
-        p->by_state[p->states[t->key.task]]--;
-        p->by_state[t->to]++;
+        count(p, t);
         p->states[t->key.task] = t->to;
         if (t->to == TASK_RUNNING || (t->to == TASK_DEFERRED && p->started_us[t->key.task] == 0)) {
             p->started_us[t->key.task] = t->at_us;
@@ -238,7 +282,7 @@ static void draw_head(struct progress *p, struct buf *b, int width)
         TASK_NONE};
     int64_t elapsed = loop_now_us(p->loop) - p->began_us,
             left = time_left(p, loop_wall_us(p->loop));
-    uint32_t done = finished(p), total = p->dag->tasks_len;
+    uint32_t done = finished(p), total = p->instances;
     int bar = width - 40 < 10 ? 10 : width - 40 > 40 ? 40 : width - 40;
     char t1[TIME_TEXT_MAX], t2[TIME_TEXT_MAX];
 
@@ -313,6 +357,23 @@ static int redraw_main(void *arg)
 
 /* ---- life ---- */
 
+/* Of a mapped task that has instances already. */
+static bool count_children(struct progress *p, uint32_t task)
+{
+    struct ti_key key = {p->o.run_key, task, -1};
+    struct ti_row row;
+    int32_t len = sched_get_ti(engine_sched(p->engine), &key, &row) == 0 ? row.map_len : 0;
+
+    for (key.map_index = 0; key.map_index < len; key.map_index++) {
+        if (sched_get_ti(engine_sched(p->engine), &key, &row) == 0) {
+            p->by_state[row.state]++;
+            p->instances++;
+        }
+    }
+    p->expanded[task] = len > 0;
+    return len > 0;
+}
+
 static void first_states(struct progress *p)
 {
     struct ti_row row;
@@ -326,7 +387,10 @@ static void first_states(struct progress *p)
                 p->started_us[t] = row.start_us;
             }
         }
-        p->by_state[p->states[t]]++;
+        if (!count_children(p, t)) {
+            p->by_state[p->states[t]]++;
+            p->instances++;
+        }
     }
 }
 
@@ -346,10 +410,11 @@ int progress_start(struct loop *l, struct engine *g, const struct progress_optio
     p->dag = dag_ref((struct dag *)d);
     p->states = mem_array(d->tasks_len, sizeof *p->states);
     p->started_us = mem_array(d->tasks_len, sizeof *p->started_us);
+    p->expanded = mem_array(d->tasks_len, sizeof *p->expanded);
     p->began_us = loop_now_us(l);
     buf_init(&p->text, MiB(1));
     co_group_init(&p->group, l);
-    if (p->states == NULL || p->started_us == NULL ||
+    if (p->states == NULL || p->started_us == NULL || p->expanded == NULL ||
         (o->mode == PROGRESS_LIVE && (p->live = live_new(STDOUT_FILENO)) == NULL)) {
         progress_finish(p, RUN_RUNNING, NULL);
         return err_set(e, ERR_NOMEM, "out of memory for the display");
@@ -446,6 +511,7 @@ void progress_finish(struct progress *p, enum run_state state, const char *probl
     dag_unref(p->dag);
     mem_free(p->states);
     mem_free(p->started_us);
+    mem_free(p->expanded);
     buf_fini(&p->text);
     mem_free(p);
 }

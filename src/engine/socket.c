@@ -188,13 +188,16 @@ static int op_xcom_list(struct call *c, struct err *e)
     name = name != NULL ? name : "return_value";
     t = task_id != NULL ? dag_task(d, task_id) : NULL;
     if (offset != NULL && value_int(offset, 0, INT32_MAX, &from) != 0) {
-        rc = err_set(e, ERR_PROTOCOL, "offset is a map index");
+        rc = err_set(e, ERR_PROTOCOL, "offset is how many to leave out");
     } else if (t == NULL) {
         rc = err_set(e, ERR_NOTFOUND, "there is no task '%s' in '%s'",
                      task_id != NULL ? task_id : "", d->dag_id);
     } else if (t->mapped) {
-        key = (struct ti_key){key.run_key, t->index, (int32_t)from};
-        rc = facts_xcoms(c->g, &key, name, LIST_PAGE + 1, c->arena, &rows, &n, e);
+        key = (struct ti_key){key.run_key, t->index, 0};
+        rc = facts_xcoms(c->g, &key, name, (size_t)from + LIST_PAGE + 1, c->arena, &rows, &n, e);
+        from = (size_t)from < n ? from : (int64_t)n;
+        rows += rc == 0 ? from : 0;
+        n -= rc == 0 ? (size_t)from : 0;
     } else {
         const char *json = NULL;
 

@@ -39,6 +39,12 @@
  *   any -> success, failed, skipped            ti_mark; ti_stop             commands.c
  *   none -> upstream_failed (deadlock)         deadlock                     run.c
  *
+ * A mapped task: one instance (-1) until it is expanded, its children from then on (mapped.c).
+ *
+ *   none -> success, failed, skipped ...        map_settle, end_unexpanded   mapped.c     it has no instances
+ *   any but live -> removed                     shrink                       mapped.c     its length is less now
+ *   removed -> none                             grow                         mapped.c     and more again
+ *
  * A run: queued -> running (dag_settle, within max_active_runs) -> success or failed (run_finish) -> queued (CLEAR). A run that
  * is being failed (timeout, stop, fail_fast) is running with a reason: its instances are skipped or killed, its teardowns
  * go on.
