@@ -5,19 +5,11 @@ ExternalPythonOperator in one that is there. Arguments and result are pickled.
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import fcntl
-import hashlib
 import inspect
 import json
 import os
-import pickle
-import shutil
-import subprocess
 import sys
-import tempfile
-import textwrap
 import types
 
 from tradewind.exceptions import AirflowException, AirflowSkipException
@@ -56,6 +48,9 @@ if __name__ == "__main__":
 
 def source_of(function):
     """The text of a function without its decorators. AirflowException if there is none."""
+    import ast
+    import textwrap
+
     try:
         text = textwrap.dedent(inspect.getsource(function))
         tree = ast.parse(text).body[0]
@@ -145,6 +140,8 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         Runs the function by an interpreter, its output line by line to the log. AirflowException
         with the exit code, AirflowSkipException for one of skip_on_exit_code.
         """
+        import tempfile
+
         serializer = self._serializer()
         with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
             script, given, result = (os.path.join(folder, n) for n in ("task.py", "in", "out"))
@@ -172,8 +169,6 @@ class _BasePythonVirtualenvOperator(PythonOperator):
                     ) from None
 
     def _serializer(self):
-        if self.serializer == "pickle":
-            return pickle
         import importlib
 
         try:
@@ -193,6 +188,8 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         return env
 
     def _run(self, command):
+        import subprocess
+
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -268,6 +265,8 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         return lines
 
     def _base_python(self):
+        import shutil
+
         if not self.python_version:
             return sys.executable
         found = shutil.which(f"python{self.python_version}")
@@ -288,6 +287,8 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
 
     def python_path(self):
         """The interpreter of the environment, which is made if it is not there."""
+        import hashlib
+
         base, lines, index = self._base_python(), self._lines(), self._index_options()
         options = [*index, *self.pip_install_options]
         key = [sorted(lines), base, bool(self.system_site_packages), options, self.serializer]
@@ -303,6 +304,8 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
 
     def _make(self, path, base, lines, options):
         """Makes the environment beside its place, then renames it: it is whole or not there."""
+        import shutil
+
         partial = f"{path}.{os.getpid()}.tmp"
         shutil.rmtree(partial, ignore_errors=True)
         own = {**os.environ, "UV_NO_PROGRESS": "1"}
@@ -331,6 +334,8 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
 @contextlib.contextmanager
 def _lock(path):
     """One process at a time."""
+    import fcntl
+
     with open(path, "w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -338,6 +343,8 @@ def _lock(path):
 
 def _call(command, env):
     """Runs a command. AirflowException with the end of its output."""
+    import subprocess
+
     done = subprocess.run(
         command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
