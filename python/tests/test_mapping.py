@@ -282,8 +282,10 @@ def instance(holder, write, engine):
     file = write("m.py", FILE)
     engine.xcoms[("numbers", "return_value")] = [1, 2, 3]
 
-    def start(task_id, index=-1, outcome="success"):
-        attempt = holder.run(file, task_id, map_index=index, engine=engine.path, params={"p": "P"})
+    def start(task_id, index=-1, outcome="success", env=None):
+        attempt = holder.run(
+            file, task_id, map_index=index, engine=engine.path, params={"p": "P"}, env=env
+        )
         result = attempt.outcome()
         assert result is not None and result["outcome"] == outcome, attempt.text
         value = next((x["value"] for x in result["xcoms"] if x["key"] == "return_value"), None)
@@ -323,6 +325,8 @@ def test_what_is_mapped_over_must_be_mappable(instance):
     assert "unmappable return type 'str'" in instance("wrong", -1, "failed")[1]["error"]
     assert "did not push" in instance("nothing", -1, "failed")[1]["error"]
     instance("numbers")
+    found = instance("numbers", -1, "failed", env={"TRADEWIND__CORE__MAX_MAP_LENGTH": "2"})
+    assert "3 > 2" in found[1]["error"]
 
 
 def test_a_mapped_bash_in_python(instance):

@@ -11,9 +11,10 @@ __version__ = "0.1.0"
 def __getattr__(name):
     if not name.startswith("_"):
         import importlib
-        import importlib.util
+        import os
 
-        if importlib.util.find_spec(f"tradewind.{name}") is not None:
+        path = os.path.join(__path__[0], name)
+        if os.path.exists(path + ".py") or os.path.isdir(path):
             return importlib.import_module(f"tradewind.{name}")
         sdk = importlib.import_module("tradewind.sdk")
         if name in sdk.__all__:

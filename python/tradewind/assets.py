@@ -418,8 +418,8 @@ class _DagOptions:
 
 class asset(_DagOptions):  # noqa: N801
     """
-    `@asset(schedule="@daily")`: makes an asset of a function, and a DAG with one task that calls it.
-    The function's arguments name assets that it uses; `self` is its own asset, `context` the
+    `@asset(schedule="@daily")`: makes an asset of a function, and a DAG with one task that calls
+    it. The function's arguments name assets that it uses; `self` is its own asset, `context` the
     context.
     """
 

@@ -125,7 +125,9 @@ def _is_empty(function):
     except (OSError, SyntaxError, IndexError):
         return True
     return all(
-        isinstance(one, ast.Pass) or isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
+        isinstance(one, ast.Pass)
+        or isinstance(one, ast.Expr)
+        and isinstance(one.value, ast.Constant)
         for one in tree.body
     )
 

@@ -414,12 +414,16 @@ class MappedOperator(BaseOperator):
         return f"<Mapped({self.mapped_class.__name__}): {self.task_id}>"
 
 
-def mapped_dependants(dag, task):
-    """The mapped tasks and groups of the DAG that are mapped over the task's result."""
-    found = []
-    for node in (*dag.tasks, *dag.task_group_dict.values()):
-        if node.is_mapped:
-            references = node.expand_input.mapped_references()
-            if any(reference.operator is task for reference in references):
-                found.append(node)
+def mapped_over(dag):
+    """
+    Ids of the DAG's tasks whose results others are mapped over. Found once: the DAG is complete.
+    """
+    found = dag.__dict__.get("_mapped_over")
+    if found is None:
+        found = dag._mapped_over = {
+            reference.operator.task_id
+            for node in (*dag.tasks, *dag.task_group_dict.values())
+            if node.is_mapped
+            for reference in node.expand_input.mapped_references()
+        }
     return found

@@ -28,7 +28,8 @@ class WeekDay(enum.IntEnum):
             return day
         name = str(day).strip().upper()
         if name not in cls.__members__:
-            raise AttributeError(f"{day!r} is no day of the week: one of {', '.join(cls.__members__)}")
+            days = ", ".join(cls.__members__)
+            raise AttributeError(f"{day!r} is no day of the week: one of {days}")
         return cls[name]
 
     @classmethod

@@ -24,7 +24,7 @@ class OutletEvent:
 
 
 def _key_of(thing, outlets):
-    """The asset or alias that is meant: itself, the outlet of that name, or what a reference names."""
+    """The asset or alias that is meant: itself, or the outlet that a reference or text names."""
     if isinstance(thing, (Asset, AssetAlias)):
         return thing
     if isinstance(thing, str):

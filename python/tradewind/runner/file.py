@@ -72,11 +72,13 @@ def _preload(result):
     """
     What the tasks of the file will need, imported and compiled once here and not in each task.
     """
+    from tradewind.mapped import mapped_over
     from tradewind.operators.bash import BashOperator
     from tradewind.templates import warm
 
     wants_time = False
     for dag in result.dags:
+        mapped_over(dag)
         for one in dag.tasks:
             if type(one) is not BashOperator:
                 warm(one)

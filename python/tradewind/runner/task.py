@@ -463,17 +463,30 @@ def _push(task, ti, value):
 
 
 def _check_mappable(task, ti, value):
-    """UnmappableXComTypePushed if others are mapped over the value and cannot be."""
+    """An exception that says why others, which are mapped over the value, cannot be."""
+    from tradewind.configuration import conf
     from tradewind.dags import DAG
-    from tradewind.exceptions import UnmappableXComTypePushed, XComForMappingNotPushed
-    from tradewind.mapped import mapped_dependants
+    from tradewind.exceptions import (
+        UnmappableXComLengthPushed,
+        UnmappableXComTypePushed,
+        XComForMappingNotPushed,
+    )
+    from tradewind.mapped import mapped_over
     from tradewind.xcom_arg import is_mappable
 
     dag = task.get_dag()
-    if ti.map_index >= 0 or not isinstance(dag, DAG) or is_mappable(value):
+    if ti.map_index >= 0 or not isinstance(dag, DAG):
         return
-    if mapped_dependants(dag, dag.get_task(task.task_id)):
+    if ti.task_id not in mapped_over(dag):
+        return
+    fits = is_mappable(value)
+    if not fits:
         raise XComForMappingNotPushed() if value is None else UnmappableXComTypePushed(value)
+    limit = conf.getint("core", "max_map_length")
+    if len(value) > limit:
+        raise UnmappableXComLengthPushed(
+            f"unmappable return value length: {len(value)} > {limit} (max_map_length)"
+        )
 
 
 def _rendered(task):
