@@ -8,7 +8,6 @@
 #ifndef TW_API_PRIV_H
 #define TW_API_PRIV_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <tradewind/pipeline.h>
 
@@ -58,7 +57,7 @@ struct tw_runner {
     void (*on_transition)(void *arg, const tw_transition *t);
     void *arg;
     int wake; /* eventfd */
-    volatile sig_atomic_t canceled;
+    int canceled; /* atomic; set by any thread or signal handler */
 };
 
 struct tw_transition {
