@@ -56,7 +56,7 @@ struct tw_runner {
     int jobs;
     void (*on_transition)(void *arg, const tw_transition *t);
     void *arg;
-    int wake; /* eventfd */
+    int wake;     /* eventfd */
     int canceled; /* atomic; set by any thread or signal handler */
 };
 
