@@ -8,7 +8,6 @@
 #ifndef TW_API_PRIV_H
 #define TW_API_PRIV_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <tradewind/pipeline.h>
 
@@ -57,8 +56,8 @@ struct tw_runner {
     int jobs;
     void (*on_transition)(void *arg, const tw_transition *t);
     void *arg;
-    int wake; /* eventfd */
-    volatile sig_atomic_t canceled;
+    int wake;     /* eventfd */
+    int canceled; /* atomic; set by any thread or signal handler */
 };
 
 struct tw_transition {

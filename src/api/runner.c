@@ -92,7 +92,7 @@ void tw_runner_cancel(tw_runner *r)
     uint64_t one = 1;
     int saved = errno;
 
-    r->canceled = 1;
+    __atomic_store_n(&r->canceled, 1, __ATOMIC_RELEASE);
     (void)!write(r->wake, &one, sizeof one);
     errno = saved;
 }
@@ -150,15 +150,20 @@ const char *tw_transition_reason(const tw_transition *t)
 
 /* ---- the run ---- */
 
+static bool is_canceled(const struct tw_runner *r)
+{
+    return __atomic_load_n(&r->canceled, __ATOMIC_ACQUIRE) != 0;
+}
+
 static int watch_cancel(void *arg)
 {
     struct job *j = arg;
     int rc = 0;
 
-    while (rc == 0 && !j->r->canceled) {
+    while (rc == 0 && !is_canceled(j->r)) {
         rc = co_wait_fd(j->r->wake, LOOP_READ, NULL);
     }
-    if (j->r->canceled) {
+    if (is_canceled(j->r)) {
         engine_interrupt(j->s.engine);
     }
     return rc;
@@ -313,7 +318,7 @@ static int go(struct job *j, tw_result **ret, tw_error **error)
         loop_free(l);
     }
     dag_unref(j->dag);
-    j->r->canceled = 0;
+    __atomic_store_n(&j->r->canceled, 0, __ATOMIC_RELEASE);
     (void)!read(j->r->wake, &n, sizeof n);
     if (rc != 0) {
         tw_result_free(j->result);
