@@ -265,6 +265,8 @@ class ExternalTaskMarker(EmptyOperator):
         recursion_depth=10,
         **kwargs,
     ):
+        # Airflow 2's name of it.
+        logical_date = kwargs.pop("execution_date", logical_date)
         super().__init__(**kwargs)
         self.external_dag_id, self.external_task_id = external_dag_id, external_task_id
         if isinstance(logical_date, dt.datetime):
