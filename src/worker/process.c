@@ -518,6 +518,7 @@ static int result_follow(struct attempt *a, struct worker_end *end, const struct
     }
     end->skip = result.skip;
     end->skip_len = result.skip_len;
+    end->skip_map = NULL;
     return rc;
 }
 
