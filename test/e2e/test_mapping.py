@@ -43,7 +43,7 @@ def test_lengths_from_xcoms(tw):
     assert [log_of(tw, "g.b", i) for i in range(3)] == ["got red\n", "got green\n", "got {{ no }}\n"]
     got = rows(tw)
     assert got["no"]["state"] == "skipped" and "length is 0" in got["no"]["reason"]
-    assert got["bad"]["state"] == "failed" and "its XCom is text" in got["bad"]["reason"]
+    assert got["bad"]["state"] == "failed" and "its XCom is a string" in got["bad"]["reason"]
     assert got["zip"]["state"] == "failed" and got["zip"]["map_length"] == 2
     tw("tasks", "clear", "m", "zip", "--map-index", "1")
     assert rows(tw)["zip"]["state"] == "none"
