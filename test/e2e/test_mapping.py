@@ -36,7 +36,7 @@ def test_lengths_from_xcoms(tw):
         "no": bash("x", expand={"env": {"__xcom__": {"task_id": "none"}}}),
         "bad": bash("x", expand={"env": {"__xcom__": {"task_id": "text"}}}),
         "g.a": bash("echo $W", append_env=True, env={"W": {"__mapped__": "word"}}, group="g"),
-        "g.b": bash("echo got {{ ti.xcom_pull(task_ids='g.a')[ti.map_index] }}", upstream=["g.a"], group="g"),
+        "g.b": bash("echo got {{ ti.xcom_pull(task_ids='g.a', map_indexes=ti.map_index) }}", upstream=["g.a"], group="g"),
         "zip": {"operator": "bash", "expand_kwargs": [{"bash_command": "echo a"}, {"bash_command": "exit 3"}]}},
         dag_id="m", task_groups={"g": {"expand": {"word": {"__xcom__": {"task_id": "words"}}}}})
     tw("run", file, code=1)
