@@ -114,6 +114,7 @@ int cmd_runs_list(struct cli *cli)
 static void show_json(struct found *f, struct buf *out)
 {
     struct json_writer w;
+    size_t at = 0;
 
     json_writer_init(&w, out, 2);
     json_object(&w);
@@ -126,6 +127,15 @@ static void show_json(struct found *f, struct buf *out)
         json_object(&w);
         print_ti_members(&w, &row, f->dag->tasks[t].task_id);
         json_object_end(&w);
+        /* Programs get the instances of a mapped task too; people its counts. */
+        while (at < f->tis_len && f->tis[at].key.task <= t) {
+            if (f->tis[at].key.task == t && f->tis[at].key.map_index >= 0) {
+                json_object(&w);
+                print_ti_members(&w, &f->tis[at], f->dag->tasks[t].task_id);
+                json_object_end(&w);
+            }
+            at++;
+        }
     }
     json_array_end(&w);
     json_object_end(&w);

@@ -45,6 +45,8 @@ def test_lengths_from_xcoms(tw):
     assert got["no"]["state"] == "skipped" and "length is 0" in got["no"]["reason"]
     assert got["bad"]["state"] == "failed" and "its XCom is a string" in got["bad"]["reason"]
     assert got["zip"]["state"] == "failed" and got["zip"]["map_length"] == 2
+    shown = json.loads(tw("runs", "show", "m", "--json").stdout)["tasks"]
+    assert [(t["map_index"], t["state"]) for t in shown if t["task_id"] == "zip"] == [(-1, "failed"), (0, "success"), (1, "failed")]
     tw("tasks", "clear", "m", "zip", "--map-index", "1")
     assert rows(tw)["zip"]["state"] == "none"
     again = tw("runs", "resume", "m", code=1).stdout
