@@ -1,0 +1,47 @@
+/* Variables, connections and pools from the command line: read from the store, written by the process that may write. */
+#ifndef TW_CLI_SETTINGS_CLIENT_H
+#define TW_CLI_SETTINGS_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+
+struct cli;
+
+/* A command's work space. */
+struct settings_client {
+    struct cli *cli;
+    char home[4096];
+    struct arena a;
+    struct err e;
+};
+
+int settings_open(struct settings_client *c, struct cli *cli);
+/* The exit code of rc, said if it is an error; frees. */
+int settings_close(struct settings_client *c, int rc);
+
+/*
+ * Asks engine/settings.h for `op`. rq: the request, an object. Questions (..._get, ..._list) are read from the store, also where there is
+ * none yet; else the living engine is asked, or this process takes the lock and writes. *ret: the answer, in the arena.
+ */
+int settings_ask(struct settings_client *c, const char *op, const struct value *rq,
+                 struct value **ret);
+/* An object with one text member. NULL when out of memory. */
+struct value *settings_request(struct settings_client *c, const char *key, const char *text);
+int settings_set_text(struct settings_client *c, struct value *o, const char *key,
+                      const char *text); /* NULL: nothing is set */
+const char *settings_text(const struct value *o, const char *key);
+
+/* A whole file, "-": standard input. */
+int settings_read_file(struct settings_client *c, const char *path, const char **ret,
+                       size_t *ret_len);
+/* A text given as "-" is read from standard input, without its line end. */
+int settings_text_or_stdin(struct settings_client *c, const char *text, const char **ret);
+/* Writes a value as JSON to a new file of mode 0600, or "-": standard output. */
+int settings_write_json(struct settings_client *c, const char *path, const struct value *v);
+
+#endif

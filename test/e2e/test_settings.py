@@ -1,0 +1,84 @@
+"""Variables, connections and pools: on the command line, in the store, in tasks."""
+import json
+import os
+import stat
+import subprocess
+
+SECRET = "Zx9-s3cret-value"
+
+
+def bytes_below(folder):
+    """All that is kept in a home, but for its key."""
+    for where, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(where, name)
+            if name != "secret.key" and stat.S_ISREG(os.stat(path).st_mode):
+                with open(path, "rb") as f:
+                    yield path, f.read()
+
+
+def add(tw, kind, *args, text):
+    tw.write("in", text)
+    with open(tw.path("in")) as f:
+        subprocess.run([tw.program, kind, *args], cwd=tw.folder, env=tw.env, stdin=f, check=True, capture_output=True)
+
+
+def test_tasks_read_what_is_stored_and_logs_mask_it(tw):
+    tw("variables", "set", "region", "eu")
+    add(tw, "variables", "set", "api_token", "-", text=SECRET)
+    add(tw, "connections", "add", "wh", "--uri", "-", text="postgres://etl:%s@db.example:5432/dw?sslmode=require" % SECRET)
+    file = tw.write("d.py", """
+        from airflow.sdk import DAG, BaseHook, Variable, task
+        from airflow.operators.bash import BashOperator
+        with DAG("d"):
+            @task
+            def read():
+                c = BaseHook.get_connection("wh")
+                print("got", Variable.get("region"), Variable.get("api_token"), c.host, c.port, c.password, c.extra_dejson)
+                Variable.set("written", {"n": 1}, serialize_json=True)
+            read()
+            BashOperator(task_id="shell", bash_command="echo {{ var.value.region }} {{ var.value.api_token }} {{ conn.wh.host }}")
+    """)
+    tw("run", file)
+    assert "got eu *** db.example 5432 *** {'sslmode': 'require'}" in tw.log("read")
+    assert tw.log("shell") == "eu *** db.example\n"
+    assert json.loads(tw("variables", "get", "written").stdout) == {"n": 1}
+    found = [path for path, data in bytes_below(tw.home) if SECRET.encode() in data]
+    assert found == []
+    assert os.stat(os.path.join(tw.home, "secret.key")).st_mode & 0o077 == 0
+
+
+def test_listings_hide_and_files_come_back(tw):
+    tw("connections", "add", "wh", "--type", "http", "--host", "h", "--password", SECRET)
+    assert SECRET not in tw("connections", "get", "wh").stdout
+    assert SECRET in tw("connections", "get", "wh", "--show-values").stdout
+    tw("connections", "add", "wh", "--type", "http", code=73)
+    tw("variables", "set", "a", "1")
+    tw("variables", "export", "v.json")
+    tw("connections", "export", "c.json")
+    assert os.stat(tw.path("c.json")).st_mode & 0o077 == 0
+    tw("variables", "delete", "a")
+    tw("connections", "delete", "wh")
+    tw("variables", "get", "a", code=66)
+    tw("variables", "import", "v.json")
+    tw("connections", "import", "c.json")
+    assert tw("variables", "get", "a").stdout == "1\n"
+    assert SECRET in tw("connections", "get", "wh", "--show-values").stdout
+
+
+def test_environment_and_keys(tw):
+    tw("variables", "set", "a", "stored")
+    assert tw("variables", "get", "a", env={"AIRFLOW_VAR_A": "outside"}).stdout == "outside\n"
+    tw("db", "rotate-key")
+    assert tw("variables", "get", "a").stdout == "stored\n"
+    other = bytes(range(32)).hex()
+    wrong = tw("variables", "get", "a", code=None, env={"TRADEWIND_SECRET_KEYS": other})
+    assert wrong.returncode == 77 and "key" in wrong.stderr and "stored" not in wrong.stdout
+
+
+def test_pools(tw):
+    tw("pools", "set", "one", "1")
+    tw.dag({n: {"operator": "bash", "bash_command": "mkdir lock && sleep 0.1 && rmdir lock", "pool": "one", "cwd": tw.folder} for n in "abc"})
+    tw("run", "dag.yaml")
+    tw("pools", "delete", "one")
+    tw("pools", "delete", "one", code=66)
