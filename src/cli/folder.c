@@ -158,7 +158,7 @@ int folder_load(const char *folder, const char *home, const char *python, const 
     while (rc == 0 && getline(&line, &cap, p) > 0) {
         rc = add_line(&r, line, e);
     }
-    free(line);
+    free(line); /* not ours: getline made it */
     map_fini(&r.ids);
     status = pclose(p);
     if (rc == 0 && status != 0) {

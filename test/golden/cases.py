@@ -11,6 +11,7 @@ TIMEOUT_S = 120
 BEFORE = {
     "example_external_task_marker_child": ["example_external_task_marker_parent"],
     "example_external_task": ["child_dag"],
+    "example_trigger_controller_dag": ["example_trigger_target_dag"],
 }
 
 # Tasks whose state is drawn by chance in the file itself: recorded with several seeds, and compared
