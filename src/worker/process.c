@@ -24,8 +24,11 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "model/dag.h"
+#include "model/document.h"
+#include "operators/operators.h"
 #include "worker/environment.h"
 #include "worker/local_priv.h"
+#include "worker/mapped.h"
 
 #define ENV_OURS 16
 
@@ -306,6 +309,30 @@ static int facts_of(struct attempt *a, struct operator_process *p, struct err *e
     return rc;
 }
 
+/* The task's object with something in the place of what an instance of a mapped task has from its index: exit codes and kinds are the task's
+ * own, and to ask for XComs is too early. */
+static int facts_params(struct attempt *a, struct err *e)
+{
+    const struct operator_desc *d = operators_find(a->task->operator_name);
+    const struct value *spec = a->task->spec;
+    struct value *out = value_new(&a->arena, VALUE_OBJECT);
+    int rc = out != NULL ? 0 : -ERR_NOMEM;
+
+    for (size_t i = 0; rc == 0 && i < spec->len; i++) {
+        rc = value_set(&a->arena, out, spec->keys[i].text, spec->elems[i]);
+    }
+    for (const struct operator_param *p = d != NULL ? d->params : NULL;
+         rc == 0 && p != NULL && p->name != NULL; p++) {
+        struct value *v = p->required && value_get(spec, p->name) == NULL
+                              ? value_string(&a->arena, "-", 1)
+                              : NULL;
+
+        rc = v != NULL ? value_set(&a->arena, out, p->name, v) : 0;
+    }
+    a->params = out;
+    return rc == 0 ? 0 : err_set(e, ERR_NOMEM, "out of memory for an attempt");
+}
+
 int attempt_spawn_facts(struct attempt *a, struct err *e)
 {
     struct operator_process p = {0};
@@ -313,7 +340,8 @@ int attempt_spawn_facts(struct attempt *a, struct err *e)
 
     a->params = (struct value *)
                     a->task->spec; /* unrendered: the exit codes and kinds are never templates */
-    rc = facts_of(a, &p, e);
+    rc = attempt_is_mapped(a) ? facts_params(a, e) : 0;
+    rc = rc == 0 ? facts_of(a, &p, e) : rc;
     if (a->result == NULL && rc == 0) {
         rc = result_path(a, e); /* a bash task that Jinja2 rendered has one too */
     }

@@ -1,5 +1,8 @@
 """Mapped tasks and groups, from the file to the logs."""
 import json
+import os
+
+from conftest import wait_until
 
 
 def bash(text, **more):
@@ -58,3 +61,18 @@ def test_too_many(tw):
     tw.env["TRADEWIND__CORE__MAX_MAP_LENGTH"] = "4"
     tw("run", file, code=1)
     assert "5 instances, and at most 4 are allowed" in rows(tw)["many"]["reason"]
+
+
+def test_killed_in_the_middle(tw):
+    """Instances that run when the engine dies are adopted: each writes its line once."""
+    words = ["a", "b", "c"]
+    commands = ["echo {0} >> {1}; while [ ! -e {2} ]; do sleep 0.02; done".format(w, tw.path("out"), tw.path("go")) for w in words]
+    file = tw.dag({"s": {"operator": "bash", "expand": {"bash_command": commands}}}, dag_id="m")
+    engine = tw.start("run", file)
+    wait_until(lambda: os.path.exists(tw.path("out")) and len(open(tw.path("out")).read().split()) == 3)
+    engine.kill()
+    engine.wait()
+    tw.write("go", "")
+    tw("runs", "resume", "m")
+    assert sorted(open(tw.path("out")).read().split()) == words
+    assert rows(tw)["s"]["state"] == "success"
