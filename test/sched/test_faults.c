@@ -18,12 +18,12 @@
 #define SPEC                                                                                     \
     "@d max_active_tasks=3 max_active_runs=2 timeout=5000; s setup; a <- s retries=1 delay=10; " \
     "b <- a pool=p slots=2; c <- a per_dag=1; d <- b,c rule=none_failed; e past; t <- d,s "      \
-    "teardown; i <- e instant"
+    "teardown; i <- e instant; m <- a map=-1 src=1; x map=3 mgroup=1; y <- x map=3 mgroup=1"
 
 struct driver {
     struct sched *s;
     struct sched_actions a;
-    struct sched_dispatch queue[64]; /* no allocation of the test's own while faults are on */
+    struct sched_dispatch queue[1024]; /* no allocation of the test's own while faults are on */
     size_t head, tail;
     int64_t questions[16];
     int64_t asked[16];
@@ -41,7 +41,7 @@ static int step(struct driver *d, struct sched_event *ev)
     assert_true(rc == 0 || rc == -ERR_NOMEM);
     assert_true(d->rc == 0 || rc == -ERR_NOMEM); /* once broken, for good */
     d->rc = rc;
-    for (size_t i = 0; rc == 0 && i < d->a.dispatches_len && d->tail < 64; i++) {
+    for (size_t i = 0; rc == 0 && i < d->a.dispatches_len && d->tail < 1024; i++) {
         d->queue[d->tail++] = d->a.dispatches[i];
     }
     for (size_t i = 0; rc == 0 && i < d->a.questions_len && d->questions_len < 16; i++) {
@@ -81,6 +81,7 @@ static void answer_all(struct driver *d)
         struct sched_event ev = {.type = SCHED_ANSWER};
 
         ev.answer.question = d->questions[i];
+        ev.answer.map_len = 34;
         ev.answer.run_key = d->asked[i] == SCHED_ASK_PREVIOUS && i > 0 ? 1 : 0;
         ev.answer.unknown = d->asked[i] == SCHED_ASK_RUN;
         step(d, &ev);
