@@ -323,7 +323,7 @@ const struct command command_table[] = {
      .examples = EX{{"tradewind variables list", NULL}, {0}}},
     {"variables get", "show a variable's value",
      "Looked up in the secrets folder, the environment (TRADEWIND_VAR_KEY, AIRFLOW_VAR_KEY), then the "
-     "store, as tasks do.",
+     "store.",
      .args = ARGS{{"KEY", .help = "the variable"}, {0}},
      .options = OPTS{{"default", 'd', OPTION_TEXT, .value = "TEXT", .help = "what is shown if there is none"}, {0}},
      .examples = EX{{"tradewind variables get region", NULL}, {0}},
@@ -351,7 +351,7 @@ const struct command command_table[] = {
      .examples = EX{{"tradewind connections list --json", NULL}, {0}}},
     {"connections get", "show a connection",
      "Looked up in the secrets folder, the environment (TRADEWIND_CONN_ID, AIRFLOW_CONN_ID), then the "
-     "store, as tasks do.",
+     "store.",
      .args = ARGS{{"ID", .help = "the connection"}, {0}},
      .options = OPTS{OPT_SHOW_VALUES, {0}},
      .examples = EX{{"tradewind connections get warehouse", NULL}, {0}},
