@@ -92,6 +92,7 @@ def test_sensors_of_other_runs(tw):
             ExternalTaskSensor(task_id="soft", external_task_id="bad", failed_states=["failed"], soft_fail=True, **where, **quick),
             ExternalTaskSensor(task_id="no_dag", external_dag_id="nowhere", check_existence=True),
             ExternalTaskSensor(task_id="no_task", external_task_id="nothing", check_existence=True, **where),
+            ExternalTaskSensor(task_id="no_group", external_task_group_id="nothing", mode="reschedule", **where, **quick),
             ExternalTaskSensor(task_id="other_date", execution_delta=dt.timedelta(days=1), timeout=0.3, poke_interval=0.1, **where),
             ExternalTaskSensor(task_id="fn", execution_date_fn=lambda d: [d], external_task_id="ok", **where, **quick),
         ]
@@ -113,8 +114,9 @@ def test_sensors_of_other_runs(tw):
     tw("run", file, "--dag", "parent", "--plain", code=1)
     assert states(tw, "parent")[1] == {
         "go": "success", "one": "success", "later": "success", "two": "success", "group": "success", "run": "success",
-        "fails": "failed", "skips": "skipped", "soft": "skipped", "no_dag": "failed", "no_task": "failed",
+        "fails": "failed", "skips": "skipped", "soft": "skipped", "no_dag": "failed", "no_task": "failed", "no_group": "failed",
         "other_date": "failed", "fn": "success", "mark": "success"}
+    assert "does not exist" in tw("tasks", "logs", "parent", "no_group").stdout
 
 
 def test_the_run_before(tw):

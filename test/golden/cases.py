@@ -37,6 +37,15 @@ NOT_REPRESENTATIVE = {
     "example_external_task": "the sensor waits inline before the run that it waits for is triggered",
 }
 
+# Recordings that are no measure, whatever they say: `dag.test()` loses task instances of its own
+# ("Task Instance not found") and fails what comes after, or the hour of the run decides.
+LOST = "`dag.test()` loses task instances of its own, so that tasks fail there which have no fault"
+UNTRUSTED = {
+    "example_branch_operator": LOST,
+    "example_branch_python_operator_decorator": LOST,
+    "example_branch_datetime_operator_2": "the time of day decides: equal if recorded in the same part of the day",
+}
+
 # Files that need a package index at run time: never run in a network of their own.
 NEEDS_INDEX = {
     "tutorial_taskflow_api_virtualenv",

@@ -149,8 +149,11 @@ class ExternalTaskSensor(BaseSensorOperator):
         return [date]
 
     def _check(self, ti):
-        """check_existence, once for each process."""
-        if not self.check_existence or self._checked:
+        """
+        check_existence, once for each process. Airflow's API fails when it is asked for a group that
+        it does not know, so a missing group is an error without check_existence, too.
+        """
+        if not (self.check_existence or self.external_task_group_id) or self._checked:
             return
         asked = {"task_ids": self._task_ids(), "task_group_id": self.external_task_group_id}
         asked = {name: value for name, value in asked.items() if value is not None}
