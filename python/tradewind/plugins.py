@@ -118,8 +118,12 @@ def get_listener_manager():
 
 def folders():
     """The folders of plugins and of airflow_local_settings that are there."""
-    found = []
+    # What the program gives to its runner: a task does not learn where the home is.
+    given = os.environ.get("TRADEWIND_EXTENSIONS")
+    found = [path for path in (given or "").split(os.pathsep) if path]
     for home in ("TRADEWIND_HOME", "AIRFLOW_HOME"):
+        if home == "TRADEWIND_HOME" and given is not None:
+            continue
         path = os.environ.get(home) or (
             os.path.expanduser("~/.tradewind") if home == "TRADEWIND_HOME" else None
         )

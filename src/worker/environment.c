@@ -1,5 +1,6 @@
 #include "worker/environment.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -38,7 +39,16 @@ static const char *const passed[] = {
     "TRADEWIND_VAR_*",
     "TRADEWIND_CONN_*",
     "TRADEWIND_DAGS", /* what files of it import beside themselves */
+    "AIRFLOW_HOME",   /* of it its plugins, config and airflow.cfg */
+    "AIRFLOW_CONFIG",
+    "AIRFLOW__*",
+    "TRADEWIND__*",
     NULL,
+};
+
+/* Settings that hold keys or addresses of stores, and those that are made by a command or kept elsewhere. */
+static const char *const withheld[] = {
+    "FERNET", "SQL_ALCHEMY", "BROKER_URL", "RESULT_BACKEND", "BACKEND_KWARGS", "_CMD", "DSN",
 };
 
 /* Airflow's sensitive names ([core] sensitive_var_conn_names, the built-in list). */
@@ -77,6 +87,27 @@ bool environment_name_is_secret(const char *name)
     return false;
 }
 
+/* A setting that tasks do not see. */
+static bool is_withheld(const char *entry, size_t n)
+{
+    char name[256];
+
+    if (strncmp(entry, "AIRFLOW__", 9) != 0 && strncmp(entry, "TRADEWIND__", 11) != 0) {
+        return false;
+    }
+    if (n >= sizeof name) {
+        return true;
+    }
+    memcpy(name, entry, n);
+    name[n] = '\0';
+    for (size_t i = 0; i < sizeof withheld / sizeof withheld[0]; i++) {
+        if (strstr(name, withheld[i]) != NULL) {
+            return true;
+        }
+    }
+    return environment_name_is_secret(name);
+}
+
 static int add(char ***list, size_t *len, size_t *cap, char *entry)
 {
     if (entry == NULL || VEC_PUSH(*list, *len, *cap, entry) != 0) {
@@ -101,7 +132,32 @@ static char **finish(char **list, size_t len, size_t cap, int rc)
     return NULL;
 }
 
-char **environment_base(const char *const *extra)
+/* Where the home has plugins and airflow_local_settings, if it does. */
+static int add_extensions(char ***list, size_t *len, size_t *cap, const char *home)
+{
+    static const char name[] = "TRADEWIND_EXTENSIONS=";
+    size_t room = sizeof name + 2 * (strlen(home) + sizeof "/plugins:");
+    char *entry = mem_alloc(room);
+    int plugins, config, n;
+
+    if (entry == NULL) {
+        return -ERR_NOMEM;
+    }
+    (void)snprintf(entry, room, "%s/plugins", home);
+    plugins = access(entry, R_OK | X_OK);
+    (void)snprintf(entry, room, "%s/config", home);
+    config = access(entry, R_OK | X_OK);
+    n = snprintf(entry, room, "%s", name);
+    if (plugins == 0) {
+        n += snprintf(entry + n, room - (size_t)n, "%s/plugins", home);
+    }
+    if (config == 0) {
+        (void)snprintf(entry + n, room - (size_t)n, "%s%s/config", plugins == 0 ? ":" : "", home);
+    }
+    return add(list, len, cap, entry);
+}
+
+char **environment_base(const char *const *extra, const char *home)
 {
     char **list = NULL;
     size_t len = 0, cap = 0;
@@ -111,7 +167,7 @@ char **environment_base(const char *const *extra)
     for (char **p = environ; rc == 0 && p != NULL && *p != NULL; p++) {
         size_t n = strcspn(*p, "=");
 
-        if (is_passed(passed, *p, n) || is_passed(extra, *p, n)) {
+        if ((is_passed(passed, *p, n) && !is_withheld(*p, n)) || is_passed(extra, *p, n)) {
             path = path || (n == 4 && memcmp(*p, "PATH", 4) == 0);
             rc = add(&list, &len, &cap, mem_strdup(*p));
         }
@@ -119,6 +175,7 @@ char **environment_base(const char *const *extra)
     if (rc == 0 && !path) {
         rc = add(&list, &len, &cap, mem_strdup("PATH=/usr/local/bin:/usr/bin:/bin"));
     }
+    rc = rc == 0 && home != NULL ? add_extensions(&list, &len, &cap, home) : rc;
     return finish(list, len, cap, rc);
 }
 

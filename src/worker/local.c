@@ -672,7 +672,7 @@ int local_worker_new(const struct local_worker_config *c, struct worker **ret, s
     w->base.slots = c->slots;
     w->config = *c;
     co_group_init(&w->group, c->loop);
-    w->base_env = environment_base(c->extra_env);
+    w->base_env = environment_base(c->extra_env, c->home);
     w->secrets = w->base_env != NULL ? environment_secrets((const char *const *)w->base_env) : NULL;
     rc = w->secrets == NULL ? err_set(e, ERR_NOMEM, "out of memory for the environment")
                             : open_executor(w, e);

@@ -563,7 +563,7 @@ int worker_render_task(struct dag *d, const struct task *t, const struct run_row
 {
     static char *none[] = {NULL};
     struct local_worker w = {
-        .cb.xcom_get = no_xcom, .secrets = none, .base_env = environment_base(NULL)};
+        .cb.xcom_get = no_xcom, .secrets = none, .base_env = environment_base(NULL, NULL)};
     struct attempt a = {.worker = &w,
                         .key = {run->run_key, t->index, -1},
                         .try_number = 1,

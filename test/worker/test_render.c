@@ -200,8 +200,8 @@ static void only_defined_names_pass(void **state)
     assert_int_equal(setenv("MY_OWN", "1", 1), 0);
     assert_int_equal(setenv("MY_OWNER", "2", 1), 0);
     assert_int_equal(setenv("GROUP_A", "3", 1), 0);
-    list = environment_base(extra);
-    none = environment_base(NULL);
+    list = environment_base(extra, NULL);
+    none = environment_base(NULL, NULL);
     assert_true(has(list, "AIRFLOW_CONN_DB=postgres://x"));
     assert_true(has(list, "MY_OWN=1"));
     assert_true(has(list, "GROUP_A=3"));
@@ -221,7 +221,7 @@ static void a_path_is_always_there(void **state)
 
     (void)state;
     assert_int_equal(unsetenv("PATH"), 0);
-    list = environment_base(NULL);
+    list = environment_base(NULL, NULL);
     assert_true(has(list, "PATH=/usr/local/bin:/usr/bin:/bin"));
     environment_free(list);
     assert_int_equal(setenv("PATH", old, 1), 0);
@@ -258,7 +258,7 @@ static void out_of_memory_leaks_nothing(void **state)
     (void)state;
     for (uint64_t n = 1; list == NULL; n++) {
         mem_fail_at(n, 0);
-        list = environment_base(NULL);
+        list = environment_base(NULL, NULL);
         mem_fail_at(0, 0);
         assert_true(n < 10000);
     }
