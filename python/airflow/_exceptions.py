@@ -62,24 +62,8 @@ class DagRunNotFound(AirflowNotFoundException):
     """There is no such run."""
 
 
-class DagRunAlreadyExists(AirflowBadRequest):
-    """There is such a run."""
-
-    def __init__(self, dag_run=None, *args):
-        super().__init__(f"the run {dag_run!r} exists already", *args)
-        self.dag_run = dag_run
-
-
 class DagRunTypeNotAllowed(AirflowException):
     """The DAG does not allow runs of this type."""
-
-
-class DagRunTriggerException(AirflowException):
-    """Raised by TriggerDagRunOperator's code to ask for a run."""
-
-    def __init__(self, **kwargs):
-        super().__init__("a run was asked for")
-        vars(self).update(kwargs)
 
 
 class DagFileExists(AirflowBadRequest):
@@ -122,35 +106,12 @@ class TaskAlreadyRunningError(AirflowException):
     """The task runs elsewhere."""
 
 
-class TaskDeferralError(AirflowException):
-    """A trigger failed."""
-
-
-class TaskDeferralTimeout(AirflowException):
-    """A trigger timed out."""
-
-
 class TaskAwaitingInput(BaseException):
     """A task waits for a person (Airflow 3.3)."""
 
 
 class NotMapped(Exception):
     """The task is neither mapped nor in a mapped group."""
-
-
-class XComForMappingNotPushed(TypeError):
-    """What a task is mapped over was not pushed."""
-
-    def __str__(self):
-        return "did not push XCom for task mapping"
-
-
-class UnmappableXComTypePushed(TypeError):
-    """What a task is mapped over is neither a list nor a dict."""
-
-
-class UnmappableXComLengthPushed(ValueError):
-    """What a task is mapped over is too long."""
 
 
 class PoolNotFound(AirflowNotFoundException):

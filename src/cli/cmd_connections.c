@@ -193,12 +193,9 @@ int cmd_connections_import(struct cli *cli)
 {
     struct settings_client c = {0};
     struct value *v = NULL, *conn;
-    const char *text;
-    size_t n;
     int rc = settings_open(&c, cli);
 
-    rc = rc == 0 ? settings_read_file(&c, cli_arg(cli, "FILE"), &text, &n) : rc;
-    rc = rc == 0 ? value_parse(&c.a, text, n, &v, &c.e) : rc;
+    rc = rc == 0 ? settings_read_json(&c, cli_arg(cli, "FILE"), &v) : rc;
     if (rc == 0 && v->kind != VALUE_OBJECT) {
         rc = err_set(&c.e, ERR_INVALID, "a file of connections is a JSON object: id to connection");
     }

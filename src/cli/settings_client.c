@@ -220,8 +220,8 @@ const char *settings_text(const struct value *o, const char *key)
 
 /* ---- files ---- */
 
-int settings_read_file(struct settings_client *c, const char *path, const char **ret,
-                       size_t *ret_len)
+static int read_file(struct settings_client *c, const char *path, const char **ret,
+                     size_t *ret_len)
 {
     int fd = strcmp(path, "-") == 0 ? dup(0) : open(path, O_RDONLY | O_CLOEXEC);
     struct buf b BUF_CLEANUP;
@@ -254,11 +254,27 @@ int settings_text_or_stdin(struct settings_client *c, const char *text, const ch
     if (text == NULL || strcmp(text, "-") != 0) {
         return 0;
     }
-    rc = settings_read_file(c, "-", ret, &n);
+    rc = read_file(c, "-", ret, &n);
     if (rc == 0 && n != 0 && (*ret)[n - 1] == '\n') {
         *ret = arena_strndup(&c->a, *ret, n - 1);
     }
     return rc == 0 && *ret == NULL ? err_set(&c->e, ERR_NOMEM, "out of memory") : rc;
+}
+
+int settings_read_json(struct settings_client *c, const char *path, struct value **ret)
+{
+    const char *text = NULL;
+    size_t n = 0;
+    int rc = read_file(c, path, &text, &n);
+
+    if (rc != 0) {
+        return rc;
+    }
+    rc = value_parse(&c->a, text, n, ret, &c->e);
+    return rc == 0 ? 0
+                   : err_prefix(&c->e, rc, "%s:%d:%d",
+                                strcmp(path, "-") == 0 ? "standard input" : path, c->e.line,
+                                c->e.col);
 }
 
 int settings_write_json(struct settings_client *c, const char *path, const struct value *v)

@@ -36,9 +36,8 @@ int settings_set_text(struct settings_client *c, struct value *o, const char *ke
                       const char *text); /* NULL: nothing is set */
 const char *settings_text(const struct value *o, const char *key);
 
-/* A whole file, "-": standard input. */
-int settings_read_file(struct settings_client *c, const char *path, const char **ret,
-                       size_t *ret_len);
+/* A whole file, "-": standard input. Errors name the file. */
+int settings_read_json(struct settings_client *c, const char *path, struct value **ret);
 /* A text given as "-" is read from standard input, without its line end. */
 int settings_text_or_stdin(struct settings_client *c, const char *text, const char **ret);
 /* Writes a value as JSON to a new file of mode 0600, or "-": standard output. */

@@ -174,7 +174,7 @@ static void why_waiting(const struct run *r, const struct ti *ti, int64_t now_us
 /* A mapped task as a whole: how its instances stand. */
 static void why_mapped(const struct mapping *m, struct buf *out)
 {
-    buf_printf(out, "is mapped: %d instances:", m->len);
+    buf_printf(out, "is mapped, %d instance%s:", m->len, m->len == 1 ? "" : "s");
     for (int i = 0; i < TASK_STATE_MAX_; i++) {
         if (m->counts[i] > 0) {
             buf_printf(out, " %u %s", m->counts[i], task_state_to_string((uint8_t)i));

@@ -5,7 +5,7 @@ import signal
 HEAD = """
     import datetime as dt, os, time
     from tradewind.sdk import DAG, task
-    from tradewind.exceptions import DagRunTriggerException
+    from airflow.exceptions import DagRunTriggerException
     from tradewind.operators.trigger_dagrun import TriggerDagRunOperator as Trigger
     from tradewind.sensors.external_task import ExternalTaskMarker, ExternalTaskSensor
 """

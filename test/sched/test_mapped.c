@@ -220,7 +220,7 @@ static void limits_count_children(void **state)
            "running");
     EXPECT(&w, "start m[0]", "m[0]:queued>running");
     EXPECT(&w, "ok m[0]", "m[0]:running>success m[2]:scheduled>queued");
-    EXPECT(&w, "why m", "is mapped: 3 instances: 2 queued 1 success\n");
+    EXPECT(&w, "why m", "is mapped, 3 instances: 2 queued 1 success\n");
     world_fini(&w);
 }
 
