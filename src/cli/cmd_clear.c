@@ -66,8 +66,7 @@ static int choose(struct clearing *c)
 
     c->tasks = arena_array(&c->f.arena, d->tasks_len, sizeof *c->tasks);
     c->maps = arena_array(&c->f.arena, d->tasks_len, sizeof *c->maps);
-    if (below == NULL || above == NULL || c->tasks == NULL ||
-        c->maps == NULL) {
+    if (below == NULL || above == NULL || c->tasks == NULL || c->maps == NULL) {
         return err_set(&c->e, ERR_NOMEM, "out of memory");
     }
     below[c->f.task->index] = above[c->f.task->index] = true;

@@ -179,7 +179,8 @@ int cmd_connections_delete(struct cli *cli)
     struct value *answer = NULL, *found;
     int rc = settings_open(&c, cli);
 
-    rc = rc == 0 ? settings_ask(&c, "conn_delete", settings_request(&c, "conn_id", id), &answer) : rc;
+    rc = rc == 0 ? settings_ask(&c, "conn_delete", settings_request(&c, "conn_id", id), &answer)
+                 : rc;
     found = rc == 0 ? value_get(answer, "found") : NULL;
     if (rc == 0 && (found == NULL || !found->boolean)) {
         rc = no_connection(&c, id);

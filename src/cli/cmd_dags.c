@@ -125,9 +125,8 @@ static int list_rows(struct listing *l, struct err *e)
 {
     struct dag_row *stored = NULL;
     size_t n = 0;
-    int rc = l->f.store != NULL
-                 ? l->f.store->ops->get_dags(l->f.store, &l->f.arena, &stored, &n, e)
-                 : 0;
+    int rc =
+        l->f.store != NULL ? l->f.store->ops->get_dags(l->f.store, &l->f.arena, &stored, &n, e) : 0;
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
         struct listed row = {stored[i].dag_id, stored[i].file, stored[i].dag_key, stored[i].paused};
@@ -220,7 +219,8 @@ static int list_dags(struct cli *cli, struct listing *l, struct err *e)
     }
     (void)fputs(buf_cstr(&out), stdout);
     if (found.len != 0 && !cli_flag(cli, "quiet")) {
-        (void)fprintf(stderr, "%zu error%s in the DAGs folder; see `tradewind dags list --errors`\n",
+        (void)fprintf(stderr,
+                      "%zu error%s in the DAGs folder; see `tradewind dags list --errors`\n",
                       found.len, found.len == 1 ? "" : "s");
     }
     return 0;

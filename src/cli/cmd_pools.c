@@ -14,8 +14,10 @@
 
 static int print_pools(struct settings_client *c, const struct pool_row *rows, size_t n)
 {
-    static const struct table_column columns[] = {
-        {"pool", false, false}, {"slots", true, false}, {"include deferred", false, false}, {"description", false, true}};
+    static const struct table_column columns[] = {{"pool", false, false},
+                                                  {"slots", true, false},
+                                                  {"include deferred", false, false},
+                                                  {"description", false, true}};
     bool json = cli_flag(c->cli, "json");
     struct table *t = table_new(columns, 4);
     struct buf b BUF_CLEANUP;

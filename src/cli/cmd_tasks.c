@@ -217,8 +217,7 @@ int cmd_tasks_why(struct cli *cli)
 
 static unsigned try_of(struct cli *cli, const struct found *f)
 {
-    struct ti_row row =
-        found_child(f, f->task->index, (int32_t)cli_opt_int(cli, "map-index"));
+    struct ti_row row = found_child(f, f->task->index, (int32_t)cli_opt_int(cli, "map-index"));
     const char *given = cli_opt(cli, "try");
 
     return given != NULL ? (unsigned)strtoul(given, NULL, 10) : row.try_number;
@@ -230,7 +229,8 @@ static int log_of(struct cli *cli, const char *home, struct found *f, char *path
     unsigned number = try_of(cli, f);
 
     if (found_ti(f, f->task->index).map_len > 0 && cli_opt_int(cli, "map-index") < 0) {
-        return err_set(e, ERR_INVALID, "task '%s' is mapped: name one of its %d instances by --map-index",
+        return err_set(e, ERR_INVALID,
+                       "task '%s' is mapped: name one of its %d instances by --map-index",
                        f->task->task_id, found_ti(f, f->task->index).map_len);
     }
     if (number == 0) {

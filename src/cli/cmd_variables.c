@@ -108,8 +108,9 @@ static int import_one(struct settings_client *c, const char *key, const struct v
         json_value(&w, v);
         rc = buf_status(&b) != 0 ? err_set(&c->e, ERR_LIMIT, "variable '%s' is too large", key) : 0;
     }
-    rc = rc == 0 ? settings_set_text(c, rq, "value", v->kind == VALUE_STRING ? v->text : buf_cstr(&b))
-                 : rc;
+    rc = rc == 0
+             ? settings_set_text(c, rq, "value", v->kind == VALUE_STRING ? v->text : buf_cstr(&b))
+             : rc;
     return rc == 0 ? settings_ask(c, "var_set", rq, NULL) : rc;
 }
 
@@ -135,7 +136,8 @@ int cmd_variables_import(struct cli *cli)
 /* Text that reads as JSON is written as what it says, as Airflow does. */
 static struct value *exported(struct settings_client *c, const struct value *answer)
 {
-    const char *text = settings_text(answer, "value"), *about = settings_text(answer, "description");
+    const char *text = settings_text(answer, "value"),
+               *about = settings_text(answer, "description");
     struct value *v = NULL, *o;
 
     if (text == NULL || value_parse(&c->a, text, strlen(text), &v, NULL) != 0) {

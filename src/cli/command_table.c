@@ -26,8 +26,8 @@ const struct cli_option global_options[] = {
     {                                                                                          \
         "dag", 0, OPTION_TEXT, .value = "ID", .help = "which DAG, when the file holds several" \
     }
-#define OPT_SHOW_VALUES                                                                   \
-    {                                                                                     \
+#define OPT_SHOW_VALUES                                                              \
+    {                                                                                \
         "show-values", 0, OPTION_FLAG, .help = "show passwords and extras, else ***" \
     }
 #define OPT_CONF                                                                    \
@@ -312,7 +312,8 @@ const struct command command_table[] = {
      .examples = EX{{"tradewind db backup /backups/tradewind.db", NULL}, {0}}},
 
     {"db rotate-key", "encrypt variables and connections with a new key",
-     "All values are encrypted anew in one transaction, also while an engine works. The key file gets a "
+     "All values are encrypted anew in one transaction, also while an engine works. The key file "
+     "gets a "
      "new key and loses the old ones. With keys in the environment (TRADEWIND_SECRET_KEYS) put the "
      "new one first, run this, then take the others away.",
      .examples = EX{{"tradewind db rotate-key", NULL}, {0}},
@@ -322,17 +323,23 @@ const struct command command_table[] = {
     {"variables list", "list the keys of the stored variables", NULL,
      .examples = EX{{"tradewind variables list", NULL}, {0}}},
     {"variables get", "show a variable's value",
-     "Looked up in the secrets folder, the environment (TRADEWIND_VAR_KEY, AIRFLOW_VAR_KEY), then the "
+     "Looked up in the secrets folder, the environment (TRADEWIND_VAR_KEY, AIRFLOW_VAR_KEY), then "
+     "the "
      "store.",
      .args = ARGS{{"KEY", .help = "the variable"}, {0}},
-     .options = OPTS{{"default", 'd', OPTION_TEXT, .value = "TEXT", .help = "what is shown if there is none"}, {0}},
+     .options = OPTS{{"default", 'd', OPTION_TEXT, .value = "TEXT",
+                      .help = "what is shown if there is none"},
+                     {0}},
      .examples = EX{{"tradewind variables get region", NULL}, {0}},
      .exits = "66 there is no such variable"},
-    {"variables set", "store a variable", "Encrypted in the store. VALUE - is read from standard input.",
+    {"variables set", "store a variable",
+     "Encrypted in the store. VALUE - is read from standard input.",
      .args = ARGS{{"KEY", .help = "the variable"}, {"VALUE", .help = "its text, or -"}, {0}},
-     .options = OPTS{{"description", 0, OPTION_TEXT, .value = "TEXT", .help = "what it is for"}, {0}},
+     .options =
+         OPTS{{"description", 0, OPTION_TEXT, .value = "TEXT", .help = "what it is for"}, {0}},
      .examples = EX{{"tradewind variables set region eu-west-1", NULL},
-                    {"tradewind variables set api_token - < token", "not in the list of processes"}, {0}}},
+                    {"tradewind variables set api_token - < token", "not in the list of processes"},
+                    {0}}},
     {"variables delete", "delete a stored variable", NULL,
      .args = ARGS{{"KEY", .help = "the variable"}, {0}},
      .examples = EX{{"tradewind variables delete region", NULL}, {0}},
@@ -346,24 +353,25 @@ const struct command command_table[] = {
      .examples = EX{{"tradewind variables export variables.json", NULL}, {0}}},
 
     {"connections", "named access to other systems"},
-    {"connections list", "list the stored connections", NULL,
-     .options = OPTS{OPT_SHOW_VALUES, {0}},
+    {"connections list", "list the stored connections", NULL, .options = OPTS{OPT_SHOW_VALUES, {0}},
      .examples = EX{{"tradewind connections list --json", NULL}, {0}}},
     {"connections get", "show a connection",
-     "Looked up in the secrets folder, the environment (TRADEWIND_CONN_ID, AIRFLOW_CONN_ID), then the "
+     "Looked up in the secrets folder, the environment (TRADEWIND_CONN_ID, AIRFLOW_CONN_ID), then "
+     "the "
      "store.",
-     .args = ARGS{{"ID", .help = "the connection"}, {0}},
-     .options = OPTS{OPT_SHOW_VALUES, {0}},
+     .args = ARGS{{"ID", .help = "the connection"}, {0}}, .options = OPTS{OPT_SHOW_VALUES, {0}},
      .examples = EX{{"tradewind connections get warehouse", NULL}, {0}},
      .exits = "66 there is no such connection"},
     {"connections add", "store a connection", "Encrypted in the store, as a whole.",
      .args = ARGS{{"ID", .help = "the connection"}, {0}},
      .options =
-         OPTS{{"uri", 0, OPTION_TEXT, .value = "URI", .help = "all of it, as a URI or JSON; - reads standard input"},
+         OPTS{{"uri", 0, OPTION_TEXT, .value = "URI",
+               .help = "all of it, as a URI or JSON; - reads standard input"},
               {"type", 0, OPTION_TEXT, .value = "TYPE", .help = "its type: postgres, http"},
               {"host", 0, OPTION_TEXT, .value = "HOST", .help = "its host"},
               {"login", 0, OPTION_TEXT, .value = "NAME", .help = "its login"},
-              {"password", 0, OPTION_TEXT, .value = "TEXT", .help = "its password; - reads standard input"},
+              {"password", 0, OPTION_TEXT, .value = "TEXT",
+               .help = "its password; - reads standard input"},
               {"password-stdin", 0, OPTION_FLAG, .help = "read the password from standard input"},
               {"schema", 0, OPTION_TEXT, .value = "NAME", .help = "its schema or database"},
               {"port", 0, OPTION_INT, .value = "N", .min = 0, .max = 65535, .help = "its port"},
@@ -371,8 +379,10 @@ const struct command command_table[] = {
               {"description", 0, OPTION_TEXT, .value = "TEXT", .help = "what it is for"},
               {"overwrite", 0, OPTION_FLAG, .help = "take the place of one of that name"},
               {0}},
-     .examples = EX{{"tradewind connections add warehouse --uri - < uri", NULL},
-                    {"tradewind connections add db --type http --host h --password-stdin < pw", NULL}, {0}},
+     .examples =
+         EX{{"tradewind connections add warehouse --uri - < uri", NULL},
+            {"tradewind connections add db --type http --host h --password-stdin < pw", NULL},
+            {0}},
      .exits = "73 there is one already"},
     {"connections delete", "delete a stored connection", NULL,
      .args = ARGS{{"ID", .help = "the connection"}, {0}},
@@ -381,7 +391,8 @@ const struct command command_table[] = {
     {"connections import", "store the connections of a JSON file",
      "Airflow's form: an object of id to an object of conn_type, host, ..., or to a URI.",
      .args = ARGS{{"FILE", .file = true, .help = "the file, or -"}, {0}},
-     .options = OPTS{{"overwrite", 0, OPTION_FLAG, .help = "take the place of those that exist"}, {0}},
+     .options =
+         OPTS{{"overwrite", 0, OPTION_FLAG, .help = "take the place of those that exist"}, {0}},
      .examples = EX{{"tradewind connections import connections.json", NULL}, {0}}},
     {"connections export", "write the stored connections to a JSON file",
      "With passwords in clear; the file can be read by its owner only.",
@@ -391,10 +402,13 @@ const struct command command_table[] = {
     {"pools", "shared limits of tasks at once"},
     {"pools list", "list the pools", NULL, .examples = EX{{"tradewind pools list", NULL}, {0}}},
     {"pools set", "make a pool or change its slots", "A running engine goes by it at once.",
-     .args = ARGS{{"POOL", .help = "the pool"}, {"SLOTS", .help = "tasks at once; -1 (after --): no limit"}, {0}},
-     .options = OPTS{{"description", 0, OPTION_TEXT, .value = "TEXT", .help = "what it is for"},
-                     {"include-deferred", 0, OPTION_FLAG, .help = "deferred tasks hold their slots"},
-                     {0}},
+     .args = ARGS{{"POOL", .help = "the pool"},
+                  {"SLOTS", .help = "tasks at once; -1 (after --): no limit"},
+                  {0}},
+     .options =
+         OPTS{{"description", 0, OPTION_TEXT, .value = "TEXT", .help = "what it is for"},
+              {"include-deferred", 0, OPTION_FLAG, .help = "deferred tasks hold their slots"},
+              {0}},
      .examples = EX{{"tradewind pools set database 4", NULL}, {0}}},
     {"pools delete", "delete a pool", NULL, .args = ARGS{{"POOL", .help = "the pool"}, {0}},
      .examples = EX{{"tradewind pools delete database", NULL}, {0}},

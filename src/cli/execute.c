@@ -25,7 +25,7 @@
 
 #define CLIENT_POLL_US   100000
 #define CALLBACK_POLL_US 10000
-#define ESTIMATE_RUNS  5
+#define ESTIMATE_RUNS    5
 
 enum progress_mode progress_mode_of(struct cli *cli)
 {

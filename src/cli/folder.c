@@ -62,8 +62,9 @@ static int add_dags(struct reading *r, struct dag **dags, size_t n)
             (void)snprintf(text, sizeof text, "DAG '%s' is in %s already", dags[i]->dag_id, first);
             findings_add(r->out, dags[i]->file, 0, 0, NULL, text);
             dag_unref(dags[i]);
-        } else if (rc != 0 || map_add(&r->ids, dags[i]->dag_id, strlen(dags[i]->dag_id),
-                                      (void *)dags[i]->file, NULL) != 0 ||
+        } else if (rc != 0 ||
+                   map_add(&r->ids, dags[i]->dag_id, strlen(dags[i]->dag_id), (void *)dags[i]->file,
+                           NULL) != 0 ||
                    VEC_PUSH(r->dags, r->len, r->cap, dags[i]) != 0) {
             dag_unref(dags[i]);
             rc = -ERR_NOMEM;
@@ -254,11 +255,10 @@ int folder_load_target(const char *arg, const char *dag_option, const char *home
             rc = err_set(e, ERR_USAGE, "'%s' is the id of a DAG, and so is --dag %s", t.dag_id,
                          dag_option);
         } else if (ret->len == 0 || (id != NULL && !has_dag(ret, id))) {
-            rc = err_set(e, ERR_NOTFOUND, "%s: there is no %s%s%s in the folder's %zu DAGs%s",
-                         t.folder, id != NULL ? "DAG '" : "DAG", id != NULL ? id : "",
-                         id != NULL ? "'" : "", ret->len,
-                         none.len != 0 ? "; some files cannot be read: see `dags list --errors`"
-                                       : "");
+            rc = err_set(
+                e, ERR_NOTFOUND, "%s: there is no %s%s%s in the folder's %zu DAGs%s", t.folder,
+                id != NULL ? "DAG '" : "DAG", id != NULL ? id : "", id != NULL ? "'" : "", ret->len,
+                none.len != 0 ? "; some files cannot be read: see `dags list --errors`" : "");
         } else {
             rc = load_choose(ret->dags, ret->len, id, t.folder, &ret->dag, e);
         }

@@ -24,15 +24,16 @@ int folder_load(const char *folder, const char *home, const char *python, const 
 struct folder_target {
     const char *file;   /* or NULL */
     const char *dag_id; /* it is an id, or NULL */
-    char folder[4096];  /* the folder whose DAGs belong to it, "" for none: a file's only if it is in the DAGs folder */
+    char folder
+        [4096]; /* the folder whose DAGs belong to it, "" for none: a file's only if it is in the DAGs folder */
 };
 int folder_target(const char *arg, const char *home, struct folder_target *ret, struct err *e);
 
 /* The DAG that is meant, and all others of its folder. */
 struct loaded {
-    struct dag *dag;        /* borrowed from one of these */
-    struct dag **own;       /* of the file that was named */
-    struct dag **dags;      /* of the folder */
+    struct dag *dag;   /* borrowed from one of these */
+    struct dag **own;  /* of the file that was named */
+    struct dag **dags; /* of the folder */
     size_t own_len, len;
 };
 /* SUSPENDS. *ret is to be freed by loaded_fini in any case. worker: as of load_file. */

@@ -168,7 +168,9 @@ static struct ti_row summary_of(const struct found *f, size_t at)
         ended += task_state_finished(s) ? n[s] : 0;
     }
     if (ended < (uint32_t)all.map_len) {
-        all.state = n[TASK_RUNNING] > 0 ? TASK_RUNNING : n[TASK_QUEUED] > 0 ? TASK_QUEUED : TASK_NONE;
+        all.state = n[TASK_RUNNING] > 0  ? TASK_RUNNING
+                    : n[TASK_QUEUED] > 0 ? TASK_QUEUED
+                                         : TASK_NONE;
         all.end_us = TIME_NONE;
     } else if (n[TASK_FAILED] > 0) {
         all.state = TASK_FAILED;

@@ -34,8 +34,8 @@ struct progress {
     bool *expanded;      /* by task: a mapped one whose instances are counted */
     uint32_t by_state[TASK_STATE_MAX_];
     uint32_t instances; /* in all */
-    int64_t began_us;  /* loop clock */
-    struct live *live; /* LIVE only */
+    int64_t began_us;   /* loop clock */
+    struct live *live;  /* LIVE only */
     struct co_group group;
     bool stopping;
     struct buf text;

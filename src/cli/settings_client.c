@@ -122,9 +122,8 @@ static int ask_engine(struct settings_client *c, const char *op, const struct va
         loop_free(l);
     }
     rc = rc == 0 ? r.rc : rc;
-    rc = rc == 0 && r.answer != NULL
-             ? value_parse(&c->a, r.answer, strlen(r.answer), ret, &c->e)
-             : rc;
+    rc = rc == 0 && r.answer != NULL ? value_parse(&c->a, r.answer, strlen(r.answer), ret, &c->e)
+                                     : rc;
     mem_free(r.answer);
     return rc;
 }
@@ -220,8 +219,7 @@ const char *settings_text(const struct value *o, const char *key)
 
 /* ---- files ---- */
 
-static int read_file(struct settings_client *c, const char *path, const char **ret,
-                     size_t *ret_len)
+static int read_file(struct settings_client *c, const char *path, const char **ret, size_t *ret_len)
 {
     int fd = strcmp(path, "-") == 0 ? dup(0) : open(path, O_RDONLY | O_CLOEXEC);
     struct buf b BUF_CLEANUP;
@@ -271,10 +269,10 @@ int settings_read_json(struct settings_client *c, const char *path, struct value
         return rc;
     }
     rc = value_parse(&c->a, text, n, ret, &c->e);
-    return rc == 0 ? 0
-                   : err_prefix(&c->e, rc, "%s:%d:%d",
-                                strcmp(path, "-") == 0 ? "standard input" : path, c->e.line,
-                                c->e.col);
+    return rc == 0
+               ? 0
+               : err_prefix(&c->e, rc, "%s:%d:%d", strcmp(path, "-") == 0 ? "standard input" : path,
+                            c->e.line, c->e.col);
 }
 
 int settings_write_json(struct settings_client *c, const char *path, const struct value *v)

@@ -155,7 +155,8 @@ static int do_xcoms(void *arg)
 {
     struct xcom_call *c = arg;
     struct store *s = c->g->store;
-    int rc = s->ops->get_map_xcoms(s, &c->key, c->name, c->limit, c->arena, &c->rows, &c->rows_len, c->e);
+    int rc = s->ops->get_map_xcoms(s, &c->key, c->name, c->limit, c->arena, &c->rows, &c->rows_len,
+                                   c->e);
 
     for (size_t i = 0; rc == 0 && i < c->rows_len; i++) {
         c->row = c->rows[i];

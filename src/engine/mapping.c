@@ -39,7 +39,8 @@ static bool elements(const struct value *v, int64_t *ret)
 
 static int refuse(struct counting *c, const char *task_id, const char *what)
 {
-    c->why = arena_printf(c->arena, "cannot map over %s: %s, not a list or an object", task_id, what);
+    c->why =
+        arena_printf(c->arena, "cannot map over %s: %s, not a list or an object", task_id, what);
     return c->why != NULL ? -ERR_INVALID : err_set(c->e, ERR_NOMEM, "out of memory for a length");
 }
 
@@ -112,7 +113,8 @@ int mapping_answer(struct engine *g, const struct sched_question *q, struct sche
     keep = dag_ref((struct dag *)c.dag);
     t = &keep->tasks[q->task];
     expand = t->map_group != UINT32_MAX ? keep->groups[t->map_group].expand : t->expand;
-    kwargs = t->map_group != UINT32_MAX ? keep->groups[t->map_group].expand_kwargs : t->expand_kwargs;
+    kwargs =
+        t->map_group != UINT32_MAX ? keep->groups[t->map_group].expand_kwargs : t->expand_kwargs;
     rc = map_length(expand, kwargs, count_xcom, &c, &len);
     if (rc == -ERR_INVALID) {
         ev->answer.error = c.why != NULL ? c.why : "the arguments to map over are no lists";

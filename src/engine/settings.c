@@ -64,7 +64,8 @@ static int open_row(struct asked *q, const struct secret_keys *k, const struct s
 {
     char *text;
     size_t n;
-    int rc = secret_open(k, row->kind, row->name, row->value, row->value_len, q->a, &text, &n, q->e);
+    int rc =
+        secret_open(k, row->kind, row->name, row->value, row->value_len, q->a, &text, &n, q->e);
 
     return rc == 0 ? value_parse(q->a, text, n, ret, q->e) : rc;
 }
@@ -317,7 +318,8 @@ static int pool_set(struct asked *q)
     int rc = name_of(q, "name", &row.name);
 
     if (rc == 0 && (slots == NULL || value_int(slots, -1, 1000000, &row.slots) != 0)) {
-        return err_set(q->e, ERR_INVALID, "the slots of a pool are a number from -1 (no limit) to 1000000");
+        return err_set(q->e, ERR_INVALID,
+                       "the slots of a pool are a number from -1 (no limit) to 1000000");
     }
     return rc == 0 ? q->s->ops->put_pool(q->s, &row, false, q->e) : rc;
 }
@@ -362,7 +364,8 @@ static int reseal_all(struct asked *q, const struct secret_keys *k, size_t *ret)
     size_t n[2];
     int rc = q->s->ops->get_settings(q->s, variable, NULL, q->a, &lists[0], &n[0], q->e);
 
-    rc = rc == 0 ? q->s->ops->get_settings(q->s, connection, NULL, q->a, &lists[1], &n[1], q->e) : rc;
+    rc = rc == 0 ? q->s->ops->get_settings(q->s, connection, NULL, q->a, &lists[1], &n[1], q->e)
+                 : rc;
     if (rc != 0 || (*ret = n[0] + n[1]) == 0) {
         return rc;
     }
@@ -480,7 +483,8 @@ int settings_answer(struct engine *g, const char *op, const struct value *rq, st
 int settings_variable(void *arg, const char *key, struct arena *a, const char **ret, struct err *e)
 {
     struct engine *g = arg;
-    struct value *rq = value_new(a, VALUE_OBJECT), *name = value_string(a, key, strlen(key)), *answer;
+    struct value *rq = value_new(a, VALUE_OBJECT), *name = value_string(a, key, strlen(key)),
+                 *answer;
     struct buf b BUF_CLEANUP;
     struct json_writer w;
     struct store_part p = {g, "var_get", rq, engine_now(g), a, &w, e};

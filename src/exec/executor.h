@@ -19,8 +19,9 @@ struct executor;
 /* What to run. Everything is copied by exec_start. Exactly one of argv and python is set. */
 struct exec_spec {
     struct uuid attempt;
-    const char *const *argv;    /* NULL-terminated */
-    const char *script;         /* with argv: becomes the content of its descriptor 3, to be read once; or NULL */
+    const char *const *argv; /* NULL-terminated */
+    const char
+        *script; /* with argv: becomes the content of its descriptor 3, to be read once; or NULL */
     const char *python;         /* JSON object for the Python runner (docs/internals/wire.md) */
     const char *interpreter;    /* for python: NULL = the configured one */
     const char *cwd;            /* or NULL */

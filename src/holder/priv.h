@@ -53,7 +53,7 @@ struct attempt {
     struct arena arena;
     char *const *argv;
     const char *script; /* descriptor 3 of the process, or NULL */
-    char *const *env; /* complete */
+    char *const *env;   /* complete */
     const char *cwd;
     const struct value *spec; /* of a Python attempt */
     const struct value *secrets;

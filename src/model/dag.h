@@ -38,8 +38,8 @@ struct task {
 
     /* Mapping: instances by their arguments. In a mapped group every task is mapped, by the group. */
     bool mapped;
-    bool effects;      /* it has callbacks, inlets or outlets: never instant */
-    int32_t map_len;   /* how many instances; -1 = known only when its sources have ended */
+    bool effects;       /* it has callbacks, inlets or outlets: never instant */
+    int32_t map_len;    /* how many instances; -1 = known only when its sources have ended */
     uint32_t map_group; /* the mapped group that it is in, or UINT32_MAX */
     const uint32_t *map_sources; /* tasks whose XComs give the length */
     uint32_t map_sources_len;
@@ -68,9 +68,9 @@ struct task {
 };
 
 struct task_group {
-    const char *group_id; /* "outer.inner" */
-    uint32_t parent;      /* index, or UINT32_MAX */
-    const char *tooltip;  /* may be NULL */
+    const char *group_id;                       /* "outer.inner" */
+    uint32_t parent;                            /* index, or UINT32_MAX */
+    const char *tooltip;                        /* may be NULL */
     const struct value *expand, *expand_kwargs; /* a mapped group: one of the two */
     int32_t map_len;                            /* as of a task */
 };

@@ -189,7 +189,8 @@ static int task_sources(struct doc *d, struct task *t)
     t->map_sources_len = (uint32_t)d->up_len;
     for (uint32_t i = 0; i < t->map_sources_len; i++) {
         if (t->map_group != UINT32_MAX && d->dag->tasks[list[i]].map_group == t->map_group) {
-            doc_finding(d, t->line, t->col, "its mapped task group is mapped over '%.80s', which is in it",
+            doc_finding(d, t->line, t->col,
+                        "its mapped task group is mapped over '%.80s', which is in it",
                         d->dag->tasks[list[i]].task_id);
         }
     }

@@ -24,9 +24,9 @@ enum doc_type {
     DOC_TASK_GROUPS,
     DOC_TASKS,
     DOC_PYTHON,
-    DOC_SCHEDULE, /* a string, or an object with "type" */
-    DOC_OBJECTS,  /* a list of objects */
-    DOC_EXPAND,   /* by name: a list, an object or a reference to an XCom */
+    DOC_SCHEDULE,      /* a string, or an object with "type" */
+    DOC_OBJECTS,       /* a list of objects */
+    DOC_EXPAND,        /* by name: a list, an object or a reference to an XCom */
     DOC_EXPAND_KWARGS, /* a list of objects, or a reference */
 };
 

@@ -265,7 +265,7 @@ static int merge_spec(struct doc *d, struct task *t, const struct value *v,
         int rc = 0;
 
         if (given(t, k->text) != NULL || (map_find(&d->task_members, k->text, k->len) == NULL &&
-                                              find_param(op, k->text) == NULL)) {
+                                          find_param(op, k->text) == NULL)) {
             continue;
         }
         if (merged == NULL) {

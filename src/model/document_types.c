@@ -23,9 +23,9 @@ bool doc_is_template(const struct value *v)
 static bool is_xcom(const struct value *v)
 {
     return v->kind == VALUE_OBJECT && v->len == 1 &&
-           (strcmp(v->keys[0].text, "__xcom__") == 0 || strcmp(v->keys[0].text, "__mapped__") == 0 ||
-            strcmp(v->keys[0].text, "__map__") == 0 || strcmp(v->keys[0].text, "__zip__") == 0 ||
-            strcmp(v->keys[0].text, "__concat__") == 0);
+           (strcmp(v->keys[0].text, "__xcom__") == 0 ||
+            strcmp(v->keys[0].text, "__mapped__") == 0 || strcmp(v->keys[0].text, "__map__") == 0 ||
+            strcmp(v->keys[0].text, "__zip__") == 0 || strcmp(v->keys[0].text, "__concat__") == 0);
 }
 
 static const char *found_text(const struct value *v, char *buf, size_t cap)

@@ -19,7 +19,8 @@ bool map_is_reference(const struct value *v)
 static int list_length(const struct value *v, map_xcom_fn fn, void *user, int64_t *ret)
 {
     bool zip = is(v, "__zip__");
-    const struct value *of = v->elems[0]->kind == VALUE_OBJECT ? value_get(v->elems[0], "of") : NULL;
+    const struct value *of =
+        v->elems[0]->kind == VALUE_OBJECT ? value_get(v->elems[0], "of") : NULL;
     bool fill = zip && of != NULL && value_get(v->elems[0], "fillvalue") != NULL;
     int64_t total = 0;
 

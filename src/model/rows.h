@@ -31,9 +31,10 @@ struct ti_row {
     struct uuid attempt; /* the live attempt's token; zero when none */
     int64_t worker;      /* who claimed it; 0 = nobody yet */
     int64_t scheduled_us, queued_us, start_us, end_us;
-    int64_t next_us;    /* up_for_retry, up_for_reschedule: not before; deferred: its timeout */
-    int32_t exit_code;  /* of the last end; -1 unknown */
-    int32_t map_len;    /* of the map_index -1 of a mapped task: how many instances it became; 0 = it is one itself */
+    int64_t next_us;   /* up_for_retry, up_for_reschedule: not before; deferred: its timeout */
+    int32_t exit_code; /* of the last end; -1 unknown */
+    int32_t
+        map_len; /* of the map_index -1 of a mapped task: how many instances it became; 0 = it is one itself */
     const char *reason; /* why it is in this state, in words, or NULL; at most 200 bytes */
 };
 

@@ -223,8 +223,8 @@ void out_kill(struct sched *s, struct run *r, struct ti *ti, const char *reason)
     PUSH(s, kills, k);
 }
 
-void out_question(struct sched *s, int64_t id, enum sched_ask kind, int64_t run_key,
-                  uint32_t task, int64_t deadline_us)
+void out_question(struct sched *s, int64_t id, enum sched_ask kind, int64_t run_key, uint32_t task,
+                  int64_t deadline_us)
 {
     struct sched_question q = {id, kind, run_key, task, deadline_us};
 

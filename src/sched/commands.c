@@ -151,8 +151,7 @@ static void stop(struct sched *s, struct run *r, const struct sched_event *ev)
 static void apply(struct sched *s, struct run *r, const struct sched_event *ev)
 {
     if (!selected(r, ev->command.tasks, ev->command.map_indexes,
-                  ev->command.tasks != NULL ? ev->command.tasks_len : 0,
-                  ev->command.command, s)) {
+                  ev->command.tasks != NULL ? ev->command.tasks_len : 0, ev->command.command, s)) {
         return;
     }
     switch (ev->type) {

@@ -17,9 +17,10 @@ static const uint16_t edges[TASK_STATE_MAX_] = {
                      BIT(TASK_SCHEDULED) | BIT(TASK_RESTARTING) | MARKS,
     [TASK_RESTARTING] = BIT(TASK_NONE) | MARKS,
     [TASK_DEFERRED] = BIT(TASK_SCHEDULED) | BIT(TASK_UP_FOR_RETRY) | BIT(TASK_NONE) | MARKS,
-    [TASK_UP_FOR_RETRY] = BIT(TASK_SCHEDULED) | BIT(TASK_REMOVED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_NONE) | MARKS,
-    [TASK_UP_FOR_RESCHEDULE] =
-        BIT(TASK_SCHEDULED) | BIT(TASK_REMOVED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_NONE) | MARKS,
+    [TASK_UP_FOR_RETRY] = BIT(TASK_SCHEDULED) | BIT(TASK_REMOVED) | BIT(TASK_UPSTREAM_FAILED) |
+                          BIT(TASK_NONE) | MARKS,
+    [TASK_UP_FOR_RESCHEDULE] = BIT(TASK_SCHEDULED) | BIT(TASK_REMOVED) | BIT(TASK_UPSTREAM_FAILED) |
+                               BIT(TASK_NONE) | MARKS,
     [TASK_SUCCESS] = BIT(TASK_NONE) | BIT(TASK_REMOVED) | BIT(TASK_RESTARTING) | MARKS,
     [TASK_FAILED] = BIT(TASK_NONE) | BIT(TASK_REMOVED) | BIT(TASK_RESTARTING) | MARKS,
     [TASK_SKIPPED] = BIT(TASK_NONE) | BIT(TASK_REMOVED) | BIT(TASK_RESTARTING) | MARKS,
@@ -119,7 +120,8 @@ static void work_task(struct sched *s, struct run *r, uint32_t task)
         ti_work(s, r, &r->tis[task]);
         return;
     }
-    if (m->counts[TASK_NONE] + m->counts[TASK_UP_FOR_RETRY] + m->counts[TASK_UP_FOR_RESCHEDULE] == 0 ||
+    if (m->counts[TASK_NONE] + m->counts[TASK_UP_FOR_RETRY] + m->counts[TASK_UP_FOR_RESCHEDULE] ==
+            0 ||
         (r->dag->tasks[task].map_group == UINT32_MAX &&
          rule_verdict(r, &r->tis[task]) == VERDICT_WAIT)) {
         return; /* one look for all: they share their counters */

@@ -264,11 +264,11 @@ void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len)
 }
 
 /* Calls it for each task that is expanded with this one: those of its mapped group, or itself. */
-#define FOR_GROUP(r, task, t)                                                                      \
-    for (uint32_t t = (r)->dag->tasks[task].map_group == UINT32_MAX ? (task) : 0;                  \
-         t < ((r)->dag->tasks[task].map_group == UINT32_MAX ? (task) + 1 : (r)->dag->tasks_len);   \
-         t++)                                                                                      \
-        if (t == (task) || ((r)->dag->tasks[task].map_group != UINT32_MAX &&                       \
+#define FOR_GROUP(r, task, t)                                                                    \
+    for (uint32_t t = (r)->dag->tasks[task].map_group == UINT32_MAX ? (task) : 0;                \
+         t < ((r)->dag->tasks[task].map_group == UINT32_MAX ? (task) + 1 : (r)->dag->tasks_len); \
+         t++)                                                                                    \
+        if (t == (task) || ((r)->dag->tasks[task].map_group != UINT32_MAX &&                     \
                             (r)->dag->tasks[t].map_group == (r)->dag->tasks[task].map_group))
 
 void maps_literal(struct sched *s, struct run *r)
@@ -310,8 +310,9 @@ static void expand_to(struct sched *s, struct run *r, uint32_t task, int64_t len
         why = text_make(s, "nothing to map over: its length is 0");
         end_unexpanded(s, r, task, TASK_SKIPPED, why);
     } else if (len > s->config.max_map_length || len > LIMIT_MAP_HARD) {
-        why = text_make(s, "%lld instances, and at most %d are allowed: raise TRADEWIND__CORE__MAX_MAP_LENGTH",
-                        (long long)len, s->config.max_map_length);
+        why = text_make(
+            s, "%lld instances, and at most %d are allowed: raise TRADEWIND__CORE__MAX_MAP_LENGTH",
+            (long long)len, s->config.max_map_length);
         end_unexpanded(s, r, task, TASK_FAILED, why);
     } else {
         FOR_GROUP(r, task, t)

@@ -14,8 +14,8 @@ static bool row_valid(const struct ti_row *row, const struct dag *d)
     return row->key.task < d->tasks_len && row->key.map_index >= -1 &&
            (row->key.map_index == -1 || d->tasks[row->key.task].mapped) &&
            row->key.map_index < LIMIT_MAP_HARD && row->map_len >= 0 &&
-           row->map_len <= LIMIT_MAP_HARD &&
-           row->state < TASK_STATE_MAX_ && !(needs_token && uuid_is_zero(&row->attempt));
+           row->map_len <= LIMIT_MAP_HARD && row->state < TASK_STATE_MAX_ &&
+           !(needs_token && uuid_is_zero(&row->attempt));
 }
 
 static void ti_from_row(struct sched *s, struct ti *ti, const struct ti_row *row)

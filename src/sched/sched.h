@@ -117,8 +117,8 @@ struct sched_event {
                 *tasks; /* CLEAR, MARK: indices; NULL with len 0 = all tasks of the run */
             size_t tasks_len;
             const int32_t *map_indexes; /* one per task, -1 = all of the task; or NULL */
-            uint8_t state;      /* MARK: enum task_state */
-            const char *reason; /* "marked success by anna", or NULL */
+            uint8_t state;              /* MARK: enum task_state */
+            const char *reason;         /* "marked success by anna", or NULL */
         } command;
         struct {
             int64_t question;
@@ -173,7 +173,7 @@ struct sched_question {
     int64_t question;
     enum sched_ask kind;
     int64_t run_key;
-    uint32_t task; /* SCHED_ASK_MAP */
+    uint32_t task;       /* SCHED_ASK_MAP */
     int64_t deadline_us; /* the core treats it as unknown from then on */
 };
 
@@ -230,7 +230,7 @@ struct sched_config {
     int64_t queued_timeout_us;   /* Airflow's task_queued_timeout; 600 s; 0 = never */
     uint16_t queued_retries;     /* num_stuck_in_queued_retries; 2 */
     int64_t question_timeout_us; /* 60 s */
-    int32_t max_map_length; /* 1024 */
+    int32_t max_map_length;      /* 1024 */
     uint16_t
         tis_per_step; /* unused slack for bounded work: at most this many instances become queued a step; 0 = no limit */
 };

@@ -91,7 +91,7 @@ struct ti {
     uint32_t up[UP_CLASSES]; /* finished direct upstreams, by class */
     uint32_t task;
     int32_t map_index; /* -1: not mapped, or all of a mapped task */
-    uint32_t timer; /* its place in the timer heap + 1; 0 = none */
+    uint32_t timer;    /* its place in the timer heap + 1; 0 = none */
     int32_t exit_code;
     uint32_t batch, row; /* its row in the actions of that batch */
     struct uuid attempt;
@@ -123,11 +123,11 @@ struct chunk {
 struct mapping {
     struct run *run;
     uint32_t task;
-    uint32_t timer;    /* of its question */
-    int64_t question;  /* open; 0 = none */
-    int32_t len;       /* children that count; 0 = not expanded */
-    int32_t made;      /* children there are: those from len on are removed */
-    bool stale;        /* its length is asked again before a child of it runs */
+    uint32_t timer;   /* of its question */
+    int64_t question; /* open; 0 = none */
+    int32_t len;      /* children that count; 0 = not expanded */
+    int32_t made;     /* children there are: those from len on are removed */
+    bool stale;       /* its length is asked again before a child of it runs */
     struct chunk **chunks;
     size_t chunks_len, chunks_cap;
     uint32_t counts[TASK_STATE_MAX_]; /* children that count, by state */
@@ -151,9 +151,10 @@ struct plan {
     uint32_t *direct_setups; /* per task: how many direct upstreams are setups; NULL as above */
     uint32_t *setup_off, *setup_to; /* whose indirect setup a task is */
     uint32_t *scope_off, *scope_to; /* in which teardowns' scope a task is */
-    uint32_t *map_of;               /* per task: index into run->maps, or TASK_INDEX_NONE; NULL: nothing is mapped */
+    uint32_t
+        *map_of; /* per task: index into run->maps, or TASK_INDEX_NONE; NULL: nothing is mapped */
     uint32_t maps_len;
-    uint8_t *leaf;                  /* per task: an effective leaf */
+    uint8_t *leaf; /* per task: an effective leaf */
     bool has_past;
 };
 
@@ -254,7 +255,8 @@ struct run {
     struct lane *lanes;
     struct extra *extras;
     struct mapping *maps;
-    uint32_t *need;       /* per task: upstream instances that each of its instances waits for; NULL: its edges */
+    uint32_t *
+        need; /* per task: upstream instances that each of its instances waits for; NULL: its edges */
     uint32_t map_waiting; /* open questions for lengths */
     uint32_t instances;   /* in memory */
     size_t bytes;
@@ -422,8 +424,8 @@ void out_try(struct sched *s, struct run *r,
              struct ti *ti); /* the try that just ended, for the history */
 void out_dispatch(struct sched *s, struct run *r, struct ti *ti);
 void out_kill(struct sched *s, struct run *r, struct ti *ti, const char *reason);
-void out_question(struct sched *s, int64_t id, enum sched_ask kind, int64_t run_key,
-                  uint32_t task, int64_t deadline_us);
+void out_question(struct sched *s, int64_t id, enum sched_ask kind, int64_t run_key, uint32_t task,
+                  int64_t deadline_us);
 void out_grant(struct sched *s, const char *resource, int64_t n);
 void out_reply(struct sched *s, int64_t command, int rc, const char *text, uint32_t affected);
 void out_pause(struct sched *s, int64_t dag_key, const char *reason);

@@ -144,7 +144,8 @@ static void why_scheduled(const struct sched *s, const struct run *r, const stru
     } else {
         why_pool(on, l, out);
     }
-    if (on != NULL && (ti->task != l->head.task || (uint32_t)(ti->map_index + 1) != l->head.index)) {
+    if (on != NULL &&
+        (ti->task != l->head.task || (uint32_t)(ti->map_index + 1) != l->head.index)) {
         buf_printf(out, "%u of higher or equal priority wait with it\n", l->count - 1);
     }
 }

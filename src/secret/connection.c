@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 
-const char *const connection_members[] = {"conn_type", "description", "host", "schema", "login",
+const char *const connection_members[] = {"conn_type", "description", "host",  "schema", "login",
                                           "password",  "port",        "extra", NULL};
 
 static int no_memory(struct err *e)

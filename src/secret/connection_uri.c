@@ -55,7 +55,7 @@ static void set(struct uri *u, const char *name, struct span text)
     struct value *v = text.p != NULL ? value_string(u->a, text.p, text.n) : NULL;
 
     if (u->rc == 0) {
-        u->rc = v == NULL                            ? -ERR_NOMEM
+        u->rc = v == NULL                              ? -ERR_NOMEM
                 : memchr(text.p, '\0', text.n) != NULL ? -ERR_INVALID
                                                        : value_set(u->a, u->c, name, v);
     }
@@ -66,7 +66,8 @@ static struct span cut(struct span s, char c, struct span *ret_rest)
 {
     const char *at = s.n != 0 ? memchr(s.p, c, s.n) : NULL;
 
-    *ret_rest = at != NULL ? (struct span){at + 1, (size_t)(s.p + s.n - at - 1)} : (struct span){NULL, 0};
+    *ret_rest =
+        at != NULL ? (struct span){at + 1, (size_t)(s.p + s.n - at - 1)} : (struct span){NULL, 0};
     return at != NULL ? (struct span){s.p, (size_t)(at - s.p)} : s;
 }
 
@@ -341,7 +342,8 @@ static void put_extra(struct buf *out, const struct value *text)
 static void put_type(struct buf *out, const struct value *type)
 {
     for (size_t i = 0; i < type->len; i++) {
-        (void)buf_char(out, type->text[i] == '_' ? '-' : (char)tolower((unsigned char)type->text[i]));
+        (void)buf_char(out,
+                       type->text[i] == '_' ? '-' : (char)tolower((unsigned char)type->text[i]));
     }
 }
 
@@ -376,7 +378,8 @@ int connection_to_uri(const struct value *c, struct buf *out)
     }
     put_quoted(out, name, strlen(name), false);
     if (port != NULL) {
-        (void)buf_printf(out, "%s:%s", name[0] == '\0' && login == NULL && password == NULL ? "@" : "",
+        (void)buf_printf(out, "%s:%s",
+                         name[0] == '\0' && login == NULL && password == NULL ? "@" : "",
                          port->text);
     }
     if (schema != NULL && schema->len != 0) {

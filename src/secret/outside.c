@@ -54,8 +54,9 @@ static int of_folder(const char *home, enum outside_kind kind, const char *name,
     if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL) {
         return 0;
     }
-    path = folder != NULL && folder[0] != '\0' ? arena_printf(a, "%s/%s/%s", folder, sub, name)
-                                               : arena_printf(a, "%s/secrets/%s/%s", home, sub, name);
+    path = folder != NULL && folder[0] != '\0'
+               ? arena_printf(a, "%s/%s/%s", folder, sub, name)
+               : arena_printf(a, "%s/secrets/%s/%s", home, sub, name);
     if (path == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory for a setting");
     }

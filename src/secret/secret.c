@@ -115,7 +115,8 @@ static int write_file(const char *home, const struct secret_keys *k, size_t n, b
     for (size_t i = 0; rc == 0 && i < n; i++) {
         (void)sodium_bin2hex(line, sizeof line, k->keys[i], KEY_BYTES);
         line[KEY_BYTES * 2] = '\n';
-        rc = write(fd, line, sizeof line) == (ssize_t)sizeof line ? 0 : err_errno(e, errno, "%s", part);
+        rc = write(fd, line, sizeof line) == (ssize_t)sizeof line ? 0
+                                                                  : err_errno(e, errno, "%s", part);
     }
     sodium_memzero(line, sizeof line);
     rc = rc == 0 && fsync(fd) != 0 ? err_errno(e, errno, "%s", part) : rc;
@@ -218,7 +219,8 @@ int secret_keys_drop_old(const char *home, struct secret_keys *k, struct err *e)
 /* ---- values ---- */
 
 /* What a value is bound to: table, NUL, name. */
-static unsigned char *bound_to(struct arena *a, const char *table, const char *name, size_t *ret_len)
+static unsigned char *bound_to(struct arena *a, const char *table, const char *name,
+                               size_t *ret_len)
 {
     size_t t = strlen(table) + 1, n = strlen(name);
     unsigned char *p = arena_alloc(a, t + n);
@@ -275,7 +277,8 @@ int secret_open(const struct secret_keys *k, const char *table, const char *name
     size_t bound_len;
 
     if (n < HEAD + TAG || memcmp(in, MAGIC, MAGIC_LEN) != 0) {
-        return err_set(e, ERR_CORRUPT, "%s '%s': what is stored is not a sealed value", table, name);
+        return err_set(e, ERR_CORRUPT, "%s '%s': what is stored is not a sealed value", table,
+                       name);
     }
     key = key_of(k, in + MAGIC_LEN);
     if (key == NULL) {
@@ -292,8 +295,9 @@ int secret_open(const struct secret_keys *k, const char *table, const char *name
     if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, &len, NULL, in + HEAD, n - HEAD, bound,
                                                    bound_len, in + MAGIC_LEN + ID_BYTES,
                                                    key) != 0) {
-        return err_set(e, ERR_CORRUPT, "%s '%s': what is stored was changed, or moved from another row",
-                       table, name);
+        return err_set(e, ERR_CORRUPT,
+                       "%s '%s': what is stored was changed, or moved from another row", table,
+                       name);
     }
     out[len] = '\0';
     *ret = (char *)out;

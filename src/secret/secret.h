@@ -12,7 +12,8 @@
 struct arena;
 struct err;
 
-#define SECRET_KEY_FILE "secret.key" /* in TRADEWIND_HOME, mode 0600: a key a line, as 64 hex digits; the first one seals */
+#define SECRET_KEY_FILE \
+    "secret.key" /* in TRADEWIND_HOME, mode 0600: a key a line, as 64 hex digits; the first one seals */
 
 struct secret_keys; /* opaque; its memory is wiped when it is freed */
 
@@ -21,7 +22,7 @@ struct secret_keys; /* opaque; its memory is wiped when it is freed */
  * make: a key file that is not there is made with a new key; else that is -ERR_NOTFOUND. -ERR_PERM: others may read the file.
  */
 int secret_keys_load(const char *home, bool make, struct secret_keys **ret, struct err *e);
-void secret_keys_free(struct secret_keys *k); /* NULL is allowed */
+void secret_keys_free(struct secret_keys *k);          /* NULL is allowed */
 bool secret_keys_of_file(const struct secret_keys *k); /* false: they are the environment's */
 
 /* Puts a new key before the others, in memory and in the file; or leaves only the first one there. Durable on return. */

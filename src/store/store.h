@@ -102,7 +102,8 @@ struct setting_row {
     const char *name;
     const void *value; /* NULL in put_settings: the row is removed */
     size_t value_len;
-    int64_t version; /* grows by one with each change. In put_settings: that of the row that is replaced; 0: there is none;
+    int64_t
+        version; /* grows by one with each change. In put_settings: that of the row that is replaced; 0: there is none;
                         -1: whatever there is */
     int64_t updated_us;
 };
@@ -196,7 +197,7 @@ struct store_ops {
     /* One XCom of the instances of a mapped task: those from from->map_index on (at least 0), by
      * map_index. */
     int (*get_map_xcoms)(struct store *s, const struct ti_key *from, const char *name, size_t limit,
-                     struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e);
+                         struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e);
     int (*get_rendered)(struct store *s, const struct ti_key *key, struct arena *a,
                         const char **ret_json, struct err *e);
     int (*find_command)(struct store *s, const char *key, struct arena *a, const char **ret_result,

@@ -454,7 +454,8 @@ static int eval_cycle(struct rt *r, const struct node *n, struct tv *ret)
 static int eval_operands(struct rt *r, const struct node *n, struct tv *ret)
 {
     struct tv x, y;
-    int rc = n->kind == N_ATTR || n->kind == N_ITEM ? rt_eval_any(r, n->a, &x) : rt_eval(r, n->a, &x);
+    int rc =
+        n->kind == N_ATTR || n->kind == N_ITEM ? rt_eval_any(r, n->a, &x) : rt_eval(r, n->a, &x);
 
     if (rc == 0 && n->b != NULL) {
         rc = rt_eval(r, n->b, &y);

@@ -392,7 +392,7 @@ static int object_attr(struct rt *r, const struct tv *x, const char *name, size_
         return var_attr(r, x, name, n, ret);
     }
     rc = tv_dict_find_str(r, &dict, name, n, ret);
-    return rc == 1 ? 0
+    return rc == 1  ? 0
            : rc < 0 ? rc
                     : rt_fail(r, ERR_UNSUPPORTED, "the attribute '%.*s' is not supported",
                               (int)(n > 100 ? 100 : n), name);

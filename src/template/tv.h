@@ -31,9 +31,9 @@ enum tv_kind {
     TV_NAMESPACE,
     TV_LOOP,
     TV_OBJECT, /* an object of Airflow, of which only some members are known here; n: which one */
-    TV_TIME,  /* i: microseconds since 1970, UTC */
-    TV_DATE,  /* i: microseconds of its midnight */
-    TV_DELTA, /* i: microseconds */
+    TV_TIME,   /* i: microseconds since 1970, UTC */
+    TV_DATE,   /* i: microseconds of its midnight */
+    TV_DELTA,  /* i: microseconds */
 };
 
 enum tv_object {

@@ -80,7 +80,8 @@ static int pull_list(struct attempt *a, const struct value *xcom, struct value *
                                                                          : "return_value",
                                 &a->arena, &json, &n, e);
     if (rc == 0 && json == NULL) {
-        return err_set(e, ERR_INVALID, "it is mapped over %s, which has no XCom any more", id->text);
+        return err_set(e, ERR_INVALID, "it is mapped over %s, which has no XCom any more",
+                       id->text);
     }
     rc = rc == 0 ? value_parse(&a->arena, json, n, &v, e) : rc;
     return rc == 0 ? as_list(a, v, ret, e) : rc;
@@ -90,7 +91,8 @@ static int zip(struct attempt *a, const struct value *o, struct value **ret, str
 {
     const struct value *of = value_get(o, "of");
     struct value *fill = value_get(o, "fillvalue"), *out = value_new(&a->arena, VALUE_ARRAY);
-    struct value **lists = of != NULL ? arena_array(&a->arena, of->len + 1, sizeof(struct value *)) : NULL;
+    struct value **lists =
+        of != NULL ? arena_array(&a->arena, of->len + 1, sizeof(struct value *)) : NULL;
     size_t len = 0;
 
     if (out == NULL || lists == NULL) {
@@ -173,7 +175,8 @@ static int pick_kwargs(struct attempt *a, const struct value *kwargs, struct val
         return rc;
     }
     if ((size_t)a->key.map_index >= list->len) {
-        return err_set(e, ERR_INVALID, "what it is mapped over has only %zu elements now", list->len);
+        return err_set(e, ERR_INVALID, "what it is mapped over has only %zu elements now",
+                       list->len);
     }
     *ret = list->elems[a->key.map_index];
     return (*ret)->kind == VALUE_OBJECT

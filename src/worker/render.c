@@ -23,7 +23,7 @@
 #define SECRET_MIN       4 /* shorter values would mask half of every text */
 
 static const char *const time_names[] = {"logical_date", "data_interval_start", "data_interval_end",
-                                         "run_after", "start_date", NULL};
+                                         "run_after",    "start_date",          NULL};
 
 /* Iterates over an explicit stack: documents are as deep as users write them. */
 static bool value_has_template(const struct value *root)
@@ -499,7 +499,8 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
 {
     const struct operator_desc *d = operators_find(a->task->operator_name);
     const struct value *spec = a->task->spec;
-    struct template_context c = {.times = time_names, .xcom_pull = pull, .variable = attempt_variable, .arg = a};
+    struct template_context c = {
+        .times = time_names, .xcom_pull = pull, .variable = attempt_variable, .arg = a};
     struct value *vars = NULL, *out = value_new(&a->arena, VALUE_OBJECT);
     struct value *fields = value_new(&a->arena, VALUE_OBJECT);
     int rc = out == NULL || fields == NULL ? err_set(e, ERR_NOMEM, "out of memory for parameters")

@@ -69,7 +69,7 @@ struct worker_end {
     size_t xcoms_len;
     uint32_t *skip; /* tasks that a branch or short circuit leaves out */
     size_t skip_len;
-    int32_t *skip_map; /* of each the instance, -1 = all of it; or NULL: all of each */
+    int32_t *skip_map;    /* of each the instance, -1 = all of it; or NULL: all of each */
     const char *rendered; /* JSON of rendered fields, secrets masked, or NULL */
     const char
         *record; /* JSON that the same try needs to go on (worker_callbacks.record_get), or NULL */

@@ -214,19 +214,19 @@ static void mapping_findings(void **state)
 {
     struct built b;
 
-    builder_build(
-        &b, "{'dag_id':'d','task_groups':{'g':{'expand':{'p':[1]}},'g.h':{'parent':'g',"
-            "'expand_kwargs':[{}]}},'tasks':{"
-            "'a':{'operator':'bash','group':'g','expand':{'bash_command':['x']}},"
-            "'b':{'operator':'bash','expand':{'bash_comand':['x']}},"
-            "'c':{'operator':'bash','expand':{'bash_command':'x'},'bash_command':'y'},"
-            "'e':{'operator':'empty','callbacks':['sucess']}}}");
+    builder_build(&b, "{'dag_id':'d','task_groups':{'g':{'expand':{'p':[1]}},'g.h':{'parent':'g',"
+                      "'expand_kwargs':[{}]}},'tasks':{"
+                      "'a':{'operator':'bash','group':'g','expand':{'bash_command':['x']}},"
+                      "'b':{'operator':'bash','expand':{'bash_comand':['x']}},"
+                      "'c':{'operator':'bash','expand':{'bash_command':'x'},'bash_command':'y'},"
+                      "'e':{'operator':'empty','callbacks':['sucess']}}}");
     assert_int_equal(b.rc, -ERR_INVALID);
     assert_non_null(strstr(builder_report(&b), "is within the mapped task group 'g'"));
     assert_non_null(strstr(builder_report(&b), "a task in it cannot be mapped again"));
     assert_non_null(strstr(builder_report(&b), "operator 'bash' has no 'bash_comand' to expand"));
     assert_non_null(strstr(builder_report(&b), "must be an object: a list, an object or an XCom"));
-    assert_non_null(strstr(builder_report(&b), "unknown callback 'sucess'; did you mean 'success'?"));
+    assert_non_null(
+        strstr(builder_report(&b), "unknown callback 'sucess'; did you mean 'success'?"));
     builder_fini(&b);
 }
 

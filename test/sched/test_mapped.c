@@ -15,7 +15,8 @@ static struct world w;
 static void literal_lengths(void **state)
 {
     world_init(&w, "m map=2; z <- m");
-    EXPECT(&w, "create 1", "m[0]:none>scheduled m[1]:none>scheduled m[0]:scheduled>queued "
+    EXPECT(&w, "create 1",
+           "m[0]:none>scheduled m[1]:none>scheduled m[0]:scheduled>queued "
            "m[1]:scheduled>queued run 1 running");
     EXPECT(&w, "why z", "waits for m (0 of 2 ended)\n");
     EXPECT(&w, "start m[0]", "m[0]:queued>running");
@@ -38,12 +39,14 @@ static void asked_lengths(void **state)
     EXPECT(&w, "restore", "ask 1 length of m");
     EXPECT(&w, "answer 1 unknown", "");
     EXPECT(&w, "tick 61", "ask 2 length of m");
-    EXPECT(&w, "answer 2 len=2", "m[0]:none>scheduled m[1]:none>scheduled m[0]:scheduled>queued "
+    EXPECT(&w, "answer 2 len=2",
+           "m[0]:none>scheduled m[1]:none>scheduled m[0]:scheduled>queued "
            "m[1]:scheduled>queued");
     EXPECT(&w, "start m[0]", "m[0]:queued>running");
     EXPECT(&w, "start m[1]", "m[1]:queued>running");
     EXPECT(&w, "ok m[0]", "m[0]:running>success");
-    EXPECT(&w, "fail m[1]", "m[1]:running>failed z:none>upstream_failed run 1 failed(task m "
+    EXPECT(&w, "fail m[1]",
+           "m[1]:running>failed z:none>upstream_failed run 1 failed(task m "
            "failed)");
     EXPECT(&w, "clear m[1]", "m[1]:failed>none run 1 running ask 3 length of m reply ok n=1");
     world_fini(&w);
@@ -55,7 +58,8 @@ static void no_length(void **state)
     EXPECT(&w, "create 1", "a:none>scheduled a:scheduled>queued run 1 running");
     EXPECT(&w, "start a", "a:queued>running");
     EXPECT(&w, "ok a", "a:running>success ask 1 length of m");
-    EXPECT(&w, "answer 1 len=0", "m:none>skipped(nothing to map over: its length is 0) "
+    EXPECT(&w, "answer 1 len=0",
+           "m:none>skipped(nothing to map over: its length is 0) "
            "z:none>skipped y:none>scheduled y:scheduled>queued");
     world_fini(&w);
 }
@@ -66,7 +70,8 @@ static void too_long(void **state)
     EXPECT(&w, "create 1", "a:none>scheduled a:scheduled>queued run 1 running");
     EXPECT(&w, "start a", "a:queued>running");
     EXPECT(&w, "ok a", "a:running>success ask 1 length of m");
-    EXPECT(&w, "answer 1 len=1025", "m:none>failed(1025 instances, and at most 1024 are allowed: raise "
+    EXPECT(&w, "answer 1 len=1025",
+           "m:none>failed(1025 instances, and at most 1024 are allowed: raise "
            "TRADEWIND__CORE__MAX_MAP_LENGTH) z:none>upstream_failed run 1 "
            "failed(task m failed)");
     world_fini(&w);
@@ -78,7 +83,8 @@ static void error_in_words(void **state)
     EXPECT(&w, "create 1", "a:none>scheduled a:scheduled>queued run 1 running");
     EXPECT(&w, "start a", "a:queued>running");
     EXPECT(&w, "ok a", "a:running>success ask 1 length of m");
-    EXPECT(&w, "answer 1 error cannot map over a: its XCom is text", "m:none>failed(cannot map over a: its XCom is text) run 1 "
+    EXPECT(&w, "answer 1 error cannot map over a: its XCom is text",
+           "m:none>failed(cannot map over a: its XCom is text) run 1 "
            "failed(task m failed)");
     world_fini(&w);
 }
@@ -86,7 +92,8 @@ static void error_in_words(void **state)
 static void sources_fail_and_skip(void **state)
 {
     world_init(&w, "a; m <- a map=-1 src=0 rule=all_done; b; n <- b map=-1 src=2 rule=all_done");
-    EXPECT(&w, "create 1", "a:none>scheduled b:none>scheduled a:scheduled>queued "
+    EXPECT(&w, "create 1",
+           "a:none>scheduled b:none>scheduled a:scheduled>queued "
            "b:scheduled>queued run 1 running");
     EXPECT(&w, "start a", "a:queued>running");
     EXPECT(&w, "fail a", "a:running>failed m:none>upstream_failed");
@@ -98,13 +105,15 @@ static void sources_fail_and_skip(void **state)
 static void mapped_over_mapped(void **state)
 {
     world_init(&w, "a map=2; m <- a map=-1 src=0; z <- m rule=all_done");
-    EXPECT(&w, "create 1", "a[0]:none>scheduled a[1]:none>scheduled a[0]:scheduled>queued "
+    EXPECT(&w, "create 1",
+           "a[0]:none>scheduled a[1]:none>scheduled a[0]:scheduled>queued "
            "a[1]:scheduled>queued run 1 running");
     EXPECT(&w, "start a[0]", "a[0]:queued>running");
     EXPECT(&w, "start a[1]", "a[1]:queued>running");
     EXPECT(&w, "ok a[0]", "a[0]:running>success");
     EXPECT(&w, "ok a[1]", "a[1]:running>success ask 1 length of m");
-    EXPECT(&w, "answer 1 len=3", "m[0]:none>scheduled m[1]:none>scheduled m[2]:none>scheduled "
+    EXPECT(&w, "answer 1 len=3",
+           "m[0]:none>scheduled m[1]:none>scheduled m[2]:none>scheduled "
            "m[0]:scheduled>queued m[1]:scheduled>queued m[2]:scheduled>queued");
     EXPECT(&w, "start m[0]", "m[0]:queued>running");
     EXPECT(&w, "start m[1]", "m[1]:queued>running");
@@ -121,7 +130,8 @@ static void groups_go_by_index(void **state)
     EXPECT(&w, "create 1", "a:none>scheduled a:scheduled>queued run 1 running");
     EXPECT(&w, "start a", "a:queued>running");
     EXPECT(&w, "ok a", "a:running>success ask 1 length of x");
-    EXPECT(&w, "answer 1 len=2", "x[0]:none>scheduled x[1]:none>scheduled x[0]:scheduled>queued "
+    EXPECT(&w, "answer 1 len=2",
+           "x[0]:none>scheduled x[1]:none>scheduled x[0]:scheduled>queued "
            "x[1]:scheduled>queued");
     EXPECT(&w, "start x[1]", "x[1]:queued>running");
     EXPECT(&w, "ok x[1]", "x[1]:running>success y[1]:none>scheduled y[1]:scheduled>queued");
@@ -136,22 +146,27 @@ static void groups_go_by_index(void **state)
 static void retries_and_marks(void **state)
 {
     world_init(&w, "m map=2 retries=1 delay=10; z <- m");
-    EXPECT(&w, "create 1", "m[0]:none>scheduled m[1]:none>scheduled m[0]:scheduled>queued "
+    EXPECT(&w, "create 1",
+           "m[0]:none>scheduled m[1]:none>scheduled m[0]:scheduled>queued "
            "m[1]:scheduled>queued run 1 running");
     EXPECT(&w, "start m[0]", "m[0]:queued>running");
     EXPECT(&w, "fail m[0]", "m[0]:running>up_for_retry");
     EXPECT(&w, "tick 10", "m[0]:up_for_retry>scheduled m[0]:scheduled>queued");
     EXPECT(&w, "start m[0]", "m[0]:queued>running");
-    EXPECT(&w, "mark failed m[1]", "m[1]:queued>failed(marked failed) z:none>upstream_failed reply ok n=1");
-    EXPECT(&w, "clear m[1]", "m[1]:failed>none m[1]:none>scheduled m[1]:scheduled>queued run 1 "
+    EXPECT(&w, "mark failed m[1]",
+           "m[1]:queued>failed(marked failed) z:none>upstream_failed reply ok n=1");
+    EXPECT(&w, "clear m[1]",
+           "m[1]:failed>none m[1]:none>scheduled m[1]:scheduled>queued run 1 "
            "running reply ok n=1");
     EXPECT(&w, "start m[1]", "m[1]:queued>running");
     EXPECT(&w, "ok m[1]", "m[1]:running>success");
     EXPECT(&w, "ok m[0]", "m[0]:running>success run 1 failed(a leaf is upstream_failed)");
-    EXPECT(&w, "clear m", "m[0]:success>none m[1]:success>none m[0]:none>scheduled "
+    EXPECT(&w, "clear m",
+           "m[0]:success>none m[1]:success>none m[0]:none>scheduled "
            "m[1]:none>scheduled m[0]:scheduled>queued m[1]:scheduled>queued "
            "run 1 running reply ok n=2");
-    EXPECT(&w, "mark success m", "m[0]:queued>success(marked success) m[1]:queued>success(marked "
+    EXPECT(&w, "mark success m",
+           "m[0]:queued>success(marked success) m[1]:queued>success(marked "
            "success) run 1 failed(a leaf is upstream_failed) reply ok n=2");
     EXPECT(&w, "stop", "reply CONFLICT n=0");
     world_fini(&w);
@@ -159,14 +174,18 @@ static void retries_and_marks(void **state)
 
 static void branches(void **state)
 {
-    world_init(&w, "b map=2 mgroup=0; x <- b map=2 mgroup=0; y <- b map=2 mgroup=0; z <- x,y rule=none_failed");
-    EXPECT(&w, "create 1", "b[0]:none>scheduled b[1]:none>scheduled b[0]:scheduled>queued "
+    world_init(&w, "b map=2 mgroup=0; x <- b map=2 mgroup=0; y <- b map=2 mgroup=0; z <- x,y "
+                   "rule=none_failed");
+    EXPECT(&w, "create 1",
+           "b[0]:none>scheduled b[1]:none>scheduled b[0]:scheduled>queued "
            "b[1]:scheduled>queued run 1 running");
     EXPECT(&w, "start b[0]", "b[0]:queued>running");
-    EXPECT(&w, "ok b[0] skip=x", "b[0]:running>success x[0]:none>skipped(left out by b) "
+    EXPECT(&w, "ok b[0] skip=x",
+           "b[0]:running>success x[0]:none>skipped(left out by b) "
            "y[0]:none>scheduled y[0]:scheduled>queued");
     EXPECT(&w, "start b[1]", "b[1]:queued>running");
-    EXPECT(&w, "ok b[1] skip=y", "b[1]:running>success y[1]:none>skipped(left out by b) "
+    EXPECT(&w, "ok b[1] skip=y",
+           "b[1]:running>success y[1]:none>skipped(left out by b) "
            "x[1]:none>scheduled x[1]:scheduled>queued");
     EXPECT(&w, "start y[0]", "y[0]:queued>running");
     EXPECT(&w, "start x[1]", "x[1]:queued>running");
@@ -181,7 +200,8 @@ static void shrinks_and_grows(void **state)
     EXPECT(&w, "create 1", "a:none>scheduled a:scheduled>queued run 1 running");
     EXPECT(&w, "start a", "a:queued>running");
     EXPECT(&w, "ok a", "a:running>success ask 1 length of m");
-    EXPECT(&w, "answer 1 len=3", "m[0]:none>scheduled m[1]:none>scheduled m[2]:none>scheduled "
+    EXPECT(&w, "answer 1 len=3",
+           "m[0]:none>scheduled m[1]:none>scheduled m[2]:none>scheduled "
            "m[0]:scheduled>queued m[1]:scheduled>queued m[2]:scheduled>queued");
     EXPECT(&w, "start m[0]", "m[0]:queued>running");
     EXPECT(&w, "start m[1]", "m[1]:queued>running");
@@ -189,12 +209,14 @@ static void shrinks_and_grows(void **state)
     EXPECT(&w, "ok m[0]", "m[0]:running>success");
     EXPECT(&w, "ok m[1]", "m[1]:running>success");
     EXPECT(&w, "ok m[2]", "m[2]:running>success z:none>scheduled z:scheduled>queued");
-    EXPECT(&w, "clear a,m,z", "a:success>none m[0]:success>none m[1]:success>none "
+    EXPECT(&w, "clear a,m,z",
+           "a:success>none m[0]:success>none m[1]:success>none "
            "m[2]:success>none z:queued>none a:none>scheduled "
            "a:scheduled>queued run 1 running reply ok n=5");
     EXPECT(&w, "start a", "a:queued>running");
     EXPECT(&w, "ok a", "a:running>success ask 2 length of m");
-    EXPECT(&w, "answer 2 len=2", "m[2]:none>removed(it is mapped over 2 now) m[0]:none>scheduled "
+    EXPECT(&w, "answer 2 len=2",
+           "m[2]:none>removed(it is mapped over 2 now) m[0]:none>scheduled "
            "m[1]:none>scheduled m[0]:scheduled>queued m[1]:scheduled>queued");
     EXPECT(&w, "start m[0]", "m[0]:queued>running");
     EXPECT(&w, "start m[1]", "m[1]:queued>running");
@@ -202,11 +224,13 @@ static void shrinks_and_grows(void **state)
     EXPECT(&w, "ok m[1]", "m[1]:running>success z:none>scheduled z:scheduled>queued");
     EXPECT(&w, "start z", "z:queued>running");
     EXPECT(&w, "ok z", "z:running>success run 1 success");
-    EXPECT(&w, "clear a,m,z", "a:success>none m[0]:success>none m[1]:success>none z:success>none "
+    EXPECT(&w, "clear a,m,z",
+           "a:success>none m[0]:success>none m[1]:success>none z:success>none "
            "a:none>scheduled a:scheduled>queued run 1 running reply ok n=4");
     EXPECT(&w, "start a", "a:queued>running");
     EXPECT(&w, "ok a", "a:running>success ask 3 length of m");
-    EXPECT(&w, "answer 3 len=4", "m[2]:removed>none m[0]:none>scheduled m[1]:none>scheduled "
+    EXPECT(&w, "answer 3 len=4",
+           "m[2]:removed>none m[0]:none>scheduled m[1]:none>scheduled "
            "m[2]:none>scheduled m[3]:none>scheduled m[0]:scheduled>queued "
            "m[1]:scheduled>queued m[2]:scheduled>queued m[3]:scheduled>queued");
     world_fini(&w);
@@ -215,7 +239,8 @@ static void shrinks_and_grows(void **state)
 static void limits_count_children(void **state)
 {
     world_init(&w, "@d max_active_tasks=2; m map=3; z");
-    EXPECT(&w, "create 1", "m[0]:none>scheduled m[1]:none>scheduled m[2]:none>scheduled "
+    EXPECT(&w, "create 1",
+           "m[0]:none>scheduled m[1]:none>scheduled m[2]:none>scheduled "
            "z:none>scheduled m[0]:scheduled>queued m[1]:scheduled>queued run 1 "
            "running");
     EXPECT(&w, "start m[0]", "m[0]:queued>running");
@@ -227,7 +252,8 @@ static void limits_count_children(void **state)
 static void setups_count_children(void **state)
 {
     world_init(&w, "s setup map=2; w <- s; t teardown <- s,w");
-    EXPECT(&w, "create 1", "s[0]:none>scheduled s[1]:none>scheduled s[0]:scheduled>queued "
+    EXPECT(&w, "create 1",
+           "s[0]:none>scheduled s[1]:none>scheduled s[0]:scheduled>queued "
            "s[1]:scheduled>queued run 1 running");
     EXPECT(&w, "start s[0]", "s[0]:queued>running");
     EXPECT(&w, "ok s[0]", "s[0]:running>success");
@@ -244,14 +270,16 @@ static void past_sees_all(void **state)
 {
     world_init(&w, "m map=2 past");
     EXPECT(&w, "create 1", "run 1 running ask 1 previous of 1");
-    EXPECT(&w, "answer 1 none", "m[0]:none>scheduled m[1]:none>scheduled m[0]:scheduled>queued "
+    EXPECT(&w, "answer 1 none",
+           "m[0]:none>scheduled m[1]:none>scheduled m[0]:scheduled>queued "
            "m[1]:scheduled>queued");
     EXPECT(&w, "create 2", "run 2 running ask 2 previous of 2");
     EXPECT(&w, "start m[0]", "m[0]:queued>running");
     EXPECT(&w, "start m[1]", "m[1]:queued>running");
     EXPECT(&w, "ok m[0]", "m[0]:running>success");
     EXPECT(&w, "answer 2 run=1", "");
-    EXPECT(&w, "ok m[1]", "m[1]:running>success m[0]@2:none>scheduled m[1]@2:none>scheduled "
+    EXPECT(&w, "ok m[1]",
+           "m[1]:running>success m[0]@2:none>scheduled m[1]@2:none>scheduled "
            "m[0]@2:scheduled>queued m[1]@2:scheduled>queued run 1 success");
     world_fini(&w);
 }

@@ -18,27 +18,34 @@ static const struct {
     const char *text, *json; /* json NULL: an error */
 } cases[] = {
     {"postgres://user:pass@db.example.com:5432/main",
-     "{\"conn_type\":\"postgres\",\"host\":\"db.example.com\",\"schema\":\"main\",\"login\":\"user\","
+     "{\"conn_type\":\"postgres\",\"host\":\"db.example.com\",\"schema\":\"main\",\"login\":"
+     "\"user\","
      "\"password\":\"pass\",\"port\":5432}"},
     {"postgresql://h/s", "{\"conn_type\":\"postgres\",\"host\":\"h\",\"schema\":\"s\"}"},
     {"Google-Cloud-Platform://", "{\"conn_type\":\"google_cloud_platform\"}"},
     {"my://u%40x:p%2Fw%3A%25@H.Example/a%2Fb",
-     "{\"conn_type\":\"my\",\"login\":\"u@x\",\"password\":\"p/w:%\",\"host\":\"h.example\",\"schema\":\"a/b\"}"},
+     "{\"conn_type\":\"my\",\"login\":\"u@x\",\"password\":\"p/"
+     "w:%\",\"host\":\"h.example\",\"schema\":\"a/b\"}"},
     {"http://https://api.example.com:8443/v1",
-     "{\"conn_type\":\"http\",\"host\":\"https://api.example.com\",\"port\":8443,\"schema\":\"v1\"}"},
+     "{\"conn_type\":\"http\",\"host\":\"https://"
+     "api.example.com\",\"port\":8443,\"schema\":\"v1\"}"},
     {"spark://u@h?deploy-mode=client&x=a+b%26c&x=last&empty=",
      "{\"conn_type\":\"spark\",\"login\":\"u\",\"host\":\"h\","
-     "\"extra\":\"{\\\"deploy-mode\\\":\\\"client\\\",\\\"x\\\":\\\"last\\\",\\\"empty\\\":\\\"\\\"}\"}"},
+     "\"extra\":\"{\\\"deploy-mode\\\":\\\"client\\\",\\\"x\\\":\\\"last\\\",\\\"empty\\\":"
+     "\\\"\\\"}\"}"},
     {"aws://?__extra__=%7B%22a%22%3A+%5B1%2C2%5D%7D",
      "{\"conn_type\":\"aws\",\"extra\":\"{\\\"a\\\": [1,2]}\"}"},
-    {"mysql://:pw@h", "{\"conn_type\":\"mysql\",\"login\":\"\",\"password\":\"pw\",\"host\":\"h\"}"},
-    {"mysql://%2FVar%2Frun%2Fmysql.sock", "{\"conn_type\":\"mysql\",\"host\":\"/Var/run/mysql.sock\"}"},
+    {"mysql://:pw@h",
+     "{\"conn_type\":\"mysql\",\"login\":\"\",\"password\":\"pw\",\"host\":\"h\"}"},
+    {"mysql://%2FVar%2Frun%2Fmysql.sock",
+     "{\"conn_type\":\"mysql\",\"host\":\"/Var/run/mysql.sock\"}"},
     {"x://[::1]:80/", "{\"conn_type\":\"x\",\"host\":\"::1\",\"port\":80}"},
     {"x://@:99", "{\"conn_type\":\"x\",\"login\":\"\",\"port\":99}"},
     {"x://u@v@h", "{\"conn_type\":\"x\",\"login\":\"u@v\",\"host\":\"h\"}"},
     {"{\"conn_type\": \"my-type\", \"port\": \"80\", \"extra\": {\"a\": 1}}",
      "{\"conn_type\":\"my_type\",\"port\":80,\"extra\":\"{\\\"a\\\":1}\"}"},
-    {" {\"host\": null, \"extra\": \"{}\", \"login\": \"l\"} ", "{\"login\":\"l\",\"extra\":\"{}\"}"},
+    {" {\"host\": null, \"extra\": \"{}\", \"login\": \"l\"} ",
+     "{\"login\":\"l\",\"extra\":\"{}\"}"},
     {"no uri", NULL},
     {"x://h:port", NULL},
     {"x://h:70000", NULL},

@@ -73,7 +73,8 @@ static void test_round_trip(void **state)
     assert_int_equal(stat(w->path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(secret_seal(k, "variable", "a", "hunter22", 8, &w->a, &sealed, &n, &w->e), 0);
-    assert_int_equal(secret_seal(k, "variable", "a", "hunter22", 8, &w->a, &other, &other_n, &w->e), 0);
+    assert_int_equal(secret_seal(k, "variable", "a", "hunter22", 8, &w->a, &other, &other_n, &w->e),
+                     0);
     assert_null(memmem(sealed, n, "hunter22", 8));
     assert_memory_not_equal(sealed, other, n); /* a nonce of its own each time */
     again = load(w);
@@ -81,13 +82,17 @@ static void test_round_trip(void **state)
     assert_string_equal(text, "hunter22");
     assert_int_equal(len, 8);
     /* Bound to its row: the guard is the associated data. */
-    assert_int_equal(secret_open(k, "variable", "b", sealed, n, &w->a, &text, &len, &w->e), -ERR_CORRUPT);
-    assert_int_equal(secret_open(k, "connection", "a", sealed, n, &w->a, &text, &len, &w->e), -ERR_CORRUPT);
+    assert_int_equal(secret_open(k, "variable", "b", sealed, n, &w->a, &text, &len, &w->e),
+                     -ERR_CORRUPT);
+    assert_int_equal(secret_open(k, "connection", "a", sealed, n, &w->a, &text, &len, &w->e),
+                     -ERR_CORRUPT);
     for (size_t i = 0; i < n; i++) {
         ((char *)sealed)[i] ^= 1;
-        assert_int_not_equal(secret_open(k, "variable", "a", sealed, n, &w->a, &text, &len, &w->e), 0);
+        assert_int_not_equal(secret_open(k, "variable", "a", sealed, n, &w->a, &text, &len, &w->e),
+                             0);
         ((char *)sealed)[i] ^= 1;
-        assert_int_not_equal(secret_open(k, "variable", "a", sealed, i, &w->a, &text, &len, &w->e), 0);
+        assert_int_not_equal(secret_open(k, "variable", "a", sealed, i, &w->a, &text, &len, &w->e),
+                             0);
     }
     secret_keys_free(k);
     secret_keys_free(again);
@@ -106,7 +111,8 @@ static void test_rotation(void **state)
     both = load(w);
     assert_int_equal(secret_open(both, "v", "a", sealed, n, &w->a, &text, &len, &w->e), 0);
     assert_int_equal(secret_seal(both, "v", "a", "x", 1, &w->a, &fresh, &fresh_n, &w->e), 0);
-    assert_int_equal(secret_open(old, "v", "a", fresh, fresh_n, &w->a, &text, &len, &w->e), -ERR_PERM);
+    assert_int_equal(secret_open(old, "v", "a", fresh, fresh_n, &w->a, &text, &len, &w->e),
+                     -ERR_PERM);
     assert_int_equal(secret_keys_drop_old(w->home, both, &w->e), 0);
     assert_int_equal(secret_open(both, "v", "a", fresh, fresh_n, &w->a, &text, &len, &w->e), 0);
     assert_int_equal(secret_open(both, "v", "a", sealed, n, &w->a, &text, &len, &w->e), -ERR_PERM);
@@ -128,7 +134,8 @@ static void test_bad_keys(void **state)
     assert_int_equal(secret_keys_load(w->home, true, &k, &w->e), -ERR_INVALID);
     assert_null(strstr(w->e.text, "abc"));
     assert_int_equal(setenv("TRADEWIND_SECRET_KEY",
-                            "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", 1), 0);
+                            "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", 1),
+                     0);
     assert_int_equal(secret_keys_load(w->home, false, &k, &w->e), 0);
     assert_false(secret_keys_of_file(k));
     secret_keys_free(k);
@@ -161,7 +168,8 @@ static void test_outside(void **state)
     assert_int_equal(outside_find(w->home, OUTSIDE_VARIABLE, "k", &w->a, &text, &w->e), 0);
     assert_string_equal(text, "file");
     /* A name is no path. */
-    assert_int_equal(outside_find(w->home, OUTSIDE_VARIABLE, "../variables/k", &w->a, &text, &w->e), 0);
+    assert_int_equal(outside_find(w->home, OUTSIDE_VARIABLE, "../variables/k", &w->a, &text, &w->e),
+                     0);
     assert_null(text);
     (void)unsetenv("AIRFLOW_VAR_K");
     (void)unsetenv("TRADEWIND_VAR_K");

@@ -442,10 +442,15 @@ static void test_small_things(void **state)
     assert_int_equal(OPS(f)->find_dag(f->s, "a", &f->a, &(struct dag_row){0}, NULL), -ERR_NOTFOUND);
 }
 
-static int put(struct fixture *f, const char *kind, const char *name, const char *value, int64_t version)
+static int put(struct fixture *f, const char *kind, const char *name, const char *value,
+               int64_t version)
 {
-    struct setting_row row = {.kind = kind, .name = name, .value = value, .value_len = value != NULL ? strlen(value) : 0,
-                              .version = version, .updated_us = T0};
+    struct setting_row row = {.kind = kind,
+                              .name = name,
+                              .value = value,
+                              .value_len = value != NULL ? strlen(value) : 0,
+                              .version = version,
+                              .updated_us = T0};
 
     return OPS(f)->put_settings(f->s, &row, 1, &f->e);
 }
@@ -453,8 +458,9 @@ static int put(struct fixture *f, const char *kind, const char *name, const char
 static void test_settings(void **state)
 {
     struct fixture *f = *state;
-    struct setting_row *rows, two[2] = {{.kind = "variable", .name = "a", .value = "3", .value_len = 1, .version = 2},
-                                        {.kind = "variable", .name = "b", .value = "9", .value_len = 1, .version = 7}};
+    struct setting_row *rows,
+        two[2] = {{.kind = "variable", .name = "a", .value = "3", .value_len = 1, .version = 2},
+                  {.kind = "variable", .name = "b", .value = "9", .value_len = 1, .version = 7}};
     struct xcom_row *xcoms;
     size_t n;
 
@@ -505,10 +511,10 @@ static void test_pools_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_seq),    BOTH(test_keys),         BOTH(test_refused_batches),
-        BOTH(test_grants), BOTH(test_dags),         BOTH(test_versions),
-        BOTH(test_runs),   BOTH(test_run_fields),   BOTH(test_previous_run),
-        BOTH(test_clean),  BOTH(test_small_things), BOTH(test_settings),
+        BOTH(test_seq),         BOTH(test_keys),         BOTH(test_refused_batches),
+        BOTH(test_grants),      BOTH(test_dags),         BOTH(test_versions),
+        BOTH(test_runs),        BOTH(test_run_fields),   BOTH(test_previous_run),
+        BOTH(test_clean),       BOTH(test_small_things), BOTH(test_settings),
         BOTH(test_pools_alone),
     };
 

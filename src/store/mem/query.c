@@ -367,7 +367,7 @@ static int by_xcom(const void *x, const void *y)
 }
 
 int mem_get_map_xcoms(struct store *s, const struct ti_key *from, const char *name, size_t limit,
-                  struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e)
+                      struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e)
 {
     int32_t first = from->map_index < 0 ? 0 : from->map_index;
     FOUND_CLEANUP struct found f = {0};

@@ -132,7 +132,7 @@ int sql_get_transitions(struct store *s, int64_t run_key, const struct ti_key *k
                         struct arena *a, struct transition_row **ret, size_t *ret_len,
                         struct err *e);
 int sql_get_map_xcoms(struct store *s, const struct ti_key *from, const char *name, size_t limit,
-                  struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e);
+                      struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e);
 int sql_get_xcom(struct store *s, const struct ti_key *key, const char *name, struct arena *a,
                  struct xcom_row *ret, struct err *e);
 int sql_get_rendered(struct store *s, const struct ti_key *key, struct arena *a,

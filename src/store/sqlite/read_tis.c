@@ -152,7 +152,7 @@ static int read_xcom_of_map(struct reader *r, void *to)
 }
 
 int sql_get_map_xcoms(struct store *s, const struct ti_key *from, const char *name, size_t limit,
-                  struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e)
+                      struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e)
 {
     struct reader r;
     int rc = reader_init(&r, s, ST_GET_MAP_XCOMS, a, e);

@@ -118,7 +118,8 @@ static int put_setting(struct sql_store *s, const struct setting_row *row, struc
     } else if (rc == 0 && row->version >= 0 && row->version != have) {
         rc = err_set(e, ERR_STALE, "%s '%s' was changed meanwhile", row->kind, row->name);
     }
-    rc = rc == 0 ? sql_stmt(s, row->value == NULL ? ST_DROP_SETTING : ST_PUT_SETTING, &b.st, e) : rc;
+    rc =
+        rc == 0 ? sql_stmt(s, row->value == NULL ? ST_DROP_SETTING : ST_PUT_SETTING, &b.st, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -180,7 +181,8 @@ int sql_put_pool(struct store *store, const struct pool_row *row, bool remove, s
             put_int(&b, row->include_deferred);
             put_text(&b, row->description);
         }
-        rc = b.rc == SQLITE_OK ? sql_run(s, b.st, e) : err_set(e, ERR_NOMEM, "store: out of memory");
+        rc =
+            b.rc == SQLITE_OK ? sql_run(s, b.st, e) : err_set(e, ERR_NOMEM, "store: out of memory");
     }
     if (rc == 0 && remove && sqlite3_changes(s->db) == 0) {
         rc = err_set(e, ERR_NOTFOUND, "there is no pool '%s'", row->name);
