@@ -101,7 +101,7 @@ class Cache:
 
     def __init__(self, path, folder):
         self.path = path
-        self.owner = json.dumps({"v": 1, "folder": folder, "python": sys.version, "own": _own_version()})
+        self.owner = json.dumps({"v": 2, "folder": folder, "python": sys.version, "own": _own_version()})
         self.entries = {}
         self._stats = {}
         try:
@@ -139,7 +139,7 @@ class Cache:
                 if (now is None) != (known[0] is None) or uses.content(path) != known[1]:
                     return True
                 known[0] = now
-        return False
+        return bool(used["settings"]) and uses.Uses.load(used).changed_setting() is not None
 
     def put(self, path, used, result):
         """Keeps the result of an import."""

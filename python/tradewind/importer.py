@@ -10,7 +10,7 @@ import os
 import sys
 import types
 
-from tradewind import plugins, policies, scope
+from tradewind import link, lookup, plugins, policies, scope
 from tradewind.exceptions import DagImportTimeout
 from tradewind.uses import Recorder, is_own, left_open, socket_fds
 
@@ -86,6 +86,8 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
     recorder.start()
     if target.path:
         recorder.add(target.path)
+    reader = lookup.Reader() if lookup.available() else None
+    link.set_reader(reader)
     alarm = _Alarm(timeout_s)
     try:
         with alarm:
@@ -98,6 +100,10 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
         result.errors.append(describe(error, target))
         result.traceback = user_traceback(error)
     result.uses = recorder.stop()
+    link.set_reader(None)
+    if reader is not None:
+        result.uses.settings = reader.used
+        reader.close()
     if "airflow" in sys.modules:
         plugins.load()
     result.cold = left_open()

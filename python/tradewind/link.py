@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _engine = []
+_reader = []
 
 
 def set_engine(engine):
@@ -15,8 +16,15 @@ def has_engine():
     return bool(_engine) and bool(getattr(_engine[0], "path", None))
 
 
+def set_reader(reader):
+    """For the importer: whom look_up asks while there is no engine; None for nobody."""
+    _reader[:] = [] if reader is None else [reader]
+
+
 def look_up(kind, **members):
-    """As ask, for what may be there or not: `found` false of an engine that has none of its kind."""
+    """As ask, for what may be there or not: `found` false where nobody can be asked."""
+    if not has_engine():
+        return _reader[0].ask(kind, **members) if _reader else {"found": False}
     from tradewind.runner.engine import QuestionUnknown
 
     try:

@@ -1,6 +1,6 @@
 """
-What the import of a DAG file used: files read, folders listed, environment variables read; and
-whether any of it changed since. A file changed if its stat signature did and then its content; a
+What the import of a DAG file used: files read, folders listed, environment variables read, variables
+and connections looked up; and whether any of it changed since. A file changed if its stat signature did and then its content; a
 folder if its names did. The interpreter's own files do not count.
 """
 
@@ -87,7 +87,8 @@ def unrecorded():
 
 class Uses:
     """
-    paths: path → [signature, content]; env: name → value or None; whole_env: all names were read.
+    paths: path → [signature, content]; env: name → value or None; whole_env: all names were read;
+    settings: question → digest of its answer (lookup.Reader).
     `unsure` paths changed while they were read: they count as changed.
     """
 
@@ -95,6 +96,7 @@ class Uses:
         self.paths = {}
         self.env = {}
         self.whole_env = None
+        self.settings = {}
         self.unsure = set()
 
     def changed(self, env):
@@ -116,6 +118,16 @@ class Uses:
             if (now is None) != (known[0] is None) or content(path) != known[1]:
                 return path
             known[0] = now
+        return self.changed_setting()
+
+    def changed_setting(self):
+        """The question about a variable or connection that has another answer now, or None."""
+        from tradewind import lookup
+
+        if lookup.available():
+            for question, known in self.settings.items():
+                if lookup.of_process().digest(question) != known:
+                    return question
         return None
 
     def version(self):
@@ -128,6 +140,8 @@ class Uses:
             digest.update(f"{path}\0{self.paths[path][1]}\n".encode("utf-8", "surrogateescape"))
         for name in sorted(self.env):
             digest.update(f"${name}\0{self.env[name]}\n".encode("utf-8", "surrogateescape"))
+        for question in sorted(self.settings):
+            digest.update(f"{question}\0{self.settings[question]}\n".encode())
         return digest.hexdigest()[:32]
 
     def dump(self):
@@ -136,6 +150,7 @@ class Uses:
             "paths": self.paths,
             "env": self.env,
             "whole_env": self.whole_env,
+            "settings": self.settings,
             "unsure": sorted(self.unsure),
         }
 
@@ -145,6 +160,7 @@ class Uses:
         self = cls()
         self.paths, self.env = data["paths"], data["env"]
         self.whole_env, self.unsure = data["whole_env"], set(data["unsure"])
+        self.settings = data["settings"]
         return self
 
     def listing(self):

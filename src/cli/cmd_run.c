@@ -14,6 +14,7 @@
 #include "cli/execute.h"
 #include "cli/folder.h"
 #include "cli/lookup.h"
+#include "cli/test_home.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
@@ -270,21 +271,11 @@ int cmd_runs_resume(struct cli *cli)
 int cmd_dags_test(struct cli *cli)
 {
     struct job j = {.cli = cli};
-    const char *tmp = getenv("TMPDIR");
-    char home[4096], folder[4096];
     struct err e = {0};
-    int code;
+    int code, rc = test_home_make(cli, j.home, sizeof j.home, &e);
 
-    /* The DAGs folder is that of the real home. */
-    if (home_resolve(cli_opt(cli, "home"), home, sizeof home, &e) == 0 &&
-        folder_resolve(home, folder, sizeof folder, &e) == 0) {
-        (void)setenv("TRADEWIND_DAGS", folder, 1);
-    }
-
-    (void)snprintf(j.home, sizeof j.home, "%s/tradewind-test-XXXXXX",
-                   tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
-    if (mkdtemp(j.home) == NULL) {
-        return cli_fail(err_set(&e, ERR_IO, "cannot make a folder %s", j.home), &e);
+    if (rc != 0) {
+        return cli_fail(rc, &e);
     }
     code = run_job(&j);
     home_remove(j.home);

@@ -16,6 +16,7 @@
 #include "cli/load.h"
 #include "cli/logfile.h"
 #include "cli/session.h"
+#include "cli/test_home.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
@@ -185,16 +186,11 @@ static void show_output(const struct one_task *o)
 int cmd_tasks_test(struct cli *cli)
 {
     struct one_task o = {.cli = cli};
-    const char *tmp = getenv("TMPDIR");
     struct loop_config lc = {0};
     struct loop *l;
     int rc = open_task(&o);
 
-    (void)snprintf(o.home, sizeof o.home, "%s/tradewind-test-XXXXXX",
-                   tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
-    if (rc == 0 && mkdtemp(o.home) == NULL) {
-        rc = err_set(&o.e, ERR_IO, "cannot make a folder %s", o.home);
-    }
+    rc = rc == 0 ? test_home_make(cli, o.home, sizeof o.home, &o.e) : rc;
     if (rc == 0) {
         rc = loop_uv_new(&lc, &l, &o.e);
         if (rc == 0) {

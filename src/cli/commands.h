@@ -46,6 +46,7 @@ int cmd_version(struct cli *cli);
 int cmd_completion(struct cli *cli);
 int cmd_man(struct cli *cli);
 int cmd_help(struct cli *cli);
+int cmd_lookup(const char *home); /* for the importer: cmd_lookup.c */
 
 /* plugins.c: operators that are plug-ins are made known; what cannot be used is told on stderr. */
 void cli_plugins(struct cli *cli);

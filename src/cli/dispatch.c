@@ -1,10 +1,12 @@
 /* From a parsed command line to the function that does the work. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/session.h"
 
 static const struct {
     const char *name;
@@ -54,15 +56,36 @@ static const struct {
     {"help", cmd_help},
 };
 
+/* Processes that import DAG files ask this program for the home's variables and connections (python/tradewind/lookup.py). */
+static void tell_importers(const struct cli *cli)
+{
+    char path[4096];
+    struct err ignored = {0};
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+
+    if (n > 0) {
+        path[n] = '\0';
+        (void)setenv("TRADEWIND_LOOKUP", path, 1);
+    }
+    if (home_resolve(cli_opt(cli, "home"), path, sizeof path, &ignored) == 0) {
+        (void)setenv("TRADEWIND_HOME", path, 1);
+    }
+}
+
 int cli_main(int argc, char **argv)
 {
     struct err e = {0};
     struct cli *cli;
-    int rc = cli_parse(argc, argv, &cli, &e);
+    int rc;
 
+    if (argc == 3 && strcmp(argv[1], "lookup") == 0) {
+        return cmd_lookup(argv[2]);
+    }
+    rc = cli_parse(argc, argv, &cli, &e);
     if (rc != 0) {
         return cli_fail(rc, &e);
     }
+    tell_importers(cli);
     if (cli_flag(cli, "no-color")) {
         (void)setenv("NO_COLOR", "1", 1); /* where term.c looks */
     }

@@ -264,6 +264,7 @@ static int open_worker(struct session *s, const struct session_options *o, struc
         .holder_program = s->holder,
         .python = s->python,
         .python_path = s->python_path,
+        .lookup_program = getenv("TRADEWIND_LOOKUP"),
         .slots = o->jobs > 0 ? o->jobs : DEFAULT_PARALLELISM,
         .extra_env = o->task_env,
         .grace_us = GRACE_US,

@@ -67,7 +67,7 @@ static int open_reading(struct settings_client *c, struct store **ret)
                                    : store_mem_open(ret, &c->e); /* nothing is stored yet */
 }
 
-static bool only_reads(const char *op)
+bool settings_only_reads(const char *op)
 {
     const char *word = strrchr(op, '_');
 
@@ -180,7 +180,7 @@ int settings_ask(struct settings_client *c, const char *op, const struct value *
     if (rq == NULL) {
         return err_set(&c->e, ERR_NOMEM, "out of memory");
     }
-    if (!only_reads(op)) {
+    if (!settings_only_reads(op)) {
         return change(c, op, rq, ret);
     }
     rc = open_reading(c, &s);

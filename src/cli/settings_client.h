@@ -30,6 +30,8 @@ int settings_close(struct settings_client *c, int rc);
  */
 int settings_ask(struct settings_client *c, const char *op, const struct value *rq,
                  struct value **ret);
+/* True for the questions. */
+bool settings_only_reads(const char *op);
 /* An object with one text member. NULL when out of memory. */
 struct value *settings_request(struct settings_client *c, const char *key, const char *text);
 int settings_set_text(struct settings_client *c, struct value *o, const char *key,

@@ -70,8 +70,8 @@ struct local_worker {
     char **secrets;  /* owned: values of sensitive names in the base environment */
     const char **
         python_env; /* owned: of the runner and the trigger process; its entries are borrowed but for this */
-    char *python_path_entry;   /* owned */
-    struct triggers *triggers; /* or NULL: nothing was deferred yet */
+    char *python_path_entry, *lookup_entry, *home_entry; /* owned */
+    struct triggers *triggers;                           /* or NULL: nothing was deferred yet */
     struct http_client *http;
     struct ophost *hosts; /* ophost.c: of plug-ins, those that live */
     bool closing;

@@ -87,9 +87,10 @@ struct worker_callbacks {
     /* SUSPENDS. The XCom of a task of the same run, as JSON in the arena; *ret NULL when there is none. */
     int (*xcom_get)(void *arg, const struct ti_key *asking, const char *task_id, const char *name,
                     struct arena *a, const char **ret, size_t *ret_len, struct err *e);
-    /* SUSPENDS. A variable of the secrets folder, the environment or the store, as text in the arena; *ret NULL when there is none.
+    /* SUSPENDS. A variable of the secrets folder, the environment or the store (`folder`: of that folder alone), as text in the arena; *ret NULL
+     * when there is none.
      * NULL: this engine has none. */
-    int (*variable_get)(void *arg, const char *key, struct arena *a, const char **ret,
+    int (*variable_get)(void *arg, const char *key, bool folder, struct arena *a, const char **ret,
                         struct err *e);
     /* SUSPENDS. The last worker_end.record of an instance, as JSON in the arena; *ret NULL when there is none. */
     int (*record_get)(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
