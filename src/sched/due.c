@@ -283,7 +283,6 @@ static bool take_first(struct due *d, struct due_run *ret)
     }
     heap_remove(d, e);
     e->state = DUE_STATE_OUT;
-    e->active++;
     *ret = e->next;
     return true;
 }
@@ -310,8 +309,6 @@ void due_made(struct due *d, int64_t dag_key, bool durable, int64_t now_us)
     if (durable) {
         e->last = e->next;
         e->has_last = true;
-    } else {
-        e->active--;
     }
     if (durable || e->changed) {
         e->changed = false;

@@ -39,7 +39,7 @@ typedef enum due_next due_next_fn(void *arg, int64_t dag_key, const struct due_r
 struct due_dag {
     int64_t dag_key;
     bool paused;
-    int32_t max_active_runs;    /* of its queued and running scheduled runs; 0 = no limit */
+    int32_t max_active_runs;    /* of its queued and running runs; 0 = no limit */
     int32_t active;             /* how many there are now */
     const struct due_run *last; /* its newest scheduled run, or NULL */
 };
@@ -53,11 +53,11 @@ void due_remove(struct due *d, int64_t dag_key);
 
 /* When due_take has something next; TIME_NONE: never, as things are. */
 int64_t due_at(const struct due *d);
-/* The next run to create now, if any. It is out until due_made; the DAG counts it as active from here on. */
+/* The next run to create now, if any. It is out until due_made; that it became active is told by due_active, before. */
 bool due_take(struct due *d, int64_t now_us, struct due_run *ret);
-/* The run that was taken is durable; or it could not be made, and is to be tried again in a while (it is not active then). */
+/* The run that was taken is durable; or it could not be made, and is to be tried again in a while. */
 void due_made(struct due *d, int64_t dag_key, bool durable, int64_t now_us);
-/* A scheduled run of the DAG finished (-1), or an earlier one was queued again (+1). */
+/* A run of the DAG that counts became active (+1), or finished (-1). */
 void due_active(struct due *d, int64_t dag_key, int32_t change, int64_t now_us);
 /* The answer to DUE_ASK: r NULL, no run comes. */
 void due_answer(struct due *d, int64_t dag_key, const struct due_run *r, int64_t now_us);

@@ -82,6 +82,7 @@ static int64_t take(struct world *w, int64_t now)
     if (!due_take(w->due, now, &r)) {
         return -1;
     }
+    due_active(w->due, r.dag_key, 1, now);
     due_made(w->due, r.dag_key, true, now);
     return r.start_us;
 }
@@ -171,7 +172,7 @@ static void what_is_out_is_not_given_twice(void **state)
     due_made(w.due, 1, false, 10); /* the store was full; it changed, so it is looked at at once */
     assert_int_equal(take(&w, 10), 0);
     due_active(w.due, 1, -1, 20);
-    assert_true(due_take(w.due, 20, &r));
+    assert_true(due_take(w.due, 20, &r)); /* nothing else is active */
     due_made(w.due, 1, false, 20);
     assert_int_equal(take(&w, 20), -1);
     assert_int_equal(due_at(w.due), 20 + 10 * TIME_SECOND);
@@ -307,6 +308,9 @@ static void take_all(struct world *w, struct prng *p, struct seen *seen, int64_t
         bool durable = calm || prng_below(p, 8) != 0;
 
         check_run(w, s, &r, now);
+        if (durable) {
+            due_active(w->due, r.dag_key, 1, now);
+        }
         due_made(w->due, r.dag_key, durable, now);
         if (durable) {
             s->last_start = r.start_us;
