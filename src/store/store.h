@@ -181,6 +181,9 @@ struct store_ops {
      * backfill runs. -ERR_NOTFOUND when there is none, or this one has no logical date. */
     int (*previous_run)(struct store *s, int64_t run_key, bool any_type, struct arena *a,
                         struct run_row *ret, struct err *e);
+    /* The scheduled run of the DAG that comes last by (run_after, run_key). -ERR_NOTFOUND. */
+    int (*last_scheduled_run)(struct store *s, int64_t dag_key, struct arena *a,
+                              struct run_row *ret, struct err *e);
     /* Rows that exist, by (task, map_index); states: bit per enum task_state, 0 = all. */
     int (*get_tis)(struct store *s, int64_t run_key, unsigned states, struct arena *a,
                    struct ti_row **ret, size_t *ret_len, struct err *e);

@@ -298,6 +298,13 @@ void store_dump(struct store *s, int64_t runs_max, uint32_t tasks_max, struct bu
         dump_runs(s, 1, states, &a, out);
         dump_runs(s, 2, states, &a, out);
     }
+    for (int64_t k = 1; k <= 2; k++) {
+        struct run_row last;
+
+        if (s->ops->last_scheduled_run(s, k, &a, &last, NULL) == 0) {
+            buf_printf(out, " last scheduled: %lld\n", (long long)last.run_key);
+        }
+    }
     for (int64_t k = 1; k <= runs_max; k++) {
         struct run_row run, previous;
         char key[32];

@@ -94,6 +94,7 @@ static const struct store_ops ops = {
     .get_run = mem_get_run,
     .find_run = mem_find_run,
     .previous_run = mem_previous_run,
+    .last_scheduled_run = mem_last_scheduled_run,
     .get_tis = mem_get_tis,
     .get_tries = mem_get_tries,
     .get_attempts = mem_get_attempts,

@@ -169,6 +169,8 @@ int mem_get_run(struct store *s, int64_t run_key, struct arena *a, struct run_ro
                 struct err *e);
 int mem_find_run(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,
                  struct run_row *ret, struct err *e);
+int mem_last_scheduled_run(struct store *s, int64_t dag_key, struct arena *a, struct run_row *ret,
+                           struct err *e);
 int mem_previous_run(struct store *s, int64_t run_key, bool any_type, struct arena *a,
                      struct run_row *ret, struct err *e);
 int mem_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena *a,

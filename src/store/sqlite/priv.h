@@ -115,6 +115,8 @@ int sql_get_run(struct store *s, int64_t run_key, struct arena *a, struct run_ro
                 struct err *e);
 int sql_find_run(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,
                  struct run_row *ret, struct err *e);
+int sql_last_scheduled_run(struct store *s, int64_t dag_key, struct arena *a, struct run_row *ret,
+                           struct err *e);
 int sql_previous_run(struct store *s, int64_t run_key, bool any_type, struct arena *a,
                      struct run_row *ret, struct err *e);
 int sql_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_t *ret_len,

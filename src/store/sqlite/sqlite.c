@@ -223,6 +223,7 @@ static const struct store_ops ops = {
     .get_run = sql_get_run,
     .find_run = sql_find_run,
     .previous_run = sql_previous_run,
+    .last_scheduled_run = sql_last_scheduled_run,
     .get_tis = sql_get_tis,
     .get_tries = sql_get_tries,
     .get_attempts = sql_get_attempts,
