@@ -111,10 +111,9 @@ void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum
     }
 }
 
-/* All instances of a task. */
-static void work_task(struct sched *s, struct run *r, uint32_t task)
+void task_work(struct sched *s, struct run *r, uint32_t task)
 {
-    const struct mapping *m = map_expanded(r, task);
+    struct mapping *m = map_expanded(r, task);
 
     if (m == NULL) {
         ti_work(s, r, &r->tis[task]);
@@ -126,9 +125,7 @@ static void work_task(struct sched *s, struct run *r, uint32_t task)
          rule_verdict(r, &r->tis[task]) == VERDICT_WAIT)) {
         return; /* one look for all: they share their counters */
     }
-    for (int32_t i = 0; i < m->len; i++) {
-        ti_work(s, r, map_child(m, i));
-    }
+    map_work(s, r, m);
 }
 
 void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti)
@@ -142,15 +139,15 @@ void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti)
         if (same != NULL) {
             ti_work(s, r, same);
         } else {
-            work_task(s, r, d->down[i]);
+            task_work(s, r, d->down[i]);
         }
     }
     if (p->extra_of != NULL) {
         for (uint32_t i = p->setup_off[ti->task]; i < p->setup_off[ti->task + 1]; i++) {
-            work_task(s, r, p->setup_to[i]);
+            task_work(s, r, p->setup_to[i]);
         }
         for (uint32_t i = p->scope_off[ti->task]; i < p->scope_off[ti->task + 1]; i++) {
-            work_task(s, r, p->scope_to[i]);
+            task_work(s, r, p->scope_to[i]);
         }
     }
 }

@@ -8,6 +8,11 @@
  * waits for index n, has each child counters of its own beside them.
  *
  * A mapped group is expanded as a whole, before the rules of its tasks are looked at: one question, one length.
+ *
+ * Slices. To be expanded is one number (len); the children come into memory when they are looked at. A step looks at no more than its
+ * budget; a mapping whose children were not all looked at stands on the list of sweeps, and each tick does a slice of the first and puts
+ * it behind the others. What is not made is none and nobody's upstream that has ended, so counters need not know. Nothing of that
+ * is in the rows: a restored run looks at all of its instances again.
  */
 #include "sched/sched_priv.h"
 
@@ -36,8 +41,21 @@ int maps_init(struct run *r)
     return 0;
 }
 
+static void sweeps_drop(struct sched *s, const struct run *r)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; r->sweeping > 0 && i < s->sweeps_len; i++) {
+        if (s->sweeps[i]->run != r) {
+            s->sweeps[n++] = s->sweeps[i];
+        }
+    }
+    s->sweeps_len = r->sweeping > 0 ? n : s->sweeps_len;
+}
+
 void maps_fini(struct sched *s, struct run *r)
 {
+    sweeps_drop(s, r);
     for (uint32_t i = 0; r->maps != NULL && i < r->plan->maps_len; i++) {
         struct mapping *m = &r->maps[i];
 
@@ -112,7 +130,7 @@ static void recount_edge(struct run *r, uint32_t up, uint32_t down)
         }
         r->need[down] += (uint32_t)m->len;
     } else {
-        for (int32_t i = 0; i < own->len && i < m->len; i++) {
+        for (int32_t i = 0; i < map_walk(own) && i < map_walk(m); i++) {
             count_state(map_child(own, i)->up, map_child(m, i)->state, 1);
         }
         r->need[down]++;
@@ -124,7 +142,7 @@ void map_recount(struct run *r, uint32_t task)
     struct mapping *own = map_expanded(r, task);
 
     memset(r->tis[task].up, 0, sizeof r->tis[task].up);
-    for (int32_t i = 0; own != NULL && i < own->len; i++) {
+    for (int32_t i = 0; own != NULL && i < map_walk(own); i++) {
         memset(map_child(own, i)->up, 0, sizeof map_child(own, i)->up);
     }
     r->need[task] = 0;
@@ -166,9 +184,13 @@ static void child_init(const struct run *r, struct ti *ti, uint32_t task, int32_
     ti->scheduled_us = ti->queued_us = ti->start_us = ti->end_us = ti->next_us = TIME_NONE;
 }
 
-static bool make_children(struct sched *s, struct run *r, struct mapping *m, int32_t len)
+/* Calls it for each task that is expanded with this one: those of its mapped group, or itself. */
+#define FOR_GROUP(r, task, t) \
+    for (uint32_t t = (r)->plan->map_first[task]; t != TASK_INDEX_NONE; t = (r)->plan->map_next[t])
+
+static bool make_children(struct sched *s, struct run *r, struct mapping *m, int32_t upto)
 {
-    while (m->made < len) {
+    while (m->made < upto) {
         if (m->made % CHUNK == 0) {
             struct chunk *c = mem_zalloc(sizeof *c);
 
@@ -189,15 +211,138 @@ static bool make_children(struct sched *s, struct run *r, struct mapping *m, int
     return true;
 }
 
+static void spend(struct sched *s, int32_t n)
+{
+    s->budget -= s->budget < (uint32_t)n ? s->budget : (uint32_t)n;
+}
+
+bool map_make(struct sched *s, struct run *r, struct mapping *m, int32_t upto)
+{
+    if (upto <= m->made) {
+        return true;
+    }
+    FOR_GROUP(r, m->task, t)
+    {
+        struct mapping *mate = map_of(r, t);
+        int32_t to = upto < mate->len ? upto : mate->len, made = mate->made;
+
+        if (to > made && !make_children(s, r, mate, to)) {
+            return false;
+        }
+        if (mate != m && to > made) {
+            spend(s, to - made);
+        }
+    }
+    return true;
+}
+
+void maps_make_all(struct sched *s, struct run *r)
+{
+    for (uint32_t i = 0; r->maps != NULL && i < r->plan->maps_len && !s->nomem; i++) {
+        (void)map_make(s, r, &r->maps[i], r->maps[i].len);
+    }
+}
+
+bool map_unmade(const struct run *r, uint32_t task, int32_t index, struct ti *ret)
+{
+    const struct mapping *m = map_expanded(r, task);
+
+    if (m == NULL || index < m->made || index >= m->len) {
+        return false;
+    }
+    *ret = (struct ti){0};
+    child_init(r, ret, task, index);
+    return true;
+}
+
+/* ---- slices ---- */
+
+/* The end of a chunk, or of all: children are made by chunks, not one by one. */
+static int32_t chunk_end(const struct mapping *m, int32_t i)
+{
+    int32_t end = i - i % CHUNK + CHUNK;
+
+    return end < m->len ? end : m->len;
+}
+
+/* Looks at children as long as the budget allows. */
+static void sweep(struct sched *s, struct mapping *m)
+{
+    struct run *r = m->run;
+
+    while (m->sweep_left > 0 && s->budget > 0 && !s->nomem) {
+        int32_t i = m->sweep_at < m->len ? m->sweep_at : 0;
+
+        if (m->counts[TASK_NONE] + m->counts[TASK_UP_FOR_RETRY] +
+                    m->counts[TASK_UP_FOR_RESCHEDULE] ==
+                0 ||
+            !map_make(s, r, m, chunk_end(m, i))) {
+            m->sweep_left = 0;
+            return;
+        }
+        ti_work(s, r, map_child(m, i));
+        m->sweep_at = i + 1;
+        m->sweep_left--;
+        spend(s, 1);
+    }
+}
+
+void map_work(struct sched *s, struct run *r, struct mapping *m)
+{
+    if (r->state != RUN_RUNNING) {
+        return; /* its start looks at all */
+    }
+    m->sweep_left = m->len;
+    if (m->swept) {
+        return; /* its turn comes: all of them, from where it stands */
+    }
+    m->sweep_at = 0;
+    sweep(s, m);
+    if (m->sweep_left == 0 || s->nomem) {
+        return;
+    }
+    if (VEC_PUSH(s->sweeps, s->sweeps_len, s->sweeps_cap, m) != 0) {
+        s->nomem = true;
+        return;
+    }
+    m->swept = true;
+    r->sweeping++;
+}
+
+bool maps_sweep(struct sched *s)
+{
+    struct mapping *m = s->sweeps_len > 0 ? s->sweeps[0] : NULL;
+
+    if (m == NULL || s->budget == 0 || s->nomem) {
+        return false;
+    }
+    if (m->run->state != RUN_RUNNING) {
+        m->sweep_left = 0;
+    }
+    sweep(s, m);
+    memmove(s->sweeps, s->sweeps + 1, (s->sweeps_len - 1) * sizeof(struct mapping *));
+    if (m->sweep_left > 0) {
+        s->sweeps[s->sweeps_len - 1] = m;
+        return true;
+    }
+    s->sweeps_len--;
+    m->swept = false;
+    m->run->sweeping--;
+    if (m->run->sweeping == 0 && m->run->recheck) {
+        m->run->recheck = false;
+        run_check(s, m->run);
+    }
+    return true;
+}
+
+/* ---- lengths that change ---- */
+
 /* New children are none; what was not expanded counts no more. The caller counts anew what waits for it. */
 static void grow(struct sched *s, struct run *r, struct mapping *m, int32_t len)
 {
     struct ti *all = &r->tis[m->task];
-    int32_t from = m->len;
+    int32_t from = m->len, back = from;
 
-    if (!make_children(s, r, m, len)) {
-        return;
-    }
     if (from == 0) {
         assert(all->state == TASK_NONE);
         if ((all->flags & TI_PAST) != 0) {
@@ -207,8 +352,8 @@ static void grow(struct sched *s, struct run *r, struct mapping *m, int32_t len)
         ti_count_run(r, all, TASK_NONE, (uint32_t)-1);
         need_extras(r, m->task, -1);
     }
-    for (int32_t i = from; i < len; i++) {
-        struct ti *ti = map_child(m, i);
+    for (; back < len && back < m->made; back++) {
+        struct ti *ti = map_child(m, back);
 
         if (ti->state == TASK_REMOVED) {
             ti->state = TASK_NONE;
@@ -219,27 +364,18 @@ static void grow(struct sched *s, struct run *r, struct mapping *m, int32_t len)
         }
         ti_count_run(r, ti, TASK_NONE, 1);
     }
+    m->counts[TASK_NONE] += (uint32_t)(len - back);
+    r->unfinished += (uint32_t)(len - back);
+    r->none += (uint32_t)(len - back);
     m->len = len;
     need_extras(r, m->task, len - from);
-}
-
-static void work_children(struct sched *s, struct run *r, uint32_t task)
-{
-    const struct mapping *m = map_of(r, task);
-
-    for (int32_t i = 0; m != NULL && i < m->len; i++) {
-        ti_work(s, r, map_child(m, i));
-    }
 }
 
 /* What waits for it may go on: it is shorter. */
 static void wake_around(struct sched *s, struct run *r, uint32_t task)
 {
     for (uint32_t i = r->dag->down_off[task]; i < r->dag->down_off[task + 1]; i++) {
-        uint32_t down = r->dag->down[i];
-
-        ti_work(s, r, &r->tis[down]);
-        work_children(s, r, down);
+        task_work(s, r, r->dag->down[i]);
     }
 }
 
@@ -262,14 +398,6 @@ void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len)
         }
     }
 }
-
-/* Calls it for each task that is expanded with this one: those of its mapped group, or itself. */
-#define FOR_GROUP(r, task, t)                                                                    \
-    for (uint32_t t = (r)->dag->tasks[task].map_group == UINT32_MAX ? (task) : 0;                \
-         t < ((r)->dag->tasks[task].map_group == UINT32_MAX ? (task) + 1 : (r)->dag->tasks_len); \
-         t++)                                                                                    \
-        if (t == (task) || ((r)->dag->tasks[task].map_group != UINT32_MAX &&                     \
-                            (r)->dag->tasks[t].map_group == (r)->dag->tasks[task].map_group))
 
 void maps_literal(struct sched *s, struct run *r)
 {
@@ -331,7 +459,7 @@ static void expand_to(struct sched *s, struct run *r, uint32_t task, int64_t len
         FOR_GROUP(r, task, t)
         {
             if (!s->nomem) {
-                work_children(s, r, t);
+                task_work(s, r, t);
             }
         }
     }
@@ -471,7 +599,7 @@ bool map_stale(struct sched *s, struct run *r, struct ti *ti)
 
 static bool any_live(const struct mapping *m, int32_t from)
 {
-    for (int32_t i = from; i < m->len; i++) {
+    for (int32_t i = from; i < map_walk(m); i++) {
         if (!uuid_is_zero(&map_child(m, i)->attempt)) {
             return true;
         }
@@ -483,13 +611,17 @@ static bool any_live(const struct mapping *m, int32_t from)
 static void shrink(struct sched *s, struct run *r, struct mapping *m, int32_t len)
 {
     struct text *why = text_make(s, "it is mapped over %d now", len);
-    int32_t from = m->len;
+    int32_t from = m->len, walk = map_walk(m);
+    int32_t unmade = from - (walk > len ? walk : len);
 
     m->len = len;
-    for (int32_t i = len; i < from; i++) {
+    for (int32_t i = len; i < walk; i++) {
         ti_finish(s, r, map_child(m, i), TASK_REMOVED, s->now_us, why);
         m->counts[TASK_REMOVED]--;
     }
+    m->counts[TASK_NONE] -= (uint32_t)unmade;
+    r->unfinished -= (uint32_t)unmade;
+    r->none -= (uint32_t)unmade;
     text_unref(why);
     need_extras(r, m->task, len - from);
     if (len == 0) {
@@ -530,7 +662,7 @@ static void resize(struct sched *s, struct run *r, uint32_t task, int64_t len)
     FOR_GROUP(r, task, t)
     {
         if (!s->nomem) {
-            work_children(s, r, t);
+            task_work(s, r, t);
             wake_around(s, r, t);
         }
     }
@@ -574,7 +706,7 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
             resize(s, r, m->task, ev->answer.map_len);
         } else {
             m->stale = false;
-            work_children(s, r, m->task);
+            task_work(s, r, m->task);
         }
         return true;
     }
@@ -599,7 +731,7 @@ void map_timeout(struct sched *s, struct mapping *m)
     asked(s, m);
     run_check(s, m->run);
     if (m->len > 0) {
-        work_children(s, m->run, m->task);
+        task_work(s, m->run, m->task);
     } else {
         ti_work(s, m->run, &m->run->tis[m->task]);
     }

@@ -77,6 +77,17 @@ static void ti_revive(struct sched *s, struct run *r, struct ti *ti)
     ti_timer(s, ti);
 }
 
+/* Its instance; a child that counts is made. */
+static struct ti *child_of_row(struct sched *s, struct run *r, const struct ti_row *row)
+{
+    struct mapping *m = map_expanded(r, row->key.task);
+
+    if (m != NULL && row->key.map_index >= m->made && row->key.map_index < m->len) {
+        (void)map_make(s, r, m, row->key.map_index + 1);
+    }
+    return run_ti(r, row->key.task, row->key.map_index);
+}
+
 static void load_tis(struct sched *s, struct run *r, const struct sched_event *ev)
 {
     struct ti_each e = {0};
@@ -91,7 +102,7 @@ static void load_tis(struct sched *s, struct run *r, const struct sched_event *e
     for (int children = 0; children < 2; children++) {
         for (size_t i = 0; i < ev->run.tis_len && !s->nomem; i++) {
             const struct ti_row *row = &ev->run.tis[i];
-            struct ti *ti = run_ti(r, row->key.task, row->key.map_index);
+            struct ti *ti = child_of_row(s, r, row);
 
             if (ti != NULL && (row->key.map_index >= 0) == (children == 1)) {
                 ti_from_row(s, ti, row);
@@ -126,10 +137,8 @@ static void revive_running(struct sched *s, struct run *r)
         /* A running run has a reason only when it is being failed: the stop goes on. */
         run_stop(s, r, r->reason, r->dag->fail_fast && r->failed > 0 ? TASK_FAILED : TASK_SKIPPED);
     }
-    struct ti_each e = {0};
-
-    for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
-        ti_work(s, r, ti);
+    for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
+        task_work(s, r, t);
     }
     run_check(s, r);
 }

@@ -126,8 +126,13 @@ struct mapping {
     uint32_t timer;   /* of its question */
     int64_t question; /* open; 0 = none */
     int32_t len;      /* children that count; 0 = not expanded */
-    int32_t made;     /* children there are: those from len on are removed */
-    bool stale;       /* its length is asked again before a child of it runs */
+    int32_t
+        made; /* children in memory. Below len: those that are not are none, as they were never looked at. From len
+                         on: removed */
+    int32_t sweep_at,
+        sweep_left; /* which child is looked at next, and how many are to be (from 0 on again after len) */
+    bool swept; /* it is on the list of those to be looked at */
+    bool stale; /* its length is asked again before a child of it runs */
     struct chunk **chunks;
     size_t chunks_len, chunks_cap;
     uint32_t counts[TASK_STATE_MAX_]; /* children that count, by state */
@@ -154,6 +159,9 @@ struct plan {
     uint32_t
         *map_of; /* per task: index into run->maps, or TASK_INDEX_NONE; NULL: nothing is mapped */
     uint32_t maps_len;
+    uint32_t *map_first,
+        *map_next; /* the tasks that are expanded together, ascending: the first of a task's, and the one
+                                       after it or TASK_INDEX_NONE; NULL as above */
     uint8_t *leaf; /* per task: an effective leaf */
     bool has_past;
 };
@@ -258,6 +266,8 @@ struct run {
     uint32_t *
         need; /* per task: upstream instances that each of its instances waits for; NULL: its edges */
     uint32_t map_waiting; /* open questions for lengths */
+    uint32_t sweeping;    /* mappings of it on the list of sweeps */
+    bool recheck;         /* look at it again when they are done */
     uint32_t instances;   /* in memory */
     size_t bytes;
     struct ti tis[];
@@ -313,7 +323,7 @@ struct sched {
     int64_t now_us;
     bool nomem, shutdown, full;
     bool restoring; /* runs are being read back: nothing is queued or started until all are there */
-    bool more;      /* this step left something to do: tis_per_step, restoring */
+    bool more;      /* this step left something to do: tis_per_step, restoring, sweeps */
     uint64_t batches;
     struct sched_actions *a;      /* of the step under way */
     const struct text *last_text; /* the reason copied last into the actions, and its copy */
@@ -330,6 +340,10 @@ struct sched {
     struct timer *timers;
     size_t timers_len, timers_cap;
     /* Lists of the step under way. */
+    struct mapping **
+        sweeps; /* whose children are to be looked at, a slice a tick: first come, first served, in turns */
+    size_t sweeps_len, sweeps_cap;
+    uint32_t budget; /* children that this step may still look at */
     struct ti **work, **touched;
     size_t work_len, work_cap, work_at, touched_len, touched_cap;
     struct run **touched_runs, **check_runs;
@@ -378,7 +392,12 @@ static inline struct ti *map_child(const struct mapping *m, int32_t i)
 {
     return &m->chunks[i / CHUNK]->tis[i % CHUNK];
 }
-/* An instance, or NULL; -1 of an expanded task is what sums it up. */
+/* How many children there are to walk over: those that count and are in memory. */
+static inline int32_t map_walk(const struct mapping *m)
+{
+    return m->made < m->len ? m->made : m->len;
+}
+/* An instance in memory, or NULL; -1 of an expanded task is what sums it up. */
 static inline struct ti *run_ti(struct run *r, uint32_t task, int32_t map_index)
 {
     const struct mapping *m;
@@ -389,7 +408,7 @@ static inline struct ti *run_ti(struct run *r, uint32_t task, int32_t map_index)
     m = map_of(r, task);
     return m != NULL && map_index < m->made ? map_child(m, map_index) : NULL;
 }
-/* All instances that count, by task and map index: `struct ti_each e = {0}; while ((ti = ti_next(r, &e)) != NULL)`. */
+/* All instances that count and are in memory, by task and map index: `struct ti_each e = {0}; while ((ti = ti_next(r, &e)) != NULL)`. */
 struct ti_each {
     uint32_t task;
     int32_t index;
@@ -402,7 +421,7 @@ static inline struct ti *ti_next(struct run *r, struct ti_each *e)
         if (m == NULL) {
             return &r->tis[e->task++];
         }
-        if (e->index < m->len) {
+        if (e->index < map_walk(m)) {
             return map_child(m, e->index++);
         }
         e->task++;
@@ -456,6 +475,7 @@ void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum
 void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti);
 void ti_work(struct sched *s, struct run *r,
              struct ti *ti); /* look at it in this step, if its rule says anything */
+void task_work(struct sched *s, struct run *r, uint32_t task); /* all instances of a task */
 void ti_settle(struct sched *s, struct run *r, struct ti *ti); /* one entry of the work list */
 void ti_timer(struct sched *s, struct ti *ti);              /* the timer that its state asks for */
 void ti_due(struct sched *s, struct run *r, struct ti *ti); /* that timer fired */
@@ -480,6 +500,18 @@ void ti_cleared(struct sched *s, struct run *r,
 /* ---- mapped.c ---- */
 int maps_init(struct run *r);
 void maps_fini(struct sched *s, struct run *r);
+/*
+ * Children are made when they are looked at, or when somebody asks for them; in a mapped group all tasks make theirs together. The first
+ * makes those below `upto`; the second all of a run's, for whoever wants to change every one of them at once.
+ */
+bool map_make(struct sched *s, struct run *r, struct mapping *m, int32_t upto);
+void maps_make_all(struct sched *s, struct run *r);
+/* The row of a child that is not made yet: true when it is one, and what it is like in *ret. */
+bool map_unmade(const struct run *r, uint32_t task, int32_t index, struct ti *ret);
+/* Looks at all children: as many as the step may now, the others in the ticks that follow. */
+void map_work(struct sched *s, struct run *r, struct mapping *m);
+/* In a tick: a slice of what waits to be looked at. False when nothing was done. */
+bool maps_sweep(struct sched *s);
 /* Makes it `len` children; the run's and the dependents' counters follow. Tasks of one group are expanded together. */
 void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len);
 /* The lengths that the document says. */

@@ -1,6 +1,7 @@
 """Mapped tasks and groups, from the file to the logs."""
 import json
 import os
+import signal
 
 from conftest import wait_until
 
@@ -76,3 +77,26 @@ def test_killed_in_the_middle(tw):
     tw("runs", "resume", "m")
     assert sorted(open(tw.path("out")).read().split()) == words
     assert rows(tw)["s"]["state"] == "success"
+
+
+def test_more_than_a_slice(tw):
+    """One that the scheduler works off in several steps: counted once, and each instance ran."""
+    tw.env["TRADEWIND__CORE__MAX_MAP_LENGTH"] = "3000"
+    file = tw.dag({"g.quick": {"operator": "empty", "group": "g"}, "g.many": bash("true", upstream=["g.quick"], group="g"),
+                   "z": bash("true", upstream=["g.many"])},
+                  dag_id="m", max_active_tasks=64, task_groups={"g": {"expand": {"x": list(range(2500))}}})
+    assert tw("run", file).stdout.splitlines()[-1].endswith(", 5001 success")
+
+
+def test_interrupted(tw):
+    """Instances that run are ended with the engine, and run again when the run is resumed."""
+    command = "echo x >> {0}; [ -e {1} ] || exec sleep 600".format(tw.path("out"), tw.path("go"))
+    file = tw.dag({"s": {"operator": "bash", "expand": {"bash_command": [command] * 2}}}, dag_id="m")
+    engine = tw.start("run", file)
+    wait_until(lambda: os.path.exists(tw.path("out")) and len(open(tw.path("out")).read().split()) == 2)
+    engine.send_signal(signal.SIGINT)
+    engine.wait(timeout=30)
+    assert rows(tw)["s"]["state"] == "none"
+    tw.write("go", "")
+    tw("runs", "resume", "m")
+    assert len(open(tw.path("out")).read().split()) == 4
