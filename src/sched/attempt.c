@@ -196,7 +196,7 @@ static void skip_left_out(struct sched *s, struct run *r, const struct ti *branc
             index = branch->map_index; /* within a mapped group each index is by itself */
         }
         if (m != NULL) {
-            (void)map_make(s, r, m, index >= 0 ? index + 1 : m->len);
+            (void)sched_map_make(s, r, m, index >= 0 ? index + 1 : m->len);
         }
         if (index >= 0 || m == NULL) {
             leave_out(s, r, run_ti(r, t, index), why);

@@ -85,7 +85,7 @@ static void work_picked(struct sched *s, struct run *r, const struct sched_event
         if (one >= 0) {
             ti_work(s, r, run_ti(r, t, one));
         } else {
-            task_work(s, r, t);
+            sched_task_work(s, r, t);
         }
     }
 }
@@ -170,7 +170,7 @@ static void apply(struct sched *s, struct run *r, const struct sched_event *ev)
                   ev->command.tasks != NULL ? ev->command.tasks_len : 0, ev->command.command, s)) {
         return;
     }
-    maps_make_all(s, r);
+    sched_maps_make(s, r);
     if (s->nomem) {
         return;
     }

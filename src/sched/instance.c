@@ -111,7 +111,7 @@ void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum
     }
 }
 
-void task_work(struct sched *s, struct run *r, uint32_t task)
+void sched_task_work(struct sched *s, struct run *r, uint32_t task)
 {
     struct mapping *m = map_expanded(r, task);
 
@@ -125,7 +125,7 @@ void task_work(struct sched *s, struct run *r, uint32_t task)
          rule_verdict(r, &r->tis[task]) == VERDICT_WAIT)) {
         return; /* one look for all: they share their counters */
     }
-    map_work(s, r, m);
+    sched_map_work(s, r, m);
 }
 
 void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti)
@@ -139,15 +139,15 @@ void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti)
         if (same != NULL) {
             ti_work(s, r, same);
         } else {
-            task_work(s, r, d->down[i]);
+            sched_task_work(s, r, d->down[i]);
         }
     }
     if (p->extra_of != NULL) {
         for (uint32_t i = p->setup_off[ti->task]; i < p->setup_off[ti->task + 1]; i++) {
-            task_work(s, r, p->setup_to[i]);
+            sched_task_work(s, r, p->setup_to[i]);
         }
         for (uint32_t i = p->scope_off[ti->task]; i < p->scope_off[ti->task + 1]; i++) {
-            task_work(s, r, p->scope_to[i]);
+            sched_task_work(s, r, p->scope_to[i]);
         }
     }
 }

@@ -216,7 +216,7 @@ static void spend(struct sched *s, int32_t n)
     s->budget -= s->budget < (uint32_t)n ? s->budget : (uint32_t)n;
 }
 
-bool map_make(struct sched *s, struct run *r, struct mapping *m, int32_t upto)
+bool sched_map_make(struct sched *s, struct run *r, struct mapping *m, int32_t upto)
 {
     if (upto <= m->made) {
         return true;
@@ -236,14 +236,14 @@ bool map_make(struct sched *s, struct run *r, struct mapping *m, int32_t upto)
     return true;
 }
 
-void maps_make_all(struct sched *s, struct run *r)
+void sched_maps_make(struct sched *s, struct run *r)
 {
     for (uint32_t i = 0; r->maps != NULL && i < r->plan->maps_len && !s->nomem; i++) {
-        (void)map_make(s, r, &r->maps[i], r->maps[i].len);
+        (void)sched_map_make(s, r, &r->maps[i], r->maps[i].len);
     }
 }
 
-bool map_unmade(const struct run *r, uint32_t task, int32_t index, struct ti *ret)
+bool sched_map_unmade(const struct run *r, uint32_t task, int32_t index, struct ti *ret)
 {
     const struct mapping *m = map_expanded(r, task);
 
@@ -276,7 +276,7 @@ static void sweep(struct sched *s, struct mapping *m)
         if (m->counts[TASK_NONE] + m->counts[TASK_UP_FOR_RETRY] +
                     m->counts[TASK_UP_FOR_RESCHEDULE] ==
                 0 ||
-            !map_make(s, r, m, chunk_end(m, i))) {
+            !sched_map_make(s, r, m, chunk_end(m, i))) {
             m->sweep_left = 0;
             return;
         }
@@ -287,7 +287,7 @@ static void sweep(struct sched *s, struct mapping *m)
     }
 }
 
-void map_work(struct sched *s, struct run *r, struct mapping *m)
+void sched_map_work(struct sched *s, struct run *r, struct mapping *m)
 {
     if (r->state != RUN_RUNNING) {
         return; /* its start looks at all */
@@ -309,7 +309,7 @@ void map_work(struct sched *s, struct run *r, struct mapping *m)
     r->sweeping++;
 }
 
-bool maps_sweep(struct sched *s)
+bool sched_maps_sweep(struct sched *s)
 {
     struct mapping *m = s->sweeps_len > 0 ? s->sweeps[0] : NULL;
 
@@ -375,7 +375,7 @@ static void grow(struct sched *s, struct run *r, struct mapping *m, int32_t len)
 static void wake_around(struct sched *s, struct run *r, uint32_t task)
 {
     for (uint32_t i = r->dag->down_off[task]; i < r->dag->down_off[task + 1]; i++) {
-        task_work(s, r, r->dag->down[i]);
+        sched_task_work(s, r, r->dag->down[i]);
     }
 }
 
@@ -459,7 +459,7 @@ static void expand_to(struct sched *s, struct run *r, uint32_t task, int64_t len
         FOR_GROUP(r, task, t)
         {
             if (!s->nomem) {
-                task_work(s, r, t);
+                sched_task_work(s, r, t);
             }
         }
     }
@@ -662,7 +662,7 @@ static void resize(struct sched *s, struct run *r, uint32_t task, int64_t len)
     FOR_GROUP(r, task, t)
     {
         if (!s->nomem) {
-            task_work(s, r, t);
+            sched_task_work(s, r, t);
             wake_around(s, r, t);
         }
     }
@@ -706,7 +706,7 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
             resize(s, r, m->task, ev->answer.map_len);
         } else {
             m->stale = false;
-            task_work(s, r, m->task);
+            sched_task_work(s, r, m->task);
         }
         return true;
     }
@@ -731,7 +731,7 @@ void map_timeout(struct sched *s, struct mapping *m)
     asked(s, m);
     run_check(s, m->run);
     if (m->len > 0) {
-        task_work(s, m->run, m->task);
+        sched_task_work(s, m->run, m->task);
     } else {
         ti_work(s, m->run, &m->run->tis[m->task]);
     }

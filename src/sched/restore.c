@@ -83,7 +83,7 @@ static struct ti *child_of_row(struct sched *s, struct run *r, const struct ti_r
     struct mapping *m = map_expanded(r, row->key.task);
 
     if (m != NULL && row->key.map_index >= m->made && row->key.map_index < m->len) {
-        (void)map_make(s, r, m, row->key.map_index + 1);
+        (void)sched_map_make(s, r, m, row->key.map_index + 1);
     }
     return run_ti(r, row->key.task, row->key.map_index);
 }
@@ -138,7 +138,7 @@ static void revive_running(struct sched *s, struct run *r)
         run_stop(s, r, r->reason, r->dag->fail_fast && r->failed > 0 ? TASK_FAILED : TASK_SKIPPED);
     }
     for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
-        task_work(s, r, t);
+        sched_task_work(s, r, t);
     }
     run_check(s, r);
 }

@@ -299,7 +299,7 @@ static void run_start(struct sched *s, struct run *r)
         timer_set(s, TIMER_RUN, r, &r->timer, r->start_us + r->dag->dagrun_timeout_us);
     }
     for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
-        task_work(s, r, t);
+        sched_task_work(s, r, t);
     }
     run_check(s, r);
 }
@@ -445,7 +445,7 @@ static void deadlock(struct sched *s, struct run *r)
 
     set_reason(r, why);
     r->stopping = true;
-    maps_make_all(s, r);
+    sched_maps_make(s, r);
     struct ti_each e = {0};
 
     for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
@@ -494,7 +494,7 @@ uint32_t run_stop(struct sched *s, struct run *r, struct text *reason, uint8_t l
     if (!began) {
         run_dequeue(s, r); /* it never starts: there is nothing to tear down either */
     }
-    maps_make_all(s, r);
+    sched_maps_make(s, r);
     struct ti_each e = {0};
 
     for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {

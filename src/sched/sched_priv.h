@@ -475,7 +475,7 @@ void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum
 void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti);
 void ti_work(struct sched *s, struct run *r,
              struct ti *ti); /* look at it in this step, if its rule says anything */
-void task_work(struct sched *s, struct run *r, uint32_t task); /* all instances of a task */
+void sched_task_work(struct sched *s, struct run *r, uint32_t task); /* all instances of a task */
 void ti_settle(struct sched *s, struct run *r, struct ti *ti); /* one entry of the work list */
 void ti_timer(struct sched *s, struct ti *ti);              /* the timer that its state asks for */
 void ti_due(struct sched *s, struct run *r, struct ti *ti); /* that timer fired */
@@ -504,14 +504,14 @@ void maps_fini(struct sched *s, struct run *r);
  * Children are made when they are looked at, or when somebody asks for them; in a mapped group all tasks make theirs together. The first
  * makes those below `upto`; the second all of a run's, for whoever wants to change every one of them at once.
  */
-bool map_make(struct sched *s, struct run *r, struct mapping *m, int32_t upto);
-void maps_make_all(struct sched *s, struct run *r);
+bool sched_map_make(struct sched *s, struct run *r, struct mapping *m, int32_t upto);
+void sched_maps_make(struct sched *s, struct run *r);
 /* The row of a child that is not made yet: true when it is one, and what it is like in *ret. */
-bool map_unmade(const struct run *r, uint32_t task, int32_t index, struct ti *ret);
+bool sched_map_unmade(const struct run *r, uint32_t task, int32_t index, struct ti *ret);
 /* Looks at all children: as many as the step may now, the others in the ticks that follow. */
-void map_work(struct sched *s, struct run *r, struct mapping *m);
+void sched_map_work(struct sched *s, struct run *r, struct mapping *m);
 /* In a tick: a slice of what waits to be looked at. False when nothing was done. */
-bool maps_sweep(struct sched *s);
+bool sched_maps_sweep(struct sched *s);
 /* Makes it `len` children; the run's and the dependents' counters follow. Tasks of one group are expanded together. */
 void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len);
 /* The lengths that the document says. */

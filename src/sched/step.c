@@ -305,7 +305,7 @@ int sched_step(struct sched *s, const struct sched_event *ev, struct sched_actio
     if (rc == 0) {
         note_restoring(s, ev);
         settle(s);
-        while (ev->type == SCHED_TICK && maps_sweep(s)) {
+        while (ev->type == SCHED_TICK && sched_maps_sweep(s)) {
             settle(s);
         }
         dispatch(s);
@@ -364,7 +364,7 @@ int sched_get_ti(const struct sched *s, const struct ti_key *key, struct ti_row 
         return -ERR_NOTFOUND;
     }
     ti = run_ti((struct run *)(uintptr_t)r, key->task, key->map_index);
-    if (ti == NULL && map_unmade(r, key->task, key->map_index, &unmade)) {
+    if (ti == NULL && sched_map_unmade(r, key->task, key->map_index, &unmade)) {
         ti = &unmade;
     }
     if (ti == NULL) {

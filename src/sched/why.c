@@ -194,7 +194,7 @@ int sched_why(const struct sched *s, const struct ti_key *key, int64_t now_us, s
         return -ERR_NOTFOUND;
     }
     ti = run_ti((struct run *)(uintptr_t)r, key->task, key->map_index);
-    if (ti == NULL && map_unmade(r, key->task, key->map_index, &unmade)) {
+    if (ti == NULL && sched_map_unmade(r, key->task, key->map_index, &unmade)) {
         ti = &unmade;
     }
     if (ti == NULL) {
