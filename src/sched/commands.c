@@ -104,7 +104,7 @@ static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
     while ((ti = pick(r, ev, &p)) != NULL) {
         if (ti->state != TASK_NONE) {
             ti_clear(s, r, ti);
-            map_cleared(r, ti->task);
+            map_cleared(s, r, ti->task);
             affected++;
         }
     }

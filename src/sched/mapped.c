@@ -41,6 +41,14 @@ int maps_init(struct run *r)
     return 0;
 }
 
+static void chunk_free(struct chunk *c)
+{
+    if (c != NULL) {
+        mem_free(c->extras);
+        mem_free(c);
+    }
+}
+
 static void sweeps_drop(struct sched *s, const struct run *r)
 {
     size_t n = 0;
@@ -65,7 +73,7 @@ void maps_fini(struct sched *s, struct run *r)
             text_unref(map_child(m, k)->reason);
         }
         for (size_t k = 0; k < m->chunks_len; k++) {
-            mem_free(m->chunks[k]);
+            chunk_free(m->chunks[k]);
         }
         mem_free(m->chunks);
     }
@@ -151,7 +159,10 @@ void map_recount(struct run *r, uint32_t task)
     }
 }
 
-/* A task counts `by` more instances for those that wait for it as a setup or in a scope. */
+/*
+ * A task counts `by` more instances for those that wait for it as a setup or in a scope. Where index waits for index it is one as before. All
+ * lengths of its group are as they will be, or were.
+ */
 static void need_extras(struct run *r, uint32_t task, int32_t by)
 {
     const struct plan *p = r->plan;
@@ -161,13 +172,19 @@ static void need_extras(struct run *r, uint32_t task, int32_t by)
     }
     for (uint32_t i = r->dag->down_off[task];
          r->dag->tasks[task].is_setup && i < r->dag->down_off[task + 1]; i++) {
-        r->extras[p->extra_of[r->dag->down[i]]].direct_setups += (uint32_t)by;
+        uint32_t down = r->dag->down[i];
+
+        r->extras[p->extra_of[down]].direct_setups += by_index(r, task, down) ? 0 : (uint32_t)by;
     }
     for (uint32_t i = p->setup_off[task]; i < p->setup_off[task + 1]; i++) {
-        r->extras[p->extra_of[p->setup_to[i]]].setups += (uint32_t)by;
+        uint32_t to = p->setup_to[i];
+
+        r->extras[p->extra_of[to]].setups += by_index(r, task, to) ? 0 : (uint32_t)by;
     }
     for (uint32_t i = p->scope_off[task]; i < p->scope_off[task + 1]; i++) {
-        r->extras[p->extra_of[p->scope_to[i]]].scope += (uint32_t)by;
+        uint32_t to = p->scope_to[i];
+
+        r->extras[p->extra_of[to]].scope += by_index(r, task, to) ? 0 : (uint32_t)by;
     }
 }
 
@@ -188,20 +205,44 @@ static void child_init(const struct run *r, struct ti *ti, uint32_t task, int32_
 #define FOR_GROUP(r, task, t) \
     for (uint32_t t = (r)->plan->map_first[task]; t != TASK_INDEX_NONE; t = (r)->plan->map_next[t])
 
+/* In a mapped group, where it waits for setups or a scope, some of which have its index. */
+static bool has_own_extras(const struct run *r, uint32_t task)
+{
+    return r->dag->tasks[task].map_group != UINT32_MAX && r->plan->extra_of != NULL &&
+           r->plan->extra_of[task] != TASK_INDEX_NONE;
+}
+
+static struct chunk *chunk_new(const struct run *r, uint32_t task, size_t *ret_bytes)
+{
+    struct chunk *c = mem_zalloc(sizeof *c);
+
+    *ret_bytes = sizeof *c;
+    if (c != NULL && has_own_extras(r, task)) {
+        c->extras = mem_array(CHUNK, sizeof *c->extras);
+        *ret_bytes += CHUNK * sizeof *c->extras;
+        if (c->extras == NULL) {
+            mem_free(c);
+            return NULL;
+        }
+    }
+    return c;
+}
+
 static bool make_children(struct sched *s, struct run *r, struct mapping *m, int32_t upto)
 {
     while (m->made < upto) {
         if (m->made % CHUNK == 0) {
-            struct chunk *c = mem_zalloc(sizeof *c);
+            size_t bytes;
+            struct chunk *c = chunk_new(r, m->task, &bytes);
 
             if (c == NULL || VEC_PUSH(m->chunks, m->chunks_len, m->chunks_cap, c) != 0) {
-                mem_free(c);
+                chunk_free(c);
                 s->nomem = true;
                 return false;
             }
             c->run = r;
-            r->bytes += sizeof *c;
-            s->stats.bytes += sizeof *c;
+            r->bytes += bytes;
+            s->stats.bytes += bytes;
         }
         child_init(r, map_child(m, m->made), m->task, m->made);
         m->made++;
@@ -241,6 +282,22 @@ void sched_maps_make(struct sched *s, struct run *r)
     for (uint32_t i = 0; r->maps != NULL && i < r->plan->maps_len && !s->nomem; i++) {
         (void)sched_map_make(s, r, &r->maps[i], r->maps[i].len);
     }
+}
+
+struct ti *sched_map_row(struct sched *s, struct run *r, const struct ti_row *row)
+{
+    struct mapping *m = map_of(r, row->key.task);
+    int32_t i = row->key.map_index;
+
+    if (m != NULL && i >= m->made && (i < m->len || row->state == TASK_REMOVED) &&
+        sched_map_make(s, r, m, i < m->len ? i + 1 : m->len) && i >= m->made) {
+        (void)make_children(s, r, m, i + 1);
+        for (int32_t k = m->len; k < m->made; k++) {
+            map_child(m, k)->state = TASK_REMOVED;
+        }
+    }
+    return m == NULL || i < m->len || row->state == TASK_REMOVED ? run_ti(r, row->key.task, i)
+                                                                 : NULL;
 }
 
 bool sched_map_unmade(const struct run *r, uint32_t task, int32_t index, struct ti *ret)
@@ -337,38 +394,53 @@ bool sched_maps_sweep(struct sched *s)
 
 /* ---- lengths that change ---- */
 
-/* New children are none; what was not expanded counts no more. The caller counts anew what waits for it. */
-static void grow(struct sched *s, struct run *r, struct mapping *m, int32_t len)
+/* Children that are none and were never made, as many more or less. */
+static void count_unmade(struct run *r, struct mapping *m, int32_t n)
+{
+    m->counts[TASK_NONE] += (uint32_t)n;
+    r->unfinished += (uint32_t)n;
+    r->none += (uint32_t)n;
+}
+
+/* What was not expanded counts no more. */
+static void leave_whole(struct run *r, struct mapping *m)
 {
     struct ti *all = &r->tis[m->task];
-    int32_t from = m->len, back = from;
 
-    if (from == 0) {
-        assert(all->state == TASK_NONE);
-        if ((all->flags & TI_PAST) != 0) {
-            all->flags &= (uint8_t)~TI_PAST;
-            r->past_waiting--;
-        }
-        ti_count_run(r, all, TASK_NONE, (uint32_t)-1);
-        need_extras(r, m->task, -1);
+    assert(all->state == TASK_NONE);
+    if ((all->flags & TI_PAST) != 0) {
+        all->flags &= (uint8_t)~TI_PAST;
+        r->past_waiting--;
     }
-    for (; back < len && back < m->made; back++) {
-        struct ti *ti = map_child(m, back);
+    ti_count_run(r, all, TASK_NONE, (uint32_t)-1);
+}
 
-        if (ti->state == TASK_REMOVED) {
-            ti->state = TASK_NONE;
-            text_unref(ti->reason);
-            ti->reason = NULL;
-            out_transition(s, r, ti, TASK_REMOVED);
-            touch_ti(s, r, ti);
-        }
-        ti_count_run(r, ti, TASK_NONE, 1);
+/*
+ * Longer: new children are none; those that were removed come back. In three parts, since the tasks of a mapped group count each other by
+ * index: the lengths of all of them first.
+ */
+static void grow_begin(struct run *r, struct mapping *m, int32_t len)
+{
+    if (m->len == 0) {
+        leave_whole(r, m);
     }
-    m->counts[TASK_NONE] += (uint32_t)(len - back);
-    r->unfinished += (uint32_t)(len - back);
-    r->none += (uint32_t)(len - back);
+    m->was = m->len;
     m->len = len;
-    need_extras(r, m->task, len - from);
+}
+
+static void grow_end(struct sched *s, struct run *r, struct mapping *m)
+{
+    int32_t back = m->was < m->made ? (m->made < m->len ? m->made : m->len) : m->was;
+
+    need_extras(r, m->task, m->len - (m->was > 0 ? m->was : 1));
+    for (int32_t i = m->was; i < back; i++) {
+        struct ti *ti = map_child(m, i);
+
+        sched_ti_return(s, r, ti);
+        ti_count_run(r, ti, ti->state, 1);
+    }
+    count_unmade(r, m, m->len - back);
+    touch_ti(s, r, &r->tis[m->task]);
 }
 
 /* What waits for it may go on: it is shorter. */
@@ -392,10 +464,9 @@ void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len)
     struct mapping *m = map_of(r, task);
 
     if (m->len == 0 && len > 0) {
-        grow(s, r, m, len);
-        if (!s->nomem) {
-            recount_around(r, task);
-        }
+        grow_begin(r, m, len);
+        grow_end(s, r, m);
+        recount_around(r, task);
     }
 }
 
@@ -430,6 +501,30 @@ static void end_unexpanded(struct sched *s, struct run *r, uint32_t task, uint8_
     }
 }
 
+/* Of those that are not expanded, or of those that are. */
+static void lengthen(struct sched *s, struct run *r, uint32_t task, int32_t len, bool first)
+{
+    FOR_GROUP(r, task, t)
+    {
+        struct mapping *m = map_of(r, t);
+
+        m->grows = first ? m->len == 0 && r->tis[t].state == TASK_NONE : m->len > 0 && m->len < len;
+        if (m->grows) {
+            grow_begin(r, m, len);
+        }
+    }
+    FOR_GROUP(r, task, t)
+    {
+        if (map_of(r, t)->grows) {
+            grow_end(s, r, map_of(r, t));
+        }
+    }
+    FOR_GROUP(r, task, t)
+    {
+        recount_around(r, t);
+    }
+}
+
 static void expand_to(struct sched *s, struct run *r, uint32_t task, int64_t len)
 {
     struct text *why = NULL;
@@ -443,24 +538,10 @@ static void expand_to(struct sched *s, struct run *r, uint32_t task, int64_t len
             (long long)len, s->config.max_map_length);
         end_unexpanded(s, r, task, TASK_FAILED, why);
     } else {
+        lengthen(s, r, task, (int32_t)len, true);
         FOR_GROUP(r, task, t)
         {
-            if (map_of(r, t)->len == 0 && r->tis[t].state == TASK_NONE && !s->nomem) {
-                grow(s, r, map_of(r, t), (int32_t)len);
-                touch_ti(s, r, &r->tis[t]);
-            }
-        }
-        FOR_GROUP(r, task, t)
-        {
-            if (!s->nomem) {
-                recount_around(r, t);
-            }
-        }
-        FOR_GROUP(r, task, t)
-        {
-            if (!s->nomem) {
-                sched_task_work(s, r, t);
-            }
+            sched_task_work(s, r, t);
         }
     }
     text_unref(why);
@@ -571,12 +652,24 @@ void map_settle(struct sched *s, struct run *r, struct ti *ti)
 
 /* ---- a length that is asked again ---- */
 
-void map_cleared(struct run *r, uint32_t task)
+static void set_stale(struct sched *s, struct run *r, struct mapping *m, bool stale)
+{
+    struct ti *all = &r->tis[m->task];
+
+    if (m->stale != stale) {
+        m->stale = stale;
+        text_unref(all->reason);
+        all->reason = stale ? text_make(s, STALE_LENGTH) : NULL;
+        touch_ti(s, r, all);
+    }
+}
+
+void map_cleared(struct sched *s, struct run *r, uint32_t task)
 {
     struct mapping *m = map_expanded(r, task);
 
     if (m != NULL && r->dag->tasks[task].map_len < 0) {
-        m->stale = true;
+        set_stale(s, r, m, true);
     }
 }
 
@@ -588,7 +681,8 @@ bool map_stale(struct sched *s, struct run *r, struct ti *ti)
         return false;
     }
     if (sources_verdict(r, ti_task(r, ti)) != VERDICT_RUN) {
-        m->stale = false; /* what it was mapped over is gone: the rule says what becomes of it */
+        /* What it was mapped over is gone: the rule says what becomes of it. */
+        set_stale(s, r, m, false);
         return false;
     }
     if (m->question == 0) {
@@ -597,64 +691,69 @@ bool map_stale(struct sched *s, struct run *r, struct ti *ti)
     return true;
 }
 
-static bool any_live(const struct mapping *m, int32_t from)
+/*
+ * Shorter: those beyond the length are removed and count no more; what lives of them is killed. With none left the task is one instance
+ * again. In two parts, as grow: all are removed while the lengths are what they were.
+ */
+static void shrink_begin(struct sched *s, struct run *r, struct mapping *m, int32_t len,
+                         struct text *why)
 {
-    for (int32_t i = from; i < map_walk(m); i++) {
-        if (!uuid_is_zero(&map_child(m, i)->attempt)) {
-            return true;
+    for (int32_t i = len; i < map_walk(m); i++) {
+        struct ti *ti = map_child(m, i);
+
+        if (ti->state != TASK_REMOVED) {
+            ti_mark(s, r, ti, TASK_REMOVED, why);
         }
+        ti_count(r, ti, UP_REMOVED, UP_NONE);
+        ti_count_run(r, ti, TASK_REMOVED, (uint32_t)-1);
     }
-    return false;
+    need_extras(r, m->task, (len > 0 ? len : 1) - m->len);
 }
 
-/* Those beyond the length are removed and count no more. With none left the task is one instance again. */
-static void shrink(struct sched *s, struct run *r, struct mapping *m, int32_t len)
+static void shrink_end(struct sched *s, struct run *r, struct mapping *m, int32_t len)
 {
-    struct text *why = text_make(s, "it is mapped over %d now", len);
-    int32_t from = m->len, walk = map_walk(m);
-    int32_t unmade = from - (walk > len ? walk : len);
+    int32_t walk = map_walk(m);
 
+    count_unmade(r, m, (walk > len ? walk : len) - m->len);
     m->len = len;
-    for (int32_t i = len; i < walk; i++) {
-        ti_finish(s, r, map_child(m, i), TASK_REMOVED, s->now_us, why);
-        m->counts[TASK_REMOVED]--;
-    }
-    m->counts[TASK_NONE] -= (uint32_t)unmade;
-    r->unfinished -= (uint32_t)unmade;
-    r->none -= (uint32_t)unmade;
-    text_unref(why);
-    need_extras(r, m->task, len - from);
     if (len == 0) {
         ti_count_run(r, &r->tis[m->task], TASK_NONE, 1);
-        need_extras(r, m->task, 1);
-    }
-}
-
-static void resize_one(struct sched *s, struct run *r, struct mapping *m, int64_t len)
-{
-    m->stale = false;
-    if (m->len == 0 || s->nomem) {
-        return;
-    }
-    if (len > m->len && len <= s->config.max_map_length) {
-        grow(s, r, m, (int32_t)len);
-    } else if (len < m->len && !any_live(m, (int32_t)len)) {
-        shrink(s, r, m, (int32_t)(len > 0 ? len : 0));
     }
     touch_ti(s, r, &r->tis[m->task]);
+}
+
+static void shorten(struct sched *s, struct run *r, uint32_t task, int32_t len)
+{
+    struct text *why = text_make(s, "it is mapped over %d now", len);
+
+    FOR_GROUP(r, task, t)
+    {
+        if (map_of(r, t)->len > len) {
+            shrink_begin(s, r, map_of(r, t), len, why);
+        }
+    }
+    FOR_GROUP(r, task, t)
+    {
+        if (map_of(r, t)->len > len) {
+            shrink_end(s, r, map_of(r, t), len);
+        }
+    }
+    FOR_GROUP(r, task, t)
+    {
+        recount_around(r, t);
+    }
+    text_unref(why);
 }
 
 static void resize(struct sched *s, struct run *r, uint32_t task, int64_t len)
 {
     FOR_GROUP(r, task, t)
     {
-        resize_one(s, r, map_of(r, t), len);
+        set_stale(s, r, map_of(r, t), false);
     }
-    FOR_GROUP(r, task, t)
-    {
-        if (!s->nomem) {
-            recount_around(r, t);
-        }
+    if (len <= s->config.max_map_length && !s->nomem) { /* too long: the old length stands */
+        shorten(s, r, task, len > 0 ? (int32_t)len : 0);
+        lengthen(s, r, task, len > 0 ? (int32_t)len : 0, false);
     }
     if (len <= 0) {
         expand_to(s, r, task, 0);
@@ -705,7 +804,7 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
         if (ev->answer.error == NULL) {
             resize(s, r, m->task, ev->answer.map_len);
         } else {
-            m->stale = false;
+            set_stale(s, r, m, false);
             sched_task_work(s, r, m->task);
         }
         return true;

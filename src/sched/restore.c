@@ -77,15 +77,18 @@ static void ti_revive(struct sched *s, struct run *r, struct ti *ti)
     ti_timer(s, ti);
 }
 
-/* Its instance; a child that counts is made. */
-static struct ti *child_of_row(struct sched *s, struct run *r, const struct ti_row *row)
+/* What was removed and lives still; and whether a length is to be asked again. */
+static void revive_mapped(struct sched *s, struct run *r)
 {
-    struct mapping *m = map_expanded(r, row->key.task);
+    for (uint32_t k = 0; r->maps != NULL && k < r->plan->maps_len; k++) {
+        struct mapping *m = &r->maps[k];
+        const struct text *why = r->tis[m->task].reason;
 
-    if (m != NULL && row->key.map_index >= m->made && row->key.map_index < m->len) {
-        (void)sched_map_make(s, r, m, row->key.map_index + 1);
+        m->stale = m->len > 0 && why != NULL && strcmp(why->s, STALE_LENGTH) == 0;
+        for (int32_t i = m->len; i < m->made; i++) {
+            ti_revive(s, r, map_child(m, i));
+        }
     }
-    return run_ti(r, row->key.task, row->key.map_index);
 }
 
 static void load_tis(struct sched *s, struct run *r, const struct sched_event *ev)
@@ -102,7 +105,7 @@ static void load_tis(struct sched *s, struct run *r, const struct sched_event *e
     for (int children = 0; children < 2; children++) {
         for (size_t i = 0; i < ev->run.tis_len && !s->nomem; i++) {
             const struct ti_row *row = &ev->run.tis[i];
-            struct ti *ti = child_of_row(s, r, row);
+            struct ti *ti = sched_map_row(s, r, row);
 
             if (ti != NULL && (row->key.map_index >= 0) == (children == 1)) {
                 ti_from_row(s, ti, row);
@@ -120,6 +123,7 @@ static void load_tis(struct sched *s, struct run *r, const struct sched_event *e
             ti_revive(s, r, ti);
         }
     }
+    revive_mapped(s, r);
 }
 
 static void revive_running(struct sched *s, struct run *r)

@@ -33,6 +33,8 @@ struct lane;
 /* How the reason of an instance begins that a branch left out; the branch's task_id follows. Kept
  * when it is cleared. */
 #define LEFT_OUT "left out by "
+/* The reason of an expanded task (its -1) whose length is to be asked again; so the wish is in the rows. */
+#define STALE_LENGTH "cleared: its length is asked for again"
 
 /* ---- small containers (table.c) ---- */
 
@@ -116,6 +118,8 @@ struct extra {
 /* Children lie in chunks, so that none ever moves. */
 struct chunk {
     struct run *run;
+    struct extra *
+        extras; /* in a mapped group: of each, what has its index; NULL where there are no setups */
     struct ti tis[CHUNK];
 };
 
@@ -131,8 +135,10 @@ struct mapping {
                          on: removed */
     int32_t sweep_at,
         sweep_left; /* which child is looked at next, and how many are to be (from 0 on again after len) */
-    bool swept; /* it is on the list of those to be looked at */
-    bool stale; /* its length is asked again before a child of it runs */
+    bool swept;  /* it is on the list of those to be looked at */
+    int32_t was; /* while it changes: len before */
+    bool grows;  /* as well */
+    bool stale;  /* its length is asked again before a child of it runs */
     struct chunk **chunks;
     size_t chunks_len, chunks_cap;
     uint32_t counts[TASK_STATE_MAX_]; /* children that count, by state */
@@ -397,6 +403,13 @@ static inline int32_t map_walk(const struct mapping *m)
 {
     return m->made < m->len ? m->made : m->len;
 }
+/* What a child has counted of what has its index; NULL: there is none such. */
+static inline struct extra *map_extra(const struct mapping *m, int32_t i)
+{
+    struct extra *of = m->chunks[i / CHUNK]->extras;
+
+    return of != NULL ? &of[i % CHUNK] : NULL;
+}
 /* An instance in memory, or NULL; -1 of an expanded task is what sums it up. */
 static inline struct ti *run_ti(struct run *r, uint32_t task, int32_t map_index)
 {
@@ -494,6 +507,8 @@ void ti_fail(struct sched *s, struct run *r, struct ti *ti, int64_t at_us, struc
 void ti_stop(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason);
 void ti_clear(struct sched *s, struct run *r, struct ti *ti); /* to none, or by way of restarting */
 void ti_mark(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason);
+/* Removed -> none, or restarting while its attempt lives. It is in no counter; the caller counts it. */
+void sched_ti_return(struct sched *s, struct run *r, struct ti *ti);
 void ti_cleared(struct sched *s, struct run *r,
                 struct ti *ti); /* restarting -> none: its attempt has ended */
 
@@ -506,6 +521,8 @@ void maps_fini(struct sched *s, struct run *r);
  */
 bool sched_map_make(struct sched *s, struct run *r, struct mapping *m, int32_t upto);
 void sched_maps_make(struct sched *s, struct run *r);
+/* The instance of a row; a child is made, or removed as the row is. NULL: the run has none such. */
+struct ti *sched_map_row(struct sched *s, struct run *r, const struct ti_row *row);
 /* The row of a child that is not made yet: true when it is one, and what it is like in *ret. */
 bool sched_map_unmade(const struct run *r, uint32_t task, int32_t index, struct ti *ret);
 /* Looks at all children: as many as the step may now, the others in the ticks that follow. */
@@ -526,7 +543,7 @@ uint8_t map_summary(const struct mapping *m);
 uint8_t task_state_of(const struct run *r, uint32_t task);
 /* The lengths of cleared tasks are asked again; false: the child goes on at once. */
 bool map_stale(struct sched *s, struct run *r, struct ti *ti);
-void map_cleared(struct run *r, uint32_t task);
+void map_cleared(struct sched *s, struct run *r, uint32_t task);
 /* Counts how many upstream instances it waits for, and those that have ended, anew. */
 void map_recount(struct run *r, uint32_t task);
 
