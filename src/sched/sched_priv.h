@@ -387,6 +387,9 @@ static inline struct mapping *map_of(const struct run *r, uint32_t task)
     return p->map_of != NULL && p->map_of[task] != TASK_INDEX_NONE ? &r->maps[p->map_of[task]]
                                                                    : NULL;
 }
+/* Calls it for each task that is expanded with this one: those of its mapped group, or itself. */
+#define FOR_GROUP(r, task, t) \
+    for (uint32_t t = (r)->plan->map_first[task]; t != TASK_INDEX_NONE; t = (r)->plan->map_next[t])
 /* The mapping of a task that was expanded, or NULL. */
 static inline struct mapping *map_expanded(const struct run *r, uint32_t task)
 {
