@@ -171,7 +171,6 @@ static void grow_end(struct sched *s, struct run *r, struct mapping *m)
         ti_count_run(r, ti, ti->state, 1);
     }
     count_unmade(r, m, m->len - back);
-    touch_ti(s, r, &r->tis[m->task]);
 }
 
 /* What waits for it may go on: it is shorter. */
@@ -190,28 +189,57 @@ static void recount_around(struct run *r, uint32_t task)
     }
 }
 
-void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len)
+/* All that are marked: their lengths are set. */
+static void grow_marked(struct sched *s, struct run *r)
 {
-    struct mapping *m = map_of(r, task);
+    for (uint32_t i = 0; i < r->plan->maps_len; i++) {
+        if (r->maps[i].grows) {
+            grow_end(s, r, &r->maps[i]);
+        }
+    }
+    for (uint32_t i = 0; i < r->plan->maps_len; i++) {
+        if (r->maps[i].grows) {
+            r->maps[i].grows = false;
+            recount_around(r, r->maps[i].task);
+        }
+    }
+}
 
-    if (m->len == 0 && len > 0) {
-        grow_begin(r, m, len);
-        grow_end(s, r, m);
-        recount_around(r, task);
+/* Its length is set; grow_end must follow when all of them are. */
+static void mark_growing(struct run *r, struct mapping *m, int32_t len)
+{
+    m->grows = true;
+    grow_begin(r, m, len);
+}
+
+void sched_maps_rows(struct sched *s, struct run *r, const struct ti_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n && r->maps != NULL; i++) {
+        struct mapping *m = map_of(r, rows[i].key.task);
+
+        if (rows[i].map_len > 0 && m != NULL && m->len == 0) {
+            mark_growing(r, m, rows[i].map_len);
+        }
+    }
+    if (r->maps != NULL) {
+        grow_marked(s, r);
     }
 }
 
 void maps_literal(struct sched *s, struct run *r)
 {
-    for (uint32_t i = 0; r->maps != NULL && i < r->plan->maps_len && !s->nomem; i++) {
+    for (uint32_t i = 0; r->maps != NULL && i < r->plan->maps_len; i++) {
         struct mapping *m = &r->maps[i];
         int32_t len = r->dag->tasks[m->task].map_len;
 
         if (len > 0 && len <= s->config.max_map_length && m->len == 0 &&
             r->tis[m->task].state == TASK_NONE) {
-            map_expand(s, r, m->task, len);
+            mark_growing(r, m, len);
             touch_ti(s, r, &r->tis[m->task]);
         }
+    }
+    if (r->maps != NULL) {
+        grow_marked(s, r);
     }
 }
 
@@ -239,9 +267,9 @@ static void lengthen(struct sched *s, struct run *r, uint32_t task, int32_t len,
     {
         struct mapping *m = map_of(r, t);
 
-        m->grows = first ? m->len == 0 && r->tis[t].state == TASK_NONE : m->len > 0 && m->len < len;
-        if (m->grows) {
-            grow_begin(r, m, len);
+        if (first ? m->len == 0 && r->tis[t].state == TASK_NONE : m->len > 0 && m->len < len) {
+            mark_growing(r, m, len);
+            touch_ti(s, r, &r->tis[t]);
         }
     }
     FOR_GROUP(r, task, t)
@@ -252,7 +280,10 @@ static void lengthen(struct sched *s, struct run *r, uint32_t task, int32_t len,
     }
     FOR_GROUP(r, task, t)
     {
-        recount_around(r, t);
+        if (map_of(r, t)->grows) {
+            map_of(r, t)->grows = false;
+            recount_around(r, t);
+        }
     }
 }
 

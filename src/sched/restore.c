@@ -95,13 +95,7 @@ static void load_tis(struct sched *s, struct run *r, const struct sched_event *e
 {
     struct ti_each e = {0};
 
-    for (size_t i = 0; i < ev->run.tis_len; i++) {
-        const struct ti_row *row = &ev->run.tis[i];
-
-        if (row->map_len > 0 && map_of(r, row->key.task) != NULL) {
-            map_expand(s, r, row->key.task, row->map_len);
-        }
-    }
+    sched_maps_rows(s, r, ev->run.tis, ev->run.tis_len);
     for (int children = 0; children < 2; children++) {
         for (size_t i = 0; i < ev->run.tis_len && !s->nomem; i++) {
             const struct ti_row *row = &ev->run.tis[i];

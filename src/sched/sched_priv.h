@@ -532,8 +532,8 @@ bool sched_map_unmade(const struct run *r, uint32_t task, int32_t index, struct 
 void sched_map_work(struct sched *s, struct run *r, struct mapping *m);
 /* In a tick: a slice of what waits to be looked at. False when nothing was done. */
 bool sched_maps_sweep(struct sched *s);
-/* Makes it `len` children; the run's and the dependents' counters follow. Tasks of one group are expanded together. */
-void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len);
+/* The lengths that rows say; the run's and the dependents' counters follow. */
+void sched_maps_rows(struct sched *s, struct run *r, const struct ti_row *rows, size_t n);
 /* The lengths that the document says. */
 void maps_literal(struct sched *s, struct run *r);
 /* What may happen to a mapped task that is not expanded: one entry of the work list. */
