@@ -68,6 +68,8 @@
 #define LIMIT_REASON_BYTES 200 /* a reason kept in a row; longer ones are cut */
 #define LIMIT_POOL_BYPASS \
     16 /* smaller instances that may pass one that needs more slots than are free */
+#define LIMIT_MAP_SLICE \
+    1024 /* instances of mapped tasks that one step makes and looks at; the rest follows in the next ones */
 #define LIMIT_GRANT_RETRY_S 1 /* a wish for slots that was not met is repeated after this */
 
 /* Scheduler defaults: Airflow's words and values. */

@@ -58,6 +58,16 @@ static void mark_above(const struct dag *d, bool *mark)
     }
 }
 
+/* With --map-index: of the task and of those in its mapped group that index, as in Airflow; of others all. */
+static int32_t index_of(const struct clearing *c, uint32_t t)
+{
+    uint32_t group = c->f.task->map_group;
+    bool same =
+        t == c->f.task->index || (group != UINT32_MAX && c->f.dag->tasks[t].map_group == group);
+
+    return same ? (int32_t)cli_opt_int(c->cli, "map-index") : -1;
+}
+
 static int choose(struct clearing *c)
 {
     const struct dag *d = c->f.dag;
@@ -79,8 +89,7 @@ static int choose(struct clearing *c)
     for (uint32_t t = 0; t < d->tasks_len; t++) {
         if ((below[t] || above[t]) &&
             (!cli_flag(c->cli, "failed") || is_failed(found_ti(&c->f, t).state))) {
-            c->maps[c->tasks_len] =
-                t == c->f.task->index ? (int32_t)cli_opt_int(c->cli, "map-index") : -1;
+            c->maps[c->tasks_len] = index_of(c, t);
             c->tasks[c->tasks_len++] = t;
         }
     }

@@ -128,14 +128,6 @@ void engine_interrupt(struct engine *g);
 
 /* ---- for displays and tests: facts of the moment, read on the loop's thread ---- */
 
-struct engine_counts {
-    uint32_t by_state[TASK_STATE_MAX_];
-    uint32_t total;
-};
-int engine_counts(struct engine *g, int64_t run_key, struct engine_counts *ret);
-/* Calls fn for every instance that is running, deferred or queued, in order of task; stops when fn returns false. */
-void engine_live(struct engine *g, int64_t run_key,
-                 bool (*fn)(void *arg, const struct ti_row *row, const struct dag *d), void *arg);
 const struct dag *engine_run_dag(struct engine *g, int64_t run_key); /* borrowed; NULL if unknown */
 struct sched *engine_sched(struct engine *g);
 
@@ -152,6 +144,8 @@ void engine_get_stats(const struct engine *g, struct engine_stats *ret);
 struct sched_actions;
 void engine_on_commit(struct engine *g, void (*fn)(void *arg, const struct sched_actions *a),
                       void *arg);
+/* What the scheduler has decided already and on_commit will tell: the states of engine_sched are ahead by that. */
+const struct sched_actions *engine_untold(const struct engine *g);
 
 /* ---- engine socket (docs/internals/wire.md) ---- */
 

@@ -81,16 +81,6 @@ static void check_in_group(struct doc *d, const struct task *t)
                     "it is in the mapped task group '%.80s': a task in it cannot be mapped again",
                     group);
     }
-    if (t->is_setup || t->is_teardown) {
-        doc_finding(d, t->line, t->col,
-                    "it is in the mapped task group '%.80s': setups and teardowns cannot be in one",
-                    group);
-    }
-    if (t->trigger_rule == RULE_ALWAYS) {
-        doc_finding(d, t->line, t->col,
-                    "it is in the mapped task group '%.80s': its trigger rule cannot be always",
-                    group);
-    }
 }
 
 void doc_map_tasks(struct doc *d)
