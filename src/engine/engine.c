@@ -454,6 +454,8 @@ static void free_extras(struct extras *x)
     mem_free(x->attempts);
     mem_free(x->commands);
     mem_free(x->audits);
+    mem_free(x->assets);
+    mem_free(x->asset_events);
     mem_free(x->spills);
     mem_free(x->acks);
     arena_fini(&x->arena);

@@ -30,6 +30,8 @@ struct request {
     const struct worker_xcom *xcom; /* of a live attempt, or NULL */
     struct ti_key xcom_key;
     struct uuid xcom_token;
+    const struct asset_row *assets; /* that the version names */
+    size_t assets_len;
     const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
     struct co *co;
     bool done;
@@ -72,6 +74,10 @@ struct extras {
     size_t commands_len, commands_cap;
     struct audit_row *audits;
     size_t audits_len, audits_cap;
+    struct asset_row *assets;
+    size_t assets_len, assets_cap;
+    struct asset_event_row *asset_events;
+    size_t asset_events_len, asset_events_cap;
     struct spill {
         char *path; /* absolute, owned */
         const void *data;
@@ -189,6 +195,13 @@ int mapping_answer(struct engine *g, const struct sched_question *q, struct sche
 /* SUSPENDS. The XCom of all instances of a mapped task, by map_index: one JSON array in the arena. */
 int mapping_list(struct engine *g, const struct ti_key *key, const char *name, struct arena *a,
                  const char **ret, size_t *ret_len, struct err *e);
+
+/* assets.c */
+/* The assets that a DAG's document names: as inlets and outlets of its tasks, and in its schedule. In the arena. -ERR_LIMIT. */
+int engine_assets_of(const struct dag *d, int64_t now_us, struct arena *a, struct asset_row **ret,
+                     size_t *ret_len, struct err *e);
+/* The events of an attempt's end become rows of the batch at hand. */
+int batch_add_asset_events(struct engine *g, const struct worker_end *end);
 
 struct worker_callbacks facts_callbacks(struct engine *g);
 

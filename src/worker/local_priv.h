@@ -141,6 +141,8 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e);
 int attempt_spawn_facts(struct attempt *a, struct err *e);
 void attempt_exec_ended(struct attempt *a, const struct exec_end *x);
 /* For attempts in an operator host: XComs into their end; the start message, and what to mask in the log (in the arena). */
+/* assets.c: "asset_events" of a result. -ERR_PROTOCOL, -ERR_LIMIT, -ERR_NOMEM. */
+int attempt_asset_events(struct worker_end *end, const struct value *list, struct err *e);
 int attempt_xcoms(struct worker_end *end, const struct value *list);
 int attempt_message(struct attempt *a, char **ret, struct err *e);
 int attempt_secrets(struct attempt *a, const char *const **ret, struct err *e);

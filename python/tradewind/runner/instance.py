@@ -15,7 +15,7 @@ from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
 from tradewind.runner.engine import QuestionUnknown
-from tradewind.runner.events import InletEvents, OutletEvents
+from tradewind.runner.events import InletEvents, OutletEvents, TriggeringEvents
 from tradewind.runner.world import World, previous_values
 from tradewind.serde import decode, storable
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
@@ -36,7 +36,7 @@ class DagRun:
         self.end_date = None
         self.clear_number = start.get("clear_number") or 0
         self.triggering_user_name = None
-        self.consumed_asset_events = []
+        self.consumed_asset_events = start.get("asset_events") or []
 
     def _time(self, name):
         return timezone.coerce_datetime(self._start.get(name))
@@ -261,9 +261,9 @@ def make_context(start, task, dag, ti):
         "dag": dag,
         "dag_run": run,
         "exception": None,
-        "inlet_events": InletEvents(task.inlets),
+        "inlet_events": InletEvents(task.inlets, ti),
         "inlets": task.inlets,
-        "outlet_events": OutletEvents(task.outlets),
+        "outlet_events": OutletEvents(task.outlets, ti),
         "outlets": task.outlets,
         "map_index_template": task.map_index_template,
         "params": params,
@@ -276,7 +276,7 @@ def make_context(start, task, dag, ti):
         "templates_dict": None,
         "test_mode": False,
         "ti": ti,
-        "triggering_asset_events": {},
+        "triggering_asset_events": TriggeringEvents(ti, run.consumed_asset_events),
         "try_number": ti.try_number,
         "var": _Vars,
     }

@@ -373,8 +373,8 @@ def _unmapped(task, ti, context):
             task=made,
             inlets=made.inlets,
             outlets=made.outlets,
-            inlet_events=InletEvents(made.inlets),
-            outlet_events=OutletEvents(made.outlets),
+            inlet_events=InletEvents(made.inlets, ti),
+            outlet_events=OutletEvents(made.outlets, ti),
         )
         merge_params(context, made)
         _handle_sigterm(made)
