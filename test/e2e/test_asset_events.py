@@ -83,3 +83,24 @@ def test_events_are_read_by_later_runs(tw):
     }
     assert tw.xcom("bash") == "a 0"
     assert "Asset.ref(name='ghost') is no known asset" in tw.log("t", "produce")
+
+
+def test_assets_are_listed(tw):
+    produce = tw.write("p.py", PRODUCE)
+    tw("run", produce, "--conf", json.dumps({"n": 1}), code=1)
+    listed = tw.json("assets", "list")
+    assert [(a["name"], a["uri"], a["extra"]) for a in listed] == [
+        ("a", "s3://bucket/a", {"owner": "x"}),
+        ("s3://bucket/x", "s3://bucket/x", {}),
+    ]
+    assert listed[0]["last_event"] >= listed[0]["created"]
+    events = tw.json("assets", "events", "--asset", "s3://bucket/a")
+    assert [e["id"] for e in events] == sorted((e["id"] for e in events), reverse=True)
+    assert sorted((e["task_id"], e["map_index"]) for e in events) == [("mapped", 0), ("mapped", 1), ("t", -1)]
+    [one] = tw.json("assets", "events", "--alias", "al", "--limit", "1")
+    assert one["extra"] == {"k": 1} and one["aliases"] == ["al"] and one["dag_id"] == "produce"
+    assert len(tw.json("assets", "events", "--asset", "a", "--limit", "2")) == 2
+    shown = tw("assets", "events").stdout
+    assert "mapped[1]" in shown and '{"n":1}' in shown
+    assert "s3://bucket/x" in tw("assets", "list").stdout
+    assert "there is no asset 'zz'" in tw("assets", "events", "--asset", "zz", code=66).stderr
