@@ -138,6 +138,8 @@ int batch_add_asset_events(struct engine *g, const struct worker_end *end)
 {
     struct run_row run;
     const struct dag *d;
+    struct event_group group = {
+        .key = end->key, .first = g->extras.asset_events_len, .len = end->asset_events_len};
     int rc = end->asset_events_len > 0 ? sched_get_run(g->sched, end->key.run_key, &run, &d) : 0;
 
     for (size_t i = 0; rc == 0 && i < end->asset_events_len; i++) {
@@ -163,7 +165,9 @@ int batch_add_asset_events(struct engine *g, const struct worker_end *end)
         rc = VEC_PUSH(g->extras.asset_events, g->extras.asset_events_len,
                       g->extras.asset_events_cap, row);
     }
-    return rc;
+    return rc != 0 || group.len == 0 ? rc
+                                     : VEC_PUSH(g->extras.event_groups, g->extras.event_groups_len,
+                                                g->extras.event_groups_cap, group);
 }
 
 /* ---- what tasks ask ---- */
@@ -323,11 +327,10 @@ int engine_asset_count(const struct world_call *c, struct err *e)
     return rc;
 }
 
-static void put_event(struct json_writer *w, const struct asset_event_row *r)
+void engine_put_event(struct json_writer *w, const struct asset_event_row *r)
 {
     char at[TIME_TEXT_MAX];
 
-    json_object(w);
     json_key(w, "id");
     json_int(w, r->event_key);
     put_text(w, "timestamp", time_format(r->at_us, at));
@@ -349,7 +352,6 @@ static void put_event(struct json_writer *w, const struct asset_event_row *r)
         json_string(w, r->aliases + at_alias);
     }
     json_array_end(w);
-    json_object_end(w);
 }
 
 int engine_asset_events(const struct world_call *c, struct err *e)
@@ -364,7 +366,9 @@ int engine_asset_events(const struct world_call *c, struct err *e)
         json_key(c->w, "events");
         json_array(c->w);
         for (size_t i = 0; i < x.rows_len; i++) {
-            put_event(c->w, &x.rows[i]);
+            json_object(c->w);
+            engine_put_event(c->w, &x.rows[i]);
+            json_object_end(c->w);
         }
         json_array_end(c->w);
         json_object_end(c->w);

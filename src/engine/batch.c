@@ -567,6 +567,8 @@ void batch_effects(struct engine *g)
     }
     answer_replies(g);
     callbacks_of_runs(g);
+    batch_tell_runs(g);
+    batch_tell_events(g);
     tell_finished_runs(g);
     for (size_t i = 0; i < g->actions.runs_len; i++) {
         if (run_state_finished(g->actions.runs[i].state)) {
@@ -595,7 +597,7 @@ void batch_clear(struct engine *g)
     g->claimed = 0;
     x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
-    x->assets_len = x->asset_events_len = 0;
+    x->assets_len = x->asset_events_len = x->event_groups_len = 0;
     arena_fini(&x->arena);
     for (struct msg *m = g->consumed; m != NULL; m = g->consumed) {
         g->consumed = m->next;

@@ -204,6 +204,8 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_time(&w, "data_interval_end", a->run.data_interval_end_us);
     json_time(&w, "run_after", a->run.run_after_us);
     json_time(&w, "run_start", a->run.start_us);
+    json_time(&w, "run_end", a->run.end_us);
+    json_time(&w, "run_queued", a->run.queued_us);
     json_key(&w, "clear_number");
     json_int(&w, a->run.clear_number);
     json_key(&w, "run_type");

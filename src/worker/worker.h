@@ -105,7 +105,8 @@ struct worker_callbacks {
                       size_t *ret_len, struct err *e);
 };
 
-/* Callbacks of a DAG after its run, or of a task whose process could not run them itself. */
+/* Callbacks of a DAG after its run, or of a task whose process could not run them itself; or what listeners of the installation hear of a
+ * run, or of the events of a task. */
 struct worker_callback {
     struct uuid token; /* of this alone */
     struct dag *dag;
@@ -113,8 +114,11 @@ struct worker_callback {
     struct ti_key key; /* the instance that the context is of */
     uint16_t try_number, max_tries;
     bool of_task;
-    const char *word;   /* "success", "failure" ... */
+    bool listeners; /* these are told, no callbacks called */
+    const char
+        *word; /* "success", "failure" ...; of listeners a word of the document's `listeners` */
     const char *reason; /* or NULL */
+    const char *events; /* what listeners hear of assets: JSON; else NULL */
 };
 
 struct worker_ops {

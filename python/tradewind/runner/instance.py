@@ -33,10 +33,10 @@ class DagRun:
         self.conf = start.get("conf") or {}
         self.partition_key = start.get("partition_key")
         self.state = "running"
-        self.end_date = None
+        self.dag = None
         self.clear_number = start.get("clear_number") or 0
         self.triggering_user_name = None
-        self.consumed_asset_events = start.get("asset_events") or []
+        self.consumed_asset_events = start.get("consumed_asset_events") or []
 
     def _time(self, name):
         return timezone.coerce_datetime(self._start.get(name))
@@ -68,6 +68,20 @@ class DagRun:
     def start_date(self):
         """When the run began."""
         return self._time("run_start")
+
+    @property
+    def end_date(self):
+        """When it ended; None while it runs."""
+        return self._time("run_end")
+
+    @property
+    def queued_at(self):
+        """When it was made."""
+        return self._time("run_queued")
+
+    def get_state(self):
+        """Its state."""
+        return self.state
 
     def __repr__(self):
         return f"<DagRun {self.dag_id} {self.run_id}>"
