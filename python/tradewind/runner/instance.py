@@ -103,6 +103,10 @@ class TaskInstance(World):
         self.end_date = None
         self.rendered_map_index = None
         self.dag_version_id = None
+        # As the task has them: where it runs is decided before it has a process.
+        self.operator, self.queue, self.pool = task.task_type, task.queue, task.pool
+        self.pool_slots, self.priority_weight = task.pool_slots, task.priority_weight
+        self.executor, self.executor_config = task.executor, task.executor_config
         self.pushed = {}
         self._engine = engine
         self._dag_run = DagRun(start)
