@@ -322,7 +322,12 @@ def _main_operator(function, outlets, own):
         custom_operator_name = "@asset"
 
         def execute(self, context):
-            kwargs = {name: Asset(name=name) for name in wanted}
+            from tradewind.runner.events import asset_known
+
+            kwargs = {
+                name: asset_known(context["ti"], Asset.ref(name=name)) or Asset(name=name)
+                for name in wanted
+            }
             if "self" in parameters:
                 kwargs["self"] = own
             if "context" in parameters:

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
-from tradewind import timezone
+from tradewind import plugins, timezone
 from tradewind.edges import DependencyMixin
 from tradewind.exceptions import AirflowException
 from tradewind.mapped import MappedArgument
@@ -123,6 +123,7 @@ def dag_document(dag):
     _put(out, "tags", [str(tag) for tag in dag.tags], [])
     _put(out, "params", _params(dag), {})
     _put(out, "callbacks", _callbacks(dag, ("success", "failure")), [])
+    _put(out, "listeners", plugins.heard(), [])
     _put(out, "deadline", plain([one.as_data() for one in dag.deadline], "the deadline"), [])
     _put(out, "owner_links", plain(dag.owner_links, "owner_links"), {})
     _put(out, "allowed_run_types", dag.allowed_run_types, [])

@@ -94,6 +94,8 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
             plugins.prepare(folders)
             result.module = _load(target)
             result.dags = [dag for dag in find_dags(result.module) if policies.apply(dag)]
+            if "airflow" in sys.modules:
+                plugins.load()
             if emit:
                 _emit(result)
     except BaseException as error:
@@ -104,8 +106,6 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
     if reader is not None:
         result.uses.settings = reader.used
         reader.close()
-    if "airflow" in sys.modules:
-        plugins.load()
     result.cold = left_open()
     if result.cold is None and (recorder.connected or socket_fds() - sockets):
         result.cold = "opens sockets"

@@ -84,18 +84,50 @@ class ListenerManager:
         """Forgets them."""
         self.listeners.clear()
 
-    def tell(self, event, **arguments):
-        """Calls `event` of each that has it, with the arguments that it takes."""
+    def hears(self, event):
+        """True if one has a function for it."""
+        return any(True for _ in self._functions(event))
+
+    def _functions(self, event):
         for listener in self.listeners:
             function = getattr(listener, event, None)
-            if function is None or not hasattr(function, "airflow_impl"):
-                continue
+            if function is not None and hasattr(function, "airflow_impl"):
+                yield function
+
+    def tell(self, event, **arguments):
+        """
+        Calls `event` of each that has it, with the arguments that it takes. How many failed: what they
+        raised is in the log.
+        """
+        failed = 0
+        for function in self._functions(event):
             try:
                 taken = inspect.signature(function).parameters
                 function(**{name: value for name, value in arguments.items() if name in taken})
             except Exception:
+                failed += 1
                 sys.stderr.write(f"tradewind: the listener's {event} failed:\n")
                 traceback.print_exc()
+        return failed
+
+
+# What a DAG's document says of listeners: its word, and the functions that are told so.
+HEARD = {
+    "running": ("on_dag_run_running",),
+    "success": ("on_dag_run_success",),
+    "failed": ("on_dag_run_failed",),
+    "assets": (
+        "on_asset_created",
+        "on_asset_alias_created",
+        "on_asset_changed",
+        "on_asset_event_emitted",
+    ),
+}
+
+
+def heard():
+    """The words of HEARD for which there are listeners."""
+    return [word for word, events in HEARD.items() if any(map(_manager.hears, events))]
 
 
 class Loaded:
@@ -149,10 +181,14 @@ def prepare(paths):
 
 def load():
     """All plugins, those of installed packages too. The Loaded."""
-    prepare(folders())
-    if not _loaded.points_done:
-        _loaded.points_done = True
-        _load_points()
+    from tradewind.uses import unrecorded
+
+    with unrecorded():
+        # Not what the DAG file uses, but what is installed.
+        prepare(folders())
+        if not _loaded.points_done:
+            _loaded.points_done = True
+            _load_points()
     return _loaded
 
 

@@ -40,6 +40,8 @@ def convert(dag, module, folder):
     result = Converted()
     document = dag_document(dag)
     document.pop("python", None)
+    # What is installed here is not of the DAG.
+    document.pop("listeners", None)
     for name, param in document.get("params", {}).items():
         if isinstance(param, dict) and "default" in param:
             document["params"][name] = {"default": param["default"], **param}

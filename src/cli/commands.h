@@ -36,6 +36,8 @@ int cmd_connections_add(struct cli *cli);
 int cmd_connections_delete(struct cli *cli);
 int cmd_connections_import(struct cli *cli);
 int cmd_connections_export(struct cli *cli);
+int cmd_assets_list(struct cli *cli);
+int cmd_assets_events(struct cli *cli);
 int cmd_pools_list(struct cli *cli);
 int cmd_pools_set(struct cli *cli);
 int cmd_pools_delete(struct cli *cli);

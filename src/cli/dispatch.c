@@ -44,6 +44,8 @@ static const struct {
     {"connections delete", cmd_connections_delete},
     {"connections import", cmd_connections_import},
     {"connections export", cmd_connections_export},
+    {"assets list", cmd_assets_list},
+    {"assets events", cmd_assets_events},
     {"pools list", cmd_pools_list},
     {"pools set", cmd_pools_set},
     {"pools delete", cmd_pools_delete},

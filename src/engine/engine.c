@@ -454,6 +454,9 @@ static void free_extras(struct extras *x)
     mem_free(x->attempts);
     mem_free(x->commands);
     mem_free(x->audits);
+    mem_free(x->assets);
+    mem_free(x->asset_events);
+    mem_free(x->event_groups);
     mem_free(x->spills);
     mem_free(x->acks);
     arena_fini(&x->arena);
@@ -486,6 +489,7 @@ void engine_close(struct engine *g)
     mem_free(g->dags);
     mem_free(g->children);
     mem_free(g->called_back);
+    mem_free(g->heard);
     sched_actions_fini(&g->actions);
     free_extras(&g->extras);
     mem_free(g);

@@ -32,4 +32,9 @@ int hitl_request(const struct world_call *c, struct err *e);
 int hitl_get(const struct world_call *c, struct err *e);
 int hitl_respond(const struct world_call *c, struct err *e);
 
+/* assets.c: SUSPENDS. */
+int engine_asset_get(const struct world_call *c, struct err *e);
+int engine_asset_count(const struct world_call *c, struct err *e);
+int engine_asset_events(const struct world_call *c, struct err *e);
+
 #endif

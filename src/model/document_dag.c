@@ -270,6 +270,9 @@ static int apply(struct doc *d, const struct doc_member *m, const struct value *
             dag->on_failure |= strcmp(v->elems[i]->text, "failure") == 0;
         }
         break;
+    case M_LISTENERS:
+        doc_check_listeners(d, v);
+        break;
     case M_LABELS:
         check_labels(d, v);
         break;

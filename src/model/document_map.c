@@ -8,11 +8,9 @@
 #include "model/document_priv.h"
 #include "model/mapping.h"
 
-void doc_check_callbacks(struct doc *d, const struct value *v, bool of_task)
+static void check_words(struct doc *d, const struct value *v, const char *what,
+                        const char *const *words, size_t n)
 {
-    static const char *const words[] = {"success", "failure", "execute", "retry", "skipped"};
-    size_t n = of_task ? 5 : 2;
-
     for (size_t i = 0; i < v->len; i++) {
         bool known = false;
 
@@ -20,10 +18,24 @@ void doc_check_callbacks(struct doc *d, const struct value *v, bool of_task)
             known |= strcmp(v->elems[i]->text, words[k]) == 0;
         }
         if (!known) {
-            doc_finding(d, v->elems[i]->line, v->elems[i]->col, "unknown callback '%.80s'%s",
+            doc_finding(d, v->elems[i]->line, v->elems[i]->col, "unknown %s '%.80s'%s", what,
                         v->elems[i]->text, doc_hint(d, v->elems[i]->text, words, n));
         }
     }
+}
+
+void doc_check_callbacks(struct doc *d, const struct value *v, bool of_task)
+{
+    static const char *const words[] = {"success", "failure", "execute", "retry", "skipped"};
+
+    check_words(d, v, "callback", words, of_task ? 5 : 2);
+}
+
+void doc_check_listeners(struct doc *d, const struct value *v)
+{
+    static const char *const words[] = {"running", "success", "failed", "assets"};
+
+    check_words(d, v, "listener", words, 4);
 }
 
 static int32_t length_of(struct doc *d, const struct value *expand, const struct value *kwargs)

@@ -39,6 +39,8 @@ static const struct doc_member dag_members[] = {
     {"tasks", M_TASKS, DOC_TASKS, REQ, .doc = "The tasks, by id."},
     {"callbacks", M_CALLBACKS, PARAM_STRINGS, NUL,
      .doc = "Which callbacks it has: success, failure."},
+    {"listeners", M_LISTENERS, PARAM_STRINGS, NUL,
+     .doc = "What listeners of the installation hear: running, success, failed, assets."},
     {"deadline", M_DEADLINE, DOC_OBJECTS, NUL, .doc = "Deadlines of a run."},
     {"owner_links", M_OWNER_LINKS, PARAM_STRING_MAP, NUL, .doc = "A link for each owner."},
     {"allowed_run_types", M_ALLOWED_RUN_TYPES, PARAM_STRINGS, NUL,

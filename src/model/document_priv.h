@@ -70,6 +70,7 @@ enum member_id {
     M_INLETS,
     M_OUTLETS,
     M_CALLBACKS,
+    M_LISTENERS,
     M_QUEUE,
     M_EXECUTOR,
     M_EXECUTOR_CONFIG,
@@ -180,6 +181,8 @@ void doc_map_tasks(struct doc *d);
 int doc_map_sources(struct doc *d);
 /* Whether a callback's word is one of those that a DAG, or a task, can have. */
 void doc_check_callbacks(struct doc *d, const struct value *v, bool of_task);
+/* The DAG's `listeners` likewise. */
+void doc_check_listeners(struct doc *d, const struct value *v);
 int doc_apply_task_member(struct doc *d, struct task *t, const struct doc_member *m,
                           const struct value *v);
 

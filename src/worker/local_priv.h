@@ -54,7 +54,8 @@ struct attempt {
     bool resumed;           /* the try goes on: its record says with what */
     struct value *record;   /* what the try keeps between its processes (deferral.c), or NULL */
     const char *callback, *callback_reason; /* of ATTEMPT_CALLBACK: which ones, and why */
-    bool callback_of_task;
+    const char *callback_events;
+    bool callback_of_task, callback_listeners;
     struct co *co; /* rendering or waiting, or NULL */
     const char *kill_reason;
 };
@@ -140,6 +141,8 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e);
 /* What an adopted process needs to be judged at its end, without starting it. */
 int attempt_spawn_facts(struct attempt *a, struct err *e);
 void attempt_exec_ended(struct attempt *a, const struct exec_end *x);
+/* assets.c: "asset_events" of a result. -ERR_PROTOCOL, -ERR_LIMIT, -ERR_NOMEM. */
+int attempt_asset_events(struct worker_end *end, const struct value *list, struct err *e);
 /* For attempts in an operator host: XComs into their end; the start message, and what to mask in the log (in the arena). */
 int attempt_xcoms(struct worker_end *end, const struct value *list);
 int attempt_message(struct attempt *a, char **ret, struct err *e);

@@ -204,6 +204,8 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_time(&w, "data_interval_end", a->run.data_interval_end_us);
     json_time(&w, "run_after", a->run.run_after_us);
     json_time(&w, "run_start", a->run.start_us);
+    json_time(&w, "run_end", a->run.end_us);
+    json_time(&w, "run_queued", a->run.queued_us);
     json_key(&w, "clear_number");
     json_int(&w, a->run.clear_number);
     json_key(&w, "run_type");
@@ -589,6 +591,12 @@ static void end_python(struct attempt *a, struct worker_end *end, const struct e
     rc = v != NULL && v->kind == VALUE_ARRAY ? result_xcoms(end, v) : 0;
     v = value_get(r, "skip");
     rc = rc == 0 && v != NULL && v->kind == VALUE_ARRAY ? result_skips(a, end, v) : rc;
+    v = value_get(r, "asset_events");
+    if (rc == 0 && end->outcome == WORKER_SUCCESS && v != NULL &&
+        attempt_asset_events(end, v, &e) != 0) {
+        end->outcome = WORKER_FAILED_NO_RETRY;
+        end->reason = arena_strdup(&end->arena, err_str(&e));
+    }
     if (rc == 0 && result_follow(a, end, r, &e) != 0) {
         end->outcome = WORKER_FAILED_NO_RETRY;
         end->reason = arena_strdup(&end->arena, err_str(&e));

@@ -15,7 +15,7 @@ from tradewind.context import Context
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
 from tradewind.runner.engine import QuestionUnknown
-from tradewind.runner.events import InletEvents, OutletEvents
+from tradewind.runner.events import InletEvents, OutletEvents, TriggeringEvents
 from tradewind.runner.world import World, previous_values
 from tradewind.serde import decode, storable
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
@@ -33,10 +33,10 @@ class DagRun:
         self.conf = start.get("conf") or {}
         self.partition_key = start.get("partition_key")
         self.state = "running"
-        self.end_date = None
+        self.dag = None
         self.clear_number = start.get("clear_number") or 0
         self.triggering_user_name = None
-        self.consumed_asset_events = []
+        self.consumed_asset_events = start.get("consumed_asset_events") or []
 
     def _time(self, name):
         return timezone.coerce_datetime(self._start.get(name))
@@ -69,6 +69,20 @@ class DagRun:
         """When the run began."""
         return self._time("run_start")
 
+    @property
+    def end_date(self):
+        """When it ended; None while it runs."""
+        return self._time("run_end")
+
+    @property
+    def queued_at(self):
+        """When it was made."""
+        return self._time("run_queued")
+
+    def get_state(self):
+        """Its state."""
+        return self.state
+
     def __repr__(self):
         return f"<DagRun {self.dag_id} {self.run_id}>"
 
@@ -89,6 +103,10 @@ class TaskInstance(World):
         self.end_date = None
         self.rendered_map_index = None
         self.dag_version_id = None
+        # As the task has them: where it runs is decided before it has a process.
+        self.operator, self.queue, self.pool = task.task_type, task.queue, task.pool
+        self.pool_slots, self.priority_weight = task.pool_slots, task.priority_weight
+        self.executor, self.executor_config = task.executor, task.executor_config
         self.pushed = {}
         self._engine = engine
         self._dag_run = DagRun(start)
@@ -261,9 +279,9 @@ def make_context(start, task, dag, ti):
         "dag": dag,
         "dag_run": run,
         "exception": None,
-        "inlet_events": InletEvents(task.inlets),
+        "inlet_events": InletEvents(task.inlets, ti),
         "inlets": task.inlets,
-        "outlet_events": OutletEvents(task.outlets),
+        "outlet_events": OutletEvents(task.outlets, ti),
         "outlets": task.outlets,
         "map_index_template": task.map_index_template,
         "params": params,
@@ -276,7 +294,7 @@ def make_context(start, task, dag, ti):
         "templates_dict": None,
         "test_mode": False,
         "ti": ti,
-        "triggering_asset_events": {},
+        "triggering_asset_events": TriggeringEvents(ti, run.consumed_asset_events),
         "try_number": ti.try_number,
         "var": _Vars,
     }

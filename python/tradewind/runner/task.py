@@ -218,7 +218,22 @@ def _attempt(message, imported, note):
 
         set_current_context(context)
         return _finish(start, callbacks.run(start, task, dag, ti, context))
-    return _finish(start, _execute(start, task, ti, context))
+    _tell("on_starting", component=TaskRunnerMarker())
+    try:
+        return _finish(start, _execute(start, task, ti, context))
+    finally:
+        _tell("before_stopping", component=TaskRunnerMarker())
+
+
+class TaskRunnerMarker:
+    """What listeners hear of that starts and stops: the process of a task."""
+
+
+def _tell(event, **arguments):
+    """Listeners of plugins, where there are any."""
+    plugins = sys.modules.get("tradewind.plugins")
+    if plugins is not None and plugins.get_listener_manager().has_listeners:
+        plugins.get_listener_manager().tell(event, **arguments)
 
 
 def _instance(start, task):
@@ -373,8 +388,8 @@ def _unmapped(task, ti, context):
             task=made,
             inlets=made.inlets,
             outlets=made.outlets,
-            inlet_events=InletEvents(made.inlets),
-            outlet_events=OutletEvents(made.outlets),
+            inlet_events=InletEvents(made.inlets, ti),
+            outlet_events=OutletEvents(made.outlets, ti),
         )
         merge_params(context, made)
         _handle_sigterm(made)
@@ -570,13 +585,8 @@ def call(callback, context):
 
 def _tell_listeners(ti, event, **arguments):
     """Listeners of plugins hear what the task comes to."""
-    plugins = sys.modules.get("tradewind.plugins")
-    if plugins is None or not plugins.get_listener_manager().has_listeners:
-        return
     before = "queued" if event == "running" else "running"
-    plugins.get_listener_manager().tell(
-        f"on_task_instance_{event}", previous_state=before, task_instance=ti, **arguments
-    )
+    _tell(f"on_task_instance_{event}", previous_state=before, task_instance=ti, **arguments)
 
 
 def _callbacks(task, name, context):

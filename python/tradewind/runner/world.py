@@ -54,6 +54,11 @@ def _moments(dates):
 class World:
     """Mixed into TaskInstance."""
 
+    @property
+    def has_engine(self):
+        """False for a task that was started by itself: it can ask nobody."""
+        return bool(self._engine.path)
+
     def ask(self, kind, **members):
         """A question to the engine's socket (docs/internals/wire.md): the answer's result."""
         return self._engine.ask(kind, **members)
