@@ -134,7 +134,7 @@ def _of_whole(entry, module, name):
     # A submodule that nobody has imported yet.
     if f"{module}.{name}" in ENTRIES:
         return importlib.import_module(f"{module}.{name}")
-    raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")  # Python 3.9 takes no name=
 
 
 def _is_there(module, name):

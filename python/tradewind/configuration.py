@@ -118,6 +118,10 @@ class Configuration:
                 self._parsed.read(path, encoding="utf-8")
         return self._parsed
 
+    def forget(self):
+        """The file is read again, and what was set is gone."""
+        self._parsed = None
+
     def _find(self, section, key):
         section, key = section.lower(), key.lower()
         for prefix in ("TRADEWIND", "AIRFLOW"):

@@ -18,6 +18,11 @@ def secrets_backend():
 _backend = []
 
 
+def forget_backend():
+    """It is made again."""
+    _backend.clear()
+
+
 def _configured():
     name = "SECRETS__BACKEND"
     if not (

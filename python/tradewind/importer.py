@@ -66,17 +66,19 @@ class Imported:
         self.traceback = ""
         self.uses = None
         self.cold = None  # why tasks cannot be forked from here, or None
+        self.recorder = None
 
 
-def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
+def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True, tasks=True):
     """
-    Imports the target. To be called once in a process; errors of the file are in the result, never
-    raised.
+    Imports the target. To be called once in a process (batch.py: when it may be called again); errors
+    of the file are in the result, never raised. tasks: this process is to run tasks, too; only then
+    is `cold` known.
     """
     result = Imported(target)
     scope.forget()
-    sockets = socket_fds()
-    recorder = Recorder()
+    sockets = socket_fds() if tasks else set()
+    recorder = result.recorder = Recorder()
     folders = plugins.folders()
     sys.path.insert(0, target.folder)
     dags = os.environ.get("TRADEWIND_DAGS")
@@ -106,6 +108,8 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
     if reader is not None:
         result.uses.settings = reader.used
         reader.close()
+    if not tasks:
+        return result
     result.cold = left_open()
     if result.cold is None and (recorder.connected or socket_fds() - sockets):
         result.cold = "opens sockets"
@@ -115,26 +119,33 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
 class _Alarm:
     """
     Raises DagImportTimeout in the main thread after a time, within the user's code: the error names
-    its line.
+    its line. In another thread (a DagBag of a test) there is no limit.
     """
 
     def __init__(self, timeout_s):
         self.timeout_s = timeout_s
+        self._is_set = False
 
     def __enter__(self):
         import signal
+        import threading
+
+        if threading.current_thread() is not threading.main_thread():
+            return
 
         def ring(signum, frame):
             raise DagImportTimeout(f"the import took longer than {self.timeout_s:g} s")
 
+        self._is_set = True
         self._previous = signal.signal(signal.SIGALRM, ring)
         signal.setitimer(signal.ITIMER_REAL, self.timeout_s)
 
     def __exit__(self, *exc_info):
         import signal
 
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, self._previous)
+        if self._is_set:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._previous)
 
 
 def _load(target):

@@ -148,6 +148,11 @@ def get_listener_manager():
     return _manager
 
 
+def are_loaded():
+    """True if there is a plugin, or one that could not be loaded."""
+    return bool(_loaded.plugins or _loaded.errors)
+
+
 def folders():
     """The folders of plugins and of airflow_local_settings that are there."""
     # What the program gives to its runner: a task does not learn where the home is.

@@ -27,6 +27,8 @@ _settings: list = []
 
 def local_settings():
     """The module airflow_local_settings, or None. What its import raises is raised."""
+    if _settings and _settings[0] is None and _settings[1] != sys.path:
+        _settings.clear()
     if not _settings:
         try:
             _settings.append(importlib.import_module("airflow_local_settings"))
@@ -34,6 +36,7 @@ def local_settings():
             if error.name != "airflow_local_settings":
                 raise
             _settings.append(None)
+        _settings.append(list(sys.path))
     return _settings[0]
 
 

@@ -196,16 +196,42 @@ class _RecordingEnviron(os._Environ):
         return super().__iter__()
 
 
+# Who records now: one at a time. An audit hook cannot be taken back, so there is one for all.
+_recording: list = []
+_hooked: list = []
+
+
+def _audit(event, args):
+    if _recording and not _unrecorded:
+        _recording[0].heard(event, args)
+
+
+def _package_is_imported():
+    """True if what happens now happens because a module of a package runs for the first time."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename[:1] != "<":
+            if code.co_name == "run_import" or not is_own(code.co_filename):
+                return False
+            if code.co_name == "<module>":
+                return True
+        frame = frame.f_back
+    return False
+
+
 class Recorder:
     """
-    Records what one import uses. One per process: an audit hook cannot be taken back, only told to
-    do nothing.
+    Records what one import uses. `executed`: the code that ran for it and is not the interpreter's
+    or its packages'; `by_packages`: paths and names of variables that packages read when they were
+    imported, which they do once in a process.
     """
 
     def __init__(self):
         self.uses = Uses()
-        self.active = False
         self.connected = False
+        self.executed = []
+        self.by_packages = set()
         self._modules = set()
         self._before = set()
         self._env = {}
@@ -221,12 +247,14 @@ class Recorder:
         self._before = set(sys.modules)
         _RecordingEnviron.recorder = self
         os.environ.__class__ = _RecordingEnviron
-        self.active = True
-        sys.addaudithook(self._audit)
+        _recording[:] = [self]
+        if not _hooked:
+            _hooked.append(True)
+            sys.addaudithook(_audit)
 
     def stop(self):
         """The import is over: what it used."""
-        self.active = False
+        _recording.clear()
         _RecordingEnviron.recorder = None
         os.environ.__class__ = os._Environ
         self._add_modules()
@@ -239,31 +267,45 @@ class Recorder:
         path = os.path.abspath(path)
         if path not in self.uses.paths and not is_own(path):
             self.uses.paths[path] = [signature(path), None]
+            if _package_is_imported():
+                self.by_packages.add(path)
 
     def env_read(self, name):
         """A variable was read."""
-        if isinstance(name, str) and not name.startswith(_PER_ATTEMPT):
-            self.uses.env.setdefault(name, self._env.get(name))
+        if not isinstance(name, str) or name.startswith(_PER_ATTEMPT) or name in self.uses.env:
+            return
+        self.uses.env[name] = self._env.get(name)
+        if _package_is_imported():
+            self.by_packages.add(name)
 
     def env_listed(self):
         """All variables were read."""
         self.uses.whole_env = _shared(self._env)
 
-    def _audit(self, event, args):
-        if not self.active or _unrecorded:
-            return
+    def heard(self, event, args):
+        """An audit event."""
         if event == "open":
             self._opened(*args)
         elif event == "import":
             self._imported(args[0])
+        elif event == "exec":
+            self._executed(args[0])
         elif event in ("os.listdir", "os.scandir"):
             self._listed(args[0])
         elif event == "socket.connect":
             self.connected = True
 
+    def _executed(self, code):
+        # What packages make for themselves (dataclasses, named tuples) has no file and is theirs.
+        file = getattr(code, "co_filename", "<")
+        if file[:1] == "<":
+            file = sys._getframe(3).f_code.co_filename
+        if file[:1] != "<" and not is_own(file):
+            self.executed.append(code)
+
     def _imported(self, name):
         # Only what the user's code looks for: the standard library tries modules of other systems.
-        frame = sys._getframe(2)
+        frame = sys._getframe(3)
         while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
             frame = frame.f_back
         if (
@@ -285,7 +327,7 @@ class Recorder:
     def _listed(self, path):
         # The import system lists the folders of sys.path all the time; only the file's own code
         # counts.
-        caller = sys._getframe(2).f_code.co_filename
+        caller = sys._getframe(3).f_code.co_filename
         if caller.startswith("<frozen"):
             return
         if path is None:
@@ -300,6 +342,10 @@ class Recorder:
             file = getattr(sys.modules.get(name), "__file__", None)
             if isinstance(file, str) and not file.startswith("<"):
                 self.add(file)
+        # Loaded by its path from bytecode, and put into no sys.modules.
+        for code in self.executed:
+            if code.co_filename[:1] != "<":
+                self.add(code.co_filename)
         # A module that was not found would be if its file appeared beside the DAG file.
         for name in self._modules:
             top = name.partition(".")[0]
@@ -328,13 +374,17 @@ def left_open():
     return None
 
 
-def socket_fds():
-    """The descriptors of this process that are sockets."""
-    found = set()
+def open_fds():
+    """The descriptors of this process, and what each is."""
+    found = {}
     for name in os.listdir("/proc/self/fd"):
         try:
-            if os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
-                found.add(int(name))
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
         except OSError:
             continue
     return found
+
+
+def socket_fds():
+    """The descriptors of this process that are sockets."""
+    return {fd for fd, what in open_fds().items() if what.startswith("socket:")}
