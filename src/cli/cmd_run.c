@@ -14,6 +14,7 @@
 #include "cli/execute.h"
 #include "cli/folder.h"
 #include "cli/lookup.h"
+#include "cli/print.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
@@ -26,6 +27,8 @@ struct job {
     int64_t resume; /* run key, or 0 */
     char resume_id[LIMIT_ID_BYTES + 1];
     bool clear_failed; /* resume of a finished run: what failed runs again */
+    bool trigger; /* the run is made; where another process carries it out, nothing is waited for */
+    int64_t made; /* run key, or 0 */
     int exit_code;
 };
 
@@ -96,12 +99,15 @@ static int run_as_client(struct job *j, int64_t pid, struct err *e)
     rc = rc == 0 ? client_members(j, l.dag, conf, &b) : rc;
     if (rc == 0) {
         if (!cli_flag(j->cli, "quiet") && !cli_flag(j->cli, "json")) {
-            (void)fprintf(stderr,
-                          "Process %lld works in this home; it runs the file, this one shows it.\n",
-                          (long long)pid);
+            (void)fprintf(stderr, "Process %lld works in this home; it runs the file%s.\n",
+                          (long long)pid, j->trigger ? "" : ", this one shows it");
         }
         b.p[b.len - 1] = '\0'; /* the members alone, without their braces */
-        j->exit_code = execute_as_client(j->cli, loop_current(), j->home, b.p + 1);
+        if (j->trigger) {
+            rc = execute_ask(j->home, b.p + 1, &j->made, e);
+        } else {
+            j->exit_code = execute_as_client(j->cli, loop_current(), j->home, b.p + 1);
+        }
     }
     mem_free(conf);
     loaded_fini(&l);
@@ -153,6 +159,11 @@ static int run_file(struct session *s, struct job *j, struct err *e)
         } else {
             (void)snprintf(id, sizeof id, "%s",
                            cli_opt(j->cli, "run-id") != NULL ? cli_opt(j->cli, "run-id") : "run");
+        }
+        j->made = run_key;
+        if (j->trigger && !cli_flag(j->cli, "quiet")) {
+            (void)fprintf(stderr, "No other tradewind works in this home: the run is carried out "
+                                  "here, to its end.\n");
         }
         j->exit_code = execute_run(s, j->cli, run_key, id);
     }
@@ -224,6 +235,43 @@ int cmd_run(struct cli *cli)
     int rc = home_resolve(cli_opt(cli, "home"), j.home, sizeof j.home, &e);
 
     return rc != 0 ? cli_fail(rc, &e) : run_job(&j);
+}
+
+/* The run as it is now. */
+static int tell_run(struct job *j, struct err *e)
+{
+    struct found f;
+    struct buf out BUF_CLEANUP;
+    struct json_writer w;
+    int rc = found_open_key(&f, j->home, j->made, e);
+
+    buf_init(&out, MiB(16));
+    json_writer_init(&w, &out, 2);
+    if (rc == 0 && cli_flag(j->cli, "json")) {
+        json_object(&w);
+        print_run_members(&w, &f.run, f.dag->dag_id);
+        json_object_end(&w);
+        (void)printf("%s\n", buf_cstr(&out));
+    } else if (rc == 0 && !run_state_finished(f.run.state)) { /* else its end was told */
+        (void)printf("%s %s is %s; `tradewind runs show` tells how it goes.\n", f.dag->dag_id,
+                     f.run.run_id, run_state_to_string(f.run.state));
+    }
+    found_fini(&f);
+    return rc;
+}
+
+int cmd_dags_trigger(struct cli *cli)
+{
+    struct job j = {.cli = cli, .trigger = true};
+    struct err e = {0};
+    int rc = home_resolve(cli_opt(cli, "home"), j.home, sizeof j.home, &e), code;
+
+    code = rc == 0 ? run_job(&j) : cli_fail(rc, &e);
+    if (j.made != 0) {
+        rc = tell_run(&j, &e);
+        code = rc != 0 ? cli_fail(rc, &e) : code;
+    }
+    return code;
 }
 
 /* The newest unfinished run when none is named; else the named one, finished or not. */

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/folder.h"
 #include "cli/hitl.h"
 #include "cli/logfile.h"
 #include "cli/lookup.h"
@@ -57,7 +58,77 @@ static void put_question(struct found *f, uint32_t task, struct json_writer *w)
     }
 }
 
-int cmd_tasks_list(struct cli *cli)
+static void put_definition(const struct dag *d, uint32_t t, struct json_writer *w)
+{
+    json_key(w, "operator");
+    json_string(w, d->tasks[t].operator_name);
+    json_key(w, "upstream_task_ids");
+    json_array(w);
+    for (uint32_t j = d->up_off[t]; j < d->up_off[t + 1]; j++) {
+        json_string(w, d->tasks[d->up[j]].task_id);
+    }
+    json_array_end(w);
+}
+
+static void print_defined(struct cli *cli, const struct dag *d, struct buf *out)
+{
+    static const struct table_column columns[] = {
+        {.title = "TASK"}, {.title = "OPERATOR"}, {.title = "AFTER", .wide = true}};
+    struct table *t = table_new(columns, 3);
+    struct buf after BUF_CLEANUP;
+    struct json_writer w;
+
+    buf_init(&after, MiB(64));
+    json_writer_init(&w, out, 2);
+    json_array(&w);
+    for (uint32_t i = 0; t != NULL && i < d->tasks_len; i++) {
+        json_object(&w);
+        json_key(&w, "task_id");
+        json_string(&w, d->tasks[i].task_id);
+        put_definition(d, i, &w);
+        json_object_end(&w);
+        buf_clear(&after);
+        for (uint32_t j = d->up_off[i]; j < d->up_off[i + 1]; j++) {
+            (void)buf_printf(&after, "%s%s", after.len > 0 ? ", " : "", d->tasks[d->up[j]].task_id);
+        }
+        table_cell(t, d->tasks[i].task_id);
+        table_cell(t, d->tasks[i].operator_name);
+        table_cell(t, buf_cstr(&after));
+    }
+    json_array_end(&w);
+    (void)buf_char(out, '\n');
+    if (!cli_flag(cli, "json")) {
+        buf_clear(out);
+        print_table(t, out);
+    } else {
+        table_free(t);
+    }
+}
+
+/* What the file, or the DAGs folder, says now; nothing need have run. */
+static int list_defined(struct cli *cli)
+{
+    char home[4096];
+    struct session paths = {0};
+    struct loaded l = {0};
+    struct err e = {0};
+    struct buf out BUF_CLEANUP;
+    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
+
+    buf_init(&out, MiB(256));
+    rc = rc == 0 ? session_find_parts(&paths, cli_opt(cli, "python"), &e) : rc;
+    rc = rc == 0 ? folder_load_target(cli_arg(cli, "DAG"), cli_opt(cli, "dag"), home, &paths, NULL,
+                                      &l, &e)
+                 : rc;
+    if (rc == 0) {
+        print_defined(cli, l.dag, &out);
+        (void)fputs(buf_cstr(&out), stdout);
+    }
+    loaded_fini(&l);
+    return rc != 0 ? cli_fail(rc, &e) : 0;
+}
+
+static int list_of_run(struct cli *cli)
 {
     char home[4096];
     struct found f;
@@ -78,14 +149,7 @@ int cmd_tasks_list(struct cli *cli)
             json_object(&w);
             print_ti_members(&w, &row, f.dag->tasks[t].task_id);
             put_question(&f, t, &w);
-            json_key(&w, "operator");
-            json_string(&w, f.dag->tasks[t].operator_name);
-            json_key(&w, "upstream_task_ids");
-            json_array(&w);
-            for (uint32_t j = f.dag->up_off[t]; j < f.dag->up_off[t + 1]; j++) {
-                json_string(&w, f.dag->tasks[f.dag->up[j]].task_id);
-            }
-            json_array_end(&w);
+            put_definition(f.dag, t, &w);
             json_object_end(&w);
         }
         json_array_end(&w);
@@ -97,6 +161,11 @@ int cmd_tasks_list(struct cli *cli)
     (void)fputs(buf_cstr(&out), stdout);
     found_fini(&f);
     return rc != 0 ? cli_fail(rc, &e) : 0;
+}
+
+int cmd_tasks_list(struct cli *cli)
+{
+    return cli_flag(cli, "defined") ? list_defined(cli) : list_of_run(cli);
 }
 
 /* ---- why ---- */

@@ -39,6 +39,30 @@ static int unknown_dag(struct found *f, const char *dag_id, struct err *e)
                          dag_id);
 }
 
+#define PAGE 500
+
+/* A run id that reads as a time is the logical date of a run, of the newest with it. -ERR_NOTFOUND. */
+static int find_dated(struct found *f, const char *text, struct err *e)
+{
+    struct run_row *rows;
+    int64_t at, after = 0;
+    size_t n = PAGE;
+    int rc = time_parse(text, strlen(text), &at) == 0 ? 0 : -ERR_NOTFOUND;
+
+    while (rc == 0 && n == PAGE) {
+        rc = f->store->ops->get_runs(f->store, f->dag_row.dag_key, 0, after, PAGE, &f->arena, &rows,
+                                     &n, e);
+        for (size_t i = 0; rc == 0 && i < n; i++) {
+            if (rows[i].logical_date_us == at) {
+                f->run = rows[i];
+                return 0;
+            }
+            after = rows[i].run_key;
+        }
+    }
+    return rc != 0 ? rc : -ERR_NOTFOUND;
+}
+
 static int find_run(struct found *f, const char *dag_id, const char *run_id, struct err *e)
 {
     const struct store_ops *ops = f->store->ops;
@@ -54,6 +78,7 @@ static int find_run(struct found *f, const char *dag_id, const char *run_id, str
     }
     if (rc == 0 && run_id != NULL) {
         rc = ops->find_run(f->store, f->dag_row.dag_key, run_id, &f->arena, &f->run, e);
+        rc = rc == -ERR_NOTFOUND ? find_dated(f, run_id, e) : rc;
         return rc == -ERR_NOTFOUND
                    ? err_set(e, ERR_NOTFOUND,
                              "DAG '%s' has no run '%s'; see `tradewind runs list %s`", dag_id,

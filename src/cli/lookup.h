@@ -17,7 +17,7 @@ struct found {
     size_t tis_len;
 };
 
-/* dag_id NULL: that of the newest run of all. run_id NULL: the last run of the DAG. task_id NULL: none. Loads the instances too.
+/* dag_id NULL: that of the newest run of all. run_id NULL: the last run of the DAG; it may be a logical date too. task_id NULL: none. Loads the instances too.
  * -ERR_NOTFOUND says what there is instead. Close it with found_fini, also after an error. */
 int found_open(struct found *f, const char *home, const char *dag_id, const char *run_id,
                const char *task_id, struct err *e);
