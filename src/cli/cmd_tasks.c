@@ -247,6 +247,9 @@ int cmd_tasks_why(struct cli *cli)
     buf_init(&out, MiB(1));
     rc = open_found(cli, &f, home, sizeof home, true, &e);
     if (rc == 0) {
+        rc = found_check_index(&f, (int)cli_opt_int(cli, "map-index"), &e);
+    }
+    if (rc == 0) {
         int32_t map_index = (int32_t)cli_opt_int(cli, "map-index");
         struct ti_row row = found_child(&f, f.task->index, map_index);
 
@@ -301,6 +304,9 @@ static int log_of(struct cli *cli, const char *home, struct found *f, char *path
         return err_set(e, ERR_INVALID,
                        "task '%s' is mapped: name one of its %d instances by --map-index",
                        f->task->task_id, found_ti(f, f->task->index).map_len);
+    }
+    if (found_check_index(f, (int)cli_opt_int(cli, "map-index"), e) != 0) {
+        return -ERR_NOTFOUND;
     }
     if (number == 0) {
         return err_set(e, ERR_NOTFOUND, "task '%s' has not run yet; `tradewind tasks why` says why",

@@ -139,13 +139,15 @@ const struct command command_table[] = {
      .options = OPTS{OPT_LIMIT,
                      {"errors", 0, OPTION_FLAG,
                       .help = "list what is wrong with the files of the DAGs folder instead"},
+                     {"files", 0, OPTION_FLAG,
+                      .help = "list the files of the DAGs folder that have DAGs instead"},
                      OPT_PYTHON,
                      {0}},
      .examples = EX{{"tradewind dags list --json", NULL},
                     {"tradewind dags list --errors", "why a DAG is missing"},
                     {0}},
-     .exits = "0 all files could be read, or --errors is not given\n65 at least one could not "
-              "(--errors)"},
+     .exits = "0 a DAG could be read, or there are no files\n65 none could, or (--errors) at least "
+              "one could not"},
     {"dags show", "draw a DAG",
      "Draws the tasks and what waits for what. DAG is a file, or the id of a DAG of the DAGs "
      "folder "

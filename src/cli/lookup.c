@@ -227,6 +227,29 @@ int32_t found_counts(const struct found *f, uint32_t task, uint32_t ret[TASK_STA
     return len;
 }
 
+int found_check_index(const struct found *f, int map_index, struct err *e)
+{
+    uint32_t n[TASK_STATE_MAX_];
+    int32_t len = f->task->mapped && map_index >= 0 ? found_counts(f, f->task->index, n) : 0;
+
+    if (map_index < 0 || map_index < len) {
+        return 0;
+    }
+    for (size_t i = 0; i < f->tis_len; i++) { /* one of an earlier, longer map */
+        if (f->tis[i].key.task == f->task->index && f->tis[i].key.map_index == map_index) {
+            return 0;
+        }
+    }
+    if (!f->task->mapped) {
+        return err_set(e, ERR_NOTFOUND, "task '%s' is not mapped: it has no --map-index",
+                       f->task->task_id);
+    }
+    return len == 0 ? err_set(e, ERR_NOTFOUND, "task '%s' has no instances yet", f->task->task_id)
+                    : err_set(e, ERR_NOTFOUND,
+                              "task '%s' has no instance %d: its %d have --map-index 0 to %d",
+                              f->task->task_id, map_index, len, len - 1);
+}
+
 struct ti_row found_child(const struct found *f, uint32_t task, int32_t map_index)
 {
     struct ti_row row = found_ti(f, task);

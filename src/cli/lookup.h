@@ -28,6 +28,8 @@ void found_fini(struct found *f);
 struct ti_row found_ti(const struct found *f, uint32_t task);
 /* How many instances of a mapped task are in each state; returns how many there are, 0 when it is one itself. */
 int32_t found_counts(const struct found *f, uint32_t task, uint32_t ret[TASK_STATE_MAX_]);
+/* -ERR_NOTFOUND, with what there is, where f->task has no instance of this index. */
+int found_check_index(const struct found *f, int map_index, struct err *e);
 /* One instance; -1: the task as a whole. */
 struct ti_row found_child(const struct found *f, uint32_t task, int32_t map_index);
 /* The attempt facts of a task's try (0 = the last): NULL when it never started. */
