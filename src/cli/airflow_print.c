@@ -229,6 +229,9 @@ static const char *as_text(const struct printing *p, const struct value *row,
     if (c->constant != NULL || v == NULL) {
         return c->constant;
     }
+    if (v->kind == VALUE_STRING && strcmp(c->from, "state") == 0 && strcmp(v->text, "none") == 0) {
+        return NULL; /* no status is None there */
+    }
     switch (v->kind) {
     case VALUE_BOOL:
         return v->boolean ? "True" : "False";
@@ -381,7 +384,7 @@ static int put_field(const struct printing *p, struct buf *out)
     for (size_t k = 0; k < p->columns_len; k++) {
         const char *text = as_text(p, p->rows[0], &p->columns[k]);
 
-        if (k == 0 && (text == NULL || text[0] == '\0' || strcmp(text, "none") == 0)) {
+        if (k == 0 && text == NULL) {
             text = "None";
         }
         if (text != NULL) {

@@ -277,18 +277,47 @@ const struct command command_table[] = {
      .options = OPTS{OPT_MAP, {0}}, .examples = EX{{"tradewind tasks why sales load", NULL}, {0}}},
     {"tasks clear", "make tasks of a run run again",
      "Sets the tasks back and, unless told otherwise, everything downstream of them. The run goes "
-     "on with `runs resume`, or at "
-     "once if a tradewind works in this home.",
+     "on with `runs resume`, or at once if a tradewind works in this home.",
      .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
      .options =
          OPTS{{"only", 0, OPTION_FLAG, .help = "this task alone, nothing downstream"},
               {"upstream", 0, OPTION_FLAG, .help = "everything upstream too"},
               {"failed", 0, OPTION_FLAG, .help = "only those that failed or were not reached"},
+              {"running", 0, OPTION_FLAG, .help = "only those that are running"},
+              {"regex", 0, OPTION_FLAG,
+               .help = "TASK is a POSIX extended regular expression: all tasks whose id has it"},
+              {"all-runs", 0, OPTION_FLAG, .help = "in all runs of the DAG"},
+              {"from", 0, OPTION_TIME, .value = "TIME",
+               .help = "with --all-runs: whose logical date is not before it"},
+              {"to", 0, OPTION_TIME, .value = "TIME",
+               .help = "with --all-runs: whose logical date is not after it"},
               {"dry-run", 0, OPTION_FLAG, .help = "say what would be cleared, change nothing"},
               OPT_MAP,
               OPT_YES,
               {0}},
-     .examples = EX{{"tradewind tasks clear sales load --dry-run", NULL}, {0}}},
+     .examples =
+         EX{{"tradewind tasks clear sales load --dry-run", NULL},
+            {"tradewind tasks clear sales '^load' --regex --all-runs --from 2026-01-01", NULL},
+            {0}}},
+    {"tasks mark", "say that tasks of a run succeeded, failed or were skipped",
+     "Their state becomes that, whatever they did; a task that is running is ended. Nothing "
+     "downstream is changed by it: what failed for it before is run by `tasks clear`. What will be "
+     "touched is told and asked first.",
+     .args =
+         ARGS{{"DAG", .help = "the DAG's id"},
+              ARG_RUN,
+              {"TASK", .help = "the task's id"},
+              {"STATE", .words = "success failed skipped", .help = "success, failed or skipped"},
+              {0}},
+     .options =
+         OPTS{{"upstream", 0, OPTION_FLAG, .help = "everything upstream too"},
+              {"downstream", 0, OPTION_FLAG, .help = "everything downstream too"},
+              {"dry-run", 0, OPTION_FLAG, .help = "say what would be marked, change nothing"},
+              OPT_MAP,
+              OPT_YES,
+              {0}},
+     .examples = EX{{"tradewind tasks mark sales load success --yes", NULL}, {0}},
+     .exits = "64 it was not agreed to: --yes, where nobody can be asked"},
     {"tasks respond", "answer what a task asks a person",
      "A task of an operator that asks (HITLOperator, ApprovalOperator and the like) waits until it "
      "is "

@@ -18,6 +18,7 @@ int cmd_tasks_list(struct cli *cli);
 int cmd_tasks_logs(struct cli *cli);
 int cmd_tasks_why(struct cli *cli);
 int cmd_tasks_clear(struct cli *cli);
+int cmd_tasks_mark(struct cli *cli);
 int cmd_tasks_respond(struct cli *cli);
 int cmd_tasks_test(struct cli *cli);
 int cmd_tasks_render(struct cli *cli);

@@ -25,6 +25,7 @@ static const struct {
     {"tasks logs", cmd_tasks_logs},
     {"tasks why", cmd_tasks_why},
     {"tasks clear", cmd_tasks_clear},
+    {"tasks mark", cmd_tasks_mark},
     {"tasks respond", cmd_tasks_respond},
     {"tasks test", cmd_tasks_test},
     {"tasks render", cmd_tasks_render},

@@ -174,3 +174,16 @@ def test_settings_of_an_airflow_home(af):
     assert "not found in config" in af("config get-value mine y", code=1).stderr
     assert "[operators]\ndefault_cpus = 1\n" in af.out("config list --section operators")
     assert af.json("providers list") == [] or "package_name" in af.json("providers list")[0]
+
+
+def test_clearing_by_a_pattern_and_dates(af):
+    for day in (3, 4, 5):
+        af("dags trigger etl -r r%d -l 2026-02-0%d" % (day, day))
+    assert "y/n" in af("tasks clear etl -t load", code=1).stderr
+    assert [t["state"] for t in af.json("tasks states-for-dag-run etl r3")] == ["success"] * 2
+    assert "cleared load of r4" in af.out("tasks clear etl -t '^lo' -s 2026-02-04 -e 2026-02-05", stdin="y\n")
+    states = {r: {t["task_id"]: t["state"] for t in af.json("tasks states-for-dag-run etl " + r)} for r in ("r3", "r4", "r5")}
+    assert states == {"r3": {"extract": "success", "load": "success"}, "r4": {"extract": "success", "load": None},
+                      "r5": {"extract": "success", "load": None}}
+    assert af.out("tasks state etl load r4") == "None\n"
+    assert af.out("tasks clear etl -y -f") == "Nothing to clear.\n"

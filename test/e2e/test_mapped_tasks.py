@@ -76,3 +76,11 @@ def test_killed_in_the_middle(tw):
     tw("runs", "resume", "m")
     assert sorted(open(tw.path("out")).read().split()) == words
     assert rows(tw)["s"]["state"] == "success"
+
+
+def test_an_instance_that_is_not_there(tw):
+    tw("run", tw.dag({"say": {"operator": "bash", "expand": {"bash_command": ["echo one", "echo two"]}}, "one": bash("true")}, dag_id="m"))
+    for command in ("logs", "why"):
+        done = tw("tasks", command, "m", "say", "--map-index", "7", code=66)
+        assert "task 'say' has no instance 7: its 2 have --map-index 0 to 1" in done.stderr
+        assert "is not mapped" in tw("tasks", command, "m", "one", "--map-index", "0", code=66).stderr
