@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/engine.h"
+#include "home/home.h"
 #include "model/dag.h"
 #include "store/store.h"
 
@@ -21,24 +22,6 @@ struct reading {
     struct dag *dag;
     struct err *e;
 };
-
-static int load_version(struct reading *x, const struct run_row *run)
-{
-    struct dag_source src = {.dag_key = run->dag_key, .version_key = run->version_key};
-    struct version_row v;
-    struct arena a;
-    int rc;
-
-    arena_init(&a, LIMIT_DOC_BYTES * 2);
-    rc = x->s->store->ops->get_version(x->s->store, run->version_key, &a, &v, x->e);
-    if (rc == 0) {
-        src.document = v.document;
-        src.len = v.document_len;
-        rc = api_load_dag(NULL, &src, &x->dag, x->e);
-    }
-    arena_fini(&a);
-    return rc;
-}
 
 static const char *spilled(struct reading *x, const char *spill)
 {
@@ -127,7 +110,7 @@ static int read_it(void *arg)
     if (rc == 0) {
         x->r->run_id = run.run_id;
         x->r->state = run.state;
-        rc = load_version(x, &run);
+        rc = home_load_version(x->s->store, run.version_key, &x->dag, x->e);
     }
     rc = rc == 0 ? st->ops->get_tis(st, x->run_key, 0, &x->r->arena, &rows, &n, x->e) : rc;
     return rc == 0 ? add_all(x, rows, n) : rc;

@@ -140,7 +140,7 @@ static int remove_store(const char *home, struct err *e)
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", home, folders[i]);
         if (access(path, F_OK) == 0) {
-            home_remove(path);
+            session_remove(path);
         }
     }
     return 0;
@@ -224,11 +224,11 @@ static void remove_files(const char *home, const char *dag_id, const struct run_
 
     (void)snprintf(path, sizeof path, "%s/logs/dag_id=%s/run_id=%s", home, dag_id, run->run_id);
     if (access(path, F_OK) == 0) {
-        home_remove(path);
+        session_remove(path);
     }
     (void)snprintf(path, sizeof path, "%s/xcom/%lld", home, (long long)run->run_key);
     if (access(path, F_OK) == 0) {
-        home_remove(path);
+        session_remove(path);
     }
 }
 

@@ -136,17 +136,14 @@ static int run_file(struct session *s, struct job *j, struct err *e)
 {
     struct loaded l = {0};
     const char *const *params;
-    char sock[4200], *conf = NULL;
+    char *conf = NULL;
     size_t params_len = cli_opt_all(j->cli, "param", &params);
     int64_t run_key = 0;
     int rc = folder_load_target(cli_arg(j->cli, "FILE"), cli_opt(j->cli, "dag"), s->home, s,
                                 s->worker, &l, e);
 
     rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
-    if (rc == 0) {
-        (void)snprintf(sock, sizeof sock, "%s/%s", s->home, ENGINE_SOCKET);
-        rc = engine_serve(s->engine, sock, execute_run_file, s, e);
-    }
+    rc = rc == 0 ? home_serve(s->engine, s->home, execute_run_file, s, e) : rc;
     rc = rc == 0 ? folder_register(s->engine, &l, e) : rc;
     rc = rc == 0 ? add_and_create(s, j, l.dag, conf, &run_key, e) : rc;
     if (rc == 0) {
@@ -174,12 +171,10 @@ static int run_file(struct session *s, struct job *j, struct err *e)
 
 static int resume(struct session *s, struct job *j, struct err *e)
 {
-    char sock[4200];
     uint32_t affected;
     int rc;
 
-    (void)snprintf(sock, sizeof sock, "%s/%s", s->home, ENGINE_SOCKET);
-    rc = engine_serve(s->engine, sock, execute_run_file, s, e);
+    rc = home_serve(s->engine, s->home, execute_run_file, s, e);
     if (rc == 0 && j->clear_failed) {
         rc = resume_failed(s, j->resume, &affected, e);
     }
@@ -318,23 +313,20 @@ int cmd_runs_resume(struct cli *cli)
 int cmd_dags_test(struct cli *cli)
 {
     struct job j = {.cli = cli};
-    const char *tmp = getenv("TMPDIR");
     char home[4096], folder[4096];
     struct err e = {0};
-    int code;
+    int code, rc;
 
     /* The DAGs folder is that of the real home. */
     if (home_resolve(cli_opt(cli, "home"), home, sizeof home, &e) == 0 &&
         folder_resolve(home, folder, sizeof folder, &e) == 0) {
         (void)setenv("TRADEWIND_DAGS", folder, 1);
     }
-
-    (void)snprintf(j.home, sizeof j.home, "%s/tradewind-test-XXXXXX",
-                   tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
-    if (mkdtemp(j.home) == NULL) {
-        return cli_fail(err_set(&e, ERR_IO, "cannot make a folder %s", j.home), &e);
+    rc = home_temporary(j.home, sizeof j.home, &e);
+    if (rc != 0) {
+        return cli_fail(rc, &e);
     }
     code = run_job(&j);
-    home_remove(j.home);
+    session_remove(j.home);
     return code;
 }

@@ -149,7 +149,6 @@ static int test_main(void *arg)
     struct session s;
     struct dag *d = NULL;
     struct buf b BUF_CLEANUP;
-    char sock[4200];
     int64_t pid, run_key;
 
     buf_init(&b, LIMIT_DOC_BYTES);
@@ -159,8 +158,7 @@ static int test_main(void *arg)
         dag_unref(d);
         return 0;
     }
-    (void)snprintf(sock, sizeof sock, "%s/%s", s.home, ENGINE_SOCKET);
-    o->rc = engine_serve(s.engine, sock, NULL, NULL, &o->e);
+    o->rc = home_serve(s.engine, s.home, NULL, NULL, &o->e);
     o->rc = o->rc == 0 ? dagfile_document(d, &b) : o->rc;
     o->rc =
         o->rc == 0 ? engine_add_dag(s.engine, d, buf_cstr(&b), b.len, &rq.dag_key, &o->e) : o->rc;
@@ -186,16 +184,11 @@ static void show_output(const struct one_task *o)
 int cmd_tasks_test(struct cli *cli)
 {
     struct one_task o = {.cli = cli};
-    const char *tmp = getenv("TMPDIR");
     struct loop_config lc = {0};
     struct loop *l;
     int rc = open_task(&o);
 
-    (void)snprintf(o.home, sizeof o.home, "%s/tradewind-test-XXXXXX",
-                   tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
-    if (rc == 0 && mkdtemp(o.home) == NULL) {
-        rc = err_set(&o.e, ERR_IO, "cannot make a folder %s", o.home);
-    }
+    rc = rc == 0 ? home_temporary(o.home, sizeof o.home, &o.e) : rc;
     if (rc == 0) {
         rc = loop_uv_new(&lc, &l, &o.e);
         if (rc == 0) {
@@ -204,7 +197,7 @@ int cmd_tasks_test(struct cli *cli)
         }
         rc = rc == 0 ? o.rc : rc;
         show_output(&o);
-        home_remove(o.home);
+        session_remove(o.home);
     }
     if (rc == 0 && !cli_flag(cli, "quiet")) {
         (void)fprintf(stderr, "%s: %s\n", o.task->task_id,

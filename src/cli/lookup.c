@@ -128,7 +128,7 @@ int found_open(struct found *f, const char *home, const char *dag_id, const char
     arena_init(&f->arena, ARENA_MAX);
     rc = store_open_for_reading(home, &f->store, e);
     rc = rc == 0 ? find_run(f, dag_id, run_id, e) : rc;
-    rc = rc == 0 ? dag_of_version(f->store, f->run.version_key, &f->dag, e) : rc;
+    rc = rc == 0 ? home_load_version(f->store, f->run.version_key, &f->dag, e) : rc;
     rc = rc == 0 && task_id != NULL ? find_task(f, task_id, e) : rc;
     return rc == 0 ? f->store->ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis,
                                             &f->tis_len, e)
@@ -143,7 +143,7 @@ int found_open_key(struct found *f, const char *home, int64_t run_key, struct er
     arena_init(&f->arena, ARENA_MAX);
     rc = store_open_for_reading(home, &f->store, e);
     rc = rc == 0 ? f->store->ops->get_run(f->store, run_key, &f->arena, &f->run, e) : rc;
-    rc = rc == 0 ? dag_of_version(f->store, f->run.version_key, &f->dag, e) : rc;
+    rc = rc == 0 ? home_load_version(f->store, f->run.version_key, &f->dag, e) : rc;
     return rc == 0 ? f->store->ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis,
                                             &f->tis_len, e)
                    : rc;
