@@ -23,39 +23,20 @@ struct reading {
     struct err *e;
 };
 
-static const char *spilled(struct reading *x, const char *spill)
-{
-    char path[4400];
-    struct stat st;
-    char *text = NULL;
-    int fd;
-
-    (void)snprintf(path, sizeof path, "%s/%s", x->s->home, spill);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size <= LIMIT_XCOM_BYTES) {
-        text = arena_alloc(&x->r->arena, (size_t)st.st_size + 1);
-    }
-    if (text != NULL && read(fd, text, (size_t)st.st_size) != st.st_size) {
-        text = NULL;
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return text;
-}
-
 static int value_of(struct reading *x, struct result_task *t)
 {
     struct store *st = x->s->store;
     struct xcom_row row;
+    const char *text;
+    size_t n;
     int rc = st->ops->get_xcom(st, &t->row.key, "return_value", &x->r->arena, &row, NULL);
 
     if (rc != 0) {
         return rc == -ERR_NOTFOUND ? 0
                                    : err_set(x->e, (enum err_code) - rc, "an XCom cannot be read");
     }
-    t->value = row.spill != NULL ? spilled(x, row.spill)
-                                 : arena_strndup(&x->r->arena, row.value, row.value_len);
+    rc = engine_read_xcom(x->s->home, &row, &x->r->arena, &text, &n, NULL);
+    t->value = rc == 0 ? arena_strndup(&x->r->arena, text, n) : NULL;
     return 0;
 }
 

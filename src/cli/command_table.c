@@ -84,6 +84,15 @@ const struct cli_option global_options[] = {
         "map-index", 0, OPTION_INT, .value = "N", .dflt = "-1", .min = -1, .max = INTMAX, \
                                     .help = "which instance of a mapped task"             \
     }
+#define OPT_INSTANCE                                                          \
+    {                                                                         \
+        "map-index", 0, OPTION_INT, .value = "N", .min = 0, .max = INTMAX,    \
+                                    .help = "which instance of a mapped task" \
+    }
+#define OPT_KEY                                                                            \
+    {                                                                                      \
+        "key", 'k', OPTION_TEXT, .value = "KEY", .dflt = "return_value", .help = "its key" \
+    }
 #define OPT_YES                                       \
     {                                                 \
         "yes", 'y', OPTION_FLAG, .help = "do not ask" \
@@ -349,6 +358,24 @@ const struct command command_table[] = {
      .options = OPTS{OPT_DAG, OPT_CONF, OPT_PARAM, OPT_LOGICAL, OPT_PYTHON, {0}},
      .examples =
          EX{{"tradewind tasks render sales.yaml load --logical-date 2026-01-31", NULL}, {0}}},
+
+    {"xcom", "look at what tasks left for others"},
+    {"xcom list", "list the XComs of a run", NULL,
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {0}},
+     .options = OPTS{{"task", 0, OPTION_TEXT, .value = "TASK", .help = "only those of this task"},
+                     OPT_INSTANCE,
+                     {0}},
+     .examples = EX{{"tradewind xcom list sales --json", NULL}, {0}}},
+    {"xcom get", "show an XCom", "Its value, as JSON.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
+     .options = OPTS{OPT_KEY, OPT_INSTANCE, {0}},
+     .examples = EX{{"tradewind xcom get sales extract --key path", NULL}, {0}},
+     .exits = "66 there is no such XCom"},
+    {"xcom delete", "delete an XCom", "Refused while its task is at work.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
+     .options = OPTS{OPT_KEY, OPT_INSTANCE, {0}},
+     .examples = EX{{"tradewind xcom delete sales extract --key path", NULL}, {0}},
+     .exits = "66 there is no such XCom\n75 the task is at work"},
 
     {"db", "look after the store"},
     {"db migrate", "bring the store to this version's form",

@@ -30,7 +30,9 @@ struct request {
     const struct worker_xcom *xcom; /* of a live attempt, or NULL */
     struct ti_key xcom_key;
     struct uuid xcom_token;
+    const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
     const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
+    size_t row_more;            /* that follow it */
     struct co *co;
     bool done;
     bool
