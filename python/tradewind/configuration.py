@@ -95,6 +95,8 @@ def _home(name, default):
 
 def _computed(section, key):
     if (section, key) == ("core", "dags_folder"):
+        if os.environ.get("TRADEWIND_DAGS"):
+            return os.path.abspath(os.environ["TRADEWIND_DAGS"])
         home = _home("TRADEWIND_HOME", os.environ.get("AIRFLOW_HOME") or "~/.tradewind")
         return os.path.join(home, "dags")
     if (section, key) == ("core", "plugins_folder"):

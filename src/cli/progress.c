@@ -481,6 +481,9 @@ void progress_summary(const struct progress_summary *s, struct engine *g)
 {
     char took[TIME_TEXT_MAX];
 
+    if (s->mode == PROGRESS_NONE) {
+        return;
+    }
     if (s->mode == PROGRESS_JSON) {
         summary_json(s, g);
     } else {

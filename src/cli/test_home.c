@@ -108,7 +108,6 @@ static int copy_store(const char *real, const char *home, struct err *e)
 
 int test_home_make(const struct cli *cli, char *buf, size_t cap, struct err *e)
 {
-    const char *tmp = getenv("TMPDIR");
     char real[4096], folder[4096];
     int rc = home_resolve(cli_opt(cli, "home"), real, sizeof real, e);
 
@@ -118,10 +117,8 @@ int test_home_make(const struct cli *cli, char *buf, size_t cap, struct err *e)
         return rc;
     }
     (void)setenv("TRADEWIND_DAGS", folder, 1);
-    (void)snprintf(buf, cap, "%s/tradewind-test-XXXXXX",
-                   tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
-    if (mkdtemp(buf) == NULL) {
-        rc = err_errno(e, errno, "cannot make a folder %s", buf);
+    rc = home_temporary(buf, cap, e);
+    if (rc != 0) {
         buf[0] = '\0';
         return rc;
     }

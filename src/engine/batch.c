@@ -188,8 +188,11 @@ static int consume_request(struct engine *g, struct msg *m)
     for (size_t i = 0; rc == 0 && i < r->assets_len; i++) {
         rc = EXTRAS(g, assets, r->assets[i]);
     }
-    if (rc == 0 && r->row != NULL) {
-        rc = EXTRAS(g, xcoms, *r->row);
+    if (rc == 0 && r->clear != NULL) {
+        rc = EXTRAS(g, xcom_clears, *r->clear);
+    }
+    for (size_t i = 0; rc == 0 && r->row != NULL && i <= r->row_more; i++) {
+        rc = EXTRAS(g, xcoms, r->row[i]);
     }
     if (rc == 0 && r->xcom != NULL) {
         struct ti_row row;

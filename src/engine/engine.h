@@ -25,6 +25,7 @@ struct loop;
 struct store;
 struct value;
 struct worker;
+struct xcom_row;
 
 /* Where a run's DAG is made from. */
 struct dag_source {
@@ -110,6 +111,14 @@ static inline struct ti_key engine_record_key(const struct ti_key *of)
 {
     return (struct ti_key){of->run_key, of->task, -3 - of->map_index};
 }
+
+/* The JSON text of an XCom row, read back from its file if it was spilled, in the arena. Blocks. home NULL: nothing is spilled. -ERR_IO,
+ * -ERR_CORRUPT: the file. */
+int engine_read_xcom(const char *home, const struct xcom_row *row, struct arena *a,
+                     const char **ret, size_t *ret_len, struct err *e);
+/* SUSPENDS until it is durable. Deletes an XCom of an instance, and its file. -ERR_NOTFOUND: it has none of that name; -ERR_CONFLICT: the
+ * instance is at work. The run need not be known to the scheduler. */
+int engine_delete_xcom(struct engine *g, const struct ti_key *key, const char *name, struct err *e);
 
 /* A person's answer to what a task asked. */
 struct engine_response {

@@ -34,7 +34,9 @@ struct request {
     struct uuid xcom_token;
     const struct asset_row *assets; /* that the version names */
     size_t assets_len;
+    const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
     const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
+    size_t row_more;            /* that follow it */
     struct co *co;
     bool done;
     bool

@@ -361,8 +361,35 @@ static void check_one_of(struct doc *d, const struct task *t, const struct opera
     }
 }
 
+/* A function of a Python file has arguments of its own. */
+static bool can_expand(const struct doc *d, const struct operator_desc *op, const char *name)
+{
+    return find_param(op, name) != NULL || find_param(op, "python_callable") != NULL ||
+           d->dag->is_python;
+}
+
+/* Its instances are told wrongly, which is reported: what else they would have given nobody knows. */
+static bool is_expand_bad(const struct doc *d, const struct task *t, const struct operator_desc *op)
+{
+    const struct value *v = value_get(t->spec, "expand");
+
+    if ((v != NULL && t->expand == NULL) ||
+        (value_get(t->spec, "expand_kwargs") != NULL && t->expand_kwargs == NULL)) {
+        return true;
+    }
+    for (size_t i = 0; t->expand != NULL && i < t->expand->len; i++) {
+        if (!can_expand(d, op, t->expand->keys[i].text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_needs(struct doc *d, const struct task *t, const struct operator_desc *op)
 {
+    if (is_expand_bad(d, t, op)) {
+        return;
+    }
     for (const struct operator_param *p = op->params; p->name != NULL; p++) {
         if (p->required && t->expand_kwargs == NULL && given(t, p->name) == NULL) {
             doc_finding(d, t->line, t->col, "operator '%s' needs '%s': %s", op->name, p->name,
@@ -428,7 +455,7 @@ static void check_rules(struct doc *d, struct task *t)
     t->depends_on_past |= t->wait_for_downstream;
 }
 
-/* The arguments of the instances: the operator must know them. A function of a Python file has names of its own. */
+/* The arguments of the instances: the operator must know them. */
 static void check_expand(struct doc *d, struct task *t, const struct operator_desc *op)
 {
     if (t->expand != NULL && t->expand_kwargs != NULL) {
@@ -440,7 +467,7 @@ static void check_expand(struct doc *d, struct task *t, const struct operator_de
         const struct operator_param *p = find_param(op, k->text);
         const struct value *v = value_get(t->spec, k->text);
 
-        if (p == NULL && find_param(op, "python_callable") == NULL && !d->dag->is_python) {
+        if (!can_expand(d, op, k->text)) {
             doc_finding(d, k->line, k->col, "operator '%s' has no '%.80s' to expand", op->name,
                         k->text);
         } else if (p != NULL && v != NULL &&

@@ -151,3 +151,11 @@ with DAG("m"):
     tw("run", file, code=1)
     assert [log_of(tw, "g.down", i).strip().split("\n")[-1][-len("tear down place 0"):] for i in range(3)] == ["tear down place %d" % i for i in range(3)]
     assert rows(tw)["g.down"]["state"] == "success" and rows(tw)["g.work"]["state"] == "failed"
+
+
+def test_an_instance_that_is_not_there(tw):
+    tw("run", tw.dag({"say": {"operator": "bash", "expand": {"bash_command": ["echo one", "echo two"]}}, "one": bash("true")}, dag_id="m"))
+    for command in ("logs", "why"):
+        done = tw("tasks", command, "m", "say", "--map-index", "7", code=66)
+        assert "task 'say' has no instance 7: its 2 have --map-index 0 to 1" in done.stderr
+        assert "is not mapped" in tw("tasks", command, "m", "one", "--map-index", "0", code=66).stderr

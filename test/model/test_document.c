@@ -225,6 +225,7 @@ static void mapping_findings(void **state)
     assert_non_null(strstr(builder_report(&b), "a task in it cannot be mapped again"));
     assert_non_null(strstr(builder_report(&b), "operator 'bash' has no 'bash_comand' to expand"));
     assert_non_null(strstr(builder_report(&b), "must be an object: a list, an object or an XCom"));
+    assert_null(strstr(builder_report(&b), "needs 'bash_command'"));
     assert_non_null(
         strstr(builder_report(&b), "unknown callback 'sucess'; did you mean 'success'?"));
     builder_fini(&b);
