@@ -13,15 +13,22 @@ void doc_check_callbacks(struct doc *d, const struct value *v, bool of_task)
     static const char *const words[] = {"success", "failure", "execute", "retry", "skipped"};
     size_t n = of_task ? 5 : 2;
 
+    if (v->kind == VALUE_ARRAY && value_get(d->root, "python") == NULL) {
+        doc_finding(d, v->line, v->col,
+                    "'callbacks' must name the functions: {success: file.py:function}");
+    }
     for (size_t i = 0; i < v->len; i++) {
-        bool known = false;
+        bool object = v->kind == VALUE_OBJECT, known = false;
+        const char *word = object ? v->keys[i].text : v->elems[i]->text;
+        int line = object ? v->keys[i].line : v->elems[i]->line;
+        int col = object ? v->keys[i].col : v->elems[i]->col;
 
         for (size_t k = 0; k < n; k++) {
-            known |= strcmp(v->elems[i]->text, words[k]) == 0;
+            known |= strcmp(word, words[k]) == 0;
         }
         if (!known) {
-            doc_finding(d, v->elems[i]->line, v->elems[i]->col, "unknown callback '%.80s'%s",
-                        v->elems[i]->text, doc_hint(d, v->elems[i]->text, words, n));
+            doc_finding(d, line, col, "unknown callback '%.80s'%s", word,
+                        doc_hint(d, word, words, n));
         }
     }
 }

@@ -157,6 +157,12 @@ static void doc_type_of(struct json_writer *w, int type)
             "[{\"type\":\"array\",\"items\":{\"type\":\"object\"}},{\"type\":\"object\","
             "\"minProperties\":1,\"maxProperties\":1}]");
         break;
+    case DOC_CALLBACKS:
+        raw(w, "anyOf",
+            "[{\"type\":\"object\",\"additionalProperties\":{\"anyOf\":[{\"type\":\"string\"},{"
+            "\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}},{\"type\":\"array\",\"items\":"
+            "{\"type\":\"string\"}}]");
+        break;
     case DOC_PARAMS:
         plain_type(w, "object", NULL, NULL);
         break;
@@ -350,10 +356,18 @@ static void exclusive_params(struct json_writer *w, const struct operator_desc *
     }
     json_key(w, "not");
     json_object(w);
-    json_key(w, "required");
+    json_key(w, "anyOf");
     json_array(w);
     for (size_t i = 0; op->one_of[i] != NULL; i++) {
-        json_string(w, op->one_of[i]);
+        for (size_t j = i + 1; op->one_of[j] != NULL; j++) {
+            json_object(w);
+            json_key(w, "required");
+            json_array(w);
+            json_string(w, op->one_of[i]);
+            json_string(w, op->one_of[j]);
+            json_array_end(w);
+            json_object_end(w);
+        }
     }
     json_array_end(w);
     json_object_end(w);
