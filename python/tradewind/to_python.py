@@ -287,9 +287,37 @@ class _Writer(Objects):
             return Call("Param", arguments + list(rest.items()))
         return Call("Param", arguments + [("schema", rest)])
 
+    def _in_order(self):
+        """The tasks as they are written, but each after those whose results it is given."""
+        tasks, done = self.document["tasks"], {}
+        for first in tasks:
+            todo, waiting = [first], set()
+            while todo:
+                task_id = todo[-1]
+                before = [one for one in self._needs(task_id) if one in tasks and one not in done]
+                if task_id in done or task_id in waiting or not before:
+                    done[todo.pop()] = None
+                    continue
+                waiting.add(task_id)
+                todo.extend(reversed(before))
+        return {task_id: tasks[task_id] for task_id in done}
+
+    def _needs(self, task_id):
+        """Ids of the tasks whose results its source names."""
+        spec, found = self.document["tasks"][task_id], []
+        todo = [spec, *(self._group(group) for group in self._path(spec.get("group")))]
+        while todo:
+            item = todo.pop()
+            if isinstance(item, dict) and item.keys() == {"__xcom__"}:
+                found.append(item["__xcom__"].get("task_id"))
+            elif isinstance(item, (dict, list)):
+                todo.extend(item.values() if isinstance(item, dict) else item)
+        return sorted(set(found))
+
     def write_tasks(self):
         """The tasks in their order, each within its groups."""
         open_groups, closed = [], set()
+        self.document["tasks"] = self._in_order()
         for task_id, spec in self.document["tasks"].items():
             wanted = self._path(spec.get("group"))
             while open_groups != wanted[: len(open_groups)]:

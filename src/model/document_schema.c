@@ -335,14 +335,36 @@ static void def_task(struct json_writer *w, const struct operator_table *ops)
     json_object_end(w);
 }
 
+/* What must be given: by the task, or to each of its instances. */
 static void required_params(struct json_writer *w, const struct operator_desc *op)
 {
+    bool any = false;
+
+    for (const struct operator_param *p = op->params; p->name != NULL; p++) {
+        any |= p->required;
+    }
+    if (!any) {
+        return;
+    }
+    json_key(w, "anyOf");
+    json_array(w);
+    json_object(w);
     json_key(w, "required");
     json_array(w);
     for (const struct operator_param *p = op->params; p->name != NULL; p++) {
         if (p->required) {
             json_string(w, p->name);
         }
+    }
+    json_array_end(w);
+    json_object_end(w);
+    for (int i = 0; i < 2; i++) {
+        json_object(w);
+        json_key(w, "required");
+        json_array(w);
+        json_string(w, i == 0 ? "expand" : "expand_kwargs");
+        json_array_end(w);
+        json_object_end(w);
     }
     json_array_end(w);
 }
