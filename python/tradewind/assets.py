@@ -307,37 +307,13 @@ def _check_function(function):
 
 def _main_operator(function, outlets, own):
     """The one task of the DAG of an @asset."""
-    from tradewind.operators.python import PythonOperator
-
-    parameters = inspect.signature(function).parameters
-    wanted = [
-        name
-        for name, p in parameters.items()
-        if name not in ("self", "context") and p.default is p.empty
-    ]
-
-    class AssetMainOperator(PythonOperator):
-        """Calls the function of an @asset with the assets that its arguments name."""
-
-        custom_operator_name = "@asset"
-
-        def execute(self, context):
-            from tradewind.runner.events import asset_known
-
-            kwargs = {
-                name: asset_known(context["ti"], Asset.ref(name=name)) or Asset(name=name)
-                for name in wanted
-            }
-            if "self" in parameters:
-                kwargs["self"] = own
-            if "context" in parameters:
-                kwargs["context"] = context
-            return self.call(context, kwargs)
+    from tradewind.operators.asset import AssetMainOperator, wanted_assets
 
     return AssetMainOperator(
         task_id=function.__name__,
         python_callable=function,
-        inlets=[Asset.ref(name=name) for name in wanted],
+        definition=own,
+        inlets=[Asset.ref(name=name) for name in wanted_assets(function)],
         outlets=outlets,
     )
 

@@ -66,7 +66,8 @@ class _DecoratedMixin:
 
 
 def _decorated(name, base, custom_name):
-    return type(name, (_DecoratedMixin, base), {"custom_operator_name": custom_name})
+    namespace = {"custom_operator_name": custom_name, "__module__": __name__}
+    return type(name, (_DecoratedMixin, base), namespace)
 
 
 DecoratedPythonOperator = _decorated("DecoratedPythonOperator", PythonOperator, "@task")

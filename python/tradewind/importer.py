@@ -36,18 +36,24 @@ class Target:
     def of(cls, file, spec=None, kind=None):
         """
         From an attempt's file, task and kind. ValueError if a task of a file that is not Python
-        names no function.
+        names a function or class wrongly.
         """
         file = os.path.abspath(file)
         folder = os.path.dirname(file)
         if file.endswith(".py"):
             return cls(file, None, folder)
-        if kind in ("render", "bash"):
-            # Nothing of the user's is needed: any module that is there already.
+        spec = spec or {}
+        named = spec.get("operator_class") or spec.get("python_callable")
+        native = spec.get("operator", "python") not in ("python", "branch", "short_circuit")
+        if kind in ("render", "bash", "callback") or native:
+            # What is named is found when it is used: any module that is there already.
             return cls(None, "tradewind.macros", folder)
-        where, mark, function = str((spec or {}).get("python_callable", "")).rpartition(":")
+        where, mark, function = str(named).rpartition(":")
         if not mark or not where or not function:
-            raise ValueError("python_callable must be 'file.py:function' or 'module:function'")
+            raise ValueError(
+                "python_callable must be 'file.py:function' or 'module:function', operator_class"
+                " a class by such a name"
+            )
         if where.endswith(".py"):
             path = os.path.join(folder, where)
             return cls(path, None, os.path.dirname(path))
@@ -180,6 +186,8 @@ def find_dags(module):
         seen[dag.dag_id] = dag
         # Found where it was imported, whoever made it.
         dag.fileloc = module.__file__
+    # For `file.py:DAG/TASK` (tradewind.reference).
+    module.__tradewind_dags__ = found
     return found
 
 

@@ -14,14 +14,7 @@
 
 static bool has_callback(const struct dag *d, const char *word)
 {
-    const struct value *list = d->document != NULL ? value_get(d->document, "callbacks") : NULL;
-
-    for (size_t i = 0; list != NULL && list->kind == VALUE_ARRAY && i < list->len; i++) {
-        if (list->elems[i]->kind == VALUE_STRING && strcmp(list->elems[i]->text, word) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return d->document != NULL && dag_calls_back(value_get(d->document, "callbacks"), word);
 }
 
 void engine_choose_instance(struct engine *g, const struct run_row *run, const struct dag *d,

@@ -12,14 +12,17 @@ static void check_words(struct doc *d, const struct value *v, const char *what,
                         const char *const *words, size_t n)
 {
     for (size_t i = 0; i < v->len; i++) {
-        bool known = false;
+        bool object = v->kind == VALUE_OBJECT, known = false;
+        const char *word = object ? v->keys[i].text : v->elems[i]->text;
+        int line = object ? v->keys[i].line : v->elems[i]->line;
+        int col = object ? v->keys[i].col : v->elems[i]->col;
 
         for (size_t k = 0; k < n; k++) {
-            known |= strcmp(v->elems[i]->text, words[k]) == 0;
+            known |= strcmp(word, words[k]) == 0;
         }
         if (!known) {
-            doc_finding(d, v->elems[i]->line, v->elems[i]->col, "unknown %s '%.80s'%s", what,
-                        v->elems[i]->text, doc_hint(d, v->elems[i]->text, words, n));
+            doc_finding(d, line, col, "unknown %s '%.80s'%s", what, word,
+                        doc_hint(d, word, words, n));
         }
     }
 }
@@ -28,6 +31,10 @@ void doc_check_callbacks(struct doc *d, const struct value *v, bool of_task)
 {
     static const char *const words[] = {"success", "failure", "execute", "retry", "skipped"};
 
+    if (v->kind == VALUE_ARRAY && value_get(d->root, "python") == NULL) {
+        doc_finding(d, v->line, v->col,
+                    "'callbacks' must name the functions: {success: file.py:function}");
+    }
     check_words(d, v, "callback", words, of_task ? 5 : 2);
 }
 

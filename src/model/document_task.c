@@ -202,15 +202,12 @@ static void unknown_default(struct doc *d, const struct value_key *k)
                 doc_hint(d, k->text, words, n));
 }
 
-int doc_default_args(struct doc *d)
+/* What of `args` is right, in *ret; `proto` (or NULL) gets the members of tasks among it. */
+static int check_default_args(struct doc *d, const struct value *args, struct task *proto,
+                              struct value **ret)
 {
-    const struct value *args = d->default_args;
-    struct value *good;
+    struct value *good = value_new(d->arena, VALUE_OBJECT);
 
-    if (args == NULL) {
-        return 0;
-    }
-    good = value_new(d->arena, VALUE_OBJECT);
     if (good == NULL) {
         return doc_nomem(d);
     }
@@ -228,8 +225,8 @@ int doc_default_args(struct doc *d)
             struct doc_rule rule = {m->name, m->type, m->flags, false, m->min, m->max};
 
             ok = doc_check(d, args->elems[i], &rule);
-            if (ok && args->elems[i]->kind != VALUE_NULL) {
-                (void)doc_apply_task_member(d, &d->proto, m, args->elems[i]);
+            if (ok && proto != NULL && args->elems[i]->kind != VALUE_NULL) {
+                (void)doc_apply_task_member(d, proto, m, args->elems[i]);
             }
         } else {
             ok = check_default_param(d, k, args->elems[i], &known);
@@ -240,8 +237,98 @@ int doc_default_args(struct doc *d)
             return doc_nomem(d);
         }
     }
-    d->default_args = good;
+    *ret = good;
     return 0;
+}
+
+int doc_default_args(struct doc *d)
+{
+    struct value *good = NULL;
+    int rc = 0;
+
+    if (d->default_args != NULL) {
+        rc = check_default_args(d, d->default_args, &d->proto, &good);
+        d->default_args = good;
+    }
+    return rc;
+}
+
+/* The default_args of a group with what is around it: what is nearer wins. */
+static int group_defaults(struct doc *d, struct task_group *g, const struct value *around)
+{
+    const struct value *own = g->default_args;
+    struct value *all = value_new(d->arena, VALUE_OBJECT);
+
+    g->defaults_done = true;
+    if (own == NULL) {
+        g->default_args = around;
+        return 0;
+    }
+    for (size_t i = 0; all != NULL && around != NULL && i < around->len; i++) {
+        if (value_get(own, around->keys[i].text) == NULL &&
+            value_set_key(d->arena, all, &around->keys[i], around->elems[i]) != 0) {
+            return doc_nomem(d);
+        }
+    }
+    for (size_t i = 0; all != NULL && i < own->len; i++) {
+        if (value_set_key(d->arena, all, &own->keys[i], own->elems[i]) != 0) {
+            return doc_nomem(d);
+        }
+    }
+    g->default_args = all;
+    return all != NULL ? 0 : doc_nomem(d);
+}
+
+/* Each group after its parent. Parents that lead in a circle were reported: the path is bounded. */
+static int all_group_defaults(struct doc *d)
+{
+    struct task_group *groups = d->dag->groups;
+    uint32_t *path = arena_array(d->arena, d->dag->groups_len + 1, sizeof *path), n;
+    int rc = path != NULL ? 0 : doc_nomem(d);
+
+    for (uint32_t i = 0; i < d->dag->groups_len && rc == 0; i++) {
+        struct value *good = NULL;
+
+        if (groups[i].default_args != NULL) {
+            rc = check_default_args(d, groups[i].default_args, NULL, &good);
+            groups[i].default_args = good;
+        }
+    }
+    for (uint32_t i = 0; i < d->dag->groups_len && rc == 0; i++) {
+        n = 0;
+        for (uint32_t g = i; g != UINT32_MAX && !groups[g].defaults_done && n < d->dag->groups_len;
+             g = groups[g].parent) {
+            path[n++] = g;
+        }
+        while (n > 0 && rc == 0) {
+            struct task_group *g = &groups[path[--n]];
+
+            rc = group_defaults(
+                d, g, g->parent != UINT32_MAX ? groups[g->parent].default_args : d->default_args);
+        }
+    }
+    return rc;
+}
+
+/* What the task has from its group, or the DAG; into the task where they are members. */
+static const struct value *defaults_of(struct doc *d, struct task *t, const struct value *v)
+{
+    const struct value *id = v->kind == VALUE_OBJECT ? value_get(v, "group") : NULL;
+    const struct task_group *g =
+        id != NULL && id->kind == VALUE_STRING ? map_find(&d->groups, id->text, id->len) : NULL;
+
+    if (g == NULL || g->default_args == NULL || g->default_args == d->default_args) {
+        return d->default_args;
+    }
+    for (size_t i = 0; i < g->default_args->len; i++) {
+        const struct value_key *k = &g->default_args->keys[i];
+        const struct doc_member *m = map_find(&d->task_members, k->text, k->len);
+
+        if (m != NULL && g->default_args->elems[i]->kind != VALUE_NULL) {
+            (void)doc_apply_task_member(d, t, m, g->default_args->elems[i]);
+        }
+    }
+    return g->default_args;
 }
 
 /* Given as written, or for each instance. */
@@ -429,12 +516,19 @@ static int apply_member(struct doc *d, struct task *t, const struct operator_des
 }
 
 /* Rules between members, as Airflow has them. */
-static void check_rules(struct doc *d, struct task *t)
+static void check_rules(struct doc *d, struct task *t, const struct operator_desc *op)
 {
     const struct value *rule = value_get(t->spec, "trigger_rule"); /* its own or of default_args */
 
     if (t->is_setup && t->is_teardown) {
         doc_finding(d, t->line, t->col, "a task is a setup or a teardown, not both");
+    }
+    if (t->effects && value_get(d->root, "python") == NULL &&
+        (op->airflow_name == NULL || value_get(t->spec, "follow") != NULL ||
+         value_get(t->spec, "condition") != NULL)) {
+        doc_finding(d, t->line, t->col,
+                    "callbacks, inlets and outlets are Python's: operator '%s' has none here",
+                    op->name);
     }
     if (t->on_failure_fail_dagrun && !t->is_teardown) {
         doc_finding(d, t->line, t->col, "'on_failure_fail_dagrun' is only for teardowns");
@@ -508,7 +602,7 @@ static int build_task(struct doc *d, struct task *t, const struct value_key *k,
     if (rc == 0) {
         check_needs(d, t, op);
         check_expand(d, t, op);
-        check_rules(d, t);
+        check_rules(d, t, op);
     }
     return rc;
 }
@@ -516,6 +610,7 @@ static int build_task(struct doc *d, struct task *t, const struct value_key *k,
 static int add_task(struct doc *d, const struct value_key *k, const struct value *v)
 {
     struct task *t = &d->dag->tasks[d->dag->tasks_len];
+    const struct value *of_dag = d->default_args;
     void *old = NULL;
     int rc;
 
@@ -536,7 +631,9 @@ static int add_task(struct doc *d, const struct value_key *k, const struct value
     }
     d->task_id = k->text;
     d->dag->tasks_len++;
+    d->default_args = defaults_of(d, t, v);
     rc = build_task(d, t, k, v);
+    d->default_args = of_dag;
     d->task_id = NULL;
     return rc;
 }
@@ -565,6 +662,7 @@ int doc_tasks(struct doc *d)
     const struct value *tasks = value_get(d->root, "tasks");
     int rc = doc_default_args(d);
 
+    rc = rc == 0 ? all_group_defaults(d) : rc;
     if (rc == 0) {
         rc = add_tasks(d, tasks != NULL && tasks->kind == VALUE_OBJECT ? tasks : &none);
     }

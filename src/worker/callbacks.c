@@ -114,18 +114,6 @@ void callback_ended(struct attempt *a, const struct exec_end *x)
     attempt_forget(a);
 }
 
-static bool has_callback(const struct task *t, const char *word)
-{
-    const struct value *list = value_get(t->spec, "callbacks");
-
-    for (size_t i = 0; list != NULL && list->kind == VALUE_ARRAY && i < list->len; i++) {
-        if (list->elems[i]->kind == VALUE_STRING && strcmp(list->elems[i]->text, word) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void callback_of_lost(struct attempt *a, const char *reason)
 {
     struct worker_callback c = {.token = a->token,
@@ -139,7 +127,7 @@ void callback_of_lost(struct attempt *a, const char *reason)
                                 .reason = reason};
     struct err e = {0};
 
-    if (!a->dag->is_python || !has_callback(a->task, c.word)) {
+    if (!dag_calls_back(value_get(a->task->spec, "callbacks"), c.word)) {
         return;
     }
     for (size_t i = 8; i < sizeof c.token.b; i++) {

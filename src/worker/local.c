@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "model/dag.h"
+#include "operators/operators.h"
 #include "operators/plugins.h"
 #include "runtime/http.h"
 #include "worker/environment.h"
@@ -97,6 +98,18 @@ static int log_path(struct attempt *a)
     return rc == 0 && a->log == NULL ? -ERR_NOMEM : rc;
 }
 
+bool attempt_in_python(const struct attempt *a)
+{
+    const struct operator_desc *d = operators_find(a->task->operator_name);
+    bool own = false;
+
+    for (const struct operator_param *p = d != NULL ? d->params : NULL;
+         p != NULL && p->name != NULL; p++) {
+        own |= strcmp(p->name, "python_callable") == 0;
+    }
+    return !a->dag->is_python && a->task->effects && !own;
+}
+
 int attempt_take(struct local_worker *w, const struct worker_job *job, struct attempt **ret,
                  struct err *e)
 {
@@ -115,7 +128,7 @@ int attempt_take(struct local_worker *w, const struct worker_job *job, struct at
     a->first_start_us = job->start_us;
     a->dag = dag_ref(job->dag);
     a->task = &job->dag->tasks[job->key.task];
-    a->op = operator_find(a->task->operator_name);
+    a->op = attempt_in_python(a) ? &op_python : operator_find(a->task->operator_name);
     if (copy_run(a, job->run) != 0 || log_path(a) != 0) {
         attempt_free(a);
         return err_set(e, ERR_NOMEM, "out of memory for an attempt");

@@ -79,6 +79,8 @@ struct local_worker {
 };
 
 /* A new attempt in the table. */
+/* True for a task of a document whose callbacks, inlets or outlets are Python's although its operator is not: the runner executes it. */
+bool attempt_in_python(const struct attempt *a);
 int attempt_take(struct local_worker *w, const struct worker_job *job, struct attempt **ret,
                  struct err *e);
 int attempt_launch(struct attempt *a, struct err *e);

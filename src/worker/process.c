@@ -145,9 +145,24 @@ static void json_time(struct json_writer *w, const char *key, int64_t t)
 /* What templates may ask of `dag` where the runner has no DAG object. */
 static void dag_members(struct json_writer *w, const struct value *document)
 {
-    static const char *const names[] = {
-        "dag_display_name", "description",     "doc_md",           "tags", "catchup",
-        "schedule",         "max_active_runs", "max_active_tasks", NULL};
+    static const char *const names[] = {"dag_display_name",
+                                        "description",
+                                        "doc_md",
+                                        "tags",
+                                        "catchup",
+                                        "schedule",
+                                        "max_active_runs",
+                                        "max_active_tasks",
+                                        "callbacks",
+                                        "user_defined_macros",
+                                        "user_defined_filters",
+                                        "template_searchpath",
+                                        "template_undefined",
+                                        "render_template_as_native_obj",
+                                        "jinja_environment_kwargs",
+                                        "access_control",
+                                        "owner_links",
+                                        NULL};
 
     json_key(w, "dag");
     json_object(w);
@@ -159,6 +174,29 @@ static void dag_members(struct json_writer *w, const struct value *document)
             json_value(w, v);
         }
     }
+    json_object_end(w);
+}
+
+/* The mapped group around the task of a document: what it is mapped over, and its tasks. */
+static void map_group_members(const struct attempt *a, struct json_writer *w)
+{
+    const struct task_group *g = task_map_group(a->dag, a->task);
+
+    if (g == NULL) {
+        return;
+    }
+    json_key(w, "map_group");
+    json_object(w);
+    json_key(w, g->expand != NULL ? "expand" : "expand_kwargs");
+    json_value(w, g->expand != NULL ? g->expand : g->expand_kwargs);
+    json_key(w, "tasks");
+    json_array(w);
+    for (uint32_t t = 0; t < a->dag->tasks_len; t++) {
+        if (a->dag->tasks[t].map_group == a->task->map_group) {
+            json_string(w, a->dag->tasks[t].task_id);
+        }
+    }
+    json_array_end(w);
     json_object_end(w);
 }
 
@@ -238,6 +276,7 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_value(&w, a->params);
     if (!a->dag->is_python) {
         dag_members(&w, a->dag->document);
+        map_group_members(a, &w);
     }
     json_object_end(&w);
     if (buf_status(&b) != 0) {

@@ -249,14 +249,17 @@ def _instance(start, task):
 def _find_task(start, imported):
     """The operator and its DAG. AirflowException says what the file lacks."""
     from tradewind.exceptions import DagNotFound
-    from tradewind.runner.plain import command_task, plain_task, render_task
 
-    if start.get("kind") == "render":
-        return render_task(start, imported)
-    if start.get("kind") == "bash":
-        return command_task(start, imported)
-    if not str(start["file"]).endswith(".py"):
-        return plain_task(start, imported)
+    kind = start.get("kind")
+    if kind in ("render", "bash") or not str(start["file"]).endswith(".py"):
+        from tradewind.runner import plain
+
+        makers = {
+            "render": plain.render_task,
+            "bash": plain.command_task,
+            "callback": plain.callback_task,
+        }
+        return makers.get(kind, plain.plain_task)(start, imported)
     for dag in imported.dags:
         if dag.dag_id == start["dag_id"]:
             return dag.get_task(start["task_id"]), dag
