@@ -40,6 +40,16 @@
 #define LIMIT_TEMPLATE_MEMORY   MiB(64)  /* one render */
 #define LIMIT_TEMPLATE_COMPILED MiB(256) /* one compiled template */
 
+/* Schedules. */
+#define LIMIT_CRON_BYTES     1000 /* a cron expression: -ERR_LIMIT at load */
+#define LIMIT_CRON_YEARS     50 /* how far it is searched: -ERR_NOTFOUND, there is no further run */
+#define LIMIT_SCHEDULE_CRONS 1000   /* expressions of one schedule: -ERR_LIMIT at load */
+#define LIMIT_SCHEDULE_DATES 100000 /* dates listed in one schedule: -ERR_LIMIT at load */
+#define LIMIT_SCHEDULE_STEPS \
+    1000000 /* periods from start_date to now, where they are counted one by one: -ERR_LIMIT */
+#define LIMIT_PARTITION_OFFSET 10000  /* ticks from a run to its partition: -ERR_LIMIT at load */
+#define LIMIT_ZONE_BYTES       MiB(1) /* a file of time zone data: -ERR_LIMIT */
+
 /* Attempts. */
 #define LIMIT_LOG_BYTES    MiB(64)  /* kept of one attempt: half its head, half its tail */
 #define LIMIT_XCOM_BYTES   MiB(64)  /* one XCom value: -ERR_LIMIT fails the task */
