@@ -286,6 +286,7 @@ static int open_engine(struct session *s, const struct session_options *o, struc
         .owner = owner,
         .parallelism = o->jobs > 0 ? o->jobs : DEFAULT_PARALLELISM,
         .gather_us = o->gather_us >= 0 ? o->gather_us : GATHER_US,
+        .schedules = o->schedules,
     };
     size_t n;
 
