@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 
-from tradewind import legacy, scope
+from tradewind import legacy, scope, timezone
 from tradewind.baseoperator import BaseOperator, check_id, to_timedelta
 from tradewind.edges import as_list
 from tradewind.exceptions import (
@@ -119,6 +119,14 @@ class DAG:
     def timetable(self):
         """Its schedule as a timetable, where it is one; else what was given."""
         return self.schedule
+
+    @property
+    def timezone(self):
+        """The time zone that its schedule is read in: that of start_date or end_date, else UTC."""
+        for moment in (self.start_date, self.end_date):
+            if getattr(moment, "tzinfo", None) is not None:
+                return moment.tzinfo
+        return timezone.utc
 
     # Tasks.
 

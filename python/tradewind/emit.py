@@ -15,6 +15,7 @@ from tradewind.operators.bash import BashOperator
 from tradewind.operators.empty import EmptyOperator
 from tradewind.operators.decide import ConditionOperator, FollowOperator
 from tradewind.operators.python import BranchMixIn, ShortCircuitOperator
+from tradewind.partitions import zone_name
 from tradewind.sensors.filesystem import FileSensor
 from tradewind.sensors.http import HttpSensor
 from tradewind.sensors.time import (
@@ -111,6 +112,7 @@ def dag_document(dag):
     _put(out, "description", dag.description)
     _put(out, "doc_md", dag.doc_md)
     _put(out, "schedule", _schedule(dag.schedule))
+    _put(out, "timezone", zone_name(dag.timezone), "UTC")
     _put(out, "start_date", moment(dag.start_date))
     _put(out, "end_date", moment(dag.end_date))
     _put(out, "catchup", bool(dag.catchup), False)

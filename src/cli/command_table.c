@@ -139,7 +139,37 @@ const struct command command_table[] = {
             {0}},
      .exits = "0 the run succeeded\n1 the run failed\n130 interrupted; it can be resumed"},
 
+    {"scheduler", "run every DAG of the DAGs folder when it is due",
+     "The service: reads the DAGs folder, and again whenever something in it changes; creates the "
+     "runs "
+     "that are due and carries them to their end. One works in a home at a time; "
+     "`run`, `tasks clear` and other commands of the same home are carried out by it.\n\n"
+     "SIGTERM and Ctrl-C stop it; tasks that run go on, and the next start takes them over. SIGHUP "
+     "reads the folder again. Under systemd it tells when it is ready (Type=notify), and answers a "
+     "watchdog.",
+     .options = OPTS{{"dags-folder", 'S', OPTION_FILE, .value = "DIR",
+                      .help = "the DAGs folder (default: TRADEWIND_DAGS, else dags in the home)"},
+                     OPT_JOBS,
+                     OPT_PYTHON,
+                     {0}},
+     .examples = EX{{"tradewind scheduler -S dags", "in the foreground"},
+                    {"tradewind scheduler --json 2>>log", "its own log as a JSON object a line"},
+                    {0}}},
+
     {"dags", "look at DAGs, check and test their files"},
+    {"dags pause", "make no scheduled runs of a DAG",
+     "No scheduled run is created, and the runs that are there start no further task, until "
+     "`dags unpause`. What `tradewind run` runs without a scheduler is not held up.",
+     .args = ARGS{{"DAG", .repeat = true, .help = "a DAG's id"}, {0}}},
+    {"dags unpause", "make scheduled runs of a DAG again", NULL,
+     .args = ARGS{{"DAG", .repeat = true, .help = "a DAG's id"}, {0}}},
+    {"dags next-execution", "show when the next scheduled runs of a DAG come",
+     "From its schedule and the last scheduled run in the store; also where no scheduler works.",
+     .args = ARGS{{"DAG", .help = "a DAG's id"}, {0}},
+     .options = OPTS{{"num-executions", 'n', OPTION_INT, .value = "N", .dflt = "1", .min = 1,
+                      .max = 1000, .help = "how many"},
+                     {0}},
+     .examples = EX{{"tradewind dags next-execution sales -n 5", NULL}, {0}}},
     {"dags list", "list the DAGs of the DAGs folder, and those that have run",
      "Every DAG with its last run. The DAGs folder is TRADEWIND_DAGS, else "
      "AIRFLOW__CORE__DAGS_FOLDER, else dags in the home; what its .airflowignore files name is "

@@ -14,7 +14,11 @@ static const struct {
     int (*run)(struct cli *cli);
 } handlers[] = {
     {"run", cmd_run},
+    {"scheduler", cmd_scheduler},
     {"dags list", cmd_dags_list},
+    {"dags pause", cmd_dags_pause},
+    {"dags unpause", cmd_dags_unpause},
+    {"dags next-execution", cmd_dags_next},
     {"dags show", cmd_dags_show},
     {"dags validate", cmd_dags_validate},
     {"dags convert", cmd_dags_convert},

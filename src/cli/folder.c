@@ -110,7 +110,7 @@ static int add_line(struct reading *r, const char *line, struct err *e)
 }
 
 /* The folder's own cache in the home. */
-static void cache_path(const char *folder, const char *home, char *buf, size_t cap)
+void folder_cache_path(const char *folder, const char *home, char *buf, size_t cap)
 {
     unsigned char hash[20];
 
@@ -124,7 +124,7 @@ static FILE *start_scan(const char *folder, const char *home, const char *python
 {
     char cache[4200];
 
-    cache_path(folder, home, cache, sizeof cache);
+    folder_cache_path(folder, home, cache, sizeof cache);
     (void)setenv("TRADEWIND_IMPORT_FILE", folder, 1); /* never through the shell's quoting */
     (void)setenv("TRADEWIND_IMPORT_PATH", python_path, 1);
     (void)setenv("TRADEWIND_IMPORT_PYTHON", python, 1);

@@ -15,6 +15,8 @@ struct worker;
 
 /* Where it is; it need not exist. */
 int folder_resolve(const char *home, char *buf, size_t cap, struct err *e);
+/* Where what was found in a folder is kept from one look to the next. */
+void folder_cache_path(const char *folder, const char *home, char *buf, size_t cap);
 /* The DAGs of all files of a folder, in the files' order, as load_file: *ret to be given to load_free. What is wrong with a file is told to
  * `out` and stops no other: the result is 0. An id that an earlier file has is an error of the later file. Python files are imported
  * again only when something that they used has changed (cache in `home`). Blocks. */

@@ -149,6 +149,7 @@ static int open_parts(struct session *s, const struct session_options *o, struct
         .task_env = o->task_env,
         .slots = o->jobs > 0 ? o->jobs : DEFAULT_PARALLELISM,
         .gather_us = o->gather_us,
+        .schedules = o->schedules,
     };
 
     return home_open(&c, &s->worker, &s->engine, e);

@@ -28,6 +28,7 @@ struct session_options {
         *python; /* interpreter; NULL = that of the active virtual environment, else python3 */
     const char *const *task_env;
     int64_t gather_us; /* -1 = the default */
+    bool schedules;    /* runs that are due are created */
 };
 
 struct session {

@@ -33,6 +33,8 @@ struct watch {
     int fd;       /* inotify, or -1 */
     char *folder; /* as it was given */
     int64_t poll_us;
+    struct co *waiter; /* NULL: nobody waits */
+    bool poked;
     char **files;              /* further ones */
     size_t files_len, folders; /* folders: watched in the round at hand */
     char why[PATH_MAX + 256];
@@ -279,22 +281,29 @@ static bool take_events(struct watch *w)
     return any;
 }
 
-/* SUSPENDS until the system tells something, at most so long. *ret: it did. */
+void watch_poke(struct watch *w)
+{
+    w->poked = true;
+    if (w->waiter != NULL) {
+        co_wake(w->waiter);
+    }
+}
+
+/* SUSPENDS until the system tells something or somebody pokes, at most so long. *ret: that happened. */
 static int wait_told(struct watch *w, int64_t us, bool *ret)
 {
     struct co_deadline d;
     int rc = 0;
 
-    *ret = false;
-    if (w->fd < 0) {
-        return us < 0 ? co_suspend() : co_sleep(us);
-    }
     if (us >= 0) {
         co_deadline_begin(&d, us);
     }
-    while (rc == 0 && !(*ret = take_events(w))) {
-        rc = co_wait_fd(w->fd, LOOP_READ, NULL);
+    w->waiter = co_self();
+    while (rc == 0 && !(*ret = w->poked || (w->fd >= 0 && take_events(w)))) {
+        rc = w->fd >= 0 ? co_wait_fd(w->fd, LOOP_READ, NULL) : co_suspend();
     }
+    w->waiter = NULL;
+    w->poked = false;
     if (us >= 0) {
         co_deadline_end(&d);
     }

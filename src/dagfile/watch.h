@@ -23,6 +23,9 @@ void watch_free(struct watch *w); /* nobody waits */
  * something may have changed. -ERR_CANCELED. */
 int watch_wait(struct watch *w, int64_t timeout_us, bool *ret);
 
+/* As if something had changed: for whoever waits, else for the next wait. */
+void watch_poke(struct watch *w);
+
 /* Files elsewhere that count too, in place of those given before. Copied. */
 int watch_files(struct watch *w, const char *const *paths, size_t n, struct err *e);
 

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/engine_priv.h"
+#include "engine/schedule.h"
 #include "model/dag.h"
 
 #define REPEAT_FIRST_US (TIME_SECOND / 20)
@@ -574,6 +575,9 @@ void batch_effects(struct engine *g)
     batch_tell_events(g);
     tell_finished_runs(g);
     for (size_t i = 0; i < g->actions.runs_len; i++) {
+        if (schedule_saw(g, &g->actions.runs[i]) != 0) {
+            log_error("engine", "out of memory: a run is not counted for max_active_runs");
+        }
         if (run_state_finished(g->actions.runs[i].state)) {
             (void)sched_forget_run(g->sched, g->actions.runs[i].run_key);
         }

@@ -71,3 +71,59 @@ int engine_command(struct engine *g, const struct engine_command *c, uint32_t *r
     *ret_affected = r.affected;
     return rc;
 }
+
+/* ---- pause ---- */
+
+struct dag_call {
+    struct engine *g;
+    const char *dag_id;
+    struct arena arena;
+    struct dag_row row;
+    struct err *e;
+};
+
+static int do_find_dag(void *arg)
+{
+    struct dag_call *c = arg;
+
+    return c->g->store->ops->find_dag(c->g->store, c->dag_id, &c->arena, &c->row, c->e);
+}
+
+/* The scheduler is told only of a DAG that it knows: whoever makes it known later reads the row. */
+static int tell_pause(struct engine *g, struct dag_call *c, bool paused,
+                      const struct audit_row *audit)
+{
+    const struct known_dag *k;
+    struct request r = {.dag = &c->row, .audit = audit};
+    int rc = register_stored_dag(g, &c->row, c->e);
+
+    k = rc == 0 ? register_known(g, c->row.dag_key) : NULL;
+    if (k == NULL) {
+        return rc;
+    }
+    c->row.paused = paused;
+    r.event.type = SCHED_DAG;
+    r.event.dag.dag_key = k->dag_key;
+    r.event.dag.version_key = k->version_key;
+    r.event.dag.dag = k->dag;
+    r.event.dag.paused = g->schedule != NULL && paused;
+    return engine_ask(g, &r, c->e);
+}
+
+int engine_pause_dag(struct engine *g, const char *dag_id, bool paused, const char *actor,
+                     struct err *e)
+{
+    struct dag_call c = {.g = g, .dag_id = dag_id, .e = e};
+    struct audit_row audit = {.actor = actor != NULL ? actor : "cli",
+                              .action = paused ? "pause" : "unpause",
+                              .subject = dag_id,
+                              .at_us = engine_now(g)};
+    int rc;
+
+    arena_init(&c.arena, MiB(64));
+    rc = engine_on_store(g, do_find_dag, &c);
+    rc = rc == 0 ? tell_pause(g, &c, paused, &audit) : rc;
+    rc = rc == 0 && g->schedule != NULL ? engine_schedule_dag(g, c.row.dag_key, e) : rc;
+    arena_fini(&c.arena);
+    return rc;
+}

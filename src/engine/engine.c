@@ -28,6 +28,8 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/engine_priv.h"
+#include "engine/timing.h"
+#include "engine/schedule.h"
 #include "model/dag.h"
 
 #define QUEUE_AHEAD        32 /* claimed beyond the worker's slots, at most: hides the commit */
@@ -435,7 +437,8 @@ int engine_open(const struct engine_config *c, struct engine **ret, struct err *
     prng_seed(&g->callback_ids, c->seed ^ 0x63616c6c6261636bULL);
     arena_init(&g->extras.arena, MiB(64));
     co_group_init(&g->group, c->loop);
-    rc = open_with(g, e);
+    rc = c->schedules ? schedule_new(g, e) : 0;
+    rc = rc == 0 ? open_with(g, e) : rc;
     if (rc != 0) {
         engine_close(g);
         return rc;
@@ -483,8 +486,10 @@ void engine_close(struct engine *g)
         pool_free(g->pool);
     }
     sched_free(g->sched);
+    schedule_free(g);
     for (size_t i = 0; i < g->dags_len; i++) {
         dag_unref(g->dags[i].dag);
+        timing_free(g->dags[i].timing);
     }
     mem_free(g->dags);
     mem_free(g->children);

@@ -45,6 +45,7 @@ struct engine_config {
     int32_t parallelism; /* core.parallelism: processes at once; the worker's slots */
     /* While the worker has claimed work ahead, a commit may wait this long for company: fewer syncs, no slot idle. 0 = never. */
     int64_t gather_us;
+    bool schedules; /* creates the runs that are due (engine_schedule_dag) */
 };
 
 /* SUSPENDS. Takes the shard, loads settings, starts the engine's coroutine. */
@@ -76,13 +77,30 @@ struct engine_run_request {
         *key; /* idempotency key: the same request again finds the run that it made; NULL = none */
     int64_t
         parent; /* the run whose task asked for it, or 0: who continues that one continues this one too */
+    const struct due_run *scheduled; /* its times, in place of logical_date_us and now; or NULL */
 };
+struct due_run;
 /* SUSPENDS until the run is durable. -ERR_EXISTS: a run of that id is there. */
 int engine_create_run(struct engine *g, const struct engine_run_request *r, int64_t *ret_run_key,
                       struct err *e);
 /* SUSPENDS until the run is finished and that is durable, or the engine stops (-ERR_CLOSED). A run that has finished before is read from
  * the store. */
 int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, struct err *e);
+
+/* ---- runs that are due (config.schedules) ---- */
+
+/*
+ * SUSPENDS. From now on runs of a known DAG (engine_add_dag) are created when its schedule says so, unless it is paused: again for
+ * a DAG that changed. A DAG that no clock starts is left alone. Errors are the DAG's: a time zone that is not there ...
+ */
+int engine_schedule_dag(struct engine *g, int64_t dag_key, struct err *e);
+void engine_unschedule_dag(struct engine *g, int64_t dag_key); /* its runs go on */
+/* When the next run of a DAG comes: false when none does. *ret_full: it is due, but max_active_runs are active. */
+bool engine_next_run(const struct engine *g, int64_t dag_key, struct due_run *ret, bool *ret_full);
+/* SUSPENDS until durable. A paused DAG creates no scheduled runs, and its runs queue no further tasks. -ERR_NOTFOUND. The DAG need not be
+ * known to this engine. */
+int engine_pause_dag(struct engine *g, const char *dag_id, bool paused, const char *actor,
+                     struct err *e);
 
 enum engine_op { ENGINE_CLEAR, ENGINE_MARK, ENGINE_STOP_RUN };
 struct engine_command {

@@ -112,7 +112,8 @@ struct key_block {
 /* The version that new runs of a DAG get. */
 struct known_dag {
     int64_t dag_key, version_key;
-    struct dag *dag; /* one reference */
+    struct dag *dag;   /* one reference */
+    struct timing *timing; /* owned; NULL: nothing is created by the clock */
 };
 
 struct engine {
@@ -129,6 +130,7 @@ struct engine {
         mono_base_us; /* the engine's clock: wall at birth, then monotonic (a jump harms nothing) */
     struct known_dag *dags;
     size_t dags_len, dags_cap;
+    struct schedule *schedule; /* NULL without config.schedules */
     struct key_block run_keys, dag_keys, version_keys;
 
     struct msg *inbox, **inbox_last;
@@ -174,6 +176,7 @@ void engine_post(struct engine *g, struct msg *m);
 int engine_ask(struct engine *g, struct request *r, struct err *e);
 int engine_feed(struct engine *g, struct sched_event *ev); /* one step; -ERR_NOMEM becomes fatal */
 /* SUSPENDS perhaps. The next key of a kind. */
+struct known_dag *register_known(struct engine *g, int64_t dag_key); /* NULL: it is not */
 int engine_next_key(struct engine *g, struct key_block *b, const char *kind, int64_t n,
                     int64_t *ret, struct err *e);
 int engine_start_main(struct engine *g, struct err *e);

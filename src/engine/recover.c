@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/engine_priv.h"
+#include "engine/schedule.h"
 #include "model/dag.h"
 
 #define RECOVER_ARENA_MAX ((size_t)2 << 30)
@@ -124,6 +125,7 @@ static int restore(struct recovery *r, const struct run_row *run)
         ev.run.tis_len = r->tis_len;
         rc = engine_feed(r->g, &ev);
     }
+    rc = rc == 0 ? schedule_saw(r->g, run) : rc;
     return rc == 0 ? add_jobs(r, run, d) : rc;
 }
 
@@ -211,6 +213,7 @@ int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
     if (rc == 0) {
         rc = engine_start_main(g, e);
     }
+    rc = rc == 0 && g->schedule != NULL ? schedule_start(g, e) : rc;
     for (size_t i = 0; i < r.dags_len; i++) {
         dag_unref(r.dags[i]);
     }

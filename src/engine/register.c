@@ -7,7 +7,9 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/engine_priv.h"
+#include "engine/timing.h"
 #include "model/dag.h"
+#include "sched/due.h"
 
 #define RUN_KEYS 256
 #define DAG_KEYS 16
@@ -49,7 +51,7 @@ static int do_find_run(void *arg)
     return c->g->store->ops->find_run(c->g->store, c->dag_key, c->run_id, c->arena, &c->run, c->e);
 }
 
-static struct known_dag *find_known(struct engine *g, int64_t dag_key)
+struct known_dag *register_known(struct engine *g, int64_t dag_key)
 {
     for (size_t i = 0; i < g->dags_len; i++) {
         if (g->dags[i].dag_key == dag_key) {
@@ -61,11 +63,12 @@ static struct known_dag *find_known(struct engine *g, int64_t dag_key)
 
 static int remember(struct engine *g, int64_t dag_key, int64_t version_key, struct dag *d)
 {
-    struct known_dag *k = find_known(g, dag_key);
-    struct known_dag new = {dag_key, version_key, dag_ref(d)};
+    struct known_dag *k = register_known(g, dag_key);
+    struct known_dag new = {dag_key, version_key, dag_ref(d), NULL};
 
     if (k != NULL) {
         dag_unref(k->dag);
+        timing_free(k->timing);
         *k = new;
         return 0;
     }
@@ -121,12 +124,13 @@ int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t
     if (rc == 0) {
         dag.dag_key = c.dag_key;
         dag.version_key = c.version_key;
-        dag.paused = c.row.paused;
+        dag.paused = c.row.dag_key != 0 ? c.row.paused : d->is_paused_upon_creation;
         r.event.type = SCHED_DAG;
         r.event.dag.dag_key = c.dag_key;
         r.event.dag.version_key = c.version_key;
         r.event.dag.dag = d;
-        r.event.dag.paused = false; /* a run by hand goes on in a paused DAG too */
+        /* Without a schedule all runs are by hand, and go on in a paused DAG too. */
+        r.event.dag.paused = g->schedule != NULL && dag.paused;
         if (r.version == NULL && c.row.version_key == c.version_key) {
             r.dag = NULL; /* nothing new to store */
         }
@@ -143,7 +147,7 @@ int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t
 
 int register_stored_dag(struct engine *g, const struct dag_row *row, struct err *e)
 {
-    const struct known_dag *known = find_known(g, row->dag_key);
+    const struct known_dag *known = register_known(g, row->dag_key);
     struct request r = {.event.type = SCHED_DAG};
     struct dag *d;
     int rc;
@@ -224,7 +228,7 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
         .conf = q->conf,
     };
     struct request r = {.event.type = SCHED_RUN_CREATE};
-    const struct known_dag *known = find_known(g, q->dag_key);
+    const struct known_dag *known = register_known(g, q->dag_key);
     int rc;
 
     if (known == NULL) {
@@ -233,9 +237,16 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
     row.version_key = known->version_key;
     r.event.run.dag = known->dag;
     row.data_interval_start_us = row.data_interval_end_us = row.logical_date_us;
+    if (q->scheduled != NULL) {
+        row.logical_date_us = q->scheduled->logical_us;
+        row.data_interval_start_us = q->scheduled->start_us;
+        row.data_interval_end_us = q->scheduled->end_us;
+        row.run_after_us = q->scheduled->run_after_us;
+    }
     if (c.run_id == NULL) {
-        (void)snprintf(id, sizeof id, "%s__%s", run_type_to_string(q->type),
-                       time_format(row.logical_date_us, when));
+        (void)snprintf(
+            id, sizeof id, "%s__%s", run_type_to_string(q->type),
+            time_format(q->scheduled != NULL ? row.run_after_us : row.logical_date_us, when));
         c.run_id = id;
     }
     rc = check_run_id(c.run_id, e);

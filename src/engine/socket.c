@@ -334,6 +334,14 @@ static int op_run(struct call *c, struct err *e)
     return rc;
 }
 
+static int op_pause(struct call *c, bool paused, struct err *e)
+{
+    const char *dag_id = text_of(c->rq, "dag_id");
+
+    return dag_id != NULL ? engine_pause_dag(c->g, dag_id, paused, text_of(c->rq, "actor"), e)
+                          : err_set(e, ERR_PROTOCOL, "pause needs a dag_id");
+}
+
 static int op_command(struct call *c, struct err *e)
 {
     static const char *const words[] = {"clear", "mark", "stop"};
@@ -348,6 +356,9 @@ static int op_command(struct call *c, struct err *e)
     if (op != NULL && strcmp(op, "run") == 0 && c->server->run_file != NULL) {
         return op_run(c, e);
     }
+    if (op != NULL && (strcmp(op, "pause") == 0 || strcmp(op, "unpause") == 0)) {
+        return op_pause(c, op[0] == 'p', e);
+    }
     for (cmd.op = ENGINE_CLEAR; op != NULL && cmd.op <= ENGINE_STOP_RUN; cmd.op++) {
         if (strcmp(words[cmd.op], op) == 0) {
             break;
@@ -355,7 +366,8 @@ static int op_command(struct call *c, struct err *e)
     }
     if (op == NULL || cmd.op > ENGINE_STOP_RUN || run == NULL ||
         value_int(run, 1, INT64_MAX, &cmd.run_key) != 0) {
-        return err_set(e, ERR_PROTOCOL, "a command needs op (clear, mark, stop, run) and run_key");
+        return err_set(e, ERR_PROTOCOL,
+                       "a command needs op (clear, mark, stop, run, pause, unpause) and run_key");
     }
     rc = state != NULL ? task_state_from_string(state) : 0;
     if (rc < 0) {

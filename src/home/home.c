@@ -192,6 +192,7 @@ int home_open(const struct home_config *c, struct worker **ret_worker, struct en
         .owner = owner,
         .parallelism = c->slots,
         .gather_us = c->gather_us >= 0 ? c->gather_us : GATHER_US,
+        .schedules = c->schedules,
     };
     size_t n;
     int rc = open_worker(c, ret_worker, e);

@@ -47,6 +47,7 @@ struct home_config {
     int slots;
     int idle_exit_s;   /* of holders that have nothing to do; 0 = the default */
     int64_t gather_us; /* -1 = the default */
+    bool schedules;    /* as engine_config */
 };
 /* SUSPENDS. The worker and the engine. After an error *ret_worker may be there: home_close it. */
 int home_open(const struct home_config *c, struct worker **ret_worker, struct engine **ret_engine,

@@ -107,6 +107,7 @@ struct dag {
 
     const char *schedule;               /* text as written, or the type of schedule_data, or NULL */
     const struct value *schedule_data;  /* a schedule that is an object, or NULL */
+    const char *timezone;               /* that schedule is read in, or NULL: UTC */
     bool on_success, on_failure;        /* it has such callbacks */
     int64_t start_date_us, end_date_us; /* TIME_NONE if not given */
     bool catchup, fail_fast, is_paused_upon_creation;

@@ -213,6 +213,9 @@ static int apply(struct doc *d, const struct doc_member *m, const struct value *
         dag->schedule_data = v->kind == VALUE_OBJECT ? v : NULL;
         dag->schedule = v->kind == VALUE_OBJECT ? value_get(v, "type")->text : v->text;
         break;
+    case M_TIMEZONE:
+        dag->timezone = v->text;
+        break;
     case M_START_DATE:
         (void)time_parse(v->text, v->len, &dag->start_date_us);
         break;

@@ -86,6 +86,7 @@ enum member_id {
     M_DESCRIPTION,
     M_SCHEDULE,
     M_START_DATE,
+    M_TIMEZONE,
     M_END_DATE,
     M_CATCHUP,
     M_IS_PAUSED_UPON_CREATION,
