@@ -238,7 +238,9 @@ class _Writer(Objects):
             if name in ("version", "tasks", "task_groups", "python", "default_args", "labels"):
                 continue
             try:
-                if name == "callbacks":
+                if name == "timezone":
+                    self._check_timezone()
+                elif name == "callbacks":
                     for word, functions in value.items():
                         arguments.append((f"on_{word}_callback", self._callback(functions)))
                 elif name == "params":
@@ -255,7 +257,21 @@ class _Writer(Objects):
             arguments.append(("default_args", self._defaults(self.document["default_args"])))
         return Call("DAG", arguments)
 
+    def _check_timezone(self):
+        if not (self.document.get("start_date") or self.document.get("end_date")):
+            raise NotSaid("timezone without start_date: in Python it is that of start_date")
+
+    def _in_zone(self, moment):
+        """In Python the DAG's time zone is that of its dates."""
+        name = self.document.get("timezone")
+        if not name:
+            return moment
+        self.modules.add("ZoneInfo")
+        return Code(f"{source(moment, 4)}.astimezone(ZoneInfo({name!r}))")
+
     def _of_dag(self, name, value):
+        if name in ("start_date", "end_date"):
+            return self._in_zone(self.moment(value))
         if name == "schedule":
             return self.schedule(value)
         if name == "deadline":
@@ -509,6 +525,8 @@ class _Writer(Objects):
         standard = sorted(self.modules & {"datetime", "timedelta", "timezone"})
         if standard:
             lines.append(f"from datetime import {', '.join(standard)}")
+        if "ZoneInfo" in self.modules:
+            lines.append("from zoneinfo import ZoneInfo")
         if "relativedelta" in self.modules:
             lines.append("from dateutil.relativedelta import relativedelta")
         if lines:

@@ -14,6 +14,7 @@
 #include "cli/session.h"
 #include "engine/engine.h"
 #include "engine/timing.h"
+#include "home/home.h"
 #include "model/dag.h"
 #include "runtime/loop.h"
 #include "store/store.h"
@@ -121,7 +122,7 @@ static int open_coming(struct coming *c, const char *home, const char *dag_id)
     int rc = store_open_for_reading(home, &c->store, &c->e);
 
     rc = rc == 0 ? c->store->ops->find_dag(c->store, dag_id, &c->arena, &c->row, &c->e) : rc;
-    rc = rc == 0 ? dag_of_version(c->store, c->row.version_key, &c->dag, &c->e) : rc;
+    rc = rc == 0 ? home_load_version(c->store, c->row.version_key, &c->dag, &c->e) : rc;
     rc = rc == 0 ? timing_new(c->dag, &c->timing, &c->e) : rc;
     if (rc == 0 &&
         c->store->ops->last_scheduled_run(c->store, c->row.dag_key, &c->arena, &run, NULL) == 0) {
@@ -170,7 +171,8 @@ static void show_coming(struct coming *c, int64_t n, struct json_writer *w)
     struct due_run r;
 
     for (int64_t i = 0; i < n && c->timing != NULL; i++) {
-        if (timing_next(c->timing, c->dag, c->has_last ? &c->last : NULL, now_us, &r) != DUE_FOUND) {
+        if (timing_next(c->timing, c->dag, c->has_last ? &c->last : NULL, now_us, &r) !=
+            DUE_FOUND) {
             break;
         }
         show_run(w, &r);

@@ -28,8 +28,8 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/engine_priv.h"
-#include "engine/timing.h"
 #include "engine/schedule.h"
+#include "engine/timing.h"
 #include "model/dag.h"
 
 #define QUEUE_AHEAD        32 /* claimed beyond the worker's slots, at most: hides the commit */

@@ -112,7 +112,7 @@ struct key_block {
 /* The version that new runs of a DAG get. */
 struct known_dag {
     int64_t dag_key, version_key;
-    struct dag *dag;   /* one reference */
+    struct dag *dag;       /* one reference */
     struct timing *timing; /* owned; NULL: nothing is created by the clock */
 };
 

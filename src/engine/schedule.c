@@ -214,7 +214,8 @@ static enum due_next next_run(void *arg, int64_t dag_key, const struct due_run *
     struct engine *g = arg;
     const struct known_dag *k = register_known(g, dag_key);
 
-    return k == NULL || k->timing == NULL ? DUE_NONE : timing_next(k->timing, k->dag, last, now_us, ret);
+    return k == NULL || k->timing == NULL ? DUE_NONE
+                                          : timing_next(k->timing, k->dag, last, now_us, ret);
 }
 
 struct last_call {

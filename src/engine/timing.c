@@ -166,7 +166,7 @@ int32_t timing_active_runs(const struct timing *p, const struct dag *d)
 }
 
 enum due_next timing_next(const struct timing *p, const struct dag *d, const struct due_run *last,
-                        int64_t now_us, struct due_run *ret)
+                          int64_t now_us, struct due_run *ret)
 {
     struct timetable_run before, next;
     struct timetable_question q = {
