@@ -220,6 +220,13 @@ const struct command command_table[] = {
      .examples = EX{{"tradewind dags trigger sales --conf '{\"region\": \"eu\"}'", NULL}, {0}},
      .exits = "0 the run was made, or it succeeded here\n1 the run failed here\n73 there is a run "
               "of that id already"},
+    {"dags delete", "delete all that is stored of a DAG",
+     "Its runs with their history, XComs and logs, and its versions. Its file stays: it is a new "
+     "DAG when it runs again. Refused while a run of it is not finished.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, {0}}, .options = OPTS{OPT_YES, {0}},
+     .examples = EX{{"tradewind dags delete sales --yes", NULL}, {0}},
+     .exits = "66 there is no such DAG\n75 a run is not finished, or another process works in the "
+              "home"},
     {"dags test", "run a DAG without keeping anything",
      "As `run`, in a home of its own that is removed at the end: for trying a file out.",
      .args = ARGS{ARG_FILE, {0}},

@@ -11,6 +11,7 @@ int cmd_dags_validate(struct cli *cli);
 int cmd_dags_convert(struct cli *cli);
 int cmd_dags_test(struct cli *cli);
 int cmd_dags_trigger(struct cli *cli);
+int cmd_dags_delete(struct cli *cli);
 int cmd_runs_list(struct cli *cli);
 int cmd_runs_show(struct cli *cli);
 int cmd_runs_resume(struct cli *cli);

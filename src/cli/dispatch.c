@@ -18,6 +18,7 @@ static const struct {
     {"dags convert", cmd_dags_convert},
     {"dags test", cmd_dags_test},
     {"dags trigger", cmd_dags_trigger},
+    {"dags delete", cmd_dags_delete},
     {"runs list", cmd_runs_list},
     {"runs show", cmd_runs_show},
     {"runs resume", cmd_runs_resume},

@@ -598,7 +598,7 @@ static const struct {
     {"dag_run_count", true, op_dag_run_count}, {"dag_run_trigger", true, op_dag_run_trigger},
     {"previous_run", true, op_previous_run},   {"xcom_prior", true, op_xcom_prior},
     {"hitl_request", true, hitl_request},      {"hitl_get", true, hitl_get},
-    {"hitl_respond", false, hitl_respond},     {"xcom_delete", false, world_xcom_delete},
+    {"hitl_respond", false, hitl_respond},     {"xcom_delete", false, engine_answer_xcom_delete},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)

@@ -32,6 +32,6 @@ int hitl_request(const struct world_call *c, struct err *e);
 int hitl_get(const struct world_call *c, struct err *e);
 int hitl_respond(const struct world_call *c, struct err *e);
 /* xcom.c: SUSPENDS. */
-int world_xcom_delete(const struct world_call *c, struct err *e);
+int engine_answer_xcom_delete(const struct world_call *c, struct err *e);
 
 #endif
