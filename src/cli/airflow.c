@@ -2,6 +2,7 @@
 #include "cli/airflow.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,27 @@ static const char *folder_of_config(const char *path, char *line, size_t cap)
     return found;
 }
 
+/* The beginnings that such a path has in an airflow.cfg; NULL: dags in AIRFLOW_HOME. */
+static void expand_folder(const char *folder, const char *airflow, char *ret, size_t cap)
+{
+    static const char *const names[] = {"$AIRFLOW_HOME/", "${AIRFLOW_HOME}/", "{AIRFLOW_HOME}/"};
+    const char *user = getenv("HOME"), *text = folder != NULL ? folder : "{AIRFLOW_HOME}/dags";
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]);
+
+        if (strncmp(text, names[i], n) == 0) {
+            (void)snprintf(ret, cap, "%s/%s", airflow, text + n);
+            return;
+        }
+    }
+    if (strncmp(text, "~/", 2) == 0 && user != NULL) {
+        (void)snprintf(ret, cap, "%s/%s", user, text + 2);
+    } else {
+        (void)snprintf(ret, cap, "%s", text);
+    }
+}
+
 static bool is_set(const char *name)
 {
     const char *value = getenv(name);
@@ -79,10 +101,8 @@ static void use_airflow_home(bool home_given)
         (void)snprintf(path, sizeof path, "%s/airflow.cfg", airflow);
         dags = folder_of_config(is_set("AIRFLOW_CONFIG") ? getenv("AIRFLOW_CONFIG") : path, line,
                                 sizeof line);
-        if (dags == NULL) {
-            (void)snprintf(path, sizeof path, "%s/dags", airflow);
-        }
-        (void)setenv("TRADEWIND_DAGS", dags != NULL ? dags : path, 1);
+        expand_folder(dags, airflow, path, sizeof path);
+        (void)setenv("TRADEWIND_DAGS", path, 1);
     }
 }
 
@@ -292,7 +312,7 @@ static int read_all(int fd, struct buf *b)
 /* Runs it with what it writes going to *out. */
 static int run_captured(struct cli *cli, struct airflow_line *l, struct buf *out)
 {
-    int fd = memfd_create("airflow", MFD_CLOEXEC), before = dup(1), code = EXIT_FAILED;
+    int fd = memfd_create("airflow", MFD_CLOEXEC), before = fcntl(1, F_DUPFD_CLOEXEC, 3), code;
 
     (void)fflush(stdout);
     if (fd < 0 || before < 0 || dup2(fd, 1) < 0) {

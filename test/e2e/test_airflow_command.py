@@ -187,3 +187,30 @@ def test_clearing_by_a_pattern_and_dates(af):
                       "r5": {"extract": "success", "load": None}}
     assert af.out("tasks state etl load r4") == "None\n"
     assert af.out("tasks clear etl -y -f") == "Nothing to clear.\n"
+
+
+def test_what_changes_much_asks(af):
+    af("dags trigger etl -r r1")
+    assert "y/n" in af("dags delete etl", code=1).stderr and len(af.json("dags list-runs etl")) == 1
+    assert "with 1 run" in af.out("dags delete etl", stdin="y\n")
+    af("dags trigger etl -r r1 -l 2026-02-03")
+    assert "--clean-before-timestamp is missing" in af("db clean -y", code=2).stderr
+    assert "Would remove 1 run" in af.out("db clean --clean-before-timestamp '2999-01-01 00:00:00+00:00' --dry-run")
+    af("variables set a 1")
+    af("db reset", code=1, stdin="n\n")
+    af("db reset -y")
+    assert af.json("variables list") == [] and af("dags list-runs etl", code=1).stdout == ""
+
+
+def test_tasks_and_options(af):
+    out = af.out("tasks test etl extract 2026-01-05 --task-params '{\"region\": \"eu\"}'")
+    assert "got 2026-01-05 eu" in out
+    af.tw.write("airflow_home/dags/e.py", DAG.replace('"etl"', '"e"').replace("echo got", "echo {{ params.word }}").replace(
+        'tags=["x"]', 'params={"word": __import__("os").environ.get("WORD", "none")}'))
+    assert "from-outside 2026" in af.out("tasks test e extract 2026-01-05 --env-vars '{\"WORD\": \"from-outside\"}'")
+    assert "--dry-run" in af("tasks test etl extract -n", code=2).stderr
+    assert af("connections add c --conn-uri http://h", code=0) and "already" in af("connections add c --conn-uri http://h", code=1).stderr
+    assert "is not JSON" in af("connections add d --conn-type x --conn-extra nope", code=2).stderr
+    af("db check --retry 3 -v", code=0)
+    af("dags trigger etl -r r1")
+    assert "no such task" in af("tasks state etl load r1 --map-index 0", code=1).stderr
