@@ -84,16 +84,19 @@ static bool is_set(const char *name)
     return value != NULL && value[0] != '\0';
 }
 
-/* Without a home of our own, AIRFLOW_HOME says where it is: in a folder of it, since what genuine Airflow keeps there is not ours. */
-static void use_airflow_home(bool home_given)
+/* Without a home of our own, AIRFLOW_HOME says where it is: in a folder of it, since what genuine Airflow keeps there is not ours. True: it does. */
+static bool use_airflow_home(bool home_given)
 {
     const char *airflow = getenv("AIRFLOW_HOME"), *dags;
     char path[4096], line[4096];
 
+    bool used;
+
     if (airflow == NULL || airflow[0] == '\0') {
-        return;
+        return false;
     }
-    if (!home_given && !is_set("TRADEWIND_HOME")) {
+    used = !home_given && !is_set("TRADEWIND_HOME");
+    if (used) {
         (void)snprintf(path, sizeof path, "%s/tradewind", airflow);
         (void)setenv("TRADEWIND_HOME", path, 1);
     }
@@ -104,6 +107,7 @@ static void use_airflow_home(bool home_given)
         expand_folder(dags, airflow, path, sizeof path);
         (void)setenv("TRADEWIND_DAGS", path, 1);
     }
+    return used;
 }
 
 /* ---- translation ---- */
@@ -385,6 +389,9 @@ static int run_line(struct cli *cli, struct airflow_line *l)
         return exit_of(run_words(cli, l, false), l->command);
     }
     code = run_captured(cli, l, &json);
+    if (json.len == 0 && code != 0 && code == l->command->fine) {
+        (void)buf_str(&json, "[]");
+    }
     if (json.len != 0) {
         int shown = show(l, &json);
 
@@ -417,7 +424,8 @@ int cmd_airflow(struct cli *cli)
     struct airflow_line l = {.arena = &a, .e = &e};
     int rc, code;
 
-    use_airflow_home(cli_given(cli, "home"));
+    bool airflow_home = use_airflow_home(cli_given(cli, "home"));
+
     arena_init(&a, (size_t)2 << 30);
     if (n == 0) {
         arena_fini(&a);
@@ -432,6 +440,12 @@ int cmd_airflow(struct cli *cli)
         code = tell(l.command->name, 0);
     } else {
         code = run_line(cli, &l);
+        if (airflow_home &&
+            (code == EXIT_FAILED || code == 130 || strcmp(l.command->name, "tasks clear") == 0)) {
+            /* What is told names commands of tradewind, which would look elsewhere. */
+            (void)fprintf(stderr, "The home is %s (tradewind --home, or TRADEWIND_HOME).\n",
+                          getenv("TRADEWIND_HOME"));
+        }
     }
     arena_fini(&a);
     return code;

@@ -16,6 +16,7 @@
 struct column {
     const char *name, *from, *constant;
     bool whole; /* of the whole answer, not of the row */
+    bool read;  /* a text that is JSON: what it says */
 };
 
 struct printing {
@@ -58,7 +59,7 @@ static bool is_wanted(const struct airflow_line *l, const struct value *row)
     return true;
 }
 
-/* A column of the table's word: NAME, NAME=MEMBER, NAME=^MEMBER, NAME:CONSTANT. */
+/* A column of the table's word: NAME, NAME=MEMBER, NAME=^MEMBER, NAME=~MEMBER, NAME:CONSTANT. */
 static int add_column(struct printing *p, const char *word)
 {
     struct column *c = &p->columns[p->columns_len];
@@ -73,7 +74,8 @@ static int add_column(struct printing *p, const char *word)
         c->constant = at + 1;
     } else if (*at == '=') {
         c->whole = at[1] == '^';
-        c->from = at + 1 + c->whole;
+        c->read = at[1] == '~';
+        c->from = at + 1 + (c->whole || c->read);
     }
     p->columns_len++;
     return 0;
@@ -173,6 +175,12 @@ static const struct value *value_in(const struct printing *p, const struct value
                             : row->kind == VALUE_STRING ? (c == &p->columns[0] ? row : NULL)
                                                         : value_get(row, c->from);
 
+    struct value *said;
+
+    if (c->read && v != NULL && v->kind == VALUE_STRING &&
+        value_parse(p->l->arena, v->text, v->len, &said, NULL) == 0) {
+        v = said;
+    }
     return v != NULL && v->kind == VALUE_NULL ? NULL : v;
 }
 

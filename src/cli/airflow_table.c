@@ -49,7 +49,7 @@ const struct airflow_option cli_airflow_options[] = {
 #define RUN_COLUMNS "dag_id run_id state run_after=queued_at logical_date start_date end_date"
 #define CONNECTION_COLUMNS                                                             \
     "conn_id conn_type description host schema login password port is_encrypted:True " \
-    "is_extra_encrypted:True extra_dejson=extra"
+    "is_extra_encrypted:True extra_dejson=~extra"
 #define POOL_COLUMNS "pool slots description include_deferred"
 
 const struct airflow_command cli_airflow_table[] = {
@@ -81,7 +81,7 @@ const struct airflow_command cli_airflow_table[] = {
           {"end-date", 'e', "TIME", "--to"},
           {0}},
      .to = "runs list --limit=100000 --limit={LIMIT} {DAG_ID}", .view = AIRFLOW_ROWS,
-     .columns = RUN_COLUMNS},
+     .columns = RUN_COLUMNS, .why = "a DAG that has not run has no runs, and no error", .fine = 66},
     {"dags state", "show the state of a run", "DAG_ID DATE_OR_RUN_ID", OPTS{OPT_FILE, {0}},
      .to = "runs show {DAG_ID} {DATE_OR_RUN_ID}", .view = AIRFLOW_FIELD, .columns = "state conf",
      .why = "a run that is not there is an error, not None"},
