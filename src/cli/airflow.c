@@ -171,7 +171,7 @@ static int expand(const struct airflow_line *l, const char *word, const char **r
         bool given = cli_airflow_value(l, when + 1 + without) != NULL;
 
         *ret = given != without ? arena_strndup(l->arena, word, (size_t)(when - word)) : NULL;
-        return 0;
+        return given != without && *ret == NULL ? err_set(l->e, ERR_NOMEM, "out of memory") : 0;
     }
     if (close == NULL) {
         return 0;
@@ -182,10 +182,12 @@ static int expand(const struct airflow_line *l, const char *word, const char **r
     if (rc == 0 && value == NULL && must) {
         return err_set(l->e, ERR_USAGE, "--%s is missing", name);
     }
-    *ret = rc == 0 && value != NULL
-               ? arena_printf(l->arena, "%.*s%s", (int)(open - word), word, value)
-               : NULL;
-    return rc;
+    if (rc != 0 || value == NULL) {
+        *ret = NULL;
+        return rc;
+    }
+    *ret = arena_printf(l->arena, "%.*s%s", (int)(open - word), word, value);
+    return *ret == NULL ? err_set(l->e, ERR_NOMEM, "out of memory") : 0;
 }
 
 /* Options before the arguments, which stand behind "--": a value may begin with a dash. */
@@ -193,7 +195,7 @@ int cli_airflow_translate(const struct airflow_line *l, bool json, const char **
                           size_t *ret_len)
 {
     char *text = arena_strdup(l->arena, l->command->to), *rest = NULL;
-    size_t room = strlen(l->command->to) + l->given_len + 8, n = 0, args_len = 0, commands = 0;
+    size_t room = strlen(l->command->to) + l->given_len + 8, n = 0, args_len = 0;
     const char **out = arena_array(l->arena, room, sizeof *out),
                **args = arena_array(l->arena, room, sizeof *args), *word;
     int rc = 0;
@@ -208,15 +210,15 @@ int cli_airflow_translate(const struct airflow_line *l, bool json, const char **
         rc = expand(l, w, &word);
         if (rc == 0 && word != NULL && (is_command || strncmp(w, "--", 2) == 0)) {
             out[n++] = word;
-            commands += is_command;
         } else if (rc == 0 && word != NULL) {
             args[args_len++] = word;
         }
     }
-    for (size_t i = 0; i < l->given_len; i += 2) {
-        out[n++] = l->given[i + 1] == NULL
-                       ? l->given[i]
-                       : arena_printf(l->arena, "%s=%s", l->given[i], l->given[i + 1]);
+    for (size_t i = 0; rc == 0 && i < l->given_len; i += 2) {
+        out[n] = l->given[i + 1] == NULL
+                     ? l->given[i]
+                     : arena_printf(l->arena, "%s=%s", l->given[i], l->given[i + 1]);
+        rc = out[n++] == NULL ? err_set(l->e, ERR_NOMEM, "out of memory") : 0;
     }
     if (json) {
         out[n++] = "--json";
@@ -344,7 +346,7 @@ static int show(struct airflow_line *l, const struct buf *json)
     rc = rc == 0 ? cli_airflow_print(l, v, &out) : rc;
     rc = rc == 0 ? buf_status(&out) : rc;
     (void)fputs(buf_cstr(&out), stdout);
-    return rc != 0 ? exit_of(cli_fail(rc, l->e), l->command) : 0;
+    return rc != 0 ? cli_fail(rc, l->e) : 0;
 }
 
 /* As Airflow asks: the answer is a line of standard input. */

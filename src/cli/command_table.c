@@ -502,7 +502,7 @@ const struct command command_table[] = {
     {"connections test", "try a connection",
      "By the hook of an installed provider that serves its type; without one, its host and port "
      "are reached over TCP and nothing more is tried. What was tried is said.",
-     .args = ARGS{{"ID", .help = "the connection"}, {0}},
+     .args = ARGS{{"ID", .help = "the connection"}, {0}}, .options = OPTS{OPT_PYTHON, {0}},
      .examples = EX{{"tradewind connections test warehouse", NULL}, {0}},
      .exits = "0 it works, or its host answers\n1 it does not\n66 there is no such connection\n"
               "69 nothing of it can be tried"},

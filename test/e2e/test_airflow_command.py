@@ -104,6 +104,7 @@ def test_forms_of_output(af):
     (row,) = json.loads(af.out("dags list --output=json"))
     assert row["is_paused"] == "False" and row["fileloc"].endswith("/airflow_home/dags/etl.py")
     assert '"dag_id": "etl"' in af.out("dags list -o json")
+    assert "there is no column x" in af("dags list --columns x", code=2).stderr
     assert af.out("dags list -oyaml").startswith("- dag_id: etl\n")
     assert af.out("variables list") == "No data found\n"
     assert af.json("variables list") == []

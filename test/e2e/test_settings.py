@@ -142,7 +142,7 @@ PROVIDER = """
             self.fake_conn_id = fake_conn_id
         def test_connection(self):
             c = self.get_connection(self.fake_conn_id)
-            return c.password == "right", "the password of %s is wrong" % c.host
+            return c.password == "right", "the password %s of %s is wrong" % (c.password, c.host)
 """
 
 
@@ -154,10 +154,10 @@ def test_a_connection_is_tried(tw):
     tw.write("lib/fake_provider-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: fake-provider\nVersion: 1.0\n")
     tw.write("lib/fake_provider-1.0.dist-info/entry_points.txt", "[apache_airflow_provider]\nprovider_info = fake_provider:describe\n")
     env = {"PYTHONPATH": tw.path("lib")}
-    for name, password in (("good", "right"), ("bad", "wrong")):
+    for name, password in (("good", "right"), ("bad", "sesame")):
         tw("connections", "add", name, "--type", "fake", "--host", "h.example", "--password", password)
     assert tw("connections", "test", "good", env=env).stdout == "Connection success!\n"
-    assert "password of h.example is wrong" in tw("connections", "test", "bad", env=env, code=1).stdout
+    assert "the password *** of h.example is wrong" in tw("connections", "test", "bad", env=env, code=1).stdout
     assert json.loads(tw("airflow", "providers", "list", "-o", "json", env=env).stdout) == [
         {"package_name": "fake-provider", "description": "For a test.", "version": "1.0"}]
     with socket.create_server(("127.0.0.1", 0)) as server:
