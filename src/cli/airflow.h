@@ -20,7 +20,7 @@ struct airflow_option {
     char letter;       /* or 0 */
     const char *value; /* "JSON"; NULL for a flag */
     /* "--conf": given on as that; "": there is nothing to do for it here; "=NAME": stands for {NAME} below; "$NAME": becomes that variable of
-     * the environment, a folder; "%": a JSON object whose members become such; "!text": refused, with why */
+     * the environment, a folder; "%": a JSON object whose members become such; "#VALUE": taken with that value only; "!text": refused, with why */
     const char *to;
 };
 

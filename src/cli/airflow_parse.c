@@ -179,6 +179,10 @@ static int take(struct airflow_line *l, const struct airflow_option *o, const ch
         return 0;
     case '!':
         return err_set(l->e, ERR_USAGE, "--%s: %s", o->name, o->to + 1);
+    case '#':
+        return strcmp(value, o->to + 1) != 0
+                   ? err_set(l->e, ERR_USAGE, "--%s: there is only %s", o->name, o->to + 1)
+                   : 0;
     case '%':
         return set_environment(l, value);
     case '$':
@@ -459,8 +463,9 @@ int cli_airflow_reference(struct buf *out)
         out,
         "# The airflow command\n\nWritten by `tradewind man --markdown docs/reference` from the "
         "table in `src/cli/airflow_table.c`; what it is for: [From Airflow](../guide/airflow.md)."
-        "\n\n`-o`, `--output` is table, json, yaml or plain; `-v`, `--color` and `--bundle-name` "
-        "are taken and change nothing.\n\n## What there is\n\n| command | done by | options | "
+        "\n\n`-o`, `--output` is table, json, yaml or plain; `-v` and `--color` are taken and "
+        "change nothing; the only `--bundle-name` is dags-folder.\n\n## What there is\n\n| command "
+        "| done by | options | "
         "taken, without effect | refused | not as in Airflow |\n|---|---|---|---|---|---|\n");
     for (const struct airflow_command *c = cli_airflow_table; c->name != NULL; c++) {
         if (c->to == NULL) {

@@ -200,6 +200,8 @@ static void lines(void **state)
     assert_string_equal(becomes("dags trigger a --conf"), "! --conf needs a value: --conf JSON");
     assert_string_equal(becomes("dags trigger a --no-replace-microseconds=1"),
                         "! --no-replace-microseconds takes no value");
+    assert_string_equal(becomes("dags list -B dags-folder"), "dags list --limit=100000");
+    assert_string_equal(becomes("dags list -B mine"), "! --bundle-name: there is only dags-folder");
     assert_string_equal(becomes("pools get p -z"), "! there is no option -z");
     assert_string_equal(becomes("pools"),
                         "! pools: which command? `airflow pools --help` lists them");
