@@ -308,6 +308,15 @@ def test_settings(monkeypatch, folder):
         conf.get("mine", "d")
     with pytest.raises(AirflowConfigException):
         conf.getboolean("mine", "c")
+    monkeypatch.setenv("TRADEWIND_HOME", str(folder / "tradewind"))
+    monkeypatch.delenv("TRADEWIND_DAGS", raising=False)
+    assert conf.get("core", "dags_folder") == str(folder / "tradewind" / "dags")
+    monkeypatch.setenv("TRADEWIND_DAGS", str(folder / "here"))
+    assert conf.get("core", "dags_folder") == str(folder / "here")
+    (folder / "plugins").mkdir()
+    assert conf.get("core", "plugins_folder") == str(folder / "plugins")
+    (folder / "tradewind" / "plugins").mkdir(parents=True)
+    assert conf.get("core", "plugins_folder") == str(folder / "tradewind" / "plugins")
 
 
 def test_helpers():

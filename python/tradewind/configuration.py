@@ -101,7 +101,9 @@ def _computed(section, key):
         return os.path.join(home, "dags")
     if (section, key) == ("core", "plugins_folder"):
         home = _home("TRADEWIND_HOME", os.environ.get("AIRFLOW_HOME") or "~/.tradewind")
-        return os.path.join(home, "plugins")
+        ours = os.path.join(home, "plugins")
+        theirs = os.path.join(os.environ.get("AIRFLOW_HOME") or home, "plugins")
+        return ours if os.path.isdir(ours) or not os.path.isdir(theirs) else theirs
     return None
 
 

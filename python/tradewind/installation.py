@@ -136,6 +136,8 @@ def _connection(words):
     if info is None or not info.connection_testable:
         return _reach(connection)
     worked, about = connection.test_connection()
+    if connection.password:
+        about = str(about).replace(connection.password, "***")
     print("Connection success!" if worked else f"Connection failed!\n{about}")
     return 0 if worked else 1
 

@@ -2,6 +2,7 @@
 #include "cli/airflow.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,27 @@ static const char *folder_of_config(const char *path, char *line, size_t cap)
     return found;
 }
 
+/* The beginnings that such a path has in an airflow.cfg; NULL: dags in AIRFLOW_HOME. */
+static void expand_folder(const char *folder, const char *airflow, char *ret, size_t cap)
+{
+    static const char *const names[] = {"$AIRFLOW_HOME/", "${AIRFLOW_HOME}/", "{AIRFLOW_HOME}/"};
+    const char *user = getenv("HOME"), *text = folder != NULL ? folder : "{AIRFLOW_HOME}/dags";
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]);
+
+        if (strncmp(text, names[i], n) == 0) {
+            (void)snprintf(ret, cap, "%s/%s", airflow, text + n);
+            return;
+        }
+    }
+    if (strncmp(text, "~/", 2) == 0 && user != NULL) {
+        (void)snprintf(ret, cap, "%s/%s", user, text + 2);
+    } else {
+        (void)snprintf(ret, cap, "%s", text);
+    }
+}
+
 static bool is_set(const char *name)
 {
     const char *value = getenv(name);
@@ -62,16 +84,19 @@ static bool is_set(const char *name)
     return value != NULL && value[0] != '\0';
 }
 
-/* Without a home of our own, AIRFLOW_HOME says where it is: in a folder of it, since what genuine Airflow keeps there is not ours. */
-static void use_airflow_home(bool home_given)
+/* Without a home of our own, AIRFLOW_HOME says where it is: in a folder of it, since what genuine Airflow keeps there is not ours. True: it does. */
+static bool use_airflow_home(bool home_given)
 {
     const char *airflow = getenv("AIRFLOW_HOME"), *dags;
     char path[4096], line[4096];
 
+    bool used;
+
     if (airflow == NULL || airflow[0] == '\0') {
-        return;
+        return false;
     }
-    if (!home_given && !is_set("TRADEWIND_HOME")) {
+    used = !home_given && !is_set("TRADEWIND_HOME");
+    if (used) {
         (void)snprintf(path, sizeof path, "%s/tradewind", airflow);
         (void)setenv("TRADEWIND_HOME", path, 1);
     }
@@ -79,11 +104,10 @@ static void use_airflow_home(bool home_given)
         (void)snprintf(path, sizeof path, "%s/airflow.cfg", airflow);
         dags = folder_of_config(is_set("AIRFLOW_CONFIG") ? getenv("AIRFLOW_CONFIG") : path, line,
                                 sizeof line);
-        if (dags == NULL) {
-            (void)snprintf(path, sizeof path, "%s/dags", airflow);
-        }
-        (void)setenv("TRADEWIND_DAGS", dags != NULL ? dags : path, 1);
+        expand_folder(dags, airflow, path, sizeof path);
+        (void)setenv("TRADEWIND_DAGS", path, 1);
     }
+    return used;
 }
 
 /* ---- translation ---- */
@@ -147,7 +171,7 @@ static int expand(const struct airflow_line *l, const char *word, const char **r
         bool given = cli_airflow_value(l, when + 1 + without) != NULL;
 
         *ret = given != without ? arena_strndup(l->arena, word, (size_t)(when - word)) : NULL;
-        return 0;
+        return given != without && *ret == NULL ? err_set(l->e, ERR_NOMEM, "out of memory") : 0;
     }
     if (close == NULL) {
         return 0;
@@ -158,10 +182,12 @@ static int expand(const struct airflow_line *l, const char *word, const char **r
     if (rc == 0 && value == NULL && must) {
         return err_set(l->e, ERR_USAGE, "--%s is missing", name);
     }
-    *ret = rc == 0 && value != NULL
-               ? arena_printf(l->arena, "%.*s%s", (int)(open - word), word, value)
-               : NULL;
-    return rc;
+    if (rc != 0 || value == NULL) {
+        *ret = NULL;
+        return rc;
+    }
+    *ret = arena_printf(l->arena, "%.*s%s", (int)(open - word), word, value);
+    return *ret == NULL ? err_set(l->e, ERR_NOMEM, "out of memory") : 0;
 }
 
 /* Options before the arguments, which stand behind "--": a value may begin with a dash. */
@@ -169,7 +195,7 @@ int cli_airflow_translate(const struct airflow_line *l, bool json, const char **
                           size_t *ret_len)
 {
     char *text = arena_strdup(l->arena, l->command->to), *rest = NULL;
-    size_t room = strlen(l->command->to) + l->given_len + 8, n = 0, args_len = 0, commands = 0;
+    size_t room = strlen(l->command->to) + l->given_len + 8, n = 0, args_len = 0;
     const char **out = arena_array(l->arena, room, sizeof *out),
                **args = arena_array(l->arena, room, sizeof *args), *word;
     int rc = 0;
@@ -184,15 +210,15 @@ int cli_airflow_translate(const struct airflow_line *l, bool json, const char **
         rc = expand(l, w, &word);
         if (rc == 0 && word != NULL && (is_command || strncmp(w, "--", 2) == 0)) {
             out[n++] = word;
-            commands += is_command;
         } else if (rc == 0 && word != NULL) {
             args[args_len++] = word;
         }
     }
-    for (size_t i = 0; i < l->given_len; i += 2) {
-        out[n++] = l->given[i + 1] == NULL
-                       ? l->given[i]
-                       : arena_printf(l->arena, "%s=%s", l->given[i], l->given[i + 1]);
+    for (size_t i = 0; rc == 0 && i < l->given_len; i += 2) {
+        out[n] = l->given[i + 1] == NULL
+                     ? l->given[i]
+                     : arena_printf(l->arena, "%s=%s", l->given[i], l->given[i + 1]);
+        rc = out[n++] == NULL ? err_set(l->e, ERR_NOMEM, "out of memory") : 0;
     }
     if (json) {
         out[n++] = "--json";
@@ -239,6 +265,7 @@ static int run_ours(struct cli *cli, const char **words, size_t n, struct airflo
     if (rc != 0) {
         return cli_fail(rc, l->e);
     }
+    cli_plugins(ours);
     rc = cli_dispatch(ours);
     cli_free(ours);
     return rc;
@@ -292,7 +319,7 @@ static int read_all(int fd, struct buf *b)
 /* Runs it with what it writes going to *out. */
 static int run_captured(struct cli *cli, struct airflow_line *l, struct buf *out)
 {
-    int fd = memfd_create("airflow", MFD_CLOEXEC), before = dup(1), code = EXIT_FAILED;
+    int fd = memfd_create("airflow", MFD_CLOEXEC), before = fcntl(1, F_DUPFD_CLOEXEC, 3), code;
 
     (void)fflush(stdout);
     if (fd < 0 || before < 0 || dup2(fd, 1) < 0) {
@@ -320,7 +347,7 @@ static int show(struct airflow_line *l, const struct buf *json)
     rc = rc == 0 ? cli_airflow_print(l, v, &out) : rc;
     rc = rc == 0 ? buf_status(&out) : rc;
     (void)fputs(buf_cstr(&out), stdout);
-    return rc != 0 ? exit_of(cli_fail(rc, l->e), l->command) : 0;
+    return rc != 0 ? cli_fail(rc, l->e) : 0;
 }
 
 /* As Airflow asks: the answer is a line of standard input. */
@@ -365,6 +392,9 @@ static int run_line(struct cli *cli, struct airflow_line *l)
         return exit_of(run_words(cli, l, false), l->command);
     }
     code = run_captured(cli, l, &json);
+    if (json.len == 0 && code != 0 && code == l->command->fine) {
+        (void)buf_str(&json, "[]");
+    }
     if (json.len != 0) {
         int shown = show(l, &json);
 
@@ -397,7 +427,8 @@ int cmd_airflow(struct cli *cli)
     struct airflow_line l = {.arena = &a, .e = &e};
     int rc, code;
 
-    use_airflow_home(cli_given(cli, "home"));
+    bool airflow_home = use_airflow_home(cli_given(cli, "home"));
+
     arena_init(&a, (size_t)2 << 30);
     if (n == 0) {
         arena_fini(&a);
@@ -412,6 +443,12 @@ int cmd_airflow(struct cli *cli)
         code = tell(l.command->name, 0);
     } else {
         code = run_line(cli, &l);
+        if (airflow_home &&
+            (code == EXIT_FAILED || code == 130 || strcmp(l.command->name, "tasks clear") == 0)) {
+            /* What is told names commands of tradewind, which would look elsewhere. */
+            (void)fprintf(stderr, "The home is %s (tradewind --home, or TRADEWIND_HOME).\n",
+                          getenv("TRADEWIND_HOME"));
+        }
     }
     arena_fini(&a);
     return code;

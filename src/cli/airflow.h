@@ -20,7 +20,7 @@ struct airflow_option {
     char letter;       /* or 0 */
     const char *value; /* "JSON"; NULL for a flag */
     /* "--conf": given on as that; "": there is nothing to do for it here; "=NAME": stands for {NAME} below; "$NAME": becomes that variable of
-     * the environment; "%": a JSON object whose members become such; "!text": refused, with why */
+     * the environment, a folder; "%": a JSON object whose members become such; "#VALUE": taken with that value only; "!text": refused, with why */
     const char *to;
 };
 
@@ -47,7 +47,7 @@ struct airflow_command {
         rows; /* the member of our JSON that has the rows; NULL: it itself; "*": its members, but for tasks */
     const char *where; /* "member=NAME ...": only the rows whose member is that argument */
     const char *
-        columns; /* "dag_id fileloc=file is_paused:False dag=^dag_id": of another name, a constant, of the whole */
+        columns; /* "dag_id fileloc=file is_paused:False dag=^dag_id": of another name, a constant, of the whole; x=~member: a text of JSON as what it says */
     const char *ask; /* asked first, but for --yes */
     int fine;        /* an exit code of ours that is no error there */
 };

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -105,44 +106,34 @@ static int find_command(struct airflow_line *l, const char *const *words, size_t
 
 /* ---- options ---- */
 
-static const struct airflow_option *search(const struct airflow_option *o, const char *name,
-                                           size_t n, char letter, size_t *matches)
-{
-    const struct airflow_option *hit = NULL;
-
-    for (; o != NULL && o->name != NULL; o++) {
-        if (letter != 0 ? o->letter == letter : strncmp(o->name, name, n) == 0) {
-            if (letter != 0 || o->name[n] == '\0') {
-                *matches = 1;
-                return o;
-            }
-            hit = o;
-            (*matches)++;
-        }
-    }
-    return hit;
-}
-
-/* By its name, a clear beginning of it, or its letter. */
+/* By its letter, its name, or a clear beginning of it. */
 static const struct airflow_option *find_option(struct airflow_line *l, const char *name, size_t n,
                                                 char letter)
 {
-    size_t own = 0, common = 0;
-    const struct airflow_option *a = search(l->command->options, name, n, letter, &own),
-                                *b = search(cli_airflow_options, name, n, letter, &common);
+    const struct airflow_option *lists[] = {l->command->options, cli_airflow_options}, *hit = NULL;
+    size_t matches = 0;
 
-    if (a != NULL && (letter != 0 || a->name[n] == '\0' || b == NULL || b->name[n] != '\0')) {
-        if (own == 1 && (letter != 0 || a->name[n] == '\0' || common == 0)) {
-            return a;
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct airflow_option *o = lists[i]; o != NULL && o->name != NULL; o++) {
+            bool begins = letter == 0 && strncmp(o->name, name, n) == 0;
+
+            if (letter != 0 ? o->letter == letter : begins && o->name[n] == '\0') {
+                return o;
+            }
+            hit = begins ? o : hit;
+            matches += begins;
         }
-    } else if (b != NULL && common == 1) {
-        return b;
+    }
+    if (matches == 1) {
+        return hit;
     }
     if (letter != 0) {
         (void)err_set(l->e, ERR_USAGE, "there is no option -%c", letter);
     } else {
-        (void)err_set(l->e, ERR_USAGE, "%s option --%.*s",
-                      own + common > 1 ? "several begin with the" : "there is no", (int)n, name);
+        (void)err_set(l->e, ERR_USAGE,
+                      matches > 1 ? "several options begin with --%.*s"
+                                  : "there is no option --%.*s",
+                      (int)n, name);
     }
     return NULL;
 }
@@ -166,6 +157,21 @@ static int set_environment(struct airflow_line *l, const char *json)
     return 0;
 }
 
+/* --subdir: a folder of DAGs, or a file, whose folder is meant where only a folder can be. */
+static int set_folder(struct airflow_line *l, const char *name, const char *value)
+{
+    const char *slash = strrchr(value, '/');
+    struct stat st;
+
+    if (stat(value, &st) == 0 && S_ISREG(st.st_mode)) {
+        value = slash == NULL    ? "."
+                : slash == value ? "/"
+                                 : arena_strndup(l->arena, value, (size_t)(slash - value));
+    }
+    return value == NULL || setenv(name, value, 1) != 0 ? err_set(l->e, ERR_NOMEM, "out of memory")
+                                                        : 0;
+}
+
 static int take(struct airflow_line *l, const struct airflow_option *o, const char *value)
 {
     switch (o->to[0]) {
@@ -173,10 +179,14 @@ static int take(struct airflow_line *l, const struct airflow_option *o, const ch
         return 0;
     case '!':
         return err_set(l->e, ERR_USAGE, "--%s: %s", o->name, o->to + 1);
+    case '#':
+        return strcmp(value, o->to + 1) != 0
+                   ? err_set(l->e, ERR_USAGE, "--%s: there is only %s", o->name, o->to + 1)
+                   : 0;
     case '%':
         return set_environment(l, value);
     case '$':
-        return setenv(o->to + 1, value, 1) != 0 ? err_set(l->e, ERR_NOMEM, "out of memory") : 0;
+        return set_folder(l, o->to + 1, value);
     case '=':
         l->yes = l->yes || strcmp(o->to, "=YES") == 0;
         l->help = l->help || strcmp(o->to, "=HELP") == 0;
@@ -453,8 +463,9 @@ int cli_airflow_reference(struct buf *out)
         out,
         "# The airflow command\n\nWritten by `tradewind man --markdown docs/reference` from the "
         "table in `src/cli/airflow_table.c`; what it is for: [From Airflow](../guide/airflow.md)."
-        "\n\n`-o`, `--output` is table, json, yaml or plain; `-v`, `--color` and `--bundle-name` "
-        "are taken and change nothing.\n\n## What there is\n\n| command | done by | options | "
+        "\n\n`-o`, `--output` is table, json, yaml or plain; `-v` and `--color` are taken and "
+        "change nothing; the only `--bundle-name` is dags-folder.\n\n## What there is\n\n| command "
+        "| done by | options | "
         "taken, without effect | refused | not as in Airflow |\n|---|---|---|---|---|---|\n");
     for (const struct airflow_command *c = cli_airflow_table; c->name != NULL; c++) {
         if (c->to == NULL) {

@@ -16,6 +16,7 @@
 struct column {
     const char *name, *from, *constant;
     bool whole; /* of the whole answer, not of the row */
+    bool read;  /* a text that is JSON: what it says */
 };
 
 struct printing {
@@ -58,7 +59,7 @@ static bool is_wanted(const struct airflow_line *l, const struct value *row)
     return true;
 }
 
-/* A column of the table's word: NAME, NAME=MEMBER, NAME=^MEMBER, NAME:CONSTANT. */
+/* A column of the table's word: NAME, NAME=MEMBER, NAME=^MEMBER, NAME=~MEMBER, NAME:CONSTANT. */
 static int add_column(struct printing *p, const char *word)
 {
     struct column *c = &p->columns[p->columns_len];
@@ -73,7 +74,8 @@ static int add_column(struct printing *p, const char *word)
         c->constant = at + 1;
     } else if (*at == '=') {
         c->whole = at[1] == '^';
-        c->from = at + 1 + c->whole;
+        c->read = at[1] == '~';
+        c->from = at + 1 + (c->whole || c->read);
     }
     p->columns_len++;
     return 0;
@@ -173,7 +175,22 @@ static const struct value *value_in(const struct printing *p, const struct value
                             : row->kind == VALUE_STRING ? (c == &p->columns[0] ? row : NULL)
                                                         : value_get(row, c->from);
 
+    struct value *said;
+
+    if (c->read && v != NULL && v->kind == VALUE_STRING &&
+        value_parse(p->l->arena, v->text, v->len, &said, NULL) == 0) {
+        v = said;
+    }
     return v != NULL && v->kind == VALUE_NULL ? NULL : v;
+}
+
+/* NULL: there was no memory for it, which sticks in the error. */
+static const char *kept(const struct airflow_line *l, const char *text)
+{
+    if (text == NULL) {
+        (void)err_set(l->e, ERR_NOMEM, "out of memory");
+    }
+    return text != NULL ? text : "";
 }
 
 /* 2026-01-31T00:00:00Z as Python writes it; else the text itself. */
@@ -182,7 +199,8 @@ static const char *as_time(const struct airflow_line *l, const struct value *v)
     bool is_time = v->len >= 20 && v->text[4] == '-' && v->text[10] == 'T' && v->text[13] == ':' &&
                    v->text[v->len - 1] == 'Z';
 
-    return is_time ? arena_printf(l->arena, "%.*s+00:00", (int)v->len - 1, v->text) : v->text;
+    return is_time ? kept(l, arena_printf(l->arena, "%.*s+00:00", (int)v->len - 1, v->text))
+                   : v->text;
 }
 
 /* With the blanks that Python puts: scripts grep for them. Deep as its parser allows. */
@@ -215,7 +233,7 @@ static const char *as_json(const struct airflow_line *l, const struct value *v)
 
     buf_init(&b, MiB(64));
     put_value(&b, v);
-    return arena_strdup(l->arena, buf_cstr(&b));
+    return kept(l, buf_status(&b) == 0 ? arena_strdup(l->arena, buf_cstr(&b)) : NULL);
 }
 
 /* As str() of Python; a list as its elements with commas between them; NULL: None. */
@@ -246,7 +264,7 @@ static const char *as_text(const struct printing *p, const struct value *row,
             (void)buf_printf(&b, "%s%s", i > 0 ? "," : "",
                              x->kind == VALUE_STRING ? x->text : as_json(p->l, x));
         }
-        return arena_strdup(p->l->arena, buf_cstr(&b));
+        return kept(p->l, buf_status(&b) == 0 ? arena_strdup(p->l->arena, buf_cstr(&b)) : NULL);
     default:
         return as_json(p->l, v);
     }
@@ -432,34 +450,39 @@ static int put_rendered(const struct airflow_line *l, const struct value *v, str
     return 0;
 }
 
-int cli_airflow_print(const struct airflow_line *l, const struct value *json, struct buf *out)
+static int put_all(struct printing *p, struct buf *out)
 {
-    struct printing p = {.l = l, .whole = json};
-    int rc;
+    const struct airflow_line *l = p->l;
+    const char *dag_id = cli_airflow_value(l, "DAG_ID");
+    int rc = prepare(p);
 
-    if (l->command->view == AIRFLOW_RENDERED) {
-        return put_rendered(l, json, out);
-    }
-    rc = prepare(&p);
-    if (rc == 0 && p.len == 0 && l->command->where != NULL && l->command->view == AIRFLOW_ROWS &&
-        cli_airflow_value(l, "DAG_ID") != NULL) {
-        rc = err_set(l->e, ERR_NOTFOUND, "there is no DAG '%s'", cli_airflow_value(l, "DAG_ID"));
+    if (rc == 0 && p->len == 0 && l->command->where != NULL && l->command->view == AIRFLOW_ROWS &&
+        dag_id != NULL) {
+        rc = err_set(l->e, ERR_NOTFOUND, "there is no DAG '%s'", dag_id);
     }
     if (rc != 0) {
         return rc;
     }
     if (l->command->view == AIRFLOW_FIELD) {
-        return put_field(&p, out);
+        return put_field(p, out);
     }
     if (l->command->view == AIRFLOW_LINES) {
-        return put_lines(&p, out);
+        return put_lines(p, out);
     }
     if (strcmp(l->output, "json") == 0) {
-        put_json(&p, out);
+        put_json(p, out);
     } else if (strcmp(l->output, "yaml") == 0) {
-        put_yaml(&p, out);
+        put_yaml(p, out);
     } else {
-        put_table(&p, strcmp(l->output, "plain") == 0, out);
+        put_table(p, strcmp(l->output, "plain") == 0, out);
     }
     return 0;
+}
+
+int cli_airflow_print(const struct airflow_line *l, const struct value *json, struct buf *out)
+{
+    struct printing p = {.l = l, .whole = json};
+    int rc = l->command->view == AIRFLOW_RENDERED ? put_rendered(l, json, out) : put_all(&p, out);
+
+    return rc == 0 && l->e->code == -ERR_NOMEM ? -ERR_NOMEM : rc;
 }

@@ -41,15 +41,18 @@
     "providers are packages of the Python environment; `airflow providers list` names them"
 
 const struct airflow_option cli_airflow_options[] = {
-    {"output", 'o', "FORMAT", "=OUTPUT"}, {"verbose", 'v', .to = ""},
-    {"help", 'h', .to = "=HELP"},         {"color", 0, "WHEN", ""},
-    {"bundle-name", 'B', "NAME", ""},     {0},
+    {"output", 'o', "FORMAT", "=OUTPUT"},
+    {"verbose", 'v', .to = ""},
+    {"help", 'h', .to = "=HELP"},
+    {"color", 0, "WHEN", ""},
+    {"bundle-name", 'B', "NAME", "#dags-folder"},
+    {0},
 };
 
 #define RUN_COLUMNS "dag_id run_id state run_after=queued_at logical_date start_date end_date"
 #define CONNECTION_COLUMNS                                                             \
     "conn_id conn_type description host schema login password port is_encrypted:True " \
-    "is_extra_encrypted:True extra_dejson=extra"
+    "is_extra_encrypted:True extra_dejson=~extra"
 #define POOL_COLUMNS "pool slots description include_deferred"
 
 const struct airflow_command cli_airflow_table[] = {
@@ -81,7 +84,7 @@ const struct airflow_command cli_airflow_table[] = {
           {"end-date", 'e', "TIME", "--to"},
           {0}},
      .to = "runs list --limit=100000 --limit={LIMIT} {DAG_ID}", .view = AIRFLOW_ROWS,
-     .columns = RUN_COLUMNS},
+     .columns = RUN_COLUMNS, .why = "a DAG that has not run has no runs, and no error", .fine = 66},
     {"dags state", "show the state of a run", "DAG_ID DATE_OR_RUN_ID", OPTS{OPT_FILE, {0}},
      .to = "runs show {DAG_ID} {DATE_OR_RUN_ID}", .view = AIRFLOW_FIELD, .columns = "state conf",
      .why = "a run that is not there is an error, not None"},
@@ -179,7 +182,9 @@ const struct airflow_command cli_airflow_table[] = {
           {"exclude-parentdag", 'X', .to = ""},
           {0}},
      .to = "tasks clear --all-runs --regex --only?!DOWNSTREAM {DAG_ID} {PATTERN}",
-     .why = "`tradewind runs resume` goes on with the runs; --only-running takes no others",
+     .why =
+         "the pattern is a POSIX extended regular expression; `tradewind runs resume` goes on with "
+         "the runs",
      .ask = "This clears tasks of all runs of the DAG in these dates."},
     {"tasks run", "run a task of a run", "DAG_ID TASK_ID [RUN]", .why = NO_LOCAL_RUN},
 
@@ -190,7 +195,7 @@ const struct airflow_command cli_airflow_table[] = {
      .to = "variables list", .view = AIRFLOW_ROWS, .columns = "key val"},
     {"variables get", "show a variable", "KEY",
      OPTS{{"json", 'j', .to = ""}, {"default", 'd', "TEXT", "--default"}, {0}},
-     .to = "variables get {KEY}"},
+     .to = "variables get {KEY}", .why = "the text is shown as it is stored, also with --json"},
     {"variables set", "store a variable", "KEY VALUE",
      OPTS{{"json", 'j', .to = "=QUOTE"}, {"description", 0, "TEXT", "--description"}, {0}},
      .to = "variables set {KEY} {VALUE}"},

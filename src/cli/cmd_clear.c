@@ -11,7 +11,6 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "base/mem.h"
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/commands.h"
@@ -21,7 +20,6 @@
 #include "cli/term.h"
 #include "engine/engine.h"
 #include "model/dag.h"
-#include "runtime/loop.h"
 #include "store/store.h"
 
 /* What is changed in one run. */
@@ -35,8 +33,6 @@ struct change {
     uint32_t *tasks; /* what is changed; in f.arena */
     int32_t *maps;   /* of the named task the one instance; -1 = all */
     size_t tasks_len;
-    uint32_t affected;
-    int rc;
     struct err e;
 };
 
@@ -160,12 +156,25 @@ static int choose(struct change *c)
 
 /* ---- how it is applied ---- */
 
-static int ask_engine(struct change *c)
+static int change_here(struct engine *g, void *arg, struct err *e)
+{
+    struct change *c = arg;
+    struct engine_command cmd = {.op = c->op,
+                                 .run_key = c->f.run.run_key,
+                                 .tasks = c->tasks,
+                                 .map_indexes = c->maps,
+                                 .tasks_len = c->tasks_len,
+                                 .state = c->state,
+                                 .actor = "cli"};
+    uint32_t affected;
+
+    return engine_command(g, &cmd, &affected, e);
+}
+
+static int apply(struct change *c)
 {
     struct buf b BUF_CLEANUP;
     struct json_writer w;
-    char *answer = NULL;
-    int rc;
 
     buf_init(&b, LIMIT_MESSAGE / 2);
     json_writer_init(&w, &b, 0);
@@ -191,55 +200,7 @@ static int ask_engine(struct change *c)
     }
     json_array_end(&w);
     json_object_end(&w);
-    if (buf_status(&b) != 0) {
-        return err_set(&c->e, ERR_LIMIT, "too many tasks for one command");
-    }
-    b.p[b.len - 1] = '\0'; /* the members alone, without their braces */
-    rc = engine_request(c->home, "command", b.p + 1, &answer, &c->e);
-    mem_free(answer);
-    c->affected = (uint32_t)c->tasks_len;
-    return rc;
-}
-
-static int change_main(void *arg)
-{
-    struct change *c = arg;
-    struct session_options o = {.home = c->home, .gather_us = -1};
-    struct engine_command cmd = {.op = c->op,
-                                 .run_key = c->f.run.run_key,
-                                 .tasks = c->tasks,
-                                 .map_indexes = c->maps,
-                                 .tasks_len = c->tasks_len,
-                                 .state = c->state,
-                                 .actor = "cli"};
-    struct session s;
-    int64_t pid;
-
-    c->rc = session_open(&s, loop_current(), &o, NULL, 0, &pid, &c->e);
-    if (c->rc == -ERR_BUSY) {
-        c->e.text[0] = '\0';
-        c->rc = ask_engine(c);
-        return 0;
-    }
-    if (c->rc == 0) {
-        engine_interrupt(s.engine); /* nothing starts here */
-        c->rc = engine_command(s.engine, &cmd, &c->affected, &c->e);
-        session_close(&s);
-    }
-    return 0;
-}
-
-static int apply(struct change *c)
-{
-    struct loop_config lc = {0};
-    struct loop *l;
-    int rc = loop_uv_new(&lc, &l, &c->e);
-
-    if (rc == 0) {
-        rc = loop_main(l, change_main, c, &c->e);
-        loop_free(l);
-    }
-    return rc == 0 ? c->rc : rc;
+    return session_command(c->home, "command", &b, change_here, c, NULL, &c->e);
 }
 
 /* "cleared load (was failed)", a line each. */

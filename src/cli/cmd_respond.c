@@ -11,13 +11,11 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "base/mem.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/hitl.h"
 #include "cli/session.h"
 #include "engine/engine.h"
-#include "runtime/loop.h"
 
 /* ---- what is asked ---- */
 
@@ -121,7 +119,6 @@ struct answer {
     struct found f;
     struct engine_response r;
     bool alive; /* an engine took it */
-    int rc;
     struct err e;
 };
 
@@ -203,12 +200,15 @@ static int read_answer(struct answer *a)
     return rc == 0 ? read_params(a, question) : rc;
 }
 
-static int ask_engine(struct answer *a)
+static int respond_here(struct engine *g, void *arg, struct err *e)
 {
-    char *ret = NULL;
+    return engine_respond(g, arg, e);
+}
+
+static int send_answer(struct answer *a)
+{
     struct json_writer w;
     struct buf b BUF_CLEANUP;
-    int rc;
 
     buf_init(&b, LIMIT_MESSAGE / 4);
     json_writer_init(&w, &b, 0);
@@ -226,46 +226,7 @@ static int ask_engine(struct answer *a)
     json_key(&w, "by");
     json_string(&w, a->r.by);
     json_object_end(&w);
-    if (buf_status(&b) != 0) {
-        return err_set(&a->e, ERR_LIMIT, "the answer is too large");
-    }
-    b.p[b.len - 1] = '\0'; /* the members alone, without their braces */
-    rc = engine_request(a->home, "hitl_respond", b.p + 1, &ret, &a->e);
-    mem_free(ret);
-    return rc;
-}
-
-static int respond_main(void *arg)
-{
-    struct answer *a = arg;
-    struct session_options o = {.home = a->home, .gather_us = -1};
-    struct session s;
-    int64_t pid;
-
-    a->rc = session_open(&s, loop_current(), &o, NULL, 0, &pid, &a->e);
-    if (a->rc == -ERR_BUSY) {
-        a->e.text[0] = '\0';
-        a->alive = true;
-        a->rc = ask_engine(a);
-    } else if (a->rc == 0) {
-        engine_interrupt(s.engine); /* nothing starts here */
-        a->rc = engine_respond(s.engine, &a->r, &a->e);
-        session_close(&s);
-    }
-    return 0;
-}
-
-static int send_answer(struct answer *a)
-{
-    struct loop_config lc = {0};
-    struct loop *l;
-    int rc = loop_uv_new(&lc, &l, &a->e);
-
-    if (rc == 0) {
-        rc = loop_main(l, respond_main, a, &a->e);
-        loop_free(l);
-    }
-    return rc == 0 ? a->rc : rc;
+    return session_command(a->home, "hitl_respond", &b, respond_here, &a->r, &a->alive, &a->e);
 }
 
 int cmd_tasks_respond(struct cli *cli)

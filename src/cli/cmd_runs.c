@@ -127,6 +127,10 @@ int cmd_runs_list(struct cli *cli)
     rc = rc == 0 ? store_open_for_reading(home, &l.f.store, &e) : rc;
     if (rc == 0 && dag_id != NULL) {
         rc = l.f.store->ops->find_dag(l.f.store, dag_id, &l.f.arena, &l.f.dag_row, &e);
+        if (rc == -ERR_NOTFOUND) {
+            rc = err_set(&e, ERR_NOTFOUND, "no DAG '%s' has run yet; see `tradewind dags list`",
+                         dag_id);
+        }
     }
     rc = rc == 0 ? l.f.store->ops->get_dags(l.f.store, &l.f.arena, &l.dags, &l.dags_len, &e) : rc;
     rc = rc == 0 ? runs_between(cli, &l, states, &e) : rc;

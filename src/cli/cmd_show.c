@@ -45,7 +45,7 @@ static int show_file(struct cli *cli, const char *dag, const char *home, struct 
     struct loaded l = {0};
     int rc = session_find_parts(&paths, cli_opt(cli, "python"), e);
 
-    rc = rc == 0 ? folder_load_target(dag, cli_opt(cli, "dag"), home, &paths, NULL, &l, e) : rc;
+    rc = rc == 0 ? load_target_alone(dag, cli_opt(cli, "dag"), home, &paths, &l, e) : rc;
     rc = rc == 0 ? draw(cli, l.dag, NULL, out, e) : rc;
     loaded_fini(&l);
     return rc;
@@ -101,11 +101,8 @@ static int show(struct cli *cli, const char *dag, const char *home, struct buf *
     if (cli_opt(cli, "run") == NULL &&
         (t.file == NULL || load_is_file_name(dag) || strchr(dag, '/') != NULL)) {
         rc = show_file(cli, dag, home, out, e);
-        if (rc != -ERR_NOTFOUND || t.dag_id == NULL) {
-            return rc;
-        }
-        rc = show_stored(cli, dag, home, out, &stored);
-        return rc == 0 ? 0 : -ERR_NOTFOUND; /* *e: of the folder */
+        return rc == 0 || t.dag_id == NULL || show_stored(cli, dag, home, out, &stored) != 0 ? rc
+                                                                                             : 0;
     }
     return show_stored(cli, dag, home, out, e);
 }

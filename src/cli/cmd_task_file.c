@@ -55,9 +55,9 @@ static int open_task(struct one_task *o)
         (void)time_parse(date, strlen(date), &o->logical_date_us);
     }
     rc = rc == 0 ? home_resolve(cli_opt(o->cli, "home"), home, sizeof home, &o->e) : rc;
-    rc = rc == 0 ? folder_load_target(file, cli_opt(o->cli, "dag"), home, &o->paths, NULL,
-                                      &o->loaded, &o->e)
-                 : rc;
+    rc = rc == 0
+             ? load_target_alone(file, cli_opt(o->cli, "dag"), home, &o->paths, &o->loaded, &o->e)
+             : rc;
     o->dag = o->loaded.dag;
     rc = rc == 0 ? conf_build(o->dag, cli_opt(o->cli, "conf"), params, n, &o->conf, &o->e) : rc;
     if (rc == 0) {

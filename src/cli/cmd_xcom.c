@@ -6,7 +6,6 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "base/mem.h"
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/commands.h"
@@ -16,7 +15,6 @@
 #include "cli/term.h"
 #include "engine/engine.h"
 #include "model/dag.h"
-#include "runtime/loop.h"
 #include "store/store.h"
 
 struct xcoms {
@@ -24,7 +22,6 @@ struct xcoms {
     char home[4096];
     struct found f;
     struct ti_key key; /* of the named task */
-    int rc;
     struct err e;
 };
 
@@ -194,12 +191,17 @@ int cmd_xcom_get(struct cli *cli)
 
 /* ---- delete ---- */
 
-static int ask_engine(struct xcoms *x)
+static int delete_here(struct engine *g, void *arg, struct err *e)
+{
+    const struct xcoms *x = arg;
+
+    return engine_delete_xcom(g, &x->key, cli_opt(x->cli, "key"), e);
+}
+
+static int delete_one(struct xcoms *x)
 {
     struct buf b BUF_CLEANUP;
     struct json_writer w;
-    char *answer = NULL;
-    int rc;
 
     buf_init(&b, LIMIT_MESSAGE / 4);
     json_writer_init(&w, &b, 0);
@@ -213,32 +215,7 @@ static int ask_engine(struct xcoms *x)
     json_key(&w, "key");
     json_string(&w, cli_opt(x->cli, "key"));
     json_object_end(&w);
-    if (buf_status(&b) != 0) {
-        return err_set(&x->e, ERR_LIMIT, "the key is too large");
-    }
-    b.p[b.len - 1] = '\0'; /* the members alone, without their braces */
-    rc = engine_request(x->home, "xcom_delete", b.p + 1, &answer, &x->e);
-    mem_free(answer);
-    return rc;
-}
-
-static int delete_main(void *arg)
-{
-    struct xcoms *x = arg;
-    struct session_options o = {.home = x->home, .gather_us = -1};
-    struct session s;
-    int64_t pid;
-
-    x->rc = session_open(&s, loop_current(), &o, NULL, 0, &pid, &x->e);
-    if (x->rc == -ERR_BUSY) {
-        x->e.text[0] = '\0';
-        x->rc = ask_engine(x);
-    } else if (x->rc == 0) {
-        engine_interrupt(s.engine); /* nothing starts here */
-        x->rc = engine_delete_xcom(s.engine, &x->key, cli_opt(x->cli, "key"), &x->e);
-        session_close(&s);
-    }
-    return 0;
+    return session_command(x->home, "xcom_delete", &b, delete_here, x, NULL, &x->e);
 }
 
 int cmd_xcom_delete(struct cli *cli)
@@ -246,20 +223,13 @@ int cmd_xcom_delete(struct cli *cli)
     struct xcoms x = {.cli = cli};
     const char *value;
     size_t n;
-    struct loop_config lc = {0};
-    struct loop *l;
     int rc = open_xcoms(&x);
 
     if (rc == 0) {
         rc = read_one(&x, &x.key, cli_opt(cli, "key"), &value, &n);
         rc = rc == -ERR_NOTFOUND ? no_xcom(&x) : rc;
     }
-    rc = rc == 0 ? loop_uv_new(&lc, &l, &x.e) : rc;
-    if (rc == 0) {
-        rc = loop_main(l, delete_main, &x, &x.e);
-        loop_free(l);
-        rc = rc == 0 ? x.rc : rc;
-    }
+    rc = rc == 0 ? delete_one(&x) : rc;
     if (rc == 0 && !cli_flag(cli, "quiet")) {
         (void)printf("XCom %s of %s in run %s is deleted.\n", cli_opt(cli, "key"),
                      x.f.task->task_id, x.f.run.run_id);

@@ -46,6 +46,11 @@ const struct cli_option global_options[] = {
         "logical-date", 0, OPTION_TIME, .value = "TIME",                                \
                                         .help = "the run's logical date (default: now)" \
     }
+#define OPT_RUN_ID                                                                     \
+    {                                                                                  \
+        "run-id", 0, OPTION_TEXT, .value = "ID",                                       \
+                                  .help = "the run's id (default: made from the time)" \
+    }
 #define OPT_JOBS                                                                    \
     {                                                                               \
         "jobs", 'j', OPTION_INT, .value = "N", .min = 1, .max = 10000,              \
@@ -125,8 +130,7 @@ const struct command command_table[] = {
                      OPT_JOBS,
                      OPT_CONF,
                      OPT_PARAM,
-                     {"run-id", 0, OPTION_TEXT, .value = "ID",
-                      .help = "the run's id (default: made from the time)"},
+                     OPT_RUN_ID,
                      OPT_LOGICAL,
                      OPT_PYTHON,
                      OPT_PLAIN,
@@ -238,18 +242,18 @@ const struct command command_table[] = {
      "and nothing is waited for; where none works, it is carried out here, to its end. Then the "
      "run is told.",
      .args = ARGS{ARG_FILE, {0}},
-     .options = OPTS{OPT_DAG,
-                     OPT_JOBS,
-                     OPT_CONF,
-                     OPT_PARAM,
-                     {"run-id", 0, OPTION_TEXT, .value = "ID",
-                      .help = "the run's id (default: made from the time)"},
-                     OPT_LOGICAL,
-                     OPT_PYTHON,
-                     {0}},
+     .options =
+         OPTS{OPT_DAG, OPT_JOBS, OPT_CONF, OPT_PARAM, OPT_RUN_ID, OPT_LOGICAL, OPT_PYTHON, {0}},
      .examples = EX{{"tradewind dags trigger sales --conf '{\"region\": \"eu\"}'", NULL}, {0}},
      .exits = "0 the run was made, or it succeeded here\n1 the run failed here\n73 there is a run "
               "of that id already"},
+    {"dags delete", "delete all that is stored of a DAG",
+     "Its runs with their history, XComs and logs, and its versions. Its file stays: it is a new "
+     "DAG when it runs again. Refused while a run of it is not finished.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, {0}}, .options = OPTS{OPT_YES, {0}},
+     .examples = EX{{"tradewind dags delete sales --yes", NULL}, {0}},
+     .exits = "66 there is no such DAG\n75 a run is not finished, or another process works in the "
+              "home"},
     {"dags test", "run a DAG without keeping anything",
      "As `run`, in a home of its own that is removed at the end: for trying a file out.",
      .args = ARGS{ARG_FILE, {0}},
@@ -528,7 +532,7 @@ const struct command command_table[] = {
     {"connections test", "try a connection",
      "By the hook of an installed provider that serves its type; without one, its host and port "
      "are reached over TCP and nothing more is tried. What was tried is said.",
-     .args = ARGS{{"ID", .help = "the connection"}, {0}},
+     .args = ARGS{{"ID", .help = "the connection"}, {0}}, .options = OPTS{OPT_PYTHON, {0}},
      .examples = EX{{"tradewind connections test warehouse", NULL}, {0}},
      .exits = "0 it works, or its host answers\n1 it does not\n66 there is no such connection\n"
               "69 nothing of it can be tried"},

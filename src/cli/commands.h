@@ -15,6 +15,7 @@ int cmd_scheduler(struct cli *cli);
 int cmd_dags_pause(struct cli *cli);
 int cmd_dags_unpause(struct cli *cli);
 int cmd_dags_next(struct cli *cli);
+int cmd_dags_delete(struct cli *cli);
 int cmd_runs_list(struct cli *cli);
 int cmd_runs_show(struct cli *cli);
 int cmd_runs_resume(struct cli *cli);

@@ -24,6 +24,7 @@ static const struct {
     {"dags convert", cmd_dags_convert},
     {"dags test", cmd_dags_test},
     {"dags trigger", cmd_dags_trigger},
+    {"dags delete", cmd_dags_delete},
     {"runs list", cmd_runs_list},
     {"runs show", cmd_runs_show},
     {"runs resume", cmd_runs_resume},
@@ -145,7 +146,9 @@ int cli_main(int argc, char **argv)
     if (cli_flag(cli, "no-color")) {
         (void)setenv("NO_COLOR", "1", 1); /* where term.c looks */
     }
-    cli_plugins(cli);
+    if (!cli_command(cli)->rest) { /* it looks for them itself, once it knows the home */
+        cli_plugins(cli);
+    }
     rc = cli_dispatch(cli);
     cli_free(cli);
     if (fflush(stdout) != 0 && rc == 0) { /* a full disk, a closed pipe: not a success */

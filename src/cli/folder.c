@@ -230,15 +230,19 @@ static bool has_dag(const struct loaded *l, const char *id)
     return false;
 }
 
-int folder_load_target(const char *arg, const char *dag_option, const char *home,
-                       const struct session *paths, struct worker *worker, struct loaded *ret,
-                       struct err *e)
+/* alone: of a file its own DAGs only. */
+static int load_target(const char *arg, const char *dag_option, const char *home,
+                       const struct session *paths, struct worker *worker, bool alone,
+                       struct loaded *ret, struct err *e)
 {
     struct folder_target t;
     struct findings none = {0};
     int rc = folder_target(arg, home, &t, e);
 
     *ret = (struct loaded){0};
+    if (rc == 0 && alone && t.file != NULL) {
+        t.folder[0] = '\0';
+    }
     if (rc == 0 && t.file != NULL) {
         rc = load_file(t.file, worker, paths->python, paths->python_path,
                        &(struct findings){.text = stderr}, &ret->own, &ret->own_len, e);
@@ -264,6 +268,19 @@ int folder_load_target(const char *arg, const char *dag_option, const char *home
         }
     }
     return rc;
+}
+
+int folder_load_target(const char *arg, const char *dag_option, const char *home,
+                       const struct session *paths, struct worker *worker, struct loaded *ret,
+                       struct err *e)
+{
+    return load_target(arg, dag_option, home, paths, worker, false, ret, e);
+}
+
+int load_target_alone(const char *arg, const char *dag_option, const char *home,
+                      const struct session *paths, struct loaded *ret, struct err *e)
+{
+    return load_target(arg, dag_option, home, paths, NULL, true, ret, e);
 }
 
 void loaded_fini(struct loaded *l)

@@ -42,6 +42,9 @@ struct loaded {
 int folder_load_target(const char *arg, const char *dag_option, const char *home,
                        const struct session *paths, struct worker *worker, struct loaded *ret,
                        struct err *e);
+/* SUSPENDS. The same for looking at it: of a file, the other files of its folder are not read. */
+int load_target_alone(const char *arg, const char *dag_option, const char *home,
+                      const struct session *paths, struct loaded *ret, struct err *e);
 void loaded_fini(struct loaded *l);
 /* SUSPENDS. Stores the other DAGs of the folder and of the file, and makes the scheduler know them: child runs find them. */
 int folder_register(struct engine *g, const struct loaded *l, struct err *e);

@@ -40,7 +40,7 @@ int cli_python(struct cli *cli, const char *module, const char *const *words, si
     int rc = n <= WORDS_MAX ? 0 : err_set(e, ERR_LIMIT, "more than %d words", WORDS_MAX);
 
     rc = rc == 0 ? home_resolve(cli_opt(cli, "home"), home, sizeof home, e) : rc;
-    rc = rc == 0 ? session_find_parts(&paths, NULL, e) : rc;
+    rc = rc == 0 ? session_find_parts(&paths, cli_opt(cli, "python"), e) : rc;
     if (rc != 0) {
         return rc;
     }

@@ -263,3 +263,59 @@ int engine_request(const char *home, const char *type, const char *members, char
     (void)close(fd);
     return rc;
 }
+
+struct command {
+    const char *home, *type, *members;
+    int (*here)(struct engine *g, void *arg, struct err *e);
+    void *arg;
+    bool alive;
+    int rc;
+    struct err *e;
+};
+
+static int command_main(void *arg)
+{
+    struct command *c = arg;
+    struct session_options o = {.home = c->home, .gather_us = -1};
+    struct session s;
+    char *answer = NULL;
+    int64_t pid;
+
+    c->rc = session_open(&s, loop_current(), &o, NULL, 0, &pid, c->e);
+    c->alive = c->rc == -ERR_BUSY;
+    if (c->alive) {
+        *c->e = (struct err){0};
+        c->rc = engine_request(c->home, c->type, c->members, &answer, c->e);
+        mem_free(answer);
+    } else if (c->rc == 0) {
+        engine_interrupt(s.engine); /* nothing starts here */
+        c->rc = c->here(s.engine, c->arg, c->e);
+        session_close(&s);
+    }
+    return 0;
+}
+
+int session_command(const char *home, const char *type, struct buf *request,
+                    int (*here)(struct engine *g, void *arg, struct err *e), void *arg,
+                    bool *ret_alive, struct err *e)
+{
+    struct loop_config lc = {0};
+    struct command c = {.home = home, .type = type, .here = here, .arg = arg, .e = e};
+    struct loop *l;
+    int rc;
+
+    if (buf_status(request) != 0 || request->len < 2) {
+        return err_set(e, ERR_LIMIT, "the command is too large");
+    }
+    request->p[request->len - 1] = '\0'; /* the members alone, without their braces */
+    c.members = request->p + 1;
+    rc = loop_uv_new(&lc, &l, e);
+    if (rc == 0) {
+        rc = loop_main(l, command_main, &c, e);
+        loop_free(l);
+    }
+    if (ret_alive != NULL) {
+        *ret_alive = c.alive;
+    }
+    return rc == 0 ? c.rc : rc;
+}

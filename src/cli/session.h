@@ -13,6 +13,7 @@
 #include "home/home.h"
 #include "model/rows.h"
 
+struct buf;
 struct dag;
 struct engine;
 struct err;
@@ -64,5 +65,13 @@ void session_close(struct session *s); /* SUSPENDS */
  * answer's "result" as JSON (mem_free), or NULL when it has none. -ERR_CLOSED: no engine lives. */
 int engine_request(const char *home, const char *type, const char *members, char **ret,
                    struct err *e);
+
+/*
+ * A command to the engine: to the one that lives in the home, over its socket (type, and the request as a JSON object), else to one that this
+ * process becomes for the moment, and which starts nothing: here(engine, arg). *ret_alive (may be NULL): it went over the socket.
+ */
+int session_command(const char *home, const char *type, struct buf *request,
+                    int (*here)(struct engine *g, void *arg, struct err *e), void *arg,
+                    bool *ret_alive, struct err *e);
 
 #endif

@@ -600,7 +600,7 @@ static const struct {
     {"hitl_request", true, hitl_request},      {"hitl_get", true, hitl_get},
     {"hitl_respond", false, hitl_respond},     {"asset_get", true, engine_asset_get},
     {"asset_count", true, engine_asset_count}, {"asset_events", true, engine_asset_events},
-    {"xcom_delete", false, world_xcom_delete},
+    {"xcom_delete", false, engine_answer_xcom_delete},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)

@@ -102,7 +102,7 @@ int engine_delete_xcom(struct engine *g, const struct ti_key *key, const char *n
     return rc;
 }
 
-int world_xcom_delete(const struct world_call *c, struct err *e)
+int engine_answer_xcom_delete(const struct world_call *c, struct err *e)
 {
     const struct value *run = value_get(c->rq, "run_key"), *task = value_get(c->rq, "task"),
                        *map = value_get(c->rq, "map_index"), *name = value_get(c->rq, "key");

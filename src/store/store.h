@@ -285,6 +285,10 @@ struct store_ops {
      * them). Files named by rows (logs, spilled XComs) are the caller's. */
     int (*clean)(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
                  struct err *e);
+    /* Deletes a DAG with its versions, its runs and all that hangs on them, in bounded transactions:
+     * killed in between, it goes on when asked again. -ERR_CONFLICT: a run of it is not finished,
+     * nothing was deleted; -ERR_NOTFOUND. How many runs. Files are the caller's, as in clean. */
+    int (*delete_dag)(struct store *s, int64_t dag_key, int64_t *ret_runs, struct err *e);
     int (*schema_version)(struct store *s, int *ret, int *ret_newest, struct err *e);
     /* A bounded piece of work that keeps later commits fast (SQLite: moves the write-ahead log into
      * the file). To be called when there is nothing to commit; commit does it itself only when it

@@ -104,6 +104,7 @@ def test_forms_of_output(af):
     (row,) = json.loads(af.out("dags list --output=json"))
     assert row["is_paused"] == "False" and row["fileloc"].endswith("/airflow_home/dags/etl.py")
     assert '"dag_id": "etl"' in af.out("dags list -o json")
+    assert "there is no column x" in af("dags list --columns x", code=2).stderr
     assert af.out("dags list -oyaml").startswith("- dag_id: etl\n")
     assert af.out("variables list") == "No data found\n"
     assert af.json("variables list") == []
@@ -131,6 +132,15 @@ def test_subdir_names_the_file(af):
     af.tw.write("other.py", DAG.replace('"etl"', '"other"'))
     assert "got 2026-01-09" in af.out("tasks test other extract 2026-01-09 -S other.py")
     assert "success" in af.out("dags test other -f other.py")
+
+
+def test_nothing_has_run_yet(af):
+    assert af.json("dags list-runs -d etl") == []
+    assert af.out("dags list-runs etl") == "No data found\n"
+    assert af.home + "/tradewind" in af("dags state etl r1", code=1).stderr
+    assert [d["dag_id"] for d in af.json("dags list -S airflow_home/dags/etl.py")] == ["etl"]
+    af("connections add api --conn-type http --conn-host h --conn-extra '{\"k\": [1]}'")
+    assert af.json("connections get api")[0]["extra_dejson"] == {"k": [1]}
 
 
 def test_what_is_not_built_says_so(af):
@@ -187,3 +197,30 @@ def test_clearing_by_a_pattern_and_dates(af):
                       "r5": {"extract": "success", "load": None}}
     assert af.out("tasks state etl load r4") == "None\n"
     assert af.out("tasks clear etl -y -f") == "Nothing to clear.\n"
+
+
+def test_what_changes_much_asks(af):
+    af("dags trigger etl -r r1")
+    assert "y/n" in af("dags delete etl", code=1).stderr and len(af.json("dags list-runs etl")) == 1
+    assert "with 1 run" in af.out("dags delete etl", stdin="y\n")
+    af("dags trigger etl -r r1 -l 2026-02-03")
+    assert "--clean-before-timestamp is missing" in af("db clean -y", code=2).stderr
+    assert "Would remove 1 run" in af.out("db clean --clean-before-timestamp '2999-01-01 00:00:00+00:00' --dry-run")
+    af("variables set a 1")
+    af("db reset", code=1, stdin="n\n")
+    af("db reset -y")
+    assert af.json("variables list") == [] and af.json("dags list-runs etl") == []
+
+
+def test_tasks_and_options(af):
+    out = af.out("tasks test etl extract 2026-01-05 --task-params '{\"region\": \"eu\"}'")
+    assert "got 2026-01-05 eu" in out
+    af.tw.write("airflow_home/dags/e.py", DAG.replace('"etl"', '"e"').replace("echo got", "echo {{ params.word }}").replace(
+        'tags=["x"]', 'params={"word": __import__("os").environ.get("WORD", "none")}'))
+    assert "from-outside 2026" in af.out("tasks test e extract 2026-01-05 --env-vars '{\"WORD\": \"from-outside\"}'")
+    assert "--dry-run" in af("tasks test etl extract -n", code=2).stderr
+    assert af("connections add c --conn-uri http://h", code=0) and "already" in af("connections add c --conn-uri http://h", code=1).stderr
+    assert "is not JSON" in af("connections add d --conn-type x --conn-extra nope", code=2).stderr
+    af("db check --retry 3 -v", code=0)
+    af("dags trigger etl -r r1")
+    assert "no such task" in af("tasks state etl load r1 --map-index 0", code=1).stderr

@@ -254,3 +254,19 @@ def test_triggering(tw, until):
     assert tw.json("dags", "trigger", "other.yaml")["state"] == "success"  # nobody works there: here
     cwd_dag(tw, {"a": bash("false")}, name="bad.yaml", dag_id="bad")
     assert tw.json("dags", "trigger", "bad.yaml", code=1)["state"] == "failed"
+
+
+def test_deleting_a_dag(tw):
+    tw.dag({"a": bash("echo x")})
+    tw.dag({"a": bash("echo x")}, name="o.yaml", dag_id="other")
+    for file in ("dag.yaml", "dag.yaml", "o.yaml"):
+        tw("run", file)
+    tw("dags", "delete", "d", code=64)
+    assert "with 2 runs" in tw("dags", "delete", "d", "--yes").stdout
+    assert [r["dag_id"] for r in tw.json("runs", "list")] == ["other"]
+    assert [d["dag_id"] for d in tw.json("dags", "list")] == ["other"]
+    assert os.listdir(os.path.join(tw.home, "logs")) == ["dag_id=other"]
+    tw("dags", "delete", "d", "-y", code=66)
+    tw("run", "dag.yaml")
+    assert len(tw.json("runs", "list", "d")) == 1
+    tw("db", "check")

@@ -133,3 +133,19 @@ def test_a_file_of_the_folder_brings_the_others(tw):
 def test_no_folder(tw):
     assert "nothing has run" in tw("dags", "list", code=66).stderr
     assert "no DAGs folder" in tw("dags", "list", "--errors", code=66).stderr
+
+
+def test_nothing_could_be_read(tw):
+    os.mkdir(tw.path("dags"))
+    env = {"TRADEWIND_DAGS": tw.path("dags")}
+    tw("dags", "list", env=env)
+    tw.write("dags/bad.py", "from airflow.sdk import DAG\nx =\n")
+    assert "1 error" in tw("dags", "list", env=env, code=65).stderr
+    tw.write("dags/good.yaml", '{"dag_id": "good", "tasks": {"a": {"operator": "empty", "owner": "ann"}, "b": {"operator": "empty"}, '
+                               '"c": {"operator": "empty", "owner": "ann"}}}')
+    (row,) = json.loads(tw("dags", "list", "--json", env=env).stdout)
+    assert row["owners"] == "ann, airflow"
+    (file,) = json.loads(tw("dags", "list", "--files", "--json", env=env).stdout)
+    assert file == {"file": tw.path("dags/good.yaml"), "dag_num": 1, "task_num": 3, "dags": "good"}
+    assert tw("dags", "show", "good", env=env).stdout != ""  # it has never run
+    assert [t["task_id"] for t in json.loads(tw("tasks", "list", "good", "--defined", "--json", env=env).stdout)] == ["a", "b", "c"]

@@ -82,3 +82,88 @@ def test_pools(tw):
     tw("run", "dag.yaml")
     tw("pools", "delete", "one")
     tw("pools", "delete", "one", code=66)
+
+
+def test_pools_come_and_go(tw):
+    assert [(p["pool"], p["slots"]) for p in tw.json("pools", "list")] == [("default_pool", 128)]
+    tw("pools", "set", "one", "1", "--description", "a lock")
+    tw("pools", "export", "p.json")
+    tw("pools", "delete", "one")
+    assert "there is no pool 'one'" in tw("pools", "get", "one", code=66).stderr
+    tw("pools", "import", "p.json")
+    (one,) = tw.json("pools", "get", "one")
+    assert one == {"pool": "one", "slots": 1, "description": "a lock", "include_deferred": False}
+    tw("pools", "set", "default_pool", "7")
+    assert [p["slots"] for p in tw.json("pools", "list")] == [7, 1]
+    tw.write("bad.json", '{"x": {"slots": 1, "size": 2}}')
+    assert "pool 'x': size is not known" in tw("pools", "import", "bad.json", code=65).stderr
+
+
+def test_files_of_connections(tw):
+    tw.write("c.yaml", "wh: postgres://etl:pw@db.example:5432/dw\napi:\n  conn_type: http\n  host: h\n  extra: {k: 1}\n")
+    tw("connections", "import", "c.yaml")
+    tw("connections", "export", "c.env")
+    tw("connections", "export", "j.env", "--env-as", "json")
+    assert "wh=postgres://etl:pw@db.example:5432/dw\n" in open(tw.path("c.env")).read()
+    before = tw.json("connections", "list", "--show-values")
+    for name in ("c.env", "j.env"):
+        for one in ("wh", "api"):
+            tw("connections", "delete", one)
+        tw("connections", "import", name)
+        assert tw.json("connections", "list", "--show-values") == before
+    tw("connections", "delete", "api")
+    done = tw("connections", "import", "c.yaml", code=73)  # what is there stays, the others come
+    assert "'wh' already" in done.stderr and "1 connections are added" in done.stdout
+    tw("connections", "import", "c.yaml", "--overwrite")
+    tw.write("bad.env", "wh=http://h\nnonsense\n")
+    assert "bad.env:2" in tw("connections", "import", "bad.env", code=65).stderr
+    tw.write("twice.json", '{"a": "http://h", "a": "http://i"}')
+    assert "twice" in tw("connections", "import", "twice.json", code=65).stderr
+    tw.write("v.env", "# settings\nregion=eu\n\nlimit=5=6\n")
+    tw("variables", "import", "v.env")
+    assert tw("variables", "get", "limit").stdout == "5=6\n"
+    tw("variables", "set", "region", "us")
+    tw("variables", "import", "v.env", "--existing", "skip")
+    assert tw("variables", "get", "region").stdout == "us\n"
+    assert "already" in tw("variables", "import", "v.env", "--existing", "fail", code=73).stderr
+
+
+PROVIDER = """
+    from tradewind.sdk import BaseHook
+
+    def describe():
+        return {"package-name": "fake-provider", "name": "Fake", "description": "For a test.",
+                "connection-types": [{"connection-type": "fake", "hook-class-name": "fake_provider.FakeHook"}]}
+
+    class FakeHook(BaseHook):
+        conn_name_attr = "fake_conn_id"
+        def __init__(self, fake_conn_id="fake_default"):
+            super().__init__()
+            self.fake_conn_id = fake_conn_id
+        def test_connection(self):
+            c = self.get_connection(self.fake_conn_id)
+            return c.password == "right", "the password %s of %s is wrong" % (c.password, c.host)
+"""
+
+
+def test_a_connection_is_tried(tw):
+    import socket
+
+    os.makedirs(tw.path("lib/fake_provider-1.0.dist-info"))
+    tw.write("lib/fake_provider.py", PROVIDER)
+    tw.write("lib/fake_provider-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: fake-provider\nVersion: 1.0\n")
+    tw.write("lib/fake_provider-1.0.dist-info/entry_points.txt", "[apache_airflow_provider]\nprovider_info = fake_provider:describe\n")
+    env = {"PYTHONPATH": tw.path("lib")}
+    for name, password in (("good", "right"), ("bad", "sesame")):
+        tw("connections", "add", name, "--type", "fake", "--host", "h.example", "--password", password)
+    assert tw("connections", "test", "good", env=env).stdout == "Connection success!\n"
+    assert "the password *** of h.example is wrong" in tw("connections", "test", "bad", env=env, code=1).stdout
+    assert json.loads(tw("airflow", "providers", "list", "-o", "json", env=env).stdout) == [
+        {"package_name": "fake-provider", "description": "For a test.", "version": "1.0"}]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        tw("connections", "add", "db", "--type", "unknown_type", "--host", "127.0.0.1", "--port", str(port))
+        assert "can be reached. Nothing more was tried" in tw("connections", "test", "db").stdout
+    assert "cannot be reached" in tw("connections", "test", "db", code=1).stdout
+    assert "Nothing can be tried" in tw("connections", "test", "good", code=69).stderr
+    tw("connections", "test", "none", code=66)

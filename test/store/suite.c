@@ -443,6 +443,55 @@ static void test_clean(void **state)
     OK(OPS(f)->check(f->s, &f->e), f);
 }
 
+static void test_delete_dag(void **state)
+{
+    struct fixture *f = *state;
+    struct dag_row other = {.dag_key = 2, .dag_id = "other", .version_key = 20};
+    struct version_row v = {
+        .version_key = 20, .dag_key = 2, .hash = "h2", .document = "{}", .document_len = 2};
+    struct run_row runs[3];
+    struct ti_row t = sample_ti(2, 0, -1);
+    struct store_batch b = {.dags = &other,
+                            .dags_len = 1,
+                            .versions = &v,
+                            .versions_len = 1,
+                            .runs = runs,
+                            .runs_len = 3,
+                            .tis = &t,
+                            .tis_len = 1};
+    struct dag_row *dags;
+    struct ti_row *tis;
+    struct version_row got;
+    size_t len;
+    int64_t n;
+
+    fixture_dag(f, 2);
+    for (int i = 0; i < 3; i++) {
+        runs[i] = sample_run(3 - i, i == 0 ? 2 : 1);
+        runs[i].state = i == 2 ? RUN_RUNNING : RUN_SUCCESS;
+        runs[i].end_us = i == 2 ? TIME_NONE : T0;
+    }
+    runs[0].version_key = 20;
+    OK(fixture_commit(f, &b), f);
+    assert_int_equal(OPS(f)->delete_dag(f->s, 1, &n, &f->e), -ERR_CONFLICT);
+    expect_runs(f, 0, 0, 0, 0, "3 2 1");
+    runs[2].state = RUN_FAILED;
+    runs[2].end_us = T0;
+    b = (struct store_batch){.runs = &runs[2], .runs_len = 1};
+    OK(fixture_commit(f, &b), f);
+    OK(OPS(f)->delete_dag(f->s, 1, &n, &f->e), f);
+    assert_int_equal(n, 2);
+    expect_runs(f, 0, 0, 0, 0, "3");
+    OK(OPS(f)->get_dags(f->s, &f->a, &dags, &len, &f->e), f);
+    assert_int_equal(len, 1);
+    assert_string_equal(dags[0].dag_id, "other");
+    OK(OPS(f)->get_version(f->s, 20, &f->a, &got, &f->e), f);
+    OK(OPS(f)->get_tis(f->s, 2, 0, &f->a, &tis, &len, &f->e), f);
+    assert_int_equal(len, 0);
+    assert_int_equal(OPS(f)->delete_dag(f->s, 1, &n, &f->e), -ERR_NOTFOUND);
+    OK(OPS(f)->check(f->s, &f->e), f);
+}
+
 static void test_small_things(void **state)
 {
     struct fixture *f = *state;
@@ -544,6 +593,7 @@ int main(void)
         BOTH(test_small_things),
         BOTH(test_settings),
         BOTH(test_pools_alone),
+        BOTH(test_delete_dag),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

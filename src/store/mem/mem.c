@@ -120,6 +120,7 @@ static const struct store_ops ops = {
     .check = op_check,
     .backup = op_backup,
     .clean = mem_clean,
+    .delete_dag = mem_delete_dag,
     .schema_version = op_schema_version,
     .upkeep = op_upkeep,
 };

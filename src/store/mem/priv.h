@@ -218,6 +218,7 @@ int mem_get_settings(struct store *s, const char *kind, const char *name, struct
                      struct setting_row **ret, size_t *ret_len, struct err *e);
 int mem_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
 int mem_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
+int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct err *e);
 int mem_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
               struct err *e);
 int mem_get_durations(struct store *s, int64_t version_key, size_t runs, struct arena *a,

@@ -606,3 +606,47 @@ int mem_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_
     *ret_runs = (int64_t)n;
     return 0;
 }
+
+int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct err *e)
+{
+    FOUND_CLEANUP struct found runs = {0};
+    FOUND_CLEANUP struct found versions = {0};
+    struct mem_store *m = mem_store(s);
+    struct dag_row probe = {.dag_key = dag_key};
+    struct node *dag = mem_table_find(&m->keys[KIND_DAG], KIND_DAG, &probe, 0);
+    size_t n = 0;
+
+    all_of(&m->keys[KIND_RUN], &runs);
+    all_of(&m->keys[KIND_VERSION], &versions);
+    if (runs.rc != 0 || versions.rc != 0) {
+        return err_set(e, ERR_NOMEM, "store: out of memory");
+    }
+    if (dag == NULL) {
+        return err_set(e, ERR_NOTFOUND, "store: there is no such DAG");
+    }
+    for (size_t i = 0; i < runs.len; i++) {
+        const struct run_row *r = runs.rows[i];
+
+        if (r->dag_key == dag_key && !run_state_finished(r->state)) {
+            return err_set(e, ERR_CONFLICT, "a run of the DAG is not finished");
+        }
+        if (r->dag_key == dag_key) {
+            runs.rows[n++] = r;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        drop_run(m, ((const struct run_row *)runs.rows[i])->run_key);
+    }
+    for (size_t i = 0; i < versions.len; i++) {
+        const struct version_row *v = versions.rows[i];
+
+        if (v->dag_key == dag_key) {
+            struct version_row key = {.version_key = v->version_key};
+
+            mem_drop(m, mem_table_find(&m->keys[KIND_VERSION], KIND_VERSION, &key, 0));
+        }
+    }
+    mem_drop(m, dag);
+    *ret_runs = (int64_t)n;
+    return 0;
+}

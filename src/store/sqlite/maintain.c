@@ -283,3 +283,92 @@ int sql_clean(struct store *store, int64_t before_us, size_t limit, bool dry, in
     }
     return rc;
 }
+
+/* ---- deleting a DAG ---- */
+
+static int check_finished(struct sql_store *s, int64_t dag_key, struct err *e)
+{
+    struct binder b = {0};
+    int rc = sql_stmt(s, ST_DELETE_LIVE, &b.st, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    put_int(&b, dag_key);
+    rc = sqlite3_step(b.st);
+    if (rc == SQLITE_ROW) {
+        rc = sqlite3_column_int64(b.st, 0) != 0
+                 ? err_set(e, ERR_CONFLICT, "a run of the DAG is not finished")
+                 : 0;
+    } else {
+        rc = sql_err(s->db, rc, e, "delete");
+    }
+    (void)sqlite3_reset(b.st);
+    return rc;
+}
+
+static int run_of_dag(struct sql_store *s, enum sql_stmt_id id, int64_t dag_key, int64_t limit,
+                      int64_t *ret_changed, struct err *e)
+{
+    struct binder b = {0};
+    int rc = sql_stmt(s, id, &b.st, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    put_int(&b, dag_key);
+    if (limit > 0) {
+        put_int(&b, limit);
+    }
+    rc = sql_run(s, b.st, e);
+    *ret_changed = rc == 0 ? sqlite3_changes64(s->db) : 0;
+    return rc;
+}
+
+/* A slice of its runs; when none is left, itself. */
+static int delete_slice(struct sql_store *s, int64_t dag_key, int64_t *ret_moved, struct err *e)
+{
+    int64_t gone = 0;
+    int rc = sql_begin(s, e);
+
+    *ret_moved = 0;
+    if (rc != 0) {
+        return rc;
+    }
+    rc = check_finished(s, dag_key, e);
+    rc = rc == 0 ? run_of_dag(s, ST_DELETE_MOVE, dag_key, MOVE_MAX, ret_moved, e) : rc;
+    rc = rc == 0 ? sql_simple(s, ST_CLEAN_RUNS, e) : rc;
+    if (rc == 0 && *ret_moved == 0) {
+        rc = run_of_dag(s, ST_DELETE_VERSIONS, dag_key, 0, &gone, e);
+        rc = rc == 0 ? run_of_dag(s, ST_DELETE_DAG, dag_key, 0, &gone, e) : rc;
+        if (rc == 0 && gone == 0) {
+            rc = err_set(e, ERR_NOTFOUND, "store: there is no such DAG");
+        }
+    }
+    rc = rc != 0 ? rc : sql_simple(s, ST_COMMIT, e);
+    if (rc != 0) {
+        sql_rollback(s);
+    }
+    return rc;
+}
+
+int sq_delete_dag(struct store *store, int64_t dag_key, int64_t *ret_runs, struct err *e)
+{
+    struct sql_store *s = sql_store(store);
+    int64_t moved = 1, total = 0;
+    int rc;
+
+    if ((s->flags & STORE_READ_ONLY) != 0) {
+        return err_set(e, ERR_PERM, "store: this handle is read-only");
+    }
+    rc = sweep(s, e);
+    while (rc == 0 && moved > 0) {
+        rc = delete_slice(s, dag_key, &moved, e);
+        rc = rc == 0 && moved > 0 ? sweep(s, e) : rc;
+        total += moved;
+    }
+    if (rc == 0) {
+        *ret_runs = total;
+    }
+    return rc;
+}

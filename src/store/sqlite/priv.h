@@ -164,6 +164,7 @@ int sqlite_put_assets(struct sql_store *s, const struct store_batch *b, int64_t 
 
 int sql_check(struct store *s, struct err *e);
 int sql_backup(struct store *s, const char *path, struct err *e);
+int sq_delete_dag(struct store *store, int64_t dag_key, int64_t *ret_runs, struct err *e);
 int sql_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
               struct err *e);
 int sql_schema_version(struct store *s, int *ret, int *ret_newest, struct err *e);

@@ -245,6 +245,7 @@ static const struct store_ops ops = {
     .check = sql_check,
     .backup = sql_backup,
     .clean = sql_clean,
+    .delete_dag = sq_delete_dag,
     .schema_version = sql_schema_version,
     .upkeep = sql_upkeep,
 };
