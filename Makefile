@@ -47,6 +47,7 @@ kill: build ## long version of the kill test
 
 golden: program ## Airflow's own example DAGs, their end states beside genuine Airflow's (slow; a package index)
 	@TRADEWIND_BUILD=$(BUILD) test/golden/compare
+	@TRADEWIND_BUILD=$(BUILD) test/golden/roundtrip
 
 providers: program ## genuine Airflow providers against servers of this machine; needs a package index
 	@python3 test/providers/run.py --build $(BUILD)

@@ -103,6 +103,8 @@ class Connection:
                 " type://login:password@host:port/schema"
             )
         kind, rest = uri.split("://", 1)
+        if not re.fullmatch(r"[A-Za-z0-9+._-]*", kind):
+            raise AirflowException(f"Invalid connection string of connection {self.conn_id!r}.")
         self.conn_type = _type_of_scheme(kind.lower())
         # `type://protocol://host`: the protocol belongs to the host.
         protocol = rest.partition("://")[0] if "://" in rest else None

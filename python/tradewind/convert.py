@@ -2,7 +2,7 @@
 `python3 -m tradewind.convert`: DAG files from one language into another, for `tradewind dags convert`.
 
     FILE.py [--dag ID] [-o OUT] [--partial]        to YAML
-    --document FILE.json --name NAME [-o OUT] [--partial]      a document to Python
+    --document FILE.json --name NAME [-o OUT] [--partial]      a document to Python: {"document", "lines"}
 """
 
 from __future__ import annotations
@@ -76,9 +76,11 @@ def _to_yaml(options):
 
 def _to_python(options):
     with open(options.document, encoding="utf-8") as file:
-        document = json.load(file)
-    text, problems = to_python.convert(document)
-    _tell(options.name or options.document, [(0, task, reason) for task, reason in problems])
+        given = json.load(file)
+    lines = given["lines"]
+    text, problems = to_python.convert(given["document"])
+    told = [(lines.get(task, 0), task, reason) for task, reason in problems]
+    _tell(options.name or options.document, told)
     if problems and not options.partial:
         return 1
     _write(options, text)

@@ -12,8 +12,8 @@ _DAG_RENAMED = {
     "fail_stop": "fail_fast",
 }
 _DAG_DROPPED = ("default_view", "orientation", "full_filepath")
-_TASK_RENAMED = {"task_concurrency": "max_active_tis_per_dag"}
-_TASK_DROPPED = ("provide_context",)
+TASK_RENAMED = {"task_concurrency": "max_active_tis_per_dag"}
+TASK_DROPPED = ("provide_context",)
 
 
 class RemovedInAirflow3Warning(DeprecationWarning):
@@ -47,4 +47,4 @@ def dag_arguments(init):
 
 def task_arguments(operator, kwargs):
     """Changes an operator's arguments in place."""
-    _translate(kwargs, _TASK_RENAMED, _TASK_DROPPED, type(operator).__name__)
+    _translate(kwargs, TASK_RENAMED, TASK_DROPPED, type(operator).__name__)

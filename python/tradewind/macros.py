@@ -42,7 +42,10 @@ def ds_format_locale(ds, input_format, output_format, locale=None):
         from babel import Locale
         from babel.dates import LC_TIME, format_datetime
     except ImportError as error:
-        raise RuntimeError("macros.ds_format_locale needs the Python package babel") from error
+        raise RuntimeError(
+            "macros.ds_format_locale needs the Python package babel (python3-babel), which is not"
+            " installed"
+        ) from error
     day = datetime.strptime(str(ds), input_format)
     return format_datetime(
         day, format=output_format, locale=Locale.parse(locale) if locale else LC_TIME

@@ -7,6 +7,7 @@ import sys
 
 from tradewind.deadline import Callback
 from tradewind.emit import dag_document
+from tradewind.legacy import TASK_DROPPED, TASK_RENAMED
 from tradewind.mapped import DictOfLists, common_parameters
 from tradewind.operators.python import BranchPythonOperator, PythonOperator, ShortCircuitOperator
 from tradewind.reference import FunctionReference, loaded
@@ -29,7 +30,7 @@ _MEMBERS = frozenset(
     """.split()
 )
 # Of Airflow 2, or without effect there as here.
-_IGNORED = frozenset(("sla", "resources", "allow_nested_operators"))
+_IGNORED = frozenset(("sla", "resources", "allow_nested_operators", *TASK_RENAMED, *TASK_DROPPED))
 
 
 class Converted:
@@ -112,6 +113,8 @@ class _Names:
 
     def _home(self, thing):
         named = getattr(thing, "__module__", None)
+        if named is None and hasattr(thing, "__objclass__"):
+            named = thing.__objclass__.__module__  # `str.upper`
         if not named or named == self.module.__name__:
             return self.module
         return sys.modules.get(named)

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "cli/command.h"
 #include "cli/commands.h"
@@ -17,6 +18,26 @@
 
 #define WORDS_MAX 16
 
+/* {"document": the document, "lines": {task id: its line}}. */
+static int with_lines(const struct dag *d, struct buf *out)
+{
+    struct json_writer w;
+    int rc;
+
+    (void)buf_str(out, "{\"document\":");
+    rc = dagfile_document(d, out);
+    (void)buf_str(out, ",\"lines\":");
+    json_writer_init(&w, out, 0);
+    json_object(&w);
+    for (uint32_t t = 0; t < d->tasks_len; t++) {
+        json_key(&w, d->tasks[t].task_id);
+        json_int(&w, d->tasks[t].line);
+    }
+    json_object_end(&w);
+    (void)buf_str(out, "}");
+    return rc != 0 ? rc : buf_status(out);
+}
+
 static int put_document(struct cli *cli, const char *file, const struct session *paths, int fd,
                         struct err *e)
 {
@@ -26,9 +47,9 @@ static int put_document(struct cli *cli, const char *file, const struct session 
     int rc = load_file(file, NULL, paths->python, paths->python_path,
                        &(struct findings){.text = stderr}, &dags, &n, e);
 
-    buf_init(&b, LIMIT_DOC_BYTES);
+    buf_init(&b, 2 * LIMIT_DOC_BYTES);
     rc = rc == 0 ? load_choose(dags, n, cli_opt(cli, "dag"), file, &d, e) : rc;
-    rc = rc == 0 ? dagfile_document(d, &b) : rc;
+    rc = rc == 0 ? with_lines(d, &b) : rc;
     while (rc == 0 && done < b.len) {
         ssize_t k = write(fd, buf_cstr(&b) + done, b.len - done);
 

@@ -361,7 +361,8 @@ static int reseal(struct asked *q, const struct secret_keys *k, struct setting_r
     return rc;
 }
 
-static int reseal_all(struct asked *q, const struct secret_keys *k, size_t *ret)
+/* All rows that are sealed, of both kinds. */
+static int sealed_rows(struct asked *q, struct setting_row **ret, size_t *ret_n)
 {
     struct setting_row *lists[2], *all;
     size_t n[2];
@@ -369,33 +370,58 @@ static int reseal_all(struct asked *q, const struct secret_keys *k, size_t *ret)
 
     rc = rc == 0 ? q->s->ops->get_settings(q->s, connection, NULL, q->a, &lists[1], &n[1], q->e)
                  : rc;
-    if (rc != 0 || (*ret = n[0] + n[1]) == 0) {
+    if (rc != 0) {
         return rc;
     }
-    all = arena_array(q->a, n[0] + n[1], sizeof *all);
+    all = arena_array(q->a, n[0] + n[1] + 1, sizeof *all);
     if (all == NULL) {
         return no_memory(q);
     }
     for (size_t i = 0; i < n[0] + n[1]; i++) {
         all[i] = i < n[0] ? lists[0][i] : lists[1][i - n[0]];
     }
-    rc = reseal(q, k, all, n[0] + n[1]);
-    return rc == 0 ? q->s->ops->put_settings(q->s, all, n[0] + n[1], q->e) : rc;
+    *ret = all;
+    *ret_n = n[0] + n[1];
+    return 0;
+}
+
+/*
+ * The key of the file that is to seal everything: a new one. What a rotation that failed or was killed has left behind does not pile up: a
+ * first key that seals nothing yet is taken, and others that seal nothing any more are dropped.
+ */
+static int new_key(struct asked *q, struct secret_keys *k, const struct setting_row *rows, size_t n)
+{
+    size_t first = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        first += secret_sealed_by_first(k, rows[i].value, rows[i].value_len);
+    }
+    if (secret_keys_count(k) > 1 && n != 0 && first == 0) {
+        return 0;
+    }
+    if (secret_keys_count(k) > 1 && first == n) {
+        rc = secret_keys_drop_old(q->home, k, q->e);
+    }
+    return rc == 0 ? secret_keys_add(q->home, k, q->e) : rc;
 }
 
 /* Killed between any two steps, the file still has every key that a value needs. */
 static int rotate(struct asked *q)
 {
+    struct setting_row *rows = NULL;
     struct secret_keys *k = NULL;
     size_t n = 0;
     int rc = secret_keys_load(q->home, true, &k, q->e);
 
     rc = rc == 0 ? check_key(q, k, variable) : rc;
     rc = rc == 0 ? check_key(q, k, connection) : rc;
+    rc = rc == 0 ? sealed_rows(q, &rows, &n) : rc;
     if (rc == 0 && secret_keys_of_file(k)) {
-        rc = secret_keys_add(q->home, k, q->e);
+        rc = new_key(q, k, rows, n);
     }
-    rc = rc == 0 ? reseal_all(q, k, &n) : rc;
+    rc = rc == 0 ? reseal(q, k, rows, n) : rc;
+    rc = rc == 0 && n != 0 ? q->s->ops->put_settings(q->s, rows, n, q->e) : rc;
     if (rc == 0 && secret_keys_of_file(k)) {
         rc = secret_keys_drop_old(q->home, k, q->e);
     }

@@ -33,6 +33,41 @@ static int hex(char c)
     return c >= '0' && c <= '9' ? c - '0' : isxdigit((unsigned char)c) ? (c | 32) - 'a' + 10 : -1;
 }
 
+/* How many bytes at p begin a character of UTF-8; *ret_whole: all of it is there. What can begin none is one byte. */
+static size_t character(const unsigned char *p, size_t n, bool *ret_whole)
+{
+    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    size_t i = 1;
+
+    len = p[0] > 0xf4 ? 0 : len;
+    while (i < len && i < n && p[i] >= low && p[i] <= high) {
+        low = 0x80;
+        high = 0xbf;
+        i++;
+    }
+    *ret_whole = len != 0 && i == len;
+    return i;
+}
+
+/* What is no UTF-8 becomes U+FFFD, as Python decodes it. */
+static struct span replaced(struct arena *a, struct span in)
+{
+    char *out = arena_alloc(a, in.n * 3 + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; out != NULL && in.p != NULL && i < in.n;) {
+        bool whole;
+        size_t len = character((const unsigned char *)in.p + i, in.n - i, &whole);
+
+        memcpy(out + n, whole ? in.p + i : "\xef\xbf\xbd", whole ? len : 3);
+        n += whole ? len : 3;
+        i += len;
+    }
+    return (struct span){in.p != NULL ? out : NULL, n};
+}
+
 /* Percent-decoded, in the arena; what is no escape stays. plus: `+` is a space. */
 static struct span decoded(struct arena *a, struct span in, bool plus)
 {
@@ -47,7 +82,7 @@ static struct span decoded(struct arena *a, struct span in, bool plus)
             out[n++] = plus && in.p[i] == '+' ? ' ' : in.p[i];
         }
     }
-    return (struct span){out, n};
+    return replaced(a, (struct span){out, n});
 }
 
 static void set(struct uri *u, const char *name, struct span text)
@@ -105,11 +140,17 @@ static void set_port(struct uri *u, struct span port)
     }
 }
 
-/* One with `/` in it (a socket's path, quoted) keeps its capitals. */
+/* Small letters up to the first `%`: what follows is a zone to urllib, by whose rules these URIs are written. One with `/` in it (a
+ * socket's path, quoted) keeps its capitals. */
 static void set_host(struct uri *u, struct span host, struct span protocol)
 {
-    struct span text = decoded(u->a, lower(u->a, host), false);
+    struct span zone, before = cut(host, '%', &zone), small = lower(u->a, host), text;
     char *whole;
+
+    if (zone.p != NULL && small.p != NULL) {
+        memcpy((char *)small.p + before.n, host.p + before.n, host.n - before.n);
+    }
+    text = decoded(u->a, small, false);
 
     if (text.p != NULL && memchr(text.p, '/', text.n) != NULL) {
         text = decoded(u->a, host, false);
@@ -233,6 +274,11 @@ static void set_type(struct uri *u, struct span scheme)
 {
     struct span type = lower(u->a, scheme);
 
+    for (size_t i = 0; i < scheme.n; i++) {
+        if (!isalnum((unsigned char)scheme.p[i]) && strchr("+-._", scheme.p[i]) == NULL) {
+            u->rc = u->rc == 0 ? -ERR_INVALID : u->rc;
+        }
+    }
     for (size_t i = 0; type.p != NULL && i < type.n; i++) {
         if (type.p[i] == '-') {
             ((char *)type.p)[i] = '_';
@@ -295,6 +341,23 @@ static void put_quoted(struct buf *out, const char *s, size_t n, bool plus)
             (void)buf_printf(out, "%%%02X", c);
         }
     }
+}
+
+/* Read back, what is before the first escape gets small letters: a capital there is escaped itself. */
+static void put_host(struct buf *out, const char *s)
+{
+    size_t n = strcspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    bool safe = true;
+
+    for (size_t i = 0; i < n; i++) {
+        safe &= isalnum((unsigned char)s[i]) || strchr("_.-~", s[i]) != NULL;
+    }
+    if (s[n] != '\0' && safe && strchr(s, '/') == NULL) {
+        put_quoted(out, s, n, false);
+        (void)buf_printf(out, "%%%02X", (unsigned char)s[n]);
+        s += n + 1;
+    }
+    put_quoted(out, s, strlen(s), false);
 }
 
 static const struct value *member(const struct value *c, const char *name)
@@ -376,7 +439,7 @@ int connection_to_uri(const struct value *c, struct buf *out)
     if (login != NULL || password != NULL) {
         (void)buf_char(out, '@');
     }
-    put_quoted(out, name, strlen(name), false);
+    put_host(out, name);
     if (port != NULL) {
         (void)buf_printf(out, "%s:%s",
                          name[0] == '\0' && login == NULL && password == NULL ? "@" : "",

@@ -216,6 +216,11 @@ int secret_keys_drop_old(const char *home, struct secret_keys *k, struct err *e)
     return rc;
 }
 
+size_t secret_keys_count(const struct secret_keys *k)
+{
+    return k->len;
+}
+
 /* ---- values ---- */
 
 /* What a value is bound to: table, NUL, name. */
@@ -265,6 +270,17 @@ static const unsigned char *key_of(const struct secret_keys *k, const unsigned c
         }
     }
     return NULL;
+}
+
+bool secret_sealed_by_first(const struct secret_keys *k, const void *sealed, size_t n)
+{
+    unsigned char own[ID_BYTES];
+
+    if (n < HEAD + TAG) {
+        return false;
+    }
+    key_id(k->keys[0], own);
+    return memcmp((const unsigned char *)sealed + MAGIC_LEN, own, ID_BYTES) == 0;
 }
 
 int secret_open(const struct secret_keys *k, const char *table, const char *name,

@@ -28,6 +28,9 @@ bool secret_keys_of_file(const struct secret_keys *k); /* false: they are the en
 /* Puts a new key before the others, in memory and in the file; or leaves only the first one there. Durable on return. */
 int secret_keys_add(const char *home, struct secret_keys *k, struct err *e);
 int secret_keys_drop_old(const char *home, struct secret_keys *k, struct err *e);
+size_t secret_keys_count(const struct secret_keys *k);
+/* Whether the value was sealed with the first key, the one that seals. */
+bool secret_sealed_by_first(const struct secret_keys *k, const void *sealed, size_t n);
 
 /* The sealed form, in the arena. */
 int secret_seal(const struct secret_keys *k, const char *table, const char *name, const void *text,

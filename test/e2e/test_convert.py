@@ -341,7 +341,7 @@ def test_what_cannot_be_said_is_listed(tw):
 def test_yaml_that_python_has_no_word_for(tw):
     tw.write("n.yaml", "dag_id: n\ntasks:\n  a: {operator: c_function, program: /bin/true, function: f}\n  b: {operator: python, python_callable: 'lib.py:f', python: /usr/bin/python3, upstream: [a]}\n")
     told = convert(tw, "n.yaml", "n.py", code=1)
-    assert "n.yaml: task 'a': not convertible: operator 'c_function'" in told and "task 'b'" in told and "python: " in told
+    assert "n.yaml:3: task 'a': not convertible: operator 'c_function'" in told and "n.yaml:4: task 'b'" in told and "task 'b'" in told and "python: " in told
     convert(tw, "n.yaml", "n.py", "--partial")
     tw("run", "n.py")
 

@@ -1,6 +1,9 @@
 """Every variable, macro and filter of Airflow 3's template context, through both engines: the closed subset in C, and Jinja2."""
 import importlib.util
 import json
+import os
+
+import pytest
 
 from test_run import bash
 
@@ -150,3 +153,126 @@ def test_the_expressions_of_examples(tw):
     for i, text in enumerate(EXAMPLES):
         c, jinja = (rendered(tw, name % i)["V"] for name in ("c%03d", "j%03d"))
         assert c == jinja.replace("j%03d" % i, "c%03d" % i) != text, text
+
+
+# ---- the names of Airflow's reference of templates ----
+
+ALWAYS = """conn dag dag_run exception expanded_ti_count inlet_events inlets macros map_index_template outlet_events outlets params prev_start_date_success prev_end_date_success reason run_id
+    task task_instance ti task_instance_key_str task_reschedule_count templates_dict test_mode triggering_asset_events try_number var.value var.json""".split()
+DATED = "logical_date ds ds_nodash ts ts_nodash ts_nodash_with_tz data_interval_start data_interval_end prev_data_interval_start_success prev_data_interval_end_success".split()
+FILTERS = "ds ds_nodash ts ts_nodash ts_nodash_with_tz".split()
+MACROS = "datetime timedelta dateutil json yaml time uuid random ds_add ds_format ds_format_locale datetime_diff_for_humans".split()
+EVERY_NAME = (["{{ %s is defined }}" % name for name in ALWAYS + DATED] + ["{{ macros.%s is defined }}" % name for name in MACROS]
+              + ["{{ (logical_date | %s) is string }}" % name for name in FILTERS])
+
+
+def test_jinja_has_every_name(tw):
+    env = {"V%03d" % i: text for i, text in enumerate(EVERY_NAME)}
+    document(tw, {"jj": bash("true", env={**env, "X": JINJA})})
+    run(tw)
+    found = rendered(tw, "jj")
+    assert {text: found[key] for key, text in env.items() if found[key] != "True"} == {}
+
+
+@pytest.mark.parametrize("name", ALWAYS + DATED + ["macros." + name for name in MACROS] + ["logical_date | " + name for name in FILTERS])
+def test_c_has_every_name(tw, name):
+    """It renders the name, or knows that only Python has it: never that there is no such name."""
+    document(tw, {"cc": bash("true", env={"V": "{{ %s }}" % name})})
+    done = tw("tasks", "render", "dag.yaml", "cc", "--logical-date", DATE, env=ENV, code=None)
+    elsewhere = done.returncode == 69 and "needs Jinja2 itself" in done.stderr and "|" not in name
+    assert done.returncode == 0 or elsewhere, done.stderr
+
+
+def test_c_says_that_a_name_is_not_there(tw):
+    """What the test above relies on."""
+    for name in ("nobody", "dss", "macross"):
+        document(tw, {"cc": bash("true", env={"V": "{{ %s }}" % name})})
+        assert tw("tasks", "render", "dag.yaml", "cc", "--logical-date", DATE, env=ENV, code=None).returncode == 65, name
+
+
+def test_a_locale_without_babel(tw):
+    """`ds_format_locale` needs Babel; that it is not there is said, with its name."""
+    tw.write("babel.py", "raise ImportError('not here')\n")
+    tw.write("f.py", "def give(text):\n    return text\n")
+    tw.dag({"a": {"operator": "python", "python_callable": "f.py:give", "op_args": ["{{ macros.ds_format_locale(ds, '%Y-%m-%d', 'EEEE', 'de') }}"]}})
+    tw("run", "dag.yaml", "--logical-date", DATE, code=1)
+    (ti,) = tw.json("runs", "show", "d")["tasks"]
+    assert "macros.ds_format_locale needs the Python package babel (python3-babel), which is not installed" in ti["reason"]
+
+
+# ---- the expressions of all of Airflow's example files ----
+
+with open(os.path.join(os.path.dirname(__file__), "..", "template", "airflow_expressions.json")) as f:
+    FILES = json.load(f)["files"]
+EVERY = sorted({text for texts in FILES.values() for text in texts})
+# Outside of the closed subset: by what they ask for, which only Python has.
+OUTSIDE = {"xcom_push": "a method of ti that writes", "inlet_events": "events of assets", "task.": "attributes of the operator's own class"}
+# Events of assets that came before are not read yet: both engines say so.
+REFUSED = "inlet_events.for_asset"
+GIVERS = """
+from tradewind.sdk import BaseOperator
+
+def give(value):
+    return value
+
+class Asks(BaseOperator):
+    template_fields = ("texts",)
+
+    def __init__(self, *, texts, **kwargs):
+        super().__init__(**kwargs)
+        self.texts = texts
+        self.subject, self.body, self.options, self.multiple, self.defaults = "s", "b", ["x"], False, None
+
+    def execute(self, context):
+        return self.texts
+"""
+
+
+def examples_document(tw, extra):
+    """What the example DAGs have: their params, and the XComs that they pull."""
+    tw.write("givers.py", GIVERS)
+    answers = {"wait_for_input": {"params_input": {"information": "text"}}, "wait_for_option": {"chosen_options": ["option 1"]},
+               "wait_for_multiple_options": {"chosen_options": ["option 4", "option 6"]}, "wait_for_default_option": {"chosen_options": ["option 7"]}}
+    tasks = {name: {"operator": "python", "python_callable": "givers.py:give", "op_args": [value]} for name, value in answers.items()}
+    tasks["describe_dag_folder"] = {"operator": "python", "python_callable": "givers.py:give", "op_args": [{"dag_folder": "/dags", "file_count": 4}], "multiple_outputs": True}
+    for name, task in extra.items():
+        tasks[name] = dict(task, upstream=["describe_dag_folder", *answers])
+    tw.dag(tasks, params={"foo": "f", "miff": "m", "foobar": "fb", "other_param": "o"}, schedule=None)
+
+
+def is_outside(text):
+    return any(word in text for word in OUTSIDE) and "task.task_id" not in text
+
+
+def test_the_subset_has_the_expressions_of_every_example_file(tw):
+    """All but those that ask for what only Python has."""
+    assert len(FILES) >= 15 and len(EVERY) >= 20
+    for text in EVERY:
+        examples_document(tw, {"cc": bash("true", env={"V": text})})
+        done = tw("tasks", "render", "dag.yaml", "cc", "--logical-date", DATE, "--conf", '{"message": "hi"}', code=None)
+        # No task has run, so what is pulled is nothing and has no members.
+        nothing = "xcom_pull" in text and "has no attribute" in done.stderr
+        assert done.returncode == (69 if is_outside(text) else 65 if nothing else 0), (text, done.stdout, done.stderr)
+
+
+def test_both_engines_render_the_expressions_of_every_example_file(tw):
+    plain = {"V%03d" % i: text for i, text in enumerate(EVERY) if not is_outside(text)}
+    own = [text for text in EVERY if is_outside(text) and REFUSED not in text]
+    refused = [text for text in EVERY if REFUSED in text]
+    examples_document(tw, {"cc": bash("true", env=plain), "jj": bash("true", env={**plain, "X": JINJA}),
+                           "own": {"operator": "python", "operator_class": "givers.py:Asks", "arguments": {"texts": own}},
+                           **{"refused%d" % i: bash("true", env={"V": text}) for i, text in enumerate(refused)}})
+    tw("run", "dag.yaml", "--logical-date", DATE, "--run-id", "r1", "--conf", '{"message": "hi"}', code=1 if refused else 0)
+    c, jinja = rendered(tw, "cc"), rendered(tw, "jj")
+    for key, text in plain.items():
+        assert c[key] == jinja[key].replace("jj", "cc") != text, text
+    by_text = {text: c[key] for key, text in plain.items()}
+    assert by_text['{{ dag_run.conf.get("message") }}'] == "hi" and by_text["{{ dag_run.logical_date.strftime('%A').lower() }}"] == "saturday"
+    assert by_text["{{ ti.xcom_pull(task_ids='describe_dag_folder', key='file_count') }}"] == "4"
+    assert by_text["{{ ti.xcom_pull(task_ids='wait_for_multiple_options')[\"chosen_options\"] }}"] == "['option 4', 'option 6']"
+    values = dict(zip(own, tw.xcom("own")))
+    assert values["{{ task.subject }}"] == "s" and values["{{ task.options }}"] == "['x']" and values["{{ task.defaults }}"] == "None"
+    assert all("{{" not in value for value in values.values())
+    states = {t["task_id"]: t for t in tw.json("runs", "show", "d")["tasks"]}
+    for i, text in enumerate(refused):
+        assert states["refused%d" % i]["state"] == "failed" and "not supported yet" in states["refused%d" % i]["reason"], text

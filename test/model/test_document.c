@@ -210,6 +210,71 @@ static void mapped_tasks(void **state)
     builder_fini(&b);
 }
 
+static void defaults_of_groups(void **state)
+{
+    struct built b;
+    const struct task *t;
+
+    builder_build(
+        &b, "{'dag_id':'d','default_args':{'retries':1,'owner':'all','pool':'p'},'task_groups':{"
+            "'g.h':{'parent':'g','default_args':{'retries':3,'bash_command':'inner'}},"
+            "'g':{'default_args':{'retries':2,'owner':'outer'}},'n':null},'tasks':{"
+            "'a':{'operator':'bash','bash_command':'x'},"
+            "'b':{'operator':'bash','bash_command':'x','group':'g'},"
+            "'c':{'operator':'bash','group':'g.h'},"
+            "'e':{'operator':'bash','group':'g.h','retries':9,'bash_command':'own'},"
+            "'f':{'operator':'bash','bash_command':'x','group':'n'}}}");
+    assert_int_equal(b.rc, 0);
+    assert_int_equal(dag_task(b.dag, "a")->retries, 1);
+    assert_int_equal(dag_task(b.dag, "b")->retries, 2);
+    t = dag_task(b.dag, "c");
+    assert_int_equal(t->retries, 3);
+    assert_string_equal(t->pool, "p");
+    assert_string_equal(value_get(t->spec, "bash_command")->text, "inner");
+    assert_string_equal(value_get(t->spec, "owner")->text, "outer");
+    assert_int_equal(dag_task(b.dag, "e")->retries, 9);
+    assert_string_equal(value_get(dag_task(b.dag, "e")->spec, "bash_command")->text, "own");
+    assert_int_equal(dag_task(b.dag, "f")->retries, 1);
+    builder_fini(&b);
+    builder_build(&b,
+                  "{'dag_id':'d','task_groups':{'g':{'parent':'h','default_args':{'retries':2}},"
+                  "'h':{'parent':'g','default_args':{'retries':-1}}},"
+                  "'tasks':{'a':{'operator':'empty','group':'g'}}}");
+    assert_int_equal(b.rc, -ERR_INVALID);
+    assert_non_null(strstr(builder_report(&b), "is within itself"));
+    assert_non_null(strstr(builder_report(&b), "'retries' must be an integer from 0"));
+    builder_fini(&b);
+}
+
+static void things_of_python(void **state)
+{
+    struct built b;
+
+    builder_build(
+        &b, "{'dag_id':'d','callbacks':{'success':['a.py:f','m:g'],'failure':'m:g'},"
+            "'user_defined_macros':{'x':'m:x'},'tasks':{"
+            "'a':{'operator':'empty','callbacks':{'success':'m:f'}},"
+            "'b':{'operator':'bash','bash_command':'x','outlets':[{'type':'asset','name':'n'}]},"
+            "'c':{'operator':'python','python_callable':'m:C','op_kwargs':{'x':{'__xcom__':"
+            "{'task_id':'a'}}}},"
+            "'e':{'operator':'python','python_callable':'m:f','expand':{'x':[1,2]},"
+            "'params':{'p':1}}}}");
+    assert_int_equal(b.rc, 0);
+    assert_true(b.dag->on_success && b.dag->on_failure);
+    assert_true(dag_task(b.dag, "a")->effects && !dag_task(b.dag, "a")->instant);
+    assert_int_equal(dag_up_len(b.dag, dag_task(b.dag, "c")->index), 1);
+    assert_int_equal(dag_task(b.dag, "e")->map_len, 2);
+    builder_fini(&b);
+    builder_build(&b, "{'dag_id':'d','callbacks':['success'],'tasks':{"
+                      "'a':{'operator':'empty','callbacks':{'success':1}},"
+                      "'b':{'operator':'wait','until':'2026-01-01','inlets':[{'type':'asset'}]}}}");
+    assert_int_equal(b.rc, -ERR_INVALID);
+    assert_non_null(strstr(builder_report(&b), "'callbacks' must name the functions"));
+    assert_non_null(strstr(builder_report(&b), "'callbacks' must be an object"));
+    assert_non_null(strstr(builder_report(&b), "operator 'wait' has none here"));
+    builder_fini(&b);
+}
+
 static void mapping_findings(void **state)
 {
     struct built b;
@@ -456,9 +521,11 @@ static void every_allocation_may_fail(void **state)
 {
     static const char text[] =
         "{\"dag_id\":\"d\",\"default_args\":{\"retries\":1},\"params\":{\"p\":1},\"tags\":[\"x\"],"
-        "\"task_groups\":{\"g\":{}},\"tasks\":{\"s\":{\"operator\":\"empty\",\"setup\":true},"
-        "\"a\":{\"operator\":\"bash\",\"bash_command\":\"x\",\"upstream\":[\"s\"]},"
-        "\"b\":{\"operator\":\"empty\",\"upstream\":[\"a\"]},"
+        "\"task_groups\":{\"g\":{\"parent\":\"h\",\"default_args\":{\"retries\":2}},"
+        "\"h\":{\"default_args\":{\"owner\":\"o\"}}},\"tasks\":{\"s\":{\"operator\":\"empty\","
+        "\"setup\":true},"
+        "\"a\":{\"operator\":\"bash\",\"bash_command\":\"x\",\"upstream\":[\"s\"],"
+        "\"group\":\"g\"},\"b\":{\"operator\":\"empty\",\"upstream\":[\"a\"]},"
         "\"t\":{\"operator\":\"empty\",\"upstream\":[\"s\",\"b\"],\"teardown\":true}}}";
     struct value *document = NULL;
     struct arena a;
@@ -564,6 +631,8 @@ int main(void)
         cmocka_unit_test(xcoms_are_edges),
         cmocka_unit_test(mapped_tasks),
         cmocka_unit_test(mapping_findings),
+        cmocka_unit_test(defaults_of_groups),
+        cmocka_unit_test(things_of_python),
         cmocka_unit_test(python_dags_need_no_callable),
         cmocka_unit_test(findings),
         cmocka_unit_test(cycles_are_named_in_order),
