@@ -12,6 +12,7 @@ from tradewind.exceptions import AirflowException, AirflowFailException
 from tradewind.log import is_sensitive, mask_secret, masked, shell_words
 from tradewind.mapped import DictOfLists, ListOfDicts, make_mapped
 from tradewind.operators.python import PythonOperator, followed_list
+from tradewind.templates import LiteralValue
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.xcom_arg import ConcatXComArg, XComArg, ZipXComArg
 
@@ -246,9 +247,22 @@ class CommandOperator(BaseOperator):
         return {**base, **own}
 
 
+def _with_literals(value):
+    """The value with its {"__literal__": ...} objects, arguments that are no templates, as such."""
+    if isinstance(value, list):
+        return [_with_literals(item) for item in value]
+    if isinstance(value, dict):
+        if value.keys() == {"__literal__"}:
+            return LiteralValue(value["__literal__"])
+        return {name: _with_literals(item) for name, item in value.items()}
+    return value
+
+
 def command_task(start, imported):
     """For `kind` "bash": the operator that becomes the command, and its DAG."""
     spec = start.get("spec") or {}
+    if start.get("map_index", -1) >= 0:
+        spec = {name: _with_literals(value) for name, value in spec.items()}
     dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
     dag = dag or _plain_dag(start, imported)
     task = CommandOperator(
