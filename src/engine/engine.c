@@ -435,6 +435,7 @@ int engine_open(const struct engine_config *c, struct engine **ret, struct err *
     prng_seed(&g->callback_ids, c->seed ^ 0x63616c6c6261636bULL);
     arena_init(&g->extras.arena, MiB(64));
     co_group_init(&g->group, c->loop);
+    co_cond_init(&g->answered);
     rc = open_with(g, e);
     if (rc != 0) {
         engine_close(g);
