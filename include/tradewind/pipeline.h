@@ -150,6 +150,18 @@ TW_API int tw_task_after(tw_task *t, const tw_task *upstream);
 TW_API int tw_task_set(tw_task *t, const char *member, const char *json);
 /* What the function gets as tw_context_args: any JSON; strings in it may be templates. */
 TW_API int tw_task_args(tw_task *t, const char *json);
+/*
+ * One instance of the task for each element of a JSON list (of an object for each member, as [key, value]). It gets the element as `param`: "args" of
+ * a function, "bash_command", "env" ...; do not set it otherwise. Called for several params: all combinations, the last one varying fastest.
+ */
+TW_API int tw_task_expand(tw_task *t, const char *param, const char *json);
+/*
+ * As tw_task_expand, over a value of another task, which it runs after: its return value (key NULL), a list or an object whose length is known only
+ * then. Of a mapped task: the values of all its instances. Without elements the task is skipped; with more than 1024 it fails, unless
+ * $TRADEWIND__CORE__MAX_MAP_LENGTH says otherwise. tw_xcom_get of a mapped task gives the list of its instances' values.
+ */
+TW_API int tw_task_expand_over(tw_task *t, const char *param, const tw_task *upstream,
+                               const char *key);
 /* "all_success" (the default), "all_done", "one_failed" ... */
 TW_API int tw_task_trigger_rule(tw_task *t, const char *rule);
 /* How often a failed try is followed by another, and after how many seconds. */

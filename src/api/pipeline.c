@@ -369,6 +369,64 @@ int tw_task_args(tw_task *t, const char *json)
     return tw_task_set(t, "args", json);
 }
 
+/* ---- mapping ---- */
+
+/* The task's `expand`, made when it is not there; NULL: the error sticks. */
+static struct value *expansion(tw_task *t)
+{
+    struct value *v = value_get(t->spec, "expand");
+
+    if (v == NULL) {
+        v = value_new(&t->pipeline->arena, VALUE_OBJECT);
+        return put(t->pipeline, t->spec, "expand", v) == TW_OK ? v : NULL;
+    }
+    if (v->kind != VALUE_OBJECT) {
+        (void)misuse(t->pipeline, "tw_task_expand: 'expand' was set to what is no object");
+        return NULL;
+    }
+    return v;
+}
+
+int tw_task_expand(tw_task *t, const char *param, const char *json)
+{
+    struct value *to;
+
+    if (t == NULL || param == NULL) {
+        return TW_ERR_INVALID;
+    }
+    to = expansion(t);
+    return to != NULL ? put_json(t->pipeline, to, "expand ", param, json)
+                      : api_code(t->pipeline->error.code);
+}
+
+int tw_task_expand_over(tw_task *t, const char *param, const tw_task *upstream, const char *key)
+{
+    struct value *to, *xcom, *reference;
+    tw_pipeline *p;
+    int rc;
+
+    if (t == NULL || param == NULL || upstream == NULL) {
+        return TW_ERR_INVALID;
+    }
+    p = t->pipeline;
+    if (p != upstream->pipeline) {
+        return misuse(p, "tw_task_expand_over: the tasks are of two pipelines");
+    }
+    to = expansion(t);
+    if (to == NULL) {
+        return api_code(p->error.code);
+    }
+    xcom = value_new(&p->arena, VALUE_OBJECT);
+    reference = value_new(&p->arena, VALUE_OBJECT);
+    if (xcom == NULL || reference == NULL) {
+        return stick(p, -ERR_NOMEM);
+    }
+    rc = put(p, xcom, "task_id", text_value(p, upstream->id));
+    rc = rc == 0 && key != NULL ? put(p, xcom, "key", text_value(p, key)) : rc;
+    rc = rc == 0 ? put(p, reference, "__xcom__", xcom) : rc;
+    return rc == 0 ? put(p, to, param, reference) : rc;
+}
+
 int tw_task_trigger_rule(tw_task *t, const char *rule)
 {
     return t == NULL ? TW_ERR_INVALID

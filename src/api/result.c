@@ -40,7 +40,7 @@ static int value_of(struct reading *x, struct result_task *t)
     return 0;
 }
 
-static void add(struct reading *x, uint32_t task, const struct ti_row *row)
+static void add(struct reading *x, uint32_t task, int32_t map_index, const struct ti_row *row)
 {
     struct result_task *t = &x->r->tasks[x->r->len++];
 
@@ -48,30 +48,53 @@ static void add(struct reading *x, uint32_t task, const struct ti_row *row)
     if (row != NULL) {
         t->row = *row;
     } else {
-        t->row = (struct ti_row){.key = {x->run_key, task, -1},
+        t->row = (struct ti_row){.key = {x->run_key, task, map_index},
                                  .start_us = TIME_NONE,
                                  .end_us = TIME_NONE,
                                  .exit_code = -1};
     }
 }
 
+/* The instances of a task, from its rows: itself, or of a mapped one that has some its instances. */
+static void add_task(struct reading *x, uint32_t task, const struct ti_row *rows, size_t n)
+{
+    int32_t len = n > 0 && rows[0].key.map_index < 0 ? rows[0].map_len : 0, next = 0;
+
+    if (len == 0 && (n == 0 || rows[0].key.map_index >= 0)) {
+        add(x, task, -1, NULL);
+    }
+    for (size_t k = len > 0 ? 1 : 0; k < n; k++) {
+        while (next < rows[k].key.map_index && next < len) {
+            add(x, task, next++, NULL);
+        }
+        add(x, task, rows[k].key.map_index, &rows[k]);
+        next = rows[k].key.map_index + 1;
+    }
+    while (next < len) {
+        add(x, task, next++, NULL);
+    }
+}
+
 /* Rows come by (task, map_index); what has no row has not changed yet. */
 static int add_all(struct reading *x, const struct ti_row *rows, size_t n)
 {
-    size_t k = 0;
+    size_t k = 0, most = n + x->dag->tasks_len;
     int rc = 0;
 
-    x->r->tasks = arena_array(&x->r->arena, n + x->dag->tasks_len, sizeof *x->r->tasks);
+    for (size_t i = 0; i < n; i++) {
+        most += rows[i].key.map_index < 0 ? (size_t)rows[i].map_len : 0;
+    }
+    x->r->tasks = arena_array(&x->r->arena, most, sizeof *x->r->tasks);
     if (x->r->tasks == NULL) {
         return err_set(x->e, ERR_NOMEM, "out of memory for the result");
     }
     for (uint32_t t = 0; t < x->dag->tasks_len; t++) {
-        if (k == n || rows[k].key.task != t) {
-            add(x, t, NULL);
+        size_t from = k;
+
+        while (k < n && rows[k].key.task == t) {
+            k++;
         }
-        for (; k < n && rows[k].key.task == t; k++) {
-            add(x, t, &rows[k]);
-        }
+        add_task(x, t, rows + from, k - from);
     }
     for (size_t i = 0; rc == 0 && x->values && i < x->r->len; i++) {
         rc = value_of(x, &x->r->tasks[i]);

@@ -406,7 +406,8 @@ static int exchange(const char *path, const struct buf *question, struct arena *
     return rc;
 }
 
-static int question_of(struct tw_context *c, const char *task_id, const char *key, struct buf *b)
+static int question_of(struct tw_context *c, const char *task_id, const char *key, int64_t offset,
+                       struct buf *b)
 {
     struct json_writer w;
     size_t mark;
@@ -417,7 +418,7 @@ static int question_of(struct tw_context *c, const char *task_id, const char *ke
     json_key(&w, "v");
     json_int(&w, 1);
     json_key(&w, "type");
-    json_string(&w, "xcom_get");
+    json_string(&w, "xcom_list");
     json_key(&w, "id");
     json_int(&w, 1);
     json_key(&w, "attempt");
@@ -426,6 +427,8 @@ static int question_of(struct tw_context *c, const char *task_id, const char *ke
     json_string(&w, task_id);
     json_key(&w, "key");
     json_string(&w, key);
+    json_key(&w, "offset");
+    json_int(&w, offset);
     json_object_end(&w);
     return rc == 0 ? wire_end(b, mark) : rc;
 }
@@ -452,35 +455,110 @@ static int ask(struct tw_context *c, const struct buf *question, struct arena *a
     }
 }
 
-int tw_xcom_get(tw_context *c, const char *task_id, const char *key, char **ret_json,
-                tw_error **error)
+static bool is_true(const struct value *v)
 {
-    const struct value *answer = NULL, *v;
-    struct err e = {0};
+    return v != NULL && v->kind == VALUE_BOOL && v->boolean;
+}
+
+/* The values of one page: their number in *ret_n; all of them so far in the list that w writes, or for a task that is not mapped the one in *out. */
+static int take_page(const struct value *page, struct json_writer *w, struct buf *out,
+                     int64_t *ret_n)
+{
+    const struct value *values = page != NULL ? value_get(page, "values") : NULL;
+
+    if (values == NULL || values->kind != VALUE_ARRAY) {
+        return -ERR_PROTOCOL;
+    }
+    for (size_t i = 0; i < values->len; i++) {
+        const struct value *v = value_get(values->elems[i], "value");
+
+        if (v == NULL) {
+            return -ERR_PROTOCOL;
+        }
+        json_value(w, v);
+    }
+    *ret_n += (int64_t)values->len;
+    return buf_status(out);
+}
+
+/* Asks for one page. The answer lives in the arena. */
+static int ask_page(struct tw_context *c, const char *task_id, const char *key, int64_t offset,
+                    struct arena *a, const struct value **ret, struct err *e)
+{
+    const struct value *answer = NULL, *why;
     struct buf b BUF_CLEANUP;
-    struct arena a;
-    const char *text;
     int rc;
 
     buf_init(&b, LIMIT_MESSAGE);
-    arena_init(&a, 4 * LIMIT_MESSAGE);
-    rc = question_of(c, task_id, key != NULL ? key : "return_value", &b);
-    rc = rc == 0 ? ask(c, &b, &a, &answer, &e) : rc;
-    v = rc == 0 ? value_get(answer, "ok") : NULL;
-    if (rc == 0 && (v == NULL || v->kind != VALUE_BOOL || !v->boolean)) {
-        v = value_get(answer, "error");
-        rc = err_set(&e, ERR_FAILED, "%s", v != NULL && v->text != NULL ? v->text : "refused");
+    rc = question_of(c, task_id, key, offset, &b);
+    rc = rc == 0 ? ask(c, &b, a, &answer, e) : rc;
+    if (rc == 0 && !is_true(value_get(answer, "ok"))) {
+        why = value_get(answer, "error");
+        rc = err_set(e, ERR_FAILED, "%s", why != NULL && why->text != NULL ? why->text : "refused");
     }
-    v = rc == 0 ? value_get(answer, "result") : NULL;
-    if (v != NULL && value_get(v, "found") != NULL && !value_get(v, "found")->boolean) {
-        rc = err_set(&e, ERR_NOTFOUND, "task '%.80s' has no XCom '%.80s'", task_id,
-                     key != NULL ? key : "return_value");
+    *ret = rc == 0 ? value_get(answer, "result") : NULL;
+    return rc;
+}
+
+/* A task's value, or the list of those of a mapped task's instances, as JSON in *out; *ret_found: there is one. */
+static int pull(struct tw_context *c, const char *task_id, const char *key, struct buf *out,
+                bool *ret_found, struct err *e)
+{
+    struct json_writer w;
+    int64_t n = 0;
+    bool more = true, mapped = false;
+    int rc = 0;
+
+    json_writer_init(&w, out, 0);
+    for (bool first = true; rc == 0 && more; first = false) {
+        const struct value *page = NULL;
+        struct arena a;
+
+        arena_init(&a, 4 * LIMIT_MESSAGE);
+        rc = ask_page(c, task_id, key, n, &a, &page, e);
+        if (rc == 0 && first) {
+            mapped = page != NULL && is_true(value_get(page, "mapped"));
+            if (mapped) {
+                json_array(&w);
+            }
+        }
+        rc = rc == 0 ? take_page(page, &w, out, &n) : rc;
+        more = rc == 0 && is_true(value_get(page, "more"));
+        arena_fini(&a);
     }
-    text = rc == 0 && v != NULL ? json_of(&a, value_get(v, "value"), "null") : NULL;
-    *ret_json = text != NULL ? mem_strdup(text) : NULL;
-    if (rc == 0 && *ret_json == NULL) {
-        rc = err_set(&e, ERR_NOMEM, "out of memory for an XCom");
+    if (mapped) {
+        json_array_end(&w);
     }
-    arena_fini(&a);
+    *ret_found = n > 0 || mapped;
+    rc = rc == 0 ? buf_status(out) : rc;
+    if (rc == 0 || e->code != 0) {
+        return rc;
+    }
+    return rc == -ERR_LIMIT
+               ? err_set(e, ERR_LIMIT, "the XComs of task '%.80s' are more than %zu MiB", task_id,
+                         LIMIT_XCOM_BYTES >> 20)
+               : err_set(e, (enum err_code) - rc, "XComs of task '%.80s': %s", task_id,
+                         err_text(rc));
+}
+
+int tw_xcom_get(tw_context *c, const char *task_id, const char *key, char **ret_json,
+                tw_error **error)
+{
+    struct err e = {0};
+    struct buf out BUF_CLEANUP;
+    bool found = false;
+    int rc;
+
+    buf_init(&out, LIMIT_XCOM_BYTES);
+    *ret_json = NULL;
+    key = key != NULL ? key : "return_value";
+    rc = pull(c, task_id, key, &out, &found, &e);
+    if (rc == 0 && !found) {
+        rc = err_set(&e, ERR_NOTFOUND, "task '%.80s' has no XCom '%.80s'", task_id, key);
+    }
+    if (rc == 0) {
+        *ret_json = mem_strdup(buf_cstr(&out));
+        rc = *ret_json != NULL ? 0 : err_set(&e, ERR_NOMEM, "out of memory for an XCom");
+    }
     return rc == 0 ? TW_OK : api_fail(error, rc, &e);
 }

@@ -169,6 +169,27 @@ int cmd_tasks_list(struct cli *cli)
 
 /* ---- why ---- */
 
+/* What pools there are. */
+static int tell_pools(struct found *f, struct sched *s, struct sched_actions *actions)
+{
+    struct pool_row *pools;
+    struct err e = {0};
+    size_t n = 0;
+    int rc = f->store->ops->get_pools(f->store, &f->arena, &pools, &n, &e);
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct sched_event ev = {.type = SCHED_RESOURCE, .now_us = f->run.queued_us};
+
+        ev.resource.name = pools[i].name;
+        ev.resource.slots = (int32_t)pools[i].slots;
+        ev.resource.granted = (int32_t)pools[i].slots;
+        ev.resource.exclusive = true;
+        ev.resource.include_deferred = pools[i].include_deferred;
+        rc = sched_step(s, &ev, actions);
+    }
+    return rc;
+}
+
 /* The scheduler itself says it: the run is given to a core of its own, which then explains. */
 static int explain(struct found *f, int32_t map_index, struct buf *out)
 {
@@ -183,6 +204,7 @@ static int explain(struct found *f, int32_t map_index, struct buf *out)
     ev.dag.version_key = f->run.version_key;
     ev.dag.dag = f->dag;
     rc = rc == 0 ? sched_step(s, &ev, &actions) : rc;
+    rc = rc == 0 ? tell_pools(f, s, &actions) : rc;
     if (rc == 0) {
         ev = (struct sched_event){.type = SCHED_RUN_RESTORE, .now_us = f->run.queued_us};
         ev.run.row = &f->run;

@@ -437,6 +437,7 @@ int engine_open(const struct engine_config *c, struct engine **ret, struct err *
     prng_seed(&g->callback_ids, c->seed ^ 0x63616c6c6261636bULL);
     arena_init(&g->extras.arena, MiB(64));
     co_group_init(&g->group, c->loop);
+    co_cond_init(&g->answered);
     rc = c->schedules ? schedule_new(g, e) : 0;
     rc = rc == 0 ? open_with(g, e) : rc;
     if (rc != 0) {

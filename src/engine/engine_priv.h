@@ -144,6 +144,8 @@ struct engine {
     size_t claimed; /* dispatches of `actions` that are claimed already */
     struct extras extras;
     struct run_waiter *waiters;
+    bool answering; /* somebody changes a question to a person (hitl.c); others wait */
+    struct co_cond answered;
     int64_t *children; /* runs that tasks made */
     size_t children_len, children_cap;
     int64_t *called_back; /* finished runs whose callbacks were started */

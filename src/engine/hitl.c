@@ -44,6 +44,26 @@ static int write_record(struct engine *g, const struct ti_key *key, struct buf *
                               : engine_ask(g, &r, e);
 }
 
+/* Questions and answers are read, judged and written one after another: of two answers the first counts. SUSPENDS. */
+static int begin_change(struct engine *g, struct err *e)
+{
+    while (g->answering) {
+        int rc = co_cond_wait(&g->answered);
+
+        if (rc != 0) {
+            return err_set(e, (enum err_code) - rc, "interrupted");
+        }
+    }
+    g->answering = true;
+    return 0;
+}
+
+static void end_change(struct engine *g)
+{
+    g->answering = false;
+    co_cond_signal(&g->answered);
+}
+
 static void begin_record(struct json_writer *w, int64_t try_number, int64_t asked_us,
                          const struct value *request)
 {
@@ -73,7 +93,7 @@ static const struct value *response_of(const struct value *record)
 }
 
 /* The same question again (the answer to the first may have been lost) keeps what was answered. */
-int hitl_request(const struct world_call *c, struct err *e)
+static int ask(const struct world_call *c, struct err *e)
 {
     const struct value *request = value_get(c->rq, "request");
     struct value *old;
@@ -101,6 +121,17 @@ int hitl_request(const struct world_call *c, struct err *e)
         json_key(c->w, "result");
         json_object(c->w);
         json_object_end(c->w);
+    }
+    return rc;
+}
+
+int hitl_request(const struct world_call *c, struct err *e)
+{
+    int rc = begin_change(c->g, e);
+
+    if (rc == 0) {
+        rc = ask(c, e);
+        end_change(c->g);
     }
     return rc;
 }
@@ -218,6 +249,22 @@ static void put_response(struct json_writer *w, const struct engine_response *r,
     json_object_end(w);
 }
 
+static int answered_already(const struct value *response, struct err *e)
+{
+    const struct value *by = value_get(response, "by"), *at = value_get(response, "responded_at");
+    const struct value *chosen = value_get(response, "chosen_options");
+    const struct value *one =
+        chosen != NULL && chosen->kind == VALUE_ARRAY && chosen->len > 0 ? chosen->elems[0] : NULL;
+
+    return err_set(e, ERR_CONFLICT, "the task has been answered already%s%.80s%s%.80s%s%.80s",
+                   by != NULL && by->kind == VALUE_STRING ? " by " : "",
+                   by != NULL && by->kind == VALUE_STRING ? by->text : "",
+                   at != NULL && at->kind == VALUE_STRING ? " at " : "",
+                   at != NULL && at->kind == VALUE_STRING ? at->text : "",
+                   one != NULL && one->kind == VALUE_STRING ? ": " : "",
+                   one != NULL && one->kind == VALUE_STRING ? one->text : "");
+}
+
 static int check(struct engine *g, const struct engine_response *r, struct arena *a,
                  struct value **ret_record, const struct value **ret_chosen, struct err *e)
 {
@@ -232,11 +279,11 @@ static int check(struct engine *g, const struct engine_response *r, struct arena
     if (rc != 0) {
         return rc;
     }
-    if (response_of(*ret_record) != NULL || !row.waits) {
-        return err_set(e, ERR_CONFLICT,
-                       response_of(*ret_record) != NULL
-                           ? "the task has been answered already"
-                           : "the task does not wait for an answer any more");
+    if (response_of(*ret_record) != NULL) {
+        return answered_already(response_of(*ret_record), e);
+    }
+    if (!row.waits) {
+        return err_set(e, ERR_CONFLICT, "the task does not wait for an answer any more");
     }
     request = value_get(*ret_record, "request");
     *ret_chosen = r->options;
@@ -250,7 +297,7 @@ static int check(struct engine *g, const struct engine_response *r, struct arena
     return rc == 0 ? check_params(request, r->params, e) : rc;
 }
 
-int engine_respond(struct engine *g, const struct engine_response *r, struct err *e)
+static int respond(struct engine *g, const struct engine_response *r, struct err *e)
 {
     struct audit_row audit = {
         .actor = r->by != NULL ? r->by : "cli", .action = "respond", .at_us = engine_now(g)};
@@ -275,6 +322,17 @@ int engine_respond(struct engine *g, const struct engine_response *r, struct err
         rc = write_record(g, &r->key, &b, audit.subject != NULL ? &audit : NULL, e);
     }
     arena_fini(&a);
+    return rc;
+}
+
+int engine_respond(struct engine *g, const struct engine_response *r, struct err *e)
+{
+    int rc = begin_change(g, e);
+
+    if (rc == 0) {
+        rc = respond(g, r, e);
+        end_change(g);
+    }
     return rc;
 }
 

@@ -495,6 +495,7 @@ static int tell_scheduler(struct engine *g, const char *op, const struct value *
     r.event.resource.granted = (int32_t)slots;
     r.event.resource.exclusive = true;
     r.event.resource.include_deferred = flag_of(rq, "include_deferred");
+    r.event.resource.gone = strcmp(op, "pool_delete") == 0;
     return engine_ask(g, &r, e);
 }
 

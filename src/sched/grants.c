@@ -56,10 +56,10 @@ void on_resource(struct sched *s, const struct sched_event *ev)
     if (l == NULL) {
         return;
     }
-    l->known = true;
-    l->slots = ev->resource.slots;
-    l->granted = ev->resource.granted;
-    l->exclusive = ev->resource.exclusive;
+    l->known = !ev->resource.gone;
+    l->slots = ev->resource.gone ? 0 : ev->resource.slots;
+    l->granted = ev->resource.gone ? 0 : ev->resource.granted;
+    l->exclusive = ev->resource.exclusive || ev->resource.gone;
     if (l->exclusive) {
         l->asked = 0;
         timer_clear(s, &l->timer);

@@ -85,6 +85,8 @@ struct sched_event {
             int32_t granted;       /* how many of them are ours */
             bool exclusive;        /* all are ours for good: never ask (a single scheduler) */
             bool include_deferred; /* deferred instances keep their pool slots */
+            bool
+                gone; /* a pool that was deleted: what waits for it waits until it comes again, as in Airflow; the others say nothing */
         } resource;
         struct {
             const struct run_row *row;

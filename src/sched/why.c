@@ -124,7 +124,7 @@ static void why_scheduled(const struct sched *s, const struct run *r, const stru
                           struct buf *out)
 {
     const struct lane *l = &r->lanes[r->plan->lane_of[ti->task]];
-    const struct limit *on = lane_blocker(s, l);
+    const struct limit *on = l->pool->known ? lane_blocker(s, l) : l->pool;
 
     if (s->shutdown || s->full) {
         buf_printf(out, s->shutdown ? "the scheduler is shutting down: nothing new is queued\n"

@@ -37,6 +37,8 @@ struct attempt {
     struct run_row run; /* its strings in the arena */
     struct arena arena;
     struct value *mapped; /* arguments of this instance of a mapped task, or NULL */
+    struct value *
+        runner_spec; /* params as the runner gets them to render: with those marked that are no templates; or NULL: as they are */
     struct value *params; /* the task's object, rendered */
     const char *rendered; /* JSON, masked; or NULL */
     const char

@@ -273,7 +273,7 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     deferral_members(a, &w);
     callback_members(a, &w);
     json_key(&w, "spec");
-    json_value(&w, a->params);
+    json_value(&w, a->runner_spec != NULL ? a->runner_spec : a->params);
     if (!a->dag->is_python) {
         dag_members(&w, a->dag->document);
         map_group_members(a, &w);

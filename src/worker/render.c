@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "model/dag.h"
 #include "model/document.h"
+#include "model/mapping.h"
 #include "operators/operators.h"
 #include "template/template.h"
 #include "worker/environment.h"
@@ -291,42 +292,63 @@ static int render_text(struct attempt *a, const struct template_context *c, cons
     return *ret != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for a rendered parameter");
 }
 
-/* {"__mapped__": name} */
-static int mapped_argument(struct attempt *a, const struct value *name, struct value **ret,
-                           struct err *e)
+/* How a copy is made: its strings rendered, if there is a context; arguments that are no templates marked for the runner, if it asks. */
+struct copying {
+    struct attempt *a;
+    const struct template_context *context; /* or NULL */
+    bool mark;
+};
+
+/* {"__literal__": v}: the runner does not render it. */
+static int marked(struct attempt *a, struct value *v, struct value **ret, struct err *e)
 {
-    *ret = name->kind == VALUE_STRING ? value_get(a->mapped, name->text) : NULL;
-    return *ret != NULL ? 0
-                        : err_set(e, ERR_INVALID, "the mapped task group has no argument '%s'",
-                                  name->kind == VALUE_STRING ? name->text : "?");
+    *ret = value_new(&a->arena, VALUE_OBJECT);
+    return *ret != NULL && value_set(&a->arena, *ret, "__literal__", v) == 0
+               ? 0
+               : err_set(e, ERR_NOMEM, "out of memory for mapped arguments");
 }
 
-/* A copy with its strings rendered (not without a context), and arguments of its mapped group put in; depth is bounded by that of documents. */
-static int render_value(struct attempt *a, const struct template_context *c, const struct value *in,
-                        int depth, struct value **ret, struct err *e)
+/* {"__mapped__": name} */
+static int mapped_argument(const struct copying *c, const struct value *name, struct value **ret,
+                           struct err *e)
 {
+    struct value *v = name->kind == VALUE_STRING ? value_get(c->a->mapped, name->text) : NULL;
+
+    *ret = v;
+    if (v == NULL) {
+        return err_set(e, ERR_INVALID, "the mapped task group has no argument '%s'",
+                       name->kind == VALUE_STRING ? name->text : "?");
+    }
+    return c->mark ? marked(c->a, v, ret, e) : 0;
+}
+
+/* A copy with arguments of its mapped group put in; depth is bounded by that of documents. */
+static int render_value(const struct copying *c, const struct value *in, int depth,
+                        struct value **ret, struct err *e)
+{
+    struct arena *m = &c->a->arena;
     struct value *out;
     int rc = 0;
 
-    if (a->mapped != NULL && in->kind == VALUE_OBJECT && in->len == 1 &&
+    if (c->a->mapped != NULL && in->kind == VALUE_OBJECT && in->len == 1 &&
         strcmp(in->keys[0].text, "__mapped__") == 0) {
-        return mapped_argument(a, in->elems[0], ret, e);
+        return mapped_argument(c, in->elems[0], ret, e);
     }
-    if (c != NULL && in->kind == VALUE_STRING && template_needed(in->text, in->len)) {
-        return render_text(a, c, in, ret, e);
+    if (c->context != NULL && in->kind == VALUE_STRING && template_needed(in->text, in->len)) {
+        return render_text(c->a, c->context, in, ret, e);
     }
     if ((in->kind != VALUE_ARRAY && in->kind != VALUE_OBJECT) || depth == 0) {
         *ret = (struct value *)in; /* shared, read only */
         return 0;
     }
-    out = value_new(&a->arena, in->kind);
+    out = value_new(m, in->kind);
     for (size_t i = 0; out != NULL && rc == 0 && i < in->len; i++) {
         struct value *v;
 
-        rc = render_value(a, c, in->elems[i], depth - 1, &v, e);
+        rc = render_value(c, in->elems[i], depth - 1, &v, e);
         if (rc == 0) {
-            rc = in->kind == VALUE_ARRAY ? value_append(&a->arena, out, v)
-                                         : value_set(&a->arena, out, in->keys[i].text, v);
+            rc = in->kind == VALUE_ARRAY ? value_append(m, out, v)
+                                         : value_set(m, out, in->keys[i].text, v);
         }
     }
     *ret = out;
@@ -467,27 +489,46 @@ static int keep_rendered(struct attempt *a, const struct value *fields, struct e
                                : err_set(e, (enum err_code) - detail.code, "%s", err_str(&detail));
 }
 
-/* Arguments of this instance: as they are, never templates. */
-static int put_mapped(struct attempt *a, struct value *out, struct value *fields, struct err *e)
+/* Whether an argument of this instance stands in the document: then it is a template, as in Airflow. What came from other tasks, and what a
+ * mapped group was given, is none. */
+static bool is_written(const struct task *t, const char *name)
 {
-    const struct operator_desc *d = operators_find(a->task->operator_name);
+    const struct value *v = t->expand != NULL ? value_get(t->expand, name) : t->expand_kwargs;
 
-    for (size_t i = 0; i < a->mapped->len; i++) {
-        const char *name = a->mapped->keys[i].text;
-
-        if (value_set(&a->arena, out, name, a->mapped->elems[i]) != 0 ||
-            (fields != NULL && d != NULL && is_templated(d, name) &&
-             value_set(&a->arena, fields, name, a->mapped->elems[i]) != 0)) {
-            return err_set(e, ERR_NOMEM, "out of memory for mapped arguments");
-        }
-    }
-    return 0;
+    return t->map_group == UINT32_MAX && v != NULL && !map_is_reference(v);
 }
 
-/* For the runner, which renders all of it: with this instance's arguments. */
-static int unrendered(struct attempt *a, const struct value *spec, struct err *e)
+/* Arguments of this instance of a mapped task; -ERR_UNSUPPORTED as render_text. */
+static int put_mapped(const struct copying *c, struct value *out, struct value *fields,
+                      struct err *e)
 {
-    struct value *out = value_new(&a->arena, VALUE_OBJECT);
+    struct attempt *a = c->a;
+    const struct operator_desc *d = operators_find(a->task->operator_name);
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < a->mapped->len; i++) {
+        const char *name = a->mapped->keys[i].text;
+        struct value *v = a->mapped->elems[i];
+        bool field = d != NULL && is_templated(d, name);
+
+        if (field && is_written(a->task, name)) {
+            rc = render_value(c, v, RENDER_DEPTH_MAX, &v, e);
+        } else if (field && c->mark) {
+            rc = marked(a, v, &v, e);
+        }
+        if (rc == 0 && (value_set(&a->arena, out, name, v) != 0 ||
+                        (fields != NULL && field && value_set(&a->arena, fields, name, v) != 0))) {
+            rc = err_set(e, ERR_NOMEM, "out of memory for mapped arguments");
+        }
+    }
+    return rc;
+}
+
+/* With this instance's arguments, and nothing rendered. */
+static int unrendered(const struct copying *c, const struct value *spec, struct value **ret,
+                      struct err *e)
+{
+    struct value *out = value_new(&c->a->arena, VALUE_OBJECT);
     int rc = out != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for parameters");
 
     for (size_t i = 0; rc == 0 && i < spec->len; i++) {
@@ -497,13 +538,13 @@ static int unrendered(struct attempt *a, const struct value *spec, struct err *e
             strcmp(spec->keys[i].text, "expand_kwargs") == 0) {
             continue;
         }
-        rc = render_value(a, NULL, v, RENDER_DEPTH_MAX, &v, e);
-        rc = rc == 0 ? value_set(&a->arena, out, spec->keys[i].text, v) : rc;
+        rc = render_value(c, v, RENDER_DEPTH_MAX, &v, e);
+        rc = rc == 0 ? value_set(&c->a->arena, out, spec->keys[i].text, v) : rc;
     }
-    if (rc == 0 && a->task->map_group == UINT32_MAX) {
-        rc = put_mapped(a, out, NULL, e);
+    if (rc == 0 && c->a->task->map_group == UINT32_MAX) {
+        rc = put_mapped(c, out, NULL, e);
     }
-    a->params = out;
+    *ret = out;
     return rc;
 }
 
@@ -523,47 +564,72 @@ static bool only_jinja(const struct attempt *a, const struct value *v)
     return false;
 }
 
+/* For the runner, which renders all of it but what is marked. */
+static int leave_to_runner(struct attempt *a, const struct value *spec, struct err *e)
+{
+    struct copying plain = {.a = a}, mark = {.a = a, .mark = true};
+    int rc;
+
+    a->params = (struct value *)spec;
+    if (a->mapped == NULL) {
+        return 0;
+    }
+    rc = unrendered(&plain, spec, &a->params, e);
+    return rc == 0 ? unrendered(&mark, spec, &a->runner_spec, e) : rc;
+}
+
+/* One member of the task's object; in *fields too where it is a template field. */
+static int render_member(const struct copying *c, const char *name, const struct value *in,
+                         struct value *out, struct value *fields, struct err *e)
+{
+    struct attempt *a = c->a;
+    const struct operator_desc *d = operators_find(a->task->operator_name);
+    const struct copying plain = {.a = a};
+    struct value *v = (struct value *)in;
+    int rc = 0;
+
+    if (strcmp(name, "expand") == 0 || strcmp(name, "expand_kwargs") == 0) {
+        return a->mapped != NULL ? 0 : value_set(&a->arena, out, name, v);
+    }
+    if (d != NULL && is_templated(d, name)) {
+        if (only_jinja(a, in)) {
+            return -ERR_UNSUPPORTED;
+        }
+        rc = render_value(c, in, RENDER_DEPTH_MAX, &v, e);
+        if (rc != 0) {
+            return rc == -ERR_UNSUPPORTED ? rc : err_prefix(e, rc, "template of %s", name);
+        }
+        rc = value_set(&a->arena, fields, name, v);
+    } else if (d != NULL && a->mapped != NULL) {
+        rc = render_value(&plain, in, RENDER_DEPTH_MAX, &v, e);
+    }
+    return rc == 0 ? value_set(&a->arena, out, name, v) : rc;
+}
+
 int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
 {
-    const struct operator_desc *d = operators_find(a->task->operator_name);
     const struct value *spec = a->task->spec;
-    struct template_context c = {
+    struct template_context context = {
         .times = time_names, .xcom_pull = pull, .variable = attempt_variable, .arg = a};
+    struct copying c = {.a = a, .context = &context};
     struct value *vars = NULL, *out = value_new(&a->arena, VALUE_OBJECT);
     struct value *fields = value_new(&a->arena, VALUE_OBJECT);
     int rc = out == NULL || fields == NULL ? err_set(e, ERR_NOMEM, "out of memory for parameters")
                                            : variables(a, &vars, e);
 
-    c.variables = rc == 0 ? vars : NULL;
+    context.variables = rc == 0 ? vars : NULL;
     if (rc == 0 && attempt_is_mapped(a)) {
         rc = attempt_mapped(a, &a->mapped, e);
     }
     for (size_t i = 0; rc == 0 && i < spec->len; i++) {
-        const char *name = spec->keys[i].text;
-        struct value *v = spec->elems[i];
-
-        if (strcmp(name, "expand") == 0 || strcmp(name, "expand_kwargs") == 0) {
-            if (a->mapped != NULL) {
-                continue; /* they are put in below */
-            }
-        } else if (a->mapped != NULL && d != NULL && !is_templated(d, name)) {
-            rc = render_value(a, NULL, v, RENDER_DEPTH_MAX, &v, e);
-        }
-        if (rc == 0 && d != NULL && is_templated(d, name)) {
-            rc = only_jinja(a, v) ? -ERR_UNSUPPORTED
-                                  : render_value(a, &c, v, RENDER_DEPTH_MAX, &v, e);
-            if (rc == -ERR_UNSUPPORTED) {
-                *ret_jinja = true;
-                a->params = (struct value *)spec;
-                return a->mapped != NULL ? unrendered(a, spec, e) : 0;
-            }
-            rc = rc != 0 ? err_prefix(e, rc, "template of %s", name)
-                         : value_set(&a->arena, fields, name, v);
-        }
-        rc = rc == 0 ? value_set(&a->arena, out, name, v) : rc;
+        rc = render_member(&c, spec->keys[i].text, spec->elems[i], out, fields, e);
     }
     if (rc == 0 && a->mapped != NULL && a->task->map_group == UINT32_MAX) {
-        rc = put_mapped(a, out, fields, e);
+        rc = put_mapped(&c, out, fields, e);
+    }
+    if (rc == -ERR_UNSUPPORTED) {
+        *ret_jinja = true;
+        return leave_to_runner(a, spec, e);
     }
     if (rc == 0 && fields->len != 0) {
         rc = keep_rendered(a, fields, e);

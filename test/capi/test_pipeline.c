@@ -118,10 +118,32 @@ static int waits(tw_context *c)
     return tw_return(c, "\"waited\"", NULL) == TW_OK ? TW_SUCCESS : TW_FAILED;
 }
 
+static int doubles(tw_context *c)
+{
+    char json[32];
+
+    if (tw_context_map_index(c) < 0) {
+        return TW_FAILED;
+    }
+    (void)snprintf(json, sizeof json, "%d", 2 * atoi(tw_context_args(c)));
+    return tw_return(c, json, NULL) == TW_OK ? TW_SUCCESS : TW_FAILED;
+}
+
+/* All values of a mapped task. */
+static int gathers(tw_context *c)
+{
+    char *json = NULL;
+    int rc = tw_xcom_get(c, "double", NULL, &json, NULL);
+
+    rc = rc == TW_OK ? tw_return(c, json, NULL) : rc;
+    tw_free(json);
+    return rc == TW_OK ? TW_SUCCESS : TW_FAILED;
+}
+
 static const struct tw_function_entry functions[] = {
-    {"good", good},         {"reads", reads}, {"crashes", crashes}, {"second_try", second_try},
-    {"gives_up", gives_up}, {"skips", skips}, {"hangs", hangs},     {"exits", exits},
-    {"waits", waits},       {NULL, NULL},
+    {"good", good},         {"reads", reads},     {"crashes", crashes}, {"second_try", second_try},
+    {"gives_up", gives_up}, {"skips", skips},     {"hangs", hangs},     {"exits", exits},
+    {"waits", waits},       {"doubles", doubles}, {"gathers", gathers}, {NULL, NULL},
 };
 
 /* ---- help ---- */
@@ -239,6 +261,61 @@ static void errors_in_words(void **state)
 
     p = tw_pipeline_new("t");
     assert_int_equal(tw_pipeline_set(p, "tags", "[1,"), TW_ERR_INVALID);
+    assert_int_equal(tw_pipeline_check(p, NULL), TW_ERR_INVALID);
+    tw_pipeline_free(p);
+}
+
+static void mapped(void **state)
+{
+    tw_pipeline *p = tw_pipeline_new("t");
+    tw_task *list = tw_task_function(p, "list", "good");
+    tw_task *each = tw_task_function(p, "double", "doubles");
+    tw_task *again = tw_task_function(p, "quadruple", "doubles");
+    tw_task *all = tw_task_function(p, "all", "gathers");
+    tw_task *lines = tw_task_bash(p, "lines", "echo \"$A$B\"");
+    tw_result *r;
+    size_t i;
+
+    (void)state;
+    assert_int_equal(tw_task_args(list, "[3, 5, 8]"), TW_OK);
+    assert_int_equal(tw_task_expand_over(each, "args", list, NULL), TW_OK);
+    assert_int_equal(tw_task_expand_over(again, "args", each, "return_value"), TW_OK);
+    assert_int_equal(tw_task_after(all, each), TW_OK);
+    assert_int_equal(tw_task_expand(lines, "env", "[{\"A\": \"{{ 1 + 1 }}\"}, {\"B\": \"b\"}]"),
+                     TW_OK);
+    assert_int_equal(tw_task_expand_over(tw_task_empty(p, "none"), "args", lines, "nothing"),
+                     TW_OK); /* `empty` has no args: the check says so */
+    assert_int_equal(tw_pipeline_check(p, NULL), TW_ERR_INVALID);
+    tw_pipeline_free(p);
+
+    p = tw_pipeline_new("t");
+    list = tw_task_function(p, "list", "good");
+    each = tw_task_function(p, "double", "doubles");
+    again = tw_task_function(p, "quadruple", "doubles");
+    all = tw_task_function(p, "all", "gathers");
+    lines = tw_task_bash(p, "lines", "echo \"$A$B\"");
+    tw_task_args(list, "[3, 5, 8]");
+    tw_task_expand_over(each, "args", list, NULL);
+    tw_task_expand_over(again, "args", each, "return_value");
+    tw_task_after(all, each);
+    tw_task_expand(lines, "env", "[{\"A\": \"{{ 1 + 1 }}\"}, {\"B\": \"b\"}]");
+    tw_task_set(lines, "append_env", "true");
+    r = run(p);
+    assert_string_equal(tw_result_state(r), "success");
+    assert_string_equal(tw_result_value(r, tw_result_find(r, "all")), "[6,10,16]");
+    i = tw_result_find(r, "quadruple");
+    assert_int_equal(tw_result_map_index(r, i), 0);
+    assert_string_equal(tw_result_value(r, i + 2), "32");
+    assert_string_equal(tw_result_task(r, i + 2), "quadruple");
+    i = tw_result_find(r, "lines");
+    assert_string_equal(tw_result_value(r, i), "\"2\"");
+    assert_string_equal(tw_result_value(r, i + 1), "\"b\"");
+    tw_result_free(r);
+
+    p = tw_pipeline_new("t");
+    assert_int_equal(tw_task_expand(NULL, "args", "[]"), TW_ERR_INVALID);
+    assert_int_equal(tw_task_expand(tw_task_function(p, "x", "doubles"), "args", "[1"),
+                     TW_ERR_INVALID);
     assert_int_equal(tw_pipeline_check(p, NULL), TW_ERR_INVALID);
     tw_pipeline_free(p);
 }
@@ -464,11 +541,17 @@ static void canceled_before(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(functions_and_commands), cmocka_unit_test(ends),
-        cmocka_unit_test(errors_in_words),        cmocka_unit_test(another_abi_is_refused),
-        cmocka_unit_test(canceled_and_resumed),   cmocka_unit_test(killed_and_adopted),
-        cmocka_unit_test(failed_and_resumed),     cmocka_unit_test(two_threads),
-        cmocka_unit_test(operators_and_plugins),  cmocka_unit_test(canceled_before),
+        cmocka_unit_test(functions_and_commands),
+        cmocka_unit_test(ends),
+        cmocka_unit_test(errors_in_words),
+        cmocka_unit_test(another_abi_is_refused),
+        cmocka_unit_test(canceled_and_resumed),
+        cmocka_unit_test(killed_and_adopted),
+        cmocka_unit_test(failed_and_resumed),
+        cmocka_unit_test(two_threads),
+        cmocka_unit_test(operators_and_plugins),
+        cmocka_unit_test(canceled_before),
+        cmocka_unit_test(mapped),
     };
     char command[100];
     int rc;

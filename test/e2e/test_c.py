@@ -48,6 +48,20 @@ def test_a_pipeline_in_a_program(tw, installed):
     assert "the sum is 5050" in tw.log("sum", "c_pipeline")
 
 
+def test_one_instance_for_each(tw, installed):
+    flags, libdir = pkg_config(installed, "--cflags", "--libs")
+    program = compile_c(os.path.join(EXAMPLES, "c_mapped", "mapped.c"), tw.path("mapped"), *flags)
+    env = {**tw.env, "LD_LIBRARY_PATH": libdir}
+    os.mkdir(tw.path("files"))
+    run = lambda: subprocess.run([program, tw.path("files")], env=env, capture_output=True, text=True, timeout=30)
+    done = run()
+    assert done.returncode == 0 and "size[-1] skipped" in done.stdout and "success: 0 bytes" in done.stdout
+    for i in range(3):
+        tw.write("files/%d" % i, "x" * 10 ** i)
+    done = run()
+    assert "size[2] success" in done.stdout and "size[-1]" not in done.stdout and "success: 111 bytes" in done.stdout, done.stdout
+
+
 def test_linked_statically(tw, installed):
     flags, libdir = pkg_config(installed, "--cflags", "--libs", "--static")
     flags = [os.path.join(libdir, "libtradewind.a") if f == "-ltradewind" else f for f in flags]

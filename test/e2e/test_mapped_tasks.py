@@ -3,6 +3,8 @@ import json
 import os
 import signal
 
+import pytest
+
 from conftest import wait_until
 
 
@@ -159,3 +161,91 @@ def test_an_instance_that_is_not_there(tw):
         done = tw("tasks", command, "m", "say", "--map-index", "7", code=66)
         assert "task 'say' has no instance 7: its 2 have --map-index 0 to 1" in done.stderr
         assert "is not mapped" in tw("tasks", command, "m", "one", "--map-index", "0", code=66).stderr
+
+
+TEMPLATE = "echo {{ run_id | replace('manual', 'M') }}"
+SHOW = "printf '%s|' \"$A\"; "
+COMMAND = "echo '{{ no }}|'\"$A\""
+
+
+def check_templates(tw, file, template, python=False):
+    """
+    As in Airflow: arguments of expand and expand_kwargs that stand in the file are templates; what other tasks returned, and what a
+    mapped group was given, is not.
+    """
+    tw("run", file, "--run-id", "manual__1")
+    out = lambda task: log_of(tw, task, 0).strip().splitlines()[-1]
+    done = "echo M__1"
+    assert out("written") == done + "|M__1"
+    assert out("kwargs") == done + "|M__1"
+    assert out("pulled") == template + "|M__1"
+    assert out("command") == "{{ no }}|" + done
+    assert out("g.b") == template + "|M__1"
+    assert not python or out("py") == out("g.py") == template + "|" + done
+
+
+PYTHON = """
+from airflow.sdk import DAG, task, task_group
+from airflow.providers.standard.operators.bash import BashOperator
+
+T, SHOW, COMMAND = %r, %r, %r
+
+with DAG("m"):
+    @task
+    def texts():
+        return [T]
+
+    @task
+    def envs():
+        return [{"A": T}]
+
+    @task
+    def commands():
+        return [COMMAND]
+
+    texts, envs, commands = texts(), envs(), commands()
+    BashOperator.partial(task_id="written", append_env=True).expand(bash_command=[SHOW + T], env=[{"A": T}])
+    BashOperator.partial(task_id="kwargs", append_env=True).expand_kwargs([{"bash_command": SHOW + T, "env": {"A": T}}])
+    BashOperator.partial(task_id="pulled", append_env=True, bash_command=SHOW + T).expand(env=envs)
+    BashOperator.partial(task_id="command", append_env=True, env={"A": T}).expand(bash_command=commands)
+
+    @task
+    def py(a, b):
+        print("%%s|%%s" %% (a, b))
+
+    py.partial(b=T).expand(a=texts)
+
+    @task_group
+    def g(a):
+        BashOperator(task_id="b", append_env=True, bash_command=SHOW + T, env={"A": a})
+        py(a, T)
+
+    g.expand(a=texts)
+"""
+
+
+@pytest.mark.parametrize("more", ["", "{% set x = 1 %}"], ids=["subset", "jinja"])
+def test_templates_of_a_python_file(tw, more):
+    check_templates(tw, tw.write("d.py", PYTHON % (more + TEMPLATE, SHOW, COMMAND)), more + TEMPLATE, python=True)
+
+
+@pytest.mark.parametrize("more", ["", "{% set x = 1 %}"], ids=["subset", "jinja"])
+def test_templates_of_a_document(tw, more):
+    text = more + TEMPLATE
+    tw.write("fn.py", """
+T = %r
+def texts(): return [T]
+def envs(): return [{"A": T}]
+def commands(): return [%r]
+""" % (text, COMMAND))
+    made = lambda task: {"__xcom__": {"task_id": task}}
+    native = {"operator": "bash", "append_env": True}
+    file = tw.dag({
+        **{n: {"operator": "python", "python_callable": "fn.py:" + n} for n in ("texts", "envs", "commands")},
+        "written": {**native, "expand": {"bash_command": [SHOW + text], "env": [{"A": text}]}},
+        "kwargs": {**native, "expand_kwargs": [{"bash_command": SHOW + text, "env": {"A": text}}]},
+        "pulled": {**native, "bash_command": SHOW + text, "expand": {"env": made("envs")}},
+        "command": {**native, "env": {"A": text}, "expand": {"bash_command": made("commands")}},
+        "g.b": {**native, "bash_command": SHOW + text, "env": {"A": {"__mapped__": "a"}}, "group": "g"}},
+        dag_id="m", task_groups={"g": {"expand": {"a": made("texts")}}})
+    check_templates(tw, file, text)

@@ -167,3 +167,20 @@ def test_a_connection_is_tried(tw):
     assert "cannot be reached" in tw("connections", "test", "db", code=1).stdout
     assert "Nothing can be tried" in tw("connections", "test", "good", code=69).stderr
     tw("connections", "test", "none", code=66)
+
+
+def test_a_pool_is_deleted_under_a_run(tw, until):
+    """What waits for it waits on, and says why; a pool of that name lets it go on."""
+    tw("pools", "set", "one", "1")
+    command = "echo x >> began; until [ -e go ]; do sleep 0.02; done"
+    tw.dag({n: {"operator": "bash", "bash_command": command, "pool": "one", "cwd": tw.folder} for n in "ab"})
+    engine = tw.start("run", "dag.yaml", "--plain")
+    until(lambda: os.path.exists(tw.path("began")))
+    assert "does not exist" not in tw("tasks", "why", "d", "b").stdout
+    tw("pools", "delete", "one")
+    assert "the pool one does not exist" in tw("tasks", "why", "d", "b").stdout
+    tw.write("go", "")
+    until(lambda: tw.states()["a"] == "success")
+    assert tw.states()["b"] == "scheduled"
+    tw("pools", "set", "one", "1")
+    assert engine.wait(60) == 0

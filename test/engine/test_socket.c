@@ -260,6 +260,43 @@ static int people(struct engine *g, struct err *e)
     return world_finish(g, e);
 }
 
+/* Two answers at once: one counts, and whoever gave the other hears of it. */
+static int two_people(struct engine *g, struct err *e)
+{
+    static const char *const names[] = {"anna", "ben"}, *const words[] = {"yes", "no"};
+    char text[256], said[2][512];
+    int fds[2], asker, won;
+
+    assert_int_equal(serve(g, e), 0);
+    wait_for("b");
+    asker = connect_to();
+    expect(asker, of("b", "\"type\":\"hitl_request\",\"request\":{\"options\":[\"yes\",\"no\"]}"),
+           "\"ok\":true");
+    for (int i = 0; i < 2; i++) {
+        fds[i] = connect_to();
+    }
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(text, sizeof text,
+                       "{\"v\":1,\"id\":1,\"type\":\"hitl_respond\",\"run_key\":%lld,\"task\":1,"
+                       "\"by\":\"%s\",\"options\":[\"%s\"]}",
+                       (long long)world.run_key, names[i], words[i]);
+        transmit(fds[i], text);
+    }
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(said[i], sizeof said[i], "%s", receive(fds[i]));
+        (void)close(fds[i]);
+    }
+    won = strstr(said[0], "\"ok\":true") != NULL ? 0 : 1;
+    assert_non_null(strstr(said[won], "\"ok\":true"));
+    assert_non_null(strstr(said[1 - won], "\"code\":\"CONFLICT\""));
+    (void)snprintf(text, sizeof text, "answered already by %s at ", names[won]);
+    assert_non_null(strstr(said[1 - won], text));
+    (void)snprintf(text, sizeof text, "\"chosen_options\":[\"%s\"]", words[won]);
+    expect(asker, of("b", "\"type\":\"hitl_get\""), text);
+    (void)close(asker);
+    return world_finish(g, e);
+}
+
 static void in_world(int (*fn)(struct engine *g, struct err *e))
 {
     struct err e = {0};
@@ -289,6 +326,12 @@ static void attempts_ask_about_assets(void **state)
 {
     (void)state;
     in_world(asks_about_assets);
+}
+
+static void two_people_answer(void **state)
+{
+    (void)state;
+    in_world(two_people);
 }
 
 static void people_answer(void **state)
@@ -429,6 +472,7 @@ int main(void)
         cmocka_unit_test(attempts_ask_about_other_runs),
         cmocka_unit_test(attempts_ask_about_assets),
         cmocka_unit_test(people_answer),
+        cmocka_unit_test(two_people_answer),
         cmocka_unit_test(others_command),
         cmocka_unit_test(nonsense_harms_nobody),
         cmocka_unit_test(silent_clients_hold_nothing),

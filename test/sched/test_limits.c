@@ -74,6 +74,22 @@ static void a_full_pool_blocks_nobody_else(void **state)
     world_fini(&w);
 }
 
+/* What runs in it goes on; the others wait until it comes again. */
+static void a_deleted_pool(void **state)
+{
+    world_init(&w, "a pool=p; b pool=p");
+    EXPECT(&w, "pool p 1", "");
+    EXPECT(&w, "create 1", "a:none>scheduled b:none>scheduled a:scheduled>queued run 1 running");
+    EXPECT(&w, "start a", "a:queued>running");
+    EXPECT(&w, "pool p gone", "");
+    EXPECT(&w, "why b", "the pool p does not exist\n");
+    EXPECT(&w, "restore", "");
+    EXPECT(&w, "ok a", "a:running>success");
+    EXPECT(&w, "why b", "the pool p does not exist\n");
+    EXPECT(&w, "pool p 2", "b:scheduled>queued");
+    world_fini(&w);
+}
+
 static void an_unknown_pool_waits(void **state)
 {
     world_init(&w, "a pool=nowhere; b");
@@ -327,6 +343,7 @@ int main(void)
         cmocka_unit_test(parallelism_over_dags),
         cmocka_unit_test(a_full_pool_blocks_nobody_else),
         cmocka_unit_test(an_unknown_pool_waits),
+        cmocka_unit_test(a_deleted_pool),
         cmocka_unit_test(pool_slots_add_up),
         cmocka_unit_test(more_than_the_pool_has),
         cmocka_unit_test(max_active_tasks_per_run),

@@ -5,7 +5,7 @@
  * [skip=x,y] fail T [reason]   fatal T   skip T   killed T   lost T   stale T   defer T [SECONDS]
  * fire T ok|fail|resume   resched T SECONDS tick SECONDS (time passes, then a tick)   clear
  * T,U|*[@K]   mark STATE T,U|*[@K]   stop [@K]   forget K   restore pool NAME SLOTS [granted]
- * [deferred]   parallelism N [granted]   pause D   unpause D   full   notfull   shutdown answer Q
+ * [deferred] | pool NAME gone   parallelism N [granted]   pause D   unpause D   full   notfull   shutdown answer Q
  * none | answer Q unknown | answer Q run=K [t=state ...]   why T
  *
  * The account: transitions "a:none>scheduled" with (reason), "run 1 success (reason)", "kill a",
@@ -268,7 +268,7 @@ void world_fini(struct world *w)
     buf_fini(&w->out);
 }
 
-/* "p 4" or "p 4 2" (granted 2 of them: shared), and "deferred". */
+/* "p 4" or "p 4 2" (granted 2 of them: shared), and "deferred"; "p gone": deleted. */
 static void resource(struct world *w, const char *text)
 {
     struct sched_event ev = {.type = SCHED_RESOURCE};
@@ -281,6 +281,7 @@ static void resource(struct world *w, const char *text)
     ev.resource.granted = granted >= 0 ? granted : slots;
     ev.resource.exclusive = granted < 0;
     ev.resource.include_deferred = strstr(text, "deferred") != NULL;
+    ev.resource.gone = strstr(text, "gone") != NULL;
     step(w, &ev);
 }
 

@@ -17,8 +17,10 @@ from tradewind.operators.python import BranchMixIn, PythonOperator, followed_lis
 from tradewind.param import Param
 from tradewind.python_objects import seconds_of
 from tradewind.reference import of_task
+from tradewind.templates import LiteralValue
+from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.values import Reader, asset
-from tradewind.xcom_arg import XComArg
+from tradewind.xcom_arg import ConcatXComArg, XComArg, ZipXComArg
 
 
 # What `dag` has of the document as names: what they stand for is found when it is used.
@@ -471,9 +473,22 @@ class CommandOperator(BaseOperator):
         return {**base, **own}
 
 
+def _with_literals(value):
+    """The value with its {"__literal__": ...} objects, arguments that are no templates, as such."""
+    if isinstance(value, list):
+        return [_with_literals(item) for item in value]
+    if isinstance(value, dict):
+        if value.keys() == {"__literal__"}:
+            return LiteralValue(value["__literal__"])
+        return {name: _with_literals(item) for name, item in value.items()}
+    return value
+
+
 def command_task(start, imported):
     """For `kind` "bash": the operator that becomes the command, and its DAG."""
     spec = start.get("spec") or {}
+    if start.get("map_index", -1) >= 0:
+        spec = {name: _with_literals(value) for name, value in spec.items()}
     dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
     dag = dag or _plain_dag(start, imported)
     task = CommandOperator(
