@@ -576,6 +576,7 @@ airflow.providers.standard.operators.python
     sdk: PythonOperator BranchPythonOperator ShortCircuitOperator
     operators.python|operators.virtualenv: PythonVirtualenvOperator ExternalPythonOperator
     operators.python|operators.virtualenv: BranchPythonVirtualenvOperator BranchExternalPythonOperator
+    operators.virtualenv: _SERIALIZERS
     sdk: get_current_context
 airflow.providers.standard.operators.smooth
     operators.smooth: SmoothOperator

@@ -76,3 +76,58 @@ def test_the_mutation_hook_moves_tasks(tw):
     assert "changes queue of this instance: no effect" in tw.log("one")
     found = tw.db().execute("SELECT document FROM version").fetchone()[0]
     assert found.count('"pool":"small"') == 2
+
+
+def test_packages_with_entry_points(tw):
+    """A provider's decorator and a package's plugin, as pip leaves them."""
+    for name, points in (("apache_airflow_providers_box", "[apache_airflow_provider]\ni = airflow.providers.box.info:info\n"),
+                         ("boxed", "[airflow.plugins]\nb = boxed_plugin:Boxed\n")):
+        os.makedirs(tw.path("site/%s-1.dist-info" % name))
+        tw.write("site/%s-1.dist-info/METADATA" % name, "Metadata-Version: 2.1\nName: %s\nVersion: 1\n" % name.replace("_", "-"))
+        tw.write("site/%s-1.dist-info/entry_points.txt" % name, points)
+    os.makedirs(tw.path("site/airflow/providers/box"))
+    tw.write("site/airflow/providers/box/info.py", """
+        def info():
+            return {"package-name": "apache-airflow-providers-box",
+                    "task-decorators": [{"name": "box", "class-name": "airflow.providers.box.task.box"}]}
+    """)
+    tw.write("site/airflow/providers/box/task.py", """
+        from airflow.sdk import BaseOperator
+        from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
+        class Box(BaseOperator):
+            template_fields = ("box",)
+            def __init__(self, *, box, **kwargs):
+                super().__init__(**kwargs)
+                self.box = box
+            def execute(self, context):
+                return [self.box, self.python_callable(*self.op_args, **self.op_kwargs)]
+        class Boxed(DecoratedOperator, Box):
+            template_fields = ("box", "op_args", "op_kwargs")
+        def box(function=None, **options):
+            return task_decorator_factory(function, decorated_operator_class=Boxed, **options)
+    """)
+    tw.write("site/boxed_plugin.py", """
+        from airflow.listeners import hookimpl
+        from airflow.plugins_manager import AirflowPlugin
+        class Listener:
+            @hookimpl
+            def on_task_instance_success(self, previous_state, task_instance):
+                print("the package heard of", task_instance.task_id)
+        def shout(text): return text.upper()
+        class Boxed(AirflowPlugin):
+            name = "boxed"
+            macros = [shout]
+            listeners = [Listener()]
+    """)
+    tw.env["PYTHONPATH"] = tw.path("site")
+    path = tw.write("d.py", """
+        from airflow.sdk import DAG, task
+        with DAG("d"):
+            @task.box(box="{{ macros.boxed.shout('b') }}")
+            def put(what):
+                return what
+            put("apple")
+    """)
+    tw("run", path)
+    assert tw.xcom("put") == ["B", "apple"]
+    assert "the package heard of put" in tw.log("put")
