@@ -49,7 +49,14 @@ class BaseXCom:
             task_ids=task_id, dag_id=dag_id, key=key, run_id=run_id, map_indexes=index
         )
 
-    get_value = get_one
+    @classmethod
+    def get_value(cls, *, key=XCOM_RETURN_KEY, ti_key=None, **which):
+        """The value of the task instance that ti_key is (its dag_id, task_id, run_id, map_index), or None."""
+        if ti_key is not None:
+            which = {
+                name: getattr(ti_key, name) for name in ("dag_id", "task_id", "run_id", "map_index")
+            }
+        return cls.get_one(key=key, **which)
 
     @classmethod
     def get_all(cls, *, key=XCOM_RETURN_KEY, dag_id=None, task_id=None, run_id=None, **_):

@@ -131,3 +131,36 @@ def test_packages_with_entry_points(tw):
     tw("run", path)
     assert tw.xcom("put") == ["B", "apple"]
     assert "the package heard of put" in tw.log("put")
+
+
+def test_links_of_operators(tw):
+    os.makedirs(os.path.join(tw.home, "plugins"))
+    with open(os.path.join(tw.home, "plugins", "links.py"), "w") as f:
+        f.write("from airflow.plugins_manager import AirflowPlugin\n"
+                "from airflow.sdk import BaseOperatorLink\n"
+                "class Everywhere(BaseOperatorLink):\n    name = 'Everywhere'\n"
+                "    def get_link(self, operator, *, ti_key):\n        return f'https://all/{ti_key.task_id}'\n"
+                "class Links(AirflowPlugin):\n    name = 'links'\n    global_operator_extra_links = [Everywhere()]\n")
+    path = tw.write("d.py", """
+        from airflow.models import XCom
+        from airflow.sdk import DAG, BaseOperator, BaseOperatorLink
+        class Job(BaseOperatorLink):
+            name = "Job"
+            def get_link(self, operator, *, ti_key):
+                return "https://jobs/" + XCom.get_value(ti_key=ti_key, key="job")
+        class Broken(BaseOperatorLink):
+            name = "Broken"
+            def get_link(self, operator, *, ti_key):
+                raise KeyError("no job")
+        class Work(BaseOperator):
+            operator_extra_links = (Job(), Broken())
+            def execute(self, context):
+                context["ti"].xcom_push("job", "j-1")
+                raise ValueError("failed, and has its link all the same")
+        with DAG("d"):
+            Work(task_id="w")
+    """)
+    tw("run", path, code=1)
+    why = tw("tasks", "why", "d", "w").stdout
+    assert "Link Job: https://jobs/j-1" in why and "Link Everywhere: https://all/w" in why
+    assert "the operator link 'Broken' fails: KeyError: 'no job'" in tw.log("w")

@@ -269,7 +269,9 @@ def _find_task(start, imported):
 def _execute(start, task, ti, context):
     """The result of the attempt, without the members that every result has."""
     from tradewind import policies
+    from tradewind.baseoperator import BaseOperator
     from tradewind.context import set_current_context
+    from tradewind.links import addresses
     from tradewind.emit import plain
 
     set_current_context(context)
@@ -301,6 +303,9 @@ def _execute(start, task, ti, context):
         result = _of_exception(error, task, ti)
         context["exception"] = error
     _name_instance(result, task, context)
+    if isinstance(task, BaseOperator):
+        # As they are, whatever the backend of XComs: for people, and for who shows them.
+        ti.pushed.update(addresses(task, ti))
     result["xcoms"] = [{"key": key, "value": value} for key, value in ti.pushed.items()]
     result["rendered"] = rendered
     _after(task, ti, result, context)
