@@ -104,3 +104,24 @@ def test_assets_are_listed(tw):
     assert "mapped[1]" in shown and '{"n":1}' in shown
     assert "s3://bucket/x" in tw("assets", "list").stdout
     assert "there is no asset 'zz'" in tw("assets", "events", "--asset", "zz", code=66).stderr
+
+
+def test_outlets_of_a_yaml_dag(tw):
+    """Whatever runs it: a command, a wait, nothing at all."""
+    from test_run import bash
+
+    a = {"type": "asset", "name": "a", "uri": "s3://a", "extra": {"owner": "x"}}
+    b = {"type": "asset", "name": "b", "uri": "b"}
+    tw.dag({
+        "cmd": bash("true", outlets=[a, b]),
+        "fails": bash("false", outlets=[a]),
+        "skips": bash("exit 99", outlets=[a]),
+        "wait": {"operator": "wait_time", "delta": "PT0.01S", "outlets": [b]},
+        "none": {"operator": "empty", "outlets": [a]},
+    })
+    tw("run", "dag.yaml", code=1)
+    events = tw.json("assets", "events", "--limit", "0")
+    assert sorted((e["name"], e["task_id"]) for e in events) == [
+        ("a", "cmd"), ("a", "none"), ("b", "cmd"), ("b", "wait"),
+    ]
+    assert [x["extra"] for x in tw.json("assets", "list")] == [{"owner": "x"}, {}]
