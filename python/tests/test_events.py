@@ -112,10 +112,16 @@ def test_a_million_events_are_read_in_pages():
         assert ti.asked[-1][1]["offset"] == offset
     _, down = read(count, ascending=False)
     assert down[-1].id == 1 and down[count - PAGE - 1].id == PAGE + 1 and down[5].id == count - 5
+    # All of them, without a count; a page goes on from the last event of the one before.
+    for order in (True, False):
+        ti, events = read(count, ascending=order)
+        assert [e.id for e in events] == list(range(1, count + 1)[:: 1 if order else -1])
+        assert {kind for kind, _ in ti.asked} == {"asset_events"} and len(ti.asked) <= 32
+    assert [e.id for e in events.limit(PAGE + 1)] == list(range(count, count - PAGE - 1, -1))
+    # Counted already: by pages, of which few are kept.
     ti, events = read(count)
-    assert sum(1 for _ in events) == count
+    assert len(events) == count == sum(1 for _ in events)
     assert len(events._pages) == PAGES_KEPT
-    # A page goes on from the last event of the one before: its question skips nothing.
     assert [q["offset"] for k, q in ti.asked if k == "asset_events" and q.get("above")] == [0] * 29
     _, limited = read(count, limit=PAGE * 20)
     assert limited[-1].id == PAGE * 20 and limited[PAGE * 18].id == PAGE * 18 + 1

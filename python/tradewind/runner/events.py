@@ -369,8 +369,24 @@ class EarlierEvents(Sequence):
         return page[index % PAGE]
 
     def __iter__(self):
-        for number in range((len(self) + PAGE - 1) // PAGE):
-            yield from self._page(number)
+        if self._length is not None:
+            return (e for n in range((len(self) + PAGE - 1) // PAGE) for e in self._page(n))
+        return self._stream()
+
+    def _stream(self):
+        """All of them without counting first: each page goes on from the last event of the one before."""
+        if self._below is None and self._last() is None:
+            return
+        left = self._first
+        asked = {"below": self._below, **self._which, **self._order}
+        while left is None or left > 0:
+            count = PAGE if left is None else min(PAGE, left)
+            found = self._ti.ask("asset_events", limit=count, **asked)["events"]
+            yield from (AssetEvent(self._ti, one) for one in found)
+            if len(found) < count:
+                return
+            left = None if left is None else left - count
+            asked["below" if self._order else "above"] = found[-1]["id"]
 
     def _page(self, number):
         """A page of events; goes on from the page before where that one is at hand."""
