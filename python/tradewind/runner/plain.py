@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+from tradewind.assets import from_data
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import AirflowException, AirflowFailException
 from tradewind.log import is_sensitive, mask_secret, masked, shell_words
@@ -65,6 +66,12 @@ def _give_members(task, start):
     for name in _OF_TASK:
         if spec.get(name) is not None:
             object.__setattr__(task, name, spec[name])
+    for name in ("inlets", "outlets"):
+        object.__setattr__(task, name, _assets(spec, name))
+
+
+def _assets(spec, name):
+    return [from_data(data) for data in spec.get(name) or []]
 
 
 class XComReference(XComArg):
@@ -138,6 +145,8 @@ def plain_task(start, imported):
         owner=spec.get("owner", "airflow"),
         map_index_template=spec.get("map_index_template"),
         kind=spec.get("operator", "python"),
+        inlets=_assets(spec, "inlets"),
+        outlets=_assets(spec, "outlets"),
     )
     expand_input = _expand_input(spec)
     if expand_input is None:
