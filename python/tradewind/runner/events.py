@@ -494,3 +494,6 @@ class TriggeringEvents(_ByAsset, Mapping):
 
     def __len__(self):
         return len(self._events)
+
+    def __repr__(self):
+        return repr(self._events)
