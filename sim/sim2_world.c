@@ -234,6 +234,11 @@ static void tell_end(struct sim_worker *s, struct process *p)
     end->at_us = p->ends_us;
     if (p->outcome != WORKER_SUCCESS) {
         end->reason = "simulated";
+    } else {
+        end->asset_events = arena_array(&end->arena, 1, sizeof *end->asset_events);
+        assert(end->asset_events != NULL);
+        end->asset_events[end->asset_events_len++] =
+            (struct worker_asset_event){.name = "sim", .uri = "sim", .group = "asset"};
     }
     p->told = true;
     world_trace(s->world, "told: task %u try %u ended", p->key.task, p->try_number);
@@ -473,6 +478,33 @@ void world_end_life(struct world *w)
 
 /* ---- at the end: the store says what the world did ---- */
 
+/* One event of a success that its process told, none of anything else; however often it was told or committed. */
+static void check_events(struct world *w, const struct ti_row *row, bool succeeded)
+{
+    struct asset_event_query q = {.from_us = TIME_NONE, .to_us = TIME_NONE};
+    const char *task_id = w->dag->tasks[row->key.task].task_id;
+    struct asset_event_row *events;
+    struct arena a;
+    size_t n = 0, mine = 0;
+
+    arena_init(&a, MiB(64));
+    if (w->store->ops->get_asset_events(w->store, &q, &a, &events, &n, NULL) != 0) {
+        world_fail(w, "S9: the asset events cannot be read");
+    }
+    for (size_t i = 0; i < n; i++) {
+        mine += strcmp(events[i].task_id, task_id) == 0;
+        if (events[i].event_key != (int64_t)i + 1) {
+            world_fail(w, "S9: asset event %zu has the key %lld", i,
+                       (long long)events[i].event_key);
+        }
+    }
+    if (mine != (succeeded ? 1 : 0)) {
+        world_fail(w, "S9: task %u has %zu asset events, %d expected", row->key.task, mine,
+                   (int)succeeded);
+    }
+    arena_fini(&a);
+}
+
 static void check_instance(struct world *w, const struct ti_row *row)
 {
     const struct process *last = NULL;
@@ -498,6 +530,9 @@ static void check_instance(struct world *w, const struct ti_row *row)
                        task_state_to_string(row->state));
         }
     }
+    check_events(w, row,
+                 last != NULL && last->try_number == row->try_number &&
+                     last->outcome == WORKER_SUCCESS && row->state == TASK_SUCCESS);
     if (ran > 1u + row->max_tries) {
         world_fail(w, "S6: task %u ran %u times, allowed %u", row->key.task, ran,
                    1u + row->max_tries);

@@ -197,7 +197,7 @@ airflow.sdk.execution_time.task_runner
 airflow.sdk.execution_time.timeout
     /airflow.utils.timeout: timeout TimeoutPosix
 airflow.sdk.execution_time.xcom
-    sdk: XCom=BaseXCom
+    xcom: XCom
 airflow.sdk.io
     sdk: ObjectStoragePath
     /airflow.io: get_fs has_fs attach
@@ -284,7 +284,8 @@ airflow.decorators.task_group
 airflow.decorators.setup_teardown
     decorators: setup_task=setup teardown_task=teardown
 airflow.models
-    sdk: DAG BaseOperator BaseOperatorLink BaseXCom Param ParamsDict SkipMixin Variable XCom=BaseXCom XComArg
+    sdk: DAG BaseOperator BaseOperatorLink BaseXCom Param ParamsDict SkipMixin Variable XComArg
+    xcom: XCom
     connection: Connection
     runner.instance: TaskInstance DagRun
     baseoperator: Operator=BaseOperator
@@ -317,7 +318,8 @@ airflow.models.param
 airflow.models.variable
     sdk: Variable
 airflow.models.xcom
-    sdk: BaseXCom XCom=BaseXCom XComModel=BaseXCom
+    sdk: BaseXCom XComModel=BaseXCom
+    xcom: XCom
     types: XCOM_RETURN_KEY
 airflow.models.xcom_arg
     sdk: XComArg
@@ -576,6 +578,7 @@ airflow.providers.standard.operators.python
     sdk: PythonOperator BranchPythonOperator ShortCircuitOperator
     operators.python|operators.virtualenv: PythonVirtualenvOperator ExternalPythonOperator
     operators.python|operators.virtualenv: BranchPythonVirtualenvOperator BranchExternalPythonOperator
+    operators.virtualenv: _SERIALIZERS
     sdk: get_current_context
 airflow.providers.standard.operators.smooth
     operators.smooth: SmoothOperator

@@ -36,6 +36,15 @@ def _entry_points(group):
     return points.select(group=group) if hasattr(points, "select") else points.get(group, [])
 
 
+_unreadable: dict[str, str] = {}
+
+
+def unreadable():
+    """Package name → why: installed providers whose description cannot be read."""
+    providers()
+    return _unreadable
+
+
 @functools.lru_cache(maxsize=1)
 def providers():
     """Package name → ProviderInfo of all providers that are installed."""
@@ -45,8 +54,11 @@ def providers():
             try:
                 data = point.load()()
                 version = metadata.version(data["package-name"])
-            except Exception:
+            except Exception as error:
                 # A provider whose description cannot be read has no hooks to offer.
+                package = getattr(getattr(point, "dist", None), "name", None)
+                package = package or "apache-" + "-".join(point.value.split(".")[:-1])
+                _unreadable[package] = f"{type(error).__name__}: {error}"
                 continue
             found[data["package-name"]] = ProviderInfo(version, data)
     return dict(sorted(found.items()))

@@ -379,6 +379,12 @@ def test_storage(folder):
     path.move(base / "z.txt")
     assert not path.exists() and open(base / "z.txt").read() == "hello"
     assert ObjectStoragePath.deserialize(path.serialize()) == path
+    # As object stores are asked: compression by name, by suffix, or none.
+    for compression in (None, "infer"):
+        with (base / "z.txt").open("rb", compression=compression) as file:
+            assert file.read() == b"hello"
+    assert path.is_relative_to(base) and not base.is_relative_to(path)
+    assert not ObjectStoragePath("s3://bucket/x").is_relative_to(base)
     away = ObjectStoragePath("s3://conn@bucket/a/b", conn_id=None)
     assert (away.bucket, away.key, away.conn_id) == ("bucket", "a/b", "conn")
     try:

@@ -75,6 +75,7 @@ def test_nothing_is_asked_before_it_is_used():
     assert ti.asked == []
     assert len(events) == 3 and len(events) == 3
     assert [kind for kind, _ in ti.asked] == ["asset_count"]
+    assert ti.asked[0][1] == {"name": "a", "uri": "s3://a"}
     assert [e.extra["n"] for e in events] == [1, 2, 3]
     assert events[-1].id == 3 and events[0].asset == A
     assert events[0].source_aliases == [ALIAS] and events[0].source_task_instance is None
@@ -99,13 +100,31 @@ def test_slices_and_ends():
 def test_a_million_events_are_read_in_pages():
     count = PAGE * 30
     ti, events = read(count)
+    # The newest one is one question; it is the last one that is seen.
     assert events[-1].id == count
-    # One count, one page; not the others.
-    assert [q.get("offset") for _, q in ti.asked] == [None, count - PAGE]
-    assert sum(1 for _ in events) == count
+    ti.keys.append(count + 1)
+    assert events[-1].id == count and [kind for kind, _ in ti.asked] == ["asset_events"]
+    assert len(events) == count
+    del ti.asked[:]
+    # From the nearer end.
+    for index, offset in ((PAGE, PAGE), (-2, 0), (count - PAGE - 1, PAGE), (count // 2 - 1, 14 * PAGE)):
+        assert events[index].id == events[index].id == index % count + 1
+        assert ti.asked[-1][1]["offset"] == offset
+    _, down = read(count, ascending=False)
+    assert down[-1].id == 1 and down[count - PAGE - 1].id == PAGE + 1 and down[5].id == count - 5
+    # All of them, without a count; a page goes on from the last event of the one before.
+    for order in (True, False):
+        ti, events = read(count, ascending=order)
+        assert [e.id for e in events] == list(range(1, count + 1)[:: 1 if order else -1])
+        assert {kind for kind, _ in ti.asked} == {"asset_events"} and len(ti.asked) <= 32
+    assert [e.id for e in events.limit(PAGE + 1)] == list(range(count, count - PAGE - 1, -1))
+    # Counted already: by pages, of which few are kept.
+    ti, events = read(count)
+    assert len(events) == count == sum(1 for _ in events)
     assert len(events._pages) == PAGES_KEPT
-    # A page goes on from the last event of the one before: its question skips nothing.
     assert [q["offset"] for k, q in ti.asked if k == "asset_events" and q.get("above")] == [0] * 29
+    _, limited = read(count, limit=PAGE * 20)
+    assert limited[-1].id == PAGE * 20 and limited[PAGE * 18].id == PAGE * 18 + 1
 
 
 def test_what_comes_later_is_not_seen():

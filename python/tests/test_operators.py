@@ -254,7 +254,7 @@ def test_wrong_uses():
 
         with pytest.raises(ValueError, match="empty"):
             full()
-        with pytest.raises(NotImplementedError, match="provider"):
+        with pytest.raises(ImportError, match="provider"):
             task.docker(image="x")
     assert source_of(test_wrong_uses).startswith("def test_wrong_uses")
     assert sys.version_info

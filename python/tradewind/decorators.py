@@ -157,6 +157,33 @@ class DecoratedBashOperator(_DecoratedMixin, BashOperator):
         return super().execute(context)
 
 
+def check_arguments(function, args, kwargs):
+    """
+    TypeError at the call if the arguments do not fit, as Python would say; context names may be left
+    out.
+    """
+    signature = inspect.signature(function)
+    parameters = [
+        (
+            p.replace(default=None)
+            if p.name in CONTEXT_NAMES
+            and p.default is p.empty
+            and p.kind is not p.POSITIONAL_ONLY
+            else p
+        )
+        for p in signature.parameters.values()
+    ]
+    seen_default = False
+    for index, p in enumerate(parameters):
+        if p.kind is p.POSITIONAL_OR_KEYWORD:
+            if p.default is not p.empty:
+                seen_default = True
+            elif seen_default:
+                # Valid in the original order: a required name after a context name.
+                parameters[index] = p.replace(default=None)
+    signature.replace(parameters=parameters).bind(*args, **kwargs)
+
+
 class TaskDecorator:
     """
     A decorated function. Calling it within a DAG makes a task; the call's value stands for the
@@ -232,30 +259,9 @@ class TaskDecorator:
             return False
 
     def _check_arguments(self, args, kwargs):
-        """
-        TypeError at the call if the arguments do not fit, as Python would say; context names may be
-        left out.
-        """
-        signature = inspect.signature(self.function)
-        parameters = [
-            (
-                p.replace(default=None)
-                if p.name in CONTEXT_NAMES
-                and p.default is p.empty
-                and p.kind is not p.POSITIONAL_ONLY
-                else p
-            )
-            for p in signature.parameters.values()
-        ]
-        seen_default = False
-        for index, p in enumerate(parameters):
-            if p.kind is p.POSITIONAL_OR_KEYWORD:
-                if p.default is not p.empty:
-                    seen_default = True
-                elif seen_default:
-                    # Valid in the original order: a required name after a context name.
-                    parameters[index] = p.replace(default=None)
-        signature.replace(parameters=parameters).bind(*args, **kwargs)
+        # A provider's operator may give the function arguments of its own: it checks when it is made.
+        if not getattr(self.operator_class, "checks_arguments", False):
+            check_arguments(self.function, args, kwargs)
 
     def override(self, **options):
         """The same function with other task arguments (`task_id`, `retries` ...)."""
@@ -360,25 +366,45 @@ def _condition(condition, skip_message, wanted, name):
     return decorate
 
 
-def _absent(name):
-    def decorate(*args, **kwargs):
-        """Belongs to a provider."""
-        raise NotImplementedError(f"@task.{name} belongs to a provider, which is not supported")
-
-    return decorate
+# Decorators that providers bring, and the provider's name.
+_OF_PROVIDERS = {
+    "agent": "common-ai",
+    "docker": "docker",
+    "kubernetes": "cncf-kubernetes",
+    "kubernetes_cmd": "cncf-kubernetes",
+    "llm": "common-ai",
+    "llm_branch": "common-ai",
+    "pyspark": "apache-spark",
+    "snowpark": "snowflake",
+    "sql": "common-sql",
+}
 
 
 def _of_provider(name):
-    """`@task.NAME` of an installed provider (`kubernetes`, `sql` ...), or None."""
+    """
+    `@task.NAME` of an installed provider, or None. ImportError says which provider it needs, or what
+    keeps that one from being used.
+    """
     import importlib
 
-    from airflow.providers_manager import ProvidersManager
+    from airflow.providers_manager import ProvidersManager, unreadable
 
     path = ProvidersManager().taskflow_decorators.get(name)
-    if path is None:
+    if path is not None:
+        module, _, attribute = path.rpartition(".")
+        return getattr(importlib.import_module(module), attribute)
+    if name not in _OF_PROVIDERS:
         return None
-    module, _, attribute = path.rpartition(".")
-    return getattr(importlib.import_module(module), attribute)
+    package = f"apache-airflow-providers-{_OF_PROVIDERS[name]}"
+    if package in unreadable():
+        raise ImportError(
+            f"@task.{name}: the provider {package} is installed, but cannot be used:"
+            f" {unreadable()[package]}"
+        )
+    raise ImportError(
+        f"@task.{name} needs the provider: pip install --no-deps {package}, and the clients that it"
+        " needs"
+    )
 
 
 class TaskDecoratorCollection:
@@ -418,12 +444,6 @@ class TaskDecoratorCollection:
         found = _of_provider(name)
         if found is not None:
             return found
-        if name in (
-            "docker",
-            "kubernetes",
-            "pyspark",
-        ):
-            return _absent(name)
         raise AttributeError(f"task decorator {name!r} not found")
 
 

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
-from tradewind import plugins, timezone
+from tradewind import plugins, timezone, xcom
 from tradewind.edges import DependencyMixin
 from tradewind.exceptions import AirflowException
 from tradewind.mapped import MappedArgument
@@ -107,6 +107,8 @@ def _params(node, of):
 def dag_document(dag):
     """The document of a DAG. AirflowException says what cannot be written."""
     dag.validate()
+    # A backend that cannot be used is told here, not by the first task.
+    xcom.backend()
     out = {"version": 1, "dag_id": dag.dag_id}
     _put(out, "display_name", dag.dag_display_name, dag.dag_id)
     _put(out, "description", dag.description)
@@ -266,6 +268,9 @@ def _needs_python(task):
     if type(task).render_template_fields is not _base().render_template_fields:
         return True
     values = [getattr(task, name, None) for name in task.template_fields]
+    if xcom.is_custom() and (isinstance(task, BashOperator) or _any(values, _names_xcom)):
+        # The backend is Python.
+        return True
     if _any(values, lambda v: isinstance(v, (LiteralValue, MappedArgument)) or _not_plain(v)):
         return True
     dag = task.get_dag()
@@ -277,6 +282,10 @@ def _needs_python(task):
         or dag.render_template_as_native_obj
     )
     return bool(customised) and _any(values, lambda v: isinstance(v, str) and is_template(v))
+
+
+def _names_xcom(value):
+    return isinstance(value, XComArg) or isinstance(value, str) and "xcom" in value
 
 
 def _not_plain(value):

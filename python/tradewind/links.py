@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class BaseOperatorLink:
     """A subclass gives `name` and defines get_link(operator, *, ti_key)."""
@@ -17,3 +19,33 @@ class BaseOperatorLink:
     def get_link(self, operator, *, ti_key):
         """The link's address."""
         raise NotImplementedError(f"{type(self).__name__} does not define get_link()")
+
+
+def links_of(operator):
+    """The links of an operator: its own, and those that plugins have for it or for all."""
+    plugins = sys.modules.get("tradewind.plugins")
+    found = list(operator.operator_extra_links or ())
+    for plugin in plugins.loaded() if plugins is not None else ():
+        found.extend(plugin.global_operator_extra_links)
+        found.extend(
+            link
+            for link in plugin.operator_extra_links
+            if any(isinstance(operator, cls) for cls in link.operators)
+        )
+    return found
+
+
+def addresses(operator, ti):
+    """XCom key → the link's address. A link that fails is told in the log, and left out."""
+    out = {}
+    for link in links_of(operator):
+        try:
+            address = link.get_link(operator, ti_key=ti)
+            if address:
+                out[link.xcom_key] = str(address)
+        except Exception as error:
+            name = getattr(link, "name", "") or type(link).__name__
+            sys.stderr.write(
+                f"tradewind: the operator link {name!r} fails: {type(error).__name__}: {error}\n"
+            )
+    return out

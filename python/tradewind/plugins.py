@@ -273,6 +273,11 @@ class _Macros:
             setattr(self, getattr(macro, "__name__", type(macro).__name__), macro)
 
 
+def loaded():
+    """The plugins that are loaded so far."""
+    return _loaded.plugins
+
+
 def of_kind(kind):
     """All entries of an attribute (`timetables` ...) of all plugins."""
     return [entry for plugin in load().plugins for entry in getattr(plugin, kind)]

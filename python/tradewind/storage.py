@@ -12,6 +12,9 @@ import shutil
 from tradewind.exceptions import AirflowOptionalProviderFeatureException
 
 
+_COMPRESSED = frozenset((".gz", ".bz2", ".xz", ".lzma", ".zip", ".zst", ".lz4", ".snappy"))
+
+
 def _split(text):
     scheme, mark, rest = text.partition("://")
     if not mark:
@@ -128,6 +131,12 @@ class ObjectStoragePath:
         """The path seen from another, as text."""
         return str(pathlib.PurePosixPath(self._path).relative_to(getattr(other, "path", other)))
 
+    def is_relative_to(self, other):
+        """True if it is below another path, of the same store."""
+        if isinstance(other, ObjectStoragePath) and other.protocol != self.protocol:
+            return False
+        return pathlib.PurePosixPath(self._path).is_relative_to(getattr(other, "path", other))
+
     def as_uri(self):
         """With its scheme."""
         return f"{self.protocol}://{self._path}"
@@ -135,8 +144,12 @@ class ObjectStoragePath:
     # Contents.
 
     def open(self, mode="r", **kwargs):
-        """The file, opened."""
-        if self.is_local:
+        """The file, opened; `compression` as fsspec has it, which does it."""
+        if self.is_local and (
+            kwargs.get("compression") is None
+            or (kwargs["compression"] == "infer" and self.suffix not in _COMPRESSED)
+        ):
+            kwargs.pop("compression", None)
             return open(self._path, mode, **kwargs)
         return self.fs.open(self._path, mode, **kwargs)
 

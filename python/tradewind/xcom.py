@@ -1,8 +1,18 @@
-"""BaseXCom: the XComs of the running task's run, and how values are stored."""
+"""
+BaseXCom: the XComs of the running task's run, and how values are stored: by this class, or the subclass
+that [core] xcom_backend names. A backend turns a value into what the engine stores, and back, in the
+task's process; what runs without Python sees what is stored.
+"""
 
 from __future__ import annotations
 
-from tradewind.serde import decode, encode
+import functools
+import importlib
+import inspect
+import json
+
+from tradewind.exceptions import AirflowException
+from tradewind.serde import BYTES_MAX, NotStorable, decode, encode, storable
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
 
 
@@ -13,10 +23,7 @@ def _ti():
 
 
 class BaseXCom:
-    """
-    XComs by key. A subclass as a backend of its own is not supported: values are stored by the
-    engine.
-    """
+    """XComs by key. A subclass is a backend: its serialize_value and deserialize_value are used."""
 
     XCOM_RETURN_KEY = XCOM_RETURN_KEY
 
@@ -42,7 +49,14 @@ class BaseXCom:
             task_ids=task_id, dag_id=dag_id, key=key, run_id=run_id, map_indexes=index
         )
 
-    get_value = get_one
+    @classmethod
+    def get_value(cls, *, key=XCOM_RETURN_KEY, ti_key=None, **which):
+        """The value of the task instance that ti_key is (its dag_id, task_id, run_id, map_index), or None."""
+        if ti_key is not None:
+            which = {
+                name: getattr(ti_key, name) for name in ("dag_id", "task_id", "run_id", "map_index")
+            }
+        return cls.get_one(key=key, **which)
 
     @classmethod
     def get_all(cls, *, key=XCOM_RETURN_KEY, dag_id=None, task_id=None, run_id=None, **_):
@@ -59,5 +73,98 @@ class BaseXCom:
         """The value from what is stored."""
         return decode(getattr(result, "value", result))
 
+    @classmethod
+    def purge(cls, xcom, *args):
+        """Deletes what a backend keeps elsewhere. Nothing calls it yet."""
 
-XCom = BaseXCom
+
+_DEFAULTS = ("", "airflow.sdk.bases.xcom.BaseXCom", "airflow.models.xcom.BaseXCom")
+
+
+@functools.lru_cache(maxsize=1)
+def backend():
+    """
+    The class that stores values. AirflowException says what is wrong with the setting [core]
+    xcom_backend.
+    """
+    from tradewind.configuration import conf
+    from tradewind.uses import unrecorded
+
+    with unrecorded():
+        path = (conf.get("core", "xcom_backend", "") or "").strip()
+    if path in _DEFAULTS:
+        return BaseXCom
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise AirflowException(
+            f"the setting [core] xcom_backend names {path!r}, which cannot be imported: {error}"
+        ) from None
+    if not inspect.isclass(found) or not issubclass(found, BaseXCom):
+        raise AirflowException(
+            f"the setting [core] xcom_backend names {path!r}, which is not a subclass of BaseXCom"
+        )
+    return found
+
+
+def is_custom():
+    """True if a backend other than BaseXCom is set. AirflowException as of backend()."""
+    return backend() is not BaseXCom
+
+
+class Stored:
+    """What a backend is given of an XCom that it reads."""
+
+    def __init__(self, key, value):
+        self.key, self.value = key, value
+
+
+def to_stored(value, what, ti, key):
+    """What the engine stores for a value of the task. NotStorable; `what` names it."""
+    cls = backend()
+    if cls is BaseXCom:
+        return storable(value, what)
+    where = {
+        "key": key,
+        "task_id": ti.task_id,
+        "dag_id": ti.dag_id,
+        "run_id": ti.run_id,
+        "map_index": ti.map_index,
+    }
+    taken = inspect.signature(cls.serialize_value).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        where = {name: given for name, given in where.items() if name in taken}
+    stored = cls.serialize_value(value, **where)
+    if isinstance(stored, bytes):
+        # Backends that were written for Airflow 2.
+        return storable(stored, what)
+    try:
+        size = len(json.dumps(stored, ensure_ascii=False, allow_nan=False).encode())
+    except (TypeError, ValueError) as error:
+        raise NotStorable(
+            f"{what}: what the XCom backend {cls.__name__} made of it is no JSON: {error}"
+        ) from None
+    if size > BYTES_MAX:
+        raise NotStorable(
+            f"{what} takes {size} bytes after the XCom backend {cls.__name__}; at most {BYTES_MAX}"
+        )
+    return stored
+
+
+def from_stored(stored, key):
+    """The value from what is stored."""
+    cls = backend()
+    if cls is BaseXCom:
+        return decode(stored)
+    if stored is None:
+        return None
+    if isinstance(stored, dict) and stored.get("__type__") == "bytes":
+        stored = decode(stored)
+    return cls.deserialize_value(Stored(key, stored))
+
+
+def __getattr__(name):
+    if name == "XCom":
+        return backend()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

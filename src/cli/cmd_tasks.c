@@ -281,6 +281,7 @@ int cmd_tasks_why(struct cli *cli)
         hitl_explain(&f, f.task->index, (int)map_index, &out);
         name_upstream(&f, &out);
         print_tries(&f, map_index, &out);
+        print_links(&f, f.task->index, (int)map_index, &out);
     }
     if (rc == 0 && cli_flag(cli, "json")) {
         struct buf json BUF_CLEANUP;

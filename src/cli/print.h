@@ -20,6 +20,8 @@ void print_run_members(struct json_writer *w, const struct run_row *r, const cha
 void print_ti_members(struct json_writer *w, const struct ti_row *r, const char *task_id);
 /* The table of a run's instances. */
 void print_tis(struct found *f, struct buf *out);
+/* The links to other systems that an instance has, a line each: "Link NAME: ADDRESS". */
+void print_links(struct found *f, uint32_t task, int map_index, struct buf *out);
 /* To the terminal's width, or whole in a pipe; frees the table. */
 void print_table(struct table *t, struct buf *out);
 

@@ -134,37 +134,79 @@ int engine_assets_of(const struct dag *d, int64_t now_us, struct arena *a, struc
 
 /* ---- of an attempt that ended ---- */
 
-int batch_add_asset_events(struct engine *g, const struct worker_end *end)
+static int add_event(struct engine *g, const struct asset_event_row *row)
 {
-    struct run_row run;
-    const struct dag *d;
-    struct event_group group = {
-        .key = end->key, .first = g->extras.asset_events_len, .len = end->asset_events_len};
-    int rc = end->asset_events_len > 0 ? sched_get_run(g->sched, end->key.run_key, &run, &d) : 0;
+    return VEC_PUSH(g->extras.asset_events, g->extras.asset_events_len, g->extras.asset_events_cap,
+                    *row);
+}
+
+/* What the process said of its outlets. */
+static int add_told(struct engine *g, const struct worker_end *end, struct asset_event_row *row)
+{
+    int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < end->asset_events_len; i++) {
         const struct worker_asset_event *x = &end->asset_events[i];
-        struct asset_event_row row = {
-            .name = x->name,
-            .uri = x->uri,
-            .group = x->group,
-            .asset_extra = x->asset_extra,
-            .extra = x->extra,
-            .aliases = x->aliases,
-            .aliases_len = x->aliases_len,
-            .dag_id = arena_strdup(&g->extras.arena, d->dag_id),
-            .task_id = arena_strdup(&g->extras.arena, d->tasks[end->key.task].task_id),
-            .run_id = arena_strdup(&g->extras.arena, run.run_id),
-            .map_index = end->key.map_index,
-            .at_us = engine_now(g),
-        };
 
-        if (row.dag_id == NULL || row.task_id == NULL || row.run_id == NULL) {
-            return -ERR_NOMEM;
-        }
-        rc = VEC_PUSH(g->extras.asset_events, g->extras.asset_events_len,
-                      g->extras.asset_events_cap, row);
+        row->name = x->name;
+        row->uri = x->uri;
+        row->group = x->group;
+        row->asset_extra = x->asset_extra;
+        row->extra = x->extra;
+        row->aliases = x->aliases;
+        row->aliases_len = x->aliases_len;
+        rc = add_event(g, row);
     }
+    return rc;
+}
+
+/* The outlets of a task of a document: nobody in its process knows of them. */
+static int add_outlets(struct engine *g, const struct value *outlets, struct asset_event_row *row)
+{
+    struct err e = {0};
+    struct gathering x = {.arena = &g->extras.arena, .now_us = row->at_us, .e = &e};
+    int rc;
+
+    map_init(&x.seen);
+    rc = gather(&x, outlets);
+    for (size_t i = 0; rc == 0 && i < x.len; i++) {
+        row->name = x.rows[i].name;
+        row->uri = x.rows[i].uri;
+        row->group = x.rows[i].group;
+        row->asset_extra = x.rows[i].extra;
+        rc = add_event(g, row);
+    }
+    map_fini(&x.seen);
+    mem_free(x.rows);
+    return rc == -ERR_LIMIT ? 0 : rc; /* refused when the DAG was registered */
+}
+
+int batch_add_asset_events(struct engine *g, const struct worker_end *end)
+{
+    struct event_group group = {.key = end->key, .first = g->extras.asset_events_len};
+    struct asset_event_row row = {.map_index = end->key.map_index, .at_us = engine_now(g)};
+    const struct value *outlets;
+    const struct task *t;
+    const struct dag *d;
+    struct run_row run;
+    int rc;
+
+    if (sched_get_run(g->sched, end->key.run_key, &run, &d) != 0) {
+        return 0; /* it holds the token, so its run is known */
+    }
+    t = &d->tasks[end->key.task];
+    outlets = !d->is_python && t->spec != NULL ? value_get(t->spec, "outlets") : NULL;
+    if (end->asset_events_len == 0 && outlets == NULL) {
+        return 0;
+    }
+    row.dag_id = arena_strdup(&g->extras.arena, d->dag_id);
+    row.task_id = arena_strdup(&g->extras.arena, t->task_id);
+    row.run_id = arena_strdup(&g->extras.arena, run.run_id);
+    rc = row.dag_id != NULL && row.task_id != NULL && row.run_id != NULL ? 0 : -ERR_NOMEM;
+    if (rc == 0) {
+        rc = end->asset_events_len > 0 ? add_told(g, end, &row) : add_outlets(g, outlets, &row);
+    }
+    group.len = g->extras.asset_events_len - group.first;
     return rc != 0 || group.len == 0 ? rc
                                      : VEC_PUSH(g->extras.event_groups, g->extras.event_groups_len,
                                                 g->extras.event_groups_cap, group);

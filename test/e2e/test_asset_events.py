@@ -104,3 +104,50 @@ def test_assets_are_listed(tw):
     assert "mapped[1]" in shown and '{"n":1}' in shown
     assert "s3://bucket/x" in tw("assets", "list").stdout
     assert "there is no asset 'zz'" in tw("assets", "events", "--asset", "zz", code=66).stderr
+
+
+def test_outlets_of_a_yaml_dag(tw):
+    """Whatever runs it: a command, a wait, nothing at all."""
+    from test_run import bash
+
+    a = {"type": "asset", "name": "a", "uri": "s3://a", "extra": {"owner": "x"}}
+    b = {"type": "asset", "name": "b", "uri": "b"}
+    tw.dag({
+        "cmd": bash("true", outlets=[a, b]),
+        "fails": bash("false", outlets=[a]),
+        "skips": bash("exit 99", outlets=[a]),
+        "wait": {"operator": "wait_time", "delta": "PT0.01S", "outlets": [b]},
+        "none": {"operator": "empty", "outlets": [a]},
+    })
+    tw("run", "dag.yaml", code=1)
+    events = tw.json("assets", "events", "--limit", "0")
+    assert sorted((e["name"], e["task_id"]) for e in events) == [
+        ("a", "cmd"), ("a", "none"), ("b", "cmd"), ("b", "wait"),
+    ]
+    assert [x["extra"] for x in tw.json("assets", "list")] == [{"owner": "x"}, {}]
+
+
+def test_functions_and_templates_of_a_yaml_dag(tw):
+    from test_run import bash
+
+    a = {"type": "asset", "name": "a", "uri": "s3://a"}
+    tw.write("jobs.py", """
+        def make(outlet_events, outlets):
+            outlet_events[outlets[0]].extra = {"rows": 3}
+            outlet_events[outlets[1]].add(outlets[0], {"by": "alias"})
+
+        def read(inlet_events):
+            return [e.extra for e in inlet_events[0]]
+    """)
+    tw.dag({
+        "make": {"operator": "python", "python_callable": "jobs.py:make", "outlets": [a, {"type": "asset_alias", "name": "al"}]},
+        "many": {"operator": "python", "python_callable": "jobs.py:read", "expand": {"op_kwargs": [{}, {}]},
+                 "inlets": [a], "outlets": [a], "upstream": ["make"]},
+        "read": {"operator": "python", "python_callable": "jobs.py:read", "inlets": [{"type": "asset_ref", "uri": "s3://a"}],
+                 "upstream": ["many"]},
+        "echo": bash("echo '{{ inlet_events.for_asset(name=\"a\")[0].extra.rows }}'", inlets=[a], upstream=["read"]),
+    })
+    tw("run", "dag.yaml")
+    assert tw.xcom("read") == [{"rows": 3}, {"by": "alias"}, {}, {}]
+    assert tw.xcom("echo") == "3"
+    assert [e["map_index"] for e in tw.json("assets", "events")] in ([1, 0, -1, -1], [0, 1, -1, -1])

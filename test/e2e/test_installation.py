@@ -76,3 +76,91 @@ def test_the_mutation_hook_moves_tasks(tw):
     assert "changes queue of this instance: no effect" in tw.log("one")
     found = tw.db().execute("SELECT document FROM version").fetchone()[0]
     assert found.count('"pool":"small"') == 2
+
+
+def test_packages_with_entry_points(tw):
+    """A provider's decorator and a package's plugin, as pip leaves them."""
+    for name, points in (("apache_airflow_providers_box", "[apache_airflow_provider]\ni = airflow.providers.box.info:info\n"),
+                         ("boxed", "[airflow.plugins]\nb = boxed_plugin:Boxed\n")):
+        os.makedirs(tw.path("site/%s-1.dist-info" % name))
+        tw.write("site/%s-1.dist-info/METADATA" % name, "Metadata-Version: 2.1\nName: %s\nVersion: 1\n" % name.replace("_", "-"))
+        tw.write("site/%s-1.dist-info/entry_points.txt" % name, points)
+    os.makedirs(tw.path("site/airflow/providers/box"))
+    tw.write("site/airflow/providers/box/info.py", """
+        def info():
+            return {"package-name": "apache-airflow-providers-box",
+                    "task-decorators": [{"name": "box", "class-name": "airflow.providers.box.task.box"}]}
+    """)
+    tw.write("site/airflow/providers/box/task.py", """
+        from airflow.sdk import BaseOperator
+        from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
+        class Box(BaseOperator):
+            template_fields = ("box",)
+            def __init__(self, *, box, **kwargs):
+                super().__init__(**kwargs)
+                self.box = box
+            def execute(self, context):
+                return [self.box, self.python_callable(*self.op_args, **self.op_kwargs)]
+        class Boxed(DecoratedOperator, Box):
+            template_fields = ("box", "op_args", "op_kwargs")
+        def box(function=None, **options):
+            return task_decorator_factory(function, decorated_operator_class=Boxed, **options)
+    """)
+    tw.write("site/boxed_plugin.py", """
+        from airflow.listeners import hookimpl
+        from airflow.plugins_manager import AirflowPlugin
+        class Listener:
+            @hookimpl
+            def on_task_instance_success(self, previous_state, task_instance):
+                print("the package heard of", task_instance.task_id)
+        def shout(text): return text.upper()
+        class Boxed(AirflowPlugin):
+            name = "boxed"
+            macros = [shout]
+            listeners = [Listener()]
+    """)
+    tw.env["PYTHONPATH"] = tw.path("site")
+    path = tw.write("d.py", """
+        from airflow.sdk import DAG, task
+        with DAG("d"):
+            @task.box(box="{{ macros.boxed.shout('b') }}")
+            def put(what):
+                return what
+            put("apple")
+    """)
+    tw("run", path)
+    assert tw.xcom("put") == ["B", "apple"]
+    assert "the package heard of put" in tw.log("put")
+
+
+def test_links_of_operators(tw):
+    os.makedirs(os.path.join(tw.home, "plugins"))
+    with open(os.path.join(tw.home, "plugins", "links.py"), "w") as f:
+        f.write("from airflow.plugins_manager import AirflowPlugin\n"
+                "from airflow.sdk import BaseOperatorLink\n"
+                "class Everywhere(BaseOperatorLink):\n    name = 'Everywhere'\n"
+                "    def get_link(self, operator, *, ti_key):\n        return f'https://all/{ti_key.task_id}'\n"
+                "class Links(AirflowPlugin):\n    name = 'links'\n    global_operator_extra_links = [Everywhere()]\n")
+    path = tw.write("d.py", """
+        from airflow.models import XCom
+        from airflow.sdk import DAG, BaseOperator, BaseOperatorLink
+        class Job(BaseOperatorLink):
+            name = "Job"
+            def get_link(self, operator, *, ti_key):
+                return "https://jobs/" + XCom.get_value(ti_key=ti_key, key="job")
+        class Broken(BaseOperatorLink):
+            name = "Broken"
+            def get_link(self, operator, *, ti_key):
+                raise KeyError("no job")
+        class Work(BaseOperator):
+            operator_extra_links = (Job(), Broken())
+            def execute(self, context):
+                context["ti"].xcom_push("job", "j-1")
+                raise ValueError("failed, and has its link all the same")
+        with DAG("d"):
+            Work(task_id="w")
+    """)
+    tw("run", path, code=1)
+    why = tw("tasks", "why", "d", "w").stdout
+    assert "Link Job: https://jobs/j-1" in why and "Link Everywhere: https://all/w" in why
+    assert "the operator link 'Broken' fails: KeyError: 'no job'" in tw.log("w")

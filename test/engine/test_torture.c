@@ -11,6 +11,7 @@
 
 #define SPEC       "@shop; a; b <- a; c <- a retries=1 delay=1; d <- b,c"
 #define ROWS       "a success 1; b success 1; c success 2; d success 1"
+#define SUCCESSES  4
 #define TRIALS_MAX 400
 
 static void begin(void)
@@ -19,6 +20,7 @@ static void begin(void)
     world.fails = "c";
     world.fail_tries = 1;
     world.xcom = "[1, 2, 3]";
+    world.asset = "s3://x";
 }
 
 static void end(uint64_t n, const char *what)
@@ -31,6 +33,9 @@ static void end(uint64_t n, const char *what)
                  world_rows());
     }
     assert_int_equal(world_run_state(), RUN_SUCCESS);
+    /* An event of each success: never two; none only where memory failed the simulated process itself. */
+    assert_true(world_events() <= SUCCESSES);
+    assert_true(world_events() == SUCCESSES || strcmp(what, "allocation") == 0);
     world_check();
     world_close();
 }

@@ -279,7 +279,8 @@ static void mapping_findings(void **state)
 {
     struct built b;
 
-    builder_build(&b, "{'dag_id':'d','task_groups':{'g':{'expand':{'p':[1]}},'g.h':{'parent':'g',"
+    builder_build(&b, "{'dag_id':'d','listeners':['running','fail'],"
+                      "'task_groups':{'g':{'expand':{'p':[1]}},'g.h':{'parent':'g',"
                       "'expand_kwargs':[{}]}},'tasks':{"
                       "'a':{'operator':'bash','group':'g','expand':{'bash_command':['x']}},"
                       "'b':{'operator':'bash','expand':{'bash_comand':['x']}},"
@@ -293,6 +294,7 @@ static void mapping_findings(void **state)
     assert_null(strstr(builder_report(&b), "needs 'bash_command'"));
     assert_non_null(
         strstr(builder_report(&b), "unknown callback 'sucess'; did you mean 'success'?"));
+    assert_non_null(strstr(builder_report(&b), "unknown listener 'fail'"));
     builder_fini(&b);
 }
 

@@ -8,7 +8,7 @@ import inspect
 from airflow.utils.operator_helpers import KeywordParameters, determine_kwargs  # noqa: F401
 from tradewind import scope
 from tradewind.baseoperator import BaseOperator
-from tradewind.decorators import TaskDecorator, unique_task_id
+from tradewind.decorators import TaskDecorator, check_arguments, unique_task_id
 
 Task = TaskDecorator
 DecoratedMappedOperator = BaseOperator
@@ -44,6 +44,7 @@ class DecoratedOperator(BaseOperator):
     template_fields = ("op_args", "op_kwargs")
     template_fields_renderers = {"op_args": "py", "op_kwargs": "py"}
     custom_operator_name = "@task"
+    checks_arguments = True
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class DecoratedOperator(BaseOperator):
         )
         self.python_callable = python_callable
         self.op_args, self.op_kwargs = list(op_args or ()), dict(op_kwargs or {})
+        check_arguments(python_callable, self.op_args, self.op_kwargs)
 
     @property
     def operator_name(self):

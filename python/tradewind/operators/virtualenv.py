@@ -28,6 +28,18 @@ from tradewind.operators.python import (
 )
 
 SERIALIZERS = ("pickle", "cloudpickle", "dill")
+
+
+class _Serializers(dict):
+    """The modules of SERIALIZERS, imported when they are asked for: what operators of providers use."""
+
+    def __getitem__(self, name):
+        import importlib
+
+        return importlib.import_module(super().__getitem__(name))
+
+
+_SERIALIZERS = _Serializers({name: name for name in SERIALIZERS})
 # The file that says that an environment is whole.
 _WHOLE = "tradewind-whole"
 

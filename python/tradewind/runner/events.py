@@ -207,19 +207,37 @@ class AssetEvent:
     """An event of an asset: which, when, with what extra, and where it came from."""
 
     def __init__(self, ti, data):
-        self._ti = ti
+        self._ti, self._data = ti, data
         self.id = data["id"]
-        self.timestamp = timezone.coerce_datetime(data["timestamp"])
-        self.extra = decode(data["extra"])
-        self.asset = Asset(
-            data["name"], data["uri"], group=data["group"], extra=decode(data["asset_extra"])
-        )
         self.source_dag_id, self.source_task_id = data["dag_id"], data["task_id"]
         self.source_run_id, self.source_map_index = data["run_id"], data["map_index"]
         self.partition_key = data.get("partition_key")
-        self.source_aliases = [AssetAlias(name) for name in data["aliases"]]
         # Runs that it made: nothing starts by events yet.
         self.created_dagruns = []
+
+    # Made when they are asked for: there may be many events.
+
+    @functools.cached_property
+    def timestamp(self):
+        """When it was."""
+        return timezone.coerce_datetime(self._data["timestamp"])
+
+    @functools.cached_property
+    def extra(self):
+        """What the task said of it."""
+        return decode(self._data["extra"])
+
+    @functools.cached_property
+    def asset(self):
+        """The asset, as it is known now."""
+        data = self._data
+        extra = decode(data["asset_extra"])
+        return Asset(data["name"], data["uri"], group=data["group"], extra=extra)
+
+    @functools.cached_property
+    def source_aliases(self):
+        """The aliases that it came through."""
+        return [AssetAlias(name) for name in self._data["aliases"]]
 
     @property
     def uri(self):
@@ -292,7 +310,7 @@ class EarlierEvents(Sequence):
         self._forget()
 
     def _forget(self):
-        self._length = self._below = None
+        self._length = self._total = self._below = self._newest = None
         self._pages = collections.OrderedDict()
         return self
 
@@ -321,15 +339,29 @@ class EarlierEvents(Sequence):
 
     def __len__(self):
         if self._length is None:
-            found = self._ti.ask("asset_count", **self._which)
+            known = {} if self._below is None else {"below": self._below}
+            found = self._ti.ask("asset_count", **self._which, **known)
             self._below = found["newest"] + 1
-            count = found["count"]
+            self._total = count = found["count"]
             self._length = count if self._first is None else min(count, self._first)
         return self._length
+
+    def _last(self):
+        """The newest event, without counting those before it; None without one."""
+        if self._newest is None:
+            found = self._ti.ask("asset_events", limit=1, newest_first=True, **self._which)
+            for one in found["events"]:
+                self._newest = AssetEvent(self._ti, one)
+                self._below = self._newest.id + 1
+        return self._newest
 
     def __getitem__(self, key):
         if isinstance(key, slice):
             return _Slice(self, range(len(self))[key])
+        if key == -1 and self._length is None and not self._order and self._first is None:
+            newest = self._last()
+            if newest is not None:
+                return newest
         index = range(len(self))[key]
         page = self._page(index // PAGE)
         if index % PAGE >= len(page):
@@ -337,23 +369,41 @@ class EarlierEvents(Sequence):
         return page[index % PAGE]
 
     def __iter__(self):
-        for number in range((len(self) + PAGE - 1) // PAGE):
-            yield from self._page(number)
+        if self._length is not None:
+            return (e for n in range((len(self) + PAGE - 1) // PAGE) for e in self._page(n))
+        return self._stream()
+
+    def _stream(self):
+        """All of them without counting first: each page goes on from the last event of the one before."""
+        if self._below is None and self._last() is None:
+            return
+        left = self._first
+        asked = {"below": self._below, **self._which, **self._order}
+        while left is None or left > 0:
+            count = PAGE if left is None else min(PAGE, left)
+            found = self._ti.ask("asset_events", limit=count, **asked)["events"]
+            yield from (AssetEvent(self._ti, one) for one in found)
+            if len(found) < count:
+                return
+            left = None if left is None else left - count
+            asked["below" if self._order else "above"] = found[-1]["id"]
 
     def _page(self, number):
         """A page of events; goes on from the page before where that one is at hand."""
         if number in self._pages:
             self._pages.move_to_end(number)
             return self._pages[number]
-        count = min(PAGE, len(self) - number * PAGE)
-        asked = {"offset": number * PAGE, "below": self._below, **self._which, **self._order}
+        first, count = number * PAGE, min(PAGE, len(self) - number * PAGE)
+        asked = {"offset": first, "below": self._below, **self._which, **self._order}
         before = self._pages.get(number - 1)
+        # What lies nearer to the other end is counted from there.
+        turned = not before and first > self._total // 2
         if before:
             asked.update(offset=0, **{"below" if self._order else "above": before[-1].id})
-        events = [
-            AssetEvent(self._ti, one)
-            for one in self._ti.ask("asset_events", limit=count, **asked)["events"]
-        ]
+        elif turned:
+            asked.update(offset=self._total - first - count, newest_first=not self._order)
+        found = self._ti.ask("asset_events", limit=count, **asked)["events"]
+        events = [AssetEvent(self._ti, one) for one in (reversed(found) if turned else found)]
         self._pages[number] = events
         while len(self._pages) > PAGES_KEPT:
             self._pages.popitem(last=False)

@@ -17,9 +17,9 @@ from tradewind.runner import wire
 from tradewind.runner.engine import QuestionUnknown
 from tradewind.runner.events import InletEvents, OutletEvents, TriggeringEvents
 from tradewind.runner.world import World, previous_values
-from tradewind.serde import decode, storable
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.variable import VariableAccessor
+from tradewind.xcom import from_stored, to_stored
 
 
 class DagRun:
@@ -204,7 +204,7 @@ class TaskInstance(World):
             page = found.get("values") or []
             values.extend(page)
             more = bool(page) and bool(found.get("more"))
-        return [decode(one.get("value")) for one in values]
+        return [from_stored(one.get("value"), key) for one in values]
 
     def _pull(self, dag_id, run_id, task_id, map_index, key, default):
         own = (
@@ -215,11 +215,13 @@ class TaskInstance(World):
         if own and map_index is None and self.map_index >= 0:
             map_index = self.map_index
         if own and map_index in (None, self.map_index) and key in self.pushed:
-            return decode(self.pushed[key])
+            return from_stored(self.pushed[key], key)
         where = {"dag_id": dag_id, "run_id": run_id, "map_index": map_index}
         where = {name: value for name, value in where.items() if value is not None}
         found = self._engine.ask("xcom_get", task_id=task_id, key=key, **where)
-        return decode(found.get("value")) if found and found.get("found") else default
+        if not found or not found.get("found"):
+            return default
+        return from_stored(found.get("value"), key)
 
     def xcom_push(self, key, value):
         """
@@ -228,7 +230,8 @@ class TaskInstance(World):
         """
         if not isinstance(key, str) or not key:
             raise TypeError(f"the key of an XCom must be a string that is not empty, not {key!r}")
-        self.pushed[key] = storable(value, f"the XCom {key!r} of task {self.task_id!r}")
+        what = f"the XCom {key!r} of task {self.task_id!r}"
+        self.pushed[key] = to_stored(value, what, self, key)
         try:
             self._engine.ask("xcom_set", wait_s=0.0, key=key, value=self.pushed[key])
         except (TradewindError, AirflowRuntimeError, wire.ProtocolError):

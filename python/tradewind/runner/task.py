@@ -272,7 +272,9 @@ def _find_task(start, imported):
 def _execute(start, task, ti, context):
     """The result of the attempt, without the members that every result has."""
     from tradewind import policies
+    from tradewind.baseoperator import BaseOperator
     from tradewind.context import set_current_context
+    from tradewind.links import addresses
     from tradewind.emit import plain
 
     set_current_context(context)
@@ -304,6 +306,9 @@ def _execute(start, task, ti, context):
         result = _of_exception(error, task, ti)
         context["exception"] = error
     _name_instance(result, task, context)
+    if isinstance(task, BaseOperator):
+        # As they are, whatever the backend of XComs: for people, and for who shows them.
+        ti.pushed.update(addresses(task, ti))
     result["xcoms"] = [{"key": key, "value": value} for key, value in ti.pushed.items()]
     result["rendered"] = rendered
     _after(task, ti, result, context)
@@ -456,8 +461,9 @@ def _handle_sigterm(task):
 
 def _push(task, ti, value):
     """The return value as XCom, and its keys with multiple_outputs."""
-    from tradewind.serde import storable
+    from tradewind.serde import encode
     from tradewind.types import XCOM_RETURN_KEY
+    from tradewind.xcom import backend, is_custom, to_stored
 
     if not task.do_xcom_push:
         value = None
@@ -476,26 +482,37 @@ def _push(task, ti, value):
                     f"task {task.task_id!r} has multiple_outputs: the keys must be strings, not"
                     f" {key!r}"
                 )
-            ti.pushed[key] = storable(item, f"the output {key!r} of task {task.task_id!r}")
-    ti.pushed[XCOM_RETURN_KEY] = storable(value, f"the return value of task {task.task_id!r}")
+            what = f"the output {key!r} of task {task.task_id!r}"
+            ti.pushed[key] = to_stored(item, what, ti, key)
+    what = f"the return value of task {task.task_id!r}"
+    ti.pushed[XCOM_RETURN_KEY] = to_stored(value, what, ti, XCOM_RETURN_KEY)
+    if is_custom() and _is_mapped_over(task, ti) and ti.pushed[XCOM_RETURN_KEY] != encode(value):
+        raise AirflowFailException(
+            f"{what} is mapped over, and the XCom backend {backend().__name__} stores something else:"
+            " the engine makes an instance for each item of what is stored"
+        )
+
+
+def _is_mapped_over(task, ti):
+    """True if the task's value makes instances of others."""
+    from tradewind.dags import DAG
+    from tradewind.mapped import mapped_over
+
+    dag = task.get_dag()
+    return ti.map_index < 0 and isinstance(dag, DAG) and ti.task_id in mapped_over(dag)
 
 
 def _check_mappable(task, ti, value):
     """An exception that says why others, which are mapped over the value, cannot be."""
     from tradewind.configuration import conf
-    from tradewind.dags import DAG
     from tradewind.exceptions import (
         UnmappableXComLengthPushed,
         UnmappableXComTypePushed,
         XComForMappingNotPushed,
     )
-    from tradewind.mapped import mapped_over
     from tradewind.xcom_arg import is_mappable
 
-    dag = task.get_dag()
-    if ti.map_index >= 0 or not isinstance(dag, DAG):
-        return
-    if ti.task_id not in mapped_over(dag):
+    if not _is_mapped_over(task, ti):
         return
     fits = is_mappable(value)
     if not fits:

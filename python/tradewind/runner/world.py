@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from tradewind import timezone
-from tradewind.serde import decode
+from tradewind.xcom import from_stored
 
 _TIMES = (
     "logical_date",
@@ -127,7 +127,7 @@ class World:
         """include_prior_dates: of this run, else of the nearest earlier one that has it."""
         asked = _given(map_index=map_index)
         found = self.ask("xcom_prior", task_id=task_id, key=key, **asked)
-        return decode(found["value"]) if found["found"] else default
+        return from_stored(found["value"], key) if found["found"] else default
 
 
 def _of_index(tasks, map_index):
