@@ -141,7 +141,7 @@ static int run_file(struct session *s, struct job *j, struct err *e)
         (void)snprintf(sock, sizeof sock, "%s/%s", s->home, ENGINE_SOCKET);
         rc = engine_serve(s->engine, sock, execute_run_file, s, e);
     }
-    rc = rc == 0 ? folder_register(s->engine, &l, e) : rc;
+    rc = rc == 0 ? folder_register(s->engine, s->home, &l, e) : rc;
     rc = rc == 0 ? add_and_create(s, j, l.dag, conf, &run_key, e) : rc;
     if (rc == 0) {
         struct run_row row;

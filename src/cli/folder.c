@@ -298,9 +298,11 @@ static int register_others(struct engine *g, struct dag **dags, size_t n, const 
 }
 
 /* The file that was named is the newer word on what both have. */
-int folder_register(struct engine *g, const struct loaded *l, struct err *e)
+int folder_register(struct engine *g, const char *home, const struct loaded *l, struct err *e)
 {
-    int rc = register_others(g, l->dags, l->len, l->dag, e);
+    int rc = dagfile_keep_sources(home, l->dags, l->len, e);
 
+    rc = rc == 0 ? dagfile_keep_sources(home, l->own, l->own_len, e) : rc;
+    rc = rc == 0 ? register_others(g, l->dags, l->len, l->dag, e) : rc;
     return rc == 0 ? register_others(g, l->own, l->own_len, l->dag, e) : rc;
 }
