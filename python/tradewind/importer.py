@@ -37,8 +37,11 @@ class Target:
 
     def in_tree(self, tree):
         """The same file in the view of a tree (sources.Tree). OSError or ValueError without one."""
+        name = os.path.relpath(os.path.realpath(self.path), tree.root)
+        if name not in tree.sources:
+            raise ValueError("the DAG file itself was not kept")
         view = tree.view()
-        path = os.path.join(view, os.path.relpath(os.path.realpath(self.path), tree.root))
+        path = os.path.join(view, name)
         found = Target(path, None, os.path.dirname(path), view)
         found.original, found.tree = self.path, tree.tree
         return found
@@ -119,6 +122,7 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True, tasks=True):
                 document["python"].update(kept)
     if not tasks:
         return result
+    result.recorder = None
     if "airflow" in sys.modules:
         plugins.load()
     result.cold = left_open()

@@ -230,7 +230,7 @@ def _code_of(path):
         with open(path, "rb") as file:
             # All of it runs when the module is imported, and its functions after that.
             return [(compile(file.read(), path, "exec", dont_inherit=True), False)]
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return []
 
 

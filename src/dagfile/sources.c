@@ -55,8 +55,11 @@ static int write_new(struct keeping *k, const char *name, const void *p, size_t 
 
     partial_name(name, partial, sizeof partial);
     (void)snprintf(whole, sizeof whole, "%s", name);
-    (void)unlinkat(k->dir, partial, 0); /* of a process of that number that was killed */
     fd = openat(k->dir, partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    if (fd < 0 && errno == EEXIST) { /* of a process of that number that was killed */
+        (void)unlinkat(k->dir, partial, 0);
+        fd = openat(k->dir, partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    }
     if (fd < 0) {
         return err_errno(k->e, errno, "cannot write %s/sources/%s", k->home, name);
     }

@@ -10,7 +10,7 @@
 #include "model/dag.h"
 
 #define RUN_KEYS 256
-#define DAG_KEYS 16
+#define DAG_KEYS 64
 
 struct find_call {
     struct engine *g;

@@ -176,3 +176,31 @@ def test_a_dag_may_ask_for_the_code_of_now(tw):
     files.go()
     p.communicate(timeout=60)
     assert says(tw, "one") == [NEW]
+
+
+def test_files_that_start_threads_keep_their_version_too(tw):
+    files = Files(tw, "files")
+    cold = "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n"
+    files.change("dag.py", cold + DAG % (tw.folder, "old"))
+    p = files.start("--run-id", "one")
+    files.write("new")
+    files.change("dag.py", cold + DAG % (tw.folder, "new"))
+    files.go()
+    p.communicate(timeout=60)
+    assert says(tw, "one") == [OLD]
+    assert "starts threads" in log_of(tw, "one")
+
+
+def test_a_version_of_a_folder_in_the_folder(tw):
+    """A run by id: nothing was imported in the runner before its first task."""
+    files = Files(tw, "home/dags/team")
+    for name in ("started", "go"):
+        assert not os.path.exists(tw.path(name))
+    p = tw.start("run", "d", "--plain", "--run-id", "one")
+    wait_until(lambda: os.path.exists(tw.path("started")))
+    files.write("new")
+    files.go()
+    p.communicate(timeout=60)
+    assert says(tw, "one") == [OLD]
+    tw("run", "d", "--run-id", "two")
+    assert says(tw, "two") == [NEW]
