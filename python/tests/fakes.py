@@ -98,7 +98,6 @@ class Holder:
         result = str(self.folder / f"{name}.json")
         python = {
             "file": str(file),
-            "version": None,
             "kind": "task",
             "dag_id": dag_id,
             "run_id": "manual__1",

@@ -74,7 +74,6 @@ class Client:
         name = str(uuid.uuid4())
         python = {
             "file": str(file),
-            "version": None,
             "kind": "task",
             "dag_id": "d",
             "run_id": "r",

@@ -4,6 +4,7 @@ Importing files: documents, errors that name the line, what was used, and when i
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -39,7 +40,9 @@ def test_two_dags_of_a_file_and_its_prints(write):
     )
     answer = document(path, code=0)
     assert [d["dag_id"] for d in answer["documents"]] == ["one", "two"]
-    assert answer["documents"][0]["python"] == {"file": str(path)}
+    made_from = answer["documents"][0]["python"]
+    assert made_from.pop("tree") and list(made_from["sources"]) == ["dag.py"]
+    assert made_from["file"] == str(path) and made_from["root"] == str(path.parent)
     assert answer["errors"] == [] and answer["cold"] is None
 
 
@@ -240,3 +243,53 @@ def test_a_dag_bag_imports_each_file_once(folder, write):
     assert errors == {bad: f"{bad}:2: ZeroDivisionError: division by zero"}
     assert fileloc == str(folder / "a.py")
     assert (folder / "a.py.count").read_text() == (folder / "sub/a.py.count").read_text() == "xx"
+
+
+def test_the_sources_of_a_version(write, folder):
+    write("helper.py", "import deep\nX = 1\ndef f():\n    import low\n")
+    for name in ("deep", "low", "lower", "pack/__init__", "pack/sub", "pack/rel", "other"):
+        write(name + ".py", "")
+    write("pack/rel.py", "def g():\n    from . import sub\n")
+    write("low.py", "import lower\n")
+    write("data.sql", "select 1")
+    write("big.bin", "x" * (4 << 20) + "x")
+    text = """
+        import json
+        import helper
+        from tradewind.sdk import DAG
+        open(__file__.replace("dag.py", "data.sql")).read()
+        open(__file__.replace("dag.py", "big.bin")).read(1)
+        open("/etc/hostname").read()
+        def later():
+            import json, tomllib
+            from pack import rel
+        with DAG("one"):
+            pass
+        with DAG("two", disable_bundle_versioning={0}):
+            pass
+    """
+    path = write("dag.py", text.format(False))
+
+    def made_from():
+        return [d["python"] for d in document(path, code=0)["documents"]]
+
+    one, two = made_from()
+    assert set(one["sources"]) == {
+        "dag.py",
+        "helper.py",
+        "deep.py",
+        "low.py",
+        "lower.py",
+        "pack/__init__.py",
+        "pack/rel.py",
+        "pack/sub.py",
+        "data.sql",
+    }
+    assert one == two == made_from()[0] and one["root"] == str(folder)
+    assert set(one["sources"].values()) >= {hashlib.sha256(b"select 1").hexdigest()}
+    write("other.py", "1")
+    assert made_from()[0]["tree"] == one["tree"]
+    write("lower.py", "1")
+    assert made_from()[0]["tree"] != one["tree"]
+    write("dag.py", text.format(True))
+    assert made_from()[1] == {"file": str(path)}

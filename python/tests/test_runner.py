@@ -5,6 +5,7 @@ random.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -71,12 +72,42 @@ def test_a_change_of_a_helper(holder, write):
     assert holder.run(path, "quick").outcome()["xcoms"][0]["value"] == 22
 
 
-def test_a_version_that_is_no_more_is_said_in_the_log(holder, write):
+def keep(folder, documents):
+    """What the engine does with the sources of a document; the member `sources` of a start message."""
+    made_from = documents[0]["python"]
+    folder.mkdir(exist_ok=True)
+    for name, digest in made_from["sources"].items():
+        with open(os.path.join(made_from["root"], name), "rb") as file:
+            (folder / digest).write_bytes(file.read())
+    (folder / (made_from["tree"] + ".json")).write_text(json.dumps(made_from["sources"]))
+    return {"folder": str(folder), "tree": made_from["tree"], "root": made_from["root"]}
+
+
+def test_each_version_has_its_process(holder, write, folder):
     path = write("dag.py", COUNTED % (1, 1))
-    version = holder.parse(path)["version"]
-    assert "changed" not in holder.run(path, "quick", version=version).text
+    first = keep(folder / "sources", holder.parse(path)["documents"])
+    values = lambda sources: holder.run(path, "quick", sources=sources).outcome()["xcoms"]  # noqa: E731
+    one = values(first)
+    write("dag.py", (COUNTED % (1, 2)))
+    second = keep(folder / "sources", holder.parse(path)["documents"])
+    assert first["tree"] != second["tree"]
+    two = values(second)
+    assert one != two
+    for _ in range(2):
+        assert values(first) == one and values(second) == two
+    write("dag.py", (COUNTED % (1, 1)))
+    assert values(first) == one and values(second) == two
+    assert values({**first, "tree": "0" * 32}) == one  # never kept: the file as it is
+
+
+def test_a_version_that_is_no_more_is_said_in_the_log(holder, write, folder):
+    path = write("dag.py", COUNTED % (1, 1))
+    sources = keep(folder / "sources", holder.parse(path)["documents"])
+    assert "changed" not in holder.run(path, "quick", sources=sources).text
+    sources["folder"] = str(folder / "empty")
+    assert "changed" not in holder.run(path, "quick", sources=sources).text
     write("dag.py", COUNTED % (1, 2))
-    assert "has changed since this run was made" in holder.run(path, "quick", version=version).text
+    assert "the earlier one is not kept" in holder.run(path, "quick", sources=sources).text
 
 
 def test_files_do_not_share_a_process(holder, write):

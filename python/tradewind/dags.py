@@ -110,6 +110,7 @@ class DAG:
         self.disable_bundle_versioning = disable_bundle_versioning
         self.env = dict(env or {})
         self.fileloc, self.lineno = _caller()
+        self.import_folder = None
         self.edge_info = {}
         self.task_dict = {}
         self.task_group_dict = {}
@@ -152,8 +153,8 @@ class DAG:
 
     @property
     def folder(self):
-        """The folder of its file."""
-        return os.path.dirname(self.fileloc)
+        """The folder that its file was imported from (of an earlier version: not where it is now)."""
+        return self.import_folder or os.path.dirname(self.fileloc)
 
     @property
     def owner(self):

@@ -10,7 +10,7 @@ import os
 import sys
 import types
 
-from tradewind import link, lookup, plugins, policies, scope
+from tradewind import link, lookup, plugins, policies, scope, sources
 from tradewind.exceptions import DagImportTimeout
 from tradewind.uses import Recorder, is_own, left_open, socket_fds
 
@@ -25,12 +25,26 @@ class Target:
     of a YAML DAG).
     """
 
-    def __init__(self, path, module, folder):
+    def __init__(self, path, module, folder, root=None):
         self.path = path
         self.module = module
         self.folder = folder
+        self.root = root or sources.bundle_of(folder)
+        self.original = path  # the path that the user knows: of a view (in_tree) it is another
+        self.tree = None  # of a view
         self.key = (path, module, folder)
         self.name = path or module
+
+    def in_tree(self, tree):
+        """The same file in the view of a tree (sources.Tree). OSError or ValueError without one."""
+        name = os.path.relpath(os.path.realpath(self.path), tree.root)
+        if name not in tree.sources:
+            raise ValueError("the DAG file itself was not kept")
+        view = tree.view()
+        path = os.path.join(view, name)
+        found = Target(path, None, os.path.dirname(path), view)
+        found.original, found.tree = self.path, tree.tree
+        return found
 
     @classmethod
     def of(cls, file, spec=None, kind=None):
@@ -87,9 +101,9 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True, tasks=True):
     recorder = result.recorder = Recorder()
     folders = plugins.folders()
     sys.path.insert(0, target.folder)
-    dags = os.environ.get("TRADEWIND_DAGS")
-    if dags and os.path.join(target.folder, "").startswith(os.path.join(os.path.realpath(dags), "")):
-        sys.path.append(os.path.realpath(dags))
+    if target.root != os.path.realpath(target.folder) or target.root == _dags_folder():
+        sys.path.append(target.root)
+        recorder.roots.append(target.root)
     importlib.invalidate_caches()
     recorder.start()
     if target.path:
@@ -101,7 +115,7 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True, tasks=True):
         with alarm:
             plugins.prepare(folders)
             result.module = _load(target)
-            result.dags = [dag for dag in find_dags(result.module) if policies.apply(dag)]
+            result.dags = [dag for dag in find_dags(result.module, target) if policies.apply(dag)]
             if "airflow" in sys.modules:
                 plugins.load()
             if emit:
@@ -114,12 +128,24 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True, tasks=True):
     if reader is not None:
         result.uses.settings = reader.used
         reader.close()
+    if target.path and result.documents:
+        kept = sources.describe(target, result.uses)
+        own = {dag.dag_id for dag in result.dags if dag.disable_bundle_versioning}
+        for document in result.documents:
+            if document["dag_id"] not in own:
+                document["python"].update(kept)
     if not tasks:
         return result
+    result.recorder = None
     result.cold = left_open()
     if result.cold is None and (recorder.connected or socket_fds() - sockets):
         result.cold = "opens sockets"
     return result
+
+
+def _dags_folder():
+    dags = os.environ.get("TRADEWIND_DAGS")
+    return os.path.realpath(dags) if dags else None
 
 
 class _Alarm:
@@ -168,7 +194,7 @@ def _load(target):
     return module
 
 
-def find_dags(module):
+def find_dags(module, target=None):
     """
     The DAGs of a module: those made in `with` or by @dag, then other globals; in that order.
     ValueError if two have one id.
@@ -185,7 +211,8 @@ def find_dags(module):
             raise ValueError(f"the file has two DAGs with the id {dag.dag_id!r}")
         seen[dag.dag_id] = dag
         # Found where it was imported, whoever made it.
-        dag.fileloc = module.__file__
+        dag.fileloc = target.original if target else module.__file__
+        dag.import_folder = os.path.dirname(module.__file__)
     # For `file.py:DAG/TASK` (tradewind.reference).
     module.__tradewind_dags__ = found
     return found

@@ -7,10 +7,12 @@ folder if its names did. The interpreter's own files do not count.
 from __future__ import annotations
 
 import contextlib
+import dis
 import hashlib
 import os
 import sys
 import sysconfig
+import types
 
 # Granularity of file times: a change this close to a reading may hide behind the same time.
 _TICK_NS = 10_000_000
@@ -178,6 +180,76 @@ def _shared(env):
     return {name: value for name, value in env.items() if not name.startswith(_PER_ATTEMPT)}
 
 
+_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
+_LATER_FILES_MAX = 1000
+
+
+def imported_later(codes, folders):
+    """
+    The files of modules in these folders that functions of the code import when they are called,
+    and the files that those import.
+    """
+    todo = [(code, True) for code in codes]
+    found, folders = {}, list(dict.fromkeys(folders))
+    while todo and len(found) < _LATER_FILES_MAX:
+        code, ran = todo.pop()
+        todo.extend((c, False) for c in code.co_consts if isinstance(c, types.CodeType))
+        if ran or _IMPORT_NAME not in code.co_code[::2]:
+            continue
+        here = os.path.dirname(code.co_filename)
+        for name, level in _names_imported(code):
+            up = os.path.normpath(os.path.join(here, *[".."] * (level - 1))) if level else None
+            for path in _files_of(name, [up] if level else folders):
+                if path not in found:
+                    found[path] = True
+                    todo.extend(_code_of(path))
+    return found
+
+
+def _names_imported(code):
+    """(dotted name, level) of the import statements of a code object, and of what they take."""
+    level, name = 0, ""
+    before = None
+    for step in dis.get_instructions(code):
+        if step.opname == "IMPORT_NAME":
+            level, name = 0 if before is None else before, step.argval
+            yield name, level
+        elif step.opname == "IMPORT_FROM":
+            yield f"{name}.{step.argval}" if name else step.argval, level
+        # The level is the constant before the names that are taken.
+        if step.opname in ("LOAD_CONST", "LOAD_SMALL_INT") and isinstance(step.argval, int):
+            before = step.argval
+
+
+def _files_of(name, folders):
+    top = name.partition(".")[0]
+    if getattr(sys.modules.get(top), "__file__", None) and is_own(sys.modules[top].__file__):
+        return []
+    parts = name.split(".")
+    for folder in folders:
+        found = []
+        for n in range(1, len(parts) + 1):
+            path = os.path.join(folder, *parts[:n])
+            if os.path.isfile(path + ".py"):
+                found.append(path + ".py")
+            elif os.path.isfile(os.path.join(path, "__init__.py")):
+                found.append(os.path.join(path, "__init__.py"))
+            elif not os.path.isdir(path):
+                break
+        if found:
+            return found
+    return []
+
+
+def _code_of(path):
+    try:
+        with open(path, "rb") as file:
+            # All of it runs when the module is imported, and its functions after that.
+            return [(compile(file.read(), path, "exec", dont_inherit=True), False)]
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return []
+
+
 class _RecordingEnviron(os._Environ):
     """os.environ that tells the recorder what is read."""
 
@@ -232,6 +304,7 @@ class Recorder:
         self.connected = False
         self.executed = []
         self.by_packages = set()
+        self.roots = []  # further folders in which functions may find modules of the bundle
         self._modules = set()
         self._before = set()
         self._env = {}
@@ -346,6 +419,8 @@ class Recorder:
         for code in self.executed:
             if code.co_filename[:1] != "<":
                 self.add(code.co_filename)
+        for path in imported_later(self.executed, sys.path[:1] + self.roots):
+            self.add(path)
         # A module that was not found would be if its file appeared beside the DAG file.
         for name in self._modules:
             top = name.partition(".")[0]

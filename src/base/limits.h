@@ -31,6 +31,12 @@
 #define LIMIT_YAML_ALIASED \
     1000000 /* values that the aliases and merge keys of one YAML document may stand for, all together */
 
+/* The files that a Python DAG was made from, kept with its version. What is beyond is left out, code last (python/tradewind/sources.py has
+ * the same numbers): tasks read it as it is when they run. */
+#define LIMIT_SOURCE_BYTES      MiB(4)  /* one file */
+#define LIMIT_SOURCE_TREE_BYTES MiB(64) /* all files of a version; held by the SDK */
+#define LIMIT_SOURCE_FILES      2000
+
 /* Templates: -ERR_LIMIT; the task fails with the expression named. */
 #define LIMIT_TEMPLATE_OUTPUT MiB(1)
 #define LIMIT_TEMPLATE_STEPS  1000000

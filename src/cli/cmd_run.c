@@ -145,7 +145,7 @@ static int run_file(struct session *s, struct job *j, struct err *e)
 
     rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
     rc = rc == 0 ? home_serve(s->engine, s->home, execute_run_file, s, e) : rc;
-    rc = rc == 0 ? folder_register(s->engine, &l, e) : rc;
+    rc = rc == 0 ? folder_register(s->engine, s->home, &l, e) : rc;
     rc = rc == 0 ? add_and_create(s, j, l.dag, conf, &run_key, e) : rc;
     if (rc == 0) {
         struct run_row row;

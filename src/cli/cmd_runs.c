@@ -147,6 +147,52 @@ int cmd_runs_list(struct cli *cli)
 
 /* ---- show ---- */
 
+/* Members of `python` of a DAG's document; NULL without kept sources. */
+static const struct value *source_member(const struct dag *d, const char *name)
+{
+    const struct value *python = value_get(d->document, "python");
+
+    return python != NULL && value_get(python, "tree") != NULL ? value_get(python, name) : NULL;
+}
+
+/* Which version of its DAG the run has, and the files that it was made from. */
+static void version_json(struct json_writer *w, const struct dag *d)
+{
+    const struct value *tree = source_member(d, "tree"), *root = source_member(d, "root");
+    const struct value *files = source_member(d, "sources");
+
+    json_key(w, "version");
+    json_string(w, d->hash);
+    if (tree == NULL || root == NULL || files == NULL || files->kind != VALUE_OBJECT) {
+        return;
+    }
+    json_key(w, "sources");
+    json_object(w);
+    json_key(w, "tree");
+    json_value(w, tree);
+    json_key(w, "folder");
+    json_value(w, root);
+    json_key(w, "files");
+    json_array(w);
+    for (size_t i = 0; i < files->len; i++) {
+        json_string(w, files->keys[i].text);
+    }
+    json_array_end(w);
+    json_object_end(w);
+}
+
+static void version_text(struct buf *out, const struct dag *d)
+{
+    const struct value *tree = source_member(d, "tree"), *files = source_member(d, "sources");
+
+    (void)buf_printf(out, "version %.12s", d->hash);
+    if (tree != NULL && files != NULL && tree->kind == VALUE_STRING) {
+        (void)buf_printf(out, ", sources %.12s (%zu file%s)", tree->text, files->len,
+                         files->len == 1 ? "" : "s");
+    }
+    (void)buf_char(out, '\n');
+}
+
 static void show_json(struct found *f, struct buf *out)
 {
     struct json_writer w;
@@ -155,6 +201,7 @@ static void show_json(struct found *f, struct buf *out)
     json_writer_init(&w, out, 2);
     json_object(&w);
     print_run_members(&w, &f->run, f->dag->dag_id);
+    version_json(&w, f->dag);
     json_key(&w, "tasks");
     json_array(&w);
     for (uint32_t t = 0; t < f->dag->tasks_len; t++) {
@@ -186,6 +233,7 @@ static void show_text(struct found *f, struct buf *out)
     (void)term_run_state(out, f->run.state);
     (void)buf_printf(out, "  started %s", print_time(f->run.start_us, a));
     (void)buf_printf(out, "  took %s\n", print_span(f->run.start_us, f->run.end_us, a));
+    version_text(out, f->dag);
     if (f->run.reason != NULL) {
         (void)buf_printf(out, "%s\n", f->run.reason);
     }

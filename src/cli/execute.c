@@ -152,7 +152,7 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
     rc = rc == 0 ? folder_load_target(file->text, dag_id != NULL ? dag_id->text : NULL, s->home, s,
                                       s->worker, &l, e)
                  : rc;
-    rc = rc == 0 ? folder_register(s->engine, &l, e) : rc;
+    rc = rc == 0 ? folder_register(s->engine, s->home, &l, e) : rc;
     rc = rc == 0 ? dagfile_document(l.dag, &b) : rc;
     rc = rc == 0 ? engine_add_dag(s->engine, l.dag, buf_cstr(&b), b.len, &r.dag_key, e) : rc;
     if (rc == 0) {

@@ -18,6 +18,10 @@
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
+#include "runtime/co.h"
+#include "runtime/loop.h"
+
+#define CREW 64 /* versions that wait for a commit at a time */
 
 int folder_resolve(const char *home, char *buf, size_t cap, struct err *e)
 {
@@ -300,24 +304,59 @@ static int register_one(struct engine *g, struct dag *d, struct err *e)
     return rc == 0 ? engine_add_dag(g, d, buf_cstr(&b), b.len, &key, e) : rc;
 }
 
+/* Several coroutines share one list: while one waits for its commit, more versions come into the next one. */
+struct crew {
+    struct engine *g;
+    struct dag **dags;
+    size_t next, n;
+    const struct dag *runs;
+    int rc;
+    struct err *e;
+};
+
+static int register_some(void *arg)
+{
+    struct crew *c = arg;
+
+    while (c->rc == 0 && c->next < c->n) {
+        struct dag *d = c->dags[c->next++];
+        struct err own = {0};
+        int rc = strcmp(d->dag_id, c->runs->dag_id) != 0 ? register_one(c->g, d, &own) : 0;
+
+        if (rc != 0 && c->rc == 0) {
+            c->rc = rc;
+            *c->e = own;
+        }
+    }
+    return 0;
+}
+
 /* All but the one that runs: that is added by whoever runs it. */
 static int register_others(struct engine *g, struct dag **dags, size_t n, const struct dag *runs,
                            struct err *e)
 {
-    int rc = 0;
+    struct crew crew = {.g = g, .dags = dags, .n = n, .runs = runs, .e = e};
+    struct co_group group;
+    int rc = 0, joined;
 
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        if (strcmp(dags[i]->dag_id, runs->dag_id) != 0) {
-            rc = register_one(g, dags[i], e);
-        }
+    co_group_init(&group, loop_current());
+    for (size_t i = 0; rc == 0 && i < CREW && i < n; i++) {
+        rc = co_spawn(&group, "register", register_some, &crew, NULL, e);
     }
-    return rc;
+    joined = co_group_join(&group);
+    co_group_close(&group);
+    if (rc == 0 && crew.rc == 0 && joined != 0) {
+        return err_set(e, (enum err_code) - joined, "interrupted");
+    }
+    return rc != 0 ? rc : crew.rc;
 }
 
 /* The file that was named is the newer word on what both have. */
-int folder_register(struct engine *g, const struct loaded *l, struct err *e)
+int folder_register(struct engine *g, const char *home, const struct loaded *l, struct err *e)
 {
-    int rc = register_others(g, l->dags, l->len, l->dag, e);
+    int rc = dagfile_keep_sources(home, l->dags, l->len, e);
 
+    rc = rc == 0 ? dagfile_keep_sources(home, l->own, l->own_len, e) : rc;
+    rc = rc == 0 ? register_others(g, l->dags, l->len, l->dag, e) : rc;
     return rc == 0 ? register_others(g, l->own, l->own_len, l->dag, e) : rc;
 }

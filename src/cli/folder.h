@@ -46,7 +46,8 @@ int folder_load_target(const char *arg, const char *dag_option, const char *home
 int load_target_alone(const char *arg, const char *dag_option, const char *home,
                       const struct session *paths, struct loaded *ret, struct err *e);
 void loaded_fini(struct loaded *l);
-/* SUSPENDS. Stores the other DAGs of the folder and of the file, and makes the scheduler know them: child runs find them. */
-int folder_register(struct engine *g, const struct loaded *l, struct err *e);
+/* SUSPENDS. Stores the other DAGs of the folder and of the file, and makes the scheduler know them: child runs find them. Keeps the sources of
+ * all, of the DAG that runs too. */
+int folder_register(struct engine *g, const char *home, const struct loaded *l, struct err *e);
 
 #endif

@@ -40,5 +40,8 @@ int dagfile_build(const struct value *document, const char *file, const struct o
 int dagfile_document(const struct dag *d, struct buf *out);
 /* The canonical JSON of a DAG's document and its SHA-256 in hex (65 bytes). */
 int dagfile_canonical(const struct dag *d, struct buf *out, char *ret_hash);
+/* Keeps the files that Python DAGs were made from in home/sources: durable on return, one stat for each DAG whose sources are there. A file
+ * that is another by now is left out: tasks of this version then read it as it is. Blocks. */
+int dagfile_keep_sources(const char *home, struct dag *const *dags, size_t n, struct err *e);
 
 #endif

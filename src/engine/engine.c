@@ -32,6 +32,7 @@
 #include "engine/timing.h"
 #include "model/dag.h"
 
+#define KEY_POLL_US        500
 #define QUEUE_AHEAD        32 /* claimed beyond the worker's slots, at most: hides the commit */
 #define MESSAGES_PER_BATCH 20000
 #define CLOSE_US           (5 * TIME_SECOND)
@@ -321,10 +322,20 @@ int engine_on_store(struct engine *g, int (*fn)(void *arg), void *arg)
 int engine_next_key(struct engine *g, struct key_block *b, const char *kind, int64_t n,
                     int64_t *ret, struct err *e)
 {
-    if (b->next == b->end) {
+    while (b->next == b->end) {
         struct store_call c = {.g = g, .kind = kind, .n = n, .e = e};
-        int rc = engine_on_store(g, do_reserve, &c);
+        int rc;
 
+        if (b->reserving) { /* by another coroutine: one block is enough for all */
+            rc = co_sleep(KEY_POLL_US);
+            if (rc != 0) {
+                return err_set(e, (enum err_code) - rc, "interrupted");
+            }
+            continue;
+        }
+        b->reserving = true;
+        rc = engine_on_store(g, do_reserve, &c);
+        b->reserving = false;
         if (rc != 0) {
             return rc;
         }

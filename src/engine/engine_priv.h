@@ -107,6 +107,7 @@ struct run_waiter {
 
 struct key_block {
     int64_t next, end;
+    bool reserving;
 };
 
 /* The version that new runs of a DAG get. */

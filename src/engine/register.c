@@ -12,7 +12,7 @@
 #include "sched/due.h"
 
 #define RUN_KEYS 256
-#define DAG_KEYS 16
+#define DAG_KEYS 64
 
 struct find_call {
     struct engine *g;

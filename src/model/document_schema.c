@@ -75,6 +75,8 @@ static void words(struct json_writer *w, int type)
 
 static void python_type(struct json_writer *w)
 {
+    static const char *const texts[] = {"file", "root", "tree"};
+
     pair(w, "type", "object");
     json_key(w, "required");
     json_array(w);
@@ -82,9 +84,16 @@ static void python_type(struct json_writer *w)
     json_array_end(w);
     json_key(w, "properties");
     json_object(w);
-    json_key(w, "file");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        json_key(w, texts[i]);
+        json_object(w);
+        pair(w, "type", "string");
+        json_object_end(w);
+    }
+    json_key(w, "sources");
     json_object(w);
-    pair(w, "type", "string");
+    pair(w, "type", "object");
+    raw(w, "additionalProperties", "{\"type\":\"string\"}");
     json_object_end(w);
     json_object_end(w);
 }

@@ -200,6 +200,27 @@ static void map_group_members(const struct attempt *a, struct json_writer *w)
     json_object_end(w);
 }
 
+/* Of the version that the run has: where the sources are that it was made from. */
+static void source_members(struct attempt *a, struct json_writer *w)
+{
+    const struct value *python = value_get(a->dag->document, "python");
+    const struct value *tree = python != NULL ? value_get(python, "tree") : NULL;
+    const struct value *root = python != NULL ? value_get(python, "root") : NULL;
+
+    if (tree == NULL || root == NULL) {
+        return;
+    }
+    json_key(w, "sources");
+    json_object(w);
+    json_key(w, "folder");
+    json_string(w, arena_printf(&a->arena, "%s/sources", a->worker->config.home));
+    json_key(w, "tree");
+    json_value(w, tree);
+    json_key(w, "root");
+    json_value(w, root);
+    json_object_end(w);
+}
+
 static int python_spec(struct attempt *a, const char *kind, bool rendered, char **ret,
                        struct err *e)
 {
@@ -219,6 +240,7 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_string(&w, a->dag->file);
     json_key(&w, "is_python");
     json_bool(&w, a->dag->is_python);
+    source_members(a, &w);
     json_key(&w, "kind");
     json_string(&w, kind);
     json_key(&w, "dag_id");

@@ -130,6 +130,19 @@ def test_a_file_of_the_folder_brings_the_others(tw):
     db.close()
 
 
+def test_many_dags_are_stored_together(tw):
+    fill(tw, **{"f%d" % n: "".join(DAG.replace("DAG(%r)", "DAG('d%d_%d')" % (n, m)) % m for m in range(60)) for n in range(5)})
+    tw("run", "d3_7")
+    assert tw.log("a", "d3_7") == "7\n"
+    db = tw.db()
+    rows = db.execute("SELECT dag_id, dag_key, version_key FROM dag").fetchall()
+    assert {row[0] for row in rows} == {"d%d_%d" % (n, m) for n in range(5) for m in range(60)}
+    assert len({row[1] for row in rows}) == len({row[2] for row in rows}) == 300
+    assert db.execute("SELECT COUNT(*) FROM version").fetchone() == (300,)
+    db.close()
+    tw("run", "d4_59")
+
+
 def test_no_folder(tw):
     assert "nothing has run" in tw("dags", "list", code=66).stderr
     assert "no DAGs folder" in tw("dags", "list", "--errors", code=66).stderr

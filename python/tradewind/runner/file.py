@@ -23,7 +23,7 @@ def run(sock, target, env, timeout_s):
         from tradewind.document import response
         from tradewind.importer import run_import
 
-        result = run_import(target, timeout_s)
+        result = run_import(target, timeout_s, emit=target.tree is None)
         _preload(result)
         _flush()
         _tell(sock, result, response(result))

@@ -27,6 +27,7 @@ import time
 from tradewind.importer import IMPORT_TIMEOUT_S, Target
 from tradewind.runner import file as file_process
 from tradewind.runner import keeper, task, wire
+from tradewind.sources import Tree
 from tradewind.uses import Uses
 
 FILES_MAX = 64  # file processes kept ready; the least recently used goes first
@@ -48,6 +49,7 @@ class FileProcess:
         self.queue = []  # (message, fds): wait for the import
         self.parses = []  # (id, env): wait for the import
         self.uses = None
+        self.trees = set()  # those that the files which it used are
         self.response = None
         self.cold = None
         self.traceback = ""
@@ -134,7 +136,8 @@ class Root:
         self._give(target, env, message, fds)
 
     def _give(self, target, env, message, fds):
-        """Hands an attempt to the process of its file, as the file is now."""
+        """Hands an attempt to the process of its file, as the file was when its run was made."""
+        target = self._of_version(target, env, message["python"].get("sources"))
         file = self._current(target, env)
         file.used_at = time.monotonic()
         if file.state == "importing":
@@ -145,6 +148,30 @@ class Root:
             self._start_cold(file, env, message, fds)
         else:
             self._send(file, message, fds)
+
+    def _of_version(self, target, env, wanted):
+        """
+        The target itself if its file is that of the version (or is being imported: this is asked again
+        after that), or nothing of it was kept; else the file as it was.
+        """
+        if not wanted or target.tree is not None or target.module is not None:
+            return target
+        file = self.files.get(target.key)
+        if file is not None and file.state == "importing":
+            return target
+        same = file is not None and file.uses is not None and file.uses.changed(env) is None
+        if same and wanted["tree"] in file.trees:
+            return target
+        try:
+            tree = Tree(wanted["folder"], wanted["tree"], wanted["root"])
+            if not tree.unchanged():
+                return target.in_tree(tree)
+        except (OSError, ValueError) as error:
+            print(f"tradewind.runner: {target.path}: its sources: {error}", file=sys.stderr)
+            return target
+        if same:
+            file.trees.add(wanted["tree"])
+        return target
 
     def _send(self, file, message, fds):
         file.sent[message["attempt"]] = (message, fds)
@@ -283,6 +310,8 @@ class Root:
     def _imported(self, file, message):
         file.uses = Uses.load(message["uses"])
         file.response = message["response"]
+        for document in file.response["documents"]:
+            file.trees.add(document["python"].get("tree"))
         file.cold = message["cold"]
         file.traceback = message["traceback"]
         file.state = "failed" if message["failed"] else "cold" if file.cold else "ready"

@@ -101,13 +101,25 @@ def _run_exit_functions():
 
 def _run(message, output, control, imported):
     _set_up(message, output, control, env_of_message(message))
-    changed = None
-    wanted = message["python"].get("version")
-    if wanted and imported.uses is not None and wanted != imported.uses.version():
-        changed = (
-            "the DAG file has changed since this run was made; the task runs the file as it is now"
+    return _attempt(message, imported, _version_note(message["python"].get("sources"), imported))
+
+
+def _version_note(wanted, imported):
+    """What the log says if the file is not now what it was when the run was made."""
+    target = imported.target
+    if target.tree is not None:
+        return (
+            f"{target.original} or what it imports has changed since this run was made: the task runs"
+            f" it as it was then ({target.path})"
         )
-    return _attempt(message, imported, changed)
+    for document in imported.documents if wanted else ():
+        made_from = document["python"]
+        if made_from.get("root") == wanted["root"] and made_from.get("tree") != wanted["tree"]:
+            return (
+                "the DAG file has changed since this run was made, and the earlier one is not kept: the"
+                " task runs the file as it is now"
+            )
+    return None
 
 
 def env_of_message(message):
@@ -208,7 +220,7 @@ def _attempt(message, imported, note):
         task, dag = _find_task(start, imported)
         ti = _instance(start, task)
         os.environ.update(exported_environment(start, task))
-        sys.argv = [imported.target.name]
+        sys.argv = [imported.target.original or imported.target.name]
         context = make_context(start, task, dag, ti)
     except Exception as error:
         return _finish(start, _of_exception(error, None, None))
