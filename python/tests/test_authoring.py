@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import subprocess
 import sys
+import zoneinfo
 
 import pytest
 
@@ -288,6 +289,25 @@ def test_partitions():
     assert found["mappers"][0]["asset"] == {"type": "asset_ref", "name": "b"}
     found = schedule_of(CronPartitionTimetable("0 * * * *", timezone="UTC", run_offset=-1))
     assert found["run_offset"] == -1 and found["type"] == "cron_partition"
+
+
+def test_cron_expressions():
+    for cron in ("0 0 15w * *", "0 0 W1 * *", "0 0 5-l * *", "0 9 * * L5", "0 9 * * mon#2"):
+        assert schedule_of(CronTriggerTimetable(cron))["cron"] == cron
+    for cron in ("0 0 w * *", "0 0 32w * *", "0 9 * * L8"):
+        with pytest.raises(ValueError, match="is no (day|weekday)"):
+            CronTriggerTimetable(cron)
+
+
+def test_the_zone_of_a_schedule():
+    def zone_of(tz, schedule="0 6 * * *"):
+        start = dt.datetime(2026, 7, 1, tzinfo=tz)
+        return dag_document(DAG("d", schedule=schedule, start_date=start)).get("timezone")
+
+    assert zone_of(zoneinfo.ZoneInfo("Europe/Berlin")) == "Europe/Berlin"
+    assert zone_of(dt.timezone(dt.timedelta(hours=-3, minutes=-30))) == "-03:30"
+    assert zone_of(dt.timezone.utc) is None and zone_of(None) is None
+    assert zone_of(zoneinfo.ZoneInfo("Europe/Berlin"), "@once") is None
 
 
 # The rest.

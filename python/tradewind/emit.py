@@ -15,7 +15,6 @@ from tradewind.operators.bash import BashOperator
 from tradewind.operators.empty import EmptyOperator
 from tradewind.operators.decide import ConditionOperator, FollowOperator
 from tradewind.operators.python import BranchMixIn, ShortCircuitOperator
-from tradewind.partitions import zone_name
 from tradewind.sensors.filesystem import FileSensor
 from tradewind.sensors.http import HttpSensor
 from tradewind.sensors.time import (
@@ -91,6 +90,19 @@ def _schedule(value):
     return plain(value.as_data(), "the schedule")
 
 
+def _timezone(dag):
+    """The zone of a schedule that is text: that of start_date, as a name or an offset."""
+    start = dag.start_date
+    text = isinstance(dag.schedule, str) and dag.schedule not in ("@once", "@continuous")
+    if not text or not isinstance(start, dt.datetime) or start.tzinfo is None:
+        return None
+    name = getattr(start.tzinfo, "key", None) or getattr(start.tzinfo, "name", None)
+    if not isinstance(name, str) or not name:
+        minutes = int(start.utcoffset().total_seconds() // 60)
+        name = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+    return None if name in ("UTC", "Etc/UTC", "+00:00") else name
+
+
 def _params(node, of):
     out = {}
     for name, param in node.params.params():
@@ -114,7 +126,7 @@ def dag_document(dag):
     _put(out, "description", dag.description)
     _put(out, "doc_md", dag.doc_md)
     _put(out, "schedule", _schedule(dag.schedule))
-    _put(out, "timezone", zone_name(dag.timezone), "UTC")
+    _put(out, "timezone", _timezone(dag))
     _put(out, "start_date", moment(dag.start_date))
     _put(out, "end_date", moment(dag.end_date))
     _put(out, "catchup", bool(dag.catchup), False)

@@ -55,7 +55,10 @@ def _cron_item(item, name, low, high, words):
     if span in ("*", "?") or span == "l" and name == "day":
         return True
     if name == "weekday":
-        span = re.sub(r"(#[1-5]|l)$", "", span)
+        span = re.sub(r"^l(?=[0-7]$)|(#[1-5]|l)$", "", span)
+    if name == "day":
+        span = re.sub(r"^w(?=\d+$)|(?<=\d)w$", "", span)
+        span = re.sub(r"(?<=\d)-l$", "-31", span)
     numbers = []
     for part in span.split("-"):
         if part in words:

@@ -27,6 +27,11 @@
 #include "dagfile/scan.h"
 #include "engine/engine.h"
 #include "model/dag.h"
+#include "runtime/loop.h"
+
+#define TELLERS 64 /* versions that wait for a commit at a time */
+
+struct news;
 
 struct entry {
     char *file;
@@ -42,6 +47,7 @@ struct told {
     char hash[65];
     int64_t dag_key;
     uint64_t round;
+    const struct entry *first; /* whose it is in that round */
 };
 
 struct bundle {
@@ -53,7 +59,10 @@ struct bundle {
     struct map by_file; /* -> entry */
     struct told **told;
     size_t told_len, told_cap;
-    struct map by_id; /* -> told; those of gone DAGs stay, and come back */
+    struct map by_id;  /* -> told; those of gone DAGs stay, and come back */
+    struct news *news; /* of the round */
+    size_t news_len, news_cap, next;
+    int rc; /* what stopped those that tell */
     struct bundle_report report;
     struct err *e;
 };
@@ -95,6 +104,7 @@ void bundle_free(struct bundle *b)
     }
     mem_free(b->entries);
     mem_free(b->told);
+    mem_free(b->news);
     map_fini(&b->by_file);
     map_fini(&b->by_id);
     mem_free(b->folder);
@@ -279,55 +289,123 @@ static bool is_told(const struct bundle *b, const struct told *t, const struct d
            strcmp(t->file, d->file) == 0;
 }
 
-static int tell(struct bundle *b, struct told *t, struct dag *d)
+/* A DAG of the round at hand that the engine is to be told of. */
+struct news {
+    struct entry *file;
+    struct told *told;
+    struct dag *dag; /* the entry's */
+};
+
+static int tell(struct bundle *b, const struct news *n, struct err *e)
 {
+    struct told *t = n->told;
     struct buf text BUF_CLEANUP;
-    char *file = mem_strdup(d->file);
+    char *file = mem_strdup(n->dag->file);
     int rc;
 
     buf_init(&text, LIMIT_DOC_BYTES);
-    rc = file == NULL ? err_set(b->e, ERR_NOMEM, "out of memory for a DAG")
-                      : dagfile_document(d, &text);
-    rc = rc == 0 ? engine_add_dag(b->s->engine, d, buf_cstr(&text), text.len, &t->dag_key, b->e)
+    rc = file == NULL ? err_set(e, ERR_NOMEM, "out of memory for a DAG")
+                      : dagfile_document(n->dag, &text);
+    rc = rc == 0 ? engine_add_dag(b->s->engine, n->dag, buf_cstr(&text), text.len, &t->dag_key, e)
                  : rc;
-    rc = rc == 0 ? engine_schedule_dag(b->s->engine, t->dag_key, b->e) : rc;
+    rc = rc == 0 ? engine_schedule_dag(b->s->engine, t->dag_key, e) : rc;
     if (rc != 0) {
         mem_free(file);
         return rc;
     }
     mem_free(t->file);
     t->file = file;
-    memcpy(t->hash, d->hash, sizeof t->hash);
+    memcpy(t->hash, n->dag->hash, sizeof t->hash);
     b->report.changed++;
     return 0;
 }
 
-/* A DAG that the engine refuses is its file's error; only what stops the engine stops the round. */
-static int tell_dag(struct bundle *b, struct entry *f, struct dag *d)
+static bool stops_all(int rc)
 {
-    struct told *t;
-    int rc = find_told(b, d->dag_id, &t);
+    return rc == -ERR_NOMEM || rc == -ERR_CLOSED || rc == -ERR_CANCELED;
+}
 
-    if (rc != 0) {
-        return err_set(b->e, ERR_NOMEM, "out of memory for a DAG");
-    }
-    if (t->round == b->round) {
-        log_warning("dags", "%s: DAG '%s' is in %s already; rename one of them", f->file, d->dag_id,
-                    t->file);
-        f->errors++;
-        return 0;
-    }
-    if (!is_told(b, t, d)) {
-        rc = tell(b, t, d);
-        if (rc != 0 && rc != -ERR_NOMEM && rc != -ERR_CLOSED && rc != -ERR_CANCELED) {
-            log_warning("dags", "%s: DAG '%s': %s", f->file, d->dag_id, err_str(b->e));
-            f->errors++;
-            return 0;
+/* A DAG that the engine refuses is its file's error; only what stops the engine stops the round. */
+static int tell_some(void *arg)
+{
+    struct bundle *b = arg;
+
+    while (b->rc == 0 && b->next < b->news_len) {
+        const struct news *n = &b->news[b->next++];
+        struct err own = {0};
+        int rc = tell(b, n, &own);
+
+        if (stops_all(rc) && b->rc == 0) {
+            b->rc = rc;
+            *b->e = own;
+        } else if (rc != 0) {
+            log_warning("dags", "%s: DAG '%s': %s", n->file->file, n->dag->dag_id, err_str(&own));
+            b->report.errors++;
         }
     }
-    t->round = rc == 0 ? b->round : t->round;
-    b->report.dags += rc == 0;
+    return 0;
+}
+
+/* On the store's thread: it waits for the disk. */
+static int keep_sources(void *arg)
+{
+    struct bundle *b = arg;
+    struct dag **dags = mem_array(b->news_len + 1, sizeof *dags);
+    int rc;
+
+    if (dags == NULL) {
+        return err_set(b->e, ERR_NOMEM, "out of memory for the DAGs of a folder");
+    }
+    for (size_t i = 0; i < b->news_len; i++) {
+        dags[i] = b->news[i].dag;
+    }
+    rc = dagfile_keep_sources(b->s->home, dags, b->news_len, b->e);
+    mem_free(dags);
     return rc;
+}
+
+/* Several at a time, so that one commit takes many; their sources are there before. */
+static int tell_all(struct bundle *b)
+{
+    struct co_group g;
+    int rc = engine_on_store(b->s->engine, keep_sources, b);
+
+    if (rc != 0) {
+        return rc;
+    }
+    b->next = 0;
+    b->rc = 0;
+    co_group_init(&g, loop_current());
+    for (size_t i = 0; rc == 0 && i < TELLERS && i < b->news_len; i++) {
+        rc = co_spawn(&g, "tell", tell_some, b, NULL, b->e);
+    }
+    if (rc == 0 && co_group_join(&g) != 0 && b->rc == 0) {
+        rc = -ERR_CANCELED;
+    }
+    co_group_close(&g);
+    return rc != 0 ? rc : b->rc;
+}
+
+static int look_at(struct bundle *b, struct entry *f, struct dag *d)
+{
+    struct news n = {.file = f, .dag = d};
+
+    if (find_told(b, d->dag_id, &n.told) != 0) {
+        return -ERR_NOMEM;
+    }
+    if (n.told->round == b->round) {
+        log_warning("dags", "%s: DAG '%s' is in %s already; rename one of them", f->file, d->dag_id,
+                    n.told->first->file);
+        b->report.errors++;
+        return 0;
+    }
+    if (!is_told(b, n.told, d) && VEC_PUSH(b->news, b->news_len, b->news_cap, n) != 0) {
+        return -ERR_NOMEM;
+    }
+    n.told->round = b->round;
+    n.told->first = f;
+    b->report.dags++;
+    return 0;
 }
 
 static void unschedule_gone(struct bundle *b)
@@ -359,12 +437,15 @@ int bundle_refresh(struct bundle *b, struct bundle_report *ret, struct err *e)
     folder_cache_path(b->folder, b->s->home, cache, sizeof cache);
     rc = scan_folder(&c, on_line, b, e);
     rc = rc == 0 ? drop_gone(b) : rc;
+    b->news_len = 0;
     for (size_t i = 0; rc == 0 && i < b->len; i++) {
         for (size_t j = 0; rc == 0 && j < b->entries[i]->dags_len; j++) {
-            rc = tell_dag(b, b->entries[i], b->entries[i]->dags[j]);
+            rc = look_at(b, b->entries[i], b->entries[i]->dags[j]);
         }
         b->report.errors += b->entries[i]->errors;
     }
+    rc = rc == -ERR_NOMEM ? err_set(e, ERR_NOMEM, "out of memory for the DAGs of a folder") : rc;
+    rc = rc == 0 ? tell_all(b) : rc;
     if (rc == 0) {
         unschedule_gone(b);
         b->last_round = b->round;

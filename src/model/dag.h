@@ -105,9 +105,11 @@ struct dag {
     struct dag_param *params;
     uint32_t params_len;
 
-    const char *schedule;               /* text as written, or the type of schedule_data, or NULL */
-    const struct value *schedule_data;  /* a schedule that is an object, or NULL */
-    const char *timezone;               /* that schedule is read in, or NULL: UTC */
+    const char *schedule;              /* text as written, or the type of schedule_data, or NULL */
+    const struct value *schedule_data; /* a schedule that is an object, or NULL */
+    const char *timezone;              /* of a schedule that names none; NULL: UTC */
+    const struct timetable *
+        timetable; /* what the schedule says, by the default settings; NULL only in a DAG without a document */
     bool on_success, on_failure;        /* it has such callbacks */
     int64_t start_date_us, end_date_us; /* TIME_NONE if not given */
     bool catchup, fail_fast, is_paused_upon_creation;

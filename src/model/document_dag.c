@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "model/document_priv.h"
+#include "model/timetable.h"
+#include "model/zone.h"
 
 static int set_tags(struct doc *d, const struct value *v)
 {
@@ -212,8 +214,14 @@ static int apply(struct doc *d, const struct doc_member *m, const struct value *
     case M_SCHEDULE:
         dag->schedule_data = v->kind == VALUE_OBJECT ? v : NULL;
         dag->schedule = v->kind == VALUE_OBJECT ? value_get(v, "type")->text : v->text;
+        d->schedule = v;
         break;
     case M_TIMEZONE:
+        if (!zone_name_is_valid(v->text)) {
+            doc_finding(d, v->line, v->col,
+                        "'timezone' must be a name like Europe/Berlin, UTC or +02:00");
+            break;
+        }
         dag->timezone = v->text;
         break;
     case M_START_DATE:
@@ -286,6 +294,23 @@ static void check_required(struct doc *d)
     }
 }
 
+/* What the schedule says, now that its zone is known: read for what is wrong with it, and kept. */
+static int set_timetable(struct doc *d)
+{
+    struct dag *dag = d->dag;
+    struct timetable_options o = {.dag_id = dag->dag_id, .zone = dag->timezone};
+    struct err found = {0};
+    int rc = timetable_parse(&dag->arena, d->schedule, &o, &dag->timetable, &found);
+
+    if (rc == -ERR_NOMEM) {
+        return doc_nomem(d);
+    }
+    if (rc < 0) {
+        doc_finding(d, found.line, found.col, "'schedule': %s", found.text);
+    }
+    return 0;
+}
+
 int doc_dag(struct doc *d)
 {
     int rc = 0;
@@ -305,6 +330,7 @@ int doc_dag(struct doc *d)
             rc = apply(d, m, v);
         }
     }
+    rc = rc == 0 ? set_timetable(d) : rc;
     check_required(d);
     if (d->dag->dag_id != NULL && d->dag->display_name == NULL) {
         d->dag->display_name = d->dag->dag_id;

@@ -17,7 +17,7 @@ static const struct doc_member dag_members[] = {
     {"schedule", M_SCHEDULE, DOC_SCHEDULE, NUL,
      .doc = "When runs are made; null: by hand. An object: a timetable or assets, by its type."},
     {"timezone", M_TIMEZONE, PARAM_STRING, NUL,
-     .doc = "The time zone that schedule is read in, as Europe/Paris; UTC."},
+     .doc = "Time zone of a schedule that names none, like Europe/Berlin; UTC."},
     {"start_date", M_START_DATE, PARAM_TIME, NUL, .doc = "No scheduled run is before it."},
     {"end_date", M_END_DATE, PARAM_TIME, NUL, .doc = "No scheduled run is after it."},
     {"catchup", M_CATCHUP, PARAM_BOOL, 0, .doc = "Runs that were missed are made; false."},

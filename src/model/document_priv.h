@@ -85,8 +85,8 @@ enum member_id {
     M_DAG_ID,
     M_DESCRIPTION,
     M_SCHEDULE,
-    M_START_DATE,
     M_TIMEZONE,
+    M_START_DATE,
     M_END_DATE,
     M_CATCHUP,
     M_IS_PAUSED_UPON_CREATION,
@@ -146,6 +146,7 @@ struct doc {
     struct map groups;       /* group id -> struct task_group * */
     const struct value *root;
     const struct value *default_args; /* checked, or NULL */
+    const struct value *schedule;     /* the same */
     struct task proto;                /* every task begins as this: defaults and default_args */
     uint32_t *up;                     /* edges while they are collected */
     size_t up_len, up_cap;

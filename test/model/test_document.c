@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "builder.h"
+#include "model/timetable.h"
 
 #define T(task) "{'dag_id':'d','tasks':{'a':" task "}}"
 
@@ -28,6 +29,7 @@ static void defaults(void **state)
     assert_string_equal(b.dag->display_name, "d");
     assert_null(b.dag->description);
     assert_null(b.dag->schedule);
+    assert_int_equal(b.dag->timetable->kind, TIMETABLE_NONE);
     assert_true(b.dag->start_date_us == TIME_NONE && b.dag->end_date_us == TIME_NONE);
     assert_int_equal(b.dag->max_active_tasks, 16);
     assert_int_equal(b.dag->max_active_runs, 16);
@@ -58,7 +60,8 @@ static void dag_members(void **state)
 
     builder_build(
         &b,
-        "{'dag_id':'d','display_name':'D','description':'x','doc_md':'# d','schedule':'@daily',"
+        "{'dag_id':'d','display_name':'D','description':'x','doc_md':'# "
+        "d','schedule':'@daily','timezone':'Europe/Berlin',"
         "'start_date':'2026-01-01','end_date':'2026-02-01T00:00:00Z','catchup':true,"
         "'is_paused_upon_creation':true,'max_active_tasks':3,'max_active_runs':4,"
         "'max_consecutive_failed_dag_runs':5,'dagrun_timeout':'2h','fail_fast':true,"
@@ -71,6 +74,8 @@ static void dag_members(void **state)
     assert_string_equal(b.dag->description, "x");
     assert_string_equal(b.dag->doc_md, "# d");
     assert_string_equal(b.dag->schedule, "@daily");
+    assert_int_equal(b.dag->timetable->kind, TIMETABLE_CRON_TRIGGER);
+    assert_string_equal(b.dag->timetable->zone, "Europe/Berlin");
     assert_int_equal(b.dag->end_date_us - b.dag->start_date_us, 31 * 86400 * TIME_SECOND);
     assert_true(b.dag->catchup && b.dag->is_paused_upon_creation && b.dag->fail_fast);
     assert_int_equal(b.dag->max_active_tasks, 3);
@@ -325,6 +330,17 @@ static const char *const cases[][2] = {
     {"{'dag_id':'d','tasks':{},'retires':1}", "1:26 unknown key 'retires'\n"},
     {"{'dag_id':'d','tasks':{},'shedule':'x'}",
      "1:26 unknown key 'shedule'; did you mean 'schedule'?\n"},
+    {"{'dag_id':'d','schedule':'61 * * * *','tasks':{}}",
+     "1:26 'schedule': the cron expression '61 * * * *', column 1: 61 is not from 0 to 59 in its "
+     "field 'minute'\n"},
+    {"{'dag_id':'d','schedule':'0 0 30 2 *','tasks':{}}",
+     "1:26 'schedule': the cron expression '0 0 30 2 *' means no date that ever comes (like 30 "
+     "February); change its day or its month\n"},
+    {"{'dag_id':'d','schedule':{'type':'cron_trigger',\n'cron':'@daily','timezone':'/"
+     "x'},'tasks':{}}",
+     "2:28 'schedule': 'timezone' must be a name like Europe/Berlin, UTC or +02:00\n"},
+    {"{'dag_id':'d','timezone':'Europe Berlin','tasks':{}}",
+     "1:26 'timezone' must be a name like Europe/Berlin, UTC or +02:00\n"},
     {"{'dag_id':'d','tasks':{},'dag_id':'e'}",
      "1:26 duplicate key 'dag_id': it is on line 1 already\n"},
     {"{'dag_id':'d','tasks':{},'version':2}",

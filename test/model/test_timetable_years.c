@@ -91,7 +91,7 @@ static void make(struct prng *p, struct meant *m)
     buf_init(&text, KiB(4));
     m->zone = zones[prng_below(p, sizeof zones / sizeof zones[0])];
     m->is_interval = prng_below(p, 3) == 0;
-    (void)field(p, &text, 0, 59, 5, m->minutes);
+    (void)field(p, &text, 0, 59, 1, m->minutes);
     /* Intervals across a gap are another story (docs/internals/timetables.md): theirs lie after all gaps. */
     m->every_hour = field(p, &text, m->is_interval ? 4 : 0, m->is_interval ? 23 : 5, 30, m->hours);
     if (m->every_hour) {
@@ -136,7 +136,7 @@ static int64_t walk(const struct meant *m, const struct zone *z, int64_t t)
         }
     }
     while (!is_meant(m, &walls[i])) {
-        i++;
+        i += m->hours[walls[i].hour] ? 1u : 60u - walls[i].minute; /* not one of its hours */
         assert_true(i < MINUTES);
     }
     (void)zone_to_utc(z, WALL_FROM + i * MINUTE, &early, &late);
