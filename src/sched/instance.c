@@ -61,26 +61,32 @@ static void count_one(uint32_t *up, enum upstream_class from, enum upstream_clas
     }
 }
 
-/* The instance of a dependent in the same mapped group that waits for this one only, or NULL. */
-static struct ti *same_index(struct run *r, const struct ti *ti, uint32_t down)
+/*
+ * Whether a dependent is in the same mapped group, so that only its instance of this index waits: *ret, or NULL where it has none (lengths of
+ * a group are one; rows of old may differ).
+ */
+static bool by_its_index(struct run *r, const struct ti *ti, uint32_t down, struct ti **ret)
 {
-    const struct mapping *m;
+    const struct mapping *m = map_expanded(r, down);
 
-    if (ti->map_index < 0 || ti_task(r, ti)->map_group == UINT32_MAX ||
+    if (ti->map_index < 0 || m == NULL || ti_task(r, ti)->map_group == UINT32_MAX ||
         r->dag->tasks[down].map_group != ti_task(r, ti)->map_group) {
-        return NULL;
+        return false;
     }
-    m = map_expanded(r, down);
-    return m != NULL ? run_ti(r, down, ti->map_index) : NULL;
+    assert(ti->map_index >= m->len || ti->map_index < m->made);
+    *ret = ti->map_index < m->len ? map_child(m, ti->map_index) : NULL;
+    return true;
 }
 
-/* Where a dependent counts it as a setup or in its scope. */
+/* Where a dependent counts it as a setup or in its scope; NULL: nowhere. */
 static struct extra *extra_for(struct run *r, const struct ti *ti, uint32_t to)
 {
-    struct extra *own =
-        same_index(r, ti, to) != NULL ? map_extra(map_of(r, to), ti->map_index) : NULL;
+    struct ti *same;
 
-    return own != NULL ? own : &r->extras[r->plan->extra_of[to]];
+    if (by_its_index(r, ti, to, &same)) {
+        return same != NULL ? map_extra(map_of(r, to), ti->map_index) : NULL;
+    }
+    return &r->extras[r->plan->extra_of[to]];
 }
 
 static void count_extras(struct run *r, const struct ti *ti, enum upstream_class from,
@@ -93,17 +99,25 @@ static void count_extras(struct run *r, const struct ti *ti, enum upstream_class
         for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
             struct extra *x = extra_for(r, ti, d->down[i]);
 
-            x->direct_setup_success += (to == UP_SUCCESS) - (from == UP_SUCCESS);
-            x->direct_setup_skipped += (to == UP_SKIPPED) - (from == UP_SKIPPED);
+            if (x != NULL) {
+                x->direct_setup_success += (to == UP_SUCCESS) - (from == UP_SUCCESS);
+                x->direct_setup_skipped += (to == UP_SKIPPED) - (from == UP_SKIPPED);
+            }
         }
     }
     for (uint32_t i = p->setup_off[ti->task]; i < p->setup_off[ti->task + 1]; i++) {
-        count_one(extra_for(r, ti, p->setup_to[i])->setup, from, to);
+        struct extra *x = extra_for(r, ti, p->setup_to[i]);
+
+        if (x != NULL) {
+            count_one(x->setup, from, to);
+        }
     }
     for (uint32_t i = p->scope_off[ti->task]; i < p->scope_off[ti->task + 1]; i++) {
         struct extra *x = extra_for(r, ti, p->scope_to[i]);
 
-        x->scope_done += (to != UP_NONE) - (from != UP_NONE);
+        if (x != NULL) {
+            x->scope_done += (to != UP_NONE) - (from != UP_NONE);
+        }
     }
 }
 
@@ -112,9 +126,13 @@ void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum
     const struct dag *d = r->dag;
 
     for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
-        struct ti *same = same_index(r, ti, d->down[i]);
+        struct ti *same;
 
-        count_one(same != NULL ? same->up : r->tis[d->down[i]].up, from, to);
+        if (!by_its_index(r, ti, d->down[i], &same)) {
+            count_one(r->tis[d->down[i]].up, from, to);
+        } else if (same != NULL) {
+            count_one(same->up, from, to);
+        }
     }
     if (r->plan->extra_of != NULL) {
         count_extras(r, ti, from, to);
@@ -141,12 +159,28 @@ void sched_task_work(struct sched *s, struct run *r, uint32_t task)
 /* What waits for it: of its own index, or all of the task. */
 static void wake_one(struct sched *s, struct run *r, const struct ti *ti, uint32_t down)
 {
-    struct ti *same = same_index(r, ti, down);
+    struct ti *same;
 
-    if (same != NULL) {
-        ti_work(s, r, same);
-    } else {
+    if (!by_its_index(r, ti, down, &same)) {
         sched_task_work(s, r, down);
+    } else if (same != NULL) {
+        ti_work(s, r, same);
+    }
+}
+
+/* What is mapped over it, and need not be downstream of it: a task within a mapped group. */
+static void wake_mapped(struct sched *s, struct run *r, uint32_t task)
+{
+    const struct plan *p = r->plan;
+
+    if (p->source_off == NULL || p->source_off[task] == p->source_off[task + 1] ||
+        state_class(task_state_of(r, task)) == UP_NONE) {
+        return;
+    }
+    for (uint32_t i = p->source_off[task]; i < p->source_off[task + 1]; i++) {
+        if (map_expanded(r, p->source_to[i]) == NULL) {
+            ti_work(s, r, &r->tis[p->source_to[i]]);
+        }
     }
 }
 
@@ -158,6 +192,7 @@ void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti)
     for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
         wake_one(s, r, ti, d->down[i]);
     }
+    wake_mapped(s, r, ti->task);
     if (p->extra_of != NULL) {
         for (uint32_t i = p->setup_off[ti->task]; i < p->setup_off[ti->task + 1]; i++) {
             wake_one(s, r, ti, p->setup_to[i]);
@@ -315,7 +350,9 @@ static bool wait_past(struct sched *s, struct run *r, struct ti *ti)
 
 static const struct ti *same_index_up(const struct run *r, const struct ti *ti, uint32_t up)
 {
-    return same_index((struct run *)(uintptr_t)r, ti, up);
+    struct ti *same;
+
+    return by_its_index((struct run *)(uintptr_t)r, ti, up, &same) ? same : NULL;
 }
 
 /* Skipped by a branch before and cleared alone: the branch's word stands as long as the branch

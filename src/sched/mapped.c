@@ -42,87 +42,6 @@ uint8_t task_state_of(const struct run *r, uint32_t task)
     return m != NULL ? map_summary(m) : r->tis[task].state;
 }
 
-/* ---- counters ---- */
-
-static bool by_index(const struct run *r, uint32_t up, uint32_t down)
-{
-    return r->dag->tasks[down].map_group != UINT32_MAX &&
-           r->dag->tasks[up].map_group == r->dag->tasks[down].map_group &&
-           map_expanded(r, up) != NULL && map_expanded(r, down) != NULL;
-}
-
-static void count_state(uint32_t *up, uint8_t state, uint32_t n)
-{
-    enum upstream_class c = state_class(state);
-
-    if (c != UP_NONE) {
-        up[c] += n;
-    }
-}
-
-static void recount_edge(struct run *r, uint32_t up, uint32_t down)
-{
-    struct mapping *m = map_expanded(r, up), *own = map_expanded(r, down);
-
-    if (m == NULL) {
-        count_state(r->tis[down].up, r->tis[up].state, 1);
-        r->need[down]++;
-    } else if (!by_index(r, up, down)) {
-        for (int i = 0; i < TASK_STATE_MAX_; i++) {
-            count_state(r->tis[down].up, (uint8_t)i, m->counts[i]);
-        }
-        r->need[down] += (uint32_t)m->len;
-    } else {
-        for (int32_t i = 0; i < map_walk(own) && i < map_walk(m); i++) {
-            count_state(map_child(own, i)->up, map_child(m, i)->state, 1);
-        }
-        r->need[down]++;
-    }
-}
-
-void map_recount(struct run *r, uint32_t task)
-{
-    struct mapping *own = map_expanded(r, task);
-
-    memset(r->tis[task].up, 0, sizeof r->tis[task].up);
-    for (int32_t i = 0; own != NULL && i < map_walk(own); i++) {
-        memset(map_child(own, i)->up, 0, sizeof map_child(own, i)->up);
-    }
-    r->need[task] = 0;
-    for (uint32_t i = r->dag->up_off[task]; i < r->dag->up_off[task + 1]; i++) {
-        recount_edge(r, r->dag->up[i], task);
-    }
-}
-
-/*
- * A task counts `by` more instances for those that wait for it as a setup or in a scope. Where index waits for index it is one as before. All
- * lengths of its group are as they will be, or were.
- */
-static void need_extras(struct run *r, uint32_t task, int32_t by)
-{
-    const struct plan *p = r->plan;
-
-    if (p->extra_of == NULL) {
-        return;
-    }
-    for (uint32_t i = r->dag->down_off[task];
-         r->dag->tasks[task].is_setup && i < r->dag->down_off[task + 1]; i++) {
-        uint32_t down = r->dag->down[i];
-
-        r->extras[p->extra_of[down]].direct_setups += by_index(r, task, down) ? 0 : (uint32_t)by;
-    }
-    for (uint32_t i = p->setup_off[task]; i < p->setup_off[task + 1]; i++) {
-        uint32_t to = p->setup_to[i];
-
-        r->extras[p->extra_of[to]].setups += by_index(r, task, to) ? 0 : (uint32_t)by;
-    }
-    for (uint32_t i = p->scope_off[task]; i < p->scope_off[task + 1]; i++) {
-        uint32_t to = p->scope_to[i];
-
-        r->extras[p->extra_of[to]].scope += by_index(r, task, to) ? 0 : (uint32_t)by;
-    }
-}
-
 /* ---- lengths that change ---- */
 
 /* Children that are none and were never made, as many more or less. */
@@ -163,7 +82,7 @@ static void grow_end(struct sched *s, struct run *r, struct mapping *m)
 {
     int32_t back = m->was < m->made ? (m->made < m->len ? m->made : m->len) : m->was;
 
-    need_extras(r, m->task, m->len - (m->was > 0 ? m->was : 1));
+    sched_map_need(r, m->task, m->len - (m->was > 0 ? m->was : 1));
     for (int32_t i = m->was; i < back; i++) {
         struct ti *ti = map_child(m, i);
 
@@ -189,6 +108,25 @@ static void recount_around(struct run *r, uint32_t task)
     }
 }
 
+/* One that grew: what the others of its group have made it makes too, and counts. */
+static void grow_done(struct sched *s, struct run *r, struct mapping *m)
+{
+    int32_t made = 0;
+
+    if (!m->grows) {
+        return;
+    }
+    m->grows = false;
+    FOR_GROUP(r, m->task, t)
+    {
+        made = map_walk(map_of(r, t)) > made ? map_walk(map_of(r, t)) : made;
+    }
+    if (sched_map_make(s, r, m, made < m->len ? made : m->len)) {
+        recount_around(r, m->task);
+        sched_map_recount_extras(r, m->task);
+    }
+}
+
 /* All that are marked: their lengths are set. */
 static void grow_marked(struct sched *s, struct run *r)
 {
@@ -198,10 +136,7 @@ static void grow_marked(struct sched *s, struct run *r)
         }
     }
     for (uint32_t i = 0; i < r->plan->maps_len; i++) {
-        if (r->maps[i].grows) {
-            r->maps[i].grows = false;
-            recount_around(r, r->maps[i].task);
-        }
+        grow_done(s, r, &r->maps[i]);
     }
 }
 
@@ -260,14 +195,26 @@ static void end_unexpanded(struct sched *s, struct run *r, uint32_t task, uint8_
     }
 }
 
-/* Of those that are not expanded, or of those that are. */
-static void lengthen(struct sched *s, struct run *r, uint32_t task, int32_t len, bool first)
+static void set_stale(struct sched *s, struct run *r, struct mapping *m, bool stale)
+{
+    struct ti *all = &r->tis[m->task];
+
+    if (m->stale != stale) {
+        m->stale = stale;
+        text_unref(all->reason);
+        all->reason = stale ? text_make(s, STALE_LENGTH) : NULL;
+        touch_ti(s, r, all);
+    }
+}
+
+/* A mapped group has one length: those that are not expanded yet are, those that are become as long. */
+static void lengthen(struct sched *s, struct run *r, uint32_t task, int32_t len)
 {
     FOR_GROUP(r, task, t)
     {
         struct mapping *m = map_of(r, t);
 
-        if (first ? m->len == 0 && r->tis[t].state == TASK_NONE : m->len > 0 && m->len < len) {
+        if (m->len > 0 ? m->len < len : r->tis[t].state == TASK_NONE && len > 0) {
             mark_growing(r, m, len);
             touch_ti(s, r, &r->tis[t]);
         }
@@ -280,33 +227,99 @@ static void lengthen(struct sched *s, struct run *r, uint32_t task, int32_t len,
     }
     FOR_GROUP(r, task, t)
     {
-        if (map_of(r, t)->grows) {
-            map_of(r, t)->grows = false;
-            recount_around(r, t);
-        }
+        grow_done(s, r, map_of(r, t));
     }
 }
 
-static void expand_to(struct sched *s, struct run *r, uint32_t task, int64_t len)
+/*
+ * Shorter: those beyond the length are removed and count no more; what lives of them is killed. With none left the task is one instance
+ * again. In two parts, as grow: all are removed while the lengths are what they were.
+ */
+static void shrink_begin(struct sched *s, struct run *r, struct mapping *m, int32_t len,
+                         struct text *why)
+{
+    for (int32_t i = len; i < map_walk(m); i++) {
+        struct ti *ti = map_child(m, i);
+
+        if (ti->state != TASK_REMOVED) {
+            ti_mark(s, r, ti, TASK_REMOVED, why);
+        }
+        ti_count(r, ti, UP_REMOVED, UP_NONE);
+        ti_count_run(r, ti, TASK_REMOVED, (uint32_t)-1);
+    }
+    sched_map_need(r, m->task, (len > 0 ? len : 1) - m->len);
+}
+
+static void shrink_end(struct sched *s, struct run *r, struct mapping *m, int32_t len)
+{
+    int32_t walk = map_walk(m);
+
+    count_unmade(r, m, (walk > len ? walk : len) - m->len);
+    m->len = len;
+    if (len == 0) {
+        ti_count_run(r, &r->tis[m->task], TASK_NONE, 1);
+    }
+    touch_ti(s, r, &r->tis[m->task]);
+}
+
+static void shorten(struct sched *s, struct run *r, uint32_t task, int32_t len)
+{
+    struct text *why = text_make(s, "it is mapped over %d now", len);
+
+    FOR_GROUP(r, task, t)
+    {
+        map_of(r, t)->shrinks = map_of(r, t)->len > len;
+        if (map_of(r, t)->shrinks) {
+            shrink_begin(s, r, map_of(r, t), len, why);
+        }
+    }
+    FOR_GROUP(r, task, t)
+    {
+        if (map_of(r, t)->shrinks) {
+            shrink_end(s, r, map_of(r, t), len);
+        }
+    }
+    FOR_GROUP(r, task, t)
+    {
+        if (map_of(r, t)->shrinks) {
+            map_of(r, t)->shrinks = false;
+            recount_around(r, t);
+            sched_map_recount_extras(r, t);
+        }
+    }
+    text_unref(why);
+}
+
+/* Its length, and that of its group, is known: for the first time or again. One that is too long leaves those that are expanded. */
+static void set_length(struct sched *s, struct run *r, uint32_t task, int64_t len)
 {
     struct text *why = NULL;
 
-    if (len <= 0) {
-        why = text_make(s, "nothing to map over: its length is 0");
-        end_unexpanded(s, r, task, TASK_SKIPPED, why);
-    } else if (len > s->config.max_map_length || len > LIMIT_MAP_HARD) {
+    FOR_GROUP(r, task, t)
+    {
+        set_stale(s, r, map_of(r, t), false);
+    }
+    if (len > s->config.max_map_length || len > LIMIT_MAP_HARD) {
         why = text_make(
             s, "%lld instances, and at most %d are allowed: raise TRADEWIND__CORE__MAX_MAP_LENGTH",
             (long long)len, s->config.max_map_length);
         end_unexpanded(s, r, task, TASK_FAILED, why);
     } else {
-        lengthen(s, r, task, (int32_t)len, true);
-        FOR_GROUP(r, task, t)
-        {
-            sched_task_work(s, r, t);
-        }
+        shorten(s, r, task, len > 0 ? (int32_t)len : 0);
+        lengthen(s, r, task, len > 0 ? (int32_t)len : 0);
+    }
+    if (len <= 0) {
+        why = text_make(s, "nothing to map over: its length is 0");
+        end_unexpanded(s, r, task, TASK_SKIPPED, why);
     }
     text_unref(why);
+    FOR_GROUP(r, task, t)
+    {
+        if (!s->nomem) {
+            sched_task_work(s, r, t);
+            wake_around(s, r, t);
+        }
+    }
 }
 
 /* ---- lengths ---- */
@@ -369,7 +382,7 @@ static bool expands_now(struct sched *s, struct run *r, struct ti *ti)
     struct mapping *m = asker(r, ti->task);
 
     if (t->map_len >= 0) {
-        expand_to(s, r, ti->task, t->map_len);
+        set_length(s, r, ti->task, t->map_len);
         return true;
     }
     if (m->question == 0) {
@@ -414,18 +427,6 @@ void map_settle(struct sched *s, struct run *r, struct ti *ti)
 
 /* ---- a length that is asked again ---- */
 
-static void set_stale(struct sched *s, struct run *r, struct mapping *m, bool stale)
-{
-    struct ti *all = &r->tis[m->task];
-
-    if (m->stale != stale) {
-        m->stale = stale;
-        text_unref(all->reason);
-        all->reason = stale ? text_make(s, STALE_LENGTH) : NULL;
-        touch_ti(s, r, all);
-    }
-}
-
 void map_cleared(struct sched *s, struct run *r, uint32_t task)
 {
     struct mapping *m = map_expanded(r, task);
@@ -451,82 +452,6 @@ bool map_stale(struct sched *s, struct run *r, struct ti *ti)
         ask(s, m);
     }
     return true;
-}
-
-/*
- * Shorter: those beyond the length are removed and count no more; what lives of them is killed. With none left the task is one instance
- * again. In two parts, as grow: all are removed while the lengths are what they were.
- */
-static void shrink_begin(struct sched *s, struct run *r, struct mapping *m, int32_t len,
-                         struct text *why)
-{
-    for (int32_t i = len; i < map_walk(m); i++) {
-        struct ti *ti = map_child(m, i);
-
-        if (ti->state != TASK_REMOVED) {
-            ti_mark(s, r, ti, TASK_REMOVED, why);
-        }
-        ti_count(r, ti, UP_REMOVED, UP_NONE);
-        ti_count_run(r, ti, TASK_REMOVED, (uint32_t)-1);
-    }
-    need_extras(r, m->task, (len > 0 ? len : 1) - m->len);
-}
-
-static void shrink_end(struct sched *s, struct run *r, struct mapping *m, int32_t len)
-{
-    int32_t walk = map_walk(m);
-
-    count_unmade(r, m, (walk > len ? walk : len) - m->len);
-    m->len = len;
-    if (len == 0) {
-        ti_count_run(r, &r->tis[m->task], TASK_NONE, 1);
-    }
-    touch_ti(s, r, &r->tis[m->task]);
-}
-
-static void shorten(struct sched *s, struct run *r, uint32_t task, int32_t len)
-{
-    struct text *why = text_make(s, "it is mapped over %d now", len);
-
-    FOR_GROUP(r, task, t)
-    {
-        if (map_of(r, t)->len > len) {
-            shrink_begin(s, r, map_of(r, t), len, why);
-        }
-    }
-    FOR_GROUP(r, task, t)
-    {
-        if (map_of(r, t)->len > len) {
-            shrink_end(s, r, map_of(r, t), len);
-        }
-    }
-    FOR_GROUP(r, task, t)
-    {
-        recount_around(r, t);
-    }
-    text_unref(why);
-}
-
-static void resize(struct sched *s, struct run *r, uint32_t task, int64_t len)
-{
-    FOR_GROUP(r, task, t)
-    {
-        set_stale(s, r, map_of(r, t), false);
-    }
-    if (len <= s->config.max_map_length && !s->nomem) { /* too long: the old length stands */
-        shorten(s, r, task, len > 0 ? (int32_t)len : 0);
-        lengthen(s, r, task, len > 0 ? (int32_t)len : 0, false);
-    }
-    if (len <= 0) {
-        expand_to(s, r, task, 0);
-    }
-    FOR_GROUP(r, task, t)
-    {
-        if (!s->nomem) {
-            sched_task_work(s, r, t);
-            wake_around(s, r, t);
-        }
-    }
 }
 
 /* ---- answers ---- */
@@ -563,8 +488,8 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
         return true;
     }
     if (m->len > 0) {
-        if (ev->answer.error == NULL) {
-            resize(s, r, m->task, ev->answer.map_len);
+        if (ev->answer.error == NULL && sources_verdict(r, ti_task(r, ti)) == VERDICT_RUN) {
+            set_length(s, r, m->task, ev->answer.map_len);
         } else {
             set_stale(s, r, m, false);
             sched_task_work(s, r, m->task);
@@ -582,7 +507,7 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
         end_unexpanded(s, r, m->task, TASK_FAILED, why);
         text_unref(why);
     } else {
-        expand_to(s, r, m->task, ev->answer.map_len);
+        set_length(s, r, m->task, ev->answer.map_len);
     }
     return true;
 }

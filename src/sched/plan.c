@@ -60,10 +60,21 @@ static int find_lanes(struct plan *p)
     return rc;
 }
 
-/* Turns the tasks' own lists (setups or scope) around: from a task to those that wait for it. */
-static int invert(const struct dag *d, bool scope, uint32_t **ret_off, uint32_t **ret_to)
+/* The tasks' own lists of tasks that they wait for, beside their direct upstreams. */
+enum list { LIST_SETUPS, LIST_SCOPE, LIST_SOURCES };
+
+static const uint32_t *list_of(const struct task *t, enum list which, uint32_t *ret_len)
 {
-    uint32_t n = d->tasks_len;
+    *ret_len = which == LIST_SETUPS  ? t->setups_len
+               : which == LIST_SCOPE ? t->scope_len
+                                     : t->map_sources_len;
+    return which == LIST_SETUPS ? t->setups : which == LIST_SCOPE ? t->scope : t->map_sources;
+}
+
+/* Turns one of the lists around: from a task to those that wait for it. */
+static int invert(const struct dag *d, enum list which, uint32_t **ret_off, uint32_t **ret_to)
+{
+    uint32_t n = d->tasks_len, len;
     uint32_t *off = mem_array(n + 2, sizeof *off), *to;
     size_t total = 0;
 
@@ -72,8 +83,7 @@ static int invert(const struct dag *d, bool scope, uint32_t **ret_off, uint32_t 
     }
     *ret_off = off;
     for (uint32_t t = 0; t < n; t++) {
-        const uint32_t *list = scope ? d->tasks[t].scope : d->tasks[t].setups;
-        uint32_t len = scope ? d->tasks[t].scope_len : d->tasks[t].setups_len;
+        const uint32_t *list = list_of(&d->tasks[t], which, &len);
 
         for (uint32_t i = 0; i < len; i++) {
             off[list[i] + 2]++;
@@ -89,8 +99,7 @@ static int invert(const struct dag *d, bool scope, uint32_t **ret_off, uint32_t 
         off[t + 2] += off[t + 1];
     }
     for (uint32_t t = 0; t < n; t++) {
-        const uint32_t *list = scope ? d->tasks[t].scope : d->tasks[t].setups;
-        uint32_t len = scope ? d->tasks[t].scope_len : d->tasks[t].setups_len;
+        const uint32_t *list = list_of(&d->tasks[t], which, &len);
 
         for (uint32_t i = 0; i < len; i++) {
             to[off[list[i] + 1]++] = t;
@@ -122,9 +131,9 @@ static int find_extras(struct plan *p)
         any = p->direct_setups[t] > 0 || d->tasks[t].setups_len > 0 || d->tasks[t].scope_len > 0;
         p->extra_of[t] = any ? p->extras_len++ : TASK_INDEX_NONE;
     }
-    int rc = invert(d, false, &p->setup_off, &p->setup_to);
+    int rc = invert(d, LIST_SETUPS, &p->setup_off, &p->setup_to);
 
-    return rc != 0 ? rc : invert(d, true, &p->scope_off, &p->scope_to);
+    return rc != 0 ? rc : invert(d, LIST_SCOPE, &p->scope_off, &p->scope_to);
 }
 
 /* The tasks of each mapped group, one after another. */
@@ -174,7 +183,13 @@ static int find_mapped(struct plan *p)
     for (uint32_t t = 0; p->map_of != NULL && t < d->tasks_len; t++) {
         p->map_of[t] = d->tasks[t].mapped ? p->maps_len++ : TASK_INDEX_NONE;
     }
-    return !any ? 0 : p->map_of == NULL ? -ERR_NOMEM : link_groups(p);
+    if (!any) {
+        return 0;
+    }
+    if (p->map_of == NULL || link_groups(p) != 0) {
+        return -ERR_NOMEM;
+    }
+    return invert(d, LIST_SOURCES, &p->source_off, &p->source_to);
 }
 
 int plan_new(struct dag *d, struct plan **ret)
@@ -215,6 +230,8 @@ void plan_unref(struct plan *p)
     mem_free(p->scope_off);
     mem_free(p->scope_to);
     mem_free(p->map_of);
+    mem_free(p->source_off);
+    mem_free(p->source_to);
     mem_free(p->map_first);
     mem_free(p->map_next);
     mem_free(p->leaf);

@@ -135,10 +135,10 @@ struct mapping {
                          on: removed */
     int32_t sweep_at,
         sweep_left; /* which child is looked at next, and how many are to be (from 0 on again after len) */
-    bool swept;  /* it is on the list of those to be looked at */
-    int32_t was; /* while it changes: len before */
-    bool grows;  /* as well */
-    bool stale;  /* its length is asked again before a child of it runs */
+    bool swept;          /* it is on the list of those to be looked at */
+    int32_t was;         /* while it changes: len before */
+    bool grows, shrinks; /* as well */
+    bool stale;          /* its length is asked again before a child of it runs */
     struct chunk **chunks;
     size_t chunks_len, chunks_cap;
     uint32_t counts[TASK_STATE_MAX_]; /* children that count, by state */
@@ -165,6 +165,7 @@ struct plan {
     uint32_t
         *map_of; /* per task: index into run->maps, or TASK_INDEX_NONE; NULL: nothing is mapped */
     uint32_t maps_len;
+    uint32_t *source_off, *source_to; /* what is mapped over a task; NULL as above */
     uint32_t *map_first,
         *map_next; /* the tasks that are expanded together, ascending: the first of a task's, and the one
                                        after it or TASK_INDEX_NONE; NULL as above */
@@ -547,8 +548,15 @@ uint8_t task_state_of(const struct run *r, uint32_t task);
 /* The lengths of cleared tasks are asked again; false: the child goes on at once. */
 bool map_stale(struct sched *s, struct run *r, struct ti *ti);
 void map_cleared(struct sched *s, struct run *r, uint32_t task);
-/* Counts how many upstream instances it waits for, and those that have ended, anew. */
+/* map_counts.c: counts how many upstream instances it waits for, and those that have ended, anew. */
 void map_recount(struct run *r, uint32_t task);
+/* In a mapped group: the same of its setups and its scope. */
+void sched_map_recount_extras(struct run *r, uint32_t task);
+/*
+ * A task counts `by` more instances for those that wait for it as a setup or in a scope. Where index waits for index it is one as before. All
+ * lengths of its group are as they will be, or were.
+ */
+void sched_map_need(struct run *r, uint32_t task, int32_t by);
 
 /* ---- attempt.c: events of attempts ---- */
 void on_attempt(struct sched *s, const struct sched_event *ev);

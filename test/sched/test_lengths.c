@@ -140,13 +140,37 @@ static void groups_shrink_together(void **state)
     world_fini(&w);
 }
 
+/* A task within a group waits for what the group is mapped over, though it is not downstream of it. */
+static void cleared_within_a_group(void **state)
+{
+    world_init(&w, "a; x <- a map=-1 src=0 mgroup=0; y <- x map=-1 src=0 mgroup=0 rule=all_done");
+    world_do(&w, "create 1");
+    world_do(&w, "start a");
+    EXPECT(&w, "fail a",
+           "a:running>failed x:none>upstream_failed y:none>upstream_failed run 1 failed(task a "
+           "failed)");
+    EXPECT(&w, "clear a,y",
+           "a:failed>none y:upstream_failed>none a:none>scheduled a:scheduled>queued run 1 running "
+           "reply ok n=2");
+    world_do(&w, "start a");
+    EXPECT(&w, "ok a", "a:running>success ask 1 length of y");
+    EXPECT(&w, "answer 1 len=2",
+           "y[0]:none>scheduled y[1]:none>scheduled y[0]:scheduled>queued y[1]:scheduled>queued");
+    EXPECT(&w, "clear x", "x:upstream_failed>none run 1 running ask 2 length of x reply ok n=1");
+    EXPECT(&w, "answer 2 len=3",
+           "x[0]:none>scheduled x[1]:none>scheduled x[2]:none>scheduled x[0]:scheduled>queued "
+           "x[1]:scheduled>queued x[2]:scheduled>queued");
+    EXPECT(&w, "start x[2]", "x[2]:queued>running");
+    EXPECT(&w, "ok x[2]", "x[2]:running>success y[2]:none>scheduled y[2]:scheduled>queued");
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(asked_after_a_restart),
-        cmocka_unit_test(removed_while_it_runs),
-        cmocka_unit_test(wanted_again),
-        cmocka_unit_test(groups_shrink_together),
+        cmocka_unit_test(asked_after_a_restart),  cmocka_unit_test(removed_while_it_runs),
+        cmocka_unit_test(wanted_again),           cmocka_unit_test(groups_shrink_together),
+        cmocka_unit_test(cleared_within_a_group),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
