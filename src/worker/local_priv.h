@@ -140,7 +140,9 @@ void callback_members(struct attempt *a, struct json_writer *w);
 int attempt_spawn_callback(struct attempt *a, int64_t timeout_us, struct err *e); /* process.c */
 void attempt_forget(struct attempt *a);
 
-/* process.c: from parameters to a process, and from its end to an outcome. */
+/* process.c, process_end.c: from parameters to a process, and from its end to an outcome. */
+const char *
+attempt_start_path(struct attempt *a); /* of the file that the runner reads; in the arena */
 int attempt_spawn(struct attempt *a, bool jinja, struct err *e);
 /* What an adopted process needs to be judged at its end, without starting it. */
 int attempt_spawn_facts(struct attempt *a, struct err *e);

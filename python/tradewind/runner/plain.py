@@ -18,9 +18,8 @@ from tradewind.param import Param
 from tradewind.python_objects import seconds_of
 from tradewind.reference import of_task
 from tradewind.templates import LiteralValue
-from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.values import Reader, asset
-from tradewind.xcom_arg import ConcatXComArg, XComArg, ZipXComArg
+from tradewind.xcom_arg import XComArg
 
 
 # What `dag` has of the document as names: what they stand for is found when it is used.
