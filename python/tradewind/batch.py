@@ -21,7 +21,7 @@ import sys
 import types
 import warnings
 
-from tradewind import hooks, plugins, policies, scope
+from tradewind import hooks, plugins, policies, scope, xcom
 from tradewind.baseoperator import BaseOperator
 from tradewind.configuration import conf
 from tradewind.dags import DAG
@@ -85,6 +85,7 @@ class Series:
         sys.path[:] = self._path
         scope.forget()
         hooks.forget_backend()
+        xcom.backend.cache_clear()
         conf.forget()
         return reason or self._changed(result)
 

@@ -88,10 +88,8 @@ def backend():
     xcom_backend.
     """
     from tradewind.configuration import conf
-    from tradewind.uses import unrecorded
 
-    with unrecorded():
-        path = (conf.get("core", "xcom_backend", "") or "").strip()
+    path = (conf.get("core", "xcom_backend", "") or "").strip()
     if path in _DEFAULTS:
         return BaseXCom
     module, _, name = path.rpartition(".")
