@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -293,3 +294,14 @@ def test_the_sources_of_a_version(write, folder):
     assert made_from()[0]["tree"] != one["tree"]
     write("dag.py", text.format(True))
     assert made_from()[1] == {"file": str(path)}
+
+
+def test_the_limits_of_sources_are_those_of_the_engine():
+    from tradewind import sources
+
+    limits = os.path.join(os.path.dirname(fakes.PYTHON_DIR), "src", "base", "limits.h")
+    with open(limits, encoding="utf-8") as file:
+        found = dict(re.findall(r"#define (LIMIT_SOURCE_\w+)\s+(?:MiB\()?(\d+)", file.read()))
+    assert int(found["LIMIT_SOURCE_BYTES"]) << 20 == sources.FILE_BYTES_MAX
+    assert int(found["LIMIT_SOURCE_TREE_BYTES"]) << 20 == sources.TREE_BYTES_MAX
+    assert int(found["LIMIT_SOURCE_FILES"]) == sources.TREE_FILES_MAX

@@ -100,6 +100,28 @@ def test_each_version_has_its_process(holder, write, folder):
     assert values({**first, "tree": "0" * 32}) == one  # never kept: the file as it is
 
 
+def test_an_import_that_ends_its_process_is_not_that_of_another_version(holder, write, folder):
+    path = write("dag.py", COUNTED % (1, 1))
+    first = keep(folder / "sources", holder.parse(path)["documents"])
+    write(
+        "dag.py",
+        """
+        import os
+        open(__file__ + ".begun", "w").close()
+        while not os.path.exists(__file__ + ".end"):
+            pass
+        os._exit(3)
+    """,
+    )
+    now = holder.start(path, "quick")
+    while not os.path.exists(str(path) + ".begun"):
+        time.sleep(0.01)
+    then = holder.start(path, "quick", sources=first)
+    write("dag.py.end", "")
+    assert holder.wait(then).outcome()["xcoms"][0]["value"] == 1
+    assert "exit code 3" in holder.wait(now).error
+
+
 def test_a_version_that_is_no_more_is_said_in_the_log(holder, write, folder):
     path = write("dag.py", COUNTED % (1, 1))
     sources = keep(folder / "sources", holder.parse(path)["documents"])

@@ -329,10 +329,12 @@ class Root:
             else:
                 self._answer(number, response=now.response)
         for message, fds in queue:
-            if file.uses is None or file.tries >= IMPORT_TRIES_MAX:
+            env, wanted = env_of(message.get("env")), message["python"].get("sources")
+            of_this = self._of_version(file.target, env, wanted) is file.target
+            if of_this and (file.uses is None or file.tries >= IMPORT_TRIES_MAX):
                 self._settle(file, message, fds)
             else:
-                self._give(file.target, env_of(message.get("env")), message, fds)
+                self._give(file.target, env, message, fds)
 
     def _settle(self, file, message, fds):
         """An attempt for which no further import is tried: with what there is."""
