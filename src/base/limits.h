@@ -44,6 +44,8 @@
 #define LIMIT_LOG_BYTES   MiB(64) /* kept of one attempt: half its head, half its tail */
 #define LIMIT_XCOM_BYTES  MiB(64) /* one XCom value: -ERR_LIMIT fails the task */
 #define LIMIT_XCOM_INLINE KiB(48) /* larger values are spilled to files */
+#define LIMIT_MAPPED_KEPT \
+    MiB(4) /* an XCom that a task is mapped over: up to here it is read once for many instances, beyond it for each */
 #define LIMIT_LAST_LINE \
     KiB(48) /* last line of output that bash returns as XCom; longer: its end is kept */
 #define LIMIT_SETTING_BYTES  KiB(512) /* a variable or a connection: -ERR_LIMIT */
