@@ -63,6 +63,8 @@
 #define LIMIT_ASSET_EVENTS 10000    /* of one attempt: more fail it */
 #define LIMIT_ASSET_EXTRA  KiB(256) /* what one event, or an asset itself, says beside its name */
 #define LIMIT_ASSET_NAME   1500     /* a name or URI of an asset, as Airflow */
+#define LIMIT_MAPPED_KEPT \
+    MiB(4) /* an XCom that a task is mapped over: up to here it is read once for many instances, beyond it for each */
 #define LIMIT_LAST_LINE \
     KiB(48) /* last line of output that bash returns as XCom; longer: its end is kept */
 #define LIMIT_SETTING_BYTES  KiB(512) /* a variable or a connection: -ERR_LIMIT */

@@ -62,20 +62,26 @@ static void count_one(uint32_t *up, enum upstream_class from, enum upstream_clas
 }
 
 /*
- * Whether a dependent is in the same mapped group, so that only its instance of this index waits: *ret, or NULL where it has none (lengths of
+ * Whether another task of its mapped group has instances by index, too: *ret is the one of its index, or NULL where it has none (lengths of
  * a group are one; rows of old may differ).
  */
-static bool by_its_index(struct run *r, const struct ti *ti, uint32_t down, struct ti **ret)
+static bool same_index(struct run *r, const struct ti *ti, uint32_t task, struct ti **ret)
 {
-    const struct mapping *m = map_expanded(r, down);
+    const struct mapping *m = map_expanded(r, task);
 
     if (ti->map_index < 0 || m == NULL || ti_task(r, ti)->map_group == UINT32_MAX ||
-        r->dag->tasks[down].map_group != ti_task(r, ti)->map_group) {
+        r->dag->tasks[task].map_group != ti_task(r, ti)->map_group) {
         return false;
     }
     assert(ti->map_index >= m->len || ti->map_index < m->made);
     *ret = ti->map_index < m->len ? map_child(m, ti->map_index) : NULL;
     return true;
+}
+
+/* Whether only the instance of its index of a dependent waits for it: *ret, as above. */
+static bool by_its_index(struct run *r, const struct ti *ti, uint32_t down, struct ti **ret)
+{
+    return task_by_index(&r->dag->tasks[down]) && same_index(r, ti, down, ret);
 }
 
 /* Where a dependent counts it as a setup or in its scope; NULL: nowhere. */
@@ -149,8 +155,7 @@ void sched_task_work(struct sched *s, struct run *r, uint32_t task)
     }
     if (m->counts[TASK_NONE] + m->counts[TASK_UP_FOR_RETRY] + m->counts[TASK_UP_FOR_RESCHEDULE] ==
             0 ||
-        (r->dag->tasks[task].map_group == UINT32_MAX &&
-         rule_verdict(r, &r->tis[task]) == VERDICT_WAIT)) {
+        (!task_by_index(&r->dag->tasks[task]) && rule_verdict(r, &r->tis[task]) == VERDICT_WAIT)) {
         return; /* one look for all: they share their counters */
     }
     sched_map_work(s, r, m);
@@ -352,7 +357,7 @@ static const struct ti *same_index_up(const struct run *r, const struct ti *ti, 
 {
     struct ti *same;
 
-    return by_its_index((struct run *)(uintptr_t)r, ti, up, &same) ? same : NULL;
+    return same_index((struct run *)(uintptr_t)r, ti, up, &same) ? same : NULL;
 }
 
 /* Skipped by a branch before and cleared alone: the branch's word stands as long as the branch

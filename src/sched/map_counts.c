@@ -6,7 +6,7 @@
 
 static bool by_index(const struct run *r, uint32_t up, uint32_t down)
 {
-    return r->dag->tasks[down].map_group != UINT32_MAX &&
+    return task_by_index(&r->dag->tasks[down]) &&
            r->dag->tasks[up].map_group == r->dag->tasks[down].map_group &&
            map_expanded(r, up) != NULL && map_expanded(r, down) != NULL;
 }

@@ -366,6 +366,17 @@ static inline const struct task *ti_task(const struct run *r, const struct ti *t
 {
     return &r->dag->tasks[ti->task];
 }
+/*
+ * In a mapped group index waits for index; but a rule that one upstream meets (one_success, one_failed, one_done) of a task directly in the group
+ * looks at all instances of each upstream, as in Airflow.
+ */
+static inline bool task_by_index(const struct task *t)
+{
+    bool one = t->trigger_rule == RULE_ONE_SUCCESS || t->trigger_rule == RULE_ONE_FAILED ||
+               t->trigger_rule == RULE_ONE_DONE;
+
+    return t->map_group != UINT32_MAX && !(one && t->group == t->map_group);
+}
 /* Whether its failure can be the run's: not that of an ignorable teardown. */
 static inline bool task_counts(const struct task *t)
 {

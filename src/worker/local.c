@@ -29,6 +29,7 @@
 #include "runtime/http.h"
 #include "worker/environment.h"
 #include "worker/local_priv.h"
+#include "worker/mapped.h"
 #include "worker/paths.h"
 
 #define ARENA_MAX        (MiB(4) + LIMIT_XCOM_BYTES)
@@ -573,6 +574,7 @@ static int record_of_nobody(void *arg, const struct ti_key *key, struct arena *a
 
 static void free_worker(struct local_worker *w)
 {
+    worker_mapped_fini(w);
     environment_free(w->base_env);
     environment_free(w->secrets);
     mem_free(w->python_env);

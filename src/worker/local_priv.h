@@ -62,8 +62,19 @@ struct attempt {
     const char *kill_reason;
 };
 
+/* Lists that tasks are mapped over, as they were pulled and what they are: one of the same text is not read again for each instance. */
+#define LISTS_KEPT 2
+struct kept_list {
+    char *text; /* in the arena; NULL: none */
+    size_t len;
+    struct value *list; /* read only; valid until the next pull */
+    struct arena arena;
+};
+
 struct local_worker {
     struct worker base;
+    struct kept_list lists[LISTS_KEPT];
+    unsigned next_list;
     struct local_worker_config config;
     struct worker_callbacks cb;
     struct executor *exec;

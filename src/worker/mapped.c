@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "model/dag.h"
 #include "model/document.h"
 #include "operators/operators.h"
@@ -36,9 +37,8 @@ static int no_memory(struct err *e)
 }
 
 /* A list stays; an object becomes the list of its members, each [key, value]. */
-static int as_list(struct attempt *a, struct value *v, struct value **ret, struct err *e)
+static int as_list(struct arena *m, struct value *v, struct value **ret, struct err *e)
 {
-    struct arena *m = &a->arena;
     struct value *list;
 
     *ret = v;
@@ -65,27 +65,79 @@ static int as_list(struct attempt *a, struct value *v, struct value **ret, struc
 
 static int list_of(struct attempt *a, struct value *v, struct value **ret, struct err *e);
 
-static int pull_list(struct attempt *a, const struct value *xcom, struct value **ret, struct err *e)
+/* SUSPENDS. The XCom as JSON, in the arena. */
+static int pull_text(struct attempt *a, const struct value *xcom, struct arena *m, const char **ret,
+                     size_t *ret_len, struct err *e)
 {
     const struct value *id = value_get(xcom, "task_id"), *key = value_get(xcom, "key");
-    const char *json = NULL;
-    struct value *v;
-    size_t n = 0;
     int rc;
 
     if (id == NULL || id->kind != VALUE_STRING) {
         return err_set(e, ERR_INVALID, "an XCom reference has no task_id");
     }
-    rc = a->worker->cb.xcom_get(a->worker->cb.arg, &a->key, id->text,
-                                key != NULL && key->kind == VALUE_STRING ? key->text
-                                                                         : "return_value",
-                                &a->arena, &json, &n, e);
-    if (rc == 0 && json == NULL) {
-        return err_set(e, ERR_INVALID, "it is mapped over %s, which has no XCom any more",
-                       id->text);
+    *ret = NULL;
+    rc = a->worker->cb.xcom_get(
+        a->worker->cb.arg, &a->key, id->text,
+        key != NULL && key->kind == VALUE_STRING ? key->text : "return_value", m, ret, ret_len, e);
+    return rc == 0 && *ret == NULL
+               ? err_set(e, ERR_INVALID, "it is mapped over %s, which has no XCom any more",
+                         id->text)
+               : rc;
+}
+
+static int parse_list(struct arena *m, const char *json, size_t n, struct value **ret,
+                      struct err *e)
+{
+    struct value *v;
+    int rc = value_parse(m, json, n, &v, e);
+
+    return rc == 0 ? as_list(m, v, ret, e) : rc;
+}
+
+static int pull_list(struct attempt *a, const struct value *xcom, struct value **ret, struct err *e)
+{
+    const char *json;
+    size_t n = 0;
+    int rc = pull_text(a, xcom, &a->arena, &json, &n, e);
+
+    return rc == 0 ? parse_list(&a->arena, json, n, ret, e) : rc;
+}
+
+/* ---- lists that are kept ---- */
+
+void worker_mapped_fini(struct local_worker *w)
+{
+    for (int i = 0; i < LISTS_KEPT; i++) {
+        arena_fini(&w->lists[i].arena);
     }
-    rc = rc == 0 ? value_parse(&a->arena, json, n, &v, e) : rc;
-    return rc == 0 ? as_list(a, v, ret, e) : rc;
+}
+
+/* The list that this text is: read once. */
+static int kept(struct local_worker *w, const char *json, size_t n, struct value **ret,
+                struct err *e)
+{
+    struct kept_list *k;
+    int rc;
+
+    for (int i = 0; i < LISTS_KEPT; i++) {
+        k = &w->lists[i];
+        if (k->text != NULL && k->len == n && memcmp(k->text, json, n) == 0) {
+            *ret = k->list;
+            return 0;
+        }
+    }
+    k = &w->lists[w->next_list++ % LISTS_KEPT];
+    arena_fini(&k->arena);
+    arena_init(&k->arena, LIMIT_MAPPED_KEPT * 64);
+    k->len = n;
+    k->text = arena_strndup(&k->arena, json, n);
+    rc = k->text != NULL ? parse_list(&k->arena, k->text, n, &k->list, e) : no_memory(e);
+    if (rc != 0) {
+        k->text = NULL;
+        return rc;
+    }
+    *ret = k->list;
+    return 0;
 }
 
 static int zip(struct attempt *a, const struct value *o, struct value **ret, struct err *e)
@@ -163,23 +215,64 @@ static int list_of(struct attempt *a, struct value *v, struct value **ret, struc
                        "it is mapped over the results of a Python function (.map): only Python "
                        "operators can be");
     }
-    return as_list(a, v, ret, e);
+    return as_list(&a->arena, v, ret, e);
+}
+
+/* Which element an argument has: fixed, or the rest of the index within its length, and *at is what is left of it. */
+static int choose(const struct value *list, size_t *at, bool rest, struct value **ret,
+                  struct err *e)
+{
+    if (rest && list->len > 0) {
+        *ret = list->elems[*at % list->len];
+        *at /= list->len;
+        return 0;
+    }
+    if (*at < list->len) {
+        *ret = list->elems[*at];
+        return 0;
+    }
+    return rest ? err_set(e, ERR_INVALID, "there is nothing to map over now")
+                : err_set(e, ERR_INVALID, "what it is mapped over has only %zu elements now",
+                          list->len);
+}
+
+/* SUSPENDS. As choose, of an argument; the element is the attempt's own. A long XCom is not read again for each instance. */
+static int choose_of(struct attempt *a, const struct value *v, size_t *at, bool rest,
+                     struct value **ret, struct err *e)
+{
+    struct value *list, *found = NULL;
+    struct arena text;
+    const char *json;
+    size_t n = 0;
+    int rc;
+
+    if (!is(v, "__xcom__")) {
+        rc = list_of(a, (struct value *)v, &list, e);
+        return rc == 0 ? choose(list, at, rest, ret, e) : rc;
+    }
+    arena_init(&text, 2 * LIMIT_XCOM_BYTES);
+    rc = pull_text(a, v->elems[0], &text, &json, &n, e);
+    if (rc == 0) {
+        rc = n <= LIMIT_MAPPED_KEPT ? kept(a->worker, json, n, &list, e)
+                                    : parse_list(&a->arena, json, n, &list, e);
+    }
+    rc = rc == 0 ? choose(list, at, rest, &found, e) : rc;
+    if (rc == 0 && value_copy(&a->arena, found, ret) != 0) {
+        rc = no_memory(e);
+    }
+    arena_fini(&text);
+    return rc;
 }
 
 static int pick_kwargs(struct attempt *a, const struct value *kwargs, struct value **ret,
                        struct err *e)
 {
-    struct value *list;
-    int rc = list_of(a, (struct value *)kwargs, &list, e);
+    size_t at = (size_t)a->key.map_index;
+    int rc = choose_of(a, kwargs, &at, false, ret, e);
 
     if (rc != 0) {
         return rc;
     }
-    if ((size_t)a->key.map_index >= list->len) {
-        return err_set(e, ERR_INVALID, "what it is mapped over has only %zu elements now",
-                       list->len);
-    }
-    *ret = list->elems[a->key.map_index];
     return (*ret)->kind == VALUE_OBJECT
                ? 0
                : err_set(e, ERR_INVALID, "element %d of expand_kwargs is %s, not an object",
@@ -197,17 +290,11 @@ static int pick(struct attempt *a, const struct value *expand, struct value **re
         return no_memory(e);
     }
     for (size_t i = expand->len; i-- > 0;) {
-        struct value *list;
-        int rc = list_of(a, expand->elems[i], &list, e);
+        int rc = choose_of(a, expand->elems[i], &left, true, &picked[i], e);
 
         if (rc != 0) {
-            return rc;
+            return err_prefix(e, rc, "%s", expand->keys[i].text);
         }
-        if (list->len == 0) {
-            return err_set(e, ERR_INVALID, "%s has nothing to map over now", expand->keys[i].text);
-        }
-        picked[i] = list->elems[left % list->len];
-        left /= list->len;
     }
     if (left != 0) {
         return err_set(e, ERR_INVALID, "what it is mapped over is shorter now");

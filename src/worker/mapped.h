@@ -11,5 +11,6 @@ struct err;
 bool attempt_is_mapped(const struct attempt *a);
 /* SUSPENDS where XComs are pulled. Its arguments by name, or in a mapped group those of the group; in the attempt's arena. */
 int attempt_mapped(struct attempt *a, struct value **ret, struct err *e);
+void worker_mapped_fini(struct local_worker *w);
 
 #endif

@@ -249,3 +249,26 @@ def commands(): return [%r]
         "g.b": {**native, "bash_command": SHOW + text, "env": {"A": {"__mapped__": "a"}}, "group": "g"}},
         dag_id="m", task_groups={"g": {"expand": {"a": made("texts")}}})
     check_templates(tw, file, text)
+
+
+def test_a_list_that_changed(tw):
+    """Cleared from its source on, with a long list (which is read once for all instances): each has its new element, and there is one less."""
+    tw.write("fn.py", "import json\ndef words(): return json.load(open(%r))\ndef rows(): return [{'env': {'W': w}} for w in words()]\n" % tw.path("words"))
+    put = lambda *words: tw.write("words", json.dumps([w + "x" * 4000 for w in words]))
+    made = lambda task: {"__xcom__": {"task_id": task}}
+    show = {"operator": "bash", "append_env": True, "bash_command": "echo ${W:0:1} >> %s" % tw.path("out")}
+    file = tw.dag({
+        "rows": {"operator": "python", "python_callable": "fn.py:rows"},
+        "each": {**show, "expand_kwargs": made("rows")}}, dag_id="m")
+    lines = lambda: sorted(open(tw.path("out")).read().split())
+    put("a", "b", "c")
+    tw("run", file)
+    assert lines() == ["a", "b", "c"]
+    put("d", "e")
+    tw.write("out", "")
+    tw("tasks", "clear", "m", "rows")
+    tw("runs", "resume", "m")
+    assert lines() == ["d", "e"]
+    assert rows(tw)["each"]["map_length"] == 2
+    shown = json.loads(tw("runs", "show", "m", "--json").stdout)["tasks"]
+    assert [t["state"] for t in shown if t["task_id"] == "each" and t["map_index"] >= 0][:2] == ["success", "success"]

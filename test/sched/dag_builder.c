@@ -338,7 +338,7 @@ static void set_task(struct dag *d, struct task *t, const char *k, const char *v
         t->map_sources = list;
         t->map_sources_len = 1;
     } else if (strcmp(k, "mgroup") == 0) {
-        t->map_group = (uint32_t)number(v);
+        t->map_group = t->group = (uint32_t)number(v);
     } else if (strcmp(k, "per_run") == 0) {
         t->max_active_tis_per_dagrun = (int32_t)number(v);
     } else {

@@ -143,6 +143,25 @@ static void groups_go_by_index(void **state)
     world_fini(&w);
 }
 
+/* A rule that one upstream meets looks at all of them, whatever their index: so does Airflow. */
+static void one_of_all_indices(void **state)
+{
+    world_init(&w, "x map=2 mgroup=0; y <- x map=2 mgroup=0 rule=one_failed; v <- x map=2 mgroup=0 "
+                   "rule=one_success; u <- x map=2 mgroup=0 rule=all_done");
+    EXPECT(&w, "create 1",
+           "x[0]:none>scheduled x[1]:none>scheduled x[0]:scheduled>queued x[1]:scheduled>queued "
+           "run 1 running");
+    EXPECT(&w, "start x[1]", "x[1]:queued>running");
+    EXPECT(&w, "fail x[1]",
+           "x[1]:running>failed y[0]:none>scheduled y[1]:none>scheduled u[1]:none>scheduled "
+           "y[0]:scheduled>queued y[1]:scheduled>queued u[1]:scheduled>queued");
+    EXPECT(&w, "start x[0]", "x[0]:queued>running");
+    EXPECT(&w, "ok x[0]",
+           "x[0]:running>success v[0]:none>scheduled v[1]:none>scheduled u[0]:none>scheduled "
+           "v[0]:scheduled>queued v[1]:scheduled>queued u[0]:scheduled>queued");
+    world_fini(&w);
+}
+
 static void retries_and_marks(void **state)
 {
     world_init(&w, "m map=2 retries=1 delay=10; z <- m");
@@ -295,6 +314,7 @@ int main(void)
         cmocka_unit_test(sources_fail_and_skip),
         cmocka_unit_test(mapped_over_mapped),
         cmocka_unit_test(groups_go_by_index),
+        cmocka_unit_test(one_of_all_indices),
         cmocka_unit_test(retries_and_marks),
         cmocka_unit_test(branches),
         cmocka_unit_test(shrinks_and_grows),
