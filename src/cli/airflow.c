@@ -265,6 +265,7 @@ static int run_ours(struct cli *cli, const char **words, size_t n, struct airflo
     if (rc != 0) {
         return cli_fail(rc, l->e);
     }
+    cli_tell_importers(ours);
     cli_plugins(ours);
     rc = cli_dispatch(ours);
     cli_free(ours);

@@ -69,5 +69,7 @@ int cmd_lookup(const char *home); /* for the importer: cmd_lookup.c */
 
 /* plugins.c: operators that are plug-ins are made known; what cannot be used is told on stderr. */
 void cli_plugins(struct cli *cli);
+/* dispatch.c: processes that import DAG files are told of this program and its home. */
+void cli_tell_importers(const struct cli *cli);
 
 #endif

@@ -77,7 +77,7 @@ static const struct {
 };
 
 /* Processes that import DAG files ask this program for the home's variables and connections (python/tradewind/lookup.py). */
-static void tell_importers(const struct cli *cli)
+void cli_tell_importers(const struct cli *cli)
 {
     char path[4096];
     struct err ignored = {0};
@@ -142,11 +142,11 @@ int cli_main(int argc, char **argv)
     if (rc != 0) {
         return cli_fail(rc, &e);
     }
-    tell_importers(cli);
     if (cli_flag(cli, "no-color")) {
         (void)setenv("NO_COLOR", "1", 1); /* where term.c looks */
     }
-    if (!cli_command(cli)->rest) { /* it looks for them itself, once it knows the home */
+    if (!cli_command(cli)->rest) { /* it does this itself, once it knows the home */
+        cli_tell_importers(cli);
         cli_plugins(cli);
     }
     rc = cli_dispatch(cli);

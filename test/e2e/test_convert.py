@@ -275,7 +275,7 @@ def results(tw, dag):
     db = tw.db()
     run, version = db.execute("SELECT run_key, version_key FROM run ORDER BY run_key DESC").fetchone()
     names = list(json.loads(db.execute("SELECT document FROM version WHERE version_key = ?", (version,)).fetchone()[0])["tasks"])
-    rows = db.execute("SELECT task, map_index, name, value FROM xcom WHERE run_key = ?", (run,)).fetchall()
+    rows = db.execute("SELECT task, map_index, name, value FROM xcom WHERE run_key = ? AND map_index >= -1", (run,)).fetchall()
     db.close()
     return found, sorted((names[t], i, name, value) for t, i, name, value in rows)
 

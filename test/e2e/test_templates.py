@@ -66,13 +66,13 @@ def test_retries_and_timeouts_of_rendered_commands(tw):
 
 
 # What the process sees of itself: its command line, descriptors, name, last status; then the secret, which the log masks.
-LOOK = ("set +x; tr '\\0' ' ' </proc/$$/cmdline >cmd.%s; ls /proc/$$/fd | tr '\\n' ' '; echo $0 $# $? ${TRADEWIND_SCRIPT-unset}; "
+LOOK = ("set +x; tr '\\0' ' ' </proc/$$/cmdline >cmd.%s; ls /proc/$$/fd >fd.%s; tr '\\n' ' ' <fd.%s; echo $0 $# $? ${TRADEWIND_SCRIPT-unset}; "
         "echo {{ var.value.api_password }} | tr a-z A-Z; printf '%%s' '{{ var.value.api_password }}' >out.%s\nread x || echo no input; exit 7 # %s\n")
 
 
 def test_a_secret_is_in_no_command_line(tw):
     secret = {"TRADEWIND_VAR_API_PASSWORD": "hunter22x"}
-    look = {name: LOOK % (name, name, "") for name in ("c", "jinja", "plain", "py")}
+    look = {name: LOOK % (name, name, name, name, "") for name in ("c", "jinja", "plain", "py")}
     tw.dag({"c": bash(look["c"], cwd=tw.folder), "jinja": bash("{% macro m() %}{% endmacro %}" + look["jinja"], cwd=tw.folder),
             "words": bash("cat /proc/self/cmdline hunter22x", cwd=tw.folder),
             "plain": bash(look["plain"].replace("{{ var.value.api_password }}", "nothing"), cwd=tw.folder)})
