@@ -21,6 +21,7 @@
 #define ROUND_S     (INT64_C(146097) * 86400)
 #define OFFSET_MAX  (26 * 3600)
 #define HEADER      44
+#define FAR_S       (INT64_C(1) << 43)
 #define YEAR_MIN    1900 /* where a rule begins when its file has no transitions */
 
 struct type {
@@ -272,18 +273,25 @@ static bool read_types(struct zone *z, const uint8_t *p, const struct reader *r)
     return true;
 }
 
+/* Instants so far away that microseconds cannot say them stand at the end of what they can. */
+static int64_t within(int64_t s)
+{
+    return s < -FAR_S ? -FAR_S : s > FAR_S ? FAR_S : s;
+}
+
 static bool read_times(struct zone *z, const uint8_t *p, const struct reader *r)
 {
     const uint8_t *index = p + (size_t)r->timecnt * 8;
+    int64_t last = INT64_MIN;
 
     for (uint32_t i = 0; i < r->timecnt; i++) {
         int64_t at = be64(p + (size_t)i * 8);
 
-        if (index[i] >= r->typecnt || (i > 0 && at <= z->at_s[i - 1]) || at < -(INT64_C(1) << 60) ||
-            at > INT64_C(1) << 60) {
+        if (index[i] >= r->typecnt || (i > 0 && at <= last)) {
             return false;
         }
-        z->at_s[i] = at;
+        last = at;
+        z->at_s[i] = within(at);
         z->type[i] = index[i];
     }
     z->len = r->timecnt;
@@ -342,7 +350,7 @@ static bool add_rule(struct zone *z, const char *text, size_t n)
     std = rule_type(z, r.std_s, false, r.std);
     if (!r.has_dst) {
         if (z->len == 0) {
-            push(z, -(INT64_C(1) << 59), std);
+            push(z, -FAR_S, std);
         }
         return true;
     }

@@ -2,7 +2,7 @@
  * Time zones from the bytes of TZif files (RFC 8536, version 2 and later), with the rule at the file's end for all the time after
  * its last transition. Pure: the caller reads /usr/share/zoneinfo and says which release of the data it is.
  *
- * "Wall" microseconds are what a clock on the wall shows, as if it were UTC. When clocks go forward, some wall times never come
+ * Instants are those of the years 1 to 9999. "Wall" microseconds are what a clock on the wall shows, as if it were UTC. When clocks go forward, some wall times never come
  * (a gap); when they go back, some come twice (a fold).
  */
 #ifndef TW_MODEL_ZONE_H
