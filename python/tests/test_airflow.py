@@ -109,8 +109,6 @@ MISSING = {
     "airflow.providers.common.sql": "GenericTransfer, DbApiHook and the SQL operators are that provider's",
     "airflow.providers.smtp": "EmailOperator is that provider's",
     "airflow.providers.standard.hooks": "these hooks are the genuine provider's",
-    "tradewind.hitl": "what Airflow's own triggers ask its server: here the engine does it",
-    "tradewind.triggers.testing": "triggers that Airflow has for its own tests",
 }
 
 
