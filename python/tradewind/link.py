@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
 _engine = []
 
 
-def set_engine(engine):
+def set_engine(engine: Any) -> None:
     """For the runner: whom to ask from now on in this process."""
     _engine[:] = [engine]
 
 
-def has_engine():
+def has_engine() -> bool:
     """True within a running task that was started with an engine to ask."""
     return bool(_engine) and bool(getattr(_engine[0], "path", None))
 
 
-def look_up(kind, **members):
+def look_up(kind: str, **members: Any) -> Any:
     """As ask, for what may be there or not: `found` false of an engine that has none of its kind."""
     from tradewind.runner.engine import QuestionUnknown
 
@@ -25,6 +30,6 @@ def look_up(kind, **members):
         return {"found": False}
 
 
-def ask(kind, **members):
+def ask(kind: str, **members: Any) -> Any:
     """The engine's answer; see runner.engine.Engine.ask."""
     return _engine[0].ask(kind, **members)

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 try:
     import pluggy
@@ -16,7 +20,7 @@ try:
     hookimpl = pluggy.HookimplMarker("airflow.policy")
 except ImportError:
 
-    def hookimpl(function=None, **_):
+    def hookimpl(function: Any = None, **_: Any) -> Any:
         """Marks a policy; not needed here."""
         return function if function is not None else hookimpl
 
@@ -24,7 +28,7 @@ except ImportError:
 _settings: list = []
 
 
-def local_settings():
+def local_settings() -> Any:
     """The module airflow_local_settings, or None. What its import raises is raised."""
     if not _settings:
         try:
@@ -36,41 +40,41 @@ def local_settings():
     return _settings[0]
 
 
-def forget():
+def forget() -> None:
     """The module is looked for again (tests)."""
     _settings.clear()
     sys.modules.pop("airflow_local_settings", None)
 
 
-def _call(name, *arguments):
+def _call(name: str, *arguments: Any) -> Any:
     module = local_settings()
     function = getattr(module, name, None) if module is not None else None
     return function(*arguments) if function is not None else None
 
 
-def dag_policy(dag):
+def dag_policy(dag: Any) -> None:
     """The installation's policy for DAGs."""
     _call("dag_policy", dag)
 
 
-def task_policy(task):
+def task_policy(task: Any) -> None:
     """The installation's policy for tasks."""
     _call("task_policy", task)
     # Airflow 1's name.
     _call("policy", task)
 
 
-def task_instance_mutation_hook(task_instance):
+def task_instance_mutation_hook(task_instance: Any) -> None:
     """The installation's hook for task instances."""
     _call("task_instance_mutation_hook", task_instance)
 
 
-def pod_mutation_hook(pod):
+def pod_mutation_hook(pod: Any) -> None:
     """The installation's hook for pods, for operators that make some."""
     _call("pod_mutation_hook", pod)
 
 
-def get_airflow_context_vars(context):
+def get_airflow_context_vars(context: Any) -> dict[str, str]:
     """More variables for a task's environment: names and texts. TypeError if they are not texts."""
     found = _call("get_airflow_context_vars", context) or {}
     for name, value in found.items():
@@ -79,7 +83,7 @@ def get_airflow_context_vars(context):
     return found
 
 
-def apply(dag):
+def apply(dag: Any) -> bool:
     """
     Both policies on a DAG and its tasks. False: a policy leaves the DAG out
     (AirflowClusterPolicySkipDag). AirflowClusterPolicyViolation and the rest are raised.

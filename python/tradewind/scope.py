@@ -6,6 +6,13 @@ process: one file per process.
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tradewind.dags import DAG
+    from tradewind.taskgroup import TaskGroup
 
 # Innermost last. Groups belong to the DAG that was open when they were entered.
 dags = []
@@ -19,12 +26,12 @@ registered = []
 unmapping = []
 
 
-def current_dag():
+def current_dag() -> DAG | None:
     """The innermost open DAG, or None."""
     return dags[-1] if dags else None
 
 
-def current_group(dag=None):
+def current_group(dag: DAG | None = None) -> TaskGroup | None:
     """
     The innermost open group of the DAG, its root group if none is open, or None without a DAG.
     """
@@ -33,14 +40,14 @@ def current_group(dag=None):
     return dag.task_group if dag is not None else None
 
 
-def forget():
+def forget() -> None:
     """Drops what an import that failed half way left open."""
     for stack in (dags, groups, setup_teardown, registered, unmapping):
         stack.clear()
 
 
 @contextlib.contextmanager
-def hidden():
+def hidden() -> Iterator[None]:
     """Within it nothing is open: an operator that is made belongs to no DAG and links no tasks."""
     stacks = (dags, groups, setup_teardown)
     kept = [list(stack) for stack in stacks]

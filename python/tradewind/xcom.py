@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tradewind.serde import decode, encode
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def _ti():
+    from tradewind.runner.instance import TaskInstance
+
+
+def _ti() -> TaskInstance:
     from tradewind.context import get_current_context
 
     return get_current_context()["ti"]
@@ -21,7 +28,16 @@ class BaseXCom:
     XCOM_RETURN_KEY = XCOM_RETURN_KEY
 
     @classmethod
-    def set(cls, key, value, *, dag_id=None, task_id=None, run_id=None, map_index=-1):
+    def set(
+        cls,
+        key: str,
+        value: Any,
+        *,
+        dag_id: str | None = None,
+        task_id: str | None = None,
+        run_id: str | None = None,
+        map_index: int = -1,
+    ) -> None:
         """Stores an XCom of the running task. ValueError for another task's."""
         ti = _ti()
         if (dag_id or ti.dag_id, task_id or ti.task_id, run_id or ti.run_id) != (
@@ -34,8 +50,15 @@ class BaseXCom:
 
     @classmethod
     def get_one(
-        cls, *, key=XCOM_RETURN_KEY, dag_id=None, task_id=None, run_id=None, map_index=None, **_
-    ):
+        cls,
+        *,
+        key: str = XCOM_RETURN_KEY,
+        dag_id: str | None = None,
+        task_id: str | None = None,
+        run_id: str | None = None,
+        map_index: int | None = None,
+        **_: Any,
+    ) -> Any:
         """The value, or None."""
         index = NOTSET if map_index is None else map_index
         return _ti().xcom_pull(
@@ -45,17 +68,25 @@ class BaseXCom:
     get_value = get_one
 
     @classmethod
-    def get_all(cls, *, key=XCOM_RETURN_KEY, dag_id=None, task_id=None, run_id=None, **_):
+    def get_all(
+        cls,
+        *,
+        key: str = XCOM_RETURN_KEY,
+        dag_id: str | None = None,
+        task_id: str | None = None,
+        run_id: str | None = None,
+        **_: Any,
+    ) -> list[Any]:
         """The values of all instances of a mapped task."""
         return _ti().xcom_list(task_id, key, dag_id=dag_id, run_id=run_id)
 
     @staticmethod
-    def serialize_value(value, **_):
+    def serialize_value(value: Any, **_: Any) -> Any:
         """The value as it is stored."""
         return encode(value)
 
     @staticmethod
-    def deserialize_value(result):
+    def deserialize_value(result: Any) -> Any:
         """The value from what is stored."""
         return decode(getattr(result, "value", result))
 

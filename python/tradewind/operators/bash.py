@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import AirflowException, AirflowSkipException
 from tradewind.log import shell_words
 from tradewind.types import NOTSET, ArgNotSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from typing import Any
+
+    from tradewind.context import Context
 
 
 class BashOperator(BaseOperator):
@@ -27,15 +34,15 @@ class BashOperator(BaseOperator):
     def __init__(
         self,
         *,
-        bash_command,
-        env=None,
-        append_env=False,
-        output_encoding="utf-8",
-        skip_on_exit_code=99,
-        cwd=None,
-        output_processor=None,
-        **kwargs,
-    ):
+        bash_command: str | Sequence[str] | ArgNotSet,
+        env: dict[str, str] | None = None,
+        append_env: bool = False,
+        output_encoding: str = "utf-8",
+        skip_on_exit_code: int | Collection[int] | None = 99,
+        cwd: str | None = None,
+        output_processor: Callable[[str], Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if isinstance(bash_command, ArgNotSet) or bash_command is NOTSET:
             raise TypeError("BashOperator: bash_command is missing")
@@ -50,7 +57,7 @@ class BashOperator(BaseOperator):
         self.output_processor = output_processor
         self._process = None
 
-    def get_env(self, context):
+    def get_env(self, context: Context) -> dict[str, str]:
         """The command's environment."""
         base = dict(os.environ)
         if self.env is None:
@@ -60,7 +67,7 @@ class BashOperator(BaseOperator):
         context_names = {k: v for k, v in base.items() if k.startswith("AIRFLOW_CTX_")}
         return {**context_names, **self.env}
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """
         Runs the command in this process's session, its output line by line to the log; returns the
         last line.
@@ -98,7 +105,7 @@ class BashOperator(BaseOperator):
             raise AirflowException(f"the command returned exit code {code}")
         return self.output_processor(line) if self.output_processor else line
 
-    def on_kill(self):
+    def on_kill(self) -> None:
         """Passes the end on to the command."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()

@@ -11,7 +11,7 @@ import sys
 
 from tradewind import timezone
 from tradewind.connection import ConnectionAccessor
-from tradewind.context import Context
+from tradewind.context import LazyContext
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
 from tradewind.runner.engine import QuestionUnknown
@@ -300,7 +300,7 @@ def make_context(start, task, dag, ti):
             lazy[name] = lambda name=name: getattr(run, name)
     stamp = values.get("ds_nodash") or ti.run_id
     values["task_instance_key_str"] = f"{ti.dag_id}__{ti.task_id}__{stamp}"
-    context = Context(values, lazy)
+    context = LazyContext(values, lazy)
     if not task.is_mapped:
         merge_params(context, task)
     return context

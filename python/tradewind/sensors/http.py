@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import AirflowException
 from tradewind.sensors.base import BaseSensorOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import Any
+
+    from tradewind.context import Context
 
 
 class HttpSensor(BaseSensorOperator):
@@ -20,18 +27,18 @@ class HttpSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        endpoint,
-        http_conn_id="http_default",
-        method="GET",
-        request_params=None,
-        request_kwargs=None,
-        headers=None,
-        response_error_codes_allowlist=None,
-        response_check=None,
-        extra_options=None,
-        deferrable=False,
-        **kwargs,
-    ):
+        endpoint: str,
+        http_conn_id: str = "http_default",
+        method: str = "GET",
+        request_params: Mapping[str, Any] | None = None,
+        request_kwargs: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        response_error_codes_allowlist: Collection[str] | None = None,
+        response_check: Callable[..., Any] | None = None,
+        extra_options: Mapping[str, Any] | None = None,
+        deferrable: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.endpoint, self.http_conn_id, self.method = endpoint, http_conn_id, method
         self.request_params, self.request_kwargs = request_params or {}, request_kwargs or {}
@@ -40,7 +47,7 @@ class HttpSensor(BaseSensorOperator):
         self.response_check, self.extra_options = response_check, extra_options or {}
         self.deferrable = deferrable
 
-    def url(self):
+    def url(self) -> str:
         """The whole URL. AirflowException if the connection is not defined."""
         endpoint = str(self.endpoint)
         if "://" in endpoint:
@@ -53,7 +60,7 @@ class HttpSensor(BaseSensorOperator):
             )
         return base.rstrip("/") + "/" + endpoint.lstrip("/")
 
-    def poke(self, context):
+    def poke(self, context: Context) -> Any:
         import urllib.error
         import urllib.parse
         import urllib.request
@@ -81,15 +88,15 @@ class HttpSensor(BaseSensorOperator):
 class Response:
     """What response_check is given: the part of requests.Response that checks use."""
 
-    def __init__(self, status_code, headers, content):
+    def __init__(self, status_code: int, headers: dict[str, str], content: bytes) -> None:
         self.status_code, self.headers, self.content = status_code, headers, content
 
     @property
-    def text(self):
+    def text(self) -> str:
         """The body as text."""
         return self.content.decode("utf-8", errors="replace")
 
-    def json(self):
+    def json(self) -> Any:
         """The body's JSON value."""
         import json
 
