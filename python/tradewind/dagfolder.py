@@ -18,9 +18,14 @@ import select
 import signal
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from tradewind import ignore, uses
 from tradewind.importer import IMPORT_TIMEOUT_S, Target, run_import
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
 GRACE_S = 5.0  # after the import's own timeout, for one that does not let itself be interrupted
 FILES_MAX = 100000
@@ -36,7 +41,7 @@ _SHARED = (
 )
 
 
-def find_files(folder):
+def find_files(folder: str) -> list[tuple[str, bytes]]:
     """
     The files that may hold a DAG, in order: [(path, its bytes)]. As Airflow's safe mode: Python files that
     name a DAG and airflow or tradewind; YAML and JSON files with a dag_id and tasks.
@@ -69,23 +74,23 @@ def find_files(folder):
     return sorted(found)
 
 
-def _safe_mode():
+def _safe_mode() -> bool:
     text = os.environ.get("AIRFLOW__CORE__DAG_DISCOVERY_SAFE_MODE", "true")
     return text.strip().lower() not in ("false", "0", "f", "n", "no")
 
 
-def _is_candidate(name):
+def _is_candidate(name: str) -> bool:
     return name.endswith((".py", ".yaml", ".yml", ".json"))
 
 
-def _may_hold_dag(name, content):
+def _may_hold_dag(name: str, content: bytes) -> bool:
     if name.endswith(".py"):
         low = content.lower()
         return b"dag" in low and (b"airflow" in low or b"tradewind" in low)
     return b"dag_id" in content and b"tasks" in content
 
 
-def _read(path):
+def _read(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
             return file.read(4 << 20)
@@ -99,7 +104,7 @@ class Cache:
     its import used and a line of the result. Lost or torn, it is only slow.
     """
 
-    def __init__(self, path, folder):
+    def __init__(self, path: str, folder: str) -> None:
         self.path = path
         self.owner = json.dumps({"v": 1, "folder": folder, "python": sys.version, "own": _own_version()})
         self.entries = {}
@@ -120,12 +125,12 @@ class Cache:
             except (ValueError, KeyError):
                 break
 
-    def get(self, path, env):
+    def get(self, path: str, env: Mapping[str, str]) -> Any:
         """The result line of a file of which nothing has changed, or None."""
         used, result = self.entries.get(path, (None, None))
         return result if used is not None and not self._changed(used, env) else None
 
-    def _changed(self, used, env):
+    def _changed(self, used: Any, env: Mapping[str, str]) -> bool:
         for name, value in used["env"].items():
             if env.get(name) != value:
                 return True
@@ -141,11 +146,11 @@ class Cache:
                 known[0] = now
         return False
 
-    def put(self, path, used, result):
+    def put(self, path: str, used: Any, result: Any) -> None:
         """Keeps the result of an import."""
         self.entries[path] = (used, result)
 
-    def save(self, files):
+    def save(self, files: Iterable[str]) -> None:
         """Writes the entries of these files, in place of the file that was there."""
         os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
         partial = f"{self.path}.{os.getpid()}.tmp"
@@ -161,11 +166,11 @@ class Cache:
         os.rename(partial, self.path)
 
 
-def _private(path, flags):
+def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _own_version():
+def _own_version() -> str:
     """Changes with the files of this package."""
     digest = hashlib.sha256()
     root = os.path.dirname(os.path.abspath(__file__))
@@ -180,7 +185,7 @@ def _own_version():
 class _Import:
     """One import that runs in a child process; its result comes through a pipe."""
 
-    def __init__(self, path, timeout_s):
+    def __init__(self, path: str, timeout_s: float) -> None:
         self.path = path
         self.deadline = time.monotonic() + timeout_s + GRACE_S
         self.data = b""
@@ -191,13 +196,13 @@ class _Import:
             _import_in_child(path, write, timeout_s)
         os.close(write)
 
-    def read(self):
+    def read(self) -> bool:
         """Takes what has come; True at the end."""
         block = os.read(self.fd, 1 << 20)
         self.data += block
         return not block or len(self.data) > RESULT_BYTES_MAX
 
-    def finish(self, timed_out, timeout_s):
+    def finish(self, timed_out: bool, timeout_s: float) -> tuple[Any, bytes]:
         """(what it used or None, result line)."""
         if timed_out or len(self.data) > RESULT_BYTES_MAX:
             os.kill(self.pid, signal.SIGKILL)
@@ -218,12 +223,12 @@ class _Import:
         return None, _line(self.path, [], [{"file": self.path, "line": 0, "text": text}])
 
 
-def _line(path, documents, errors):
+def _line(path: str, documents: list[Any], errors: list[Any]) -> bytes:
     value = {"file": path, "documents": documents, "errors": errors}
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def _import_in_child(path, write, timeout_s):
+def _import_in_child(path: str, write: int, timeout_s: float) -> None:
     """Never returns."""
     try:
         null = os.open(os.devnull, os.O_RDWR)
@@ -240,7 +245,9 @@ def _import_in_child(path, write, timeout_s):
         os._exit(0)
 
 
-def import_all(paths, jobs, timeout_s, done):
+def import_all(
+    paths: Iterable[str], jobs: int, timeout_s: float, done: Callable[[str, Any, bytes], Any]
+) -> None:
     """Imports the files, `jobs` at a time; done(path, uses, result line) for each when it ends."""
     todo, running = list(reversed(paths)), {}
     poll = select.poll()
@@ -259,7 +266,7 @@ def import_all(paths, jobs, timeout_s, done):
             done(one.path, *one.finish(timed_out, timeout_s))
 
 
-def _preload(contents):
+def _preload(contents: Iterable[bytes]) -> None:
     """Imports what the children would each import for themselves."""
     import importlib
 
@@ -277,7 +284,9 @@ def _preload(contents):
         timezone.pendulum_or_none()
 
 
-def scan(folder, cache_path, jobs, timeout_s, write):
+def scan(
+    folder: str, cache_path: str, jobs: int, timeout_s: float, write: Callable[[bytes], Any]
+) -> None:
     """Writes the line of each file, in the files' order."""
     folder = os.path.abspath(folder)
     files = find_files(folder)
@@ -291,7 +300,7 @@ def scan(folder, cache_path, jobs, timeout_s, write):
                 todo.append(path)
     fresh = set(todo)
 
-    def done(path, used, line):
+    def done(path: str, used: Any, line: bytes) -> None:
         lines[path] = line
         if used is not None:
             cache.put(path, used, line)
@@ -311,7 +320,7 @@ def scan(folder, cache_path, jobs, timeout_s, write):
         cache.save([path for path, _ in files])
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """Exit code 0, whatever the files' errors; 1 if the folder cannot be read."""
     parser = argparse.ArgumentParser(prog="tradewind.dagfolder")
     parser.add_argument("folder")

@@ -318,7 +318,7 @@ def _caller() -> tuple[str, int]:
 
 
 @overload
-def dag(dag_id_or_function: Any, **dag_args: Any) -> Any: ...
+def dag(dag_id_or_function: Callable[P, Any], **dag_args: Any) -> Callable[P, DAG]: ...
 @overload
 def dag(
     dag_id_or_function: str | None = None, **dag_args: Any

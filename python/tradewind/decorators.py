@@ -438,10 +438,10 @@ class TaskDecoratorCollection:
     @overload
     def __call__(
         self,
-        python_callable: Any,
+        python_callable: Callable[P, R],
         multiple_outputs: bool | None = None,
         **options: Any,
-    ) -> Any: ...
+    ) -> Task[P, R]: ...
     @overload
     def __call__(
         self, python_callable: None = None, multiple_outputs: bool | None = None, **options: Any
@@ -471,7 +471,7 @@ task = TaskDecoratorCollection()
 
 
 @overload
-def setup(function: Any) -> Any: ...
+def setup(function: Task[P, R]) -> Task[P, R]: ...
 @overload
 def setup(function: Callable[P, R]) -> Task[P, R]: ...
 
@@ -484,7 +484,9 @@ def setup(function: Any) -> Any:
 
 
 @overload
-def teardown(function: Any, *, on_failure_fail_dagrun: bool = False) -> Any: ...
+def teardown(
+    function: Task[P, R], *, on_failure_fail_dagrun: bool = False
+) -> Task[P, R]: ...
 @overload
 def teardown(
     function: Callable[P, R], *, on_failure_fail_dagrun: bool = False

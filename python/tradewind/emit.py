@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
 from tradewind.edges import DependencyMixin
@@ -26,6 +27,13 @@ from tradewind.templates import LiteralValue, is_template
 from tradewind.types import DEFAULT_POOL, NOTSET
 from tradewind.xcom_arg import ConcatXComArg, MapXComArg, XComArg, ZipXComArg
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from tradewind.baseoperator import BaseOperator
+    from tradewind.dags import DAG
+
 _CALLBACK_WORDS = ("execute", "success", "failure", "retry", "skipped")
 # What of a task only its process in Python can do: calls, and the events of its assets.
 _IN_PYTHON = (
@@ -37,13 +45,13 @@ _IN_PYTHON = (
 )
 
 
-def duration(value):
+def duration(value: Any) -> float:
     """A duration of the document: seconds, whole where it is whole."""
     seconds = value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
     return int(seconds) if seconds == int(seconds) else seconds
 
 
-def moment(value):
+def moment(value: Any) -> str | None:
     """A time of the document (RFC 3339); None stays None."""
     if value is None:
         return None
@@ -56,7 +64,7 @@ def moment(value):
     return dt.datetime.isoformat(value)
 
 
-def plain(value, what):
+def plain(value: Any, what: str) -> Any:
     """The value as JSON: times become text. AirflowException that names what is not JSON."""
     if isinstance(value, (dt.datetime, dt.date)):
         return value.isoformat()
@@ -73,7 +81,7 @@ def plain(value, what):
     return value
 
 
-def templated(value):
+def templated(value: Any) -> str:
     """
     A templated string of the document: an argument that is a task's result becomes the template
     that pulls it.
@@ -81,7 +89,7 @@ def templated(value):
     return value if isinstance(value, str) else str(value)
 
 
-def _schedule(value):
+def _schedule(value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, dt.timedelta):
@@ -89,7 +97,7 @@ def _schedule(value):
     return plain(value.as_data(), "the schedule")
 
 
-def _params(dag):
+def _params(dag: DAG) -> dict[str, Any]:
     out = {}
     for name, param in dag.params.params():
         what = f"param {name!r} of DAG {dag.dag_id!r}"
@@ -102,7 +110,7 @@ def _params(dag):
     return out
 
 
-def dag_document(dag):
+def dag_document(dag: DAG) -> dict[str, Any]:
     """The document of a DAG. AirflowException says what cannot be written."""
     dag.validate()
     out = {"version": 1, "dag_id": dag.dag_id}
@@ -142,16 +150,16 @@ def dag_document(dag):
     return out
 
 
-def _put(out, name, value, default=None):
+def _put(out: dict[str, Any], name: str, value: Any, default: Any = None) -> None:
     if value is not None and value != default:
         out[name] = value
 
 
-def _callbacks(node, words):
+def _callbacks(node: Any, words: Iterable[str]) -> list[str]:
     return [word for word in words if getattr(node, f"on_{word}_callback")]
 
 
-def _labels(dag):
+def _labels(dag: DAG) -> list[dict[str, str]]:
     found = [
         {"upstream": upstream, "downstream": downstream, "label": str(info["label"])}
         for upstream, below in dag.edge_info.items()
@@ -161,7 +169,7 @@ def _labels(dag):
     return sorted(found, key=lambda one: (one["upstream"], one["downstream"]))
 
 
-def _assets(values):
+def _assets(values: Iterable[Any]) -> list[Any]:
     """Inlets or outlets; what is none of the SDK's own as a text."""
     return [
         _literal(one.as_expression())
@@ -171,7 +179,7 @@ def _assets(values):
     ]
 
 
-def _weight(out, task):
+def _weight(out: dict[str, Any], task: Any) -> None:
     rule = task.weight_rule
     if isinstance(rule, str):
         _put(out, "priority_weight", task.priority_weight, 1)
@@ -182,7 +190,7 @@ def _weight(out, task):
     out.update(priority_weight=weight_of(rule, task), weight_rule="absolute")
 
 
-def task_document(task):
+def task_document(task: Any) -> dict[str, Any]:
     """The task's object in the document."""
     out = _operator(task)
     _put(out, "upstream", sorted(task.upstream_task_ids), [])
@@ -222,7 +230,7 @@ def task_document(task):
     return out
 
 
-def _retries(out, task):
+def _retries(out: dict[str, Any], task: Any) -> None:
     _put(out, "retries", task.retries, 0)
     if task.retry_delay != dt.timedelta(seconds=300):
         out["retry_delay"] = duration(task.retry_delay)
@@ -234,7 +242,7 @@ def _retries(out, task):
         out["max_retry_delay"] = duration(task.max_retry_delay)
 
 
-def _needs_python(task):
+def _needs_python(task: Any) -> bool:
     """
     True if something of the task can only be done by Python: then the runner executes the operator
     itself.
@@ -257,7 +265,7 @@ def _needs_python(task):
     return bool(customised) and _any(values, lambda v: isinstance(v, str) and is_template(v))
 
 
-def _not_plain(value):
+def _not_plain(value: Any) -> bool:
     """True for an XComArg that a template cannot pull."""
     if not isinstance(value, XComArg):
         return False
@@ -268,13 +276,13 @@ def _not_plain(value):
     )
 
 
-def _base():
+def _base() -> type[BaseOperator]:
     from tradewind.baseoperator import BaseOperator
 
     return BaseOperator
 
 
-def _any(value, test):
+def _any(value: Any, test: Callable[[Any], Any]) -> bool:
     todo = [value]
     while todo:
         item = todo.pop()
@@ -287,7 +295,7 @@ def _any(value, test):
     return False
 
 
-def _reference(value):
+def _reference(value: Any) -> dict[str, Any]:
     """An XComArg, or an argument of a mapped group, as the document has it."""
     if isinstance(value, MappedArgument):
         return {"__mapped__": value.key}
@@ -305,7 +313,7 @@ def _reference(value):
     return {"__xcom__": out}
 
 
-def _literal(value):
+def _literal(value: Any) -> Any:
     """
     What is mapped over, with references; of what is not JSON only a text: the runner has the value.
     """
@@ -321,7 +329,7 @@ def _literal(value):
         return repr(value)[:1000]
 
 
-def _expansion(expand_input):
+def _expansion(expand_input: Any) -> dict[str, Any]:
     value = expand_input.value
     return {expand_input.name: _literal(value)}
 
@@ -335,7 +343,7 @@ _NATIVE_MAPPED = {
 }
 
 
-def _mapped_operator(task):
+def _mapped_operator(task: Any) -> dict[str, Any]:
     """
     A mapped task: without Python only if all that is mapped is text that needs no rendering, or
     what a task returned.
@@ -345,7 +353,7 @@ def _mapped_operator(task):
     return out
 
 
-def _native_mapped(task):
+def _native_mapped(task: Any) -> dict[str, Any] | None:
     known, mapped = _NATIVE_MAPPED.get(task.mapped_class), task.expand_input.value
     write = _NATIVE.get(task.mapped_class)
     # Several arguments: their order would have to survive; the runner keeps it.
@@ -367,7 +375,7 @@ def _native_mapped(task):
     return out
 
 
-def _in_python(operator_class, argument):
+def _in_python(operator_class: type, argument: Callable[..., Any]) -> dict[str, Any]:
     """operator: python, branch or short_circuit. argument: the task's arguments by name."""
     if issubclass(operator_class, ShortCircuitOperator):
         out = {"operator": "short_circuit"}
@@ -379,7 +387,7 @@ def _in_python(operator_class, argument):
     return {"operator": "python"}
 
 
-def _operator(task):
+def _operator(task: Any) -> dict[str, Any]:
     if task.is_mapped:
         return _mapped_operator(task)
     if isinstance(task, EmptyOperator) and not any(getattr(task, name) for name in _IN_PYTHON):
@@ -393,7 +401,7 @@ def _operator(task):
     return _in_python(type(task), lambda name, default: getattr(task, name, default))
 
 
-def _bash(task):
+def _bash(task: Any) -> dict[str, Any] | None:
     if task.output_processor is not None:
         return None
     command = task.bash_command
@@ -414,7 +422,7 @@ def _bash(task):
     return out
 
 
-def _from_file(task, command):
+def _from_file(task: Any, command: str) -> str:
     """
     A command that is the name of a template file, as Airflow has it, becomes that file's text;
     others stay.
@@ -430,7 +438,7 @@ def _from_file(task, command):
     return command
 
 
-def _wait(task, out):
+def _wait(task: Any, out: dict[str, Any]) -> dict[str, Any] | None:
     if task.exponential_backoff or task.silent_fail or task.never_fail:
         return None
     out["poke_interval"] = duration(task.poke_interval)
@@ -439,11 +447,11 @@ def _wait(task, out):
     return out
 
 
-def _wait_file(task):
+def _wait_file(task: Any) -> dict[str, Any] | None:
     return _wait(task, {"operator": "wait_file", "filepath": templated(task.filepath)})
 
 
-def _wait_http(task):
+def _wait_http(task: Any) -> dict[str, Any] | None:
     if task.response_check is not None or task.extra_options or task.request_kwargs:
         return None
     url = templated(task.endpoint)
@@ -468,11 +476,11 @@ def _wait_http(task):
     return _wait(task, out)
 
 
-def _wait_until(task):
+def _wait_until(task: Any) -> dict[str, Any]:
     return {"operator": "wait_time", "until": templated(task.target_time)}
 
 
-def _wait_delta(task):
+def _wait_delta(task: Any) -> dict[str, Any]:
     return {"operator": "wait_time", "delta": duration(task.delta)}
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+C = TypeVar("C")
+F = TypeVar("F", bound=Callable[..., Any])
 
 # What stands on either side of `>>`: a task, a group, an XComArg, a label, or several in a list.
 Linkable = Union["DependencyMixin", Sequence[Any]]

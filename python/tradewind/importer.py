@@ -9,10 +9,18 @@ import importlib
 import os
 import sys
 import types
+from typing import TYPE_CHECKING
 
 from tradewind import plugins, policies, scope
 from tradewind.exceptions import DagImportTimeout
 from tradewind.uses import Recorder, is_own, left_open, socket_fds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+    from typing import Any
+
+    from tradewind.dags import DAG
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _AIRFLOW = os.path.join(os.path.dirname(_PACKAGE[:-1]), "airflow") + os.sep
@@ -25,7 +33,7 @@ class Target:
     of a YAML DAG).
     """
 
-    def __init__(self, path, module, folder):
+    def __init__(self, path: str | None, module: str | None, folder: str) -> None:
         self.path = path
         self.module = module
         self.folder = folder
@@ -33,7 +41,9 @@ class Target:
         self.name = path or module
 
     @classmethod
-    def of(cls, file, spec=None, kind=None):
+    def of(
+        cls, file: str, spec: Mapping[str, Any] | None = None, kind: str | None = None
+    ) -> Target:
         """
         From an attempt's file, task and kind. ValueError if a task of a file that is not Python
         names no function.
@@ -57,7 +67,7 @@ class Target:
 class Imported:
     """The result of an import."""
 
-    def __init__(self, target):
+    def __init__(self, target: Target) -> None:
         self.target = target
         self.module = None
         self.dags = []
@@ -68,7 +78,7 @@ class Imported:
         self.cold = None  # why tasks cannot be forked from here, or None
 
 
-def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True):
+def run_import(target: Target, timeout_s: float = IMPORT_TIMEOUT_S, emit: bool = True) -> Imported:
     """
     Imports the target. To be called once in a process; errors of the file are in the result, never
     raised.
@@ -112,26 +122,26 @@ class _Alarm:
     its line.
     """
 
-    def __init__(self, timeout_s):
+    def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         import signal
 
-        def ring(signum, frame):
+        def ring(signum: int, frame: object) -> None:
             raise DagImportTimeout(f"the import took longer than {self.timeout_s:g} s")
 
         self._previous = signal.signal(signal.SIGALRM, ring)
         signal.setitimer(signal.ITIMER_REAL, self.timeout_s)
 
-    def __exit__(self, *exc_info):
+    def __exit__(self, *exc_info: object) -> None:
         import signal
 
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._previous)
 
 
-def _load(target):
+def _load(target: Target) -> ModuleType:
     if target.module:
         return importlib.import_module(target.module)
     with open(target.path, "rb") as file:
@@ -145,7 +155,7 @@ def _load(target):
     return module
 
 
-def find_dags(module):
+def find_dags(module: ModuleType) -> list[DAG]:
     """
     The DAGs of a module: those made in `with` or by @dag, then other globals; in that order.
     ValueError if two have one id.
@@ -166,7 +176,7 @@ def find_dags(module):
     return found
 
 
-def _emit(result):
+def _emit(result: Imported) -> None:
     from tradewind.emit import dag_document
 
     for dag in result.dags:
@@ -179,7 +189,7 @@ def _emit(result):
             result.errors.append(found)
 
 
-def frames_of(error):
+def frames_of(error: BaseException) -> list[tuple[str, int]]:
     """(file, line) of an exception's traceback, outermost first."""
     found = []
     trace = error.__traceback__
@@ -189,7 +199,7 @@ def frames_of(error):
     return found
 
 
-def describe(error, target):
+def describe(error: BaseException, target: Target) -> dict[str, Any]:
     """
     {file, line, text}: the innermost frame of the user's own code, and the reason in one line.
     """
@@ -210,7 +220,7 @@ def describe(error, target):
     return {"file": file, "line": line, "text": one_line(error)}
 
 
-def one_line(error):
+def one_line(error: BaseException) -> str:
     """Type and message of an exception, in one line of at most 1,000 characters."""
     if isinstance(error, SyntaxError):
         text = f"{type(error).__name__}: {error.msg}"
@@ -226,7 +236,7 @@ def one_line(error):
     return text if len(text) <= 1000 else text[:997] + "..."
 
 
-def user_traceback(error):
+def user_traceback(error: BaseException) -> str:
     """The traceback as text, from the user's first frame on; all of it if none is the user's."""
     import traceback
 
@@ -238,5 +248,5 @@ def user_traceback(error):
     return "".join(traceback.format_exception(type(error), error, trace))
 
 
-def _is_ours(file):
+def _is_ours(file: str) -> bool:
     return file.startswith((_PACKAGE, _AIRFLOW, "<frozen", "<airflow"))

@@ -11,8 +11,13 @@ import inspect
 import os
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
 from tradewind import macros
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 try:
     import pluggy
@@ -20,7 +25,7 @@ try:
     hookimpl = pluggy.HookimplMarker("airflow")
 except ImportError:
 
-    def hookimpl(function=None, **options):
+    def hookimpl(function: Any = None, **options: Any) -> Any:
         """Marks a function of a listener."""
         if function is None:
             return lambda f: hookimpl(f, **options)
@@ -54,37 +59,37 @@ class AirflowPlugin:
     ti_deps: list = []
 
     @classmethod
-    def validate(cls):
+    def validate(cls) -> None:
         """ValueError without a name."""
         if not cls.name:
             raise ValueError("Your plugin needs a name.")
 
     @classmethod
-    def on_load(cls, *args, **kwargs):
+    def on_load(cls, *args: Any, **kwargs: Any) -> None:
         """Called once, when it is loaded."""
 
 
 class ListenerManager:
     """The listeners of this process. What one of them raises is logged and changes nothing."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.listeners = []
 
     @property
-    def has_listeners(self):
+    def has_listeners(self) -> bool:
         """True if there is one."""
         return bool(self.listeners)
 
-    def add_listener(self, listener):
+    def add_listener(self, listener: Any) -> None:
         """A module or object with functions marked by hookimpl."""
         if listener not in self.listeners:
             self.listeners.append(listener)
 
-    def clear(self):
+    def clear(self) -> None:
         """Forgets them."""
         self.listeners.clear()
 
-    def tell(self, event, **arguments):
+    def tell(self, event: str, **arguments: Any) -> None:
         """Calls `event` of each that has it, with the arguments that it takes."""
         for listener in self.listeners:
             function = getattr(listener, event, None)
@@ -101,7 +106,7 @@ class ListenerManager:
 class Loaded:
     """What was loaded: classes in order, and file or entry point → error text."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.plugins = []
         self.errors = {}
         self.folder_done = self.points_done = False
@@ -111,12 +116,12 @@ _loaded = Loaded()
 _manager = ListenerManager()
 
 
-def get_listener_manager():
+def get_listener_manager() -> ListenerManager:
     """The listeners of this process."""
     return _manager
 
 
-def folders():
+def folders() -> list[str]:
     """The folders of plugins and of airflow_local_settings that are there."""
     # What the program gives to its runner: a task does not learn where the home is.
     given = os.environ.get("TRADEWIND_EXTENSIONS")
@@ -135,7 +140,7 @@ def folders():
     return [path for path in dict.fromkeys(map(os.path.abspath, found)) if os.path.isdir(path)]
 
 
-def prepare(paths):
+def prepare(paths: Iterable[str]) -> None:
     """
     Before a DAG file is imported: the folders (of folders()) are on sys.path and plugins of files
     are loaded.
@@ -147,7 +152,7 @@ def prepare(paths):
             _load_folder(path)
 
 
-def load():
+def load() -> Loaded:
     """All plugins, those of installed packages too. The Loaded."""
     prepare(folders())
     if not _loaded.points_done:
@@ -156,7 +161,7 @@ def load():
     return _loaded
 
 
-def _load_folder(folder):
+def _load_folder(folder: str) -> None:
     for here, names, files in os.walk(folder):
         names[:] = sorted(n for n in names if n != "__pycache__" and not n.startswith("."))
         for name in sorted(files):
@@ -164,7 +169,7 @@ def _load_folder(folder):
                 _load_file(folder, os.path.join(here, name))
 
 
-def _load_file(folder, path):
+def _load_file(folder: str, path: str) -> None:
     import importlib
 
     name = os.path.relpath(path, folder)[: -len(".py")].replace(os.sep, ".")
@@ -185,7 +190,7 @@ def _load_file(folder, path):
             _register(value, path)
 
 
-def _load_points():
+def _load_points() -> None:
     from importlib import metadata
 
     points = metadata.entry_points()
@@ -199,16 +204,16 @@ def _load_points():
             _failed(point.value, error)
 
 
-def _failed(where, error):
+def _failed(where: str, error: BaseException) -> None:
     _loaded.errors[where] = f"{type(error).__name__}: {error}"
     sys.stderr.write(f"tradewind: the plugin {where} cannot be loaded: {error}\n")
 
 
-def _is_plugin(value):
+def _is_plugin(value: Any) -> bool:
     return inspect.isclass(value) and issubclass(value, AirflowPlugin) and value is not AirflowPlugin
 
 
-def _register(plugin, where):
+def _register(plugin: Any, where: str) -> None:
     if plugin in _loaded.plugins:
         return
     try:
@@ -227,11 +232,11 @@ def _register(plugin, where):
 class _Macros:
     """`macros.PLUGIN.NAME` of templates."""
 
-    def __init__(self, plugin):
+    def __init__(self, plugin: Any) -> None:
         for macro in plugin.macros:
             setattr(self, getattr(macro, "__name__", type(macro).__name__), macro)
 
 
-def of_kind(kind):
+def of_kind(kind: str) -> list[Any]:
     """All entries of an attribute (`timetables` ...) of all plugins."""
     return [entry for plugin in load().plugins for entry in getattr(plugin, kind)]

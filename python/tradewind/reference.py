@@ -7,6 +7,10 @@ import importlib.util
 import inspect
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class FunctionReference:
@@ -15,7 +19,7 @@ class FunctionReference:
     task runs; DAGs that the file makes are not this file's.
     """
 
-    def __init__(self, reference, folder):
+    def __init__(self, reference: str, folder: str) -> None:
         where, mark, name = str(reference).rpartition(":")
         if not mark or not where or not name:
             raise ValueError("a function is 'file.py:function' or 'module:function'")
@@ -24,7 +28,7 @@ class FunctionReference:
         self._where, self._name, self._folder = where, name, folder
         self._function = None
 
-    def load(self):
+    def load(self) -> Any:
         """The function itself. ImportError, AttributeError."""
         if self._function is None:
             found = self._module()
@@ -33,7 +37,7 @@ class FunctionReference:
             self._function = getattr(found, "function", found)
         return self._function
 
-    def _module(self):
+    def _module(self) -> Any:
         from tradewind import scope
 
         stacks = [list(stack) for stack in (scope.dags, scope.groups, scope.registered)]
@@ -54,17 +58,17 @@ class FunctionReference:
             scope.dags[:], scope.groups[:], scope.registered[:] = stacks
 
     @property
-    def __signature__(self):
+    def __signature__(self) -> inspect.Signature:
         return inspect.signature(self.load())
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.load()(*args, **kwargs)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"function({self.reference!r})"
 
 
-def function(reference):
+def function(reference: str) -> FunctionReference:
     """The function `file.py:name` (relative to the calling file) or `module:name`, found when it is called."""
     caller = inspect.currentframe().f_back.f_globals.get("__file__") or os.getcwd()
     return FunctionReference(reference, os.path.dirname(os.path.abspath(caller)))

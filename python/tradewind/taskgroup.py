@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tradewind.dags import DAG
     from tradewind.edges import EdgeModifier
-    from tradewind.hints import GroupDecorator, Linkable
+    from tradewind.hints import GroupDecorator, GroupFactory, Linkable, P, R
 
 
 class TaskGroup(DependencyMixin):
@@ -224,7 +224,7 @@ class TaskGroup(DependencyMixin):
 
 
 @overload
-def task_group(python_callable: Any, **group_args: Any) -> Any: ...
+def task_group(python_callable: Callable[P, R], **group_args: Any) -> GroupFactory[P, R]: ...
 @overload
 def task_group(python_callable: str | None = None, **group_args: Any) -> GroupDecorator: ...
 

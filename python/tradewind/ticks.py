@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
 from tradewind.timetables import _DAYS, _MONTHS, DataInterval, TimeRestriction, Timetable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 _PRESETS = {
     "@hourly": "0 * * * *",
@@ -21,7 +26,7 @@ _PRESETS = {
 _YEARS_MAX = 9
 
 
-def _numbers(field, low, high, words=()):
+def _numbers(field: str, low: int, high: int, words: Sequence[str] = ()) -> set[int]:
     out = set()
     for item in field.lower().split(","):
         span, _, step = item.partition("/")
@@ -36,7 +41,9 @@ def _numbers(field, low, high, words=()):
     return out
 
 
-def _day_matches(day, days, months, weekdays, either):
+def _day_matches(
+    day: dt.date, days: set[Any], months: set[int], weekdays: set[int], either: bool
+) -> bool:
     if day.month not in months:
         return False
     last = calendar.monthrange(day.year, day.month)[1]
@@ -45,7 +52,7 @@ def _day_matches(day, days, months, weekdays, either):
     return by_day or by_weekday if either else by_day and by_weekday
 
 
-def next_tick(expression, zone, after):
+def next_tick(expression: str, zone: Any, after: dt.datetime) -> dt.datetime | None:
     """
     The first time of a cron expression (5 fields or a preset) after a moment, or None within nine
     years. ValueError for what it does not know (#, the L of weekdays, seconds, years).
@@ -74,7 +81,7 @@ def next_tick(expression, zone, after):
     return None
 
 
-def _of_timetable(table, run):
+def _of_timetable(table: Any, run: Any) -> dt.datetime | None:
     after = run.data_interval_end or run.run_after
     data = table.as_data()
     if data["type"] in ("cron_trigger", "cron_data_interval", "cron_partition"):
@@ -97,7 +104,7 @@ def _of_timetable(table, run):
     return info.run_after if info is not None else None
 
 
-def next_run_after(schedule, run):
+def next_run_after(schedule: Any, run: Any) -> dt.datetime | None:
     """When the run after this one is due; None if there is none or only events tell."""
     after = run.data_interval_end or run.run_after
     if isinstance(schedule, Timetable):

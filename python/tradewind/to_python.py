@@ -5,8 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import keyword
 import re
+from typing import TYPE_CHECKING
 
 from tradewind.python_text import Call, Code, source
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _DAG = {
     "dag_id": None, "display_name": "dag_display_name", "description": None, "doc_md": None, "schedule": None,
@@ -46,7 +50,7 @@ class NotSaid(Exception):
     """Something that the SDK has no word for."""
 
 
-def seconds_of(value):
+def seconds_of(value: Any) -> float:
     """The seconds of a duration of a document: a number, `1h30m`, or `PT1H30M`."""
     if isinstance(value, (int, float)):
         return float(value)
@@ -61,7 +65,7 @@ def seconds_of(value):
 
 
 class _Writer:
-    def __init__(self, document):
+    def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
         self.names = {}  # task id -> variable
         self.groups = {}  # group id -> variable
@@ -72,7 +76,7 @@ class _Writer:
 
     # ---- values ----
 
-    def duration(self, value):
+    def duration(self, value: Any) -> Call:
         """timedelta(...) in the largest unit that divides it."""
         seconds = seconds_of(value)
         self.modules.add("timedelta")
@@ -81,7 +85,7 @@ class _Writer:
                 return Call("timedelta", [(unit, int(seconds // size))])
         return Call("timedelta", [("seconds", int(seconds) if seconds == int(seconds) else seconds)])
 
-    def moment(self, value):
+    def moment(self, value: Any) -> Call:
         """datetime(...) with its offset."""
         found = dt.datetime.fromisoformat(str(value).replace("Z", "+00:00"))
         self.modules.update(("datetime", "timezone"))
@@ -93,7 +97,7 @@ class _Writer:
             zone = Call("timezone", [(None, self.duration(found.utcoffset().total_seconds()))])
         return Call("datetime", [(None, part) for part in parts] + [("tzinfo", zone)])
 
-    def argument(self, value, task_id):
+    def argument(self, value: Any, task_id: str | None) -> Any:
         """A value in which references to XComs become tasks' outputs."""
         if isinstance(value, dict):
             known = value.get("__xcom__") if len(value) == 1 else None
@@ -106,7 +110,7 @@ class _Writer:
             return [self.argument(item, task_id) for item in value]
         return value
 
-    def output(self, reference, task_id):
+    def output(self, reference: dict[str, Any], task_id: str | None) -> Any:
         """`task.output`, or XComArg(task, key)."""
         name = self.names.get(reference["task_id"])
         if name is None:
@@ -118,7 +122,7 @@ class _Writer:
 
     # ---- names ----
 
-    def name(self, text):
+    def name(self, text: str) -> str:
         """A variable that no other task or group has."""
         base = re.sub(r"\W", "_", text, flags=re.ASCII) or "task"
         if base[0].isdigit() or keyword.iskeyword(base) or base in _IMPORTS or base in ("function", "datetime"):
@@ -131,7 +135,7 @@ class _Writer:
 
     # ---- tasks ----
 
-    def task(self, task_id, label, spec):
+    def task(self, task_id: str, label: str, spec: dict[str, Any]) -> Call:
         """The call that makes the task."""
         kind = spec["operator"]
         if kind not in _CLASSES:
@@ -172,7 +176,7 @@ class _Writer:
             return Call(f"{partial}.expand", list(over.items()))
         return Call(f"{partial}.expand_kwargs", [(None, over)])
 
-    def _own(self, name, value, task_id):
+    def _own(self, name: str, value: Any, task_id: str | None) -> Any:
         if name == "python_callable":
             self.modules.add("function")
             return Call("function", [(None, value)])
@@ -180,7 +184,7 @@ class _Writer:
             return self.duration(value)
         return self._common(name, self.argument(value, task_id))
 
-    def _common(self, name, value):
+    def _common(self, name: str, value: Any) -> Any:
         if name in ("poke_interval", "timeout"):
             seconds = seconds_of(value)
             return int(seconds) if seconds == int(seconds) else seconds
@@ -188,7 +192,7 @@ class _Writer:
 
     # ---- the whole ----
 
-    def dag(self):
+    def dag(self) -> Call:
         """The call that makes the DAG."""
         arguments, left = [], []
         for group, known in (self.document.get("task_groups") or {}).items():
@@ -213,7 +217,7 @@ class _Writer:
             arguments.append(("params", {key: self._param(params[key]) for key in params}))
         return Call("DAG", arguments)
 
-    def _param(self, value):
+    def _param(self, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
         self.used.add("Param")
@@ -223,7 +227,7 @@ class _Writer:
             return Call("Param", arguments + list(rest.items()))
         return Call("Param", arguments + [("schema", rest)])
 
-    def write_tasks(self):
+    def write_tasks(self) -> None:
         """The tasks in their order, each within its groups."""
         open_groups = []
         for task_id, spec in self.document["tasks"].items():
@@ -246,27 +250,27 @@ class _Writer:
             self.names[task_id] = name
             self.body.append(" " * indent + f"{name} = {made}")
 
-    def _path(self, group):
+    def _path(self, group: str | None) -> list[str]:
         path, known = [], self.document.get("task_groups") or {}
         while group:
             path.insert(0, group)
             group = (known.get(group) or {}).get("parent")
         return path
 
-    def _has_prefix(self, group):
+    def _has_prefix(self, group: str) -> bool:
         """True if all members of the group bear its id."""
         tasks, groups = self.document["tasks"], self.document.get("task_groups") or {}
         members = [task_id for task_id, spec in tasks.items() if group in self._path(spec.get("group"))]
         members += [other for other in groups if other != group and group in self._path(other)]
         return all(member.startswith(group + ".") for member in members)
 
-    def _label(self, full, path):
+    def _label(self, full: str, path: list[str]) -> str:
         for group in reversed(path):
             if self._has_prefix(group):
                 return full[len(group) + 1 :]
         return full
 
-    def _open(self, group, depth):
+    def _open(self, group: str, depth: int) -> None:
         indent = " " * (4 * (depth + 1))
         if group in self.groups:
             self.body.append(f"{indent}with {self.groups[group]}:")
@@ -274,7 +278,7 @@ class _Writer:
         made = source(self._group_call(group), len(indent), 5)
         self.body.append(f"{indent}with {made} as {self.groups[group]}:")
 
-    def _group_call(self, group, *more):
+    def _group_call(self, group: str, *more: Any) -> Call:
         known = (self.document.get("task_groups") or {}).get(group) or {}
         arguments = [(None, self._label(group, self._path(group)[:-1]))]
         if not self._has_prefix(group):
@@ -285,7 +289,7 @@ class _Writer:
         self.groups[group] = self.name(f"{group}_group" if group in self.document["tasks"] else group)
         return Call("TaskGroup", arguments + list(more))
 
-    def write_empty_groups(self):
+    def write_empty_groups(self) -> None:
         """The groups that no task is in."""
         known = self.document.get("task_groups") or {}
         for group in sorted(known, key=lambda one: len(self._path(one))):
@@ -295,7 +299,7 @@ class _Writer:
                 made = source(self._group_call(group, *more), 4)
                 self.body.append(f"    {self.groups[group]} = {made}")
 
-    def write_edges(self):
+    def write_edges(self) -> None:
         """Setups and teardowns, then what waits for what."""
         lines = []
         for task_id, spec in self.document["tasks"].items():
@@ -312,7 +316,7 @@ class _Writer:
         if lines:
             self.body += ["", *lines]
 
-    def text(self):
+    def text(self) -> str:
         """The file."""
         dag = source(self.dag(), 0, 6)
         self.write_tasks()
@@ -332,7 +336,7 @@ class _Writer:
         return "\n".join(lines) + "\n"
 
 
-def convert(document):
+def convert(document: dict[str, Any]) -> tuple[str, list[Any]]:
     """(source, problems): [(task id or None, reason)]."""
     writer = _Writer(document)
     return writer.text(), writer.problems

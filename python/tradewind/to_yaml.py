@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from tradewind.emit import dag_document, plain
 from tradewind.operators.python import BranchPythonOperator, PythonOperator, ShortCircuitOperator
 from tradewind.templates import LiteralValue
 from tradewind.types import XCOM_RETURN_KEY
 from tradewind.xcom_arg import XComArg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from tradewind.baseoperator import BaseOperator
+    from tradewind.dags import DAG
 
 _CALLBACKS = (
     "on_execute_callback",
@@ -30,12 +38,12 @@ class NotSaid(Exception):
 class Converted:
     """document: what could be said; problems: [(line or 0, task id or None, reason)]."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.document = {}
         self.problems = []
 
 
-def convert(dag, module, folder):
+def convert(dag: DAG, module: Any, folder: str) -> Converted:
     """The DAG's document; functions of the file are named relative to `folder`."""
     result = Converted()
     document = dag_document(dag)
@@ -62,7 +70,7 @@ def convert(dag, module, folder):
 _COMMON = ("upstream", "trigger_rule", "group", "display_name", "doc_md", "setup", "teardown", "owner")
 
 
-def _of_dag(dag):
+def _of_dag(dag: DAG) -> Iterator[str]:
     for name in ("on_success_callback", "on_failure_callback"):
         if getattr(dag, name, None):
             yield f"{name}: a Python function"
@@ -77,12 +85,12 @@ def _of_dag(dag):
         yield f"schedule: a {type(dag.schedule).__name__}"
 
 
-def _line(task):
+def _line(task: BaseOperator) -> int:
     code = getattr(getattr(task, "python_callable", None), "__code__", None)
     return code.co_firstlineno if code is not None else 0
 
 
-def _task(task, spec, module, folder):
+def _task(task: Any, spec: dict[str, Any], module: Any, folder: str) -> dict[str, Any]:
     for name in _CALLBACKS:
         if getattr(task, name, None):
             raise NotSaid(f"{name.strip('_')}: a Python function")
@@ -107,7 +115,7 @@ def _task(task, spec, module, folder):
     return out
 
 
-def _reference(function, module, folder):
+def _reference(function: Any, module: Any, folder: str) -> str:
     if getattr(function, "reference", None):
         return function.reference
     name = getattr(function, "__qualname__", "")
@@ -128,7 +136,7 @@ def _reference(function, module, folder):
     return f"{function.__module__}:{name}"
 
 
-def _value(value, what):
+def _value(value: Any, what: str) -> Any:
     if isinstance(value, XComArg):
         reference = {"task_id": value.operator.task_id}
         if value.key != XCOM_RETURN_KEY:

@@ -11,6 +11,11 @@ import hashlib
 import os
 import sys
 import sysconfig
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
 # Granularity of file times: a change this close to a reading may hide behind the same time.
 _TICK_NS = 10_000_000
@@ -38,12 +43,12 @@ _OWN_FILES = ("/etc/localtime", "/etc/resolv.conf", "/etc/hosts")
 _PER_ATTEMPT = ("TRADEWIND_ATTEMPT", "AIRFLOW_CTX_")
 
 
-def is_own(path):
+def is_own(path: str) -> bool:
     """True for files of the interpreter, its packages and this package."""
     return path.startswith(_OWN) or path in _OWN_FILES
 
 
-def signature(path):
+def signature(path: str) -> list[int] | None:
     """What stat says of a file: [mtime_ns, size, inode], or None if it is absent."""
     try:
         status = os.stat(path)
@@ -52,7 +57,7 @@ def signature(path):
     return [status.st_mtime_ns, status.st_size, status.st_ino]
 
 
-def content(path):
+def content(path: str) -> str | None:
     """The hash of a file's bytes or of a folder's names; None if it is absent or cannot be read."""
     digest = hashlib.sha256()
     try:
@@ -76,7 +81,7 @@ _unrecorded = []
 
 
 @contextlib.contextmanager
-def unrecorded():
+def unrecorded() -> Iterator[None]:
     """Within the block nothing counts as used: for what asks the interpreter about its packages."""
     _unrecorded.append(True)
     try:
@@ -91,13 +96,13 @@ class Uses:
     `unsure` paths changed while they were read: they count as changed.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.paths = {}
         self.env = {}
         self.whole_env = None
         self.unsure = set()
 
-    def changed(self, env):
+    def changed(self, env: Mapping[str, str]) -> str | None:
         """
         The name of something that changed, or None. env: the environment that an import would have
         now.
@@ -118,7 +123,7 @@ class Uses:
             known[0] = now
         return None
 
-    def version(self):
+    def version(self) -> str:
         """
         A key of all of it: the same content and environment give the same key, on any machine with
         the same paths.
@@ -130,7 +135,7 @@ class Uses:
             digest.update(f"${name}\0{self.env[name]}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()[:32]
 
-    def dump(self):
+    def dump(self) -> dict[str, Any]:
         """As JSON, for the runner."""
         return {
             "paths": self.paths,
@@ -140,14 +145,14 @@ class Uses:
         }
 
     @classmethod
-    def load(cls, data):
+    def load(cls, data: dict[str, Any]) -> Uses:
         """From dump()."""
         self = cls()
         self.paths, self.env = data["paths"], data["env"]
         self.whole_env, self.unsure = data["whole_env"], set(data["unsure"])
         return self
 
-    def listing(self):
+    def listing(self) -> dict[str, list[str]]:
         """
         For the engine: which files and folders to watch, which variables were read (names only).
         """
@@ -158,7 +163,7 @@ class Uses:
         }
 
 
-def _shared(env):
+def _shared(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if not name.startswith(_PER_ATTEMPT)}
 
 
@@ -167,13 +172,13 @@ class _RecordingEnviron(os._Environ):
 
     recorder = None
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: str) -> str:
         recorder = type(self).recorder
         if recorder is not None:
             recorder.env_read(key)
         return super().__getitem__(key)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         recorder = type(self).recorder
         if recorder is not None:
             recorder.env_listed()
@@ -186,7 +191,7 @@ class Recorder:
     do nothing.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.uses = Uses()
         self.active = False
         self.connected = False
@@ -196,7 +201,7 @@ class Recorder:
         self._started_ns = 0
         self._early = {}
 
-    def start(self):
+    def start(self) -> None:
         """From now on everything counts. To be called once, before the import."""
         import time
 
@@ -208,7 +213,7 @@ class Recorder:
         self.active = True
         sys.addaudithook(self._audit)
 
-    def stop(self):
+    def stop(self) -> Uses:
         """The import is over: what it used."""
         self.active = False
         _RecordingEnviron.recorder = None
@@ -218,22 +223,22 @@ class Recorder:
             self._finish(path)
         return self.uses
 
-    def add(self, path):
+    def add(self, path: str) -> None:
         """A file or folder that the import used or looked for."""
         path = os.path.abspath(path)
         if path not in self.uses.paths and not is_own(path):
             self.uses.paths[path] = [signature(path), None]
 
-    def env_read(self, name):
+    def env_read(self, name: str) -> None:
         """A variable was read."""
         if isinstance(name, str) and not name.startswith(_PER_ATTEMPT):
             self.uses.env.setdefault(name, self._env.get(name))
 
-    def env_listed(self):
+    def env_listed(self) -> None:
         """All variables were read."""
         self.uses.whole_env = _shared(self._env)
 
-    def _audit(self, event, args):
+    def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if not self.active or _unrecorded:
             return
         if event == "open":
@@ -245,7 +250,7 @@ class Recorder:
         elif event == "socket.connect":
             self.connected = True
 
-    def _imported(self, name):
+    def _imported(self, name: str) -> None:
         # Only what the user's code looks for: the standard library tries modules of other systems.
         frame = sys._getframe(2)
         while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
@@ -257,7 +262,7 @@ class Recorder:
         ):
             self._modules.add(name)
 
-    def _opened(self, path, mode, flags):
+    def _opened(self, path: Any, mode: Any, flags: Any) -> None:
         if isinstance(path, bytes):
             path = os.fsdecode(path)
         if not isinstance(path, str) or path.endswith(".pyc"):
@@ -266,7 +271,7 @@ class Recorder:
         if not writes:
             self.add(path)
 
-    def _listed(self, path):
+    def _listed(self, path: Any) -> None:
         # The import system lists the folders of sys.path all the time; only the file's own code
         # counts.
         caller = sys._getframe(2).f_code.co_filename
@@ -279,7 +284,7 @@ class Recorder:
         if isinstance(path, str):
             self.add(path)
 
-    def _add_modules(self):
+    def _add_modules(self) -> None:
         for name in set(sys.modules) - self._before:
             file = getattr(sys.modules.get(name), "__file__", None)
             if isinstance(file, str) and not file.startswith("<"):
@@ -291,7 +296,7 @@ class Recorder:
                 self.add(os.path.join(sys.path[0], top + ".py"))
                 self.add(os.path.join(sys.path[0], top, "__init__.py"))
 
-    def _finish(self, path):
+    def _finish(self, path: str) -> None:
         known = self.uses.paths[path]
         known[1] = content(path)
         now = signature(path)
@@ -300,7 +305,7 @@ class Recorder:
                 self.uses.unsure.add(path)
 
 
-def left_open():
+def left_open() -> str | None:
     """
     What of an import does not survive a fork: a text, or None. Sockets still open and Python
     threads still running count.
@@ -312,7 +317,7 @@ def left_open():
     return None
 
 
-def socket_fds():
+def socket_fds() -> set[int]:
     """The descriptors of this process that are sockets."""
     found = set()
     for name in os.listdir("/proc/self/fd"):

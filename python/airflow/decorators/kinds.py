@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tradewind.decorators import task
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _KINDS = {
     "python_task": "python",
@@ -18,7 +23,7 @@ _KINDS = {
 }
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _KINDS:
         return getattr(task, _KINDS[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
 from tradewind.types import NOTSET, ArgNotSet, DagRunType  # noqa: F401
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class DagRunTriggeredByType(str, enum.Enum):
@@ -27,6 +31,6 @@ class SetDuringExecution(ArgNotSet):
 SET_DURING_EXECUTION = SetDuringExecution()
 
 
-def is_arg_set(arg):
+def is_arg_set(arg: Any) -> bool:
     """True unless it is NOTSET."""
     return not isinstance(arg, ArgNotSet)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
-def run(start, task, dag, ti, context):
+def run(start: dict[str, Any], task: Any, dag: Any, ti: Any, context: Any) -> dict[str, Any]:
     """
     Calls them all; the result. What one raises is in the log and keeps no other from being called.
     """
@@ -33,7 +37,7 @@ def run(start, task, dag, ti, context):
     return {"outcome": "success"}
 
 
-def as_list(found):
+def as_list(found: Any) -> list[Any]:
     """None, one, or several callbacks as a list."""
     if found is None:
         return []

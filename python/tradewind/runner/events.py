@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tradewind.assets import Asset, AssetAlias, AssetNameRef, AssetRef, AssetUriRef
 from tradewind.serde import storable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from tradewind.assets import BaseAsset, Metadata
 
 
 class OutletEvent:
     """The event of one outlet: its extra; for an alias also the assets that are added to it."""
 
-    def __init__(self, key):
+    def __init__(self, key: BaseAsset) -> None:
         self.key = key
         self.extra = {}
         self.asset_alias_events = []
 
-    def add(self, asset, extra=None):
+    def add(self, asset: Asset, extra: dict[str, Any] | None = None) -> None:
         """Adds an asset to the alias. TypeError for what is no alias."""
         if not isinstance(self.key, AssetAlias):
             raise TypeError("assets can be added to the events of an AssetAlias only")
@@ -23,7 +31,7 @@ class OutletEvent:
         self.asset_alias_events.append((asset, dict(extra or {})))
 
 
-def _key_of(thing, outlets):
+def _key_of(thing: Any, outlets: Iterable[Any]) -> Any:
     """The asset or alias that is meant: itself, or the outlet that a reference or text names."""
     if isinstance(thing, (Asset, AssetAlias)):
         return thing
@@ -41,30 +49,30 @@ def _key_of(thing, outlets):
 class OutletEvents:
     """`outlet_events[asset]`: what is said of an outlet with the task's success."""
 
-    def __init__(self, outlets):
+    def __init__(self, outlets: list[Any]) -> None:
         self._outlets = outlets
         self._events = {}
 
-    def __getitem__(self, thing):
+    def __getitem__(self, thing: Any) -> OutletEvent:
         key = _key_of(thing, self._outlets)
         if key not in self._events:
             self._events[key] = OutletEvent(key)
         return self._events[key]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._events)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._events)
 
-    def take(self, metadata):
+    def take(self, metadata: Metadata) -> None:
         """What a Metadata says."""
         if metadata.alias is not None:
             self[metadata.alias].add(metadata.asset, metadata.extra)
         else:
             self[metadata.asset].extra.update(metadata.extra)
 
-    def as_data(self):
+    def as_data(self) -> list[dict[str, Any]]:
         """The events, one for each outlet and each asset of an alias: for the result."""
         out, said = [], set()
         for outlet in self._outlets:
@@ -89,7 +97,7 @@ class OutletEvents:
         return out
 
 
-def _event(asset, extra):
+def _event(asset: Asset, extra: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "asset",
         "name": asset.name,
@@ -102,15 +110,15 @@ def _event(asset, extra):
 class InletEvents:
     """`inlet_events[asset]`: earlier events of an inlet, which the engine does not give yet."""
 
-    def __init__(self, inlets):
+    def __init__(self, inlets: list[Any]) -> None:
         self._inlets = inlets
 
-    def __getitem__(self, thing):
+    def __getitem__(self, thing: Any) -> Any:
         _key_of(thing, self._inlets)
         raise NotImplementedError("inlet_events: reading earlier asset events is not supported yet")
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._inlets)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._inlets)

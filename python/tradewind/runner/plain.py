@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import AirflowException, AirflowFailException
@@ -15,6 +16,12 @@ from tradewind.operators.python import PythonOperator, followed_list
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.xcom_arg import ConcatXComArg, XComArg, ZipXComArg
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tradewind.context import Context
+    from tradewind.importer import Imported
+
 
 class PlainDag:
     """What templates see as `dag` where there is no DAG object."""
@@ -22,7 +29,9 @@ class PlainDag:
     render_template_as_native_obj = False
     template_searchpath = ()
 
-    def __init__(self, dag_id, folder, fileloc="", members=None):
+    def __init__(
+        self, dag_id: str, folder: str, fileloc: str = "", members: dict[str, Any] | None = None
+    ) -> None:
         self.dag_id = dag_id
         self.folder = folder
         self.fileloc = fileloc
@@ -33,11 +42,11 @@ class PlainDag:
         for name, value in (members or {}).items():
             setattr(self, name, value)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<DAG: {self.dag_id}>"
 
 
-def _plain_dag(start, imported):
+def _plain_dag(start: dict[str, Any], imported: Imported) -> PlainDag:
     return PlainDag(
         start["dag_id"], imported.target.folder, str(start["file"]), start.get("dag")
     )
@@ -58,7 +67,7 @@ _OF_TASK = (
 )
 
 
-def _give_members(task, start):
+def _give_members(task: Any, start: dict[str, Any]) -> None:
     """What templates may ask of `task`, where the operator stands for one of a document."""
     spec = start.get("spec") or {}
     object.__setattr__(task, "task_id", start["task_id"])
@@ -72,20 +81,20 @@ class XComReference(XComArg):
 
     references = ()
 
-    def __init__(self, task_id, key):
+    def __init__(self, task_id: str, key: str) -> None:
         self.task_id = task_id
         self.key = key
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return self is other
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return id(self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"XComReference({self.task_id!r}, key={self.key!r})"
 
-    def resolve(self, context):
+    def resolve(self, context: Context) -> Any:
         """The value, or all values of a mapped task; None if the task has pushed none."""
         return context["ti"].xcom_pull(task_ids=self.task_id, key=self.key)
 
@@ -96,11 +105,11 @@ class PlainOperator(PythonOperator):
     it has the graph.
     """
 
-    def __init__(self, *, kind="python", **kwargs):
+    def __init__(self, *, kind: str = "python", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.kind = kind
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         value = super().execute(context)
         if self.kind == "branch":
             object.__setattr__(self, "_graph_answer", {"follow": followed_list(value)})
@@ -109,7 +118,7 @@ class PlainOperator(PythonOperator):
         return value
 
 
-def plain_task(start, imported):
+def plain_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
     """
     The operator of a task, and what stands for its DAG. AirflowException if the function is not
     there.
@@ -151,7 +160,7 @@ def plain_task(start, imported):
     return task, dag
 
 
-def _expand_input(spec):
+def _expand_input(spec: dict[str, Any]) -> Any:
     if spec.get("expand"):
         return DictOfLists(references(spec["expand"]))
     if spec.get("expand_kwargs") is not None:
@@ -165,14 +174,14 @@ class RenderOperator(BaseOperator):
     object in the document.
     """
 
-    def __init__(self, *, members, **kwargs):
+    def __init__(self, *, members: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.template_fields = tuple(members)
         for name, value in members.items():
             object.__setattr__(self, name, value)
 
 
-def render_task(start, imported):
+def render_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
     """
     For `kind` "render": an operator whose template fields are start["fields"] of start["spec"], and
     its DAG.
@@ -198,12 +207,20 @@ class CommandOperator(BaseOperator):
     template_fields = ("bash_command", "env", "cwd")
     template_ext = (".sh", ".bash")
 
-    def __init__(self, *, bash_command, env, cwd, append_env, **kwargs):
+    def __init__(
+        self,
+        *,
+        bash_command: Any,
+        env: dict[str, str] | None,
+        cwd: str | None,
+        append_env: bool,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.bash_command, self.env, self.cwd = bash_command, env, cwd
         self.append_env = append_env
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """Never returns. OSError where the command cannot be executed."""
         command = self.bash_command
         if not isinstance(command, list) and not command.strip():
@@ -227,7 +244,7 @@ class CommandOperator(BaseOperator):
                 f"cannot execute {words[0]}: {os.strerror(error.errno)}"
             ) from None
 
-    def _keep_rendered(self):
+    def _keep_rendered(self) -> None:
         """The rendered fields go to a file of their own: a result would outweigh the exit code."""
         fields = {"bash_command": self.bash_command, "env": self.env, "cwd": self.cwd}
         fields = {name: value for name, value in fields.items() if value is not None}
@@ -236,7 +253,7 @@ class CommandOperator(BaseOperator):
             json.dump(masked(fields), file, ensure_ascii=False, default=str)
         os.rename(partial, self.rendered_file)
 
-    def _environment(self):
+    def _environment(self) -> dict[str, str]:
         own = {str(key): str(value) for key, value in (self.env or {}).items()}
         mask_secret([value for key, value in own.items() if is_sensitive(key)])
         if self.append_env or self.env is None:
@@ -246,7 +263,7 @@ class CommandOperator(BaseOperator):
         return {**base, **own}
 
 
-def command_task(start, imported):
+def command_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
     """For `kind` "bash": the operator that becomes the command, and its DAG."""
     spec = start.get("spec") or {}
     dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
@@ -265,7 +282,7 @@ def command_task(start, imported):
     return task, dag
 
 
-def references(value):
+def references(value: Any) -> Any:
     """The value with its {"__xcom__": ...}, __zip__ and __concat__ objects as references."""
     if isinstance(value, list):
         return [references(item) for item in value]
