@@ -70,7 +70,7 @@ class _Hooks(dict):
     def __getitem__(self, conn_type: str) -> Any:
         return self.get(conn_type)
 
-    def get(self, conn_type: str | None, default: Any = None) -> Any:
+    def get(self, conn_type: Any, default: Any = None) -> Any:
         """The HookInfo."""
         if conn_type not in self._known:
             return default

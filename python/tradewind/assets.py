@@ -104,9 +104,9 @@ class Asset(BaseAsset):
     ) -> None:
         if name is None and uri is None:
             raise TypeError("Asset() requires either 'name' or 'uri'")
-        uri = None if uri is None else str(uri)
-        self.name = _checked("name", name if name is not None else uri)
-        self.uri = normalized_uri(uri if uri is not None else name)
+        place: Any = None if uri is None else str(uri)
+        self.name = _checked("name", name if name is not None else place)
+        self.uri = normalized_uri(self.name if place is None else place)
         self.group = _checked("group", group) if group is not None else self.asset_type
         if extra is not None and not isinstance(extra, dict):
             raise TypeError(f"the extra of an asset must be a dict, not {type(extra).__name__}")
@@ -124,7 +124,7 @@ class Asset(BaseAsset):
         uri = uri if uri is not None else url
         if (name is None) == (uri is None):
             raise TypeError("Asset.ref() takes exactly one of 'name' and 'uri'")
-        return AssetNameRef(name) if name is not None else AssetUriRef(uri)
+        return AssetNameRef(name) if name is not None else AssetUriRef(uri or "")
 
     @property
     def normalized_uri(self) -> str:
@@ -135,7 +135,7 @@ class Asset(BaseAsset):
         yield (self.name, self.uri), self
 
     def as_expression(self) -> dict[str, Any]:
-        out = {"type": "asset", "name": self.name, "uri": self.uri, "group": self.group}
+        out: dict[str, Any] = {"type": "asset", "name": self.name, "uri": self.uri, "group": self.group}
         if self.extra:
             out["extra"] = self.extra
         if self.watchers:
@@ -230,7 +230,7 @@ class _Combined(BaseAsset):
         for one in objects:
             if not isinstance(one, BaseAsset):
                 raise TypeError(f"expected an asset, got {type(one).__name__}")
-        self.objects = []
+        self.objects: list[BaseAsset] = []
         for one in objects:
             # a & b & c is one of three.
             self.objects.extend(one.objects if type(one) is type(self) else [one])
@@ -350,7 +350,7 @@ def _main_operator(
         custom_operator_name = "@asset"
 
         def execute(self, context: Context) -> Any:
-            kwargs = {name: Asset(name=name) for name in wanted}
+            kwargs: dict[str, Any] = {name: Asset(name=name) for name in wanted}
             if "self" in parameters:
                 kwargs["self"] = own
             if "context" in parameters:
@@ -424,7 +424,7 @@ class _DagOptions:
         tags: Collection[str] = (),
     ) -> None:
         self.dag_id = dag_id
-        self.options = {
+        self.options: dict[str, Any] = {
             "schedule": schedule,
             "is_paused_upon_creation": is_paused_upon_creation,
             "dag_display_name": dag_display_name,

@@ -23,7 +23,7 @@ from tradewind.types import DEFAULT_POOL, TriggerRule, WeightRule
 from tradewind.xcom_arg import XComArg
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from logging import Logger
     from typing import Any, NoReturn
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tradewind.dags import DAG
     from tradewind.edges import EdgeModifier
     from tradewind.hints import Callbacks, Duration, Linkable
+    from tradewind.links import BaseOperatorLink
     from tradewind.mapped import OperatorPartial
     from tradewind.taskgroup import TaskGroup
     from tradewind.triggers.base import BaseTrigger
@@ -110,7 +111,7 @@ def _apply_defaults(init: Callable[..., None]) -> Callable[..., None]:
                 f"{type(self).__name__}: missing keyword argument{plural} "
                 + ", ".join(repr(name) for name in missing)
             )
-        if init is BaseOperator.__init__.__wrapped__:
+        if init is BaseOperator.__init__.__wrapped__:  # type: ignore[attr-defined]
             legacy.task_arguments(self, kwargs)
             _refuse_unknown(self, kwargs, names)
         init(self, **kwargs)
@@ -126,7 +127,7 @@ def _merged_default_args(kwargs: dict[str, Any]) -> dict[str, Any]:
     group = kwargs.get("task_group") or scope.current_group(dag)
     if dag is None and group is not None:
         dag = group.dag
-    merged = {}
+    merged: dict[str, Any] = {}
     if dag is not None:
         merged.update(dag.default_args)
     chain = []
@@ -162,7 +163,7 @@ class BaseOperatorMeta(type):
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
         cls = super().__new__(mcs, name, bases, namespace)
         if "__init__" in namespace:
-            cls.__init__ = _apply_defaults(namespace["__init__"])
+            cls.__init__ = _apply_defaults(namespace["__init__"])  # type: ignore[misc]
         return cls
 
 
@@ -181,6 +182,11 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
     operator_extra_links: Collection[BaseOperatorLink] = ()
     shallow_copy_attrs: Collection[str] = ()
     inherits_from_empty_operator = False
+    upstream_task_ids: set[str]
+    downstream_task_ids: set[str]
+    task_group: TaskGroup | None
+    _dag: DAG | None
+    _defaults: dict[str, Any]
 
     def __init__(
         self,
@@ -369,7 +375,7 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
             group = group.parent_group
         return group
 
-    get_closest_mapped_task_group = mapped_group.fget
+    get_closest_mapped_task_group = mapped_group.fget  # type: ignore[attr-defined]
 
     operator_name = task_type
     operator_class = property(type)

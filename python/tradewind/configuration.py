@@ -113,7 +113,7 @@ class Configuration:
     """Settings by section and key."""
 
     def __init__(self) -> None:
-        self._parsed = None
+        self._parsed: configparser.ConfigParser | None = None
 
     def _file(self) -> configparser.ConfigParser:
         if self._parsed is None:

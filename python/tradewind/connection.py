@@ -86,7 +86,7 @@ class Connection:
 
     def _check_extra(self) -> None:
         try:
-            parsed = json.loads(self.extra)
+            parsed = json.loads(self.extra or "")
         except ValueError:
             # Airflow warns and goes on: the text is kept, extra_dejson is empty.
             return
@@ -299,7 +299,8 @@ class Connection:
     def __repr__(self) -> str:
         return f"Connection(conn_id={self.conn_id!r}, conn_type={self.conn_type!r}, host={self.host!r})"
 
-    __str__ = lambda self: str(self.conn_id or "")  # noqa: E731
+    def __str__(self) -> str:
+        return str(self.conn_id or "")
 
 
 def _mask_extra(extra: dict[str, Any]) -> None:

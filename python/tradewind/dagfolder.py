@@ -58,7 +58,7 @@ def find_files(folder: str) -> list[tuple[str, bytes]]:
         try:
             entries = sorted(os.scandir(here), key=lambda entry: entry.name)
         except OSError as error:
-            print(f"{here}: {os.strerror(error.errno)}", file=sys.stderr)
+            print(f"{here}: {os.strerror(error.errno or 0)}", file=sys.stderr)
             continue
         for entry in entries:
             path = entry.path
@@ -107,8 +107,8 @@ class Cache:
     def __init__(self, path: str, folder: str) -> None:
         self.path = path
         self.owner = json.dumps({"v": 1, "folder": folder, "python": sys.version, "own": _own_version()})
-        self.entries = {}
-        self._stats = {}
+        self.entries: dict[str, tuple[Any, bytes]] = {}
+        self._stats: dict[str, Any] = {}
         try:
             with open(path, "rb") as file:
                 lines = file.read().split(b"\n")
@@ -127,7 +127,7 @@ class Cache:
 
     def get(self, path: str, env: Mapping[str, str]) -> Any:
         """The result line of a file of which nothing has changed, or None."""
-        used, result = self.entries.get(path, (None, None))
+        used, result = self.entries.get(path, (None, b""))
         return result if used is not None and not self._changed(used, env) else None
 
     def _changed(self, used: Any, env: Mapping[str, str]) -> bool:
@@ -157,7 +157,7 @@ class Cache:
         with open(partial, "wb", opener=_private) as file:
             file.write(self.owner.encode() + b"\n")
             for path in files:
-                used, result = self.entries.get(path, (None, None))
+                used, result = self.entries.get(path, (None, b""))
                 if used is not None:
                     line = json.dumps(
                         {"file": path, "uses": used, "bytes": len(result)}, ensure_ascii=False
@@ -249,7 +249,8 @@ def import_all(
     paths: Iterable[str], jobs: int, timeout_s: float, done: Callable[[str, Any, bytes], Any]
 ) -> None:
     """Imports the files, `jobs` at a time; done(path, uses, result line) for each when it ends."""
-    todo, running = list(reversed(paths)), {}
+    todo = list(paths)[::-1]
+    running: dict[int, _Import] = {}
     poll = select.poll()
     while todo or running:
         while todo and len(running) < jobs:

@@ -26,6 +26,7 @@ from tradewind.types import NOTSET, DagRunType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from types import FrameType
     from typing import Any, NoReturn
 
     from jinja2 import Environment, Undefined
@@ -122,9 +123,9 @@ class DAG:
         self.disable_bundle_versioning = disable_bundle_versioning
         self.env = dict(env or {})
         self.fileloc, self.lineno = _caller()
-        self.edge_info = {}
-        self.task_dict = {}
-        self.task_group_dict = {}
+        self.edge_info: dict[str, dict[str, dict[str, Any]]] = {}
+        self.task_dict: dict[str, BaseOperator] = {}
+        self.task_group_dict: dict[str, TaskGroup] = {}
         self.task_group = TaskGroup(dag=self)
 
     @property
@@ -306,9 +307,9 @@ def _older(given: dict[str, Any], schedule: Any, max_active_tasks: int) -> tuple
 
 def _caller() -> tuple[str, int]:
     """File and line that make a DAG: the innermost frame outside of this package."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    here = (here + os.sep, os.path.join(os.path.dirname(here), "airflow") + os.sep)
-    frame = sys._getframe(1)
+    folder = os.path.dirname(os.path.abspath(__file__))
+    here = (folder + os.sep, os.path.join(os.path.dirname(folder), "airflow") + os.sep)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith(here) and not name.startswith("<"):

@@ -89,7 +89,7 @@ class DeadlineReference:
 class Callback:
     """A function at the top of a module, or its path "module.function", and its arguments."""
 
-    executor = None
+    executor: str | None = None
 
     def __init__(
         self, callback_callable: Callable[..., Any] | str, kwargs: dict[str, Any] | None = None

@@ -131,7 +131,7 @@ def _is_empty(function: Callable[..., Any]) -> bool:
     import textwrap
 
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        tree: Any = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     except (OSError, SyntaxError, IndexError):
         return True
     return all(
@@ -188,10 +188,10 @@ class TaskDecorator:
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
-        self.operator_class = operator_class
+        self.operator_class: Any = operator_class
         self.kwargs = options
         self.multiple_outputs = multiple_outputs
-        self.partial_kwargs = {}
+        self.partial_kwargs: dict[str, Any] = {}
         self.is_setup = self.is_teardown = False
         self.on_failure_fail_dagrun = False
 

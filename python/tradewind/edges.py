@@ -102,8 +102,8 @@ class EdgeModifier(DependencyMixin):
 
     def __init__(self, label: str | None = None) -> None:
         self.label = label
-        self._upstream = []
-        self._downstream = []
+        self._upstream: list[DependencyMixin] = []
+        self._downstream: list[DependencyMixin] = []
 
     @property
     def roots(self) -> Sequence[DependencyMixin]:

@@ -137,12 +137,12 @@ def dag_document(dag: DAG) -> dict[str, Any]:
     _put(out, "labels", _labels(dag), [])
     _put(out, "env", {str(k): str(v) for k, v in dag.env.items()}, {})
     out["python"] = {"file": dag.fileloc}
-    groups = {}
+    groups: dict[str, dict[str, Any]] = {}
     for group_id, group in dag.task_group_dict.items():
         groups[group_id] = {}
         _put(groups[group_id], "tooltip", group.tooltip, "")
         if group.is_mapped:
-            groups[group_id].update(_expansion(group.expand_input))
+            groups[group_id].update(_expansion(group.expand_input))  # type: ignore[attr-defined]
         if not group.parent_group.is_root:
             groups[group_id]["parent"] = group.parent_group.group_id
     _put(out, "task_groups", groups, {})
@@ -335,7 +335,7 @@ def _expansion(expand_input: Any) -> dict[str, Any]:
 
 
 # Arguments of operators without Python that may be mapped: name → its values may be.
-_NATIVE_MAPPED = {
+_NATIVE_MAPPED: dict[type, dict[str, Callable[[Any], bool]]] = {
     BashOperator: {
         "bash_command": lambda v: isinstance(v, str) and not is_template(v),
         "cwd": lambda v: isinstance(v, str) and not is_template(v),
@@ -357,7 +357,7 @@ def _native_mapped(task: Any) -> dict[str, Any] | None:
     known, mapped = _NATIVE_MAPPED.get(task.mapped_class), task.expand_input.value
     write = _NATIVE.get(task.mapped_class)
     # Several arguments: their order would have to survive; the runner keeps it.
-    if known is None or not isinstance(mapped, dict) or len(mapped) != 1 or task.maps_op_kwargs:
+    if known is None or write is None or not isinstance(mapped, dict) or len(mapped) != 1 or task.maps_op_kwargs:
         return None
     ((name, value),) = mapped.items()
     if name not in known or task.map_index_template or not (
@@ -484,7 +484,7 @@ def _wait_delta(task: Any) -> dict[str, Any]:
     return {"operator": "wait_time", "delta": duration(task.delta)}
 
 
-_NATIVE = {
+_NATIVE: dict[type, Callable[[Any], dict[str, Any] | None]] = {
     BashOperator: _bash,
     FileSensor: _wait_file,
     HttpSensor: _wait_http,

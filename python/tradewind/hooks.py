@@ -20,7 +20,7 @@ def secrets_backend() -> Any:
     return _backend[0]
 
 
-_backend = []
+_backend: list[Any] = []
 
 
 def _configured() -> Any:

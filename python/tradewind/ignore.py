@@ -35,7 +35,7 @@ class Rules:
         self.kind = kind or syntax()
         if self.kind not in ("glob", "regexp"):
             raise ValueError(f"dag_ignore_file_syntax is glob or regexp, not {self.kind!r}")
-        self._rules = []
+        self._rules: list[tuple[re.Pattern[str], bool, Any]] = []
 
     def within(self, folder: str) -> Rules:
         """The rules of a folder in this one: with those of its own file, if it has one."""
@@ -83,16 +83,16 @@ def _glob(line: str, folder: str) -> tuple[re.Pattern[str], bool, str]:
     only_folders = text.endswith("/")
     anchored = "/" in text.rstrip("/")
     text = text.strip("/")
-    parts = []
+    parts: list[str | None] = []
     for part in text.split("/"):
         parts.append(None if part == "**" else _part(part))
     pattern = "" if anchored else "(?:.*/)?"
-    for index, part in enumerate(parts):
+    for index, one in enumerate(parts):
         last = index == len(parts) - 1
-        if part is None:
+        if one is None:
             pattern += ".*" if last else "(?:.*/)?"
         else:
-            pattern += part + ("" if last else "/")
+            pattern += one + ("" if last else "/")
     # What is in a folder that is left out is left out with it.
     pattern += "/.*" if only_folders else "(?:/.*)?"
     return re.compile(pattern + r"\Z", re.S), leave_out, folder

@@ -34,7 +34,7 @@ class Target:
     """
 
     def __init__(self, path: str | None, module: str | None, folder: str) -> None:
-        self.path = path
+        self.path: Any = path
         self.module = module
         self.folder = folder
         self.key = (path, module, folder)
@@ -69,13 +69,13 @@ class Imported:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.module = None
-        self.dags = []
-        self.documents = []
-        self.errors = []
+        self.module: Any = None
+        self.dags: list[DAG] = []
+        self.documents: list[dict[str, Any]] = []
+        self.errors: list[dict[str, Any]] = []
         self.traceback = ""
-        self.uses = None
-        self.cold = None  # why tasks cannot be forked from here, or None
+        self.uses: Any = None
+        self.cold: str | None = None  # why tasks cannot be forked from here, or None
 
 
 def run_import(target: Target, timeout_s: float = IMPORT_TIMEOUT_S, emit: bool = True) -> Imported:
@@ -172,7 +172,7 @@ def find_dags(module: ModuleType) -> list[DAG]:
             raise ValueError(f"the file has two DAGs with the id {dag.dag_id!r}")
         seen[dag.dag_id] = dag
         # Found where it was imported, whoever made it.
-        dag.fileloc = module.__file__
+        dag.fileloc = module.__file__ or ""
     return found
 
 

@@ -52,7 +52,7 @@ def dag_arguments(init: Callable[P, None]) -> Callable[P, None]:
         _translate(kwargs, _DAG_RENAMED, _DAG_DROPPED, "DAG")
         init(self, *args, **kwargs)
 
-    return wrapper
+    return wrapper  # type: ignore[return-value]
 
 
 def task_arguments(operator: BaseOperator, kwargs: dict[str, Any]) -> None:

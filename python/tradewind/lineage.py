@@ -14,7 +14,9 @@ class HookLineage:
     """What was collected: nothing."""
 
     def __init__(self) -> None:
-        self.inputs, self.outputs, self.extra = [], [], []
+        self.inputs: list[Any] = []
+        self.outputs: list[Any] = []
+        self.extra: list[Any] = []
 
 
 class HookLineageCollector:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-_engine = []
+_engine: list[Any] = []
 
 
 def set_engine(engine: Any) -> None:

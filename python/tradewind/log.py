@@ -31,8 +31,8 @@ _SENSITIVE = (
     "service_account",
 )
 
-_sinks = []
-_values = []
+_sinks: list[Callable[[str], Any]] = []
+_values: list[str] = []
 
 
 def mask_secret(secret: Any, name: str | None = None) -> None:

@@ -233,7 +233,7 @@ def refuse_inside_mapped(group: TaskGroup | None, what: str) -> None:
 
 def parameters_of(operator_class: type[Any]) -> set[str]:
     """The names of all arguments that an operator class takes."""
-    names = set()
+    names: set[str] = set()
     for cls in operator_class.__mro__:
         init = cls.__dict__.get("__init__")
         if init is not None and issubclass(cls, BaseOperator):
@@ -320,6 +320,11 @@ class MappedOperator(BaseOperator):
     """
 
     is_mapped = True
+    mapped_class: type[BaseOperator]
+    partial_kwargs: dict[str, Any]
+    expand_input: Any
+    maps_op_kwargs: bool
+    strict: bool
 
     def __init__(
         self,
@@ -379,15 +384,15 @@ class MappedOperator(BaseOperator):
     operator_name = task_type
 
     @property
-    def template_fields(self) -> Collection[str]:
+    def template_fields(self) -> Collection[str]:  # type: ignore[override]
         return self.mapped_class.template_fields
 
     @property
-    def template_ext(self) -> Collection[str]:
+    def template_ext(self) -> Collection[str]:  # type: ignore[override]
         return self.mapped_class.template_ext
 
     @property
-    def inherits_from_empty_operator(self) -> bool:
+    def inherits_from_empty_operator(self) -> bool:  # type: ignore[override]
         return self.mapped_class.inherits_from_empty_operator
 
     def unmap(self, resolve: Any = None) -> BaseOperator:
@@ -446,9 +451,10 @@ def mapped_over(dag: DAG) -> set[str]:
     """
     found = dag.__dict__.get("_mapped_over")
     if found is None:
-        found = dag._mapped_over = {
+        nodes: list[Any] = [*dag.tasks, *dag.task_group_dict.values()]
+        found = dag.__dict__["_mapped_over"] = {
             reference.operator.task_id
-            for node in (*dag.tasks, *dag.task_group_dict.values())
+            for node in nodes
             if node.is_mapped
             for reference in node.expand_input.mapped_references()
         }

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from logging import Logger
     from typing import Any
 
@@ -19,11 +20,11 @@ class BaseNotifier:
     the attributes that are rendered before.
     """
 
-    template_fields = ()
-    template_ext = ()
+    template_fields: Sequence[str] = ()
+    template_ext: Sequence[str] = ()
 
     def __init__(self, **kwargs: Any) -> None:
-        self.context = {}
+        self.context: Any = {}
 
     @property
     def log(self) -> Logger:

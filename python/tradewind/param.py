@@ -82,7 +82,7 @@ class ParamsDict(dict):
         self, values: Mapping[str, Any] | None = None, suppress_exception: bool = False
     ) -> None:
         super().__init__()
-        self._params = {}
+        self._params: dict[str, Param] = {}
         self.suppress_exception = suppress_exception
         for name, value in (values or {}).items():
             self[name] = value

@@ -25,7 +25,7 @@ try:
     hookimpl = pluggy.HookimplMarker("airflow")
 except ImportError:
 
-    def hookimpl(function: Any = None, **options: Any) -> Any:
+    def hookimpl(function: Any = None, **options: Any) -> Any:  # type: ignore[misc]
         """Marks a function of a listener."""
         if function is None:
             return lambda f: hookimpl(f, **options)
@@ -73,7 +73,7 @@ class ListenerManager:
     """The listeners of this process. What one of them raises is logged and changes nothing."""
 
     def __init__(self) -> None:
-        self.listeners = []
+        self.listeners: list[Any] = []
 
     @property
     def has_listeners(self) -> bool:
@@ -107,8 +107,8 @@ class Loaded:
     """What was loaded: classes in order, and file or entry point → error text."""
 
     def __init__(self) -> None:
-        self.plugins = []
-        self.errors = {}
+        self.plugins: list[Any] = []
+        self.errors: dict[str, str] = {}
         self.folder_done = self.points_done = False
 
 

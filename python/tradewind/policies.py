@@ -20,7 +20,7 @@ try:
     hookimpl = pluggy.HookimplMarker("airflow.policy")
 except ImportError:
 
-    def hookimpl(function: Any = None, **_: Any) -> Any:
+    def hookimpl(function: Any = None, **_: Any) -> Any:  # type: ignore[misc]
         """Marks a policy; not needed here."""
         return function if function is not None else hookimpl
 

@@ -40,7 +40,7 @@ class FunctionReference:
     def _module(self) -> Any:
         from tradewind import scope
 
-        stacks = [list(stack) for stack in (scope.dags, scope.groups, scope.registered)]
+        stacks: Any = [list(stack) for stack in (scope.dags, scope.groups, scope.registered)]
         scope.dags.clear()
         scope.groups.clear()
         try:
@@ -50,7 +50,7 @@ class FunctionReference:
             name = "tradewind_function_" + os.path.splitext(os.path.basename(path))[0]
             if os.path.dirname(path) not in sys.path:
                 sys.path.insert(0, os.path.dirname(path))
-            spec = importlib.util.spec_from_file_location(name, path)
+            spec: Any = importlib.util.spec_from_file_location(name, path)
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
             return module
@@ -70,5 +70,6 @@ class FunctionReference:
 
 def function(reference: str) -> FunctionReference:
     """The function `file.py:name` (relative to the calling file) or `module:name`, found when it is called."""
-    caller = inspect.currentframe().f_back.f_globals.get("__file__") or os.getcwd()
+    frame: Any = inspect.currentframe()
+    caller = frame.f_back.f_globals.get("__file__") or os.getcwd()
     return FunctionReference(reference, os.path.dirname(os.path.abspath(caller)))

@@ -111,7 +111,7 @@ _MODULE_OF = {name: module for module, names in _ON_DEMAND.items() for name in n
 
 if not TYPE_CHECKING:  # Checkers see the names above, and no others.
 
-    def __getattr__(name):
+    def __getattr__(name: str):
         if name == "lineage":
             return importlib.import_module("tradewind.lineage")
         if name not in _MODULE_OF:

@@ -104,7 +104,8 @@ def _encode_other(value: Any, where: str, depth: int) -> Any:
             TYPE: f"pandas.{type(value).__name__}",
             "value": json.loads(value.to_json(orient="split")),
         }
-    for plain in (str, int, float, list, tuple, dict):
+    kinds: tuple[Any, ...] = (str, int, float, list, tuple, dict)
+    for plain in kinds:
         if isinstance(value, plain):
             # A subclass (a named tuple, an OrderedDict) is stored as what it is made from.
             return encode(plain(value), where, depth)

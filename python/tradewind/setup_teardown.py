@@ -16,7 +16,7 @@ class SetupTeardownContext:
     def __init__(self, setups: list[BaseOperator], teardowns: list[BaseOperator]) -> None:
         self.setups = setups
         self.teardowns = teardowns
-        self.tasks = []
+        self.tasks: list[BaseOperator] = []
 
     def add(self, task: BaseOperator) -> None:
         """A task of the block."""

@@ -30,6 +30,13 @@ class TaskGroup(DependencyMixin):
     moment; a last task that is a teardown does not count.
     """
 
+    dag: DAG
+    parent_group: Any  # None of a DAG's own group.
+    upstream_task_ids: set[str]
+    downstream_task_ids: set[str]
+    upstream_group_ids: set[str]
+    downstream_group_ids: set[str]
+
     def __init__(
         self,
         group_id: str | None = None,
@@ -47,17 +54,19 @@ class TaskGroup(DependencyMixin):
         self.default_args = dict(default_args or {})
         self.tooltip, self.ui_color, self.ui_fgcolor = tooltip, ui_color, ui_fgcolor
         self.group_display_name = group_display_name
-        self.children = {}
+        self.children: dict[str, BaseOperator | TaskGroup] = {}
         self.upstream_task_ids, self.downstream_task_ids = set(), set()
         self.upstream_group_ids, self.downstream_group_ids = set(), set()
+        self._group_id: Any = None
         self._root = group_id is None
-        if self._root:
-            self.dag, self.parent_group, self._group_id = dag, None, None
+        if group_id is None:
+            self.dag, self.parent_group = dag, None  # type: ignore[assignment]
             return
         check_id("group_id", group_id)
-        self.dag = dag or (parent_group.dag if parent_group else None) or scope.current_dag()
-        if self.dag is None:
+        found = dag or (parent_group.dag if parent_group else None) or scope.current_dag()
+        if found is None:
             raise AirflowException(f"task group {group_id!r} must be made within a DAG")
+        self.dag = found
         self.parent_group = parent_group or scope.current_group(self.dag)
         self._group_id = self._free_id(group_id, add_suffix_on_collision)
         self.dag.task_group_dict[self.group_id] = self
@@ -256,7 +265,7 @@ class _TaskGroupFactory:
 
     def override(self, **group_args: Any) -> _TaskGroupFactory:
         """The same with other arguments."""
-        options = {**self.group_args, **group_args}
+        options: dict[str, Any] = {**self.group_args, **group_args}
         return _TaskGroupFactory(self.function, options, self.partial_kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -265,8 +274,11 @@ class _TaskGroupFactory:
     def _make(
         self, group_class: Callable[..., TaskGroup], args: Iterable[Any], kwargs: Mapping[str, Any]
     ) -> Any:
-        options = {"group_id": self.function.__name__, "tooltip": _first_line(self.function)}
-        options["add_suffix_on_collision"] = True
+        options: dict[str, Any] = {
+            "group_id": self.function.__name__,
+            "tooltip": _first_line(self.function),
+            "add_suffix_on_collision": True,
+        }
         options.update(self.group_args)
         with group_class(**options) as group:
             result = self.function(*args, **kwargs)

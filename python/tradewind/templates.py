@@ -181,7 +181,7 @@ def environment(dag: Any = None, task: Any = None, native: bool | None = None) -
 
 # Per process and DAG: the environment, and templates already compiled. The file process fills it;
 # its forks find it filled.
-_cache = {}
+_cache: dict[tuple[int, bool], tuple[Any, dict[str, Any], Any]] = {}
 CACHED_TEMPLATES_MAX = 4096
 
 
@@ -290,7 +290,7 @@ class Renderer:
         self.dag = dag
         self.task = task
         self._env = env
-        self._templates = {}
+        self._templates: dict[str, Any] = {}
         # What a task was mapped over, as it came from other tasks, stays as it is.
         self._kept = {id(value) for value in getattr(task, "_not_rendered", ())}
 

@@ -27,7 +27,7 @@ _YEARS_MAX = 9
 
 
 def _numbers(field: str, low: int, high: int, words: Sequence[str] = ()) -> set[int]:
-    out = set()
+    out: set[int] = set()
     for item in field.lower().split(","):
         span, _, step = item.partition("/")
         if span in ("*", "?"):

@@ -97,8 +97,8 @@ def _zone(zone: Any) -> str:
 class DataInterval(NamedTuple):
     """What a run is for: from start to end."""
 
-    start: object
-    end: object
+    start: Any
+    end: Any
 
     @classmethod
     def exact(cls, at: Any) -> DataInterval:
@@ -109,16 +109,16 @@ class DataInterval(NamedTuple):
 class TimeRestriction(NamedTuple):
     """The bounds of a DAG's runs."""
 
-    earliest: object
-    latest: object
+    earliest: Any
+    latest: Any
     catchup: bool
 
 
 class DagRunInfo(NamedTuple):
     """When a run is, and what for."""
 
-    run_after: object
-    data_interval: object
+    run_after: Any
+    data_interval: DataInterval
 
     @classmethod
     def exact(cls, at: Any) -> DagRunInfo:
@@ -445,7 +445,8 @@ class CronPartitionTimetable(_Own):
         return self.expression
 
     def serialize(self) -> dict[str, Any]:
-        offset, immediately = self.run_offset, self.run_immediately
+        offset: Any = self.run_offset
+        immediately = self.run_immediately
         if offset is not None and not isinstance(offset, int):
             offset = {"duration": _seconds("run_offset", offset)}
         if isinstance(immediately, dt.timedelta):

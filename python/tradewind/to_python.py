@@ -67,12 +67,12 @@ def seconds_of(value: Any) -> float:
 class _Writer:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
-        self.names = {}  # task id -> variable
-        self.groups = {}  # group id -> variable
+        self.names: dict[str, str] = {}  # task id -> variable
+        self.groups: dict[str, str] = {}  # group id -> variable
         self.used = {"DAG"}
-        self.modules = set()
-        self.problems = []
-        self.body = []
+        self.modules: set[str] = set()
+        self.problems: list[tuple[str | None, str]] = []
+        self.body: list[str] = []
 
     # ---- values ----
 
@@ -92,10 +92,11 @@ class _Writer:
         parts = [found.year, found.month, found.day, found.hour, found.minute, found.second, found.microsecond]
         while len(parts) > 3 and parts[-1] == 0:
             parts.pop()
-        zone = Code("timezone.utc")
-        if found.utcoffset():
-            zone = Call("timezone", [(None, self.duration(found.utcoffset().total_seconds()))])
-        return Call("datetime", [(None, part) for part in parts] + [("tzinfo", zone)])
+        zone: Any = Code("timezone.utc")
+        offset = found.utcoffset()
+        if offset:
+            zone = Call("timezone", [(None, self.duration(offset.total_seconds()))])
+        return Call("datetime", [*((None, part) for part in parts), ("tzinfo", zone)])
 
     def argument(self, value: Any, task_id: str | None) -> Any:
         """A value in which references to XComs become tasks' outputs."""
@@ -162,7 +163,7 @@ class _Writer:
             if name in values:
                 arguments.append((word or name, self._common(name, values.pop(name))))
         mapped = [name for name in ("expand", "expand_kwargs") if name in values]
-        over = self.argument(values.pop(mapped[0]), task_id) if mapped else None
+        over: Any = self.argument(values.pop(mapped[0]), task_id) if mapped else None
         left = [name for name in values if name not in _ELSEWHERE]
         if left:
             raise NotSaid(", ".join(left))
@@ -194,7 +195,8 @@ class _Writer:
 
     def dag(self) -> Call:
         """The call that makes the DAG."""
-        arguments, left = [], []
+        arguments: list[tuple[str | None, Any]] = []
+        left: list[str] = []
         for group, known in (self.document.get("task_groups") or {}).items():
             if any(name in known for name in ("expand", "expand_kwargs")):
                 self.problems.append((None, f"the mapped task group {group!r}"))
@@ -222,14 +224,14 @@ class _Writer:
             return value
         self.used.add("Param")
         rest = {key: item for key, item in value.items() if key != "default"}
-        arguments = [(None, value["default"])] if "default" in value else []
+        arguments: list[tuple[str | None, Any]] = [(None, value["default"])] if "default" in value else []
         if all(key.isidentifier() and not keyword.iskeyword(key) for key in rest):
             return Call("Param", arguments + list(rest.items()))
         return Call("Param", arguments + [("schema", rest)])
 
     def write_tasks(self) -> None:
         """The tasks in their order, each within its groups."""
-        open_groups = []
+        open_groups: list[str] = []
         for task_id, spec in self.document["tasks"].items():
             wanted = self._path(spec.get("group"))
             while open_groups != wanted[: len(open_groups)]:
@@ -251,7 +253,8 @@ class _Writer:
             self.body.append(" " * indent + f"{name} = {made}")
 
     def _path(self, group: str | None) -> list[str]:
-        path, known = [], self.document.get("task_groups") or {}
+        path: list[str] = []
+        known = self.document.get("task_groups") or {}
         while group:
             path.insert(0, group)
             group = (known.get(group) or {}).get("parent")
@@ -280,7 +283,7 @@ class _Writer:
 
     def _group_call(self, group: str, *more: Any) -> Call:
         known = (self.document.get("task_groups") or {}).get(group) or {}
-        arguments = [(None, self._label(group, self._path(group)[:-1]))]
+        arguments: list[tuple[str | None, Any]] = [(None, self._label(group, self._path(group)[:-1]))]
         if not self._has_prefix(group):
             arguments.append(("prefix_group_id", False))
         if known.get("tooltip"):

@@ -39,8 +39,8 @@ class Converted:
     """document: what could be said; problems: [(line or 0, task id or None, reason)]."""
 
     def __init__(self) -> None:
-        self.document = {}
-        self.problems = []
+        self.document: dict[str, Any] = {}
+        self.problems: list[tuple[int, str | None, str]] = []
 
 
 def convert(dag: DAG, module: Any, folder: str) -> Converted:
@@ -125,7 +125,7 @@ def _reference(function: Any, module: Any, folder: str) -> str:
         raise NotSaid("python_callable: a function within a function, or an object")
     if getattr(function, "__self__", None) is not None:
         raise NotSaid("python_callable: a method of an object")
-    home = module if function.__module__ == module.__name__ else sys.modules.get(function.__module__)
+    home: Any = module if function.__module__ == module.__name__ else sys.modules.get(function.__module__)
     found = home
     for part in name.split("."):
         found = getattr(found, part, None)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from types import FrameType
     from typing import Any
 
 # Granularity of file times: a change this close to a reading may hide behind the same time.
@@ -77,7 +78,7 @@ def content(path: str) -> str | None:
     return digest.hexdigest()
 
 
-_unrecorded = []
+_unrecorded: list[bool] = []
 
 
 @contextlib.contextmanager
@@ -97,10 +98,10 @@ class Uses:
     """
 
     def __init__(self) -> None:
-        self.paths = {}
-        self.env = {}
-        self.whole_env = None
-        self.unsure = set()
+        self.paths: dict[str, list[Any]] = {}
+        self.env: dict[str, str | None] = {}
+        self.whole_env: dict[str, str] | None = None
+        self.unsure: set[str] = set()
 
     def changed(self, env: Mapping[str, str]) -> str | None:
         """
@@ -170,7 +171,7 @@ def _shared(env: Mapping[str, str]) -> dict[str, str]:
 class _RecordingEnviron(os._Environ):
     """os.environ that tells the recorder what is read."""
 
-    recorder = None
+    recorder: Recorder | None = None
 
     def __getitem__(self, key: str) -> str:
         recorder = type(self).recorder
@@ -195,11 +196,11 @@ class Recorder:
         self.uses = Uses()
         self.active = False
         self.connected = False
-        self._modules = set()
-        self._before = set()
-        self._env = {}
+        self._modules: set[str] = set()
+        self._before: set[str] = set()
+        self._env: dict[str, str] = {}
         self._started_ns = 0
-        self._early = {}
+        self._early: dict[str, Any] = {}
 
     def start(self) -> None:
         """From now on everything counts. To be called once, before the import."""
@@ -252,7 +253,7 @@ class Recorder:
 
     def _imported(self, name: str) -> None:
         # Only what the user's code looks for: the standard library tries modules of other systems.
-        frame = sys._getframe(2)
+        frame: FrameType | None = sys._getframe(2)
         while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
             frame = frame.f_back
         if (

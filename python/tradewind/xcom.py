@@ -78,7 +78,7 @@ class BaseXCom:
         **_: Any,
     ) -> list[Any]:
         """The values of all instances of a mapped task."""
-        return _ti().xcom_list(task_id, key, dag_id=dag_id, run_id=run_id)
+        return _ti().xcom_list(task_id or _ti().task_id, key, dag_id=dag_id, run_id=run_id)
 
     @staticmethod
     def serialize_value(value: Any, **_: Any) -> Any:

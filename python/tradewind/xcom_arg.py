@@ -218,7 +218,7 @@ class _DerivedXComArg(XComArg):
     leaves = roots
 
     @property
-    def operator(self) -> BaseOperator:
+    def operator(self) -> BaseOperator:  # type: ignore[override]
         """The task of the first of them."""
         return self.references[0].operator
 
@@ -388,7 +388,7 @@ class LazyXComSequence(_Result):
 
     def __init__(self, ti: Any, task_id: str, key: str) -> None:
         self._ti, self.task_id, self.key = ti, task_id, key
-        self._values = None
+        self._values: list[Any] | None = None
 
     def _all(self) -> list[Any]:
         if self._values is None:
@@ -406,7 +406,7 @@ class LazyXComSequence(_Result):
             return list(self) == list(other)
         return NotImplemented
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return repr(list(self))

@@ -23,7 +23,7 @@ class Commented(dict):
 
 def dump(value: Any) -> str:
     """The text of an object."""
-    lines = []
+    lines: list[str] = []
     _mapping(value, 0, lines)
     return "\n".join(lines) + "\n"
 
@@ -84,7 +84,7 @@ def _entry(key: str, value: Any, indent: int, lines: list[str]) -> None:
 
 def _item(value: Any, indent: int, lines: list[str]) -> None:
     if isinstance(value, dict) and value:
-        inner = []
+        inner: list[str] = []
         _mapping(value, indent + 2, inner)
         inner[0] = " " * indent + "- " + inner[0].lstrip(" ")
         lines.extend(inner)

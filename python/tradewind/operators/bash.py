@@ -25,9 +25,9 @@ class BashOperator(BaseOperator):
     user's) are run by the engine itself, without Python.
     """
 
-    template_fields = ("bash_command", "env", "cwd")
+    template_fields: Collection[str] = ("bash_command", "env", "cwd")
     template_fields_renderers = {"bash_command": "bash", "env": "json"}
-    template_ext = (".sh", ".bash")
+    template_ext: Collection[str] = (".sh", ".bash")
     ui_color = "#f0ede4"
     runs_in_python = False
 
@@ -55,7 +55,7 @@ class BashOperator(BaseOperator):
             [skip_on_exit_code] if isinstance(skip_on_exit_code, int) else list(skip_on_exit_code)
         )
         self.output_processor = output_processor
-        self._process = None
+        self._process: Any = None
 
     def get_env(self, context: Context) -> dict[str, str]:
         """The command's environment."""
@@ -80,8 +80,8 @@ class BashOperator(BaseOperator):
         if isinstance(self.bash_command, (list, tuple)):
             command = [str(word) for word in self.bash_command]
         else:
-            command, script = shell_words(self.bash_command)
-        self._process = subprocess.Popen(
+            command, script = shell_words(str(self.bash_command))
+        self._process = process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -93,10 +93,10 @@ class BashOperator(BaseOperator):
         if script is not None:
             os.close(script)
         line = ""
-        for raw in self._process.stdout:
+        for raw in process.stdout or ():
             line = raw.decode(self.output_encoding, errors="backslashreplace").rstrip("\r\n")
             print(line)
-        code = self._process.wait()
+        code = process.wait()
         if code in self.skip_on_exit_code:
             raise AirflowSkipException(f"the command returned exit code {code}: skipped")
         if code < 0:

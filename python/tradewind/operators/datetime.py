@@ -59,8 +59,8 @@ class BranchDateTimeOperator(BaseBranchOperator):
         self.use_task_logical_date = use_task_logical_date
 
     def choose_branch(self, context: Context) -> str | Iterable[str]:
-        now = context.get("logical_date") if self.use_task_logical_date else None
-        now = now or timezone.utcnow()
+        given = context.get("logical_date") if self.use_task_logical_date else None
+        now = given or timezone.utcnow()
         lower, upper = target_times_as_dates(
             now.astimezone(timezone.utc), self.target_lower, self.target_upper
         )

@@ -17,7 +17,7 @@ from tradewind.operators.python import BranchMixIn, SkipMixin
 from tradewind.param import ParamsDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from tradewind.context import Context
@@ -51,7 +51,7 @@ class HITLOperator(BaseOperator):
     response_timeout (older: execution_timeout) `defaults` are the answer; without them it fails.
     """
 
-    template_fields = ("subject", "body")
+    template_fields: Collection[str] = ("subject", "body")
 
     def __init__(
         self,
@@ -74,8 +74,8 @@ class HITLOperator(BaseOperator):
         self.execution_timeout = None
         self.subject, self.body, self.options = subject, body, list(options or ())
         self.multiple = bool(multiple)
-        self.defaults = [defaults] if isinstance(defaults, str) else defaults
-        self.defaults = None if self.defaults is None else list(self.defaults)
+        given = [defaults] if isinstance(defaults, str) else defaults
+        self.defaults = None if given is None else list(given)
         self.asked_params = params if isinstance(params, ParamsDict) else ParamsDict(params or {})
         self.notifiers = _list(notifiers)
         self.assigned_users = _list(assigned_users)

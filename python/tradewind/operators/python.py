@@ -13,7 +13,7 @@ from tradewind.exceptions import AirflowException
 from tradewind.types import XCOM_RETURN_KEY  # noqa: F401
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
     from typing import Any
 
     from tradewind.context import Context
@@ -97,7 +97,7 @@ class PythonOperator(BaseOperator):
     is the XCom.
     """
 
-    template_fields = ("templates_dict", "op_args", "op_kwargs")
+    template_fields: Collection[str] = ("templates_dict", "op_args", "op_kwargs")
     template_fields_renderers = {"templates_dict": "json", "op_args": "py", "op_kwargs": "py"}
     ui_color = "#ffefeb"
 
@@ -167,6 +167,10 @@ class BaseAsyncOperator(BaseOperator):
 
 class SkipMixin:
     """What a task leaves out of the run, for the runner to report."""
+
+    if TYPE_CHECKING:  # Of the operator that it is mixed into.
+        dag: Any
+        downstream_task_ids: Any
 
     def skip(self, tasks: Any) -> None:
         """Leaves out the tasks given (tasks or task ids)."""

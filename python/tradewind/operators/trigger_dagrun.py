@@ -17,7 +17,7 @@ from tradewind.exceptions import (
 from tradewind.runner.world import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from typing import Any
 
     from tradewind.context import Context
@@ -79,7 +79,7 @@ class TriggerDagRunOperator(BaseOperator):
     `note` is written to the log.
     """
 
-    template_fields = (
+    template_fields: Collection[str] = (
         "trigger_dag_id",
         "trigger_run_id",
         "logical_date",

@@ -83,7 +83,7 @@ def source_of(function: Callable[..., Any]) -> str:
 class _BasePythonVirtualenvOperator(PythonOperator):
     """Runs the function's source in another Python. skip_on_exit_code: codes that mean skipped."""
 
-    template_fields = (*PythonOperator.template_fields, "env_vars")
+    template_fields: Collection[str] = (*PythonOperator.template_fields, "env_vars")
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         codes = [] if skip_on_exit_code is None else skip_on_exit_code
         self.skip_on_exit_code = [codes] if isinstance(codes, int) else list(codes)
         self.env_vars, self.inherit_env = env_vars, inherit_env
-        self._process = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def python_path(self) -> str:
         """The interpreter that runs the function."""
@@ -205,16 +205,16 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         return env
 
     def _run(self, command: list[str]) -> None:
-        self._process = subprocess.Popen(
+        self._process = process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=self._environment(),
         )
-        for line in self._process.stdout:
+        for line in process.stdout or ():
             print(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
-        code = self._process.wait()
+        code = process.wait()
         if code in self.skip_on_exit_code:
             raise AirflowSkipException(f"the function ended with exit code {code}: skipped")
         if code < 0:
@@ -244,13 +244,13 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
     under venv_cache_path, else under the home's `venvs`.
     """
 
-    template_fields = (
+    template_fields: Collection[str] = (
         *_BasePythonVirtualenvOperator.template_fields,
         "requirements",
         "index_urls",
         "venv_cache_path",
     )
-    template_ext = (".txt",)
+    template_ext: Collection[str] = (".txt",)
 
     def __init__(
         self,
@@ -427,7 +427,7 @@ def _call(command: list[str], env: Mapping[str, str]) -> None:
 class ExternalPythonOperator(_BasePythonVirtualenvOperator):
     """Runs the function by the interpreter `python`, an absolute path."""
 
-    template_fields = (*_BasePythonVirtualenvOperator.template_fields, "python")
+    template_fields: Collection[str] = (*_BasePythonVirtualenvOperator.template_fields, "python")
 
     def __init__(
         self,

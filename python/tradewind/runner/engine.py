@@ -36,8 +36,8 @@ class Engine:
     def __init__(self, path: str, attempt: str) -> None:
         self.path = path
         self.attempt = attempt
-        self._sock = None
-        self._reader = None
+        self._sock: socket.socket | None = None
+        self._reader: Any = None
         self._numbers = itertools.count(1)
 
     def ask(self, kind: str, wait_s: float = WAIT_MAX_S, **members: Any) -> Any:
@@ -69,8 +69,8 @@ class Engine:
                 time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
                 pause = min(pause * 2, PAUSE_MAX_S)
         if not answer.get("ok"):
-            error = QuestionUnknown if answer.get("code") == "UNSUPPORTED" else AirflowRuntimeError
-            raise error(f"{kind}: the engine refused: {answer.get('error')} ({answer.get('code')})")
+            kind_of = QuestionUnknown if answer.get("code") == "UNSUPPORTED" else AirflowRuntimeError
+            raise kind_of(f"{kind}: the engine refused: {answer.get('error')} ({answer.get('code')})")
         return answer.get("result")
 
     def _exchange(self, frame: bytes, number: int) -> dict[str, Any]:

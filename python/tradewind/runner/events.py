@@ -19,8 +19,8 @@ class OutletEvent:
 
     def __init__(self, key: BaseAsset) -> None:
         self.key = key
-        self.extra = {}
-        self.asset_alias_events = []
+        self.extra: dict[str, Any] = {}
+        self.asset_alias_events: list[tuple[Asset, dict[str, Any]]] = []
 
     def add(self, asset: Asset, extra: dict[str, Any] | None = None) -> None:
         """Adds an asset to the alias. TypeError for what is no alias."""
@@ -51,7 +51,7 @@ class OutletEvents:
 
     def __init__(self, outlets: list[Any]) -> None:
         self._outlets = outlets
-        self._events = {}
+        self._events: dict[Any, OutletEvent] = {}
 
     def __getitem__(self, thing: Any) -> OutletEvent:
         key = _key_of(thing, self._outlets)
@@ -68,7 +68,7 @@ class OutletEvents:
     def take(self, metadata: Metadata) -> None:
         """What a Metadata says."""
         if metadata.alias is not None:
-            self[metadata.alias].add(metadata.asset, metadata.extra)
+            self[metadata.alias].add(metadata.asset, metadata.extra)  # type: ignore[arg-type]
         else:
             self[metadata.asset].extra.update(metadata.extra)
 

@@ -17,13 +17,12 @@ from tradewind.runner import keeper, task, wire
 from tradewind.runner.spare import Spare
 
 if TYPE_CHECKING:
-    from socket import socket
     from typing import Any, NoReturn
 
     from tradewind.importer import Imported, Target
 
 
-def run(sock: socket, target: Target, env: dict[str, str], timeout_s: float) -> NoReturn:
+def run(sock: socket.socket, target: Target, env: dict[str, str], timeout_s: float) -> NoReturn:
     """The whole life of the process; never returns. sock: to the root."""
     try:
         _set_environment(env)
@@ -41,7 +40,7 @@ def run(sock: socket, target: Target, env: dict[str, str], timeout_s: float) -> 
         os._exit(0)
 
 
-def _tell(sock: socket, result: Imported, response: Any) -> None:
+def _tell(sock: socket.socket, result: Imported, response: Any) -> None:
     """Tells the root what became of the import."""
     message = {
         "type": "imported",
@@ -107,7 +106,7 @@ def _takes_time(function: Any) -> bool:
     )
 
 
-def _serve(sock: socket, result: Imported) -> None:
+def _serve(sock: socket.socket, result: Imported) -> None:
     # Keepers are nobody's business here: the kernel reaps them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     keeper.load_libc()
@@ -140,7 +139,7 @@ def _start(message: dict[str, Any], fds: list[int], result: Imported) -> None:
     try:
         keeper.start(control, run_task)
     except OSError as error:
-        keeper.report(control, {"type": "failed", "error": f"fork: {os.strerror(error.errno)}"})
+        keeper.report(control, {"type": "failed", "error": f"fork: {os.strerror(error.errno or 0)}"})
 
 
 def _new_spare(result: Imported) -> Spare | None:
@@ -151,6 +150,6 @@ def _new_spare(result: Imported) -> Spare | None:
         return None
 
 
-def pair() -> tuple[socket, socket]:
+def pair() -> tuple[socket.socket, socket.socket]:
     """A stream socket pair, not inherited by programs."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -6,6 +6,7 @@ made of them.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ class DagRun:
         self.end_date = None
         self.clear_number = start.get("clear_number") or 0
         self.triggering_user_name = None
-        self.consumed_asset_events = []
+        self.consumed_asset_events: list[Any] = []
 
     def _time(self, name: str) -> Any:
         return timezone.coerce_datetime(self._start.get(name))
@@ -67,7 +68,7 @@ class DagRun:
         return self._time("data_interval_end")
 
     @property
-    def run_after(self) -> DateTime:
+    def run_after(self) -> Any:
         """
         The earliest time of the run: the end of its interval, else its logical date, else now.
         """
@@ -99,7 +100,7 @@ class TaskInstance(World):
         self.end_date = None
         self.rendered_map_index = None
         self.dag_version_id = None
-        self.pushed = {}
+        self.pushed: dict[str, Any] = {}
         self._engine = engine
         self._dag_run = DagRun(start)
 
@@ -146,7 +147,7 @@ class TaskInstance(World):
         if task_ids is None:
             task_ids = self.task_id
         several, values = not isinstance(task_ids, str), []
-        for one in task_ids if several else [task_ids]:
+        for one in [task_ids] if isinstance(task_ids, str) else task_ids:
             if include_prior_dates and dag_id in (None, self.dag_id):
                 index = None if map_indexes is NOTSET else map_indexes
                 values.append(self._pull_prior(one, key, index, default))
@@ -190,9 +191,10 @@ class TaskInstance(World):
         """The XComs of a mapped task; None if it is not mapped."""
         if not self._is_mapped(dag_id, task_id):
             return None
-        where = {"dag_id": dag_id, "run_id": run_id}
-        where = {name: value for name, value in where.items() if value is not None}
-        values, more = [], True
+        given = {"dag_id": dag_id, "run_id": run_id}
+        where: dict[str, Any] = {n: value for n, value in given.items() if value is not None}
+        values: list[Any] = []
+        more = True
         while more:
             try:
                 found = self._engine.ask(
@@ -307,7 +309,7 @@ def make_context(start: dict[str, Any], task: Any, dag: Any, ti: TaskInstance) -
         "try_number": ti.try_number,
         "var": _Vars,
     }
-    lazy = {"macros": _macros}
+    lazy: dict[str, Any] = {"macros": _macros}
     dated = bool(start.get("logical_date"))
     for name, make in previous_values(ti).items():
         if dated or "interval" not in name:
@@ -324,10 +326,10 @@ def make_context(start: dict[str, Any], task: Any, dag: Any, ti: TaskInstance) -
             ts_nodash_with_tz=_nodash(text),
         )
         for name in ("logical_date", "data_interval_start", "data_interval_end"):
-            lazy[name] = lambda name=name: getattr(run, name)
+            lazy[name] = functools.partial(getattr, run, name)
     stamp = values.get("ds_nodash") or ti.run_id
     values["task_instance_key_str"] = f"{ti.dag_id}__{ti.task_id}__{stamp}"
-    context = LazyContext(values, lazy)
+    context: Any = LazyContext(values, lazy)
     if not task.is_mapped:
         merge_params(context, task)
     return context

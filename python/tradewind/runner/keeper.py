@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LEFTOVER_GRACE_S = 5.0
 _PR_SET_CHILD_SUBREAPER = 36
 
-_libc = None
+_libc: Any = None
 
 
 def load_libc() -> None:
@@ -58,7 +58,7 @@ def _keep(control_fd: int, run_task: Callable[[], Any]) -> None:
     try:
         task = os.fork()
     except OSError as error:
-        report(control_fd, {"type": "failed", "error": f"fork: {os.strerror(error.errno)}"})
+        report(control_fd, {"type": "failed", "error": f"fork: {os.strerror(error.errno or 0)}"})
         os._exit(71)
     if task == 0:
         run_task()
@@ -90,7 +90,7 @@ def wait(task: int) -> int:
     reaped.
     """
     while True:
-        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        found: Any = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
         if found.si_pid == task:
             break
         os.waitpid(found.si_pid, 0)
@@ -138,7 +138,7 @@ def report(control_fd: int, message: dict[str, Any]) -> None:
 
 def children_of(pid: int) -> list[int]:
     """Pids of the children of a process, of all its threads."""
-    found = []
+    found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:

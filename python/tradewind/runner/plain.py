@@ -17,6 +17,7 @@ from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.xcom_arg import ConcatXComArg, XComArg, ZipXComArg
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from tradewind.context import Context
@@ -37,7 +38,7 @@ class PlainDag:
         self.fileloc = fileloc
         self.dag_display_name = dag_id
         self.description = self.doc_md = self.schedule = None
-        self.tags = []
+        self.tags: list[str] = []
         self.catchup = False
         for name, value in (members or {}).items():
             setattr(self, name, value)
@@ -79,7 +80,7 @@ def _give_members(task: Any, start: dict[str, Any]) -> None:
 class XComReference(XComArg):
     """{"__xcom__": {"task_id", "key"}} of a document."""
 
-    references = ()
+    references = ()  # type: ignore[assignment]
 
     def __init__(self, task_id: str, key: str) -> None:
         self.task_id = task_id
@@ -148,6 +149,7 @@ def plain_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
         map_index_template=spec.get("map_index_template"),
         kind=spec.get("operator", "python"),
     )
+    task: Any
     expand_input = _expand_input(spec)
     if expand_input is None:
         task = PlainOperator(**options)
@@ -187,7 +189,7 @@ def render_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
     its DAG.
     """
     spec = start.get("spec") or {}
-    dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
+    dag: Any = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
     dag = dag or _plain_dag(start, imported)
     members = {f"field_{name}": references(spec.get(name)) for name in start.get("fields") or ()}
     task = RenderOperator(
@@ -204,8 +206,9 @@ class CommandOperator(BaseOperator):
     exit code and output count as those of any command, and there is no result.
     """
 
-    template_fields = ("bash_command", "env", "cwd")
-    template_ext = (".sh", ".bash")
+    rendered_file: str
+    template_fields: Collection[str] = ("bash_command", "env", "cwd")
+    template_ext: Collection[str] = (".sh", ".bash")
 
     def __init__(
         self,
@@ -241,7 +244,7 @@ class CommandOperator(BaseOperator):
             os.execvpe(words[0], words, env)
         except OSError as error:
             raise AirflowException(
-                f"cannot execute {words[0]}: {os.strerror(error.errno)}"
+                f"cannot execute {words[0]}: {os.strerror(error.errno or 0)}"
             ) from None
 
     def _keep_rendered(self) -> None:
@@ -266,7 +269,7 @@ class CommandOperator(BaseOperator):
 def command_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
     """For `kind` "bash": the operator that becomes the command, and its DAG."""
     spec = start.get("spec") or {}
-    dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
+    dag: Any = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
     dag = dag or _plain_dag(start, imported)
     task = CommandOperator(
         task_id=start["task_id"].replace("/", "_"),

@@ -31,7 +31,6 @@ from tradewind.runner import keeper, task, wire
 from tradewind.uses import Uses
 
 if TYPE_CHECKING:
-    from socket import socket
     from typing import Any
 
     from tradewind.importer import Target
@@ -48,17 +47,17 @@ class FileProcess:
         self.target = target
         self.env = env
         self.state = "importing"
-        self.sock = None
-        self.reader = None
+        self.sock: Any = None
+        self.reader: Any = None
         self.pid = 0
-        self.sent = collections.OrderedDict()  # attempt -> (message, fds): sent, not yet taken
-        self.queue = []  # (message, fds): wait for the import
-        self.parses = []  # (id, env): wait for the import
-        self.uses = None
-        self.response = None
-        self.cold = None
+        self.sent: collections.OrderedDict[str, Any] = collections.OrderedDict()  # attempt -> (message, fds): sent, not yet taken
+        self.queue: list[Any] = []  # (message, fds): wait for the import
+        self.parses: list[Any] = []  # (id, env): wait for the import
+        self.uses: Any = None
+        self.response: Any = None
+        self.cold: Any = None
         self.traceback = ""
-        self.status = None
+        self.status: int | None = None
         self.deadline = 0.0
         self.used_at = 0.0
         self.tries = 0
@@ -71,8 +70,8 @@ class Root:
         os.set_inheritable(fd, False)
         self.holder = socket.socket(fileno=fd)
         self.reader = wire.Reader(self.holder)
-        self.files = {}  # target key -> FileProcess
-        self.by_fd = {}  # descriptor -> FileProcess, retired ones too
+        self.files: dict[Any, FileProcess] = {}  # target key -> FileProcess
+        self.by_fd: dict[int, FileProcess] = {}  # descriptor -> FileProcess, retired ones too
         self.poll = select.poll()
         self.timeout_s = float(os.environ.get("TRADEWIND_IMPORT_TIMEOUT", IMPORT_TIMEOUT_S))
         self.files_max = int(os.environ.get("TRADEWIND_RUNNER_FILES", FILES_MAX))
@@ -221,7 +220,7 @@ class Root:
             # No process or descriptor to be had now: what asked fails, and the next one tries
             # again.
             self._import_failed(
-                file, f"the import could not be started: {os.strerror(error.errno)}"
+                file, f"the import could not be started: {os.strerror(error.errno or 0)}"
             )
             return file
         if pid == 0:
@@ -234,7 +233,7 @@ class Root:
         self.poll.register(ours, select.POLLIN)
         return file
 
-    def _become_file(self, sock: socket, file: FileProcess) -> None:
+    def _become_file(self, sock: socket.socket, file: FileProcess) -> None:
         try:
             self._close_in_child(sock.fileno())
             file_process.run(sock, file.target, file.env, self.timeout_s)
@@ -400,7 +399,7 @@ class Root:
         try:
             keeper.start(control, run_task)
         except OSError as error:
-            keeper.report(control, {"type": "failed", "error": f"fork: {os.strerror(error.errno)}"})
+            keeper.report(control, {"type": "failed", "error": f"fork: {os.strerror(error.errno or 0)}"})
         wire.close_all(fds)
 
     # Time and children.

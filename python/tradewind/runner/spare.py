@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from tradewind.runner import keeper, task, wire
 
 if TYPE_CHECKING:
-    from socket import socket
     from typing import Any
 
     from tradewind.importer import Imported
@@ -72,7 +71,7 @@ class Spare:
         self._begun.close()
 
 
-def _keep(keeper_end: socket, task_end: socket, begun: Any, imported: Imported) -> None:
+def _keep(keeper_end: socket.socket, task_end: socket.socket, begun: Any, imported: Imported) -> None:
     keeper.become_subreaper()
     pid = os.fork()
     if pid == 0:
@@ -101,7 +100,7 @@ def _keep(keeper_end: socket, task_end: socket, begun: Any, imported: Imported) 
     os._exit(0)
 
 
-def _wait_for_attempt(sock: socket, begun: Any, imported: Imported) -> None:
+def _wait_for_attempt(sock: socket.socket, begun: Any, imported: Imported) -> None:
     """In the task: everything that can be done before there is an attempt, then waits for one."""
     task.reset_signals()
     os.setsid()

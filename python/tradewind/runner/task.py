@@ -224,7 +224,7 @@ def _attempt(message: dict[str, Any], imported: Imported, note: str | None) -> i
         task, dag = _find_task(start, imported)
         ti = _instance(start, task)
         os.environ.update(exported_environment(start, task))
-        sys.argv = [imported.target.name]
+        sys.argv = [imported.target.name or ""]
         context = make_context(start, task, dag, ti)
     except Exception as error:
         return _finish(start, _of_exception(error, None, None))
@@ -242,7 +242,7 @@ def _instance(start: dict[str, Any], task: Any) -> TaskInstance:
     from tradewind.runner.engine import Engine
     from tradewind.runner.instance import TaskInstance
 
-    engine = Engine(start.get("engine"), start.get("attempt"))
+    engine = Engine(start.get("engine", ""), start.get("attempt", ""))
     link.set_engine(engine)
     return TaskInstance(start, task, engine)
 
@@ -294,7 +294,7 @@ def _execute(start: dict[str, Any], task: Any, ti: Any, context: Any) -> dict[st
         value = _work(start, task, context)
         task.post_execute(context, value)
         _push(task, ti, value)
-        result = {"outcome": "success"}
+        result: dict[str, Any] = {"outcome": "success"}
         result.update(_skips(task, ti))
         if task.outlets:
             result["asset_events"] = context["outlet_events"].as_data()
@@ -423,7 +423,7 @@ def _skip_items(tasks: Iterable[Any], task: Any, ti: Any) -> list[Any]:
     return out
 
 
-def _skips(task: Any, ti: Any) -> list[Any]:
+def _skips(task: Any, ti: Any) -> dict[str, Any]:
     skipped = task.__dict__.get("_skipped_ids")
     out = {"skip": _skip_items(skipped, task, ti)} if skipped else {}
     for name in ("follow", "stop"):

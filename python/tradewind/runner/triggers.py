@@ -27,13 +27,14 @@ from tradewind.runner import wire
 from tradewind.serde import decode, storable
 
 if TYPE_CHECKING:
+    import socket
     from asyncio import StreamReader, StreamWriter
     from logging import LogRecord
     from types import ModuleType
     from typing import Any
 
 _log_path = contextvars.ContextVar("log_path", default=None)
-_files = {}  # path → (stat signature, module)
+_files: dict[str, tuple[Any, ModuleType]] = {}  # path → (stat signature, module)
 
 
 class Current:
@@ -45,8 +46,8 @@ class Current:
         self.task_id, self.map_index = message.get("task_id"), message.get("map_index", -1)
         self.try_number = message.get("try_number", 1)
         self.id = self.attempt
-        self._path = message.get("engine")
-        self._engine = None
+        self._path: Any = message.get("engine")
+        self._engine: Any = None
         self._lock = asyncio.Lock()
 
     async def ask(self, kind: str, **members: Any) -> Any:
@@ -104,8 +105,8 @@ class Process:
 
     def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
         self.reader, self.writer = reader, writer
-        self.running = {}  # attempt → task
-        self.dropped = set()
+        self.running: dict[str, Any] = {}  # attempt → task
+        self.dropped: set[str] = set()
 
     async def serve(self) -> None:
         """Until the socket ends."""
@@ -120,7 +121,7 @@ class Process:
 
     def hear(self, message: dict[str, Any]) -> None:
         """One message of the worker. Unknown types are for later versions."""
-        attempt = message.get("attempt")
+        attempt: Any = message.get("attempt")
         if message.get("type") == "trigger" and attempt not in self.running:
             task = asyncio.get_running_loop().create_task(self.run(message))
             self.running[attempt] = task

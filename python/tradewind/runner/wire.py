@@ -55,7 +55,7 @@ class Reader:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.buffer = bytearray()
-        self.fds = []
+        self.fds: list[int] = []
         self._space = socket.CMSG_SPACE(_FDS_MAX * 4)
 
     def read(self) -> bool:
@@ -115,7 +115,7 @@ def close_all(fds: Iterable[int]) -> None:
             pass
 
 
-def close_sockets(*sockets: socket.socket | None) -> None:
+def close_sockets(*sockets: socket.socket) -> None:
     """Closes sockets."""
     for sock in sockets:
         sock.close()

@@ -37,7 +37,7 @@ class OtherRun:
         return f"<DagRun {self.dag_id} {self.run_id} [{self.state}]>"
 
 
-def text_of(moment: Any) -> str:
+def text_of(moment: Any) -> Any:
     """A moment as the engine takes it; text stays."""
     if moment is None or isinstance(moment, str):
         return moment
@@ -58,6 +58,9 @@ def _moments(dates: Iterable[Any] | None) -> list[str] | None:
 
 class World:
     """Mixed into TaskInstance."""
+
+    dag_id: str
+    _engine: Any
 
     def ask(self, kind: str, **members: Any) -> Any:
         """A question to the engine's socket (docs/internals/wire.md): the answer's result."""
@@ -151,7 +154,7 @@ def _of_index(tasks: dict[str, Any], map_index: int | None) -> dict[str, Any]:
 
 def previous_values(ti: Any) -> dict[str, Callable[[], Any]]:
     """prev_* of the context: makers by name. The engine is asked once, when one is used."""
-    memo = []
+    memo: list[Any] = []
 
     def found() -> Any:
         if not memo:

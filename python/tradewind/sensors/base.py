@@ -158,7 +158,7 @@ class BaseSensorOperator(BaseOperator):
         return interval if self.max_wait is None else min(interval, self.max_wait)
 
     @property
-    def reschedule(self) -> bool:
+    def reschedule(self) -> bool:  # type: ignore[override]
         """True in mode "reschedule"."""
         return self.mode == "reschedule"
 

@@ -69,7 +69,7 @@ class ExternalTaskSensor(BaseSensorOperator):
     date, less execution_delta, or with the dates that execution_date_fn gives.
     """
 
-    template_fields = ("external_dag_id", "external_task_id", "external_task_ids", "external_task_group_id")
+    template_fields: Collection[str] = ("external_dag_id", "external_task_id", "external_task_ids", "external_task_group_id")
     ui_color = "#4db7db"
 
     def __init__(
@@ -208,7 +208,7 @@ class ExternalTaskSensor(BaseSensorOperator):
         if verdict == "failed":
             if self.soft_fail:
                 raise AirflowSkipException(self._text("failed", "Skipping due to soft_fail."))
-            kind = ExternalDagFailedError
+            kind: type[AirflowException] = ExternalDagFailedError
             if self.external_task_group_id:
                 kind = ExternalTaskGroupFailedError
             elif self._task_ids():
@@ -263,7 +263,7 @@ class ExternalTaskMarker(EmptyOperator):
     the other one.
     """
 
-    template_fields = ("external_dag_id", "external_task_id", "logical_date")
+    template_fields: Collection[str] = ("external_dag_id", "external_task_id", "logical_date")
     ui_color = "#4db7db"
 
     def __init__(

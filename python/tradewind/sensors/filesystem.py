@@ -11,6 +11,7 @@ from tradewind.exceptions import AirflowException
 from tradewind.sensors.base import BaseSensorOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from tradewind.context import Context
@@ -21,7 +22,7 @@ class FileSensor(BaseSensorOperator):
     Waits until a file exists (a pattern: any match). The engine waits itself, without a process.
     """
 
-    template_fields = ("filepath",)
+    template_fields: Collection[str] = ("filepath",)
 
     def __init__(
         self,

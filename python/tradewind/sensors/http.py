@@ -22,7 +22,7 @@ class HttpSensor(BaseSensorOperator):
     the function decides, and Python asks instead of the engine.
     """
 
-    template_fields = ("endpoint", "request_params", "headers")
+    template_fields: Collection[str] = ("endpoint", "request_params", "headers")
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from tradewind.operators.python import call_with_context
 from tradewind.sensors.base import BaseSensorOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from typing import Any
 
     from tradewind.context import Context
@@ -20,7 +20,7 @@ class PythonSensor(BaseSensorOperator):
     that is done.
     """
 
-    template_fields = ("templates_dict", "op_args", "op_kwargs")
+    template_fields: Collection[str] = ("templates_dict", "op_args", "op_kwargs")
 
     def __init__(
         self,

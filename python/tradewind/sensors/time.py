@@ -10,6 +10,7 @@ from tradewind import timezone
 from tradewind.sensors.base import BaseSensorOperator, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from tradewind.context import Context
@@ -50,7 +51,7 @@ class DateTimeSensor(_TimeSensor):
     without a process.
     """
 
-    template_fields = ("target_time",)
+    template_fields: Collection[str] = ("target_time",)
 
     def __init__(
         self, *, target_time: str | dt.datetime, deferrable: bool = False, **kwargs: Any

@@ -32,8 +32,9 @@ class BaseTrigger:
     supports_triggerer_queue = True
 
     def __init__(self, **kwargs: Any) -> None:
-        self.task_instance = None
-        self.trigger_id = None
+        # The runner's: what the task instance is to the trigger.
+        self.task_instance: Any = None
+        self.trigger_id: Any = None
 
     @property
     def log(self) -> Logger:
@@ -90,7 +91,7 @@ class TriggerEvent:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TriggerEvent) and other.payload == self.payload
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"TriggerEvent<{self.payload!r}>"

@@ -98,7 +98,7 @@ class ExternalTaskTrigger(WorkflowTrigger):
 
 
 def judge(
-    runs: Iterable[dict[str, Any]],
+    runs: Collection[dict[str, Any]],
     wanted: int,
     of_tasks: bool,
     allowed: Collection[str],
@@ -109,7 +109,7 @@ def judge(
     "failed", "skipped" or "success", or None: not yet. The first two as soon as one is so, success
     when all wanted runs are there and all in an allowed state.
     """
-    states = []
+    states: list[str] = []
     for run in runs:
         states.extend(run["tasks"].values() if of_tasks else [run["state"]])
     if any(state in failed for state in states):
