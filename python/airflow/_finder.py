@@ -39,15 +39,16 @@ class Entry:
     """A module of the table: where its names are found; `whole`: modules whose names are all its."""
 
     def __init__(self) -> None:
-        self.names = {}
-        self.whole = []
-        self.refused = None
+        self.names: dict[str, tuple[list[str], str]] = {}
+        self.whole: list[str] = []
+        self.refused: str | None = None
         self.fallback = False
         self.listed = False  # has a line of its own
 
 
 def _parse(table: str) -> dict[str, Entry]:
-    entries, entry = {}, None
+    entries: dict[str, Entry] = {}
+    entry = Entry()
     for line in table.splitlines():
         text = line.strip()
         if not text or text.startswith("#"):
@@ -207,10 +208,10 @@ class Loader(importlib.abc.InspectLoader):
         entry = ENTRIES[name]
         if entry.refused:
             raise ImportError(f"{name}: {entry.refused}", name=name)
-        module.__path__ = Folders(name)
+        module.__path__ = Folders(name)  # type: ignore[assignment]
         module.__doc__ = f"Airflow's {name}, over Tradewind."
-        module.__getattr__ = lambda attr: attribute(name, attr)
-        module.__dir__ = lambda: sorted({*vars(module), *names(name)})
+        module.__getattr__ = lambda attr: attribute(name, attr)  # type: ignore[assignment, method-assign]
+        module.__dir__ = lambda: sorted({*vars(module), *names(name)})  # type: ignore[assignment, method-assign]
 
 
 class Finder(importlib.abc.MetaPathFinder):

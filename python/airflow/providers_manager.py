@@ -37,7 +37,7 @@ class ProviderInfo(NamedTuple):
 
 
 def _entry_points(group: str) -> Any:
-    points = metadata.entry_points()
+    points: Any = metadata.entry_points()
     return points.select(group=group) if hasattr(points, "select") else points.get(group, [])
 
 

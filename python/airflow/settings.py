@@ -36,7 +36,7 @@ def get_session() -> NoReturn:
     """RuntimeError: a task has no database session."""
     from airflow.utils.session import create_session
 
-    return create_session()
+    create_session()
 
 
 def __getattr__(name: str) -> Any:

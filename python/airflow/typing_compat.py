@@ -7,7 +7,7 @@ from typing import *  # noqa: F403
 from typing import Any
 
 try:
-    from typing_extensions import *  # noqa: F403
+    from typing_extensions import *  # type: ignore  # noqa: F403
 except ImportError:
     pass
 

@@ -135,7 +135,8 @@ class Asset(BaseAsset):
         yield (self.name, self.uri), self
 
     def as_expression(self) -> dict[str, Any]:
-        out: dict[str, Any] = {"type": "asset", "name": self.name, "uri": self.uri, "group": self.group}
+        out: dict[str, Any] = {"type": "asset", "name": self.name}
+        out.update(uri=self.uri, group=self.group)
         if self.extra:
             out["extra"] = self.extra
         if self.watchers:
@@ -179,7 +180,7 @@ class AssetRef(BaseAsset):
         return {"type": "asset_ref", self.attribute: self.text}
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.text == other.text
+        return type(self) is type(other) and self.text == getattr(other, "text", None)
 
     def __hash__(self) -> int:
         return hash((self.attribute, self.text))
@@ -233,7 +234,8 @@ class _Combined(BaseAsset):
         self.objects: list[BaseAsset] = []
         for one in objects:
             # a & b & c is one of three.
-            self.objects.extend(one.objects if type(one) is type(self) else [one])
+            whole: Any = one
+            self.objects.extend(whole.objects if type(one) is type(self) else [one])
 
     def _each(self, method: str) -> Iterator[Any]:
         seen = set()

@@ -480,7 +480,7 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
     def add_task(self, task: BaseOperator | XComArg) -> None:
         """Within `with self:`, names a task that was made outside of the block."""
         if scope.setup_teardown:
-            scope.setup_teardown[-1].add(getattr(task, "operator", task))
+            scope.setup_teardown[-1].add(task.operator if isinstance(task, XComArg) else task)
 
     # What runs in the task's process.
 

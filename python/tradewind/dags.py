@@ -344,7 +344,7 @@ def _dag_factory(function: Callable[..., Any], dag_args: dict[str, Any]) -> Call
         signature = inspect.signature(function)
         bound = signature.bind_partial(*args, **kwargs)
         bound.apply_defaults()
-        options = {"dag_id": function.__name__, **dag_args}
+        options: dict[str, Any] = {"dag_id": function.__name__, **dag_args}
         if function.__doc__ and not options.get("doc_md"):
             options["doc_md"] = inspect.cleandoc(function.__doc__)
         with DAG(**options) as made:

@@ -114,7 +114,9 @@ class Callback:
         return {**out, "executor": self.executor} if self.executor else out
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.as_data() == other.as_data()
+        if not isinstance(other, Callback) or type(self) is not type(other):
+            return False
+        return self.as_data() == other.as_data()
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, self.path))

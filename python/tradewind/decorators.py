@@ -478,7 +478,7 @@ def setup(function: Callable[P, R]) -> Task[P, R]: ...
 
 def setup(function: Any) -> Any:
     """Makes a function, or a @task, a setup."""
-    made = function if isinstance(function, TaskDecorator) else task(function)
+    made: Any = function if isinstance(function, TaskDecorator) else task(function)
     made.is_setup = True
     return made
 
@@ -501,7 +501,7 @@ def teardown(function: Any = None, *, on_failure_fail_dagrun: bool = False) -> A
     """
     if function is None:
         return lambda f: teardown(f, on_failure_fail_dagrun=on_failure_fail_dagrun)
-    made = function if isinstance(function, TaskDecorator) else task(function)
+    made: Any = function if isinstance(function, TaskDecorator) else task(function)
     made.is_teardown = True
     made.on_failure_fail_dagrun = on_failure_fail_dagrun
     return made

@@ -66,20 +66,25 @@ class Task(Protocol, Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> XComArg:
         """Makes a task; what stands for its result."""
+        ...
 
     def override(self, **options: Any) -> Task[P, R]:
         """The same function with other task arguments (`task_id`, `retries` ...)."""
+        ...
 
     def partial(self, **kwargs: Any) -> Task[..., R]:
         """The function's arguments that all instances of a mapped task have in common."""
+        ...
 
     def expand(self, **map_kwargs: Mappable) -> XComArg:
         """Makes a mapped task: an instance for each combination of the arguments' items."""
+        ...
 
     def expand_kwargs(
         self, kwargs: XComArg | Sequence[XComArg | Mapping[str, Any]], *, strict: bool = True
     ) -> XComArg:
         """Makes a mapped task: an instance for each dict of arguments."""
+        ...
 
 
 class TaskKind(Protocol):
@@ -125,7 +130,7 @@ class GroupFactory(Protocol, Generic[P, R]):
     function: Callable[P, R]
 
     @overload
-    def __call__(
+    def __call__(  # type: ignore[misc, overload-overlap]
         self: GroupFactory[P, None], *args: P.args, **kwargs: P.kwargs
     ) -> TaskGroup: ...
     @overload
@@ -133,17 +138,21 @@ class GroupFactory(Protocol, Generic[P, R]):
 
     def override(self, **group_args: Any) -> GroupFactory[P, R]:
         """The same with other arguments."""
+        ...
 
     def partial(self, **kwargs: Any) -> GroupFactory[..., R]:
         """The arguments that all instances of a mapped group have in common."""
+        ...
 
     @overload
-    def expand(self: GroupFactory[P, None], **kwargs: Mappable) -> TaskGroup: ...
+    def expand(  # type: ignore[misc, overload-overlap]
+        self: GroupFactory[P, None], **kwargs: Mappable
+    ) -> TaskGroup: ...
     @overload
     def expand(self, **kwargs: Mappable) -> R: ...
 
     @overload
-    def expand_kwargs(
+    def expand_kwargs(  # type: ignore[misc, overload-overlap]
         self: GroupFactory[P, None], kwargs: XComArg | Sequence[XComArg | Mapping[str, Any]]
     ) -> TaskGroup: ...
     @overload

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tradewind.baseoperator import BaseOperator
-    from tradewind.hints import P
+    from tradewind.hints import F, P
 
 _DAG_RENAMED = {
     "schedule_interval": "schedule",
@@ -44,7 +44,7 @@ def _translate(
             kwargs[new] = value
 
 
-def dag_arguments(init: Callable[P, None]) -> Callable[P, None]:
+def dag_arguments(init: F) -> F:
     """Wraps DAG.__init__."""
 
     @functools.wraps(init)

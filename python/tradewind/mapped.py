@@ -372,7 +372,7 @@ class MappedOperator(BaseOperator):
             self.set_upstream(reference.operator)
 
     @property
-    def operator_class(self) -> type[BaseOperator]:
+    def operator_class(self) -> type[BaseOperator]:  # type: ignore[override]
         """The class of its instances."""
         return self.mapped_class
 

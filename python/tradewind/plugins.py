@@ -19,18 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+hookimpl: Any
 try:
     import pluggy
 
     hookimpl = pluggy.HookimplMarker("airflow")
 except ImportError:
 
-    def hookimpl(function: Any = None, **options: Any) -> Any:  # type: ignore[misc]
+    def _hookimpl(function: Any = None, **options: Any) -> Any:
         """Marks a function of a listener."""
         if function is None:
             return lambda f: hookimpl(f, **options)
         function.airflow_impl = options
         return function
+
+    hookimpl = _hookimpl
 
 
 class AirflowPlugin:
@@ -137,7 +140,8 @@ def folders() -> list[str]:
     for name in ("TRADEWIND__CORE__PLUGINS_FOLDER", "AIRFLOW__CORE__PLUGINS_FOLDER"):
         if os.environ.get(name):
             found.insert(0, os.environ[name])
-    return [path for path in dict.fromkeys(map(os.path.abspath, found)) if os.path.isdir(path)]
+    whole = dict.fromkeys(os.path.abspath(path) for path in found)
+    return [path for path in whole if os.path.isdir(path)]
 
 
 def prepare(paths: Iterable[str]) -> None:
@@ -193,7 +197,7 @@ def _load_file(folder: str, path: str) -> None:
 def _load_points() -> None:
     from importlib import metadata
 
-    points = metadata.entry_points()
+    points: Any = metadata.entry_points()
     group = "airflow.plugins"
     for point in points.select(group=group) if hasattr(points, "select") else points.get(group, ()):
         try:

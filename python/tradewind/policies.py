@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
+hookimpl: Any
 try:
     import pluggy
 
     hookimpl = pluggy.HookimplMarker("airflow.policy")
 except ImportError:
 
-    def hookimpl(function: Any = None, **_: Any) -> Any:  # type: ignore[misc]
+    def _hookimpl(function: Any = None, **_: Any) -> Any:
         """Marks a policy; not needed here."""
         return function if function is not None else hookimpl
+
+    hookimpl = _hookimpl
 
 
 _settings: list = []

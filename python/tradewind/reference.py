@@ -40,7 +40,8 @@ class FunctionReference:
     def _module(self) -> Any:
         from tradewind import scope
 
-        stacks: Any = [list(stack) for stack in (scope.dags, scope.groups, scope.registered)]
+        open_now: tuple[list[Any], ...] = (scope.dags, scope.groups, scope.registered)
+        stacks: Any = [list(stack) for stack in open_now]
         scope.dags.clear()
         scope.groups.clear()
         try:

@@ -53,7 +53,7 @@ def forget() -> None:
 def hidden() -> Iterator[None]:
     """Within it nothing is open: an operator that is made belongs to no DAG and links no tasks."""
     stacks: tuple[list[Any], ...] = (dags, groups, setup_teardown)
-    kept = [list(stack) for stack in stacks]
+    kept: list[list[Any]] = [list(stack) for stack in stacks]
     for stack in stacks:
         stack.clear()
     unmapping.append(True)

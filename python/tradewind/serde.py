@@ -80,7 +80,8 @@ def _encode_other(value: Any, where: str, depth: int) -> Any:
         zone = getattr(value.tzinfo, "key", None) or getattr(value.tzinfo, "name", None)
         out = {TYPE: "datetime", "value": dt.datetime.isoformat(value)}
         return {**out, "zone": zone} if isinstance(zone, str) else out
-    for kind, name in ((dt.date, "date"), (dt.time, "time")):
+    named: tuple[tuple[Any, str], ...] = ((dt.date, "date"), (dt.time, "time"))
+    for kind, name in named:
         if isinstance(value, kind):
             return {TYPE: name, "value": value.isoformat()}
     if isinstance(value, dt.timedelta):

@@ -67,10 +67,11 @@ class TaskGroup(DependencyMixin):
         if found is None:
             raise AirflowException(f"task group {group_id!r} must be made within a DAG")
         self.dag = found
-        self.parent_group = parent_group or scope.current_group(self.dag)
+        parent: Any = parent_group or scope.current_group(self.dag)
+        self.parent_group = parent
         self._group_id = self._free_id(group_id, add_suffix_on_collision)
         self.dag.task_group_dict[self.group_id] = self
-        self.parent_group.add(self)
+        parent.add(self)
 
     def _free_id(self, group_id: str, add_suffix: bool) -> str:
         taken = self.dag.used_ids()
@@ -116,7 +117,7 @@ class TaskGroup(DependencyMixin):
 
     def add(self, node: BaseOperator | TaskGroup) -> None:
         """Puts a task or group into this group. TaskAlreadyInTaskGroup, DuplicateTaskIdFound."""
-        node_id = node.node_id
+        node_id: Any = node.node_id
         if isinstance(node, BaseOperator):
             if node.task_group is not None and node.task_group is not self:
                 raise TaskAlreadyInTaskGroup(

@@ -61,7 +61,7 @@ def next_tick(expression: str, zone: Any, after: dt.datetime) -> dt.datetime | N
     if len(fields) != 5 or "#" in fields[4] or "l" in fields[4].lower():
         raise ValueError(f"cannot tell the next time of the cron expression {expression!r}")
     minutes, hours = _numbers(fields[0], 0, 59), _numbers(fields[1], 0, 23)
-    days = {"L"} if fields[2].lower() == "l" else _numbers(fields[2], 1, 31)
+    days: set[Any] = {"L"} if fields[2].lower() == "l" else _numbers(fields[2], 1, 31)
     months, weekdays = _numbers(fields[3], 1, 12, _MONTHS), _numbers(fields[4], 0, 7, _DAYS)
     weekdays = {number % 7 for number in weekdays}
     either = not fields[2].startswith(("*", "?")) and not fields[4].startswith(("*", "?"))

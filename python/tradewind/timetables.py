@@ -146,7 +146,7 @@ class Timetable:
     periodic = True
     can_be_scheduled = True
     run_ordering = ("data_interval_end", "logical_date")
-    active_runs_limit = None
+    active_runs_limit: int | None = None
 
     @property
     def summary(self) -> str:
@@ -197,7 +197,9 @@ class _Own(Timetable):
         return {"type": self.type, **self.serialize()}
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.serialize() == other.serialize()
+        if not isinstance(other, _Own) or type(self) is not type(other):
+            return False
+        return self.serialize() == other.serialize()
 
     def __hash__(self) -> int:
         return hash((self.type, repr(self.serialize())))

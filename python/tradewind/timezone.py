@@ -24,7 +24,7 @@ def pendulum_or_none() -> Any:
     except ImportError:
         return None
     if pendulum.__version__.startswith("2."):
-        pendulum.DateTime.__str__ = _text_of_version_3  # type: ignore[method-assign]
+        pendulum.DateTime.__str__ = _text_of_version_3  # type: ignore[assignment, method-assign]
     return pendulum
 
 

@@ -96,7 +96,7 @@ def _task(task: Any, spec: dict[str, Any], module: Any, folder: str) -> dict[str
             raise NotSaid(f"{name.strip('_')}: a Python function")
     if spec["operator"] not in _FUNCTIONS:
         return spec
-    kind = next(
+    kind: Any = next(
         (c for c in (BranchPythonOperator, ShortCircuitOperator, PythonOperator) if isinstance(task, c)),
         None,
     )

@@ -29,7 +29,9 @@ class PriorityWeightStrategy:
         return cls(**data)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.serialize() == other.serialize()
+        if not isinstance(other, PriorityWeightStrategy) or type(self) is not type(other):
+            return False
+        return self.serialize() == other.serialize()
 
     def __hash__(self) -> int:
         return hash((type(self), repr(self.serialize())))

@@ -215,7 +215,7 @@ class _DerivedXComArg(XComArg):
     def roots(self) -> list[BaseOperator]:
         return [reference.operator for reference in self.references]
 
-    leaves = roots
+    leaves = roots  # type: ignore[assignment]
 
     @property
     def operator(self) -> BaseOperator:  # type: ignore[override]
@@ -391,9 +391,10 @@ class LazyXComSequence(_Result):
         self._values: list[Any] | None = None
 
     def _all(self) -> list[Any]:
-        if self._values is None:
-            self._values = self._ti.xcom_list(self.task_id, self.key)
-        return self._values
+        values = self._values
+        if values is None:
+            values = self._values = self._ti.xcom_list(self.task_id, self.key)
+        return values
 
     def __len__(self) -> int:
         return len(self._all())

@@ -78,7 +78,7 @@ class DecoratedOperator(BaseOperator):
         self.op_args, self.op_kwargs = list(op_args or ()), dict(op_kwargs or {})
 
     @property
-    def operator_name(self) -> str:
+    def operator_name(self) -> str:  # type: ignore[override]
         """The decorator's name."""
         return self.custom_operator_name
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-_attached = {}
+_attached: dict[str, Any] = {}
 
 
 def get_fs(
@@ -42,7 +42,7 @@ def _provider_filesystems() -> dict[str, Any]:
 
     from airflow.providers_manager import providers
 
-    found = {}
+    found: dict[str, list[Any]] = {}
     for info in providers().values():
         for path in info.data.get("filesystems", ()):
             module = importlib.import_module(path)
@@ -73,6 +73,7 @@ def attach(
     fs: Any = None,
 ) -> ObjectStore:
     """Makes a file system known under `alias`, else under the protocol. The ObjectStore."""
-    store = ObjectStore(protocol, conn_id, fs)
-    _attached[alias or protocol] = store.fs
+    name: Any = alias or protocol
+    store = ObjectStore(protocol or name, conn_id, fs)
+    _attached[name] = store.fs
     return store

@@ -20,7 +20,7 @@ class ExtraLineageInfo(NamedTuple):
 
     key: str
     value: Any
-    count: int
+    count: int  # type: ignore[assignment]
     context: Any
 
 

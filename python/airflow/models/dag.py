@@ -27,7 +27,7 @@ class _Table:
         return cls
 
     @classmethod
-    def get_current(cls, *_: Any, **__: Any) -> NoReturn:
+    def get_current(cls, *_: Any, **__: Any) -> None:
         """RuntimeError."""
         cls()
 

@@ -24,7 +24,8 @@ class DagBag:
 
     def __init__(self, dag_folder: Any = None, include_examples: bool = False, **_: Any) -> None:
         self.dag_folder = os.fspath(dag_folder or conf.get("core", "dags_folder"))
-        self.dags, self.import_errors = {}, {}
+        self.dags: dict[str, DAG] = {}
+        self.import_errors: dict[str, str] = {}
         for path in self._files():
             self.process_file(path)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tradewind.templates import Renderer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from tradewind.dags import DAG
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 class Templater:
     """A class that renders the attributes in template_fields."""
 
-    template_fields = ()
-    template_ext = ()
+    template_fields: Sequence[str] = ()
+    template_ext: Sequence[str] = ()
 
     def render_template(
         self, content: Any, context: Any, jinja_env: Any = None, seen_oids: Any = None

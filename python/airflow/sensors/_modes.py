@@ -18,5 +18,6 @@ def poke_mode_only(cls: type[C]) -> type[C]:
             raise ValueError(f"Cannot set mode to '{mode}'. Only 'poke' is acceptable")
         self.__dict__["mode"] = mode
 
-    cls.mode = property(lambda self: self.__dict__.get("mode", "poke"), set_mode)
+    mode = property(lambda self: self.__dict__.get("mode", "poke"), set_mode)
+    cls.mode = mode  # type: ignore[attr-defined]
     return cls

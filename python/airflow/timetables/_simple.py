@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class _Word(Timetable):
-    word = None
+    word: str | None = None
 
     def as_data(self) -> Any:
         """The word, as `schedule` takes it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TYPE_CHECKING
 
 from tradewind.connection import ConnectionAccessor  # noqa: F401
-from tradewind.context import Context  # noqa: F401
+from tradewind.context import Context, LazyContext  # noqa: F401
 from tradewind.variable import VariableAccessor  # noqa: F401
 
 if TYPE_CHECKING:
@@ -29,4 +29,4 @@ def context_get_outlet_events(context: Any) -> Any:
 
 def context_copy_partial(source: Any, keys: Iterable[str]) -> Any:
     """A context with some of the names."""
-    return Context({key: source[key] for key in keys if key in source})
+    return LazyContext({key: source[key] for key in keys if key in source})

@@ -53,8 +53,9 @@ def date_range(
         raise ValueError("either end_date or num must be given, and not both")
     if not isinstance(delta, dt.timedelta):
         raise ValueError("delta must be a timedelta")
-    dates, date = [], start_date
-    while (date <= end_date) if num is None else (len(dates) < abs(num)):
+    dates: list[dt.datetime] = []
+    date = start_date
+    while date <= end_date if end_date is not None else len(dates) < abs(num or 0):
         dates.append(date)
         date = date + delta if num is None or num > 0 else date - delta
     return sorted(dates)

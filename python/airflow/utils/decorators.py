@@ -18,7 +18,7 @@ def apply_defaults(function: F) -> F:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
-    return wrapper
+    return wrapper  # type: ignore[return-value]
 
 
 def remove_task_decorator(python_source: str, task_decorator_name: str) -> str:

@@ -32,4 +32,4 @@ def add_deprecated_classes(
                 raise AttributeError(f"module {full!r} has no attribute {name!r}")
             return import_string(path)
 
-        made.__getattr__ = find
+        made.__getattr__ = find  # type: ignore[assignment, method-assign]

@@ -83,7 +83,8 @@ def build_mime_message(
     """The message and all who get it."""
     to = get_email_address_list(to)
     message = MIMEMultipart(mime_subtype)
-    message["Subject"], message["From"], message["To"] = subject, mail_from, ", ".join(to)
+    message["Subject"], message["To"] = subject, ", ".join(to)
+    message["From"] = mail_from  # type: ignore[assignment]
     recipients = list(to)
     if cc:
         message["CC"] = ", ".join(get_email_address_list(cc))
@@ -136,7 +137,7 @@ def _credentials(conn_id: str | None) -> tuple[str | None, str | None]:
     from tradewind.hooks import BaseHook
 
     try:
-        found = BaseHook.get_connection(conn_id)
+        found = BaseHook.get_connection(conn_id or "")
         return found.login, found.password
     except AirflowException:
         return conf.get("smtp", "smtp_user", None), conf.get("smtp", "smtp_password", None)

@@ -25,10 +25,11 @@ def correct_maybe_zipped(fileloc: Any) -> Any:
     return archive if archive and zipfile.is_zipfile(archive) else fileloc
 
 
-def open_maybe_zipped(fileloc: str, mode: str = "r") -> IO[Any]:
+def open_maybe_zipped(fileloc: str, mode: Any = "r") -> IO[Any]:
     """The open file, also within an archive."""
     match = ZIP_REGEX.search(str(fileloc))
-    _, archive, name = match.groups() if match else (None, None, None)
+    found: Any = match.groups() if match else (None, None, "")
+    _, archive, name = found
     if archive and zipfile.is_zipfile(archive):
         import io
 

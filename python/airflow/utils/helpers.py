@@ -108,8 +108,8 @@ def prune_dict(val: Any, mode: str = "strict") -> Any:
         items = {key: prune_dict(v, mode) if is_container(v) else v for key, v in val.items()}
         return {key: v for key, v in items.items() if not empty(v)}
     if isinstance(val, list):
-        items = [prune_dict(v, mode) if is_container(v) else v for v in val]
-        return [v for v in items if not empty(v)]
+        several = [prune_dict(v, mode) if is_container(v) else v for v in val]
+        return [v for v in several if not empty(v)]
     return val
 
 

@@ -29,7 +29,7 @@ def import_string(dotted_path: str) -> Any:
 def qualname(o: Any, use_qualname: bool = False, exclude_module: bool = False) -> str:
     """The dotted name of a function or class."""
     if callable(o) and hasattr(o, "func"):
-        return qualname(o.func)
+        return qualname(getattr(o, "func"))  # noqa: B009
     owner = o if hasattr(o, "__qualname__") else type(o)
     name = owner.__qualname__ if use_qualname or not hasattr(owner, "__name__") else owner.__name__
     if not use_qualname:

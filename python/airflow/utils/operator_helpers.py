@@ -72,9 +72,9 @@ class KeywordParameters:
         cls, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> KeywordParameters:
         """What `func` takes of kwargs."""
-        from tradewind.context import Context
+        from tradewind.context import LazyContext
 
-        whole = kwargs if isinstance(kwargs, Context) else Context(kwargs)
+        whole = kwargs if isinstance(kwargs, LazyContext) else LazyContext(kwargs)
         return cls(arguments_from_context(func, args, {}, whole))
 
     def unpacking(self) -> Mapping[str, Any]:

@@ -51,7 +51,7 @@ def execute_in_subprocess_with_kwargs(cmd: list[str], **kwargs: Any) -> None:
     with subprocess.Popen(
         cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0, close_fds=True, **kwargs
     ) as process:
-        for line in iter(process.stdout.readline, b""):
+        for line in process.stdout or ():
             log.info("%s", line.decode(errors="backslashreplace").rstrip())
         code = process.wait()
     if code != 0:

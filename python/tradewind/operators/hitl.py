@@ -218,7 +218,7 @@ class HITLBranchOperator(HITLOperator, BranchMixIn):
 
     def __init__(self, *, options_mapping: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.options_mapping = dict(options_mapping or {})
+        self.options_mapping: dict[str, Any] = dict(options_mapping or {})
         unknown = set(self.options_mapping) - set(self.options)
         if unknown:
             raise ValueError(f"options_mapping contains keys that are not in options: {sorted(unknown)}")

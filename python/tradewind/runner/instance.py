@@ -144,10 +144,9 @@ class TaskInstance(World):
         map indexes, or a mapped task a list. Waits while the engine is away. AirflowRuntimeError
         if the engine refuses.
         """
-        if task_ids is None:
-            task_ids = self.task_id
-        several, values = not isinstance(task_ids, str), []
-        for one in [task_ids] if isinstance(task_ids, str) else task_ids:
+        wanted: Any = self.task_id if task_ids is None else task_ids
+        several, values = not isinstance(wanted, str), []
+        for one in wanted if several else [wanted]:
             if include_prior_dates and dag_id in (None, self.dag_id):
                 index = None if map_indexes is NOTSET else map_indexes
                 values.append(self._pull_prior(one, key, index, default))

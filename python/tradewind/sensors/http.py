@@ -42,7 +42,7 @@ class HttpSensor(BaseSensorOperator):
         super().__init__(**kwargs)
         self.endpoint, self.http_conn_id, self.method = endpoint, http_conn_id, method
         self.request_params, self.request_kwargs = request_params or {}, request_kwargs or {}
-        self.headers = headers or {}
+        self.headers = dict(headers or {})
         self.response_error_codes_allowlist = response_error_codes_allowlist or ("404",)
         self.response_check, self.extra_options = response_check, extra_options or {}
         self.deferrable = deferrable

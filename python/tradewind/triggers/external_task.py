@@ -154,8 +154,12 @@ class DagStateTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        asked = {"run_ids": self.run_ids, "logical_dates": self.logical_dates, "task_ids": []}
-        asked = {name: value for name, value in asked.items() if value is not None}
+        given: dict[str, Any] = {
+            "run_ids": self.run_ids,
+            "logical_dates": self.logical_dates,
+            "task_ids": [],
+        }
+        asked = {n: value for n, value in given.items() if value is not None}
         while True:
             found = await self.task_instance.ask("ti_states", dag_id=self.dag_id, **asked)
             states = {run["run_id"]: run["state"] for run in found["runs"]}
