@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import enum
 from http import HTTPStatus
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from tradewind.configuration import AirflowConfigException  # noqa: F401
+from tradewind.configuration import AirflowConfigException as AirflowConfigException  # noqa: F401
 from tradewind.exceptions import (
     AirflowException,
     AirflowFailException,
     AirflowNotFoundException,
 )
-from tradewind.legacy import RemovedInAirflow3Warning  # noqa: F401
+from tradewind.legacy import RemovedInAirflow3Warning as RemovedInAirflow3Warning  # noqa: F401
 
 if TYPE_CHECKING:
     from typing import Any

@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from tradewind.configuration import (  # noqa: F401
-    AirflowConfigException,
-    Configuration,
-    conf,
-    run_command,
+    AirflowConfigException as AirflowConfigException,
+    Configuration as Configuration,
+    conf as conf,
+    run_command as run_command,
 )
 
 if TYPE_CHECKING:

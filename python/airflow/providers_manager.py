@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 from importlib import metadata
-from typing import Any, NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tradewind.uses import unrecorded
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json  # noqa: F401
+import json as json  # noqa: F401
 from typing import TYPE_CHECKING
 
 from airflow.configuration import AIRFLOW_HOME, conf
 from tradewind import timezone
 from tradewind.policies import (  # noqa: F401
-    dag_policy,
-    get_airflow_context_vars,
-    pod_mutation_hook,
-    task_instance_mutation_hook,
-    task_policy,
+    dag_policy as dag_policy,
+    get_airflow_context_vars as get_airflow_context_vars,
+    pod_mutation_hook as pod_mutation_hook,
+    task_instance_mutation_hook as task_instance_mutation_hook,
+    task_policy as task_policy,
 )
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logging import Logger  # noqa: F401
+from logging import Logger as Logger  # noqa: F401
 from typing import *  # noqa: F403
 from typing import Any
 

@@ -76,7 +76,11 @@ class _DecoratedMixin:
 
 
 def _decorated(name: str, base: type, custom_name: str) -> Any:
-    return type(name, (_DecoratedMixin, base), {"custom_operator_name": custom_name})
+    members = {
+        "custom_operator_name": custom_name,
+        "__doc__": f"The call of a function under {custom_name}, as a {base.__name__}.",
+    }
+    return type(name, (_DecoratedMixin, base), members)
 
 
 DecoratedPythonOperator = _decorated("DecoratedPythonOperator", PythonOperator, "@task")

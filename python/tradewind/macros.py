@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json  # noqa: F401
-import time  # noqa: F401
-import uuid  # noqa: F401
+import json as json  # noqa: F401
+import time as time  # noqa: F401
+import uuid as uuid  # noqa: F401
 from datetime import datetime, timedelta
-from random import random  # noqa: F401
+from random import random as random  # noqa: F401
 from typing import TYPE_CHECKING
 
 from tradewind import timezone

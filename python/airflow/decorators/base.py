@@ -6,7 +6,10 @@ import functools
 import inspect
 from typing import TYPE_CHECKING
 
-from airflow.utils.operator_helpers import KeywordParameters, determine_kwargs  # noqa: F401
+from airflow.utils.operator_helpers import (  # noqa: F401
+    KeywordParameters as KeywordParameters,
+    determine_kwargs as determine_kwargs,
+)
 from tradewind import scope
 from tradewind.baseoperator import BaseOperator
 from tradewind.decorators import TaskDecorator, unique_task_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tradewind import scope
-from tradewind.dags import DAG, dag  # noqa: F401
+from tradewind.dags import DAG as DAG, dag as dag  # noqa: F401
 
 if TYPE_CHECKING:
     from typing import Any, NoReturn

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow._exceptions import NotMapped  # noqa: F401
+from airflow._exceptions import NotMapped as NotMapped  # noqa: F401
 
 if TYPE_CHECKING:
     from typing import Any

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.models.taskinstancekey import TaskInstanceKey  # noqa: F401
+from airflow.models.taskinstancekey import TaskInstanceKey as TaskInstanceKey  # noqa: F401
 from tradewind.context import _current as _CURRENT_CONTEXT  # noqa: F401, N812
-from tradewind.context import Context, set_current_context  # noqa: F401
-from tradewind.runner.instance import TaskInstance  # noqa: F401
+from tradewind.context import (  # noqa: F401
+    Context as Context,
+    set_current_context as set_current_context,
+)
+from tradewind.runner.instance import TaskInstance as TaskInstance  # noqa: F401
 
 if TYPE_CHECKING:
     from typing import Any, NoReturn

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tradewind.connection import ConnectionAccessor  # noqa: F401
-from tradewind.context import Context, LazyContext  # noqa: F401
-from tradewind.variable import VariableAccessor  # noqa: F401
+from tradewind.connection import ConnectionAccessor as ConnectionAccessor  # noqa: F401
+from tradewind.context import Context as Context, LazyContext as LazyContext  # noqa: F401
+from tradewind.variable import VariableAccessor as VariableAccessor  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,11 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from tradewind.types import NOTSET, ArgNotSet, DagRunType  # noqa: F401
+from tradewind.types import (  # noqa: F401
+    NOTSET as NOTSET,
+    ArgNotSet as ArgNotSet,
+    DagRunType as DagRunType,
+)
 
 if TYPE_CHECKING:
     from typing import Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradewind.types import WeightRule  # noqa: F401
+from tradewind.types import WeightRule as WeightRule  # noqa: F401
 
 DB_SAFE_MINIMUM = -2147483648
 DB_SAFE_MAXIMUM = 2147483647

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import AirflowException
-from tradewind.types import XCOM_RETURN_KEY  # noqa: F401
+from tradewind.types import XCOM_RETURN_KEY as XCOM_RETURN_KEY  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
