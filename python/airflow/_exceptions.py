@@ -172,18 +172,6 @@ class AirflowExternalTaskSensorException(AirflowException):
     """A sensor of another DAG's task failed."""
 
 
-class HITLTriggerEventError(AirflowException):
-    """A person's answer could not be taken."""
-
-
-class HITLTimeoutError(HITLTriggerEventError):
-    """Nobody answered in time."""
-
-
-class HITLRejectException(AirflowException):
-    """A person said no."""
-
-
 class ErrorType(enum.Enum):
     """Why the engine refused."""
 

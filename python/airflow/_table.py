@@ -620,7 +620,7 @@ airflow.providers.standard.utils.weekday
 airflow.providers.standard.exceptions
     exceptions|sensors.external_task: ExternalTaskFailedError ExternalDagNotFoundError ExternalTaskNotFoundError
     exceptions|sensors.external_task: ExternalDagFailedError ExternalTaskGroupFailedError ExternalTaskGroupNotFoundError
-    exceptions|operators.hitl|/airflow._exceptions: HITLTriggerEventError HITLTimeoutError HITLRejectException
+    exceptions: HITLTriggerEventError HITLTimeoutError HITLRejectException
     /airflow._exceptions: AirflowExternalTaskSensorException DuplicateStateError
 
 # The provider that bridges Airflow's versions, where it is not installed.

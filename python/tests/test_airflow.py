@@ -147,6 +147,28 @@ def test_every_name_of_the_table_is_there_or_known_to_be_missing():
         assert any(known in text for known in MISSING for text in targets), f"{name}: {error}"
 
 
+def test_an_exception_is_one_class_wherever_it_is_imported_from():
+    from airflow import _finder
+
+    found = {}
+    for module, entry in _finder.ENTRIES.items():
+        if entry.refused:
+            continue
+        try:
+            names = _finder.names(module)
+        except ImportError:
+            continue  # Of a provider.
+        for name in names:
+            try:
+                value = getattr(importlib.import_module(module), name)
+            except ImportError:
+                continue
+            if isinstance(value, type) and issubclass(value, BaseException):
+                found.setdefault(value.__name__, {}).setdefault(value, module)
+    assert len(found) > 50
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
 def test_the_public_names_of_airflow_sdk():
     import airflow.sdk
 

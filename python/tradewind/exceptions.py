@@ -183,6 +183,18 @@ class AirflowRuntimeError(AirflowException):
     """The engine refused a request of the task."""
 
 
+class HITLTriggerEventError(AirflowException):
+    """The wait for the answer failed."""
+
+
+class HITLTimeoutError(HITLTriggerEventError):
+    """Nobody answered in time, and there are no defaults."""
+
+
+class HITLRejectException(AirflowException):
+    """ApprovalOperator with fail_on_reject: it was rejected."""
+
+
 class RemovedInAirflow4Warning(DeprecationWarning):
     """For code that imports the name."""
 

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, TypedDict
 
 from tradewind import timezone
 from tradewind.baseoperator import BaseOperator, to_timedelta
-from tradewind.exceptions import AirflowException, ParamValidationError
+from tradewind.exceptions import (
+    HITLRejectException,
+    HITLTimeoutError,
+    HITLTriggerEventError,
+    ParamValidationError,
+)
 from tradewind.operators.python import BranchMixIn, SkipMixin
 from tradewind.param import ParamsDict
 
@@ -30,18 +35,6 @@ class HITLUser(TypedDict):
 
     id: str
     name: str
-
-
-class HITLTriggerEventError(AirflowException):
-    """The wait for the answer failed."""
-
-
-class HITLTimeoutError(HITLTriggerEventError):
-    """Nobody answered in time, and there are no defaults."""
-
-
-class HITLRejectException(AirflowException):
-    """ApprovalOperator with fail_on_reject: it was rejected."""
 
 
 class HITLOperator(BaseOperator):
