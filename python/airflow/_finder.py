@@ -250,7 +250,12 @@ def foreign() -> str | None:
 
 
 def _is_airflow(path: str) -> bool:
-    """False for the empty __init__.py and the pkgutil one of providers in development."""
+    """
+    False for the empty __init__.py and the pkgutil one of providers in development, and for another
+    copy of this package (the build's, for editors).
+    """
+    if os.path.isfile(os.path.join(os.path.dirname(path), "_finder.py")):
+        return False
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read(1 << 16)
     return "__version__" in text

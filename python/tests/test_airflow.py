@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -101,6 +102,13 @@ def test_standard_provider_is_ours_and_what_it_lacks_is_the_installed_ones(folde
         path=[folder],
     )
     assert done.stdout.split() == ["tradewind.operators.empty", "installed"], done.stderr
+
+
+def test_another_copy_of_this_package_is_no_foreign_airflow(folder):
+    shutil.copytree(PYTHON / "airflow", folder / "airflow")
+    code = "import airflow; from airflow.sdk import DAG; print(airflow.__file__, DAG.__module__)"
+    done = run(code, path=[folder])
+    assert done.stdout.split() == [str(folder / "airflow" / "__init__.py"), "tradewind.dags"], done.stderr
 
 
 # Names of the table that are not there, each with the reason: what waits for another part or for a

@@ -172,6 +172,18 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
     A task. A subclass defines `execute(self, context)`, whose return value is pushed as XCom
     `return_value`, and names in `template_fields` the attributes that are rendered before it.
     Durations are timedeltas or seconds.
+
+    All operators take: task_id, unique within the DAG; trigger_rule; retries, retry_delay,
+    max_retry_delay, retry_exponential_backoff (the factor from one delay to the next);
+    execution_timeout of a try; pool, pool_slots, priority_weight, weight_rule; depends_on_past and
+    wait_for_downstream: on the run before; max_active_tis_per_dag, max_active_tis_per_dagrun;
+    on_execute_callback, on_success_callback and the like: functions of the context, notifiers, or
+    several; pre_execute(context), post_execute(context, result); do_xcom_push; multiple_outputs:
+    the keys of a dict are XComs of their own; inlets, outlets: assets; doc_md. What is not given is
+    taken from default_args: those of the task, of its groups, of the DAG.
+
+    TypeError names an argument that is missing, not known, or not of its type; ValueError a wrong
+    value; DuplicateTaskIdFound an id that is taken.
     """
 
     template_fields: Collection[str] = ()

@@ -42,6 +42,14 @@ class DAG:
     A DAG, with all parameters of Airflow's. Used in `with`, its tasks find it by themselves, and it
     registers itself; otherwise it is found as a global of its file. What the engine does not know
     is kept as an attribute. dagrun_timeout: timedelta or seconds.
+
+    schedule: a cron expression, `@daily` and the like, a timedelta, a timetable, or assets.
+    default_args: arguments of all of its tasks. params: what a run is given, with defaults (Param).
+    max_active_tasks, max_active_runs: limits. fail_fast: the first failure ends the run.
+    template_searchpath, user_defined_macros, user_defined_filters, render_template_as_native_obj:
+    of its tasks' templates. on_success_callback, on_failure_callback: functions of the context.
+
+    TypeError and ValueError name the argument that is wrong.
     """
 
     @legacy.dag_arguments
