@@ -4,6 +4,9 @@
  * those of the machine. Prints transitions per second, microseconds per task and bytes per
  * instance; the slope is microseconds per task against the row of the smallest size: 1.00 means
  * that work is proportional to change. `bench-sched N` runs only sizes up to N.
+ *
+ * Then one mapped task of as many instances, whose length is answered: the longest of all steps, and what the largest
+ * batch of one step writes. It does not grow with the length.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "dag_builder.h"
 #include "model/dag.h"
 #include "sched/sched.h"
 #include "shapes.h"
@@ -110,6 +114,76 @@ static double bench(enum shape shape, uint32_t n, bool instant, double first_us)
     return us;
 }
 
+/* ---- a mapped task ---- */
+
+struct longest {
+    double ms; /* wall */
+    size_t rows;
+    uint32_t steps;
+};
+
+static double wall(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* One step, as a batch of its own. */
+static void timed(struct sched *s, struct sched_actions *a, struct sched_event *ev,
+                  struct longest *l)
+{
+    double begin, ms;
+
+    sched_actions_clear(a);
+    begin = wall();
+    must(sched_step(s, ev, a));
+    ms = (wall() - begin) * 1e3;
+    l->ms = ms > l->ms ? ms : l->ms;
+    l->rows = a->tis_len + a->transitions_len > l->rows ? a->tis_len + a->transitions_len : l->rows;
+    l->steps++;
+}
+
+/* a, and m that is mapped over it, and z that waits for all of m: until nothing is to be done at once. */
+static void bench_mapped(uint32_t n)
+{
+    struct sched_config config = {.seed = 1, .max_map_length = (int32_t)n};
+    struct dag *d = test_dag("a; m <- a map=-1 src=0; z <- m");
+    struct sched *s = sched_new(&config);
+    struct sched_actions a = {0};
+    struct sched_event ev = {.type = SCHED_RUN_CREATE}, tick = {.type = SCHED_TICK};
+    struct run_row row = {.run_key = 1, .dag_key = 1, .version_key = 1, .run_id = "r"};
+    struct longest l = {0};
+    struct sched_stats stats;
+    double begin;
+
+    ev.run.row = &row;
+    ev.run.dag = d;
+    must(sched_step(s, &ev, &a));
+    ev = (struct sched_event){.type = SCHED_ENDED};
+    ev.ended.key = a.dispatches[0].key;
+    ev.ended.token = a.dispatches[0].token;
+    ev.ended.outcome = SCHED_OUTCOME_SUCCESS;
+    sched_actions_clear(&a);
+    must(sched_step(s, &ev, &a));
+    ev = (struct sched_event){.type = SCHED_ANSWER};
+    ev.answer.question = a.questions[0].question;
+    ev.answer.map_len = n;
+    begin = wall();
+    timed(s, &a, &ev, &l);
+    while (sched_next_timer(s) == 0) { /* all happens at time 0 */
+        timed(s, &a, &tick, &l);
+    }
+    sched_get_stats(s, &stats);
+    printf("mapped   %7u instances  %4u steps in %7.2f ms, the longest %6.2f ms  at most %6zu rows "
+           "a step  %u scheduled\n",
+           n, l.steps, (wall() - begin) * 1e3, l.ms, l.rows, stats.ready + stats.parked);
+    sched_free(s);
+    sched_actions_fini(&a);
+    dag_unref(d);
+}
+
 int main(int argc, char **argv)
 {
     uint32_t max = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
@@ -124,6 +198,9 @@ int main(int argc, char **argv)
                 first = first > 0 ? first : us;
             }
         }
+    }
+    for (uint32_t n = 1000; n <= max; n *= 10) {
+        bench_mapped(n);
     }
     return 0;
 }

@@ -142,7 +142,7 @@ def _of_whole(entry: Entry, module: str, name: str) -> Any:
     # A submodule that nobody has imported yet.
     if f"{module}.{name}" in ENTRIES:
         return importlib.import_module(f"{module}.{name}")
-    raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")  # Python 3.9 takes no name=
 
 
 def _is_there(module: str, name: str) -> bool:

@@ -234,8 +234,8 @@ class Holder:
         )
 
     def _orphan(self, attempt):
-        """A task whose keeper was killed is the holder's own child."""
-        if attempt.pid is None or attempt.status is not None:
+        """A task whose keeper was killed is the holder's own child; a keeper that lives tells the end itself."""
+        if attempt.pid is None or attempt.status is not None or attempt.control.fileno() >= 0:
             return
         try:
             pid, status = os.waitpid(attempt.pid, os.WNOHANG)

@@ -158,11 +158,10 @@ EVENTS = """
 
         t(), yields(), fails()
         BashOperator(task_id="bash", bash_command="true", outlets=a)
-        @task(inlets=[a])
-        def reads(inlet_events, triggering_asset_events):
-            assert triggering_asset_events == {}
-            inlet_events[a]
-        reads()
+        @task
+        def triggered(triggering_asset_events):
+            return len(triggering_asset_events), triggering_asset_events == {}
+        triggered()
 """
 
 
@@ -175,15 +174,14 @@ def test_events(holder, write):
     found = events("t")["asset_events"]
     assert [(e["name"], e["extra"]) for e in found] == [
         ("a", {"rows": 3, "more": 1}),
-        ("r", {}),
         ("b", {"k": 2}),
     ]
-    assert found[2]["alias"] == "al" and found[1]["type"] == "asset_ref"
+    assert found[1]["aliases"] == ["al"] and found[1]["uri"] == "b"
     result = events("yields")
     assert result["asset_events"][0]["extra"] == {"n": 1} and result["xcoms"][0]["value"] == 7
     assert events("bash")["asset_events"][0]["name"] == "a"
     assert "asset_events" not in events("fails")
-    assert "not supported yet" in events("reads")["error"]
+    assert events("triggered")["xcoms"][0]["value"]["value"] == [0, True]
     result = events("made", dag_id="made")
     assert result["asset_events"][0]["extra"] == {"name": "other"}, result
 

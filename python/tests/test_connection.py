@@ -25,7 +25,9 @@ class Engine:
     def ask(self, kind, **members):
         self.asked.append(kind)
         if kind == "conn_get":
-            if members["conn_id"] != "stored":
+            if members["conn_id"] == "filed":
+                return {"found": True, "conn": {"conn_type": "http", "host": "of-the-folder"}}
+            if members["conn_id"] != "stored" or members.get("folder"):
                 return {"found": False}
             return {
                 "found": True,
@@ -112,10 +114,11 @@ def test_json_form():
 
 
 @pytest.mark.parametrize("prefix", ["TRADEWIND_CONN_", "AIRFLOW_CONN_"])
-def test_environment_comes_before_the_engine(monkeypatch, engine, prefix):
+def test_environment_comes_before_the_store_and_after_the_folder(monkeypatch, engine, prefix):
     monkeypatch.setenv(prefix + "STORED", "ftp://elsewhere")
+    monkeypatch.setenv(prefix + "FILED", "ftp://elsewhere")
     assert BaseHook.get_connection("stored").host == "elsewhere"
-    assert engine.asked == []
+    assert BaseHook.get_connection("filed").host == "of-the-folder"
 
 
 def test_connection_of_the_engine_and_its_secrets(engine, masked):

@@ -197,3 +197,46 @@ def test_changes_of_what_was_used(folder, write):
     assert uses.changed({"A": "1"}) == path
     again = Uses.load(json.loads(json.dumps(uses.dump())))
     assert again.version() == uses.version()
+
+
+DAG_BAG = """
+import json, sys, threading
+from airflow.models import DagBag
+before = list(sys.path)
+def work():
+    global bag
+    bag = DagBag(sys.argv[1], include_examples=False)
+work()
+one = [bag.dags[name].task_ids for name in sorted(bag.dags)]
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print(json.dumps([one, bag.dag_ids, bag.import_errors, sys.path == before, bag.dags["a"].fileloc]))
+"""
+
+
+def test_a_dag_bag_imports_each_file_once(folder, write):
+    text = """
+        with open(__file__ + ".count", "a") as f:
+            f.write("x")
+        import tradewind.sdk as s
+        with s.DAG("{0}"):
+            s.BashOperator(task_id="of_{0}", bash_command="true")
+    """
+    write("a.py", text.format("a"))
+    write("sub/a.py", text.format("b"))
+    write("bad.py", "import tradewind\ndag = 1 / 0\n")
+    done = subprocess.run(
+        [sys.executable, "-c", DAG_BAG, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**fakes.BASE_ENV, "PYTHONPATH": fakes.PYTHON_DIR},
+        check=True,
+    )
+    tasks, ids, errors, path_kept, fileloc = json.loads(done.stdout)
+    assert tasks == [["of_a"], ["of_b"]] and ids == ["a", "b"] and path_kept
+    bad = str(folder / "bad.py")
+    assert errors == {bad: f"{bad}:2: ZeroDivisionError: division by zero"}
+    assert fileloc == str(folder / "a.py")
+    assert (folder / "a.py.count").read_text() == (folder / "sub/a.py.count").read_text() == "xx"

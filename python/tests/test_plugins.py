@@ -125,3 +125,36 @@ def test_a_plugin_is_part_of_what_a_file_uses(folder, write):
     plugin = write("home/plugins/mine.py", PLUGIN)
     answer, _ = document(write("dag.py", PLAIN), folder / "home")
     assert str(plugin) in answer["uses"]["files"]
+
+
+HOOK = """
+def task_instance_mutation_hook(task_instance):
+    if task_instance.operator == "BashOperator" and task_instance.dag_id == "plain":
+        task_instance.pool = "small"
+        task_instance.queue += "er"
+        task_instance.priority_weight = 7
+        task_instance.max_tries = 3
+"""
+
+
+def test_the_mutation_hook_changes_tasks(folder, write):
+    write("home/config/airflow_local_settings.py", HOOK)
+    answer, errors = document(write("dag.py", PLAIN), folder / "home")
+    plain, other = (d["tasks"]["a"] for d in answer["documents"])
+    assert (plain["pool"], plain["queue"], plain["retries"]) == ("small", "slower", 3)
+    assert (plain["priority_weight"], plain["weight_rule"]) == (7, "absolute")
+    assert "pool" not in other and "retries" not in other and errors == ""
+
+
+def test_a_mutation_hook_that_asks_for_the_run_is_warned_of(folder, write):
+    write(
+        "home/config/airflow_local_settings.py",
+        """
+        def task_instance_mutation_hook(task_instance):
+            if task_instance.dag_run.conf.get("fast"):
+                task_instance.queue = "fast"
+        """,
+    )
+    answer, errors = document(write("dag.py", PLAIN), folder / "home")
+    assert answer["errors"] == [] and answer["documents"][0]["tasks"]["a"]["queue"] == "slow"
+    assert "task_instance_mutation_hook asks for dag_run of an instance of 'a'" in errors

@@ -135,8 +135,7 @@ class Asset(BaseAsset):
         yield (self.name, self.uri), self
 
     def as_expression(self) -> dict[str, Any]:
-        out: dict[str, Any] = {"type": "asset", "name": self.name}
-        out.update(uri=self.uri, group=self.group)
+        out: dict[str, Any] = {"type": "asset", "name": self.name, "uri": self.uri, "group": self.group}
         if self.extra:
             out["extra"] = self.extra
         if self.watchers:
@@ -337,32 +336,13 @@ def _main_operator(
     function: Callable[..., Any], outlets: list[Any], own: BaseAsset
 ) -> BaseOperator:
     """The one task of the DAG of an @asset."""
-    from tradewind.operators.python import PythonOperator
-
-    parameters = inspect.signature(function).parameters
-    wanted = [
-        name
-        for name, p in parameters.items()
-        if name not in ("self", "context") and p.default is p.empty
-    ]
-
-    class AssetMainOperator(PythonOperator):
-        """Calls the function of an @asset with the assets that its arguments name."""
-
-        custom_operator_name = "@asset"
-
-        def execute(self, context: Context) -> Any:
-            kwargs: dict[str, Any] = {name: Asset(name=name) for name in wanted}
-            if "self" in parameters:
-                kwargs["self"] = own
-            if "context" in parameters:
-                kwargs["context"] = context
-            return self.call(context, kwargs)
+    from tradewind.operators.asset import AssetMainOperator, wanted_assets
 
     return AssetMainOperator(
         task_id=function.__name__,
         python_callable=function,
-        inlets=[Asset.ref(name=name) for name in wanted],
+        definition=own,
+        inlets=[Asset.ref(name=name) for name in wanted_assets(function)],
         outlets=outlets,
     )
 

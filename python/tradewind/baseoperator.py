@@ -114,6 +114,9 @@ def _apply_defaults(init: Callable[..., None]) -> Callable[..., None]:
         if init is BaseOperator.__init__.__wrapped__:  # type: ignore[attr-defined]
             legacy.task_arguments(self, kwargs)
             _refuse_unknown(self, kwargs, names)
+        if outermost:
+            # With what default_args add: what `dags convert` writes of an operator of any class.
+            object.__setattr__(self, "_given", kwargs)
         init(self, **kwargs)
         if outermost:
             object.__setattr__(self, "_in_init", False)

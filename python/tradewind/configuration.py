@@ -101,6 +101,8 @@ def _home(name: str, default: str) -> str:
 
 def _computed(section: str, key: str) -> str | None:
     if (section, key) == ("core", "dags_folder"):
+        if os.environ.get("TRADEWIND_DAGS"):
+            return os.path.abspath(os.environ["TRADEWIND_DAGS"])
         home = _home("TRADEWIND_HOME", os.environ.get("AIRFLOW_HOME") or "~/.tradewind")
         return os.path.join(home, "dags")
     if (section, key) == ("core", "plugins_folder"):
@@ -123,6 +125,10 @@ class Configuration:
             if path and os.path.isfile(path):
                 self._parsed.read(path, encoding="utf-8")
         return self._parsed
+
+    def forget(self) -> None:
+        """The file is read again, and what was set is gone."""
+        self._parsed = None
 
     def _find(self, section: str, key: str) -> str | None:
         section, key = section.lower(), key.lower()

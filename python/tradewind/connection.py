@@ -1,6 +1,7 @@
 """
 Connections: where a hook finds host, login and password. From the secrets backend of airflow.cfg,
-the environment (TRADEWIND_CONN_<ID>, AIRFLOW_CONN_<ID>: a URI or JSON), then the engine.
+the secrets folder, the environment (TRADEWIND_CONN_<ID>, AIRFLOW_CONN_<ID>: a URI or JSON), then
+the store; as variables are.
 """
 
 from __future__ import annotations
@@ -272,15 +273,17 @@ class Connection:
     @classmethod
     def get(cls, conn_id: str) -> Connection:
         """The connection of that id. AirflowNotFoundException."""
-        found = _of_backends(conn_id)
+        found = _of_backend(conn_id)
         if found is not None:
             return found
-        if link.has_engine():
-            answer = link.look_up("conn_get", conn_id=conn_id)
-            if answer and answer.get("found"):
-                fields = dict(answer["conn"])
-                fields.pop("conn_id", None)
-                return cls(conn_id=conn_id, **fields)
+        near = text_in_environment(conn_id)
+        answer = link.look_up("conn_get", conn_id=conn_id, **({"folder": True} if near else {}))
+        if answer and answer.get("found"):
+            fields = dict(answer["conn"])
+            fields.pop("conn_id", None)
+            return cls(conn_id=conn_id, **fields)
+        if near:
+            return cls.from_text(conn_id, near)
         raise AirflowNotFoundException(
             f"The conn_id `{conn_id}` isn't defined (`tradewind connections add`, or"
             f" TRADEWIND_CONN_{conn_id.upper()} in the environment)"
@@ -324,16 +327,11 @@ def _type_of_scheme(scheme: str) -> str:
     return "postgres" if scheme == "postgresql" else scheme.replace("-", "_")
 
 
-def _of_backends(conn_id: str) -> Connection | None:
+def _of_backend(conn_id: str) -> Any:
     from tradewind.hooks import secrets_backend
 
     backend = secrets_backend()
-    if backend is not None:
-        found = backend.get_connection(conn_id=conn_id)
-        if found is not None:
-            return found
-    text = text_in_environment(conn_id)
-    return Connection.from_text(conn_id, text) if text else None
+    return backend.get_connection(conn_id=conn_id) if backend is not None else None
 
 
 class ConnectionAccessor:

@@ -4,24 +4,31 @@
     {"file", "parsed": bool, "documents": [...], "errors": [{"file", "line", "text"}...]}
     {"file", "plain": true}      a YAML or JSON file that holds a DAG: read by the program itself
 
-A Python file is imported again only when something that its last import used has changed; each import is
-a process of its own, several at a time, and ends after TIMEOUT_S. One file never stops the others.
+A Python file is imported again only when something that its last import used has changed. Imports are
+in child processes, several at a time; one process imports files for as long as none leaves anything
+behind (batch.py), and each import ends after TIMEOUT_S. One file never stops the others.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
+import gc
 import hashlib
+import itertools
 import json
 import os
 import select
 import signal
 import sys
 import time
+from json import dumps  # as it was before any file was imported
+from os import _exit
+from os import write as write_fd
 from typing import TYPE_CHECKING
 
-from tradewind import ignore, uses
-from tradewind.importer import IMPORT_TIMEOUT_S, Target, run_import
+from tradewind import batch, ignore, uses
+from tradewind.importer import IMPORT_TIMEOUT_S, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
 GRACE_S = 5.0  # after the import's own timeout, for one that does not let itself be interrupted
 FILES_MAX = 100000
 RESULT_BYTES_MAX = 64 << 20
+SERIES_MAX = 50  # files that one process imports; what they leave in memory goes with it
 
 # Modules that take long to import and that no file changes: imported once here, where a file names them.
 _SHARED = (
@@ -106,7 +114,7 @@ class Cache:
 
     def __init__(self, path: str, folder: str) -> None:
         self.path = path
-        self.owner = json.dumps({"v": 1, "folder": folder, "python": sys.version, "own": _own_version()})
+        self.owner = json.dumps({"v": 2, "folder": folder, "python": sys.version, "own": _own_version()})
         self.entries: dict[str, tuple[Any, bytes]] = {}
         self._stats: dict[str, Any] = {}
         try:
@@ -144,7 +152,7 @@ class Cache:
                 if (now is None) != (known[0] is None) or uses.content(path) != known[1]:
                     return True
                 known[0] = now
-        return False
+        return bool(used["settings"]) and uses.Uses.load(used).changed_setting() is not None
 
     def put(self, path: str, used: Any, result: Any) -> None:
         """Keeps the result of an import."""
@@ -182,53 +190,91 @@ def _own_version() -> str:
     return digest.hexdigest()[:16]
 
 
-class _Import:
-    """One import that runs in a child process; its result comes through a pipe."""
+class _Child:
+    """
+    A child process that imports files one after another (batch.py). Its results come through a pipe,
+    each a line [bytes of what it used, bytes of the result, last], then both.
+    """
 
-    def __init__(self, path: str, timeout_s: float) -> None:
-        self.path = path
-        self.deadline = time.monotonic() + timeout_s + GRACE_S
-        self.data = b""
+    def __init__(self, paths: list[str], timeout_s: float) -> None:
+        self.paths = collections.deque(paths)
+        self.timeout_s = timeout_s
+        self._data = bytearray()
         self.fd, write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self.fd)
-            _import_in_child(path, write, timeout_s)
+            _import_in_child(paths, write, timeout_s)
         os.close(write)
+        self._next()
 
-    def read(self) -> bool:
-        """Takes what has come; True at the end."""
+    def _next(self) -> None:
+        self.deadline = time.monotonic() + self.timeout_s + GRACE_S
+
+    def read(self, done: Callable[..., Any]) -> Any:
+        """Takes what has come; done(path, uses, result line) for each. True if the child is over."""
         block = os.read(self.fd, 1 << 20)
-        self.data += block
-        return not block or len(self.data) > RESULT_BYTES_MAX
+        self._data += block
+        over = False
+        while self.paths and not over:
+            head, mark, _ = self._data[:100].partition(b"\n")
+            if not mark:
+                break
+            used, result, over = json.loads(head)
+            if len(self._data) < len(head) + 1 + used + result:
+                over = False
+                break
+            del self._data[: len(head) + 1]
+            self._next()
+            line = bytes(self._data[used : used + result])
+            done(self.paths.popleft(), json.loads(self._data[:used]), line)
+            del self._data[: used + result]
+        if len(self._data) > RESULT_BYTES_MAX:
+            done(*self._failed(f"its documents are longer than {RESULT_BYTES_MAX >> 20} MiB"))
+            over = True
+        elif not block and self.paths:
+            done(*self._failed(None))
+        return over or not block
 
-    def finish(self, timed_out: bool, timeout_s: float) -> tuple[Any, bytes]:
-        """(what it used or None, result line)."""
-        if timed_out or len(self.data) > RESULT_BYTES_MAX:
-            os.kill(self.pid, signal.SIGKILL)
-        os.close(self.fd)
-        _, status = os.waitpid(self.pid, 0)
-        used, mark, result = self.data.partition(b"\n")
-        if mark and not timed_out:
-            try:
-                return json.loads(used), result
-            except ValueError:
-                pass
-        if timed_out:
-            text = f"the import took longer than {timeout_s:g} s and did not let itself be interrupted"
-        elif os.WIFSIGNALED(status):
-            text = f"the import was ended by signal {os.WTERMSIG(status)}"
-        else:
-            text = f"the import ended the process with exit code {os.WEXITSTATUS(status)}"
-        return None, _line(self.path, [], [{"file": self.path, "line": 0, "text": text}])
+    def interrupt(self, done: Callable[..., Any]) -> None:
+        """It takes too long, and did not let itself be interrupted."""
+        text = f"the import took longer than {self.timeout_s:g} s and did not let itself be interrupted"
+        done(*self._failed(text))
+
+    def _failed(self, text: str | None) -> Any:
+        """The result of the file that was being imported. Without a text the process has ended."""
+        path = self.paths.popleft()
+        if text is None:
+            status = self.end()
+            if os.WIFSIGNALED(status):
+                text = f"the import was ended by signal {os.WTERMSIG(status)}"
+            else:
+                text = f"the import ended the process with exit code {os.WEXITSTATUS(status)}"
+        return path, None, _line(path, [], [{"file": path, "line": 0, "text": text}])
+
+    def end(self, grace_s: float = 1.0) -> Any:
+        """Its wait status. It is killed if it does not end within the time."""
+        if self.pid:
+            os.close(self.fd)
+            last = time.monotonic() + grace_s
+            found, self._status = os.waitpid(self.pid, os.WNOHANG)
+            while not found:
+                if time.monotonic() >= last:
+                    os.kill(self.pid, signal.SIGKILL)
+                    found, self._status = os.waitpid(self.pid, 0)
+                else:
+                    time.sleep(0.001)
+                    found, self._status = os.waitpid(self.pid, os.WNOHANG)
+            self.pid = 0
+        return self._status
 
 
 def _line(path: str, documents: list[Any], errors: list[Any]) -> bytes:
     value = {"file": path, "documents": documents, "errors": errors}
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def _import_in_child(path: str, write: int, timeout_s: float) -> None:
+def _import_in_child(paths: list[str], fd: int, timeout_s: float) -> None:
     """Never returns."""
     try:
         null = os.open(os.devnull, os.O_RDWR)
@@ -236,35 +282,73 @@ def _import_in_child(path: str, write: int, timeout_s: float) -> None:
         os.dup2(null, 1)
         os.dup2(null, 2)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        result = run_import(Target.of(path), timeout_s)
-        used = json.dumps(result.uses.dump(), ensure_ascii=False)
-        with open(write, "wb") as file:
-            file.write(used.encode("utf-8", "surrogateescape") + b"\n")
-            file.write(_line(path, result.documents, result.errors))
+        gc.enable()
+        series = batch.Series()
+        for n, path in enumerate(paths):
+            result = series.run(Target.of(path), timeout_s)
+            used = dumps(result.uses.dump(), ensure_ascii=False).encode("utf-8", "surrogateescape")
+            line = _line(path, result.documents, result.errors)
+            last = series.over is not None or n + 1 == len(paths)
+            head = dumps([len(used), len(line), last]).encode() + b"\n"
+            _write(fd, head + used + line)
+            if last:
+                break
     finally:
-        os._exit(0)
+        _exit(0)
+
+
+def _write(fd: int, data: Any) -> None:
+    data = memoryview(data)
+    while data:
+        data = data[write_fd(fd, data) :]
+
+
+def _series(paths: list[str], jobs: int, most: int) -> Any:
+    """Files of one folder each: they have one sys.path."""
+    size = max(1, min(most, -(-len(paths) // (4 * jobs))))
+    found: collections.deque[list[str]] = collections.deque()
+    for _, files in itertools.groupby(paths, lambda path: os.path.dirname(path)):
+        here = list(files)
+        found.extend(here[n : n + size] for n in range(0, len(here), size))
+    return found
 
 
 def import_all(
-    paths: Iterable[str], jobs: int, timeout_s: float, done: Callable[[str, Any, bytes], Any]
+    paths: Iterable[str],
+    jobs: int,
+    timeout_s: float,
+    done: Callable[[str, Any, bytes], Any],
+    most: int = SERIES_MAX,
 ) -> None:
-    """Imports the files, `jobs` at a time; done(path, uses, result line) for each when it ends."""
-    todo = list(paths)[::-1]
-    running: dict[int, _Import] = {}
+    """
+    Imports the files, `jobs` at a time, at most `most` in one process; done(path, uses, result line)
+    for each when it ends. uses is None if the import ended its process.
+    """
+    todo = _series(list(paths), jobs, most)
+    running: dict[int, Any] = {}
     poll = select.poll()
+    gc.collect()
+    gc.disable()
+    gc.freeze()  # a collection in a child would write to all that it shares with the others
     while todo or running:
         while todo and len(running) < jobs:
-            one = _Import(todo.pop(), timeout_s)
+            one = _Child(todo.popleft(), timeout_s)
             running[one.fd] = one
             poll.register(one.fd, select.POLLIN)
         wait = max(0.0, min(one.deadline for one in running.values()) - time.monotonic())
-        ended = [(running[fd], False) for fd, _ in poll.poll(wait * 1000 + 1) if running[fd].read()]
+        over = [running[fd] for fd, _ in poll.poll(wait * 1000 + 1) if running[fd].read(done)]
         now = time.monotonic()
-        late = [one for one in running.values() if now >= one.deadline]
-        for one, timed_out in ended + [(one, True) for one in late if (one, False) not in ended]:
+        for one in running.values():
+            if one not in over and now >= one.deadline:
+                one.interrupt(done)
+                over.append(one)
+        for one in over:
             poll.unregister(one.fd)
             del running[one.fd]
-            done(one.path, *one.finish(timed_out, timeout_s))
+            one.end(0)
+            if one.paths:
+                todo.appendleft(list(one.paths))
+    gc.enable()
 
 
 def _preload(contents: Iterable[bytes]) -> None:
@@ -286,7 +370,12 @@ def _preload(contents: Iterable[bytes]) -> None:
 
 
 def scan(
-    folder: str, cache_path: str, jobs: int, timeout_s: float, write: Callable[[bytes], Any]
+    folder: str,
+    cache_path: str,
+    jobs: int,
+    timeout_s: float,
+    write: Callable[[bytes], Any],
+    most: int = SERIES_MAX,
 ) -> None:
     """Writes the line of each file, in the files' order."""
     folder = os.path.abspath(folder)
@@ -310,7 +399,7 @@ def scan(
 
     if todo:
         _preload([content for path, content in files if path in fresh])
-        import_all(todo, jobs, timeout_s, done)
+        import_all(todo, jobs, timeout_s, done, most)
     for path, _ in files:
         if path in lines:
             parsed = b"true" if path in fresh else b"false"
@@ -328,6 +417,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--cache", required=True)
     parser.add_argument("--jobs", type=int, default=max(2, os.cpu_count() or 2))
     parser.add_argument("--timeout", type=float)
+    parser.add_argument("--series", type=int, default=SERIES_MAX, help="files in one process")
     options = parser.parse_args(arguments)
     timeout_s = options.timeout or float(
         os.environ.get("TRADEWIND_IMPORT_TIMEOUT")
@@ -336,7 +426,9 @@ def main(arguments: list[str]) -> int:
     )
     out = sys.stdout.buffer
     try:
-        scan(options.folder, options.cache, options.jobs, timeout_s, out.write)
+        scan(
+            options.folder, options.cache, options.jobs, timeout_s, out.write, options.series
+        )
     except (OSError, ValueError) as error:
         print(f"{options.folder}: {error}", file=sys.stderr)
         return 1

@@ -78,6 +78,7 @@ class _DecoratedMixin:
 def _decorated(name: str, base: type, custom_name: str) -> Any:
     members = {
         "custom_operator_name": custom_name,
+        "__module__": __name__,
         "__doc__": f"The call of a function under {custom_name}, as a {base.__name__}.",
     }
     return type(name, (_DecoratedMixin, base), members)

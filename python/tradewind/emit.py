@@ -8,12 +8,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tradewind import timezone
+from tradewind import plugins, timezone
 from tradewind.edges import DependencyMixin
 from tradewind.exceptions import AirflowException
 from tradewind.mapped import MappedArgument
 from tradewind.operators.bash import BashOperator
 from tradewind.operators.empty import EmptyOperator
+from tradewind.operators.decide import ConditionOperator, FollowOperator
 from tradewind.operators.python import BranchMixIn, ShortCircuitOperator
 from tradewind.sensors.filesystem import FileSensor
 from tradewind.sensors.http import HttpSensor
@@ -97,10 +98,10 @@ def _schedule(value: Any) -> Any:
     return plain(value.as_data(), "the schedule")
 
 
-def _params(dag: DAG) -> dict[str, Any]:
+def _params(node: Any, of: Any) -> dict[str, Any]:
     out = {}
-    for name, param in dag.params.params():
-        what = f"param {name!r} of DAG {dag.dag_id!r}"
+    for name, param in node.params.params():
+        what = f"param {name!r} of {of}"
         dumped = plain(param.dump(), what)
         only_value = set(dumped) == {"default"}
         if only_value and not isinstance(dumped["default"], dict):
@@ -129,8 +130,9 @@ def dag_document(dag: DAG) -> dict[str, Any]:
         out["dagrun_timeout"] = duration(dag.dagrun_timeout)
     _put(out, "fail_fast", bool(dag.fail_fast), False)
     _put(out, "tags", [str(tag) for tag in dag.tags], [])
-    _put(out, "params", _params(dag), {})
+    _put(out, "params", _params(dag, f"DAG {dag.dag_id!r}"), {})
     _put(out, "callbacks", _callbacks(dag, ("success", "failure")), [])
+    _put(out, "listeners", plugins.heard(), [])
     _put(out, "deadline", plain([one.as_data() for one in dag.deadline], "the deadline"), [])
     _put(out, "owner_links", plain(dag.owner_links, "owner_links"), {})
     _put(out, "allowed_run_types", dag.allowed_run_types, [])
@@ -141,6 +143,7 @@ def dag_document(dag: DAG) -> dict[str, Any]:
     for group_id, group in dag.task_group_dict.items():
         groups[group_id] = {}
         _put(groups[group_id], "tooltip", group.tooltip, "")
+        _put(groups[group_id], "display_name", group.group_display_name, "")
         if group.is_mapped:
             groups[group_id].update(_expansion(group.expand_input))  # type: ignore[attr-defined]
         if not group.parent_group.is_root:
@@ -227,7 +230,24 @@ def task_document(task: Any) -> dict[str, Any]:
     _put(out, "queue", task.queue, "default")
     _put(out, "executor", task.executor)
     _put(out, "executor_config", _literal(task.executor_config), {})
+    _put(out, "params", _params(task, f"task {task.task_id!r}"), {})
+    _kept(out, task)
     return out
+
+
+def _kept(out: dict[str, Any], task: Any) -> None:
+    """What the engine only keeps: for the task's process, for templates, for people."""
+    email = task.email
+    _put(out, "email", email if email is None or isinstance(email, str) else list(email))
+    _put(out, "email_on_failure", bool(task.email_on_failure), True)
+    _put(out, "email_on_retry", bool(task.email_on_retry), True)
+    _put(out, "start_date", moment(task.start_date))
+    _put(out, "end_date", moment(task.end_date))
+    for name in ("run_as_user", "doc_json", "doc_yaml", "doc_rst", "logger_name"):
+        value = getattr(task, name)
+        _put(out, name, value if value is None else str(value))
+    native = task.render_template_as_native_obj
+    _put(out, "render_template_as_native_obj", native if native is None else bool(native))
 
 
 def _retries(out: dict[str, Any], task: Any) -> None:
@@ -377,7 +397,7 @@ def _native_mapped(task: Any) -> dict[str, Any] | None:
 
 def _in_python(operator_class: type, argument: Callable[..., Any]) -> dict[str, Any]:
     """operator: python, branch or short_circuit. argument: the task's arguments by name."""
-    if issubclass(operator_class, ShortCircuitOperator):
+    if issubclass(operator_class, (ShortCircuitOperator, ConditionOperator)):
         out = {"operator": "short_circuit"}
         everything = argument("ignore_downstream_trigger_rules", True)
         _put(out, "ignore_downstream_trigger_rules", bool(everything), True)
@@ -473,6 +493,9 @@ def _wait_http(task: Any) -> dict[str, Any] | None:
     out = {"operator": "wait_http", "url": url}
     _put(out, "method", task.method, "GET")
     _put(out, "headers", {str(k): templated(v) for k, v in task.headers.items()}, {})
+    _put(out, "expect_status", task.expect_status)
+    if task.expect_text is not None:
+        out["expect_text"] = templated(task.expect_text)
     return _wait(task, out)
 
 
@@ -484,10 +507,26 @@ def _wait_delta(task: Any) -> dict[str, Any]:
     return {"operator": "wait_time", "delta": duration(task.delta)}
 
 
+def _follow(task: Any) -> dict[str, Any]:
+    ids = task.follow
+    if isinstance(ids, (list, tuple)):
+        return {"operator": "branch", "follow": [templated(one) for one in ids]}
+    return {"operator": "branch", "follow": templated(ids)}
+
+
+def _condition(task: Any) -> Any:
+    out = {"operator": "short_circuit", "condition": _literal(task.condition)}
+    everything = bool(task.ignore_downstream_trigger_rules)
+    _put(out, "ignore_downstream_trigger_rules", everything, True)
+    return out
+
+
 _NATIVE: dict[type, Callable[[Any], dict[str, Any] | None]] = {
     BashOperator: _bash,
     FileSensor: _wait_file,
     HttpSensor: _wait_http,
+    FollowOperator: _follow,
+    ConditionOperator: _condition,
     DateTimeSensor: _wait_until,
     DateTimeSensorAsync: _wait_until,
     TimeDeltaSensor: _wait_delta,

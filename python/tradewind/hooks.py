@@ -23,6 +23,11 @@ def secrets_backend() -> Any:
 _backend: list[Any] = []
 
 
+def forget_backend() -> None:
+    """It is made again."""
+    _backend.clear()
+
+
 def _configured() -> Any:
     name = "SECRETS__BACKEND"
     if not (

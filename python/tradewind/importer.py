@@ -11,7 +11,7 @@ import sys
 import types
 from typing import TYPE_CHECKING
 
-from tradewind import plugins, policies, scope
+from tradewind import link, lookup, plugins, policies, scope
 from tradewind.exceptions import DagImportTimeout
 from tradewind.uses import Recorder, is_own, left_open, socket_fds
 
@@ -46,18 +46,24 @@ class Target:
     ) -> Target:
         """
         From an attempt's file, task and kind. ValueError if a task of a file that is not Python
-        names no function.
+        names a function or class wrongly.
         """
         file = os.path.abspath(file)
         folder = os.path.dirname(file)
         if file.endswith(".py"):
             return cls(file, None, folder)
-        if kind in ("render", "bash"):
-            # Nothing of the user's is needed: any module that is there already.
+        spec = spec or {}
+        named = spec.get("operator_class") or spec.get("python_callable")
+        native = spec.get("operator", "python") not in ("python", "branch", "short_circuit")
+        if kind in ("render", "bash", "callback") or native:
+            # What is named is found when it is used: any module that is there already.
             return cls(None, "tradewind.macros", folder)
-        where, mark, function = str((spec or {}).get("python_callable", "")).rpartition(":")
+        where, mark, function = str(named).rpartition(":")
         if not mark or not where or not function:
-            raise ValueError("python_callable must be 'file.py:function' or 'module:function'")
+            raise ValueError(
+                "python_callable must be 'file.py:function' or 'module:function', operator_class"
+                " a class by such a name"
+            )
         if where.endswith(".py"):
             path = os.path.join(folder, where)
             return cls(path, None, os.path.dirname(path))
@@ -76,17 +82,21 @@ class Imported:
         self.traceback = ""
         self.uses: Any = None
         self.cold: str | None = None  # why tasks cannot be forked from here, or None
+        self.recorder: Any = None
 
 
-def run_import(target: Target, timeout_s: float = IMPORT_TIMEOUT_S, emit: bool = True) -> Imported:
+def run_import(
+    target: Target, timeout_s: float = IMPORT_TIMEOUT_S, emit: bool = True, tasks: bool = True
+) -> Imported:
     """
-    Imports the target. To be called once in a process; errors of the file are in the result, never
-    raised.
+    Imports the target. To be called once in a process (batch.py: when it may be called again); errors
+    of the file are in the result, never raised. tasks: this process is to run tasks, too; only then
+    is `cold` known.
     """
     result = Imported(target)
     scope.forget()
-    sockets = socket_fds()
-    recorder = Recorder()
+    sockets = socket_fds() if tasks else set()
+    recorder = result.recorder = Recorder()
     folders = plugins.folders()
     sys.path.insert(0, target.folder)
     dags = os.environ.get("TRADEWIND_DAGS")
@@ -96,20 +106,28 @@ def run_import(target: Target, timeout_s: float = IMPORT_TIMEOUT_S, emit: bool =
     recorder.start()
     if target.path:
         recorder.add(target.path)
+    reader = lookup.Reader() if lookup.available() else None
+    link.set_reader(reader)
     alarm = _Alarm(timeout_s)
     try:
         with alarm:
             plugins.prepare(folders)
             result.module = _load(target)
             result.dags = [dag for dag in find_dags(result.module) if policies.apply(dag)]
+            if "airflow" in sys.modules:
+                plugins.load()
             if emit:
                 _emit(result)
     except BaseException as error:
         result.errors.append(describe(error, target))
         result.traceback = user_traceback(error)
     result.uses = recorder.stop()
-    if "airflow" in sys.modules:
-        plugins.load()
+    link.set_reader(None)
+    if reader is not None:
+        result.uses.settings = reader.used
+        reader.close()
+    if not tasks:
+        return result
     result.cold = left_open()
     if result.cold is None and (recorder.connected or socket_fds() - sockets):
         result.cold = "opens sockets"
@@ -119,26 +137,33 @@ def run_import(target: Target, timeout_s: float = IMPORT_TIMEOUT_S, emit: bool =
 class _Alarm:
     """
     Raises DagImportTimeout in the main thread after a time, within the user's code: the error names
-    its line.
+    its line. In another thread (a DagBag of a test) there is no limit.
     """
 
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
+        self._is_set = False
 
     def __enter__(self) -> None:
         import signal
+        import threading
+
+        if threading.current_thread() is not threading.main_thread():
+            return
 
         def ring(signum: int, frame: object) -> None:
             raise DagImportTimeout(f"the import took longer than {self.timeout_s:g} s")
 
+        self._is_set = True
         self._previous = signal.signal(signal.SIGALRM, ring)
         signal.setitimer(signal.ITIMER_REAL, self.timeout_s)
 
     def __exit__(self, *exc_info: object) -> None:
         import signal
 
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, self._previous)
+        if self._is_set:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._previous)
 
 
 def _load(target: Target) -> ModuleType:
@@ -173,6 +198,8 @@ def find_dags(module: ModuleType) -> list[DAG]:
         seen[dag.dag_id] = dag
         # Found where it was imported, whoever made it.
         dag.fileloc = module.__file__ or ""
+    # For `file.py:DAG/TASK` (tradewind.reference).
+    module.__tradewind_dags__ = found  # type: ignore[attr-defined]
     return found
 
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _engine: list[Any] = []
+_reader: list[Any] = []
 
 
 def set_engine(engine: Any) -> None:
@@ -20,8 +21,15 @@ def has_engine() -> bool:
     return bool(_engine) and bool(getattr(_engine[0], "path", None))
 
 
+def set_reader(reader: Any) -> None:
+    """For the importer: whom look_up asks while there is no engine; None for nobody."""
+    _reader[:] = [] if reader is None else [reader]
+
+
 def look_up(kind: str, **members: Any) -> Any:
-    """As ask, for what may be there or not: `found` false of an engine that has none of its kind."""
+    """As ask, for what may be there or not: `found` false where nobody can be asked."""
+    if not has_engine():
+        return _reader[0].ask(kind, **members) if _reader else {"found": False}
     from tradewind.runner.engine import QuestionUnknown
 
     try:

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 _MAPPABLE_COMMON = frozenset(("params", "inlets", "outlets"))
 
 
-def _resolved(value: Any, context: Any) -> Any:
+def resolved(value: Any, context: Context) -> Any:
     """A value with the XComArgs in it resolved; the same object where there are none."""
     if isinstance(value, (XComArg, MappedArgument)):
         return value.resolve(context)
     if type(value) in (list, tuple) and any(_has_references(item) for item in value):
-        return type(value)(_resolved(item, context) for item in value)
+        return type(value)(resolved(item, context) for item in value)
     if type(value) is dict and any(_has_references(item) for item in value.values()):
-        return {key: _resolved(item, context) for key, item in value.items()}
+        return {key: resolved(item, context) for key, item in value.items()}
     return value
 
 
@@ -78,7 +78,7 @@ class DictOfLists:
         for key, value, length in reversed(self._fields(context)):
             if length < 1:
                 raise RuntimeError(f"the argument {key!r} has nothing to map over")
-            found[key] = _resolved(item_at(value, index % length), context)
+            found[key] = resolved(item_at(value, index % length), context)
             index //= length
         if index:
             raise RuntimeError("the map index is beyond the values that are mapped over")
@@ -133,7 +133,7 @@ class ListOfDicts:
         """(arguments of this instance, those of them that came from tasks)."""
         index, whole = context["ti"].map_index, self._whole(context)
         given = whole[index]
-        item = _resolved(given, context)
+        item = resolved(given, context)
         if not isinstance(item, Mapping):
             raise TypeError(
                 f"expand_kwargs() needs a dict for each instance, not a {type(item).__name__} (at"

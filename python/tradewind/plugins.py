@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tradewind import macros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
 hookimpl: Any
@@ -92,18 +92,50 @@ class ListenerManager:
         """Forgets them."""
         self.listeners.clear()
 
-    def tell(self, event: str, **arguments: Any) -> None:
-        """Calls `event` of each that has it, with the arguments that it takes."""
+    def hears(self, event: str) -> bool:
+        """True if one has a function for it."""
+        return any(True for _ in self._functions(event))
+
+    def _functions(self, event: str) -> Iterator[Any]:
         for listener in self.listeners:
             function = getattr(listener, event, None)
-            if function is None or not hasattr(function, "airflow_impl"):
-                continue
+            if function is not None and hasattr(function, "airflow_impl"):
+                yield function
+
+    def tell(self, event: str, **arguments: Any) -> int:
+        """
+        Calls `event` of each that has it, with the arguments that it takes. How many failed: what they
+        raised is in the log.
+        """
+        failed = 0
+        for function in self._functions(event):
             try:
                 taken = inspect.signature(function).parameters
                 function(**{name: value for name, value in arguments.items() if name in taken})
             except Exception:
+                failed += 1
                 sys.stderr.write(f"tradewind: the listener's {event} failed:\n")
                 traceback.print_exc()
+        return failed
+
+
+# What a DAG's document says of listeners: its word, and the functions that are told so.
+HEARD = {
+    "running": ("on_dag_run_running",),
+    "success": ("on_dag_run_success",),
+    "failed": ("on_dag_run_failed",),
+    "assets": (
+        "on_asset_created",
+        "on_asset_alias_created",
+        "on_asset_changed",
+        "on_asset_event_emitted",
+    ),
+}
+
+
+def heard() -> list[Any]:
+    """The words of HEARD for which there are listeners."""
+    return [word for word, events in HEARD.items() if any(map(_manager.hears, events))]
 
 
 class Loaded:
@@ -122,6 +154,11 @@ _manager = ListenerManager()
 def get_listener_manager() -> ListenerManager:
     """The listeners of this process."""
     return _manager
+
+
+def are_loaded() -> bool:
+    """True if there is a plugin, or one that could not be loaded."""
+    return bool(_loaded.plugins or _loaded.errors)
 
 
 def folders() -> list[str]:
@@ -158,10 +195,14 @@ def prepare(paths: Iterable[str]) -> None:
 
 def load() -> Loaded:
     """All plugins, those of installed packages too. The Loaded."""
-    prepare(folders())
-    if not _loaded.points_done:
-        _loaded.points_done = True
-        _load_points()
+    from tradewind.uses import unrecorded
+
+    with unrecorded():
+        # Not what the DAG file uses, but what is installed.
+        prepare(folders())
+        if not _loaded.points_done:
+            _loaded.points_done = True
+            _load_points()
     return _loaded
 
 

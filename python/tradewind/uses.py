@@ -1,6 +1,6 @@
 """
-What the import of a DAG file used: files read, folders listed, environment variables read; and
-whether any of it changed since. A file changed if its stat signature did and then its content; a
+What the import of a DAG file used: files read, folders listed, environment variables read, variables
+and connections looked up; and whether any of it changed since. A file changed if its stat signature did and then its content; a
 folder if its names did. The interpreter's own files do not count.
 """
 
@@ -93,7 +93,8 @@ def unrecorded() -> Iterator[None]:
 
 class Uses:
     """
-    paths: path → [signature, content]; env: name → value or None; whole_env: all names were read.
+    paths: path → [signature, content]; env: name → value or None; whole_env: all names were read;
+    settings: question → digest of its answer (lookup.Reader).
     `unsure` paths changed while they were read: they count as changed.
     """
 
@@ -101,6 +102,7 @@ class Uses:
         self.paths: dict[str, list[Any]] = {}
         self.env: dict[str, str | None] = {}
         self.whole_env: dict[str, str] | None = None
+        self.settings: dict[str, Any] = {}
         self.unsure: set[str] = set()
 
     def changed(self, env: Mapping[str, str]) -> str | None:
@@ -122,6 +124,16 @@ class Uses:
             if (now is None) != (known[0] is None) or content(path) != known[1]:
                 return path
             known[0] = now
+        return self.changed_setting()
+
+    def changed_setting(self) -> Any:
+        """The question about a variable or connection that has another answer now, or None."""
+        from tradewind import lookup
+
+        if lookup.available():
+            for question, known in self.settings.items():
+                if lookup.of_process().digest(question) != known:
+                    return question
         return None
 
     def version(self) -> str:
@@ -134,6 +146,8 @@ class Uses:
             digest.update(f"{path}\0{self.paths[path][1]}\n".encode("utf-8", "surrogateescape"))
         for name in sorted(self.env):
             digest.update(f"${name}\0{self.env[name]}\n".encode("utf-8", "surrogateescape"))
+        for question in sorted(self.settings):
+            digest.update(f"{question}\0{self.settings[question]}\n".encode())
         return digest.hexdigest()[:32]
 
     def dump(self) -> dict[str, Any]:
@@ -142,6 +156,7 @@ class Uses:
             "paths": self.paths,
             "env": self.env,
             "whole_env": self.whole_env,
+            "settings": self.settings,
             "unsure": sorted(self.unsure),
         }
 
@@ -151,6 +166,7 @@ class Uses:
         self = cls()
         self.paths, self.env = data["paths"], data["env"]
         self.whole_env, self.unsure = data["whole_env"], set(data["unsure"])
+        self.settings = data["settings"]
         return self
 
     def listing(self) -> dict[str, list[str]]:
@@ -186,16 +202,42 @@ class _RecordingEnviron(os._Environ):
         return super().__iter__()
 
 
+# Who records now: one at a time. An audit hook cannot be taken back, so there is one for all.
+_recording: list = []
+_hooked: list = []
+
+
+def _audit(event: str, args: Any) -> None:
+    if _recording and not _unrecorded:
+        _recording[0].heard(event, args)
+
+
+def _package_is_imported() -> bool:
+    """True if what happens now happens because a module of a package runs for the first time."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename[:1] != "<":
+            if code.co_name == "run_import" or not is_own(code.co_filename):
+                return False
+            if code.co_name == "<module>":
+                return True
+        frame = frame.f_back
+    return False
+
+
 class Recorder:
     """
-    Records what one import uses. One per process: an audit hook cannot be taken back, only told to
-    do nothing.
+    Records what one import uses. `executed`: the code that ran for it and is not the interpreter's
+    or its packages'; `by_packages`: paths and names of variables that packages read when they were
+    imported, which they do once in a process.
     """
 
     def __init__(self) -> None:
         self.uses = Uses()
-        self.active = False
         self.connected = False
+        self.executed: list[Any] = []
+        self.by_packages: set[str] = set()
         self._modules: set[str] = set()
         self._before: set[str] = set()
         self._env: dict[str, str] = {}
@@ -211,12 +253,14 @@ class Recorder:
         self._before = set(sys.modules)
         _RecordingEnviron.recorder = self
         os.environ.__class__ = _RecordingEnviron
-        self.active = True
-        sys.addaudithook(self._audit)
+        _recording[:] = [self]
+        if not _hooked:
+            _hooked.append(True)
+            sys.addaudithook(_audit)
 
     def stop(self) -> Uses:
         """The import is over: what it used."""
-        self.active = False
+        _recording.clear()
         _RecordingEnviron.recorder = None
         os.environ.__class__ = os._Environ
         self._add_modules()
@@ -229,31 +273,45 @@ class Recorder:
         path = os.path.abspath(path)
         if path not in self.uses.paths and not is_own(path):
             self.uses.paths[path] = [signature(path), None]
+            if _package_is_imported():
+                self.by_packages.add(path)
 
     def env_read(self, name: str) -> None:
         """A variable was read."""
-        if isinstance(name, str) and not name.startswith(_PER_ATTEMPT):
-            self.uses.env.setdefault(name, self._env.get(name))
+        if not isinstance(name, str) or name.startswith(_PER_ATTEMPT) or name in self.uses.env:
+            return
+        self.uses.env[name] = self._env.get(name)
+        if _package_is_imported():
+            self.by_packages.add(name)
 
     def env_listed(self) -> None:
         """All variables were read."""
         self.uses.whole_env = _shared(self._env)
 
-    def _audit(self, event: str, args: tuple[Any, ...]) -> None:
-        if not self.active or _unrecorded:
-            return
+    def heard(self, event: str, args: Any) -> None:
+        """An audit event."""
         if event == "open":
             self._opened(*args)
         elif event == "import":
             self._imported(args[0])
+        elif event == "exec":
+            self._executed(args[0])
         elif event in ("os.listdir", "os.scandir"):
             self._listed(args[0])
         elif event == "socket.connect":
             self.connected = True
 
+    def _executed(self, code: Any) -> None:
+        # What packages make for themselves (dataclasses, named tuples) has no file and is theirs.
+        file = getattr(code, "co_filename", "<")
+        if file[:1] == "<":
+            file = sys._getframe(3).f_code.co_filename
+        if file[:1] != "<" and not is_own(file):
+            self.executed.append(code)
+
     def _imported(self, name: str) -> None:
         # Only what the user's code looks for: the standard library tries modules of other systems.
-        frame: FrameType | None = sys._getframe(2)
+        frame: FrameType | None = sys._getframe(3)
         while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
             frame = frame.f_back
         if (
@@ -275,7 +333,7 @@ class Recorder:
     def _listed(self, path: Any) -> None:
         # The import system lists the folders of sys.path all the time; only the file's own code
         # counts.
-        caller = sys._getframe(2).f_code.co_filename
+        caller = sys._getframe(3).f_code.co_filename
         if caller.startswith("<frozen"):
             return
         if path is None:
@@ -290,6 +348,10 @@ class Recorder:
             file = getattr(sys.modules.get(name), "__file__", None)
             if isinstance(file, str) and not file.startswith("<"):
                 self.add(file)
+        # Loaded by its path from bytecode, and put into no sys.modules.
+        for code in self.executed:
+            if code.co_filename[:1] != "<":
+                self.add(code.co_filename)
         # A module that was not found would be if its file appeared beside the DAG file.
         for name in self._modules:
             top = name.partition(".")[0]
@@ -318,13 +380,17 @@ def left_open() -> str | None:
     return None
 
 
-def socket_fds() -> set[int]:
-    """The descriptors of this process that are sockets."""
-    found = set()
+def open_fds() -> Any:
+    """The descriptors of this process, and what each is."""
+    found = {}
     for name in os.listdir("/proc/self/fd"):
         try:
-            if os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
-                found.add(int(name))
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
         except OSError:
             continue
     return found
+
+
+def socket_fds() -> set[int]:
+    """The descriptors of this process that are sockets."""
+    return {fd for fd, what in open_fds().items() if what.startswith("socket:")}

@@ -1,6 +1,7 @@
 """
-Variables: from the secrets backend of airflow.cfg, the environment (TRADEWIND_VAR_<KEY>,
-AIRFLOW_VAR_<KEY>, the key in capitals), then the engine, within a running task.
+Variables: from the secrets backend of airflow.cfg, the secrets folder, the environment
+(TRADEWIND_VAR_<KEY>, AIRFLOW_VAR_<KEY>, the key in capitals), then the store. A running task asks
+its engine for folder and store; while a file is imported, the program is asked.
 """
 
 from __future__ import annotations
@@ -39,10 +40,9 @@ def _find(key: str) -> str | None:
     backend = secrets_backend()
     text = backend.get_variable(key=key) if backend is not None else None
     if text is None:
-        text = text_in_environment(key)
-    if text is None and link.has_engine():
-        answer = link.look_up("var_get", key=key)
-        text = answer.get("value") if answer and answer.get("found") else None
+        near = text_in_environment(key)
+        answer = link.look_up("var_get", key=key, **({} if near is None else {"folder": True}))
+        text = answer.get("value") if answer and answer.get("found") else near
     if text is not None and log.is_sensitive(key):
         log.mask_secret(text)
     return text

@@ -16,7 +16,6 @@
 #include "model/rows.h"
 
 struct dag;
-struct dag_source;
 struct engine;
 struct lock;
 struct loop;
@@ -86,7 +85,6 @@ int api_session_open(struct session *s, const struct tw_runner *r,
 /* Makes the plug-ins of the runner's home known. *ret_refused: the last that cannot be used, in words. */
 void api_discover(const struct tw_runner *r, struct err *ret_refused);
 void api_session_close(struct session *s); /* SUSPENDS */
-int api_load_dag(void *arg, const struct dag_source *src, struct dag **ret, struct err *e);
 
 /* ---- result.c ---- */
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/engine.h"
+#include "home/home.h"
 #include "model/dag.h"
 #include "store/store.h"
 
@@ -22,57 +23,20 @@ struct reading {
     struct err *e;
 };
 
-static int load_version(struct reading *x, const struct run_row *run)
-{
-    struct dag_source src = {.dag_key = run->dag_key, .version_key = run->version_key};
-    struct version_row v;
-    struct arena a;
-    int rc;
-
-    arena_init(&a, LIMIT_DOC_BYTES * 2);
-    rc = x->s->store->ops->get_version(x->s->store, run->version_key, &a, &v, x->e);
-    if (rc == 0) {
-        src.document = v.document;
-        src.len = v.document_len;
-        rc = api_load_dag(NULL, &src, &x->dag, x->e);
-    }
-    arena_fini(&a);
-    return rc;
-}
-
-static const char *spilled(struct reading *x, const char *spill)
-{
-    char path[4400];
-    struct stat st;
-    char *text = NULL;
-    int fd;
-
-    (void)snprintf(path, sizeof path, "%s/%s", x->s->home, spill);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size <= LIMIT_XCOM_BYTES) {
-        text = arena_alloc(&x->r->arena, (size_t)st.st_size + 1);
-    }
-    if (text != NULL && read(fd, text, (size_t)st.st_size) != st.st_size) {
-        text = NULL;
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return text;
-}
-
 static int value_of(struct reading *x, struct result_task *t)
 {
     struct store *st = x->s->store;
     struct xcom_row row;
+    const char *text;
+    size_t n;
     int rc = st->ops->get_xcom(st, &t->row.key, "return_value", &x->r->arena, &row, NULL);
 
     if (rc != 0) {
         return rc == -ERR_NOTFOUND ? 0
                                    : err_set(x->e, (enum err_code) - rc, "an XCom cannot be read");
     }
-    t->value = row.spill != NULL ? spilled(x, row.spill)
-                                 : arena_strndup(&x->r->arena, row.value, row.value_len);
+    rc = engine_read_xcom(x->s->home, &row, &x->r->arena, &text, &n, NULL);
+    t->value = rc == 0 ? arena_strndup(&x->r->arena, text, n) : NULL;
     return 0;
 }
 
@@ -127,7 +91,7 @@ static int read_it(void *arg)
     if (rc == 0) {
         x->r->run_id = run.run_id;
         x->r->state = run.state;
-        rc = load_version(x, &run);
+        rc = home_load_version(x->s->store, run.version_key, &x->dag, x->e);
     }
     rc = rc == 0 ? st->ops->get_tis(st, x->run_key, 0, &x->r->arena, &rows, &n, x->e) : rc;
     return rc == 0 ? add_all(x, rows, n) : rc;

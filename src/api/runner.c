@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
+#include "home/home.h"
 #include "model/dag.h"
 #include "runtime/loop.h"
 #include "sched/sched.h"
@@ -206,8 +207,6 @@ static int wait_for_it(struct job *j)
 static int find_run(void *arg, struct store *st, int64_t *ret_key, struct err *e)
 {
     struct job *j = arg;
-    struct dag_source src = {0};
-    struct version_row v;
     struct run_row run = {0}, *rows;
     struct dag_row d;
     struct arena a;
@@ -230,11 +229,7 @@ static int find_run(void *arg, struct store *st, int64_t *ret_key, struct err *e
         rc =
             err_set(e, ERR_INVALID, "run %s has succeeded; there is nothing to resume", run.run_id);
     }
-    rc = rc == 0 ? st->ops->get_version(st, run.version_key, &a, &v, e) : rc;
-    if (rc == 0) {
-        src = (struct dag_source){.document = v.document, .len = v.document_len};
-        rc = api_load_dag(NULL, &src, &j->dag, e);
-    }
+    rc = rc == 0 ? home_load_version(st, run.version_key, &j->dag, e) : rc;
     j->run_key = run.run_key;
     j->failed = run.state == RUN_FAILED;
     *ret_key = j->failed ? 0 : run.run_key;

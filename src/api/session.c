@@ -1,106 +1,35 @@
 /* A home opened for one run of a program: as the command line does it, but for one run alone, and in memory where that is wanted. */
 #include <dlfcn.h>
-#include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "api/priv.h"
-#include "base/json.h"
 #include "base/limits.h"
-#include "base/time.h"
-#include "dagfile/dagfile.h"
 #include "engine/engine.h"
-#include "model/dag.h"
-#include "model/document.h"
-#include "operators/operators.h"
+#include "home/home.h"
 #include "operators/plugins.h"
 #include "runtime/loop.h"
 #include "store/lock.h"
 #include "store/store.h"
-#include "worker/local.h"
-
-#define GRACE_US    (10 * TIME_SECOND)
-#define IDLE_EXIT_S 60
-#define GATHER_US   8000
-
-/* ---- places ---- */
-
-static int make_folder(const char *path, struct err *e)
-{
-    char part[4096];
-
-    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) {
-        return err_set(e, ERR_LIMIT, "path too long: %s", path);
-    }
-    for (char *p = strchr(part + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
-        *p = '\0';
-        (void)mkdir(part, 0755);
-        *p = '/';
-    }
-    return mkdir(part, 0700) != 0 && errno != EEXIST
-               ? err_errno(e, errno, "cannot make the folder %s", part)
-               : 0;
-}
-
-static int temporary_home(struct session *s, struct err *e)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    if (snprintf(s->home, sizeof s->home, "%s/tradewind-XXXXXX",
-                 tmp != NULL && tmp[0] == '/' ? tmp : "/tmp") >= (int)sizeof s->home ||
-        mkdtemp(s->home) == NULL) {
-        return err_errno(e, errno, "cannot make a folder %s", s->home);
-    }
-    s->made = true;
-    return 0;
-}
 
 static int named_home(struct session *s, const char *given, struct err *e)
 {
-    const char *home = given != NULL ? given : getenv("TRADEWIND_HOME");
-    const char *user = getenv("HOME");
-    char cwd[2048] = "";
-    int n;
+    int rc = home_resolve(given, s->home, sizeof s->home, e);
 
-    if (home != NULL && home[0] != '\0') {
-        if (home[0] != '/' && getcwd(cwd, sizeof cwd) == NULL) {
-            return err_errno(e, errno, "cannot tell the current folder");
-        }
-        n = snprintf(s->home, sizeof s->home, "%s%s%s", cwd, cwd[0] != '\0' ? "/" : "", home);
-    } else if (user != NULL && user[0] == '/') {
-        n = snprintf(s->home, sizeof s->home, "%s/.tradewind", user);
-    } else {
-        return err_set(e, ERR_INVALID,
-                       "HOME is not set; name a home folder, or set TRADEWIND_HOME");
+    if (rc == -ERR_USAGE && e != NULL) {
+        e->code = -ERR_INVALID; /* a wrong call, not a wrong command line */
     }
-    return n >= (int)sizeof s->home - 64 ? err_set(e, ERR_LIMIT, "the home's path is too long") : 0;
+    return rc == -ERR_USAGE ? -ERR_INVALID : rc;
 }
 
 static int open_home(struct session *s, const struct tw_runner *r, struct err *e)
 {
-    static const char *const subs[] = {"", "/holders", "/logs", "/results", "/xcom"};
-    char path[4096 + 16];
-    int rc = r->in_memory ? temporary_home(s, e) : named_home(s, r->home, e);
+    int rc = r->in_memory ? home_temporary(s->home, sizeof s->home, e) : named_home(s, r->home, e);
 
-    for (size_t i = 0; rc == 0 && i < sizeof subs / sizeof subs[0]; i++) {
-        (void)snprintf(path, sizeof path, "%s%s", s->home, subs[i]);
-        rc = make_folder(path, e);
-    }
-    return rc;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    (void)remove(path);
-    return 0;
+    s->made = rc == 0 && r->in_memory;
+    return rc == 0 ? home_prepare(s->home, e) : rc;
 }
 
 /* The first of the candidates that is there, below the folder that this library (or the program that contains it) is in. */
@@ -179,89 +108,21 @@ void api_discover(const struct tw_runner *r, struct err *ret_refused)
 
 /* ---- parts ---- */
 
-int api_load_dag(void *arg, const struct dag_source *src, struct dag **ret, struct err *e)
+static int open_parts(struct session *s, struct err *e)
 {
-    struct value *document;
-    struct arena a;
-    struct doc_errors errors = {.arena = &a};
-    int rc;
-
-    (void)arg;
-    arena_init(&a, LIMIT_DOC_BYTES * 8);
-    rc = value_parse(&a, src->document, src->len, &document, e);
-    if (rc == 0) {
-        rc = dagfile_build(document, src->file, operators_table_stored(&a, document), ret, &errors,
-                           e);
-        if (rc == -ERR_INVALID && errors.len != 0) {
-            rc = err_set(e, ERR_VERSION,
-                         "the stored version of the DAG cannot be read by this program: %s",
-                         errors.items[0].text);
-        }
-    }
-    arena_fini(&a);
-    return rc;
-}
-
-static int open_store(struct session *s, struct err *e)
-{
-    char path[4200];
-    int rc;
-
-    if (s->in_memory) {
-        return store_mem_open(&s->store, e);
-    }
-    (void)snprintf(path, sizeof path, "%s/tradewind.db", s->home);
-    rc = store_sqlite_open(path, 0, &s->store, e);
-    return rc != 0 ? err_prefix(e, rc, "%s", path) : 0;
-}
-
-static int open_worker(struct session *s, struct err *e)
-{
-    struct local_worker_config c = {
+    struct home_config c = {
         .loop = s->loop,
+        .store = s->store,
         .home = s->home,
-        .holder_program = s->holder,
+        .holder = s->holder,
         .python = s->python,
         .python_path = s->python_path,
         .slots = s->jobs,
-        .grace_us = GRACE_US,
-        .idle_exit_s = s->in_memory ? 1 : IDLE_EXIT_S,
-        .worker_id = 1,
+        .idle_exit_s = s->in_memory ? 1 : 0,
+        .gather_us = s->in_memory ? 0 : -1,
     };
 
-    return local_worker_new(&c, &s->worker, e);
-}
-
-static int open_engine(struct session *s, struct err *e)
-{
-    char owner[320] = "";
-    struct engine_config c = {
-        .loop = s->loop,
-        .store = s->store,
-        .worker = s->worker,
-        .home = s->home,
-        .owner = owner,
-        .parallelism = s->jobs,
-        .gather_us = s->in_memory ? 0 : GATHER_US,
-    };
-    size_t n;
-
-    (void)gethostname(owner, 256);
-    owner[255] = '\0';
-    n = strlen(owner);
-    (void)snprintf(owner + n, sizeof owner - n, ":%d", (int)getpid());
-    if (getrandom(&c.seed, sizeof c.seed, 0) != sizeof c.seed) {
-        return err_errno(e, errno, "cannot get random bytes");
-    }
-    return engine_open(&c, &s->engine, e);
-}
-
-static int serve(struct session *s, struct err *e)
-{
-    char path[4200];
-
-    (void)snprintf(path, sizeof path, "%s/engine.sock", s->home);
-    return engine_serve(s->engine, path, NULL, NULL, e);
+    return home_open(&c, &s->worker, &s->engine, e);
 }
 
 static int take_lock(struct session *s, struct err *e)
@@ -287,12 +148,13 @@ int api_session_open(struct session *s, const struct tw_runner *r,
     rc = open_home(s, r, e);
     rc = rc == 0 ? take_lock(s, e) : rc;
     rc = rc == 0 ? find_parts(s, e) : rc;
-    rc = rc == 0 ? open_store(s, e) : rc;
+    if (rc == 0) {
+        rc = s->in_memory ? store_mem_open(&s->store, e) : home_open_store(s->home, &s->store, e);
+    }
     rc = rc == 0 && find_run != NULL ? find_run(arg, s->store, &key, e) : rc;
-    rc = rc == 0 ? open_worker(s, e) : rc;
-    rc = rc == 0 ? open_engine(s, e) : rc;
-    rc = rc == 0 ? engine_recover(s->engine, &key, key != 0 ? 1 : 0, api_load_dag, NULL, e) : rc;
-    rc = rc == 0 ? serve(s, e) : rc;
+    rc = rc == 0 ? open_parts(s, e) : rc;
+    rc = rc == 0 ? engine_recover(s->engine, &key, key != 0 ? 1 : 0, home_load_dag, NULL, e) : rc;
+    rc = rc == 0 ? home_serve(s->engine, s->home, NULL, NULL, e) : rc;
     if (rc != 0) {
         api_session_close(s);
     }
@@ -301,13 +163,8 @@ int api_session_open(struct session *s, const struct tw_runner *r,
 
 void api_session_close(struct session *s)
 {
-    engine_close(s->engine);
-    if (s->worker != NULL) {
-        s->worker->ops->close(s->worker);
-    }
-    store_close(s->store);
-    lock_release(s->lock);
+    home_close(s->engine, s->worker, s->store, s->lock);
     if (s->made) {
-        (void)nftw(s->home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        (void)home_remove(s->home);
     }
 }

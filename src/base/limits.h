@@ -41,9 +41,12 @@
 #define LIMIT_TEMPLATE_COMPILED MiB(256) /* one compiled template */
 
 /* Attempts. */
-#define LIMIT_LOG_BYTES   MiB(64) /* kept of one attempt: half its head, half its tail */
-#define LIMIT_XCOM_BYTES  MiB(64) /* one XCom value: -ERR_LIMIT fails the task */
-#define LIMIT_XCOM_INLINE KiB(48) /* larger values are spilled to files */
+#define LIMIT_LOG_BYTES    MiB(64)  /* kept of one attempt: half its head, half its tail */
+#define LIMIT_XCOM_BYTES   MiB(64)  /* one XCom value: -ERR_LIMIT fails the task */
+#define LIMIT_XCOM_INLINE  KiB(48)  /* larger values are spilled to files */
+#define LIMIT_ASSET_EVENTS 10000    /* of one attempt: more fail it */
+#define LIMIT_ASSET_EXTRA  KiB(256) /* what one event, or an asset itself, says beside its name */
+#define LIMIT_ASSET_NAME   1500     /* a name or URI of an asset, as Airflow */
 #define LIMIT_LAST_LINE \
     KiB(48) /* last line of output that bash returns as XCom; longer: its end is kept */
 #define LIMIT_SETTING_BYTES  KiB(512) /* a variable or a connection: -ERR_LIMIT */
@@ -68,6 +71,8 @@
 #define LIMIT_REASON_BYTES 200 /* a reason kept in a row; longer ones are cut */
 #define LIMIT_POOL_BYPASS \
     16 /* smaller instances that may pass one that needs more slots than are free */
+#define LIMIT_MAP_SLICE \
+    1024 /* instances of mapped tasks that one step makes and looks at; the rest follows in the next ones */
 #define LIMIT_GRANT_RETRY_S 1 /* a wish for slots that was not met is repeated after this */
 
 /* Scheduler defaults: Airflow's words and values. */

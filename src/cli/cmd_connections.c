@@ -1,30 +1,23 @@
-/* connections list, get, add, delete, import, export. */
+/* connections list, get, add, delete, import, export, test. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/load.h"
 #include "cli/settings_client.h"
 #include "secret/connection.h"
 
 static const char hidden[] = "***";
 
-static int no_connection(struct settings_client *c, const char *id)
-{
-    return err_set(&c->e, ERR_NOTFOUND, "there is no connection '%s'", id);
-}
-
 /* *ret NULL: there is none. */
 static int find(struct settings_client *c, const char *id, bool stored, struct value **ret)
 {
-    struct value *rq = settings_request(c, "conn_id", id), *answer = NULL;
-    int rc = rq == NULL ? -ERR_NOMEM : 0;
+    struct value *answer = NULL;
+    int rc = cli_setting_get(c, &cli_connection, id, stored, &answer);
 
-    if (rc == 0 && stored) {
-        rc = value_set(&c->a, rq, "stored", value_bool(&c->a, true));
-    }
-    rc = rc == 0 ? settings_ask(c, "conn_get", rq, &answer) : rc;
     *ret = rc == 0 ? value_get(answer, "conn") : NULL;
     *ret = *ret != NULL && (*ret)->kind == VALUE_OBJECT ? *ret : NULL;
     return rc;
@@ -67,7 +60,7 @@ int cmd_connections_get(struct cli *cli)
 
     rc = rc == 0 ? find(&c, id, false, &conn) : rc;
     if (rc == 0 && conn == NULL) {
-        rc = no_connection(&c, id);
+        rc = cli_setting_missing(&c, &cli_connection, id);
     }
     rc = rc == 0 && !cli_flag(cli, "show-values") ? hide(&c, conn) : rc;
     if (rc == 0 && cli_flag(cli, "json")) {
@@ -78,22 +71,13 @@ int cmd_connections_get(struct cli *cli)
     return settings_close(&c, rc);
 }
 
-static int all_stored(struct settings_client *c, struct value **ret_ids)
-{
-    struct value *answer = NULL;
-    int rc = settings_ask(c, "conn_list", value_new(&c->a, VALUE_OBJECT), &answer);
-
-    *ret_ids = rc == 0 ? value_get(answer, "ids") : NULL;
-    return rc;
-}
-
 int cmd_connections_list(struct cli *cli)
 {
     struct settings_client c = {0};
     struct value *ids = NULL, *conn, *all = NULL;
     int rc = settings_open(&c, cli);
 
-    rc = rc == 0 ? all_stored(&c, &ids) : rc;
+    rc = rc == 0 ? cli_setting_names(&c, &cli_connection, &ids) : rc;
     if (rc == 0) {
         all = value_new(&c.a, VALUE_ARRAY);
         rc = all == NULL ? -ERR_NOMEM : 0;
@@ -174,44 +158,103 @@ int cmd_connections_add(struct cli *cli)
 
 int cmd_connections_delete(struct cli *cli)
 {
-    const char *id = cli_arg(cli, "ID");
-    struct settings_client c = {0};
-    struct value *answer = NULL, *found;
-    int rc = settings_open(&c, cli);
-
-    rc = rc == 0 ? settings_ask(&c, "conn_delete", settings_request(&c, "conn_id", id), &answer)
-                 : rc;
-    found = rc == 0 ? value_get(answer, "found") : NULL;
-    if (rc == 0 && (found == NULL || !found->boolean)) {
-        rc = no_connection(&c, id);
-    } else if (rc == 0 && !cli_flag(cli, "quiet")) {
-        (void)printf("Connection %s is deleted.\n", id);
-    }
-    return settings_close(&c, rc);
+    return cli_setting_delete(cli, &cli_connection);
 }
 
+/* ---- import ---- */
+
+static int import_one(struct settings_client *c, const char *id, const struct value *x,
+                      bool overwrite)
+{
+    struct value *conn;
+    int rc = x->kind == VALUE_STRING ? connection_parse(x->text, x->len, &c->a, &conn, &c->e)
+                                     : connection_from_value(x, &c->a, &conn, &c->e);
+
+    return rc == 0 ? put(c, id, conn, overwrite) : rc;
+}
+
+/* One that is there already is told and left as it is; the others are stored, as in Airflow. */
 int cmd_connections_import(struct cli *cli)
 {
     struct settings_client c = {0};
-    struct value *v = NULL, *conn;
-    int rc = settings_open(&c, cli);
+    struct value *v = NULL;
+    size_t added = 0;
+    int rc = settings_open(&c, cli), kept = 0;
 
-    rc = rc == 0 ? settings_read_json(&c, cli_arg(cli, "FILE"), &v) : rc;
+    rc = rc == 0 ? cli_setting_read_file(&c, cli_arg(cli, "FILE"), &v) : rc;
     if (rc == 0 && v->kind != VALUE_OBJECT) {
-        rc = err_set(&c.e, ERR_INVALID, "a file of connections is a JSON object: id to connection");
+        rc = err_set(&c.e, ERR_INVALID, "a file of connections is an object: id to connection");
     }
     for (size_t i = 0; rc == 0 && i < v->len; i++) {
-        const struct value *x = v->elems[i];
-
-        rc = x->kind == VALUE_STRING ? connection_parse(x->text, x->len, &c.a, &conn, &c.e)
-                                     : connection_from_value(x, &c.a, &conn, &c.e);
-        rc = rc == 0 ? put(&c, v->keys[i].text, conn, cli_flag(cli, "overwrite")) : rc;
+        rc = import_one(&c, v->keys[i].text, v->elems[i], cli_flag(cli, "overwrite"));
+        added += rc == 0;
+        if (rc == -ERR_EXISTS) {
+            kept = cli_fail(rc, &c.e);
+            c.e = (struct err){0};
+            rc = 0;
+        }
         rc = rc != 0 ? err_prefix(&c.e, rc, "connection '%s'", v->keys[i].text) : 0;
     }
     if (rc == 0 && !cli_flag(cli, "quiet")) {
-        (void)printf("%zu connections are added.\n", v->len);
+        (void)printf("%zu connections are added.\n", added);
     }
-    return settings_close(&c, rc);
+    rc = settings_close(&c, rc);
+    return rc != 0 ? rc : kept;
+}
+
+/* ---- export ---- */
+
+/* ID=URI or ID={JSON}, a line each. */
+static int env_lines(struct settings_client *c, const struct value *all, bool json, struct buf *out)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < all->len; i++) {
+        struct json_writer w;
+
+        (void)buf_printf(out, "%s=", all->keys[i].text);
+        if (json) {
+            json_writer_init(&w, out, 0);
+            json_value(&w, all->elems[i]);
+        } else {
+            rc = connection_to_uri(all->elems[i], out);
+        }
+        (void)buf_char(out, '\n');
+    }
+    return rc != 0 ? err_set(&c->e, ERR_NOMEM, "out of memory for the connections") : 0;
+}
+
+/* "json", "yaml" or "env": as told, else by the file's ending. JSON is YAML, so that both are written alike. */
+static int is_env(struct settings_client *c, const char *path, const char *format, bool *ret)
+{
+    const char *dot = strrchr(path, '.');
+
+    if (format == NULL) {
+        *ret = dot != NULL && strcmp(dot, ".env") == 0;
+        return 0;
+    }
+    *ret = strcmp(format, "env") == 0;
+    return *ret || strcmp(format, "json") == 0 || strcmp(format, "yaml") == 0
+               ? 0
+               : err_set(&c->e, ERR_USAGE, "--format is json, yaml or env, not '%.60s'", format);
+}
+
+static int write_all(struct settings_client *c, const struct value *all)
+{
+    const char *path = cli_arg(c->cli, "FILE"), *as = cli_opt(c->cli, "env-as");
+    struct buf out BUF_CLEANUP;
+    bool env;
+    int rc = is_env(c, path, cli_opt(c->cli, "format"), &env);
+
+    buf_init(&out, MiB(64));
+    if (rc == 0 && as != NULL && strcmp(as, "uri") != 0 && strcmp(as, "json") != 0) {
+        rc = err_set(&c->e, ERR_USAGE, "--env-as is uri or json, not '%.60s'", as);
+    }
+    if (rc != 0 || !env) {
+        return rc == 0 ? settings_write_json(c, path, all) : rc;
+    }
+    rc = env_lines(c, all, as != NULL && as[0] == 'j', &out);
+    return rc == 0 ? cli_setting_write_file(c, path, &out) : rc;
 }
 
 int cmd_connections_export(struct cli *cli)
@@ -220,7 +263,7 @@ int cmd_connections_export(struct cli *cli)
     struct value *ids = NULL, *conn, *all = NULL;
     int rc = settings_open(&c, cli);
 
-    rc = rc == 0 ? all_stored(&c, &ids) : rc;
+    rc = rc == 0 ? cli_setting_names(&c, &cli_connection, &ids) : rc;
     if (rc == 0) {
         all = value_new(&c.a, VALUE_OBJECT);
         rc = all == NULL ? -ERR_NOMEM : 0;
@@ -232,6 +275,36 @@ int cmd_connections_export(struct cli *cli)
             rc = rc == 0 ? value_set(&c.a, all, ids->elems[i]->text, conn) : rc;
         }
     }
-    rc = rc == 0 ? settings_write_json(&c, cli_arg(cli, "FILE"), all) : rc;
+    rc = rc == 0 ? write_all(&c, all) : rc;
     return settings_close(&c, rc);
+}
+
+/* ---- test ---- */
+
+/* Its hook, or its address, is tried by Python; the connection goes there in the environment, never on a command line. */
+int cmd_connections_test(struct cli *cli)
+{
+    const char *id = cli_arg(cli, "ID"), *words[] = {"connection", id};
+    struct settings_client c = {0};
+    struct value *conn = NULL;
+    struct buf text BUF_CLEANUP;
+    struct json_writer w;
+    int rc = settings_open(&c, cli), code = 0;
+
+    buf_init(&text, LIMIT_SETTING_BYTES * 2);
+    rc = rc == 0 ? find(&c, id, false, &conn) : rc;
+    if (rc == 0 && conn == NULL) {
+        rc = cli_setting_missing(&c, &cli_connection, id);
+    }
+    if (rc == 0) {
+        json_writer_init(&w, &text, 0);
+        json_value(&w, conn);
+        rc = buf_status(&text);
+    }
+    if (rc == 0 && setenv("TRADEWIND_TESTED_CONNECTION", buf_cstr(&text), 1) != 0) {
+        rc = err_set(&c.e, ERR_NOMEM, "out of memory");
+    }
+    rc = rc == 0 ? cli_python(cli, "tradewind.installation", words, 2, &code, &c.e) : rc;
+    rc = settings_close(&c, rc);
+    return rc != 0 ? rc : code;
 }

@@ -41,6 +41,7 @@ struct listed {
     const char *dag_id, *file;
     int64_t dag_key; /* 0: it has never run */
     bool paused;
+    const struct dag *dag; /* of the folder, or NULL */
 };
 
 struct listing {
@@ -52,6 +53,27 @@ struct listing {
     struct listed *rows;
     size_t len, cap;
 };
+
+/* Who answers for its tasks, each once, in their order; a task that names nobody is "airflow"'s. */
+static const char *owners_of(const struct dag *d, struct arena *a)
+{
+    struct buf b BUF_CLEANUP;
+
+    buf_init(&b, KiB(64));
+    for (uint32_t i = 0; i < d->tasks_len; i++) {
+        const struct value *v =
+            d->tasks[i].spec != NULL ? value_get(d->tasks[i].spec, "owner") : NULL;
+        const char *owner = v != NULL && v->kind == VALUE_STRING ? v->text : "airflow";
+        size_t n = strlen(owner);
+        const char *hit = strstr(buf_cstr(&b), owner);
+
+        if (hit == NULL || (hit != buf_cstr(&b) && hit[-1] != ' ') ||
+            (hit[n] != '\0' && hit[n] != ',')) {
+            (void)buf_printf(&b, "%s%s", b.len > 0 ? ", " : "", owner);
+        }
+    }
+    return arena_strdup(a, buf_cstr(&b));
+}
 
 static void list_json(struct listing *l, size_t n, struct buf *out)
 {
@@ -68,6 +90,8 @@ static void list_json(struct listing *l, size_t n, struct buf *out)
         json_string(&w, d->dag_id);
         json_key(&w, "file");
         json_string(&w, d->file);
+        json_key(&w, "owners");
+        json_string(&w, d->dag != NULL ? owners_of(d->dag, &l->f.arena) : NULL);
         json_key(&w, "is_paused");
         json_bool(&w, d->paused);
         json_key(&w, "last_run");
@@ -129,7 +153,8 @@ static int list_rows(struct listing *l, struct err *e)
         l->f.store != NULL ? l->f.store->ops->get_dags(l->f.store, &l->f.arena, &stored, &n, e) : 0;
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct listed row = {stored[i].dag_id, stored[i].file, stored[i].dag_key, stored[i].paused};
+        struct listed row = {stored[i].dag_id, stored[i].file, stored[i].dag_key, stored[i].paused,
+                             NULL};
 
         rc = VEC_PUSH(l->rows, l->len, l->cap, row);
     }
@@ -138,11 +163,12 @@ static int list_rows(struct listing *l, struct err *e)
         qsort(l->rows, n, sizeof *l->rows, by_id);
     }
     for (size_t i = 0; rc == 0 && i < l->dags_len; i++) {
-        struct listed row = {l->dags[i]->dag_id, l->dags[i]->file, 0, false};
+        struct listed row = {l->dags[i]->dag_id, l->dags[i]->file, 0, false, l->dags[i]};
         struct listed *known = n != 0 ? bsearch(&row, l->rows, n, sizeof row, by_id) : NULL;
 
         if (known != NULL) {
             known->file = row.file;
+            known->dag = row.dag;
         } else {
             rc = VEC_PUSH(l->rows, l->len, l->cap, row);
         }
@@ -192,6 +218,59 @@ static int list_errors(struct cli *cli, struct listing *l, struct err *e)
     return rc != 0 ? cli_fail(rc, e) : found.len != 0 ? err_exit_code(-ERR_INVALID) : 0;
 }
 
+/* The files of the folder that have DAGs, in their order: how many, with how many tasks, which. */
+static int list_files(struct cli *cli, struct listing *l, struct err *e)
+{
+    static const struct table_column columns[] = {
+        {.title = "FILE", .wide = true}, {.title = "DAGS"}, {.title = "TASKS", .right = true}};
+    struct findings found = {0};
+    struct buf out BUF_CLEANUP, ids BUF_CLEANUP;
+    struct json_writer w;
+    struct table *t = table_new(columns, 3);
+    bool any;
+    int rc = list_folder(cli, l, &found, &any, e);
+
+    buf_init(&out, MiB(64));
+    buf_init(&ids, MiB(1));
+    json_writer_init(&w, &out, 2);
+    json_array(&w);
+    for (size_t i = 0, next; rc == 0 && t != NULL && i < l->dags_len; i = next) {
+        const char *file = l->dags[i]->file;
+        int64_t tasks = 0;
+
+        buf_clear(&ids);
+        for (next = i; next < l->dags_len && strcmp(l->dags[next]->file, file) == 0; next++) {
+            tasks += l->dags[next]->tasks_len;
+            (void)buf_printf(&ids, "%s%s", next > i ? "," : "", l->dags[next]->dag_id);
+        }
+        json_object(&w);
+        json_key(&w, "file");
+        json_string(&w, file);
+        json_key(&w, "dag_num");
+        json_int(&w, (int64_t)(next - i));
+        json_key(&w, "task_num");
+        json_int(&w, tasks);
+        json_key(&w, "dags");
+        json_string(&w, buf_cstr(&ids));
+        json_object_end(&w);
+        table_cell(t, file);
+        table_cell(t, buf_cstr(&ids));
+        table_cellf(t, "%lld", (long long)tasks);
+    }
+    json_array_end(&w);
+    (void)buf_char(&out, '\n');
+    if (!cli_flag(cli, "json")) {
+        buf_clear(&out);
+        print_table(t, &out);
+    } else {
+        table_free(t);
+    }
+    if (rc == 0) {
+        (void)fputs(buf_cstr(&out), stdout);
+    }
+    return rc != 0 ? cli_fail(rc, e) : 0;
+}
+
 static int list_dags(struct cli *cli, struct listing *l, struct err *e)
 {
     struct findings found = {0};
@@ -223,7 +302,7 @@ static int list_dags(struct cli *cli, struct listing *l, struct err *e)
                       "%zu error%s in the DAGs folder; see `tradewind dags list --errors`\n",
                       found.len, found.len == 1 ? "" : "s");
     }
-    return 0;
+    return found.len != 0 && l->dags_len == 0 ? err_exit_code(-ERR_INVALID) : 0;
 }
 
 int cmd_dags_list(struct cli *cli)
@@ -236,7 +315,9 @@ int cmd_dags_list(struct cli *cli)
     if (rc != 0) {
         rc = cli_fail(rc, &e);
     } else {
-        rc = cli_flag(cli, "errors") ? list_errors(cli, &l, &e) : list_dags(cli, &l, &e);
+        rc = cli_flag(cli, "errors")  ? list_errors(cli, &l, &e)
+             : cli_flag(cli, "files") ? list_files(cli, &l, &e)
+                                      : list_dags(cli, &l, &e);
     }
     load_free(l.dags, l.dags_len);
     mem_free(l.rows);

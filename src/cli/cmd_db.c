@@ -1,4 +1,5 @@
-/* db migrate, check, clean, backup: looking after the store. */
+/* db migrate, check, clean, backup, reset: looking after the store. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,19 +47,32 @@ static int lock_home(const char *home, struct lock **ret, struct err *e)
                : rc;
 }
 
-int cmd_db_migrate(struct cli *cli)
+static int make_store(const char *home, const char *path, struct err *e)
 {
-    char home[4096], path[4200];
+    struct lock *lock = NULL;
+    struct store *s = NULL;
+    int rc = home_prepare(home, e);
+
+    rc = rc == 0 ? lock_home(home, &lock, e) : rc;
+    rc = rc == 0 ? store_sqlite_open(path, 0, &s, e) : rc;
+    store_close(s);
+    lock_release(lock);
+    if (rc == 0) {
+        (void)printf("The store is made: %s.\n", path);
+    }
+    return rc;
+}
+
+static int migrate(const char *home, const char *path, struct err *e)
+{
     struct lock *lock = NULL;
     const char *copy = NULL;
     struct arena a;
-    struct err e = {0};
-    int from = 0, to = 0;
-    int rc = path_of(cli, home, path, sizeof path, &e);
+    int from = 0, to = 0, rc;
 
     arena_init(&a, MiB(1));
-    rc = rc == 0 ? lock_home(home, &lock, &e) : rc;
-    rc = rc == 0 ? store_sqlite_migrate(path, &a, &copy, &from, &to, &e) : rc;
+    rc = lock_home(home, &lock, e);
+    rc = rc == 0 ? store_sqlite_migrate(path, &a, &copy, &from, &to, e) : rc;
     if (rc == 0 && from == to) {
         (void)printf("The store has form %d, the newest.\n", to);
     } else if (rc == 0) {
@@ -67,8 +81,95 @@ int cmd_db_migrate(struct cli *cli)
     }
     lock_release(lock);
     arena_fini(&a);
+    return rc;
+}
+
+int cmd_db_migrate(struct cli *cli)
+{
+    char home[4096], path[4200];
+    struct err e = {0};
+    int rc = path_of(cli, home, path, sizeof path, &e);
+
+    if (rc == -ERR_NOTFOUND) {
+        rc = make_store(home, path, &e);
+    } else if (rc == 0) {
+        rc = migrate(home, path, &e);
+    }
     return rc != 0 ? cli_fail(rc, &e) : 0;
 }
+
+/* ---- reset ---- */
+
+/* Processes of unfinished runs may live in their holders: nobody would know them any more. */
+static int check_idle(const char *path, struct err *e)
+{
+    struct store *s = NULL;
+    struct run_row *runs;
+    struct arena a;
+    size_t n = 0;
+    int rc = store_sqlite_open(path, STORE_READ_ONLY, &s, e);
+
+    arena_init(&a, MiB(16));
+    rc = rc == 0
+             ? s->ops->get_runs(s, 0, 1u << RUN_QUEUED | 1u << RUN_RUNNING, 0, 1, &a, &runs, &n, e)
+             : rc;
+    if (rc == 0 && n != 0) {
+        rc = err_set(e, ERR_CONFLICT,
+                     "run %s is not finished, and what it started may live; `tradewind runs "
+                     "resume` goes on with it",
+                     runs[0].run_id);
+    }
+    store_close(s);
+    arena_fini(&a);
+    return rc;
+}
+
+/* The store, and what belongs to runs: not the keys, settings and DAGs that people put into a home. */
+static int remove_store(const char *home, struct err *e)
+{
+    static const char *const files[] = {"", "-wal", "-shm"};
+    static const char *const folders[] = {"logs", "results", "xcom"};
+    char path[4300];
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s%s", home, STORE_FILE, files[i]);
+        if (unlink(path) != 0 && errno != ENOENT) {
+            return err_errno(e, errno, "%s", path);
+        }
+    }
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", home, folders[i]);
+        if (access(path, F_OK) == 0) {
+            session_remove(path);
+        }
+    }
+    return 0;
+}
+
+int cmd_db_reset(struct cli *cli)
+{
+    char home[4096], path[4200];
+    struct lock *lock = NULL;
+    struct err e = {0};
+    int rc = path_of(cli, home, path, sizeof path, &e);
+
+    if (rc == 0 && !cli_flag(cli, "yes")) {
+        rc = err_set(&e, ERR_USAGE,
+                     "this removes all runs, logs, variables, connections and pools of %s for "
+                     "good; add --yes",
+                     home);
+    }
+    if (rc == 0) {
+        rc = lock_home(home, &lock, &e);
+        rc = rc == 0 ? check_idle(path, &e) : rc;
+        rc = rc == 0 ? remove_store(home, &e) : rc;
+        lock_release(lock);
+    }
+    rc = rc == 0 || rc == -ERR_NOTFOUND ? make_store(home, path, &e) : rc;
+    return rc != 0 ? cli_fail(rc, &e) : 0;
+}
+
+/* ---- check, backup ---- */
 
 static int open_reading(struct cli *cli, char *home, struct store **ret, struct err *e)
 {
@@ -123,11 +224,11 @@ static void remove_files(const char *home, const char *dag_id, const struct run_
 
     (void)snprintf(path, sizeof path, "%s/logs/dag_id=%s/run_id=%s", home, dag_id, run->run_id);
     if (access(path, F_OK) == 0) {
-        home_remove(path);
+        session_remove(path);
     }
     (void)snprintf(path, sizeof path, "%s/xcom/%lld", home, (long long)run->run_key);
     if (access(path, F_OK) == 0) {
-        home_remove(path);
+        session_remove(path);
     }
 }
 
@@ -178,21 +279,44 @@ static int64_t now_us(void)
     return (int64_t)t.tv_sec * TIME_SECOND + t.tv_nsec / 1000;
 }
 
+/* The time before which a run must have ended: --before, else --keep ago. */
+static int before_of(struct cli *cli, int64_t *ret, struct err *e)
+{
+    const char *before = cli_opt(cli, "before"), *keep = cli_opt(cli, "keep");
+    int64_t keep_us = 0;
+
+    if (before != NULL) {
+        return time_parse(before, strlen(before), ret);
+    }
+    if (keep == NULL || duration_parse(keep, strlen(keep), &keep_us) != 0) {
+        return err_set(e, ERR_USAGE, "--keep is a duration such as 30d or 12h, not '%s'",
+                       keep != NULL ? keep : "");
+    }
+    *ret = now_us() - keep_us;
+    return 0;
+}
+
+static void tell_cleaned(struct cli *cli, int64_t total)
+{
+    const char *before = cli_opt(cli, "before");
+
+    (void)printf("%s %lld run%s that ended %s%s%s.\n",
+                 cli_flag(cli, "dry-run") ? "Would remove" : "Removed", (long long)total,
+                 total == 1 ? "" : "s", before != NULL ? "before " : "more than ",
+                 before != NULL ? before : cli_opt(cli, "keep"), before != NULL ? "" : " ago");
+}
+
 int cmd_db_clean(struct cli *cli)
 {
-    const char *keep = cli_opt(cli, "keep");
     char home[4096], path[4200];
     struct lock *lock = NULL;
     struct store *s = NULL;
     struct err e = {0};
-    int64_t keep_us = 0, total = 0;
+    int64_t before_us = 0, total = 0;
     bool dry = cli_flag(cli, "dry-run");
     int rc = path_of(cli, home, path, sizeof path, &e);
 
-    if (rc == 0 && (keep == NULL || duration_parse(keep, strlen(keep), &keep_us) != 0)) {
-        rc = err_set(&e, ERR_USAGE, "--keep is a duration such as 30d or 12h, not '%s'",
-                     keep != NULL ? keep : "");
-    }
+    rc = rc == 0 ? before_of(cli, &before_us, &e) : rc;
     if (rc == 0 && !dry && !cli_flag(cli, "yes")) {
         rc = err_set(&e, ERR_USAGE,
                      "this removes runs, their history and their logs for good; add --yes, or look "
@@ -200,11 +324,9 @@ int cmd_db_clean(struct cli *cli)
     }
     rc = rc == 0 && !dry ? lock_home(home, &lock, &e) : rc;
     rc = rc == 0 ? store_sqlite_open(path, dry ? STORE_READ_ONLY : 0, &s, &e) : rc;
-    rc = rc == 0 ? clean(cli, s, home, now_us() - keep_us, &total, &e) : rc;
+    rc = rc == 0 ? clean(cli, s, home, before_us, &total, &e) : rc;
     if (rc == 0) {
-        (void)printf("%s %lld run%s that ended more than %s ago.\n",
-                     dry ? "Would remove" : "Removed", (long long)total, total == 1 ? "" : "s",
-                     keep);
+        tell_cleaned(cli, total);
     }
     store_close(s);
     lock_release(lock);

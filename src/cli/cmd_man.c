@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "cli/airflow.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 
@@ -77,6 +78,9 @@ int cmd_man(struct cli *cli)
     if (rc == 0 && cli_flag(cli, "markdown")) {
         (void)cli_reference(&b);
         rc = write_file(dir, "cli.md", &b, &e);
+        buf_clear(&b);
+        (void)cli_airflow_reference(&b);
+        rc = rc == 0 ? write_file(dir, "airflow-command.md", &b, &e) : rc;
         return rc != 0 ? cli_fail(rc, &e) : 0;
     }
     rc = rc != 0 ? rc : write_page(dir, NULL, &e);

@@ -14,6 +14,8 @@
 #include "cli/execute.h"
 #include "cli/folder.h"
 #include "cli/lookup.h"
+#include "cli/print.h"
+#include "cli/test_home.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
@@ -26,6 +28,8 @@ struct job {
     int64_t resume; /* run key, or 0 */
     char resume_id[LIMIT_ID_BYTES + 1];
     bool clear_failed; /* resume of a finished run: what failed runs again */
+    bool trigger; /* the run is made; where another process carries it out, nothing is waited for */
+    int64_t made; /* run key, or 0 */
     int exit_code;
 };
 
@@ -96,12 +100,15 @@ static int run_as_client(struct job *j, int64_t pid, struct err *e)
     rc = rc == 0 ? client_members(j, l.dag, conf, &b) : rc;
     if (rc == 0) {
         if (!cli_flag(j->cli, "quiet") && !cli_flag(j->cli, "json")) {
-            (void)fprintf(stderr,
-                          "Process %lld works in this home; it runs the file, this one shows it.\n",
-                          (long long)pid);
+            (void)fprintf(stderr, "Process %lld works in this home; it runs the file%s.\n",
+                          (long long)pid, j->trigger ? "" : ", this one shows it");
         }
         b.p[b.len - 1] = '\0'; /* the members alone, without their braces */
-        j->exit_code = execute_as_client(j->cli, loop_current(), j->home, b.p + 1);
+        if (j->trigger) {
+            rc = execute_ask(j->home, b.p + 1, &j->made, e);
+        } else {
+            j->exit_code = execute_as_client(j->cli, loop_current(), j->home, b.p + 1);
+        }
     }
     mem_free(conf);
     loaded_fini(&l);
@@ -130,17 +137,14 @@ static int run_file(struct session *s, struct job *j, struct err *e)
 {
     struct loaded l = {0};
     const char *const *params;
-    char sock[4200], *conf = NULL;
+    char *conf = NULL;
     size_t params_len = cli_opt_all(j->cli, "param", &params);
     int64_t run_key = 0;
     int rc = folder_load_target(cli_arg(j->cli, "FILE"), cli_opt(j->cli, "dag"), s->home, s,
                                 s->worker, &l, e);
 
     rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
-    if (rc == 0) {
-        (void)snprintf(sock, sizeof sock, "%s/%s", s->home, ENGINE_SOCKET);
-        rc = engine_serve(s->engine, sock, execute_run_file, s, e);
-    }
+    rc = rc == 0 ? home_serve(s->engine, s->home, execute_run_file, s, e) : rc;
     rc = rc == 0 ? folder_register(s->engine, &l, e) : rc;
     rc = rc == 0 ? add_and_create(s, j, l.dag, conf, &run_key, e) : rc;
     if (rc == 0) {
@@ -154,6 +158,11 @@ static int run_file(struct session *s, struct job *j, struct err *e)
             (void)snprintf(id, sizeof id, "%s",
                            cli_opt(j->cli, "run-id") != NULL ? cli_opt(j->cli, "run-id") : "run");
         }
+        j->made = run_key;
+        if (j->trigger && !cli_flag(j->cli, "quiet")) {
+            (void)fprintf(stderr, "No other tradewind works in this home: the run is carried out "
+                                  "here, to its end.\n");
+        }
         j->exit_code = execute_run(s, j->cli, run_key, id);
     }
     mem_free(conf);
@@ -163,12 +172,10 @@ static int run_file(struct session *s, struct job *j, struct err *e)
 
 static int resume(struct session *s, struct job *j, struct err *e)
 {
-    char sock[4200];
     uint32_t affected;
     int rc;
 
-    (void)snprintf(sock, sizeof sock, "%s/%s", s->home, ENGINE_SOCKET);
-    rc = engine_serve(s->engine, sock, execute_run_file, s, e);
+    rc = home_serve(s->engine, s->home, execute_run_file, s, e);
     if (rc == 0 && j->clear_failed) {
         rc = resume_failed(s, j->resume, &affected, e);
     }
@@ -226,6 +233,43 @@ int cmd_run(struct cli *cli)
     return rc != 0 ? cli_fail(rc, &e) : run_job(&j);
 }
 
+/* The run as it is now. */
+static int tell_run(struct job *j, struct err *e)
+{
+    struct found f;
+    struct buf out BUF_CLEANUP;
+    struct json_writer w;
+    int rc = found_open_key(&f, j->home, j->made, e);
+
+    buf_init(&out, MiB(16));
+    json_writer_init(&w, &out, 2);
+    if (rc == 0 && cli_flag(j->cli, "json")) {
+        json_object(&w);
+        print_run_members(&w, &f.run, f.dag->dag_id);
+        json_object_end(&w);
+        (void)printf("%s\n", buf_cstr(&out));
+    } else if (rc == 0 && !run_state_finished(f.run.state)) { /* else its end was told */
+        (void)printf("%s %s is %s; `tradewind runs show` tells how it goes.\n", f.dag->dag_id,
+                     f.run.run_id, run_state_to_string(f.run.state));
+    }
+    found_fini(&f);
+    return rc;
+}
+
+int cmd_dags_trigger(struct cli *cli)
+{
+    struct job j = {.cli = cli, .trigger = true};
+    struct err e = {0};
+    int rc = home_resolve(cli_opt(cli, "home"), j.home, sizeof j.home, &e), code;
+
+    code = rc == 0 ? run_job(&j) : cli_fail(rc, &e);
+    if (j.made != 0) {
+        rc = tell_run(&j, &e);
+        code = rc != 0 ? cli_fail(rc, &e) : code;
+    }
+    return code;
+}
+
 /* The newest unfinished run when none is named; else the named one, finished or not. */
 static int choose_resume(struct job *j, struct err *e)
 {
@@ -270,23 +314,13 @@ int cmd_runs_resume(struct cli *cli)
 int cmd_dags_test(struct cli *cli)
 {
     struct job j = {.cli = cli};
-    const char *tmp = getenv("TMPDIR");
-    char home[4096], folder[4096];
     struct err e = {0};
-    int code;
+    int code, rc = test_home_make(cli, j.home, sizeof j.home, &e);
 
-    /* The DAGs folder is that of the real home. */
-    if (home_resolve(cli_opt(cli, "home"), home, sizeof home, &e) == 0 &&
-        folder_resolve(home, folder, sizeof folder, &e) == 0) {
-        (void)setenv("TRADEWIND_DAGS", folder, 1);
-    }
-
-    (void)snprintf(j.home, sizeof j.home, "%s/tradewind-test-XXXXXX",
-                   tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
-    if (mkdtemp(j.home) == NULL) {
-        return cli_fail(err_set(&e, ERR_IO, "cannot make a folder %s", j.home), &e);
+    if (rc != 0) {
+        return cli_fail(rc, &e);
     }
     code = run_job(&j);
-    home_remove(j.home);
+    session_remove(j.home);
     return code;
 }

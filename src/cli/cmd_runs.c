@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/commands.h"
@@ -70,6 +71,39 @@ static void list_table(const struct listing *l, struct buf *out)
     print_table(t, out);
 }
 
+static int64_t time_option(struct cli *cli, const char *name, int64_t dflt)
+{
+    const char *text = cli_opt(cli, name);
+    int64_t t = dflt;
+
+    return text != NULL && time_parse(text, strlen(text), &t) == 0 ? t : dflt;
+}
+
+#define PAGE 1000
+
+/* Those whose logical date lies in the range, the newest first, up to the limit. */
+static int runs_between(struct cli *cli, struct listing *l, unsigned states, struct err *e)
+{
+    int64_t from = time_option(cli, "from", INT64_MIN), to = time_option(cli, "to", INT64_MAX),
+            after = 0;
+    size_t limit = (size_t)cli_opt_int(cli, "limit"), n = PAGE, cap = 0;
+    struct run_row *rows, *all = NULL;
+    int rc = 0;
+
+    while (rc == 0 && n == PAGE && l->len < limit) {
+        rc = l->f.store->ops->get_runs(l->f.store, l->f.dag_row.dag_key, states, after, PAGE,
+                                       &l->f.arena, &rows, &n, e);
+        for (size_t i = 0; rc == 0 && i < n && l->len < limit; i++) {
+            after = rows[i].run_key;
+            if (rows[i].logical_date_us >= from && rows[i].logical_date_us <= to) {
+                rc = VEC_PUSH(all, l->len, cap, rows[i]);
+            }
+        }
+    }
+    l->runs = all;
+    return rc == -ERR_NOMEM ? err_set(e, ERR_NOMEM, "out of memory for a list of runs") : rc;
+}
+
 int cmd_runs_list(struct cli *cli)
 {
     const char *dag_id = cli_arg(cli, "DAG"), *state = cli_opt(cli, "state");
@@ -95,16 +129,14 @@ int cmd_runs_list(struct cli *cli)
         rc = l.f.store->ops->find_dag(l.f.store, dag_id, &l.f.arena, &l.f.dag_row, &e);
     }
     rc = rc == 0 ? l.f.store->ops->get_dags(l.f.store, &l.f.arena, &l.dags, &l.dags_len, &e) : rc;
-    rc = rc == 0 ? l.f.store->ops->get_runs(l.f.store, l.f.dag_row.dag_key, states, 0,
-                                            (size_t)cli_opt_int(cli, "limit"), &l.f.arena, &l.runs,
-                                            &l.len, &e)
-                 : rc;
+    rc = rc == 0 ? runs_between(cli, &l, states, &e) : rc;
     if (rc == 0 && cli_flag(cli, "json")) {
         list_json(&l, &out);
     } else if (rc == 0) {
         list_table(&l, &out);
     }
     (void)fputs(buf_cstr(&out), stdout);
+    mem_free(l.runs);
     found_fini(&l.f);
     return rc != 0 ? cli_fail(rc, &e) : 0;
 }

@@ -6,9 +6,11 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/folder.h"
 #include "cli/graph.h"
 #include "cli/load.h"
 #include "cli/lookup.h"
@@ -16,54 +18,46 @@
 #include "cli/term.h"
 #include "model/dag.h"
 
-static bool is_file_name(const char *text)
-{
-    const char *dot = strrchr(text, '.');
-
-    return strchr(text, '/') != NULL ||
-           (dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 ||
-                            strcmp(dot, ".json") == 0 || strcmp(dot, ".py") == 0));
-}
-
 static int draw(struct cli *cli, const struct dag *d, const uint8_t *states, struct buf *out,
                 struct err *e)
 {
     const char *format = cli_opt(cli, "format");
+    struct json_writer w;
     struct graph_options o = {
         .states = states,
         .width = cli_opt(cli, "output") == NULL && term_is_tty(STDOUT_FILENO) ? term_width() : 0,
         .unicode = term_unicode(),
     };
 
+    if (cli_flag(cli, "json") || (format != NULL && strcmp(format, "json") == 0)) {
+        json_writer_init(&w, out, 2);
+        json_value(&w, d->document);
+        return buf_char(out, '\n');
+    }
     return graph_render(format != NULL ? format : "text", d, &o, out, e);
 }
 
-static int show_file(struct cli *cli, const char *path, struct buf *out, struct err *e)
+/* What a file says, or the DAGs folder. */
+static int show_file(struct cli *cli, const char *dag, const char *home, struct buf *out,
+                     struct err *e)
 {
     struct session paths = {0};
-    struct dag **dags = NULL, *d;
-    size_t n = 0;
+    struct loaded l = {0};
     int rc = session_find_parts(&paths, cli_opt(cli, "python"), e);
 
-    rc = rc == 0 ? load_file(path, NULL, paths.python, paths.python_path,
-                             &(struct findings){.text = stderr}, &dags, &n, e)
-                 : rc;
-    rc = rc == 0 ? load_choose(dags, n, cli_opt(cli, "dag"), path, &d, e) : rc;
-    rc = rc == 0 ? draw(cli, d, NULL, out, e) : rc;
-    load_free(dags, n);
+    rc = rc == 0 ? folder_load_target(dag, cli_opt(cli, "dag"), home, &paths, NULL, &l, e) : rc;
+    rc = rc == 0 ? draw(cli, l.dag, NULL, out, e) : rc;
+    loaded_fini(&l);
     return rc;
 }
 
-static int show_stored(struct cli *cli, const char *dag_id, struct buf *out, struct err *e)
+static int show_stored(struct cli *cli, const char *dag_id, const char *home, struct buf *out,
+                       struct err *e)
 {
-    char home[4096];
     struct found f = {0};
     uint8_t *states = NULL;
-    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, e);
+    int rc;
 
-    if (rc != 0) {
-        return rc;
-    }
     rc = found_open(&f, home, dag_id, cli_opt(cli, "run"), NULL, e);
     if (rc == 0 && cli_opt(cli, "run") != NULL) {
         states = arena_array(&f.arena, f.dag->tasks_len, 1);
@@ -94,15 +88,38 @@ static int write_out(const char *path, const struct buf *b, struct err *e)
     return rc;
 }
 
+/* A file; with --run a run that is stored; else what the DAGs folder says, or else what ran last. */
+static int show(struct cli *cli, const char *dag, const char *home, struct buf *out, struct err *e)
+{
+    struct folder_target t;
+    struct err stored = {0};
+    int rc = folder_target(dag, home, &t, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    if (cli_opt(cli, "run") == NULL &&
+        (t.file == NULL || load_is_file_name(dag) || strchr(dag, '/') != NULL)) {
+        rc = show_file(cli, dag, home, out, e);
+        if (rc != -ERR_NOTFOUND || t.dag_id == NULL) {
+            return rc;
+        }
+        rc = show_stored(cli, dag, home, out, &stored);
+        return rc == 0 ? 0 : -ERR_NOTFOUND; /* *e: of the folder */
+    }
+    return show_stored(cli, dag, home, out, e);
+}
+
 int cmd_dags_show(struct cli *cli)
 {
-    const char *dag = cli_arg(cli, "DAG");
+    char home[4096];
     struct err e = {0};
     struct buf out BUF_CLEANUP;
     int rc;
 
     buf_init(&out, MiB(256));
-    rc = is_file_name(dag) ? show_file(cli, dag, &out, &e) : show_stored(cli, dag, &out, &e);
+    rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
+    rc = rc == 0 ? show(cli, cli_arg(cli, "DAG"), home, &out, &e) : rc;
     rc = rc == 0 ? write_out(cli_opt(cli, "output"), &out, &e) : rc;
     return rc != 0 ? cli_fail(rc, &e) : 0;
 }

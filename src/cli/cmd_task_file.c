@@ -13,9 +13,11 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/execute.h"
+#include "cli/folder.h"
 #include "cli/load.h"
 #include "cli/logfile.h"
 #include "cli/session.h"
+#include "cli/test_home.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
@@ -28,8 +30,7 @@
 struct one_task {
     struct cli *cli;
     struct session paths;
-    struct dag **dags;
-    size_t dags_len;
+    struct loaded loaded;
     struct dag *dag;
     const struct task *task;
     char *conf;
@@ -45,6 +46,7 @@ static int open_task(struct one_task *o)
     const char *file = cli_arg(o->cli, "FILE"), *id = cli_arg(o->cli, "TASK"),
                *date = cli_opt(o->cli, "logical-date");
     const char *const *params;
+    char home[4096];
     size_t n = cli_opt_all(o->cli, "param", &params);
     int rc = session_find_parts(&o->paths, cli_opt(o->cli, "python"), &o->e);
 
@@ -52,11 +54,11 @@ static int open_task(struct one_task *o)
     if (date != NULL) {
         (void)time_parse(date, strlen(date), &o->logical_date_us);
     }
-    rc = rc == 0 ? load_file(file, NULL, o->paths.python, o->paths.python_path,
-                             &(struct findings){.text = stderr}, &o->dags, &o->dags_len, &o->e)
+    rc = rc == 0 ? home_resolve(cli_opt(o->cli, "home"), home, sizeof home, &o->e) : rc;
+    rc = rc == 0 ? folder_load_target(file, cli_opt(o->cli, "dag"), home, &o->paths, NULL,
+                                      &o->loaded, &o->e)
                  : rc;
-    rc = rc == 0 ? load_choose(o->dags, o->dags_len, cli_opt(o->cli, "dag"), file, &o->dag, &o->e)
-                 : rc;
+    o->dag = o->loaded.dag;
     rc = rc == 0 ? conf_build(o->dag, cli_opt(o->cli, "conf"), params, n, &o->conf, &o->e) : rc;
     if (rc == 0) {
         o->task = dag_task(o->dag, id);
@@ -70,7 +72,7 @@ static int open_task(struct one_task *o)
 static void close_task(struct one_task *o)
 {
     mem_free(o->conf);
-    load_free(o->dags, o->dags_len);
+    loaded_fini(&o->loaded);
 }
 
 int cmd_tasks_render(struct cli *cli)
@@ -148,7 +150,6 @@ static int test_main(void *arg)
     struct session s;
     struct dag *d = NULL;
     struct buf b BUF_CLEANUP;
-    char sock[4200];
     int64_t pid, run_key;
 
     buf_init(&b, LIMIT_DOC_BYTES);
@@ -158,8 +159,7 @@ static int test_main(void *arg)
         dag_unref(d);
         return 0;
     }
-    (void)snprintf(sock, sizeof sock, "%s/%s", s.home, ENGINE_SOCKET);
-    o->rc = engine_serve(s.engine, sock, NULL, NULL, &o->e);
+    o->rc = home_serve(s.engine, s.home, NULL, NULL, &o->e);
     o->rc = o->rc == 0 ? dagfile_document(d, &b) : o->rc;
     o->rc =
         o->rc == 0 ? engine_add_dag(s.engine, d, buf_cstr(&b), b.len, &rq.dag_key, &o->e) : o->rc;
@@ -185,16 +185,11 @@ static void show_output(const struct one_task *o)
 int cmd_tasks_test(struct cli *cli)
 {
     struct one_task o = {.cli = cli};
-    const char *tmp = getenv("TMPDIR");
     struct loop_config lc = {0};
     struct loop *l;
     int rc = open_task(&o);
 
-    (void)snprintf(o.home, sizeof o.home, "%s/tradewind-test-XXXXXX",
-                   tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
-    if (rc == 0 && mkdtemp(o.home) == NULL) {
-        rc = err_set(&o.e, ERR_IO, "cannot make a folder %s", o.home);
-    }
+    rc = rc == 0 ? test_home_make(cli, o.home, sizeof o.home, &o.e) : rc;
     if (rc == 0) {
         rc = loop_uv_new(&lc, &l, &o.e);
         if (rc == 0) {
@@ -203,7 +198,7 @@ int cmd_tasks_test(struct cli *cli)
         }
         rc = rc == 0 ? o.rc : rc;
         show_output(&o);
-        home_remove(o.home);
+        session_remove(o.home);
     }
     if (rc == 0 && !cli_flag(cli, "quiet")) {
         (void)fprintf(stderr, "%s: %s\n", o.task->task_id,

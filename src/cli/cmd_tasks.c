@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/folder.h"
 #include "cli/hitl.h"
 #include "cli/logfile.h"
 #include "cli/lookup.h"
@@ -57,7 +58,77 @@ static void put_question(struct found *f, uint32_t task, struct json_writer *w)
     }
 }
 
-int cmd_tasks_list(struct cli *cli)
+static void put_definition(const struct dag *d, uint32_t t, struct json_writer *w)
+{
+    json_key(w, "operator");
+    json_string(w, d->tasks[t].operator_name);
+    json_key(w, "upstream_task_ids");
+    json_array(w);
+    for (uint32_t j = d->up_off[t]; j < d->up_off[t + 1]; j++) {
+        json_string(w, d->tasks[d->up[j]].task_id);
+    }
+    json_array_end(w);
+}
+
+static void print_defined(struct cli *cli, const struct dag *d, struct buf *out)
+{
+    static const struct table_column columns[] = {
+        {.title = "TASK"}, {.title = "OPERATOR"}, {.title = "AFTER", .wide = true}};
+    struct table *t = table_new(columns, 3);
+    struct buf after BUF_CLEANUP;
+    struct json_writer w;
+
+    buf_init(&after, MiB(64));
+    json_writer_init(&w, out, 2);
+    json_array(&w);
+    for (uint32_t i = 0; t != NULL && i < d->tasks_len; i++) {
+        json_object(&w);
+        json_key(&w, "task_id");
+        json_string(&w, d->tasks[i].task_id);
+        put_definition(d, i, &w);
+        json_object_end(&w);
+        buf_clear(&after);
+        for (uint32_t j = d->up_off[i]; j < d->up_off[i + 1]; j++) {
+            (void)buf_printf(&after, "%s%s", after.len > 0 ? ", " : "", d->tasks[d->up[j]].task_id);
+        }
+        table_cell(t, d->tasks[i].task_id);
+        table_cell(t, d->tasks[i].operator_name);
+        table_cell(t, buf_cstr(&after));
+    }
+    json_array_end(&w);
+    (void)buf_char(out, '\n');
+    if (!cli_flag(cli, "json")) {
+        buf_clear(out);
+        print_table(t, out);
+    } else {
+        table_free(t);
+    }
+}
+
+/* What the file, or the DAGs folder, says now; nothing need have run. */
+static int list_defined(struct cli *cli)
+{
+    char home[4096];
+    struct session paths = {0};
+    struct loaded l = {0};
+    struct err e = {0};
+    struct buf out BUF_CLEANUP;
+    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
+
+    buf_init(&out, MiB(256));
+    rc = rc == 0 ? session_find_parts(&paths, cli_opt(cli, "python"), &e) : rc;
+    rc = rc == 0 ? folder_load_target(cli_arg(cli, "DAG"), cli_opt(cli, "dag"), home, &paths, NULL,
+                                      &l, &e)
+                 : rc;
+    if (rc == 0) {
+        print_defined(cli, l.dag, &out);
+        (void)fputs(buf_cstr(&out), stdout);
+    }
+    loaded_fini(&l);
+    return rc != 0 ? cli_fail(rc, &e) : 0;
+}
+
+static int list_of_run(struct cli *cli)
 {
     char home[4096];
     struct found f;
@@ -78,14 +149,7 @@ int cmd_tasks_list(struct cli *cli)
             json_object(&w);
             print_ti_members(&w, &row, f.dag->tasks[t].task_id);
             put_question(&f, t, &w);
-            json_key(&w, "operator");
-            json_string(&w, f.dag->tasks[t].operator_name);
-            json_key(&w, "upstream_task_ids");
-            json_array(&w);
-            for (uint32_t j = f.dag->up_off[t]; j < f.dag->up_off[t + 1]; j++) {
-                json_string(&w, f.dag->tasks[f.dag->up[j]].task_id);
-            }
-            json_array_end(&w);
+            put_definition(f.dag, t, &w);
             json_object_end(&w);
         }
         json_array_end(&w);
@@ -97,6 +161,11 @@ int cmd_tasks_list(struct cli *cli)
     (void)fputs(buf_cstr(&out), stdout);
     found_fini(&f);
     return rc != 0 ? cli_fail(rc, &e) : 0;
+}
+
+int cmd_tasks_list(struct cli *cli)
+{
+    return cli_flag(cli, "defined") ? list_defined(cli) : list_of_run(cli);
 }
 
 /* ---- why ---- */
@@ -178,6 +247,9 @@ int cmd_tasks_why(struct cli *cli)
     buf_init(&out, MiB(1));
     rc = open_found(cli, &f, home, sizeof home, true, &e);
     if (rc == 0) {
+        rc = found_check_index(&f, (int)cli_opt_int(cli, "map-index"), &e);
+    }
+    if (rc == 0) {
         int32_t map_index = (int32_t)cli_opt_int(cli, "map-index");
         struct ti_row row = found_child(&f, f.task->index, map_index);
 
@@ -232,6 +304,9 @@ static int log_of(struct cli *cli, const char *home, struct found *f, char *path
         return err_set(e, ERR_INVALID,
                        "task '%s' is mapped: name one of its %d instances by --map-index",
                        f->task->task_id, found_ti(f, f->task->index).map_len);
+    }
+    if (found_check_index(f, (int)cli_opt_int(cli, "map-index"), e) != 0) {
+        return -ERR_NOTFOUND;
     }
     if (number == 0) {
         return err_set(e, ERR_NOTFOUND, "task '%s' has not run yet; `tradewind tasks why` says why",

@@ -7,26 +7,46 @@
 #include "cli/commands.h"
 #include "cli/settings_client.h"
 
-static int no_variable(struct settings_client *c, const char *key)
+/* With their values where they are asked for. */
+static int list_values(struct settings_client *c, const struct value *keys, bool json)
 {
-    return err_set(&c->e, ERR_NOTFOUND, "there is no variable '%s'", key);
+    struct value *all = value_new(&c->a, VALUE_ARRAY), *answer = NULL, *one;
+    int rc = all == NULL ? err_set(&c->e, ERR_NOMEM, "out of memory") : 0;
+
+    for (size_t i = 0; rc == 0 && i < keys->len; i++) {
+        const char *text;
+
+        rc = cli_setting_get(c, &cli_variable, keys->elems[i]->text, true, &answer);
+        text = rc == 0 ? settings_text(answer, "value") : NULL;
+        if (text == NULL) {
+            continue;
+        }
+        one = settings_request(c, "key", keys->elems[i]->text);
+        if (one == NULL || settings_set_text(c, one, "val", text) != 0 ||
+            value_append(&c->a, all, one) != 0) {
+            rc = err_set(&c->e, ERR_NOMEM, "out of memory");
+        } else if (!json) {
+            (void)printf("%s: %s\n", keys->elems[i]->text, text);
+        }
+    }
+    return rc == 0 && json ? settings_write_json(c, "-", all) : rc;
 }
 
 int cmd_variables_list(struct cli *cli)
 {
     struct settings_client c = {0};
-    struct value *answer, *keys;
+    struct value *keys;
+    bool json = cli_flag(cli, "json");
     int rc = settings_open(&c, cli);
 
-    rc = rc == 0 ? settings_ask(&c, "var_list", value_new(&c.a, VALUE_OBJECT), &answer) : rc;
-    if (rc == 0) {
-        keys = value_get(answer, "keys");
-        if (cli_flag(cli, "json")) {
-            rc = settings_write_json(&c, "-", keys);
-        } else {
-            for (size_t i = 0; i < keys->len; i++) {
-                (void)puts(keys->elems[i]->text);
-            }
+    rc = rc == 0 ? cli_setting_names(&c, &cli_variable, &keys) : rc;
+    if (rc == 0 && cli_flag(cli, "show-values")) {
+        rc = list_values(&c, keys, json);
+    } else if (rc == 0 && json) {
+        rc = settings_write_json(&c, "-", keys);
+    } else if (rc == 0) {
+        for (size_t i = 0; i < keys->len; i++) {
+            (void)puts(keys->elems[i]->text);
         }
     }
     return settings_close(&c, rc);
@@ -39,11 +59,11 @@ int cmd_variables_get(struct cli *cli)
     struct value *answer = NULL;
     int rc = settings_open(&c, cli);
 
-    rc = rc == 0 ? settings_ask(&c, "var_get", settings_request(&c, "key", key), &answer) : rc;
+    rc = rc == 0 ? cli_setting_get(&c, &cli_variable, key, false, &answer) : rc;
     text = rc == 0 ? settings_text(answer, "value") : NULL;
     text = text != NULL ? text : dflt;
     if (rc == 0 && text == NULL) {
-        rc = no_variable(&c, key);
+        rc = cli_setting_missing(&c, &cli_variable, key);
     } else if (rc == 0 && cli_flag(cli, "json")) {
         rc = settings_write_json(&c, "-", value_string(&c.a, text, strlen(text)));
     } else if (rc == 0) {
@@ -74,23 +94,12 @@ int cmd_variables_set(struct cli *cli)
 
 int cmd_variables_delete(struct cli *cli)
 {
-    const char *key = cli_arg(cli, "KEY");
-    struct settings_client c = {0};
-    struct value *answer = NULL, *found;
-    int rc = settings_open(&c, cli);
-
-    rc = rc == 0 ? settings_ask(&c, "var_delete", settings_request(&c, "key", key), &answer) : rc;
-    found = rc == 0 ? value_get(answer, "found") : NULL;
-    if (rc == 0 && (found == NULL || !found->boolean)) {
-        rc = no_variable(&c, key);
-    } else if (rc == 0 && !cli_flag(cli, "quiet")) {
-        (void)printf("Variable %s is deleted.\n", key);
-    }
-    return settings_close(&c, rc);
+    return cli_setting_delete(cli, &cli_variable);
 }
 
 /* A member of the file: a text, any JSON value, or {"value", "description"}. */
-static int import_one(struct settings_client *c, const char *key, const struct value *v)
+static int import_one(struct settings_client *c, const char *key, const struct value *v,
+                      bool is_new)
 {
     struct value *rq = settings_request(c, "key", key), *inner;
     struct buf b BUF_CLEANUP;
@@ -111,24 +120,37 @@ static int import_one(struct settings_client *c, const char *key, const struct v
     rc = rc == 0
              ? settings_set_text(c, rq, "value", v->kind == VALUE_STRING ? v->text : buf_cstr(&b))
              : rc;
+    rc = rc == 0 ? value_set(&c->a, rq, "is_new", value_bool(&c->a, is_new)) : rc;
     return rc == 0 ? settings_ask(c, "var_set", rq, NULL) : rc;
 }
 
 int cmd_variables_import(struct cli *cli)
 {
+    const char *existing = cli_opt(cli, "existing");
     struct settings_client c = {0};
     struct value *v = NULL;
+    size_t set = 0;
+    bool replace = existing == NULL || strcmp(existing, "overwrite") == 0;
     int rc = settings_open(&c, cli);
 
-    rc = rc == 0 ? settings_read_json(&c, cli_arg(cli, "FILE"), &v) : rc;
+    if (rc == 0 && !replace && strcmp(existing, "fail") != 0 && strcmp(existing, "skip") != 0) {
+        rc = err_set(&c.e, ERR_USAGE, "--existing is overwrite, fail or skip, not '%.60s'",
+                     existing);
+    }
+    rc = rc == 0 ? cli_setting_read_file(&c, cli_arg(cli, "FILE"), &v) : rc;
     if (rc == 0 && v->kind != VALUE_OBJECT) {
-        rc = err_set(&c.e, ERR_INVALID, "a file of variables is a JSON object: key to value");
+        rc = err_set(&c.e, ERR_INVALID, "a file of variables is an object: key to value");
     }
     for (size_t i = 0; rc == 0 && i < v->len; i++) {
-        rc = import_one(&c, v->keys[i].text, v->elems[i]);
+        rc = import_one(&c, v->keys[i].text, v->elems[i], !replace);
+        set += rc == 0;
+        if (rc == -ERR_EXISTS && existing[0] == 's') {
+            rc = 0;
+            c.e = (struct err){0};
+        }
     }
     if (rc == 0 && !cli_flag(cli, "quiet")) {
-        (void)printf("%zu variables are set.\n", v->len);
+        (void)printf("%zu variables are set.\n", set);
     }
     return settings_close(&c, rc);
 }
@@ -153,23 +175,18 @@ static struct value *exported(struct settings_client *c, const struct value *ans
 int cmd_variables_export(struct cli *cli)
 {
     struct settings_client c = {0};
-    struct value *answer, *keys, *all = NULL, *one, *rq;
+    struct value *answer, *keys, *all = NULL, *one;
     int rc = settings_open(&c, cli);
 
-    rc = rc == 0 ? settings_ask(&c, "var_list", value_new(&c.a, VALUE_OBJECT), &answer) : rc;
-    if (rc == 0) {
-        keys = value_get(answer, "keys");
-        all = value_new(&c.a, VALUE_OBJECT);
-        for (size_t i = 0; rc == 0 && i < keys->len; i++) {
-            rq = settings_request(&c, "key", keys->elems[i]->text);
-            rc = rq == NULL || value_set(&c.a, rq, "stored", value_bool(&c.a, true)) != 0
-                     ? -ERR_NOMEM
-                     : settings_ask(&c, "var_get", rq, &answer);
-            one = rc == 0 ? exported(&c, answer) : NULL;
-            rc = rc == 0 && (one == NULL || value_set(&c.a, all, keys->elems[i]->text, one) != 0)
-                     ? -ERR_NOMEM
-                     : rc;
-        }
+    rc = rc == 0 ? cli_setting_names(&c, &cli_variable, &keys) : rc;
+    all = value_new(&c.a, VALUE_OBJECT);
+    rc = rc == 0 && all == NULL ? -ERR_NOMEM : rc;
+    for (size_t i = 0; rc == 0 && i < keys->len; i++) {
+        rc = cli_setting_get(&c, &cli_variable, keys->elems[i]->text, true, &answer);
+        one = rc == 0 ? exported(&c, answer) : NULL;
+        rc = rc == 0 && (one == NULL || value_set(&c.a, all, keys->elems[i]->text, one) != 0)
+                 ? -ERR_NOMEM
+                 : rc;
     }
     rc = rc == 0 ? settings_write_json(&c, cli_arg(cli, "FILE"), all) : rc;
     return settings_close(&c, rc);

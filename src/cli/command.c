@@ -287,6 +287,7 @@ static int parse_all(struct parse *p)
     for (p->i = 1; rc == 0 && p->i < p->argc; p->i++) {
         const char *text = p->argv[p->i];
 
+        options = options && (p->cli->command == NULL || !p->cli->command->rest);
         if (options && strcmp(text, "--") == 0) {
             options = false;
         } else if (options && strncmp(text, "--", 2) == 0) {

@@ -65,6 +65,7 @@ struct command {
     const struct cli_option *options;   /* ends with name NULL; or NULL */
     const struct cli_example *examples; /* ends with line NULL; or NULL */
     const char *exits;                  /* "0 text\n1 text": what is not common to all; or NULL */
+    bool rest; /* all words after its name are its arguments, whatever they look like */
 };
 
 extern const struct command
@@ -97,8 +98,11 @@ int cli_parse(int argc, char *const *argv, struct cli **ret, struct err *e);
 void cli_free(struct cli *cli);
 /* Says on stderr what failed ("tradewind: text") and returns the exit code of rc. */
 int cli_fail(int rc, const struct err *e);
-/* Parses, runs the command, returns the exit code. */
+/* Parses, runs the command, returns the exit code. Called by the name `airflow` (the last part of argv[0]), it is
+ * `tradewind airflow`. */
 int cli_main(int argc, char **argv);
+/* Runs what was parsed. Returns the exit code. */
+int cli_dispatch(struct cli *cli);
 
 /* What is made of the table. name: NULL or a command's or group's. color: with escapes; width:
  * columns. */

@@ -62,10 +62,12 @@ const struct cli_option global_options[] = {
     {                                                                                  \
         "plain", 0, OPTION_FLAG, .help = "a line per change instead of a live picture" \
     }
-#define OPT_FORMAT                                                                                 \
-    {                                                                                              \
-        "format", 'f', OPTION_TEXT,                                                                \
-            .value = "FORMAT", .help = "how to draw it: text, svg, dot or mermaid (default: text)" \
+#define OPT_FORMAT                                                                               \
+    {                                                                                            \
+        "format", 'f', OPTION_TEXT,                                                              \
+            .value = "FORMAT",                                                                   \
+            .help =                                                                              \
+                "how to draw it: text, svg, dot, mermaid, or json: its document (default: text)" \
     }
 #define OPT_LIMIT                                                                      \
     {                                                                                  \
@@ -82,6 +84,15 @@ const struct cli_option global_options[] = {
         "map-index", 0, OPTION_INT, .value = "N", .dflt = "-1", .min = -1, .max = INTMAX, \
                                     .help = "which instance of a mapped task"             \
     }
+#define OPT_INSTANCE                                                          \
+    {                                                                         \
+        "map-index", 0, OPTION_INT, .value = "N", .min = 0, .max = INTMAX,    \
+                                    .help = "which instance of a mapped task" \
+    }
+#define OPT_KEY                                                                            \
+    {                                                                                      \
+        "key", 'k', OPTION_TEXT, .value = "KEY", .dflt = "return_value", .help = "its key" \
+    }
 #define OPT_YES                                       \
     {                                                 \
         "yes", 'y', OPTION_FLAG, .help = "do not ask" \
@@ -91,9 +102,10 @@ const struct cli_option global_options[] = {
     {                                                                         \
         "FILE", .file = true, .help = "a DAG file: .yaml, .yml, .json or .py" \
     }
-#define ARG_RUN                                                                   \
-    {                                                                             \
-        "RUN", .optional = true, .help = "a run id; left out: the DAG's last run" \
+#define ARG_RUN                                                                     \
+    {                                                                               \
+        "RUN", .optional = true,                                                    \
+               .help = "a run id or its logical date; left out: the DAG's last run" \
     }
 
 const struct command command_table[] = {
@@ -136,19 +148,20 @@ const struct command command_table[] = {
      .options = OPTS{OPT_LIMIT,
                      {"errors", 0, OPTION_FLAG,
                       .help = "list what is wrong with the files of the DAGs folder instead"},
+                     {"files", 0, OPTION_FLAG,
+                      .help = "list the files of the DAGs folder that have DAGs instead"},
                      OPT_PYTHON,
                      {0}},
      .examples = EX{{"tradewind dags list --json", NULL},
                     {"tradewind dags list --errors", "why a DAG is missing"},
                     {0}},
-     .exits = "0 all files could be read, or --errors is not given\n65 at least one could not "
-              "(--errors)"},
+     .exits = "0 a DAG could be read, or there are no files\n65 none could, or (--errors) at least "
+              "one could not"},
     {"dags show", "draw a DAG",
-     "Draws the tasks and what waits for what. DAG is a file, or the id of a DAG that has run; "
-     "with --run, the tasks have the "
-     "colours of their states.",
-     .args =
-         ARGS{{"DAG", .file = true, .help = "a DAG file, or the id of a DAG that has run"}, {0}},
+     "Draws the tasks and what waits for what. DAG is a file, or the id of a DAG of the DAGs "
+     "folder "
+     "or of one that has run; with --run, the tasks have the colours of their states.",
+     .args = ARGS{{"DAG", .file = true, .help = "a DAG file, or the id of a DAG"}, {0}},
      .options = OPTS{OPT_DAG,
                      OPT_FORMAT,
                      {"run", 0, OPTION_TEXT, .value = "RUN", .help = "show the states of this run"},
@@ -190,6 +203,23 @@ const struct command command_table[] = {
                     {0}},
      .exits = "0 all of it was converted, or --partial is given\n1 something cannot be converted\n"
               "65 the file has errors"},
+    {"dags trigger", "start a run of a DAG",
+     "As Airflow's: makes a run. Where another tradewind works in the home, the run goes on there "
+     "and nothing is waited for; where none works, it is carried out here, to its end. Then the "
+     "run is told.",
+     .args = ARGS{ARG_FILE, {0}},
+     .options = OPTS{OPT_DAG,
+                     OPT_JOBS,
+                     OPT_CONF,
+                     OPT_PARAM,
+                     {"run-id", 0, OPTION_TEXT, .value = "ID",
+                      .help = "the run's id (default: made from the time)"},
+                     OPT_LOGICAL,
+                     OPT_PYTHON,
+                     {0}},
+     .examples = EX{{"tradewind dags trigger sales --conf '{\"region\": \"eu\"}'", NULL}, {0}},
+     .exits = "0 the run was made, or it succeeded here\n1 the run failed here\n73 there is a run "
+              "of that id already"},
     {"dags test", "run a DAG without keeping anything",
      "As `run`, in a home of its own that is removed at the end: for trying a file out.",
      .args = ARGS{ARG_FILE, {0}},
@@ -204,6 +234,10 @@ const struct command command_table[] = {
      .options = OPTS{OPT_LIMIT,
                      {"state", 0, OPTION_TEXT, .value = "STATE",
                       .help = "only runs in this state: queued, running, success, failed"},
+                     {"from", 0, OPTION_TIME, .value = "TIME",
+                      .help = "only runs whose logical date is not before it"},
+                     {"to", 0, OPTION_TIME, .value = "TIME",
+                      .help = "only runs whose logical date is not after it"},
                      {0}},
      .examples = EX{{"tradewind runs list sales --state failed", NULL}, {0}}},
     {"runs show", "show a run with its tasks",
@@ -229,6 +263,11 @@ const struct command command_table[] = {
     {"tasks", "look at tasks, their logs, and why they wait"},
     {"tasks list", "list the tasks of a DAG or of a run", NULL,
      .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {0}},
+     .options = OPTS{{"defined", 0, OPTION_FLAG,
+                      .help = "as the file, or the DAGs folder, says now; no run is needed"},
+                     OPT_DAG,
+                     OPT_PYTHON,
+                     {0}},
      .examples = EX{{"tradewind tasks list sales", NULL}, {0}}},
     {"tasks logs", "show what a task wrote", NULL,
      .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
@@ -247,18 +286,47 @@ const struct command command_table[] = {
      .options = OPTS{OPT_MAP, {0}}, .examples = EX{{"tradewind tasks why sales load", NULL}, {0}}},
     {"tasks clear", "make tasks of a run run again",
      "Sets the tasks back and, unless told otherwise, everything downstream of them. The run goes "
-     "on with `runs resume`, or at "
-     "once if a tradewind works in this home.",
+     "on with `runs resume`, or at once if a tradewind works in this home.",
      .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
      .options =
          OPTS{{"only", 0, OPTION_FLAG, .help = "this task alone, nothing downstream"},
               {"upstream", 0, OPTION_FLAG, .help = "everything upstream too"},
               {"failed", 0, OPTION_FLAG, .help = "only those that failed or were not reached"},
+              {"running", 0, OPTION_FLAG, .help = "only those that are running"},
+              {"regex", 0, OPTION_FLAG,
+               .help = "TASK is a POSIX extended regular expression: all tasks whose id has it"},
+              {"all-runs", 0, OPTION_FLAG, .help = "in all runs of the DAG"},
+              {"from", 0, OPTION_TIME, .value = "TIME",
+               .help = "with --all-runs: whose logical date is not before it"},
+              {"to", 0, OPTION_TIME, .value = "TIME",
+               .help = "with --all-runs: whose logical date is not after it"},
               {"dry-run", 0, OPTION_FLAG, .help = "say what would be cleared, change nothing"},
               OPT_MAP,
               OPT_YES,
               {0}},
-     .examples = EX{{"tradewind tasks clear sales load --dry-run", NULL}, {0}}},
+     .examples =
+         EX{{"tradewind tasks clear sales load --dry-run", NULL},
+            {"tradewind tasks clear sales '^load' --regex --all-runs --from 2026-01-01", NULL},
+            {0}}},
+    {"tasks mark", "say that tasks of a run succeeded, failed or were skipped",
+     "Their state becomes that, whatever they did; a task that is running is ended. Nothing "
+     "downstream is changed by it: what failed for it before is run by `tasks clear`. What will be "
+     "touched is told and asked first.",
+     .args =
+         ARGS{{"DAG", .help = "the DAG's id"},
+              ARG_RUN,
+              {"TASK", .help = "the task's id"},
+              {"STATE", .words = "success failed skipped", .help = "success, failed or skipped"},
+              {0}},
+     .options =
+         OPTS{{"upstream", 0, OPTION_FLAG, .help = "everything upstream too"},
+              {"downstream", 0, OPTION_FLAG, .help = "everything downstream too"},
+              {"dry-run", 0, OPTION_FLAG, .help = "say what would be marked, change nothing"},
+              OPT_MAP,
+              OPT_YES,
+              {0}},
+     .examples = EX{{"tradewind tasks mark sales load success --yes", NULL}, {0}},
+     .exits = "64 it was not agreed to: --yes, where nobody can be asked"},
     {"tasks respond", "answer what a task asks a person",
      "A task of an operator that asks (HITLOperator, ApprovalOperator and the like) waits until it "
      "is "
@@ -291,18 +359,43 @@ const struct command command_table[] = {
      .examples =
          EX{{"tradewind tasks render sales.yaml load --logical-date 2026-01-31", NULL}, {0}}},
 
+    {"xcom", "look at what tasks left for others"},
+    {"xcom list", "list the XComs of a run", NULL,
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {0}},
+     .options = OPTS{{"task", 0, OPTION_TEXT, .value = "TASK", .help = "only those of this task"},
+                     OPT_INSTANCE,
+                     {0}},
+     .examples = EX{{"tradewind xcom list sales --json", NULL}, {0}}},
+    {"xcom get", "show an XCom", "Its value, as JSON.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
+     .options = OPTS{OPT_KEY, OPT_INSTANCE, {0}},
+     .examples = EX{{"tradewind xcom get sales extract --key path", NULL}, {0}},
+     .exits = "66 there is no such XCom"},
+    {"xcom delete", "delete an XCom", "Refused while its task is at work.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
+     .options = OPTS{OPT_KEY, OPT_INSTANCE, {0}},
+     .examples = EX{{"tradewind xcom delete sales extract --key path", NULL}, {0}},
+     .exits = "66 there is no such XCom\n75 the task is at work"},
+
     {"db", "look after the store"},
     {"db migrate", "bring the store to this version's form",
      "Makes a copy first, then one transaction. It is also done by itself at the first start of a "
-     "new version.",
+     "new version. Where there is no store yet, it is made.",
      .examples = EX{{"tradewind db migrate", NULL}, {0}}},
     {"db check", "check the store", "SQLite's own check, and that what the tables say agrees.",
      .examples = EX{{"tradewind db check", NULL}, {0}},
      .exits = "0 nothing is wrong\n74 the store is damaged"},
+    {"db reset", "remove all that a store keeps",
+     "All runs with their logs, variables, connections and pools. The keys, the DAGs folder and "
+     "other files of the home stay. Refused while a run is not finished.",
+     .options = OPTS{OPT_YES, {0}}, .examples = EX{{"tradewind db reset --yes", NULL}, {0}},
+     .exits = "75 a run is not finished, or another process works in the home"},
     {"db clean", "remove old runs and their logs", NULL,
      .options =
          OPTS{{"keep", 0, OPTION_TEXT, .value = "DURATION", .dflt = "30d",
                .help = "runs that ended more recently stay: 30d, 12h"},
+              {"before", 0, OPTION_TIME, .value = "TIME",
+               .help = "instead: runs that ended before it go"},
               {"dry-run", 0, OPTION_FLAG, .help = "say what would be removed, change nothing"},
               OPT_YES,
               {0}},
@@ -321,6 +414,7 @@ const struct command command_table[] = {
 
     {"variables", "named settings of tasks"},
     {"variables list", "list the keys of the stored variables", NULL,
+     .options = OPTS{{"show-values", 0, OPTION_FLAG, .help = "and their values"}, {0}},
      .examples = EX{{"tradewind variables list", NULL}, {0}}},
     {"variables get", "show a variable's value",
      "Looked up in the secrets folder, the environment (TRADEWIND_VAR_KEY, AIRFLOW_VAR_KEY), then "
@@ -344,9 +438,13 @@ const struct command command_table[] = {
      .args = ARGS{{"KEY", .help = "the variable"}, {0}},
      .examples = EX{{"tradewind variables delete region", NULL}, {0}},
      .exits = "66 there is no such variable"},
-    {"variables import", "store the variables of a JSON file",
-     "Airflow's form: an object of key to value, or to {\"value\", \"description\"}.",
+    {"variables import", "store the variables of a file",
+     "Airflow's form: an object of key to value, or to {\"value\", \"description\"}; JSON, or by "
+     "its ending YAML (.yaml, .yml) or lines KEY=TEXT (.env).",
      .args = ARGS{{"FILE", .file = true, .help = "the file, or -"}, {0}},
+     .options = OPTS{{"existing", 0, OPTION_TEXT, .value = "ACTION", .dflt = "overwrite",
+                      .help = "of one that is there already: overwrite, fail or skip"},
+                     {0}},
      .examples = EX{{"tradewind variables import variables.json", NULL}, {0}}},
     {"variables export", "write the stored variables to a JSON file", NULL,
      .args = ARGS{{"FILE", .file = true, .help = "the file, or -"}, {0}},
@@ -388,19 +486,63 @@ const struct command command_table[] = {
      .args = ARGS{{"ID", .help = "the connection"}, {0}},
      .examples = EX{{"tradewind connections delete warehouse", NULL}, {0}},
      .exits = "66 there is no such connection"},
-    {"connections import", "store the connections of a JSON file",
-     "Airflow's form: an object of id to an object of conn_type, host, ..., or to a URI.",
+    {"connections import", "store the connections of a file",
+     "Airflow's form: an object of id to an object of conn_type, host, ..., or to a URI; JSON, or "
+     "by its ending YAML (.yaml, .yml) or lines ID=URI (.env). One that is there already is told "
+     "and left as it is.",
      .args = ARGS{{"FILE", .file = true, .help = "the file, or -"}, {0}},
      .options =
          OPTS{{"overwrite", 0, OPTION_FLAG, .help = "take the place of those that exist"}, {0}},
-     .examples = EX{{"tradewind connections import connections.json", NULL}, {0}}},
-    {"connections export", "write the stored connections to a JSON file",
-     "With passwords in clear; the file can be read by its owner only.",
+     .examples = EX{{"tradewind connections import connections.yaml", NULL}, {0}},
+     .exits = "73 at least one was there already"},
+    {"connections test", "try a connection",
+     "By the hook of an installed provider that serves its type; without one, its host and port "
+     "are reached over TCP and nothing more is tried. What was tried is said.",
+     .args = ARGS{{"ID", .help = "the connection"}, {0}},
+     .examples = EX{{"tradewind connections test warehouse", NULL}, {0}},
+     .exits = "0 it works, or its host answers\n1 it does not\n66 there is no such connection\n"
+              "69 nothing of it can be tried"},
+    {"connections export", "write the stored connections to a file",
+     "With passwords in clear; the file can be read by its owner only. As JSON (which is YAML "
+     "too), or as lines ID=URI where the file ends in .env.",
      .args = ARGS{{"FILE", .file = true, .help = "the file, or -"}, {0}},
+     .options = OPTS{{"format", 0, OPTION_TEXT, .value = "FORMAT",
+                      .help = "json, yaml or env (default: by the file's ending)"},
+                     {"env-as", 0, OPTION_TEXT, .value = "FORMAT",
+                      .help = "of lines: uri or json (default: uri)"},
+                     {0}},
      .examples = EX{{"tradewind connections export connections.json", NULL}, {0}}},
+
+    {"assets", "show the data that tasks make and use"},
+    {"assets list", "list the assets that DAGs and tasks named", NULL,
+     .options = OPTS{{"limit", 0, OPTION_INT, .value = "N", .dflt = "0", .max = INTMAX,
+                      .help = "at most N; 0: all"},
+                     {0}},
+     .examples = EX{{"tradewind assets list", NULL}, {0}}},
+    {"assets events", "list the events of assets, the newest first",
+     "A task that succeeds leaves an event for each of its outlets.",
+     .options = OPTS{{"asset", 0, OPTION_TEXT, .value = "ASSET",
+                      .help = "of this asset alone: its name or URI"},
+                     {"alias", 0, OPTION_TEXT, .value = "NAME",
+                      .help = "only those that came through this alias"},
+                     {"limit", 0, OPTION_INT, .value = "N", .dflt = "20", .max = INTMAX,
+                      .help = "at most N; 0: all"},
+                     {0}},
+     .examples = EX{{"tradewind assets events --asset s3://bucket/orders --json", NULL}, {0}},
+     .exits = "66 there is no such asset"},
 
     {"pools", "shared limits of tasks at once"},
     {"pools list", "list the pools", NULL, .examples = EX{{"tradewind pools list", NULL}, {0}}},
+    {"pools get", "show a pool", NULL, .args = ARGS{{"POOL", .help = "the pool"}, {0}},
+     .examples = EX{{"tradewind pools get default_pool", NULL}, {0}},
+     .exits = "66 there is no such pool"},
+    {"pools import", "make the pools of a file",
+     "Airflow's form: an object of name to {\"slots\", \"description\", \"include_deferred\"}.",
+     .args = ARGS{{"FILE", .file = true, .help = "the file, or -"}, {0}},
+     .examples = EX{{"tradewind pools import pools.json", NULL}, {0}}},
+    {"pools export", "write the pools to a JSON file", NULL,
+     .args = ARGS{{"FILE", .file = true, .help = "the file, or -"}, {0}},
+     .examples = EX{{"tradewind pools export pools.json", NULL}, {0}}},
     {"pools set", "make a pool or change its slots", "A running engine goes by it at once.",
      .args = ARGS{{"POOL", .help = "the pool"},
                   {"SLOTS", .help = "tasks at once; -1 (after --): no limit"},
@@ -422,6 +564,27 @@ const struct command command_table[] = {
      .examples = EX{{"tradewind config get home", NULL}, {0}},
      .exits = "66 there is no such setting"},
 
+    {"info", "show the version, the places, and who works in the home", NULL,
+     .options =
+         OPTS{{"engine", 0, OPTION_FLAG, .help = "say only whether a tradewind works in the home"},
+              {0}},
+     .examples = EX{{"tradewind info --json", NULL}, {0}},
+     .exits = "1 none works there (--engine)"},
+    {"airflow", "answer Airflow's command line",
+     "For scripts that call `airflow`: the commands, options and columns of Airflow 3 and 2. A "
+     "program of this name that is a link to tradewind does the same; one is in lib/tradewind/bin "
+     "of an installation. What has no counterpart is refused with what to use instead. "
+     "`tradewind airflow cheat-sheet` lists all of it.\n\n"
+     "Without TRADEWIND_HOME and --home, the home is the folder tradewind in AIRFLOW_HOME, if that "
+     "is set, and the DAGs folder the one of its airflow.cfg, else dags in it.",
+     .args = ARGS{{"COMMAND", .optional = true, .repeat = true,
+                   .help = "the words and options that would follow `airflow`"},
+                  {0}},
+     .examples =
+         EX{{"tradewind airflow dags list -o json", NULL},
+            {"PATH=/usr/local/lib/tradewind/bin:$PATH ./nightly.sh", "a script that calls airflow"},
+            {0}},
+     .exits = "1 it failed\n2 not a command line of Airflow's, or not built", .rest = true},
     {"version", "show the version", NULL, .examples = EX{{"tradewind version --json", NULL}, {0}}},
     {"completion", "write a completion script for a shell",
      "Prints the script; the shell reads it at its start.",
@@ -434,8 +597,9 @@ const struct command command_table[] = {
      .args = ARGS{{"DIR", .file = true,
                    .help = "the folder, as share/man/man1; made if it is not there"},
                   {0}},
-     .options =
-         OPTS{{"markdown", 0, OPTION_FLAG, .help = "write the reference, cli.md, instead"}, {0}},
+     .options = OPTS{{"markdown", 0, OPTION_FLAG,
+                      .help = "write the references, cli.md and airflow-command.md, instead"},
+                     {0}},
      .examples = EX{{"tradewind man ~/.local/share/man/man1", NULL}, {0}}},
     {"help", "show help for a command", NULL,
      .args =

@@ -1,10 +1,13 @@
 /* From a parsed command line to the function that does the work. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/session.h"
 
 static const struct {
     const char *name;
@@ -16,6 +19,7 @@ static const struct {
     {"dags validate", cmd_dags_validate},
     {"dags convert", cmd_dags_convert},
     {"dags test", cmd_dags_test},
+    {"dags trigger", cmd_dags_trigger},
     {"runs list", cmd_runs_list},
     {"runs show", cmd_runs_show},
     {"runs resume", cmd_runs_resume},
@@ -23,10 +27,15 @@ static const struct {
     {"tasks logs", cmd_tasks_logs},
     {"tasks why", cmd_tasks_why},
     {"tasks clear", cmd_tasks_clear},
+    {"tasks mark", cmd_tasks_mark},
     {"tasks respond", cmd_tasks_respond},
     {"tasks test", cmd_tasks_test},
     {"tasks render", cmd_tasks_render},
+    {"xcom list", cmd_xcom_list},
+    {"xcom get", cmd_xcom_get},
+    {"xcom delete", cmd_xcom_delete},
     {"db migrate", cmd_db_migrate},
+    {"db reset", cmd_db_reset},
     {"db check", cmd_db_check},
     {"db clean", cmd_db_clean},
     {"db backup", cmd_db_backup},
@@ -42,37 +51,98 @@ static const struct {
     {"connections delete", cmd_connections_delete},
     {"connections import", cmd_connections_import},
     {"connections export", cmd_connections_export},
+    {"assets list", cmd_assets_list},
+    {"assets events", cmd_assets_events},
     {"pools list", cmd_pools_list},
+    {"connections test", cmd_connections_test},
+    {"pools get", cmd_pools_get},
+    {"pools import", cmd_pools_import},
+    {"pools export", cmd_pools_export},
     {"pools set", cmd_pools_set},
     {"pools delete", cmd_pools_delete},
     {"db rotate-key", cmd_db_rotate_key},
     {"config list", cmd_config_list},
     {"config get", cmd_config_get},
+    {"info", cmd_info},
+    {"airflow", cmd_airflow},
     {"version", cmd_version},
     {"completion", cmd_completion},
     {"man", cmd_man},
     {"help", cmd_help},
 };
 
+/* Processes that import DAG files ask this program for the home's variables and connections (python/tradewind/lookup.py). */
+static void tell_importers(const struct cli *cli)
+{
+    char path[4096];
+    struct err ignored = {0};
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+
+    if (n > 0) {
+        path[n] = '\0';
+        (void)setenv("TRADEWIND_LOOKUP", path, 1);
+    }
+    if (home_resolve(cli_opt(cli, "home"), path, sizeof path, &ignored) == 0) {
+        (void)setenv("TRADEWIND_HOME", path, 1);
+    }
+}
+
+int cli_dispatch(struct cli *cli)
+{
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+        if (strcmp(handlers[i].name, cli_command(cli)->name) == 0) {
+            return handlers[i].run(cli);
+        }
+    }
+    return err_exit_code(-ERR_UNSUPPORTED);
+}
+
+static bool is_airflow(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+
+    return strcmp(slash != NULL ? slash + 1 : program, "airflow") == 0;
+}
+
+static int parse_line(int argc, char **argv, struct cli **ret, struct err *e)
+{
+    char word[] = "airflow", **line;
+    int rc;
+
+    if (argc < 1 || !is_airflow(argv[0])) {
+        return cli_parse(argc, argv, ret, e);
+    }
+    line = mem_zalloc(((size_t)argc + 2) * sizeof *line);
+    if (line == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory");
+    }
+    line[0] = argv[0];
+    line[1] = word;
+    memcpy(line + 2, argv + 1, ((size_t)argc - 1) * sizeof *line);
+    rc = cli_parse(argc + 1, line, ret, e); /* what it borrows are the words, not the line */
+    mem_free(line);
+    return rc;
+}
+
 int cli_main(int argc, char **argv)
 {
     struct err e = {0};
     struct cli *cli;
-    int rc = cli_parse(argc, argv, &cli, &e);
+    int rc;
 
+    if (argc == 3 && strcmp(argv[1], "lookup") == 0) {
+        return cmd_lookup(argv[2]);
+    }
+    rc = parse_line(argc, argv, &cli, &e);
     if (rc != 0) {
         return cli_fail(rc, &e);
     }
+    tell_importers(cli);
     if (cli_flag(cli, "no-color")) {
         (void)setenv("NO_COLOR", "1", 1); /* where term.c looks */
     }
     cli_plugins(cli);
-    rc = -ERR_UNSUPPORTED;
-    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
-        if (strcmp(handlers[i].name, cli_command(cli)->name) == 0) {
-            rc = handlers[i].run(cli);
-        }
-    }
+    rc = cli_dispatch(cli);
     cli_free(cli);
     if (fflush(stdout) != 0 && rc == 0) { /* a full disk, a closed pipe: not a success */
         return err_exit_code(-ERR_IO);

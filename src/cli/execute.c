@@ -30,7 +30,7 @@
 enum progress_mode progress_mode_of(struct cli *cli)
 {
     if (cli_flag(cli, "json")) {
-        return PROGRESS_JSON;
+        return strcmp(cli_command(cli)->name, "dags trigger") == 0 ? PROGRESS_NONE : PROGRESS_JSON;
     }
     if (cli_flag(cli, "quiet")) {
         return PROGRESS_QUIET;
@@ -328,29 +328,36 @@ static int follow(struct cli *cli, const char *home, int64_t run_key, struct err
     }
 }
 
-int execute_as_client(struct cli *cli, struct loop *l, const char *home, const char *members)
+int execute_ask(const char *home, const char *members, int64_t *ret_run, struct err *e)
 {
-    struct err e = {0};
     struct value *answer;
     struct arena a;
     char *json = NULL;
-    int64_t run_key = 0;
     int rc;
 
-    (void)l;
     arena_init(&a, MiB(1));
-    rc = engine_request(home, "command", members, &json, &e);
+    rc = engine_request(home, "command", members, &json, e);
     if (rc == 0 && json != NULL) {
         const struct value *v;
 
-        rc = value_parse(&a, json, strlen(json), &answer, &e);
+        rc = value_parse(&a, json, strlen(json), &answer, e);
         v = rc == 0 ? value_get(answer, "run_key") : NULL;
-        if (v == NULL || value_int(v, 1, INT64_MAX, &run_key) != 0) {
-            rc = err_set(&e, ERR_PROTOCOL, "the running engine gave no run");
+        if (v == NULL || value_int(v, 1, INT64_MAX, ret_run) != 0) {
+            rc = err_set(e, ERR_PROTOCOL, "the running engine gave no run");
         }
     }
     mem_free(json);
     arena_fini(&a);
+    return rc;
+}
+
+int execute_as_client(struct cli *cli, struct loop *l, const char *home, const char *members)
+{
+    struct err e = {0};
+    int64_t run_key = 0;
+    int rc = execute_ask(home, members, &run_key, &e);
+
+    (void)l;
     rc = rc == 0 ? follow(cli, home, run_key, &e) : rc;
     if (rc < 0) {
         (void)fprintf(stderr, "tradewind: %s\n", err_str(&e));

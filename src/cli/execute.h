@@ -26,6 +26,8 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
 
 /* SUSPENDS. The other side of the socket's `run`: reads the file, creates the run. arg: the struct session. */
 int execute_run_file(void *arg, const char *request_json, char **ret_json, struct err *e);
+/* SUSPENDS. Has the living engine make a run. */
+int execute_ask(const char *home, const char *members, int64_t *ret_run, struct err *e);
 /* SUSPENDS. As a client: has the living engine run it, and shows what the store tells. Returns the exit code. */
 int execute_as_client(struct cli *cli, struct loop *l, const char *home, const char *members);
 

@@ -29,4 +29,10 @@ int load_choose(struct dag **dags, size_t n, const char *dag_id, const char *pat
                 struct err *e);
 void load_free(struct dag **dags, size_t n);
 
+struct cli;
+/* Runs `python -m MODULE WORDS` with our own standard files, our Python package, and the home in its environment. *ret_code: its exit code.
+ * Blocks. */
+int cli_python(struct cli *cli, const char *module, const char *const *words, size_t n,
+               int *ret_code, struct err *e);
+
 #endif

@@ -39,6 +39,30 @@ static int unknown_dag(struct found *f, const char *dag_id, struct err *e)
                          dag_id);
 }
 
+#define PAGE 500
+
+/* A run id that reads as a time is the logical date of a run, of the newest with it. -ERR_NOTFOUND. */
+static int find_dated(struct found *f, const char *text, struct err *e)
+{
+    struct run_row *rows;
+    int64_t at, after = 0;
+    size_t n = PAGE;
+    int rc = time_parse(text, strlen(text), &at) == 0 ? 0 : -ERR_NOTFOUND;
+
+    while (rc == 0 && n == PAGE) {
+        rc = f->store->ops->get_runs(f->store, f->dag_row.dag_key, 0, after, PAGE, &f->arena, &rows,
+                                     &n, e);
+        for (size_t i = 0; rc == 0 && i < n; i++) {
+            if (rows[i].logical_date_us == at) {
+                f->run = rows[i];
+                return 0;
+            }
+            after = rows[i].run_key;
+        }
+    }
+    return rc != 0 ? rc : -ERR_NOTFOUND;
+}
+
 static int find_run(struct found *f, const char *dag_id, const char *run_id, struct err *e)
 {
     const struct store_ops *ops = f->store->ops;
@@ -54,6 +78,7 @@ static int find_run(struct found *f, const char *dag_id, const char *run_id, str
     }
     if (rc == 0 && run_id != NULL) {
         rc = ops->find_run(f->store, f->dag_row.dag_key, run_id, &f->arena, &f->run, e);
+        rc = rc == -ERR_NOTFOUND ? find_dated(f, run_id, e) : rc;
         return rc == -ERR_NOTFOUND
                    ? err_set(e, ERR_NOTFOUND,
                              "DAG '%s' has no run '%s'; see `tradewind runs list %s`", dag_id,
@@ -103,7 +128,7 @@ int found_open(struct found *f, const char *home, const char *dag_id, const char
     arena_init(&f->arena, ARENA_MAX);
     rc = store_open_for_reading(home, &f->store, e);
     rc = rc == 0 ? find_run(f, dag_id, run_id, e) : rc;
-    rc = rc == 0 ? dag_of_version(f->store, f->run.version_key, &f->dag, e) : rc;
+    rc = rc == 0 ? home_load_version(f->store, f->run.version_key, &f->dag, e) : rc;
     rc = rc == 0 && task_id != NULL ? find_task(f, task_id, e) : rc;
     return rc == 0 ? f->store->ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis,
                                             &f->tis_len, e)
@@ -118,7 +143,7 @@ int found_open_key(struct found *f, const char *home, int64_t run_key, struct er
     arena_init(&f->arena, ARENA_MAX);
     rc = store_open_for_reading(home, &f->store, e);
     rc = rc == 0 ? f->store->ops->get_run(f->store, run_key, &f->arena, &f->run, e) : rc;
-    rc = rc == 0 ? dag_of_version(f->store, f->run.version_key, &f->dag, e) : rc;
+    rc = rc == 0 ? home_load_version(f->store, f->run.version_key, &f->dag, e) : rc;
     return rc == 0 ? f->store->ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis,
                                             &f->tis_len, e)
                    : rc;
@@ -200,6 +225,29 @@ int32_t found_counts(const struct found *f, uint32_t task, uint32_t ret[TASK_STA
     }
     ret[TASK_NONE] += (uint32_t)len - rows;
     return len;
+}
+
+int found_check_index(const struct found *f, int map_index, struct err *e)
+{
+    uint32_t n[TASK_STATE_MAX_];
+    int32_t len = f->task->mapped && map_index >= 0 ? found_counts(f, f->task->index, n) : 0;
+
+    if (map_index < 0 || map_index < len) {
+        return 0;
+    }
+    for (size_t i = 0; i < f->tis_len; i++) { /* one of an earlier, longer map */
+        if (f->tis[i].key.task == f->task->index && f->tis[i].key.map_index == map_index) {
+            return 0;
+        }
+    }
+    if (!f->task->mapped) {
+        return err_set(e, ERR_NOTFOUND, "task '%s' is not mapped: it has no --map-index",
+                       f->task->task_id);
+    }
+    return len == 0 ? err_set(e, ERR_NOTFOUND, "task '%s' has no instances yet", f->task->task_id)
+                    : err_set(e, ERR_NOTFOUND,
+                              "task '%s' has no instance %d: its %d have --map-index 0 to %d",
+                              f->task->task_id, map_index, len, len - 1);
 }
 
 struct ti_row found_child(const struct found *f, uint32_t task, int32_t map_index)

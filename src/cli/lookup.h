@@ -17,7 +17,7 @@ struct found {
     size_t tis_len;
 };
 
-/* dag_id NULL: that of the newest run of all. run_id NULL: the last run of the DAG. task_id NULL: none. Loads the instances too.
+/* dag_id NULL: that of the newest run of all. run_id NULL: the last run of the DAG; it may be a logical date too. task_id NULL: none. Loads the instances too.
  * -ERR_NOTFOUND says what there is instead. Close it with found_fini, also after an error. */
 int found_open(struct found *f, const char *home, const char *dag_id, const char *run_id,
                const char *task_id, struct err *e);
@@ -28,6 +28,8 @@ void found_fini(struct found *f);
 struct ti_row found_ti(const struct found *f, uint32_t task);
 /* How many instances of a mapped task are in each state; returns how many there are, 0 when it is one itself. */
 int32_t found_counts(const struct found *f, uint32_t task, uint32_t ret[TASK_STATE_MAX_]);
+/* -ERR_NOTFOUND, with what there is, where f->task has no instance of this index. */
+int found_check_index(const struct found *f, int map_index, struct err *e);
 /* One instance; -1: the task as a whole. */
 struct ti_row found_child(const struct found *f, uint32_t task, int32_t map_index);
 /* The attempt facts of a task's try (0 = the last): NULL when it never started. */

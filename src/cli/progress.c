@@ -374,6 +374,22 @@ static bool count_children(struct progress *p, uint32_t task)
     return len > 0;
 }
 
+/* The scheduler is ahead of what was committed: what on_commit will tell is taken back. */
+static void untell(struct progress *p)
+{
+    const struct sched_actions *a = engine_untold(p->engine);
+
+    for (size_t i = a->transitions_len; i-- > 0;) {
+        const struct transition_row *t = &a->transitions[i];
+
+        if (t->key.run_key == p->o.run_key && t->key.task < p->dag->tasks_len) {
+            p->by_state[t->to]--;
+            p->by_state[t->from]++;
+            p->states[t->key.task] = t->from;
+        }
+    }
+}
+
 static void first_states(struct progress *p)
 {
     struct ti_row row;
@@ -392,6 +408,7 @@ static void first_states(struct progress *p)
             p->instances++;
         }
     }
+    untell(p);
 }
 
 int progress_start(struct loop *l, struct engine *g, const struct progress_options *o,
@@ -464,6 +481,9 @@ void progress_summary(const struct progress_summary *s, struct engine *g)
 {
     char took[TIME_TEXT_MAX];
 
+    if (s->mode == PROGRESS_NONE) {
+        return;
+    }
     if (s->mode == PROGRESS_JSON) {
         summary_json(s, g);
     } else {

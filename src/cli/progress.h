@@ -17,6 +17,7 @@ struct progress;
 struct store;
 
 enum progress_mode {
+    PROGRESS_NONE,  /* nothing: the command tells the end itself */
     PROGRESS_QUIET, /* only the last line */
     PROGRESS_PLAIN, /* a line per change of state */
     PROGRESS_LIVE,  /* redrawn in place */

@@ -1,11 +1,9 @@
 #include "cli/session.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,73 +15,14 @@
 #include "base/time.h"
 #include "base/wire.h"
 #include "cli/folder.h"
-#include "dagfile/dagfile.h"
 #include "engine/engine.h"
-#include "model/dag.h"
-#include "model/document.h"
-#include "operators/operators.h"
 #include "runtime/loop.h"
 #include "store/lock.h"
 #include "store/store.h"
-#include "worker/local.h"
 
-#define GRACE_US           (10 * TIME_SECOND)
-#define IDLE_EXIT_S        60
-#define GATHER_US          8000
 #define REQUEST_TIMEOUT_US (60 * TIME_SECOND)
 
 /* ---- places ---- */
-
-int home_resolve(const char *option, char *buf, size_t cap, struct err *e)
-{
-    const char *home = option != NULL ? option : getenv("TRADEWIND_HOME");
-    const char *user = getenv("HOME");
-    char cwd[4096] = "";
-    int n;
-
-    if (home != NULL && home[0] != '\0') {
-        if (home[0] != '/' && getcwd(cwd, sizeof cwd) == NULL) {
-            return err_errno(e, errno, "cannot tell the current folder");
-        }
-        n = snprintf(buf, cap, "%s%s%s", cwd, cwd[0] != '\0' ? "/" : "", home);
-    } else if (user != NULL && user[0] == '/') {
-        n = snprintf(buf, cap, "%s/.tradewind", user);
-    } else {
-        return err_set(e, ERR_USAGE, "HOME is not set; give --home DIR or set TRADEWIND_HOME");
-    }
-    return n >= (int)cap ? err_set(e, ERR_LIMIT, "the path of TRADEWIND_HOME is too long") : 0;
-}
-
-static int make_folder(const char *path, struct err *e)
-{
-    char part[4096];
-
-    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) {
-        return err_set(e, ERR_LIMIT, "path too long: %s", path);
-    }
-    for (char *p = strchr(part + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
-        *p = '\0';
-        (void)mkdir(part, 0755);
-        *p = '/';
-    }
-    if (mkdir(part, 0700) != 0 && errno != EEXIST) {
-        return err_errno(e, errno, "cannot make the folder %s", part);
-    }
-    return 0;
-}
-
-int home_prepare(const char *home, struct err *e)
-{
-    static const char *const subs[] = {"holders", "logs", "results", "xcom"};
-    char path[4096 + 16];
-    int rc = make_folder(home, e);
-
-    for (size_t i = 0; rc == 0 && i < sizeof subs / sizeof subs[0]; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", home, subs[i]);
-        rc = make_folder(path, e);
-    }
-    return rc;
-}
 
 static bool is_file(const char *path)
 {
@@ -155,18 +94,10 @@ int session_find_parts(struct session *s, const char *python, struct err *e)
     return rc == 0 ? find_python(s, python, e) : rc;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+void session_remove(const char *path)
 {
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
-void home_remove(const char *home)
-{
-    if (nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0) {
-        (void)fprintf(stderr, "tradewind: %s could not be removed\n", home);
+    if (home_remove(path) != 0) {
+        (void)fprintf(stderr, "tradewind: %s could not be removed\n", path);
     }
 }
 
@@ -191,58 +122,7 @@ int store_open_for_reading(const char *home, struct store **ret, struct err *e)
     return rc == 0 ? store_sqlite_open(path, STORE_READ_ONLY, ret, e) : rc;
 }
 
-int dag_of_version(struct store *st, int64_t version_key, struct dag **ret, struct err *e)
-{
-    struct dag_source src = {.version_key = version_key};
-    struct version_row row;
-    struct arena a;
-    int rc;
-
-    arena_init(&a, LIMIT_DOC_BYTES * 2);
-    rc = st->ops->get_version(st, version_key, &a, &row, e);
-    if (rc == 0) {
-        src.dag_key = row.dag_key;
-        src.document = row.document;
-        src.len = row.document_len;
-        rc = session_load_dag(NULL, &src, ret, e);
-    }
-    arena_fini(&a);
-    return rc;
-}
-
-int session_load_dag(void *arg, const struct dag_source *src, struct dag **ret, struct err *e)
-{
-    struct value *document;
-    struct arena a;
-    struct doc_errors errors = {.arena = &a};
-    int rc;
-
-    (void)arg;
-    arena_init(&a, LIMIT_DOC_BYTES * 8);
-    rc = value_parse(&a, src->document, src->len, &document, e);
-    if (rc == 0) {
-        rc = dagfile_build(document, src->file, operators_table_stored(&a, document), ret, &errors,
-                           e);
-        if (rc == -ERR_INVALID && errors.len != 0) {
-            rc = err_set(e, ERR_VERSION,
-                         "the stored version of the DAG cannot be read by this program: %s",
-                         errors.items[0].text);
-        }
-    }
-    arena_fini(&a);
-    return rc;
-}
-
 /* ---- the writing process ---- */
-
-static int open_store(struct session *s, struct err *e)
-{
-    char path[4200];
-    int rc = store_path(s->home, path, sizeof path, e);
-
-    rc = rc == 0 ? store_sqlite_open(path, 0, &s->store, e) : rc;
-    return rc != 0 ? err_prefix(e, rc, "%s", path) : 0;
-}
 
 /* Files of the DAGs folder import from it: who imports them is told where it is. */
 static int tell_folder(const struct session *s, struct err *e)
@@ -256,46 +136,22 @@ static int tell_folder(const struct session *s, struct err *e)
     return rc;
 }
 
-static int open_worker(struct session *s, const struct session_options *o, struct err *e)
+static int open_parts(struct session *s, const struct session_options *o, struct err *e)
 {
-    struct local_worker_config c = {
-        .loop = s->loop,
-        .home = s->home,
-        .holder_program = s->holder,
-        .python = s->python,
-        .python_path = s->python_path,
-        .slots = o->jobs > 0 ? o->jobs : DEFAULT_PARALLELISM,
-        .extra_env = o->task_env,
-        .grace_us = GRACE_US,
-        .idle_exit_s = IDLE_EXIT_S,
-        .worker_id = 1,
-    };
-
-    return local_worker_new(&c, &s->worker, e);
-}
-
-static int open_engine(struct session *s, const struct session_options *o, struct err *e)
-{
-    char owner[320] = "";
-    struct engine_config c = {
+    struct home_config c = {
         .loop = s->loop,
         .store = s->store,
-        .worker = s->worker,
         .home = s->home,
-        .owner = owner,
-        .parallelism = o->jobs > 0 ? o->jobs : DEFAULT_PARALLELISM,
-        .gather_us = o->gather_us >= 0 ? o->gather_us : GATHER_US,
+        .holder = s->holder,
+        .python = s->python,
+        .python_path = s->python_path,
+        .lookup_program = getenv("TRADEWIND_LOOKUP"),
+        .task_env = o->task_env,
+        .slots = o->jobs > 0 ? o->jobs : DEFAULT_PARALLELISM,
+        .gather_us = o->gather_us,
     };
-    size_t n;
 
-    (void)gethostname(owner, 256);
-    owner[255] = '\0';
-    n = strlen(owner);
-    (void)snprintf(owner + n, sizeof owner - n, ":%d", (int)getpid());
-    if (getrandom(&c.seed, sizeof c.seed, 0) != sizeof c.seed) {
-        return err_errno(e, errno, "cannot get random bytes");
-    }
-    return engine_open(&c, &s->engine, e);
+    return home_open(&c, &s->worker, &s->engine, e);
 }
 
 int session_open(struct session *s, struct loop *loop, const struct session_options *o,
@@ -312,11 +168,10 @@ int session_open(struct session *s, struct loop *loop, const struct session_opti
         *ret_pid = pid;
     }
     rc = rc == 0 ? session_find_parts(s, o->python, e) : rc;
-    rc = rc == 0 ? open_store(s, e) : rc;
+    rc = rc == 0 ? home_open_store(s->home, &s->store, e) : rc;
     rc = rc == 0 ? tell_folder(s, e) : rc;
-    rc = rc == 0 ? open_worker(s, o, e) : rc;
-    rc = rc == 0 ? open_engine(s, o, e) : rc;
-    rc = rc == 0 ? engine_recover(s->engine, run_keys, n, session_load_dag, NULL, e) : rc;
+    rc = rc == 0 ? open_parts(s, o, e) : rc;
+    rc = rc == 0 ? engine_recover(s->engine, run_keys, n, home_load_dag, NULL, e) : rc;
     if (rc != 0) {
         session_close(s);
     }
@@ -325,12 +180,7 @@ int session_open(struct session *s, struct loop *loop, const struct session_opti
 
 void session_close(struct session *s)
 {
-    engine_close(s->engine);
-    if (s->worker != NULL) {
-        s->worker->ops->close(s->worker);
-    }
-    store_close(s->store);
-    lock_release(s->lock);
+    home_close(s->engine, s->worker, s->store, s->lock);
     mem_free(s->others);
     s->others = NULL;
     s->engine = NULL;

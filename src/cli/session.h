@@ -10,19 +10,16 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "home/home.h"
 #include "model/rows.h"
 
 struct dag;
-struct dag_source;
 struct engine;
 struct err;
 struct lock;
 struct loop;
 struct store;
 struct worker;
-
-#define STORE_FILE    "tradewind.db"
-#define ENGINE_SOCKET "engine.sock"
 
 struct session_options {
     const char *home; /* absolute; made if it is not there */
@@ -45,13 +42,8 @@ struct session {
     size_t others_len, others_cap;
 };
 
-/* Makes the folder and its own sub-folders (0700). */
-int home_prepare(const char *home, struct err *e);
-/* --home, else $TRADEWIND_HOME, else ~/.tradewind; absolute, into buf. */
-int home_resolve(const char *option, char *buf, size_t cap, struct err *e);
-
-/* Removes a home that a command made for itself, with all below it; never follows links. */
-void home_remove(const char *home);
+/* Removes a folder with all below it, and tells on stderr if something is left. */
+void session_remove(const char *path);
 
 /* The holder, the Python package and the interpreter (option NULL: as session_options.python). */
 int session_find_parts(struct session *s, const char *python, struct err *e);
@@ -66,10 +58,6 @@ int store_open_for_reading(const char *home, struct store **ret, struct err *e);
 int session_open(struct session *s, struct loop *loop, const struct session_options *o,
                  const int64_t *run_keys, size_t n, int64_t *ret_pid, struct err *e);
 void session_close(struct session *s); /* SUSPENDS */
-
-/* The DAG of a stored version (one reference). */
-int dag_of_version(struct store *st, int64_t version_key, struct dag **ret, struct err *e);
-int session_load_dag(void *arg, const struct dag_source *src, struct dag **ret, struct err *e);
 
 /* One question to the living engine over its socket. SUSPENDS. `body`: the request's members after v, type and id; *ret: the
  * answer's "result" as JSON (mem_free), or NULL when it has none. -ERR_CLOSED: no engine lives. */

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/session.h"
+#include "dagfile/dagfile.h"
 #include "engine/settings.h"
 #include "runtime/loop.h"
 #include "store/lock.h"
@@ -67,7 +69,7 @@ static int open_reading(struct settings_client *c, struct store **ret)
                                    : store_mem_open(ret, &c->e); /* nothing is stored yet */
 }
 
-static bool only_reads(const char *op)
+bool settings_only_reads(const char *op)
 {
     const char *word = strrchr(op, '_');
 
@@ -180,7 +182,7 @@ int settings_ask(struct settings_client *c, const char *op, const struct value *
     if (rq == NULL) {
         return err_set(&c->e, ERR_NOMEM, "out of memory");
     }
-    if (!only_reads(op)) {
+    if (!settings_only_reads(op)) {
         return change(c, op, rq, ret);
     }
     rc = open_reading(c, &s);
@@ -215,6 +217,58 @@ const char *settings_text(const struct value *o, const char *key)
     const struct value *v = o != NULL ? value_get(o, key) : NULL;
 
     return v != NULL && (v->kind == VALUE_STRING || v->kind == VALUE_NUMBER) ? v->text : NULL;
+}
+
+/* ---- kinds ---- */
+
+const struct cli_setting cli_variable = {
+    "variable", "Variable", "KEY", "key", "keys", "var_get", "var_set", "var_list", "var_delete",
+};
+const struct cli_setting cli_connection = {
+    "connection", "Connection", "ID",        "conn_id",     "ids",
+    "conn_get",   "conn_set",   "conn_list", "conn_delete",
+};
+
+int cli_setting_missing(struct settings_client *c, const struct cli_setting *k, const char *name)
+{
+    return err_set(&c->e, ERR_NOTFOUND, "there is no %s '%s'", k->word, name);
+}
+
+int cli_setting_names(struct settings_client *c, const struct cli_setting *k, struct value **ret)
+{
+    struct value *answer = NULL;
+    int rc = settings_ask(c, k->list, value_new(&c->a, VALUE_OBJECT), &answer);
+
+    *ret = rc == 0 ? value_get(answer, k->names) : NULL;
+    return rc;
+}
+
+int cli_setting_get(struct settings_client *c, const struct cli_setting *k, const char *name,
+                    bool stored, struct value **ret)
+{
+    struct value *rq = settings_request(c, k->member, name);
+
+    if (rq == NULL || value_set(&c->a, rq, "stored", value_bool(&c->a, stored)) != 0) {
+        return err_set(&c->e, ERR_NOMEM, "out of memory");
+    }
+    return settings_ask(c, k->get, rq, ret);
+}
+
+int cli_setting_delete(struct cli *cli, const struct cli_setting *k)
+{
+    const char *name = cli_arg(cli, k->argument);
+    struct settings_client c = {0};
+    struct value *answer = NULL, *found;
+    int rc = settings_open(&c, cli);
+
+    rc = rc == 0 ? settings_ask(&c, k->drop, settings_request(&c, k->member, name), &answer) : rc;
+    found = rc == 0 ? value_get(answer, "found") : NULL;
+    if (rc == 0 && (found == NULL || !found->boolean)) {
+        rc = cli_setting_missing(&c, k, name);
+    } else if (rc == 0 && !cli_flag(cli, "quiet")) {
+        (void)printf("%s %s is deleted.\n", k->title, name);
+    }
+    return settings_close(&c, rc);
 }
 
 /* ---- files ---- */
@@ -275,24 +329,95 @@ int settings_read_json(struct settings_client *c, const char *path, struct value
                             c->e.line, c->e.col);
 }
 
-int settings_write_json(struct settings_client *c, const char *path, const struct value *v)
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* NAME=TEXT, a line each; empty ones and those that begin with # do not count. */
+static int parse_lines(struct settings_client *c, const char *path, const char *text,
+                       struct value **ret)
+{
+    struct value *all = value_new(&c->a, VALUE_OBJECT), *v;
+    int line = 0, rc = all == NULL ? err_set(&c->e, ERR_NOMEM, "out of memory") : 0;
+
+    for (size_t n; rc == 0 && *text != '\0'; text += n + (text[n] == '\n')) {
+        const char *equals, *p = text + strspn(text, " \t");
+        size_t len;
+
+        n = strcspn(text, "\n");
+        len = n > 0 && text[n - 1] == '\r' ? n - 1 : n;
+        line++;
+        if (p >= text + len || *p == '#') {
+            continue;
+        }
+        equals = memchr(p, '=', (size_t)(text + len - p));
+        if (equals == NULL || equals == p) {
+            return err_set(&c->e, ERR_INVALID, "%s:%d: a line is NAME=TEXT", path, line);
+        }
+        v = value_string(&c->a, equals + 1, (size_t)(text + len - equals - 1));
+        p = arena_strndup(&c->a, p, (size_t)(equals - p));
+        rc = v == NULL || p == NULL || value_set(&c->a, all, p, v) != 0
+                 ? err_set(&c->e, ERR_NOMEM, "out of memory")
+                 : 0;
+    }
+    *ret = all;
+    return rc;
+}
+
+static int check_names(struct settings_client *c, const char *path, const struct value *v)
+{
+    struct map seen;
+    int rc = 0;
+
+    map_init(&seen);
+    for (size_t i = 0; rc == 0 && v->kind == VALUE_OBJECT && i < v->len; i++) {
+        const struct value_key *k = &v->keys[i];
+
+        if (map_find(&seen, k->text, k->len) != NULL) {
+            rc = err_set(&c->e, ERR_INVALID, "%s: '%s' stands in it twice", path, k->text);
+        } else if (map_add(&seen, k->text, k->len, (void *)k, NULL) != 0) {
+            rc = err_set(&c->e, ERR_NOMEM, "out of memory");
+        }
+    }
+    map_fini(&seen);
+    return rc;
+}
+
+int cli_setting_read_file(struct settings_client *c, const char *path, struct value **ret)
+{
+    bool yaml = ends_with(path, ".yaml") || ends_with(path, ".yml");
+    const char *text = NULL;
+    size_t n = 0;
+    int rc;
+
+    if (!yaml && !ends_with(path, ".env")) {
+        rc = settings_read_json(c, path, ret);
+        return rc == 0 ? check_names(c, path, *ret) : rc;
+    }
+    rc = read_file(c, path, &text, &n);
+    if (rc == 0 && yaml) {
+        rc = yaml_parse(&c->a, text, n, ret, &c->e);
+        rc = rc == 0 ? 0 : err_prefix(&c->e, rc, "%s:%d:%d", path, c->e.line, c->e.col);
+    } else if (rc == 0) {
+        rc = parse_lines(c, path, text, ret);
+    }
+    return rc == 0 ? check_names(c, path, *ret) : rc;
+}
+
+int cli_setting_write_file(struct settings_client *c, const char *path, const struct buf *text)
 {
     bool out = strcmp(path, "-") == 0;
-    int fd = out ? 1 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    struct buf b BUF_CLEANUP;
-    struct json_writer w;
-    int rc;
+    int fd = out ? 1 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), rc;
 
     if (fd < 0) {
         return err_errno(&c->e, errno, "%s", path);
     }
-    buf_init(&b, FILE_BYTES_MAX);
-    json_writer_init(&w, &b, 4);
-    json_value(&w, v);
-    (void)buf_char(&b, '\n');
-    rc = buf_status(&b);
-    for (size_t done = 0; rc == 0 && done < b.len;) {
-        ssize_t n = write(fd, b.p + done, b.len - done);
+    rc = buf_status(text);
+    for (size_t done = 0; rc == 0 && done < text->len;) {
+        ssize_t n = write(fd, text->p + done, text->len - done);
 
         rc = n < 0 ? err_errno(&c->e, errno, "%s", path) : 0;
         done += n > 0 ? (size_t)n : 0;
@@ -301,4 +426,16 @@ int settings_write_json(struct settings_client *c, const char *path, const struc
         rc = err_errno(&c->e, errno, "%s", path);
     }
     return rc;
+}
+
+int settings_write_json(struct settings_client *c, const char *path, const struct value *v)
+{
+    struct buf b BUF_CLEANUP;
+    struct json_writer w;
+
+    buf_init(&b, FILE_BYTES_MAX);
+    json_writer_init(&w, &b, 4);
+    json_value(&w, v);
+    (void)buf_char(&b, '\n');
+    return cli_setting_write_file(c, path, &b);
 }

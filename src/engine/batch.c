@@ -159,6 +159,9 @@ static int consume_ended(struct engine *g, struct msg *m)
 
         rc = add_xcom(g, &key, &end->token, &record);
     }
+    if (rc == 0 && end->outcome == WORKER_SUCCESS) {
+        rc = batch_add_asset_events(g, end);
+    }
     if (rc == 0 && end->rendered != NULL) {
         rc = EXTRAS(g, rendered, ((struct rendered_row){.key = end->key, .json = end->rendered}));
     }
@@ -182,8 +185,14 @@ static int consume_request(struct engine *g, struct msg *m)
     if (rc == 0 && r->audit != NULL) {
         rc = EXTRAS(g, audits, *r->audit);
     }
-    if (rc == 0 && r->row != NULL) {
-        rc = EXTRAS(g, xcoms, *r->row);
+    for (size_t i = 0; rc == 0 && i < r->assets_len; i++) {
+        rc = EXTRAS(g, assets, r->assets[i]);
+    }
+    if (rc == 0 && r->clear != NULL) {
+        rc = EXTRAS(g, xcom_clears, *r->clear);
+    }
+    for (size_t i = 0; rc == 0 && r->row != NULL && i <= r->row_more; i++) {
+        rc = EXTRAS(g, xcoms, r->row[i]);
     }
     if (rc == 0 && r->xcom != NULL) {
         struct ti_row row;
@@ -281,7 +290,7 @@ bool batch_empty(const struct engine *g)
            a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 &&
            x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
            x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
-           g->requests == NULL;
+           x->assets_len == 0 && x->asset_events_len == 0 && g->requests == NULL;
 }
 
 static bool nothing_durable(const struct engine *g)
@@ -292,7 +301,8 @@ static bool nothing_durable(const struct engine *g)
     return a->tis_len == 0 && a->runs_len == 0 && a->transitions_len == 0 && a->tries_len == 0 &&
            a->grants_len == 0 && x->dags_len == 0 && x->versions_len == 0 && x->xcoms_len == 0 &&
            x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
-           x->audits_len == 0 && x->xcom_clears_len == 0;
+           x->audits_len == 0 && x->xcom_clears_len == 0 && x->assets_len == 0 &&
+           x->asset_events_len == 0;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -384,6 +394,10 @@ static void fill(struct engine *g, struct store_batch *b)
         .commands_len = x->commands_len,
         .audits = x->audits,
         .audits_len = x->audits_len,
+        .assets = x->assets,
+        .assets_len = x->assets_len,
+        .asset_events = x->asset_events,
+        .asset_events_len = x->asset_events_len,
     };
 }
 
@@ -556,6 +570,8 @@ void batch_effects(struct engine *g)
     }
     answer_replies(g);
     callbacks_of_runs(g);
+    batch_tell_runs(g);
+    batch_tell_events(g);
     tell_finished_runs(g);
     for (size_t i = 0; i < g->actions.runs_len; i++) {
         if (run_state_finished(g->actions.runs[i].state)) {
@@ -584,6 +600,7 @@ void batch_clear(struct engine *g)
     g->claimed = 0;
     x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
+    x->assets_len = x->asset_events_len = x->event_groups_len = 0;
     arena_fini(&x->arena);
     for (struct msg *m = g->consumed; m != NULL; m = g->consumed) {
         g->consumed = m->next;

@@ -14,18 +14,10 @@
 
 static bool has_callback(const struct dag *d, const char *word)
 {
-    const struct value *list = d->document != NULL ? value_get(d->document, "callbacks") : NULL;
-
-    for (size_t i = 0; list != NULL && list->kind == VALUE_ARRAY && i < list->len; i++) {
-        if (list->elems[i]->kind == VALUE_STRING && strcmp(list->elems[i]->text, word) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return d->document != NULL && dag_calls_back(value_get(d->document, "callbacks"), word);
 }
 
-/* The instance whose context they get: the last one that ended as the run did. */
-static void choose_instance(struct engine *g, const struct run_row *run, const struct dag *d,
+void engine_choose_instance(struct engine *g, const struct run_row *run, const struct dag *d,
                             struct worker_callback *c)
 {
     int64_t last = INT64_MIN;
@@ -74,7 +66,7 @@ static void call_back(struct engine *g, const struct run_row *run)
     }
     c.dag = (struct dag *)d;
     c.token = uuid_v7(engine_now(g), &g->callback_ids);
-    choose_instance(g, run, d, &c);
+    engine_choose_instance(g, run, d, &c);
     if (VEC_PUSH(g->called_back, g->called_back_len, g->called_back_cap, run->run_key) != 0 ||
         g->worker->ops->callback(g->worker, &c, &e) != 0) {
         log_warning("engine", "on_%s_callback of %s in run %s cannot run: %s", c.word, d->dag_id,

@@ -454,6 +454,9 @@ static void free_extras(struct extras *x)
     mem_free(x->attempts);
     mem_free(x->commands);
     mem_free(x->audits);
+    mem_free(x->assets);
+    mem_free(x->asset_events);
+    mem_free(x->event_groups);
     mem_free(x->spills);
     mem_free(x->acks);
     arena_fini(&x->arena);
@@ -486,6 +489,7 @@ void engine_close(struct engine *g)
     mem_free(g->dags);
     mem_free(g->children);
     mem_free(g->called_back);
+    mem_free(g->heard);
     sched_actions_fini(&g->actions);
     free_extras(&g->extras);
     mem_free(g);
@@ -556,19 +560,52 @@ int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, stru
     return err_set(e, rc == 0 && g->interrupted ? ERR_CANCELED : ERR_CLOSED, "interrupted");
 }
 
+/* All instances of a run, those of a mapped task instead of itself: `struct each_ti i = {g, d, run_key}; while (each_ti_next(&i, &row))`. */
+struct each_ti {
+    struct engine *g;
+    const struct dag *d; /* NULL: there is none */
+    int64_t run_key;
+    uint32_t task;
+    int32_t index, len; /* of the task at hand; len 0: it is one itself */
+};
+
+static bool each_ti_next(struct each_ti *i, struct ti_row *ret)
+{
+    while (i->d != NULL && i->task < i->d->tasks_len) {
+        struct ti_key key = {i->run_key, i->task, -1};
+
+        if (i->len == 0) {
+            if (sched_get_ti(i->g->sched, &key, ret) != 0) {
+                return false;
+            }
+            i->len = ret->map_len;
+            i->index = 0;
+            if (i->len == 0) {
+                i->task++;
+                return true;
+            }
+        }
+        key.map_index = i->index++;
+        if (i->index >= i->len) {
+            i->task++;
+            i->len = 0;
+        }
+        if (sched_get_ti(i->g->sched, &key, ret) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void kill_live(struct engine *g)
 {
-    int64_t run_key = 0;
     struct ti_row row;
 
     for (struct run_waiter *w = g->waiters; w != NULL; w = w->next) {
-        const struct dag *d = engine_run_dag(g, run_key = w->run_key);
+        struct each_ti i = {g, engine_run_dag(g, w->run_key), w->run_key, 0, 0, 0};
 
-        for (uint32_t t = 0; d != NULL && t < d->tasks_len; t++) {
-            struct ti_key key = {run_key, t, -1};
-
-            if (sched_get_ti(g->sched, &key, &row) == 0 &&
-                (row.state == TASK_QUEUED || row.state == TASK_RUNNING)) {
+        while (each_ti_next(&i, &row)) {
+            if (row.state == TASK_QUEUED || row.state == TASK_RUNNING) {
                 g->worker->ops->kill(g->worker, &row.attempt, "interrupted");
             }
         }
@@ -615,47 +652,14 @@ struct sched *engine_sched(struct engine *g)
     return g->sched;
 }
 
-int engine_counts(struct engine *g, int64_t run_key, struct engine_counts *ret)
-{
-    const struct dag *d = engine_run_dag(g, run_key);
-    struct ti_row row;
-
-    memset(ret, 0, sizeof *ret);
-    if (d == NULL) {
-        return -ERR_NOTFOUND;
-    }
-    ret->total = d->tasks_len;
-    for (uint32_t t = 0; t < d->tasks_len; t++) {
-        struct ti_key key = {run_key, t, -1};
-
-        if (sched_get_ti(g->sched, &key, &row) == 0) {
-            ret->by_state[row.state]++;
-        }
-    }
-    return 0;
-}
-
-void engine_live(struct engine *g, int64_t run_key,
-                 bool (*fn)(void *arg, const struct ti_row *row, const struct dag *d), void *arg)
-{
-    const struct dag *d = engine_run_dag(g, run_key);
-    struct ti_row row;
-
-    for (uint32_t t = 0; d != NULL && t < d->tasks_len; t++) {
-        struct ti_key key = {run_key, t, -1};
-
-        if (sched_get_ti(g->sched, &key, &row) == 0 &&
-            (row.state == TASK_QUEUED || row.state == TASK_RUNNING || row.state == TASK_DEFERRED ||
-             row.state == TASK_RESTARTING) &&
-            !fn(arg, &row, d)) {
-            return;
-        }
-    }
-}
-
 void engine_get_stats(const struct engine *g, struct engine_stats *ret)
 {
     *ret = g->stats;
+}
+
+const struct sched_actions *engine_untold(const struct engine *g)
+{
+    return &g->actions;
 }
 
 void engine_on_commit(struct engine *g, void (*fn)(void *arg, const struct sched_actions *a),

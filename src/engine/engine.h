@@ -25,6 +25,7 @@ struct loop;
 struct store;
 struct value;
 struct worker;
+struct xcom_row;
 
 /* Where a run's DAG is made from. */
 struct dag_source {
@@ -111,6 +112,14 @@ static inline struct ti_key engine_record_key(const struct ti_key *of)
     return (struct ti_key){of->run_key, of->task, -3 - of->map_index};
 }
 
+/* The JSON text of an XCom row, read back from its file if it was spilled, in the arena. Blocks. home NULL: nothing is spilled. -ERR_IO,
+ * -ERR_CORRUPT: the file. */
+int engine_read_xcom(const char *home, const struct xcom_row *row, struct arena *a,
+                     const char **ret, size_t *ret_len, struct err *e);
+/* SUSPENDS until it is durable. Deletes an XCom of an instance, and its file. -ERR_NOTFOUND: it has none of that name; -ERR_CONFLICT: the
+ * instance is at work. The run need not be known to the scheduler. */
+int engine_delete_xcom(struct engine *g, const struct ti_key *key, const char *name, struct err *e);
+
 /* A person's answer to what a task asked. */
 struct engine_response {
     struct ti_key key;
@@ -128,14 +137,6 @@ void engine_interrupt(struct engine *g);
 
 /* ---- for displays and tests: facts of the moment, read on the loop's thread ---- */
 
-struct engine_counts {
-    uint32_t by_state[TASK_STATE_MAX_];
-    uint32_t total;
-};
-int engine_counts(struct engine *g, int64_t run_key, struct engine_counts *ret);
-/* Calls fn for every instance that is running, deferred or queued, in order of task; stops when fn returns false. */
-void engine_live(struct engine *g, int64_t run_key,
-                 bool (*fn)(void *arg, const struct ti_row *row, const struct dag *d), void *arg);
 const struct dag *engine_run_dag(struct engine *g, int64_t run_key); /* borrowed; NULL if unknown */
 struct sched *engine_sched(struct engine *g);
 
@@ -152,6 +153,8 @@ void engine_get_stats(const struct engine *g, struct engine_stats *ret);
 struct sched_actions;
 void engine_on_commit(struct engine *g, void (*fn)(void *arg, const struct sched_actions *a),
                       void *arg);
+/* What the scheduler has decided already and on_commit will tell: the states of engine_sched are ahead by that. */
+const struct sched_actions *engine_untold(const struct engine *g);
 
 /* ---- engine socket (docs/internals/wire.md) ---- */
 

@@ -20,6 +20,8 @@ enum msg_type {
     MSG_EVENT,   /* an event of our own, nobody waits */
 };
 
+struct json_writer;
+
 /* What a caller of the engine waits for. Lives in the caller's frame until done. */
 struct request {
     struct sched_event event;
@@ -30,7 +32,11 @@ struct request {
     const struct worker_xcom *xcom; /* of a live attempt, or NULL */
     struct ti_key xcom_key;
     struct uuid xcom_token;
+    const struct asset_row *assets; /* that the version names */
+    size_t assets_len;
+    const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
     const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
+    size_t row_more;            /* that follow it */
     struct co *co;
     bool done;
     bool
@@ -72,6 +78,15 @@ struct extras {
     size_t commands_len, commands_cap;
     struct audit_row *audits;
     size_t audits_len, audits_cap;
+    struct asset_row *assets;
+    size_t assets_len, assets_cap;
+    struct asset_event_row *asset_events;
+    size_t asset_events_len, asset_events_cap;
+    struct event_group { /* the events of one attempt among them */
+        struct ti_key key;
+        size_t first, len;
+    } * event_groups;
+    size_t event_groups_len, event_groups_cap;
     struct spill {
         char *path; /* absolute, owned */
         const void *data;
@@ -131,6 +146,12 @@ struct engine {
     size_t children_len, children_cap;
     int64_t *called_back; /* finished runs whose callbacks were started */
     size_t called_back_len, called_back_cap;
+    struct heard { /* what listeners were told last of a run that the scheduler knows */
+        int64_t run_key;
+        int state;
+    } * heard;
+    size_t heard_len, heard_cap,
+        heard_prune; /* from this length on those of forgotten runs are taken out */
     struct prng callback_ids;
 
     bool started, closing, interrupted, waiting;
@@ -190,6 +211,13 @@ int mapping_answer(struct engine *g, const struct sched_question *q, struct sche
 int mapping_list(struct engine *g, const struct ti_key *key, const char *name, struct arena *a,
                  const char **ret, size_t *ret_len, struct err *e);
 
+/* assets.c */
+/* The assets that a DAG's document names: as inlets and outlets of its tasks, and in its schedule. In the arena. -ERR_LIMIT. */
+int engine_assets_of(const struct dag *d, int64_t now_us, struct arena *a, struct asset_row **ret,
+                     size_t *ret_len, struct err *e);
+/* The events of an attempt's end become rows of the batch at hand. */
+int batch_add_asset_events(struct engine *g, const struct worker_end *end);
+
 struct worker_callbacks facts_callbacks(struct engine *g);
 
 /* register.c: SUSPENDS. Makes the scheduler know the current version of a DAG that the store has. */
@@ -207,6 +235,15 @@ int deferral_record(void *arg, const struct ti_key *key, struct arena *a, const 
 
 /* callbacks.c: of the effects, before finished runs leave the scheduler */
 void callbacks_of_runs(struct engine *g);
+
+/* listeners.c: of the effects likewise; what listeners of the installation hear */
+void batch_tell_runs(struct engine *g);
+void batch_tell_events(struct engine *g);
+/* The instance whose context callbacks of a run get: the last one that ended as the run did. */
+void engine_choose_instance(struct engine *g, const struct run_row *run, const struct dag *d,
+                            struct worker_callback *c);
+/* The members of an event, inside an open object; id 0: not known. */
+void engine_put_event(struct json_writer *w, const struct asset_event_row *r);
 
 /* socket.c */
 void socket_close(struct engine *g);

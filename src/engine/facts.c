@@ -90,23 +90,23 @@ struct xcom_call {
 };
 
 /* The store keeps a spilled XCom's path, not its length: that is the file's. */
-static int read_spill(struct xcom_call *c)
+static int read_spill(const char *path, struct arena *a, const char **ret, size_t *ret_len,
+                      struct err *e)
 {
-    char *path = arena_printf(c->arena, "%s/%s", c->g->config.home, c->row.spill);
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     size_t got = 0, size = 0;
     char *text = NULL;
     struct stat st;
 
     if (path == NULL) {
-        return err_set(c->e, ERR_NOMEM, "out of memory for an XCom");
+        return err_set(e, ERR_NOMEM, "out of memory for an XCom");
     }
     if (fd < 0) {
-        return err_errno(c->e, errno, "cannot read the XCom file %s", path);
+        return err_errno(e, errno, "cannot read the XCom file %s", path);
     }
     if (fstat(fd, &st) == 0 && (uint64_t)st.st_size <= LIMIT_XCOM_BYTES) {
         size = (size_t)st.st_size;
-        text = arena_alloc(c->arena, size + 1);
+        text = arena_alloc(a, size + 1);
     }
     while (text != NULL && got < size) {
         ssize_t n = read(fd, text + got, size - got);
@@ -118,24 +118,30 @@ static int read_spill(struct xcom_call *c)
     }
     (void)close(fd);
     if (text == NULL) {
-        return err_set(c->e, ERR_NOMEM, "out of memory for an XCom");
+        return err_set(e, ERR_NOMEM, "out of memory for an XCom");
     }
     if (size == 0 || got != size) {
-        return err_set(c->e, ERR_CORRUPT, "the XCom file %s cannot be read whole", path);
+        return err_set(e, ERR_CORRUPT, "the XCom file %s cannot be read whole", path);
     }
-    c->text = text;
-    c->len = got;
+    *ret = text;
+    *ret_len = got;
+    return 0;
+}
+
+int engine_read_xcom(const char *home, const struct xcom_row *row, struct arena *a,
+                     const char **ret, size_t *ret_len, struct err *e)
+{
+    if (row->spill != NULL) {
+        return read_spill(arena_printf(a, "%s/%s", home, row->spill), a, ret, ret_len, e);
+    }
+    *ret = row->value;
+    *ret_len = row->value_len;
     return 0;
 }
 
 static int read_value(struct xcom_call *c)
 {
-    if (c->row.spill != NULL) {
-        return read_spill(c);
-    }
-    c->text = c->row.value;
-    c->len = c->row.value_len;
-    return 0;
+    return engine_read_xcom(c->g->config.home, &c->row, c->arena, &c->text, &c->len, c->e);
 }
 
 static int do_xcom(void *arg)

@@ -96,6 +96,7 @@ int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t
     struct dag_row dag = {.dag_id = d->dag_id, .file = d->file, .updated_us = engine_now(g)};
     struct version_row version = {.hash = d->hash, .document = document, .document_len = n};
     struct request r = {.dag = &dag};
+    struct asset_row *assets = NULL;
     int rc;
 
     arena_init(&a, MiB(512));
@@ -114,6 +115,8 @@ int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t
         version.dag_key = c.dag_key;
         version.created_us = engine_now(g);
         r.version = &version;
+        rc = rc == 0 ? engine_assets_of(d, engine_now(g), &a, &assets, &r.assets_len, e) : rc;
+        r.assets = assets;
     }
     if (rc == 0) {
         dag.dag_key = c.dag_key;

@@ -167,17 +167,22 @@ static int list_names(struct asked *q, const char *kind, const char *member)
     return rc;
 }
 
+static int find_outside(struct asked *q, enum outside_kind kind, const char *name, const char **ret)
+{
+    return flag_of(q->rq, "stored")   ? 0
+           : flag_of(q->rq, "folder") ? outside_folder(q->home, kind, name, q->a, ret, q->e)
+                                      : outside_find(q->home, kind, name, q->a, ret, q->e);
+}
+
 /* ---- variables ---- */
 
 static int find_variable(struct asked *q, const char *key, const char **ret,
                          const char **ret_description)
 {
     struct value *v = NULL;
-    int rc = flag_of(q->rq, "stored")
-                 ? 0
-                 : outside_find(q->home, OUTSIDE_VARIABLE, key, q->a, ret, q->e);
+    int rc = find_outside(q, OUTSIDE_VARIABLE, key, ret);
 
-    if (rc == 0 && *ret == NULL) {
+    if (rc == 0 && *ret == NULL && !flag_of(q->rq, "folder")) {
         rc = find_stored(q, variable, key, &v);
         if (rc == 0 && v != NULL) {
             *ret = text_of(v, "value");
@@ -237,12 +242,10 @@ static int var_list(struct asked *q)
 static int find_connection(struct asked *q, const char *id, struct value **ret)
 {
     const char *text = NULL;
-    int rc = flag_of(q->rq, "stored")
-                 ? 0
-                 : outside_find(q->home, OUTSIDE_CONNECTION, id, q->a, &text, q->e);
+    int rc = find_outside(q, OUTSIDE_CONNECTION, id, &text);
 
     if (rc != 0 || text == NULL) {
-        return rc == 0 ? find_stored(q, connection, id, ret) : rc;
+        return rc == 0 && !flag_of(q->rq, "folder") ? find_stored(q, connection, id, ret) : rc;
     }
     rc = connection_parse(text, strlen(text), q->a, ret, q->e);
     return rc != 0 ? err_prefix(q->e, rc, "connection '%s'", id) : 0;
@@ -480,7 +483,8 @@ int settings_answer(struct engine *g, const char *op, const struct value *rq, st
     return rc == 0 ? tell_scheduler(g, op, rq, e) : rc;
 }
 
-int settings_variable(void *arg, const char *key, struct arena *a, const char **ret, struct err *e)
+int settings_variable(void *arg, const char *key, bool folder, struct arena *a, const char **ret,
+                      struct err *e)
 {
     struct engine *g = arg;
     struct value *rq = value_new(a, VALUE_OBJECT), *name = value_string(a, key, strlen(key)),
@@ -493,9 +497,13 @@ int settings_variable(void *arg, const char *key, struct arena *a, const char **
     *ret = NULL;
     buf_init(&b, LIMIT_SETTING_BYTES * 7);
     json_writer_init(&w, &b, 0);
-    if (rq == NULL || name == NULL || value_set(a, rq, "key", name) != 0) {
+    struct value *flag = value_new(a, VALUE_BOOL);
+
+    if (rq == NULL || name == NULL || flag == NULL || value_set(a, rq, "key", name) != 0 ||
+        value_set(a, rq, "folder", flag) != 0) {
         return err_set(e, ERR_NOMEM, "out of memory for a variable");
     }
+    flag->boolean = folder;
     rc = engine_on_store(g, on_store, &p);
     rc = rc == 0 ? value_parse(a, buf_cstr(&b), b.len, &answer, e) : rc;
     if (rc == 0 && flag_of(answer, "found")) {

@@ -3,10 +3,11 @@
  * Values are sealed before they reach the store and opened after it (src/secret).
  *
  * op and the members of its request -> of its answer (docs/internals/wire.md):
- *   var_get {key, stored?} -> {found, value, description}      stored: not from the secrets folder or the environment
+ *   var_get {key, stored?, folder?} -> {found, value, description}    stored: not from the secrets folder or the environment; folder: from
+ *                                                              that folder alone, for whoever knows the environment better
  *   var_set {key, value, description?, is_new?}                is_new: -ERR_EXISTS when there is one
  *   var_delete {key} -> {found}           var_list {} -> {keys}
- *   conn_get {conn_id, stored?} -> {found, conn}               conn_set {conn_id, conn, is_new?}
+ *   conn_get {conn_id, stored?, folder?} -> {found, conn}      conn_set {conn_id, conn, is_new?}
  *   conn_delete {conn_id} -> {found}      conn_list {} -> {ids}
  *   pool_set {name, slots, description?, include_deferred?}    pool_delete {name}
  *   rotate {} -> {rotated}                all values under the newest key; a key file gets a new one first
@@ -14,6 +15,7 @@
 #ifndef TW_ENGINE_SETTINGS_H
 #define TW_ENGINE_SETTINGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct arena;
@@ -30,6 +32,7 @@ int settings_do(struct store *s, const char *home, const char *op, const struct 
 int settings_answer(struct engine *g, const char *op, const struct value *rq, struct arena *a,
                     struct json_writer *w, struct err *e);
 /* SUSPENDS. worker_callbacks.variable_get */
-int settings_variable(void *arg, const char *key, struct arena *a, const char **ret, struct err *e);
+int settings_variable(void *arg, const char *key, bool folder, struct arena *a, const char **ret,
+                      struct err *e);
 
 #endif

@@ -598,7 +598,9 @@ static const struct {
     {"dag_run_count", true, op_dag_run_count}, {"dag_run_trigger", true, op_dag_run_trigger},
     {"previous_run", true, op_previous_run},   {"xcom_prior", true, op_xcom_prior},
     {"hitl_request", true, hitl_request},      {"hitl_get", true, hitl_get},
-    {"hitl_respond", false, hitl_respond},
+    {"hitl_respond", false, hitl_respond},     {"asset_get", true, engine_asset_get},
+    {"asset_count", true, engine_asset_count}, {"asset_events", true, engine_asset_events},
+    {"xcom_delete", false, world_xcom_delete},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)

@@ -31,5 +31,12 @@ int world_answer(const struct world_call *c, const char *type, struct err *e);
 int hitl_request(const struct world_call *c, struct err *e);
 int hitl_get(const struct world_call *c, struct err *e);
 int hitl_respond(const struct world_call *c, struct err *e);
+/* xcom.c: SUSPENDS. */
+int world_xcom_delete(const struct world_call *c, struct err *e);
+
+/* assets.c: SUSPENDS. */
+int engine_asset_get(const struct world_call *c, struct err *e);
+int engine_asset_count(const struct world_call *c, struct err *e);
+int engine_asset_events(const struct world_call *c, struct err *e);
 
 #endif

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 
 struct dag *dag_ref(struct dag *d)
@@ -30,4 +31,31 @@ void dag_unref(struct dag *d)
 const struct task *dag_task(const struct dag *d, const char *task_id)
 {
     return map_find(&d->by_id, task_id, strlen(task_id));
+}
+
+bool dag_calls_back(const struct value *callbacks, const char *word)
+{
+    if (callbacks != NULL && callbacks->kind == VALUE_OBJECT) {
+        return value_get(callbacks, word) != NULL;
+    }
+    for (size_t i = 0; callbacks != NULL && callbacks->kind == VALUE_ARRAY && i < callbacks->len;
+         i++) {
+        if (callbacks->elems[i]->kind == VALUE_STRING &&
+            strcmp(callbacks->elems[i]->text, word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool dag_param_is_schema(const struct value *v)
+{
+    static const char *const words[] = {"default", "type", "enum", "const"};
+
+    for (size_t i = 0; v->kind == VALUE_OBJECT && i < sizeof words / sizeof words[0]; i++) {
+        if (value_get(v, words[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
 }

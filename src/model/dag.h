@@ -73,6 +73,8 @@ struct task_group {
     const char *tooltip;                        /* may be NULL */
     const struct value *expand, *expand_kwargs; /* a mapped group: one of the two */
     int32_t map_len;                            /* as of a task */
+    const struct value *default_args;           /* of its tasks, with those around it; or NULL */
+    bool defaults_done; /* while the DAG is built: they are with those around it */
 };
 
 struct dag_param {
@@ -120,6 +122,11 @@ struct dag {
 struct dag *dag_ref(struct dag *d);
 void dag_unref(struct dag *d);                                         /* NULL is allowed */
 const struct task *dag_task(const struct dag *d, const char *task_id); /* NULL if absent */
+
+/* Whether `callbacks` of a DAG or a task (NULL: none) have that word: a list of words, or functions by word. */
+bool dag_calls_back(const struct value *callbacks, const char *word);
+/* A param is a JSON Schema, with its default in it, when it is an object with one of the words that schemas begin with. */
+bool dag_param_is_schema(const struct value *v);
 
 /* The mapped group around it, or NULL. */
 static inline const struct task_group *task_map_group(const struct dag *d, const struct task *t)

@@ -22,19 +22,6 @@ static int set_tags(struct doc *d, const struct value *v)
     return 0;
 }
 
-/* A param is a JSON Schema when it is an object with one of the words that schemas begin with. */
-static bool is_schema(const struct value *v)
-{
-    static const char *const words[] = {"default", "type", "enum", "const"};
-
-    for (size_t i = 0; v->kind == VALUE_OBJECT && i < sizeof words / sizeof words[0]; i++) {
-        if (value_get(v, words[i]) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int set_params(struct doc *d, const struct value *v)
 {
     struct dag_param *params = arena_array(d->arena, v->len, sizeof *params);
@@ -43,7 +30,7 @@ static int set_params(struct doc *d, const struct value *v)
         return doc_nomem(d);
     }
     for (size_t i = 0; i < v->len; i++) {
-        bool schema = is_schema(v->elems[i]);
+        bool schema = dag_param_is_schema(v->elems[i]);
 
         if (v->keys[i].len == 0) {
             doc_finding(d, v->keys[i].line, v->keys[i].col, "the name of a param is empty");
@@ -122,6 +109,8 @@ static int add_group(struct doc *d, const struct value *v, size_t i)
     }
     tooltip = group_member(d, group, "tooltip");
     g->tooltip = tooltip != NULL ? tooltip->text : NULL;
+    (void)group_member(d, group, "display_name");
+    g->default_args = group_member(d, group, "default_args");
     doc_map_group(d, g, group_member(d, group, "expand"), group_member(d, group, "expand_kwargs"));
     return 0;
 }
@@ -265,10 +254,11 @@ static int apply(struct doc *d, const struct doc_member *m, const struct value *
         return set_groups(d, v);
     case M_CALLBACKS:
         doc_check_callbacks(d, v, false);
-        for (size_t i = 0; i < v->len; i++) {
-            dag->on_success |= strcmp(v->elems[i]->text, "success") == 0;
-            dag->on_failure |= strcmp(v->elems[i]->text, "failure") == 0;
-        }
+        dag->on_success = dag_calls_back(v, "success");
+        dag->on_failure = dag_calls_back(v, "failure");
+        break;
+    case M_LISTENERS:
+        doc_check_listeners(d, v);
         break;
     case M_LABELS:
         check_labels(d, v);

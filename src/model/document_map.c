@@ -8,22 +8,41 @@
 #include "model/document_priv.h"
 #include "model/mapping.h"
 
+static void check_words(struct doc *d, const struct value *v, const char *what,
+                        const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < v->len; i++) {
+        bool object = v->kind == VALUE_OBJECT, known = false;
+        const char *word = object ? v->keys[i].text : v->elems[i]->text;
+        int line = object ? v->keys[i].line : v->elems[i]->line;
+        int col = object ? v->keys[i].col : v->elems[i]->col;
+
+        for (size_t k = 0; k < n; k++) {
+            known |= strcmp(word, words[k]) == 0;
+        }
+        if (!known) {
+            doc_finding(d, line, col, "unknown %s '%.80s'%s", what, word,
+                        doc_hint(d, word, words, n));
+        }
+    }
+}
+
 void doc_check_callbacks(struct doc *d, const struct value *v, bool of_task)
 {
     static const char *const words[] = {"success", "failure", "execute", "retry", "skipped"};
-    size_t n = of_task ? 5 : 2;
 
-    for (size_t i = 0; i < v->len; i++) {
-        bool known = false;
-
-        for (size_t k = 0; k < n; k++) {
-            known |= strcmp(v->elems[i]->text, words[k]) == 0;
-        }
-        if (!known) {
-            doc_finding(d, v->elems[i]->line, v->elems[i]->col, "unknown callback '%.80s'%s",
-                        v->elems[i]->text, doc_hint(d, v->elems[i]->text, words, n));
-        }
+    if (v->kind == VALUE_ARRAY && value_get(d->root, "python") == NULL) {
+        doc_finding(d, v->line, v->col,
+                    "'callbacks' must name the functions: {success: file.py:function}");
     }
+    check_words(d, v, "callback", words, of_task ? 5 : 2);
+}
+
+void doc_check_listeners(struct doc *d, const struct value *v)
+{
+    static const char *const words[] = {"running", "success", "failed", "assets"};
+
+    check_words(d, v, "listener", words, 4);
 }
 
 static int32_t length_of(struct doc *d, const struct value *expand, const struct value *kwargs)
@@ -79,16 +98,6 @@ static void check_in_group(struct doc *d, const struct task *t)
     if (t->expand != NULL || t->expand_kwargs != NULL) {
         doc_finding(d, t->line, t->col,
                     "it is in the mapped task group '%.80s': a task in it cannot be mapped again",
-                    group);
-    }
-    if (t->is_setup || t->is_teardown) {
-        doc_finding(d, t->line, t->col,
-                    "it is in the mapped task group '%.80s': setups and teardowns cannot be in one",
-                    group);
-    }
-    if (t->trigger_rule == RULE_ALWAYS) {
-        doc_finding(d, t->line, t->col,
-                    "it is in the mapped task group '%.80s': its trigger rule cannot be always",
                     group);
     }
 }

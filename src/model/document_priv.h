@@ -28,6 +28,7 @@ enum doc_type {
     DOC_OBJECTS,       /* a list of objects */
     DOC_EXPAND,        /* by name: a list, an object or a reference to an XCom */
     DOC_EXPAND_KWARGS, /* a list of objects, or a reference */
+    DOC_CALLBACKS,     /* words, or by word the functions */
 };
 
 enum member_flags {
@@ -70,9 +71,16 @@ enum member_id {
     M_INLETS,
     M_OUTLETS,
     M_CALLBACKS,
+    M_LISTENERS,
     M_QUEUE,
     M_EXECUTOR,
     M_EXECUTOR_CONFIG,
+    M_EMAIL,
+    M_EMAIL_ON_FAILURE,
+    M_EMAIL_ON_RETRY,
+    M_RUN_AS_USER,
+    M_DOC_OTHER,
+    M_LOGGER_NAME,
     /* of a DAG */
     M_DAG_ID,
     M_DESCRIPTION,
@@ -98,6 +106,13 @@ enum member_id {
     M_OWNER_LINKS,
     M_ALLOWED_RUN_TYPES,
     M_LABELS,
+    M_USER_MACROS,
+    M_USER_FILTERS,
+    M_TEMPLATE_SEARCHPATH,
+    M_TEMPLATE_UNDEFINED,
+    M_NATIVE_OBJECTS,
+    M_JINJA_KWARGS,
+    M_ACCESS_CONTROL,
     /* of a task group */
     M_TOOLTIP,
     M_PARENT,
@@ -178,8 +193,10 @@ void doc_map_group(struct doc *d, struct task_group *g, const struct value *expa
                    const struct value *kwargs);
 void doc_map_tasks(struct doc *d);
 int doc_map_sources(struct doc *d);
-/* Whether a callback's word is one of those that a DAG, or a task, can have. */
+/* Whether a callback's words are of those that a DAG, or a task, can have; and that a document names their functions. */
 void doc_check_callbacks(struct doc *d, const struct value *v, bool of_task);
+/* The DAG's `listeners` likewise. */
+void doc_check_listeners(struct doc *d, const struct value *v);
 int doc_apply_task_member(struct doc *d, struct task *t, const struct doc_member *m,
                           const struct value *v);
 

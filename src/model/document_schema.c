@@ -157,6 +157,12 @@ static void doc_type_of(struct json_writer *w, int type)
             "[{\"type\":\"array\",\"items\":{\"type\":\"object\"}},{\"type\":\"object\","
             "\"minProperties\":1,\"maxProperties\":1}]");
         break;
+    case DOC_CALLBACKS:
+        raw(w, "anyOf",
+            "[{\"type\":\"object\",\"additionalProperties\":{\"anyOf\":[{\"type\":\"string\"},{"
+            "\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}},{\"type\":\"array\",\"items\":"
+            "{\"type\":\"string\"}}]");
+        break;
     case DOC_PARAMS:
         plain_type(w, "object", NULL, NULL);
         break;
@@ -329,14 +335,36 @@ static void def_task(struct json_writer *w, const struct operator_table *ops)
     json_object_end(w);
 }
 
+/* What must be given: by the task, or to each of its instances. */
 static void required_params(struct json_writer *w, const struct operator_desc *op)
 {
+    bool any = false;
+
+    for (const struct operator_param *p = op->params; p->name != NULL; p++) {
+        any |= p->required;
+    }
+    if (!any) {
+        return;
+    }
+    json_key(w, "anyOf");
+    json_array(w);
+    json_object(w);
     json_key(w, "required");
     json_array(w);
     for (const struct operator_param *p = op->params; p->name != NULL; p++) {
         if (p->required) {
             json_string(w, p->name);
         }
+    }
+    json_array_end(w);
+    json_object_end(w);
+    for (int i = 0; i < 2; i++) {
+        json_object(w);
+        json_key(w, "required");
+        json_array(w);
+        json_string(w, i == 0 ? "expand" : "expand_kwargs");
+        json_array_end(w);
+        json_object_end(w);
     }
     json_array_end(w);
 }
@@ -350,10 +378,18 @@ static void exclusive_params(struct json_writer *w, const struct operator_desc *
     }
     json_key(w, "not");
     json_object(w);
-    json_key(w, "required");
+    json_key(w, "anyOf");
     json_array(w);
     for (size_t i = 0; op->one_of[i] != NULL; i++) {
-        json_string(w, op->one_of[i]);
+        for (size_t j = i + 1; op->one_of[j] != NULL; j++) {
+            json_object(w);
+            json_key(w, "required");
+            json_array(w);
+            json_string(w, op->one_of[i]);
+            json_string(w, op->one_of[j]);
+            json_array_end(w);
+            json_object_end(w);
+        }
     }
     json_array_end(w);
     json_object_end(w);

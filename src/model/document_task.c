@@ -202,15 +202,12 @@ static void unknown_default(struct doc *d, const struct value_key *k)
                 doc_hint(d, k->text, words, n));
 }
 
-int doc_default_args(struct doc *d)
+/* What of `args` is right, in *ret; `proto` (or NULL) gets the members of tasks among it. */
+static int check_default_args(struct doc *d, const struct value *args, struct task *proto,
+                              struct value **ret)
 {
-    const struct value *args = d->default_args;
-    struct value *good;
+    struct value *good = value_new(d->arena, VALUE_OBJECT);
 
-    if (args == NULL) {
-        return 0;
-    }
-    good = value_new(d->arena, VALUE_OBJECT);
     if (good == NULL) {
         return doc_nomem(d);
     }
@@ -228,8 +225,8 @@ int doc_default_args(struct doc *d)
             struct doc_rule rule = {m->name, m->type, m->flags, false, m->min, m->max};
 
             ok = doc_check(d, args->elems[i], &rule);
-            if (ok && args->elems[i]->kind != VALUE_NULL) {
-                (void)doc_apply_task_member(d, &d->proto, m, args->elems[i]);
+            if (ok && proto != NULL && args->elems[i]->kind != VALUE_NULL) {
+                (void)doc_apply_task_member(d, proto, m, args->elems[i]);
             }
         } else {
             ok = check_default_param(d, k, args->elems[i], &known);
@@ -240,8 +237,98 @@ int doc_default_args(struct doc *d)
             return doc_nomem(d);
         }
     }
-    d->default_args = good;
+    *ret = good;
     return 0;
+}
+
+int doc_default_args(struct doc *d)
+{
+    struct value *good = NULL;
+    int rc = 0;
+
+    if (d->default_args != NULL) {
+        rc = check_default_args(d, d->default_args, &d->proto, &good);
+        d->default_args = good;
+    }
+    return rc;
+}
+
+/* The default_args of a group with what is around it: what is nearer wins. */
+static int group_defaults(struct doc *d, struct task_group *g, const struct value *around)
+{
+    const struct value *own = g->default_args;
+    struct value *all = value_new(d->arena, VALUE_OBJECT);
+
+    g->defaults_done = true;
+    if (own == NULL) {
+        g->default_args = around;
+        return 0;
+    }
+    for (size_t i = 0; all != NULL && around != NULL && i < around->len; i++) {
+        if (value_get(own, around->keys[i].text) == NULL &&
+            value_set_key(d->arena, all, &around->keys[i], around->elems[i]) != 0) {
+            return doc_nomem(d);
+        }
+    }
+    for (size_t i = 0; all != NULL && i < own->len; i++) {
+        if (value_set_key(d->arena, all, &own->keys[i], own->elems[i]) != 0) {
+            return doc_nomem(d);
+        }
+    }
+    g->default_args = all;
+    return all != NULL ? 0 : doc_nomem(d);
+}
+
+/* Each group after its parent. Parents that lead in a circle were reported: the path is bounded. */
+static int all_group_defaults(struct doc *d)
+{
+    struct task_group *groups = d->dag->groups;
+    uint32_t *path = arena_array(d->arena, d->dag->groups_len + 1, sizeof *path), n;
+    int rc = path != NULL ? 0 : doc_nomem(d);
+
+    for (uint32_t i = 0; i < d->dag->groups_len && rc == 0; i++) {
+        struct value *good = NULL;
+
+        if (groups[i].default_args != NULL) {
+            rc = check_default_args(d, groups[i].default_args, NULL, &good);
+            groups[i].default_args = good;
+        }
+    }
+    for (uint32_t i = 0; i < d->dag->groups_len && rc == 0; i++) {
+        n = 0;
+        for (uint32_t g = i; g != UINT32_MAX && !groups[g].defaults_done && n < d->dag->groups_len;
+             g = groups[g].parent) {
+            path[n++] = g;
+        }
+        while (n > 0 && rc == 0) {
+            struct task_group *g = &groups[path[--n]];
+
+            rc = group_defaults(
+                d, g, g->parent != UINT32_MAX ? groups[g->parent].default_args : d->default_args);
+        }
+    }
+    return rc;
+}
+
+/* What the task has from its group, or the DAG; into the task where they are members. */
+static const struct value *defaults_of(struct doc *d, struct task *t, const struct value *v)
+{
+    const struct value *id = v->kind == VALUE_OBJECT ? value_get(v, "group") : NULL;
+    const struct task_group *g =
+        id != NULL && id->kind == VALUE_STRING ? map_find(&d->groups, id->text, id->len) : NULL;
+
+    if (g == NULL || g->default_args == NULL || g->default_args == d->default_args) {
+        return d->default_args;
+    }
+    for (size_t i = 0; i < g->default_args->len; i++) {
+        const struct value_key *k = &g->default_args->keys[i];
+        const struct doc_member *m = map_find(&d->task_members, k->text, k->len);
+
+        if (m != NULL && g->default_args->elems[i]->kind != VALUE_NULL) {
+            (void)doc_apply_task_member(d, t, m, g->default_args->elems[i]);
+        }
+    }
+    return g->default_args;
 }
 
 /* Given as written, or for each instance. */
@@ -361,8 +448,35 @@ static void check_one_of(struct doc *d, const struct task *t, const struct opera
     }
 }
 
+/* A function of a Python file has arguments of its own. */
+static bool can_expand(const struct doc *d, const struct operator_desc *op, const char *name)
+{
+    return find_param(op, name) != NULL || find_param(op, "python_callable") != NULL ||
+           d->dag->is_python;
+}
+
+/* Its instances are told wrongly, which is reported: what else they would have given nobody knows. */
+static bool is_expand_bad(const struct doc *d, const struct task *t, const struct operator_desc *op)
+{
+    const struct value *v = value_get(t->spec, "expand");
+
+    if ((v != NULL && t->expand == NULL) ||
+        (value_get(t->spec, "expand_kwargs") != NULL && t->expand_kwargs == NULL)) {
+        return true;
+    }
+    for (size_t i = 0; t->expand != NULL && i < t->expand->len; i++) {
+        if (!can_expand(d, op, t->expand->keys[i].text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_needs(struct doc *d, const struct task *t, const struct operator_desc *op)
 {
+    if (is_expand_bad(d, t, op)) {
+        return;
+    }
     for (const struct operator_param *p = op->params; p->name != NULL; p++) {
         if (p->required && t->expand_kwargs == NULL && given(t, p->name) == NULL) {
             doc_finding(d, t->line, t->col, "operator '%s' needs '%s': %s", op->name, p->name,
@@ -402,12 +516,19 @@ static int apply_member(struct doc *d, struct task *t, const struct operator_des
 }
 
 /* Rules between members, as Airflow has them. */
-static void check_rules(struct doc *d, struct task *t)
+static void check_rules(struct doc *d, struct task *t, const struct operator_desc *op)
 {
     const struct value *rule = value_get(t->spec, "trigger_rule"); /* its own or of default_args */
 
     if (t->is_setup && t->is_teardown) {
         doc_finding(d, t->line, t->col, "a task is a setup or a teardown, not both");
+    }
+    if (t->effects && value_get(d->root, "python") == NULL &&
+        (op->airflow_name == NULL || value_get(t->spec, "follow") != NULL ||
+         value_get(t->spec, "condition") != NULL)) {
+        doc_finding(d, t->line, t->col,
+                    "callbacks, inlets and outlets are Python's: operator '%s' has none here",
+                    op->name);
     }
     if (t->on_failure_fail_dagrun && !t->is_teardown) {
         doc_finding(d, t->line, t->col, "'on_failure_fail_dagrun' is only for teardowns");
@@ -428,7 +549,7 @@ static void check_rules(struct doc *d, struct task *t)
     t->depends_on_past |= t->wait_for_downstream;
 }
 
-/* The arguments of the instances: the operator must know them. A function of a Python file has names of its own. */
+/* The arguments of the instances: the operator must know them. */
 static void check_expand(struct doc *d, struct task *t, const struct operator_desc *op)
 {
     if (t->expand != NULL && t->expand_kwargs != NULL) {
@@ -440,7 +561,7 @@ static void check_expand(struct doc *d, struct task *t, const struct operator_de
         const struct operator_param *p = find_param(op, k->text);
         const struct value *v = value_get(t->spec, k->text);
 
-        if (p == NULL && find_param(op, "python_callable") == NULL && !d->dag->is_python) {
+        if (!can_expand(d, op, k->text)) {
             doc_finding(d, k->line, k->col, "operator '%s' has no '%.80s' to expand", op->name,
                         k->text);
         } else if (p != NULL && v != NULL &&
@@ -481,7 +602,7 @@ static int build_task(struct doc *d, struct task *t, const struct value_key *k,
     if (rc == 0) {
         check_needs(d, t, op);
         check_expand(d, t, op);
-        check_rules(d, t);
+        check_rules(d, t, op);
     }
     return rc;
 }
@@ -489,6 +610,7 @@ static int build_task(struct doc *d, struct task *t, const struct value_key *k,
 static int add_task(struct doc *d, const struct value_key *k, const struct value *v)
 {
     struct task *t = &d->dag->tasks[d->dag->tasks_len];
+    const struct value *of_dag = d->default_args;
     void *old = NULL;
     int rc;
 
@@ -509,7 +631,9 @@ static int add_task(struct doc *d, const struct value_key *k, const struct value
     }
     d->task_id = k->text;
     d->dag->tasks_len++;
+    d->default_args = defaults_of(d, t, v);
     rc = build_task(d, t, k, v);
+    d->default_args = of_dag;
     d->task_id = NULL;
     return rc;
 }
@@ -538,6 +662,7 @@ int doc_tasks(struct doc *d)
     const struct value *tasks = value_get(d->root, "tasks");
     int rc = doc_default_args(d);
 
+    rc = rc == 0 ? all_group_defaults(d) : rc;
     if (rc == 0) {
         rc = add_tasks(d, tasks != NULL && tasks->kind == VALUE_OBJECT ? tasks : &none);
     }

@@ -80,6 +80,9 @@ static const char *expected_text(const struct doc_rule *r, char *buf, size_t cap
         return "an object: a list, an object or an XCom by name";
     case DOC_EXPAND_KWARGS:
         return "a list of objects, or an XCom that is one";
+    case DOC_CALLBACKS:
+        return "an object: by word a function (file.py:function or module:function), or a list of "
+               "them";
     case PARAM_OBJECT:
     case DOC_PARAMS:
     case DOC_DEFAULT_ARGS:
@@ -259,6 +262,26 @@ static bool check_elems(struct doc *d, const struct value *v, const struct doc_r
     return ok;
 }
 
+/* {"success": "file.py:function"}, or a list of them; Python's documents have only the words. */
+static bool check_callbacks(struct doc *d, const struct value *v, const struct doc_rule *r)
+{
+    if (v->kind == VALUE_ARRAY) {
+        return check_elems(d, v, r, VALUE_STRING);
+    }
+    if (v->kind != VALUE_OBJECT) {
+        return wrong(d, v, r);
+    }
+    for (size_t i = 0; i < v->len; i++) {
+        const struct value *e = v->elems[i];
+
+        if (e->kind == VALUE_ARRAY ? !check_elems(d, e, r, VALUE_STRING)
+                                   : e->kind != VALUE_STRING) {
+            return e->kind != VALUE_ARRAY && wrong(d, e, r);
+        }
+    }
+    return true;
+}
+
 static bool check_expand(struct doc *d, const struct value *v, const struct doc_rule *r)
 {
     if (v->kind != VALUE_OBJECT || v->len == 0) {
@@ -299,6 +322,8 @@ static bool check_compound(struct doc *d, const struct value *v, const struct do
             return check_elems(d, v, r, VALUE_OBJECT);
         }
         return map_is_reference(v) || wrong(d, v, r);
+    case DOC_CALLBACKS:
+        return check_callbacks(d, v, r);
     case PARAM_STRINGS:
         return v->kind == VALUE_ARRAY ? check_elems(d, v, r, VALUE_STRING) : wrong(d, v, r);
     case PARAM_STRING_MAP:

@@ -3,6 +3,7 @@
  * A lost worker costs nothing: the same try waits on, from the start time that the store has (rule 7, `repeat`).
  */
 #include <glob.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -165,6 +166,24 @@ static const char *const *header_list(const struct operator_context *c)
     return list;
 }
 
+/* Whether `expect_status` (an integer or a list of them; NULL: 200) has it; -ERR_INVALID where it is something else. */
+static int status_expected(const struct value *v, int status, struct err *e)
+{
+    bool found = v == NULL && status == 200;
+    size_t n = v == NULL ? 0 : v->kind == VALUE_ARRAY ? v->len : 1;
+
+    for (size_t i = 0; i < n; i++) {
+        int64_t want;
+
+        if (value_int(v->kind == VALUE_ARRAY ? v->elems[i] : v, 100, 599, &want) != 0) {
+            return err_set(e, ERR_INVALID,
+                           "expect_status is an integer from 100 to 599, or several");
+        }
+        found |= status == want;
+    }
+    return found;
+}
+
 static int http_there(const struct operator_context *c, struct err *e)
 {
     struct http_client *client = c->http(c->http_arg);
@@ -173,8 +192,7 @@ static int http_there(const struct operator_context *c, struct err *e)
     struct http_request rq = {
         .method = text(c, "method"), .url = text(c, "url"), .follow = 5, .headers = header_list(c)};
     struct http_response rs = {0};
-    int64_t want = 200;
-    int rc;
+    int rc, expected;
 
     if (rq.url == NULL || rq.url[0] == '\0') {
         return err_set(e, ERR_INVALID, "url is empty");
@@ -182,15 +200,23 @@ static int http_there(const struct operator_context *c, struct err *e)
     if (client == NULL) {
         return err_set(e, ERR_UNSUPPORTED, "wait_http needs libcurl (Debian package libcurl4)");
     }
-    if (status != NULL && value_int(status, 100, 599, &want) != 0) {
-        return err_set(e, ERR_INVALID, "expect_status is an integer from 100 to 599");
+    rc = status_expected(status, 0, e);
+    if (rc < 0) {
+        return rc;
     }
     rc = http_perform(client, &rq, &rs, e);
     if (rc != 0) {
         return rc;
     }
-    if (rs.status != want) {
-        rc = err_set(e, ERR_FAILED, "status %d, expected %lld", rs.status, (long long)want);
+    expected = status_expected(status, rs.status, e);
+    if (expected <= 0) {
+        char want[12] = "200";
+
+        if (status != NULL && status->kind == VALUE_NUMBER) {
+            (void)snprintf(want, sizeof want, "%.10s", status->text);
+        }
+        rc = err_set(e, ERR_FAILED, "status %d, expected %s", rs.status,
+                     status != NULL && status->kind == VALUE_ARRAY ? "another" : want);
     } else if (expect != NULL && memmem(rs.body, rs.body_len, expect, strlen(expect)) == NULL) {
         rc = err_set(e, ERR_FAILED, "the answer does not contain '%.80s'", expect);
     } else {

@@ -17,6 +17,15 @@
          .doc = "Keyword arguments of the callable."},                                            \
         {"templates_dict", PARAM_OBJECT, .templated = true,                                       \
          .doc = "Values rendered into the context as templates_dict."},                           \
+        {"operator_class", PARAM_STRING,                                                          \
+         .doc = "file.py:Class or module:Class: an operator or sensor of any kind."},             \
+        {"arguments", PARAM_OBJECT,                                                               \
+         .doc = "Arguments of the operator's class, and those of BaseOperator that are no "       \
+                "members."},                                                                      \
+        {"multiple_outputs", PARAM_BOOL,                                                          \
+         .doc = "Each member of the object that it returns is an XCom too; false."},              \
+        {"map_function", PARAM_BOOL,                                                              \
+         .doc = "What is mapped over are arguments of the function, not of the operator."},       \
     {                                                                                             \
         "python", PARAM_STRING, .doc = "The interpreter that runs the callable."                  \
     }
@@ -88,9 +97,10 @@ static const struct operator_param function_params[] = {
     {0},
 };
 
-static const char *const python_needs[] = {"python_callable", NULL};
-static const char *const branch_needs[] = {"python_callable", "follow", NULL};
-static const char *const short_circuit_needs[] = {"python_callable", "condition", NULL};
+static const char *const python_needs[] = {"python_callable", "operator_class", NULL};
+static const char *const branch_needs[] = {"python_callable", "operator_class", "follow", NULL};
+static const char *const short_circuit_needs[] = {"python_callable", "operator_class", "condition",
+                                                  NULL};
 static const char *const wait_time_needs[] = {"until", "delta", NULL};
 
 static const struct operator_desc op_bash = {"bash", "BashOperator", "Runs a command.",

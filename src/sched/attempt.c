@@ -188,18 +188,21 @@ static void skip_left_out(struct sched *s, struct run *r, const struct ti *branc
     for (size_t i = 0; i < n && ev->ended.skip[i] < r->dag->tasks_len; i++) {
         uint32_t t = ev->ended.skip[i];
         int32_t index = ev->ended.skip_map != NULL ? ev->ended.skip_map[i] : -1;
-        const struct mapping *m = map_expanded(r, t);
+        struct mapping *m = map_expanded(r, t);
 
         if (index < 0 && branch->map_index >= 0 && m != NULL &&
             r->dag->tasks[t].map_group != UINT32_MAX &&
             r->dag->tasks[t].map_group == ti_task(r, branch)->map_group) {
             index = branch->map_index; /* within a mapped group each index is by itself */
         }
+        if (m != NULL) {
+            (void)sched_map_make(s, r, m, index >= 0 ? index + 1 : m->len);
+        }
         if (index >= 0 || m == NULL) {
             leave_out(s, r, run_ti(r, t, index), why);
             continue;
         }
-        for (int32_t k = 0; k < m->len; k++) {
+        for (int32_t k = 0; k < map_walk(m); k++) {
             leave_out(s, r, map_child(m, k), why);
         }
     }

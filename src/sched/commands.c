@@ -62,13 +62,32 @@ static struct ti *pick(struct run *r, const struct sched_event *ev, struct picke
             p->at++;
             return run_ti(r, t, one);
         }
-        if (p->index < m->len) {
+        if (p->index < map_walk(m)) {
             return map_child(m, p->index++);
         }
         p->at++;
         p->index = 0;
     }
     return NULL;
+}
+
+/* Looks at them: a mapped task as a whole by slices. */
+static void work_picked(struct sched *s, struct run *r, const struct sched_event *ev)
+{
+    const uint32_t *tasks = ev->command.tasks;
+    size_t n = tasks != NULL ? ev->command.tasks_len : r->dag->tasks_len;
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t t = tasks != NULL ? tasks[i] : (uint32_t)i;
+        int32_t one =
+            tasks != NULL && ev->command.map_indexes != NULL ? ev->command.map_indexes[i] : -1;
+
+        if (one >= 0) {
+            ti_work(s, r, run_ti(r, t, one));
+        } else {
+            sched_task_work(s, r, t);
+        }
+    }
 }
 
 static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
@@ -85,17 +104,14 @@ static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
     while ((ti = pick(r, ev, &p)) != NULL) {
         if (ti->state != TASK_NONE) {
             ti_clear(s, r, ti);
-            map_cleared(r, ti->task);
+            map_cleared(s, r, ti->task);
             affected++;
         }
     }
     if (affected > 0) {
         reopen(s, r);
     }
-    p = (struct picked){0};
-    while ((ti = pick(r, ev, &p)) != NULL) {
-        ti_work(s, r, ti);
-    }
+    work_picked(s, r, ev);
     out_reply(s, ev->command.command, 0, NULL, affected);
 }
 
@@ -152,6 +168,10 @@ static void apply(struct sched *s, struct run *r, const struct sched_event *ev)
 {
     if (!selected(r, ev->command.tasks, ev->command.map_indexes,
                   ev->command.tasks != NULL ? ev->command.tasks_len : 0, ev->command.command, s)) {
+        return;
+    }
+    sched_maps_make(s, r);
+    if (s->nomem) {
         return;
     }
     switch (ev->type) {

@@ -12,11 +12,12 @@ static const uint16_t edges[TASK_STATE_MAX_] = {
     [TASK_NONE] = BIT(TASK_SCHEDULED) | BIT(TASK_UPSTREAM_FAILED) | BIT(TASK_REMOVED) | MARKS,
     [TASK_SCHEDULED] = BIT(TASK_QUEUED) | BIT(TASK_NONE) | BIT(TASK_REMOVED) | MARKS,
     [TASK_QUEUED] = BIT(TASK_RUNNING) | BIT(TASK_SCHEDULED) | BIT(TASK_UP_FOR_RETRY) |
-                    BIT(TASK_RESTARTING) | BIT(TASK_NONE) | MARKS,
-    [TASK_RUNNING] = BIT(TASK_UP_FOR_RETRY) | BIT(TASK_UP_FOR_RESCHEDULE) | BIT(TASK_DEFERRED) |
-                     BIT(TASK_SCHEDULED) | BIT(TASK_RESTARTING) | MARKS,
-    [TASK_RESTARTING] = BIT(TASK_NONE) | MARKS,
-    [TASK_DEFERRED] = BIT(TASK_SCHEDULED) | BIT(TASK_UP_FOR_RETRY) | BIT(TASK_NONE) | MARKS,
+                    BIT(TASK_RESTARTING) | BIT(TASK_NONE) | BIT(TASK_REMOVED) | MARKS,
+    [TASK_RUNNING] = BIT(TASK_REMOVED) | BIT(TASK_UP_FOR_RETRY) | BIT(TASK_UP_FOR_RESCHEDULE) |
+                     BIT(TASK_DEFERRED) | BIT(TASK_SCHEDULED) | BIT(TASK_RESTARTING) | MARKS,
+    [TASK_RESTARTING] = BIT(TASK_NONE) | BIT(TASK_REMOVED) | MARKS,
+    [TASK_DEFERRED] =
+        BIT(TASK_REMOVED) | BIT(TASK_SCHEDULED) | BIT(TASK_UP_FOR_RETRY) | BIT(TASK_NONE) | MARKS,
     [TASK_UP_FOR_RETRY] = BIT(TASK_SCHEDULED) | BIT(TASK_REMOVED) | BIT(TASK_UPSTREAM_FAILED) |
                           BIT(TASK_NONE) | MARKS,
     [TASK_UP_FOR_RESCHEDULE] = BIT(TASK_SCHEDULED) | BIT(TASK_REMOVED) | BIT(TASK_UPSTREAM_FAILED) |
@@ -60,30 +61,6 @@ static void count_one(uint32_t *up, enum upstream_class from, enum upstream_clas
     }
 }
 
-static void count_extras(struct run *r, const struct ti *ti, enum upstream_class from,
-                         enum upstream_class to)
-{
-    const struct plan *p = r->plan;
-    const struct dag *d = r->dag;
-
-    if (ti_task(r, ti)->is_setup) {
-        for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
-            struct extra *x = &r->extras[p->extra_of[d->down[i]]];
-
-            x->direct_setup_success += (to == UP_SUCCESS) - (from == UP_SUCCESS);
-            x->direct_setup_skipped += (to == UP_SKIPPED) - (from == UP_SKIPPED);
-        }
-    }
-    for (uint32_t i = p->setup_off[ti->task]; i < p->setup_off[ti->task + 1]; i++) {
-        count_one(r->extras[p->extra_of[p->setup_to[i]]].setup, from, to);
-    }
-    for (uint32_t i = p->scope_off[ti->task]; i < p->scope_off[ti->task + 1]; i++) {
-        struct extra *x = &r->extras[p->extra_of[p->scope_to[i]]];
-
-        x->scope_done += (to != UP_NONE) - (from != UP_NONE);
-    }
-}
-
 /* The instance of a dependent in the same mapped group that waits for this one only, or NULL. */
 static struct ti *same_index(struct run *r, const struct ti *ti, uint32_t down)
 {
@@ -95,6 +72,39 @@ static struct ti *same_index(struct run *r, const struct ti *ti, uint32_t down)
     }
     m = map_expanded(r, down);
     return m != NULL ? run_ti(r, down, ti->map_index) : NULL;
+}
+
+/* Where a dependent counts it as a setup or in its scope. */
+static struct extra *extra_for(struct run *r, const struct ti *ti, uint32_t to)
+{
+    struct extra *own =
+        same_index(r, ti, to) != NULL ? map_extra(map_of(r, to), ti->map_index) : NULL;
+
+    return own != NULL ? own : &r->extras[r->plan->extra_of[to]];
+}
+
+static void count_extras(struct run *r, const struct ti *ti, enum upstream_class from,
+                         enum upstream_class to)
+{
+    const struct plan *p = r->plan;
+    const struct dag *d = r->dag;
+
+    if (ti_task(r, ti)->is_setup) {
+        for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
+            struct extra *x = extra_for(r, ti, d->down[i]);
+
+            x->direct_setup_success += (to == UP_SUCCESS) - (from == UP_SUCCESS);
+            x->direct_setup_skipped += (to == UP_SKIPPED) - (from == UP_SKIPPED);
+        }
+    }
+    for (uint32_t i = p->setup_off[ti->task]; i < p->setup_off[ti->task + 1]; i++) {
+        count_one(extra_for(r, ti, p->setup_to[i])->setup, from, to);
+    }
+    for (uint32_t i = p->scope_off[ti->task]; i < p->scope_off[ti->task + 1]; i++) {
+        struct extra *x = extra_for(r, ti, p->scope_to[i]);
+
+        x->scope_done += (to != UP_NONE) - (from != UP_NONE);
+    }
 }
 
 void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum upstream_class to)
@@ -111,10 +121,9 @@ void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum
     }
 }
 
-/* All instances of a task. */
-static void work_task(struct sched *s, struct run *r, uint32_t task)
+void sched_task_work(struct sched *s, struct run *r, uint32_t task)
 {
-    const struct mapping *m = map_expanded(r, task);
+    struct mapping *m = map_expanded(r, task);
 
     if (m == NULL) {
         ti_work(s, r, &r->tis[task]);
@@ -126,8 +135,18 @@ static void work_task(struct sched *s, struct run *r, uint32_t task)
          rule_verdict(r, &r->tis[task]) == VERDICT_WAIT)) {
         return; /* one look for all: they share their counters */
     }
-    for (int32_t i = 0; i < m->len; i++) {
-        ti_work(s, r, map_child(m, i));
+    sched_map_work(s, r, m);
+}
+
+/* What waits for it: of its own index, or all of the task. */
+static void wake_one(struct sched *s, struct run *r, const struct ti *ti, uint32_t down)
+{
+    struct ti *same = same_index(r, ti, down);
+
+    if (same != NULL) {
+        ti_work(s, r, same);
+    } else {
+        sched_task_work(s, r, down);
     }
 }
 
@@ -137,20 +156,14 @@ void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti)
     const struct dag *d = r->dag;
 
     for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
-        struct ti *same = same_index(r, ti, d->down[i]);
-
-        if (same != NULL) {
-            ti_work(s, r, same);
-        } else {
-            work_task(s, r, d->down[i]);
-        }
+        wake_one(s, r, ti, d->down[i]);
     }
     if (p->extra_of != NULL) {
         for (uint32_t i = p->setup_off[ti->task]; i < p->setup_off[ti->task + 1]; i++) {
-            work_task(s, r, p->setup_to[i]);
+            wake_one(s, r, ti, p->setup_to[i]);
         }
         for (uint32_t i = p->scope_off[ti->task]; i < p->scope_off[ti->task + 1]; i++) {
-            work_task(s, r, p->scope_to[i]);
+            wake_one(s, r, ti, p->scope_to[i]);
         }
     }
 }
@@ -509,12 +522,26 @@ void ti_stop(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct t
     ti_finish(s, r, ti, TASK_SKIPPED, s->now_us, reason);
 }
 
+static const char *word_of_mark(uint8_t to)
+{
+    return to == TASK_REMOVED ? "removed" : "marked";
+}
+
 static void set_max_tries(const struct run *r, struct ti *ti)
 {
     uint32_t n =
         ti->try_number + (uint32_t)(ti_task(r, ti)->retries > 0 ? ti_task(r, ti)->retries : 0);
 
     ti->max_tries = (uint16_t)(n < UINT16_MAX ? n : UINT16_MAX);
+}
+
+/* As one that never began, but for its tries. */
+static void begin_anew(const struct run *r, struct ti *ti)
+{
+    set_max_tries(r, ti);
+    ti->scheduled_us = ti->queued_us = ti->start_us = ti->end_us = ti->next_us = TIME_NONE;
+    ti->exit_code = -1;
+    ti->requeues = 0;
 }
 
 static void to_none(struct sched *s, struct run *r, struct ti *ti)
@@ -530,11 +557,8 @@ static void to_none(struct sched *s, struct run *r, struct ti *ti)
         strncmp(ti->reason->s, LEFT_OUT, sizeof LEFT_OUT - 1) == 0) {
         keep = text_ref(ti->reason);
     }
-    set_max_tries(r, ti);
     ti_detach(s, r, ti);
-    ti->scheduled_us = ti->queued_us = ti->start_us = ti->end_us = ti->next_us = TIME_NONE;
-    ti->exit_code = -1;
-    ti->requeues = 0;
+    begin_anew(r, ti);
     ti_set(s, r, ti, TASK_NONE, keep);
     text_unref(keep);
     run_check(s, r);
@@ -571,20 +595,40 @@ void ti_cleared(struct sched *s, struct run *r, struct ti *ti)
     ti_work(s, r, ti);
 }
 
+void sched_ti_return(struct sched *s, struct run *r, struct ti *ti)
+{
+    assert(ti->state == TASK_REMOVED);
+    text_unref(ti->reason);
+    ti->reason = NULL;
+    if (!uuid_is_zero(&ti->attempt)) {
+        r->dying--;
+        ti->kill_state = TASK_NONE;
+        ti->state = TASK_RESTARTING;
+    } else {
+        if (ti->start_us != TIME_NONE) {
+            out_try(s, r, ti); /* it ran, and was removed before it had ended */
+        }
+        begin_anew(r, ti);
+        ti->state = TASK_NONE;
+    }
+    out_transition(s, r, ti, TASK_REMOVED);
+    touch_ti(s, r, ti);
+}
+
 void ti_mark(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason)
 {
     bool was_dying = task_state_finished(ti->state) && !uuid_is_zero(&ti->attempt);
 
     if (!claimed(ti)) {
         if (ti->state == TASK_DEFERRED) {
-            out_kill(s, r, ti, "marked");
+            out_kill(s, r, ti, word_of_mark(to));
         }
         ti_finish(s, r, ti, to, s->now_us, reason);
         return;
     }
     /* The state is what the user says, at once; token and slots stay until the process has ended
      * (I5). */
-    kill_attempt(s, r, ti, "marked");
+    kill_attempt(s, r, ti, word_of_mark(to));
     ti->kill_state = TASK_NONE;
     r->dying += !was_dying;
     ti->end_us = s->now_us;

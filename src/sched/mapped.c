@@ -8,52 +8,13 @@
  * waits for index n, has each child counters of its own beside them.
  *
  * A mapped group is expanded as a whole, before the rules of its tasks are looked at: one question, one length.
+ *
+ * Slices. To be expanded is one number (len); the children come into memory when they are looked at. A step looks at no more than its
+ * budget; a mapping whose children were not all looked at stands on the list of sweeps, and each tick does a slice of the first and puts
+ * it behind the others. What is not made is none and nobody's upstream that has ended, so counters need not know. Nothing of that
+ * is in the rows: a restored run looks at all of its instances again.
  */
 #include "sched/sched_priv.h"
-
-int maps_init(struct run *r)
-{
-    uint32_t n = r->dag->tasks_len;
-
-    if (r->plan->map_of == NULL) {
-        return 0;
-    }
-    r->maps = mem_array(r->plan->maps_len, sizeof *r->maps);
-    r->need = mem_array(n, sizeof *r->need);
-    if (r->maps == NULL || r->need == NULL) {
-        return -ERR_NOMEM;
-    }
-    r->bytes += r->plan->maps_len * sizeof *r->maps + n * sizeof *r->need;
-    for (uint32_t t = 0; t < n; t++) {
-        struct mapping *m = map_of(r, t);
-
-        r->need[t] = dag_up_len(r->dag, t);
-        if (m != NULL) {
-            m->run = r;
-            m->task = t;
-        }
-    }
-    return 0;
-}
-
-void maps_fini(struct sched *s, struct run *r)
-{
-    for (uint32_t i = 0; r->maps != NULL && i < r->plan->maps_len; i++) {
-        struct mapping *m = &r->maps[i];
-
-        timer_clear(s, &m->timer);
-        for (int32_t k = 0; k < m->made; k++) {
-            timer_clear(s, &map_child(m, k)->timer);
-            text_unref(map_child(m, k)->reason);
-        }
-        for (size_t k = 0; k < m->chunks_len; k++) {
-            mem_free(m->chunks[k]);
-        }
-        mem_free(m->chunks);
-    }
-    mem_free(r->maps);
-    mem_free(r->need);
-}
 
 uint8_t map_summary(const struct mapping *m)
 {
@@ -112,7 +73,7 @@ static void recount_edge(struct run *r, uint32_t up, uint32_t down)
         }
         r->need[down] += (uint32_t)m->len;
     } else {
-        for (int32_t i = 0; i < own->len && i < m->len; i++) {
+        for (int32_t i = 0; i < map_walk(own) && i < map_walk(m); i++) {
             count_state(map_child(own, i)->up, map_child(m, i)->state, 1);
         }
         r->need[down]++;
@@ -124,7 +85,7 @@ void map_recount(struct run *r, uint32_t task)
     struct mapping *own = map_expanded(r, task);
 
     memset(r->tis[task].up, 0, sizeof r->tis[task].up);
-    for (int32_t i = 0; own != NULL && i < own->len; i++) {
+    for (int32_t i = 0; own != NULL && i < map_walk(own); i++) {
         memset(map_child(own, i)->up, 0, sizeof map_child(own, i)->up);
     }
     r->need[task] = 0;
@@ -133,7 +94,10 @@ void map_recount(struct run *r, uint32_t task)
     }
 }
 
-/* A task counts `by` more instances for those that wait for it as a setup or in a scope. */
+/*
+ * A task counts `by` more instances for those that wait for it as a setup or in a scope. Where index waits for index it is one as before. All
+ * lengths of its group are as they will be, or were.
+ */
 static void need_extras(struct run *r, uint32_t task, int32_t by)
 {
     const struct plan *p = r->plan;
@@ -143,103 +107,77 @@ static void need_extras(struct run *r, uint32_t task, int32_t by)
     }
     for (uint32_t i = r->dag->down_off[task];
          r->dag->tasks[task].is_setup && i < r->dag->down_off[task + 1]; i++) {
-        r->extras[p->extra_of[r->dag->down[i]]].direct_setups += (uint32_t)by;
+        uint32_t down = r->dag->down[i];
+
+        r->extras[p->extra_of[down]].direct_setups += by_index(r, task, down) ? 0 : (uint32_t)by;
     }
     for (uint32_t i = p->setup_off[task]; i < p->setup_off[task + 1]; i++) {
-        r->extras[p->extra_of[p->setup_to[i]]].setups += (uint32_t)by;
+        uint32_t to = p->setup_to[i];
+
+        r->extras[p->extra_of[to]].setups += by_index(r, task, to) ? 0 : (uint32_t)by;
     }
     for (uint32_t i = p->scope_off[task]; i < p->scope_off[task + 1]; i++) {
-        r->extras[p->extra_of[p->scope_to[i]]].scope += (uint32_t)by;
+        uint32_t to = p->scope_to[i];
+
+        r->extras[p->extra_of[to]].scope += by_index(r, task, to) ? 0 : (uint32_t)by;
     }
 }
 
-/* ---- children ---- */
+/* ---- lengths that change ---- */
 
-static void child_init(const struct run *r, struct ti *ti, uint32_t task, int32_t index)
+/* Children that are none and were never made, as many more or less. */
+static void count_unmade(struct run *r, struct mapping *m, int32_t n)
 {
-    int32_t retries = r->dag->tasks[task].retries;
-
-    ti->task = task;
-    ti->map_index = index;
-    ti->exit_code = -1;
-    ti->max_tries = (uint16_t)(retries < 0 ? 0 : retries > UINT16_MAX ? UINT16_MAX : retries);
-    ti->scheduled_us = ti->queued_us = ti->start_us = ti->end_us = ti->next_us = TIME_NONE;
+    m->counts[TASK_NONE] += (uint32_t)n;
+    r->unfinished += (uint32_t)n;
+    r->none += (uint32_t)n;
 }
 
-static bool make_children(struct sched *s, struct run *r, struct mapping *m, int32_t len)
-{
-    while (m->made < len) {
-        if (m->made % CHUNK == 0) {
-            struct chunk *c = mem_zalloc(sizeof *c);
-
-            if (c == NULL || VEC_PUSH(m->chunks, m->chunks_len, m->chunks_cap, c) != 0) {
-                mem_free(c);
-                s->nomem = true;
-                return false;
-            }
-            c->run = r;
-            r->bytes += sizeof *c;
-            s->stats.bytes += sizeof *c;
-        }
-        child_init(r, map_child(m, m->made), m->task, m->made);
-        m->made++;
-        r->instances++;
-        s->stats.instances++;
-    }
-    return true;
-}
-
-/* New children are none; what was not expanded counts no more. The caller counts anew what waits for it. */
-static void grow(struct sched *s, struct run *r, struct mapping *m, int32_t len)
+/* What was not expanded counts no more. */
+static void leave_whole(struct run *r, struct mapping *m)
 {
     struct ti *all = &r->tis[m->task];
-    int32_t from = m->len;
 
-    if (!make_children(s, r, m, len)) {
-        return;
+    assert(all->state == TASK_NONE);
+    if ((all->flags & TI_PAST) != 0) {
+        all->flags &= (uint8_t)~TI_PAST;
+        r->past_waiting--;
     }
-    if (from == 0) {
-        assert(all->state == TASK_NONE);
-        if ((all->flags & TI_PAST) != 0) {
-            all->flags &= (uint8_t)~TI_PAST;
-            r->past_waiting--;
-        }
-        ti_count_run(r, all, TASK_NONE, (uint32_t)-1);
-        need_extras(r, m->task, -1);
-    }
-    for (int32_t i = from; i < len; i++) {
-        struct ti *ti = map_child(m, i);
-
-        if (ti->state == TASK_REMOVED) {
-            ti->state = TASK_NONE;
-            text_unref(ti->reason);
-            ti->reason = NULL;
-            out_transition(s, r, ti, TASK_REMOVED);
-            touch_ti(s, r, ti);
-        }
-        ti_count_run(r, ti, TASK_NONE, 1);
-    }
-    m->len = len;
-    need_extras(r, m->task, len - from);
+    ti_count_run(r, all, TASK_NONE, (uint32_t)-1);
 }
 
-static void work_children(struct sched *s, struct run *r, uint32_t task)
+/*
+ * Longer: new children are none; those that were removed come back. In three parts, since the tasks of a mapped group count each other by
+ * index: the lengths of all of them first.
+ */
+static void grow_begin(struct run *r, struct mapping *m, int32_t len)
 {
-    const struct mapping *m = map_of(r, task);
-
-    for (int32_t i = 0; m != NULL && i < m->len; i++) {
-        ti_work(s, r, map_child(m, i));
+    if (m->len == 0) {
+        leave_whole(r, m);
     }
+    m->was = m->len;
+    m->len = len;
+}
+
+static void grow_end(struct sched *s, struct run *r, struct mapping *m)
+{
+    int32_t back = m->was < m->made ? (m->made < m->len ? m->made : m->len) : m->was;
+
+    need_extras(r, m->task, m->len - (m->was > 0 ? m->was : 1));
+    for (int32_t i = m->was; i < back; i++) {
+        struct ti *ti = map_child(m, i);
+
+        sched_ti_return(s, r, ti);
+        ti_count_run(r, ti, ti->state, 1);
+    }
+    count_unmade(r, m, m->len - back);
 }
 
 /* What waits for it may go on: it is shorter. */
 static void wake_around(struct sched *s, struct run *r, uint32_t task)
 {
     for (uint32_t i = r->dag->down_off[task]; i < r->dag->down_off[task + 1]; i++) {
-        uint32_t down = r->dag->down[i];
-
-        ti_work(s, r, &r->tis[down]);
-        work_children(s, r, down);
+        sched_task_work(s, r, r->dag->down[i]);
     }
 }
 
@@ -251,37 +189,57 @@ static void recount_around(struct run *r, uint32_t task)
     }
 }
 
-void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len)
+/* All that are marked: their lengths are set. */
+static void grow_marked(struct sched *s, struct run *r)
 {
-    struct mapping *m = map_of(r, task);
-
-    if (m->len == 0 && len > 0) {
-        grow(s, r, m, len);
-        if (!s->nomem) {
-            recount_around(r, task);
+    for (uint32_t i = 0; i < r->plan->maps_len; i++) {
+        if (r->maps[i].grows) {
+            grow_end(s, r, &r->maps[i]);
+        }
+    }
+    for (uint32_t i = 0; i < r->plan->maps_len; i++) {
+        if (r->maps[i].grows) {
+            r->maps[i].grows = false;
+            recount_around(r, r->maps[i].task);
         }
     }
 }
 
-/* Calls it for each task that is expanded with this one: those of its mapped group, or itself. */
-#define FOR_GROUP(r, task, t)                                                                    \
-    for (uint32_t t = (r)->dag->tasks[task].map_group == UINT32_MAX ? (task) : 0;                \
-         t < ((r)->dag->tasks[task].map_group == UINT32_MAX ? (task) + 1 : (r)->dag->tasks_len); \
-         t++)                                                                                    \
-        if (t == (task) || ((r)->dag->tasks[task].map_group != UINT32_MAX &&                     \
-                            (r)->dag->tasks[t].map_group == (r)->dag->tasks[task].map_group))
+/* Its length is set; grow_end must follow when all of them are. */
+static void mark_growing(struct run *r, struct mapping *m, int32_t len)
+{
+    m->grows = true;
+    grow_begin(r, m, len);
+}
+
+void sched_maps_rows(struct sched *s, struct run *r, const struct ti_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n && r->maps != NULL; i++) {
+        struct mapping *m = map_of(r, rows[i].key.task);
+
+        if (rows[i].map_len > 0 && m != NULL && m->len == 0) {
+            mark_growing(r, m, rows[i].map_len);
+        }
+    }
+    if (r->maps != NULL) {
+        grow_marked(s, r);
+    }
+}
 
 void maps_literal(struct sched *s, struct run *r)
 {
-    for (uint32_t i = 0; r->maps != NULL && i < r->plan->maps_len && !s->nomem; i++) {
+    for (uint32_t i = 0; r->maps != NULL && i < r->plan->maps_len; i++) {
         struct mapping *m = &r->maps[i];
         int32_t len = r->dag->tasks[m->task].map_len;
 
         if (len > 0 && len <= s->config.max_map_length && m->len == 0 &&
             r->tis[m->task].state == TASK_NONE) {
-            map_expand(s, r, m->task, len);
+            mark_growing(r, m, len);
             touch_ti(s, r, &r->tis[m->task]);
         }
+    }
+    if (r->maps != NULL) {
+        grow_marked(s, r);
     }
 }
 
@@ -302,6 +260,33 @@ static void end_unexpanded(struct sched *s, struct run *r, uint32_t task, uint8_
     }
 }
 
+/* Of those that are not expanded, or of those that are. */
+static void lengthen(struct sched *s, struct run *r, uint32_t task, int32_t len, bool first)
+{
+    FOR_GROUP(r, task, t)
+    {
+        struct mapping *m = map_of(r, t);
+
+        if (first ? m->len == 0 && r->tis[t].state == TASK_NONE : m->len > 0 && m->len < len) {
+            mark_growing(r, m, len);
+            touch_ti(s, r, &r->tis[t]);
+        }
+    }
+    FOR_GROUP(r, task, t)
+    {
+        if (map_of(r, t)->grows) {
+            grow_end(s, r, map_of(r, t));
+        }
+    }
+    FOR_GROUP(r, task, t)
+    {
+        if (map_of(r, t)->grows) {
+            map_of(r, t)->grows = false;
+            recount_around(r, t);
+        }
+    }
+}
+
 static void expand_to(struct sched *s, struct run *r, uint32_t task, int64_t len)
 {
     struct text *why = NULL;
@@ -315,24 +300,10 @@ static void expand_to(struct sched *s, struct run *r, uint32_t task, int64_t len
             (long long)len, s->config.max_map_length);
         end_unexpanded(s, r, task, TASK_FAILED, why);
     } else {
+        lengthen(s, r, task, (int32_t)len, true);
         FOR_GROUP(r, task, t)
         {
-            if (map_of(r, t)->len == 0 && r->tis[t].state == TASK_NONE && !s->nomem) {
-                grow(s, r, map_of(r, t), (int32_t)len);
-                touch_ti(s, r, &r->tis[t]);
-            }
-        }
-        FOR_GROUP(r, task, t)
-        {
-            if (!s->nomem) {
-                recount_around(r, t);
-            }
-        }
-        FOR_GROUP(r, task, t)
-        {
-            if (!s->nomem) {
-                work_children(s, r, t);
-            }
+            sched_task_work(s, r, t);
         }
     }
     text_unref(why);
@@ -443,12 +414,24 @@ void map_settle(struct sched *s, struct run *r, struct ti *ti)
 
 /* ---- a length that is asked again ---- */
 
-void map_cleared(struct run *r, uint32_t task)
+static void set_stale(struct sched *s, struct run *r, struct mapping *m, bool stale)
+{
+    struct ti *all = &r->tis[m->task];
+
+    if (m->stale != stale) {
+        m->stale = stale;
+        text_unref(all->reason);
+        all->reason = stale ? text_make(s, STALE_LENGTH) : NULL;
+        touch_ti(s, r, all);
+    }
+}
+
+void map_cleared(struct sched *s, struct run *r, uint32_t task)
 {
     struct mapping *m = map_expanded(r, task);
 
     if (m != NULL && r->dag->tasks[task].map_len < 0) {
-        m->stale = true;
+        set_stale(s, r, m, true);
     }
 }
 
@@ -460,7 +443,8 @@ bool map_stale(struct sched *s, struct run *r, struct ti *ti)
         return false;
     }
     if (sources_verdict(r, ti_task(r, ti)) != VERDICT_RUN) {
-        m->stale = false; /* what it was mapped over is gone: the rule says what becomes of it */
+        /* What it was mapped over is gone: the rule says what becomes of it. */
+        set_stale(s, r, m, false);
         return false;
     }
     if (m->question == 0) {
@@ -469,60 +453,69 @@ bool map_stale(struct sched *s, struct run *r, struct ti *ti)
     return true;
 }
 
-static bool any_live(const struct mapping *m, int32_t from)
+/*
+ * Shorter: those beyond the length are removed and count no more; what lives of them is killed. With none left the task is one instance
+ * again. In two parts, as grow: all are removed while the lengths are what they were.
+ */
+static void shrink_begin(struct sched *s, struct run *r, struct mapping *m, int32_t len,
+                         struct text *why)
 {
-    for (int32_t i = from; i < m->len; i++) {
-        if (!uuid_is_zero(&map_child(m, i)->attempt)) {
-            return true;
+    for (int32_t i = len; i < map_walk(m); i++) {
+        struct ti *ti = map_child(m, i);
+
+        if (ti->state != TASK_REMOVED) {
+            ti_mark(s, r, ti, TASK_REMOVED, why);
         }
+        ti_count(r, ti, UP_REMOVED, UP_NONE);
+        ti_count_run(r, ti, TASK_REMOVED, (uint32_t)-1);
     }
-    return false;
+    need_extras(r, m->task, (len > 0 ? len : 1) - m->len);
 }
 
-/* Those beyond the length are removed and count no more. With none left the task is one instance again. */
-static void shrink(struct sched *s, struct run *r, struct mapping *m, int32_t len)
+static void shrink_end(struct sched *s, struct run *r, struct mapping *m, int32_t len)
 {
-    struct text *why = text_make(s, "it is mapped over %d now", len);
-    int32_t from = m->len;
+    int32_t walk = map_walk(m);
 
+    count_unmade(r, m, (walk > len ? walk : len) - m->len);
     m->len = len;
-    for (int32_t i = len; i < from; i++) {
-        ti_finish(s, r, map_child(m, i), TASK_REMOVED, s->now_us, why);
-        m->counts[TASK_REMOVED]--;
-    }
-    text_unref(why);
-    need_extras(r, m->task, len - from);
     if (len == 0) {
         ti_count_run(r, &r->tis[m->task], TASK_NONE, 1);
-        need_extras(r, m->task, 1);
-    }
-}
-
-static void resize_one(struct sched *s, struct run *r, struct mapping *m, int64_t len)
-{
-    m->stale = false;
-    if (m->len == 0 || s->nomem) {
-        return;
-    }
-    if (len > m->len && len <= s->config.max_map_length) {
-        grow(s, r, m, (int32_t)len);
-    } else if (len < m->len && !any_live(m, (int32_t)len)) {
-        shrink(s, r, m, (int32_t)(len > 0 ? len : 0));
     }
     touch_ti(s, r, &r->tis[m->task]);
+}
+
+static void shorten(struct sched *s, struct run *r, uint32_t task, int32_t len)
+{
+    struct text *why = text_make(s, "it is mapped over %d now", len);
+
+    FOR_GROUP(r, task, t)
+    {
+        if (map_of(r, t)->len > len) {
+            shrink_begin(s, r, map_of(r, t), len, why);
+        }
+    }
+    FOR_GROUP(r, task, t)
+    {
+        if (map_of(r, t)->len > len) {
+            shrink_end(s, r, map_of(r, t), len);
+        }
+    }
+    FOR_GROUP(r, task, t)
+    {
+        recount_around(r, t);
+    }
+    text_unref(why);
 }
 
 static void resize(struct sched *s, struct run *r, uint32_t task, int64_t len)
 {
     FOR_GROUP(r, task, t)
     {
-        resize_one(s, r, map_of(r, t), len);
+        set_stale(s, r, map_of(r, t), false);
     }
-    FOR_GROUP(r, task, t)
-    {
-        if (!s->nomem) {
-            recount_around(r, t);
-        }
+    if (len <= s->config.max_map_length && !s->nomem) { /* too long: the old length stands */
+        shorten(s, r, task, len > 0 ? (int32_t)len : 0);
+        lengthen(s, r, task, len > 0 ? (int32_t)len : 0, false);
     }
     if (len <= 0) {
         expand_to(s, r, task, 0);
@@ -530,7 +523,7 @@ static void resize(struct sched *s, struct run *r, uint32_t task, int64_t len)
     FOR_GROUP(r, task, t)
     {
         if (!s->nomem) {
-            work_children(s, r, t);
+            sched_task_work(s, r, t);
             wake_around(s, r, t);
         }
     }
@@ -573,8 +566,8 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
         if (ev->answer.error == NULL) {
             resize(s, r, m->task, ev->answer.map_len);
         } else {
-            m->stale = false;
-            work_children(s, r, m->task);
+            set_stale(s, r, m, false);
+            sched_task_work(s, r, m->task);
         }
         return true;
     }
@@ -599,7 +592,7 @@ void map_timeout(struct sched *s, struct mapping *m)
     asked(s, m);
     run_check(s, m->run);
     if (m->len > 0) {
-        work_children(s, m->run, m->task);
+        sched_task_work(s, m->run, m->task);
     } else {
         ti_work(s, m->run, &m->run->tis[m->task]);
     }

@@ -186,7 +186,7 @@ static void work_past(struct sched *s, struct run *r, uint32_t task)
 {
     const struct mapping *m = map_expanded(r, task);
 
-    for (int32_t i = m != NULL ? 0 : -1; i < (m != NULL ? m->len : 0); i++) {
+    for (int32_t i = m != NULL ? 0 : -1; i < (m != NULL ? map_walk(m) : 0); i++) {
         struct ti *ti = run_ti(r, task, i);
 
         if ((ti->flags & TI_PAST) != 0) {

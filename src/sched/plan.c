@@ -127,6 +127,41 @@ static int find_extras(struct plan *p)
     return rc != 0 ? rc : invert(d, true, &p->scope_off, &p->scope_to);
 }
 
+/* The tasks of each mapped group, one after another. */
+static int link_groups(struct plan *p)
+{
+    const struct dag *d = p->dag;
+    uint32_t groups = 0, *last;
+
+    for (uint32_t t = 0; t < d->tasks_len; t++) {
+        if (d->tasks[t].map_group != UINT32_MAX && d->tasks[t].map_group >= groups) {
+            groups = d->tasks[t].map_group + 1;
+        }
+    }
+    last = mem_array(groups + 1, sizeof *last); /* its last task so far, + 1 */
+    p->map_first = mem_array(d->tasks_len, sizeof *p->map_first);
+    p->map_next = mem_array(d->tasks_len, sizeof *p->map_next);
+    if (last == NULL || p->map_first == NULL || p->map_next == NULL) {
+        mem_free(last);
+        return -ERR_NOMEM;
+    }
+    for (uint32_t t = 0; t < d->tasks_len; t++) {
+        uint32_t g = d->tasks[t].map_group;
+
+        p->map_next[t] = TASK_INDEX_NONE;
+        p->map_first[t] = t;
+        if (g != UINT32_MAX) {
+            if (last[g] != 0) {
+                p->map_first[t] = p->map_first[last[g] - 1];
+                p->map_next[last[g] - 1] = t;
+            }
+            last[g] = t + 1;
+        }
+    }
+    mem_free(last);
+    return 0;
+}
+
 static int find_mapped(struct plan *p)
 {
     const struct dag *d = p->dag;
@@ -139,7 +174,7 @@ static int find_mapped(struct plan *p)
     for (uint32_t t = 0; p->map_of != NULL && t < d->tasks_len; t++) {
         p->map_of[t] = d->tasks[t].mapped ? p->maps_len++ : TASK_INDEX_NONE;
     }
-    return any && p->map_of == NULL ? -ERR_NOMEM : 0;
+    return !any ? 0 : p->map_of == NULL ? -ERR_NOMEM : link_groups(p);
 }
 
 int plan_new(struct dag *d, struct plan **ret)
@@ -180,6 +215,8 @@ void plan_unref(struct plan *p)
     mem_free(p->scope_off);
     mem_free(p->scope_to);
     mem_free(p->map_of);
+    mem_free(p->map_first);
+    mem_free(p->map_next);
     mem_free(p->leaf);
     dag_unref(p->dag);
     mem_free(p);

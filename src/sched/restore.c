@@ -77,21 +77,29 @@ static void ti_revive(struct sched *s, struct run *r, struct ti *ti)
     ti_timer(s, ti);
 }
 
+/* What was removed and lives still; and whether a length is to be asked again. */
+static void revive_mapped(struct sched *s, struct run *r)
+{
+    for (uint32_t k = 0; r->maps != NULL && k < r->plan->maps_len; k++) {
+        struct mapping *m = &r->maps[k];
+        const struct text *why = r->tis[m->task].reason;
+
+        m->stale = m->len > 0 && why != NULL && strcmp(why->s, STALE_LENGTH) == 0;
+        for (int32_t i = m->len; i < m->made; i++) {
+            ti_revive(s, r, map_child(m, i));
+        }
+    }
+}
+
 static void load_tis(struct sched *s, struct run *r, const struct sched_event *ev)
 {
     struct ti_each e = {0};
 
-    for (size_t i = 0; i < ev->run.tis_len; i++) {
-        const struct ti_row *row = &ev->run.tis[i];
-
-        if (row->map_len > 0 && map_of(r, row->key.task) != NULL) {
-            map_expand(s, r, row->key.task, row->map_len);
-        }
-    }
+    sched_maps_rows(s, r, ev->run.tis, ev->run.tis_len);
     for (int children = 0; children < 2; children++) {
         for (size_t i = 0; i < ev->run.tis_len && !s->nomem; i++) {
             const struct ti_row *row = &ev->run.tis[i];
-            struct ti *ti = run_ti(r, row->key.task, row->key.map_index);
+            struct ti *ti = sched_map_row(s, r, row);
 
             if (ti != NULL && (row->key.map_index >= 0) == (children == 1)) {
                 ti_from_row(s, ti, row);
@@ -109,6 +117,7 @@ static void load_tis(struct sched *s, struct run *r, const struct sched_event *e
             ti_revive(s, r, ti);
         }
     }
+    revive_mapped(s, r);
 }
 
 static void revive_running(struct sched *s, struct run *r)
@@ -126,10 +135,8 @@ static void revive_running(struct sched *s, struct run *r)
         /* A running run has a reason only when it is being failed: the stop goes on. */
         run_stop(s, r, r->reason, r->dag->fail_fast && r->failed > 0 ? TASK_FAILED : TASK_SKIPPED);
     }
-    struct ti_each e = {0};
-
-    for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
-        ti_work(s, r, ti);
+    for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
+        sched_task_work(s, r, t);
     }
     run_check(s, r);
 }

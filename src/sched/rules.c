@@ -48,12 +48,35 @@ static enum verdict setups_verdict(const uint32_t up[UP_CLASSES], uint32_t n)
     return up[UP_SUCCESS] == n ? VERDICT_RUN : VERDICT_WAIT;
 }
 
-static enum verdict setup_success_verdict(uint32_t setups, const struct extra *x)
+static enum verdict setup_success_verdict(const struct extra *x)
 {
-    if (setups == 0 || x->direct_setup_success > 0) {
+    if (x->direct_setups == 0 || x->direct_setup_success > 0) {
         return VERDICT_RUN;
     }
-    return x->direct_setup_skipped >= setups ? VERDICT_SKIP : VERDICT_UPSTREAM_FAILED;
+    return x->direct_setup_skipped >= x->direct_setups ? VERDICT_SKIP : VERDICT_UPSTREAM_FAILED;
+}
+
+/* What its task counts of setups and scope, and in a mapped group what has its index; all zero where nothing is counted. */
+static struct extra extras_of(const struct run *r, const struct ti *ti)
+{
+    const struct extra *own = ti->map_index >= 0 && ti->map_index < map_of(r, ti->task)->made
+                                  ? map_extra(map_of(r, ti->task), ti->map_index)
+                                  : NULL;
+    struct extra x;
+
+    if (r->plan->extra_of == NULL || r->plan->extra_of[ti->task] == TASK_INDEX_NONE) {
+        return (struct extra){0};
+    }
+    x = r->extras[r->plan->extra_of[ti->task]];
+    if (own != NULL) {
+        for (int i = 0; i < UP_CLASSES; i++) {
+            x.setup[i] += own->setup[i];
+        }
+        x.direct_setup_success += own->direct_setup_success;
+        x.direct_setup_skipped += own->direct_setup_skipped;
+        x.scope_done += own->scope_done;
+    }
+    return x;
 }
 
 /* The rules that wait for nothing once one upstream ended well (or badly). */
@@ -102,7 +125,8 @@ static const uint32_t *upstream_counts(const struct run *r, const struct ti *ti,
     return sum;
 }
 
-static enum verdict direct_verdict(const struct run *r, const struct ti *ti, uint32_t n)
+static enum verdict direct_verdict(const struct run *r, const struct ti *ti, uint32_t n,
+                                   const struct extra *x)
 {
     const struct task *t = ti_task(r, ti);
     uint32_t sum[UP_CLASSES];
@@ -130,14 +154,7 @@ static enum verdict direct_verdict(const struct run *r, const struct ti *ti, uin
         }
         return s > 0 ? VERDICT_RUN : VERDICT_UPSTREAM_FAILED;
     case RULE_ALL_DONE_SETUP_SUCCESS:
-        if (!done) {
-            return VERDICT_WAIT;
-        }
-        if (r->plan->extra_of == NULL || r->plan->extra_of[ti->task] == TASK_INDEX_NONE) {
-            return VERDICT_RUN;
-        }
-        return setup_success_verdict(r->extras[r->plan->extra_of[ti->task]].direct_setups,
-                                     &r->extras[r->plan->extra_of[ti->task]]);
+        return done ? setup_success_verdict(x) : VERDICT_WAIT;
     case RULE_ALL_SKIPPED:
         return s + f + uf > 0 ? VERDICT_SKIP : when(k == n);
     case RULE_ONE_SUCCESS:
@@ -166,21 +183,20 @@ enum verdict rule_verdict(const struct run *r, const struct ti *ti)
     const struct task *t = ti_task(r, ti);
     uint32_t n = r->need != NULL ? r->need[ti->task] : dag_up_len(r->dag, ti->task);
     enum verdict setups = VERDICT_RUN, v;
+    struct extra x;
 
     if (n == 0 || t->trigger_rule == RULE_ALWAYS) {
         return VERDICT_RUN;
     }
+    x = extras_of(r, ti);
     if (t->setups_len > 0 && !t->is_teardown) {
-        setups = setups_verdict(r->extras[r->plan->extra_of[ti->task]].setup,
-                                r->extras[r->plan->extra_of[ti->task]].setups);
+        setups = setups_verdict(x.setup, x.setups);
         if (setups == VERDICT_SKIP || setups == VERDICT_UPSTREAM_FAILED) {
             return setups;
         }
     }
-    v = direct_verdict(r, ti, n);
-    if (t->is_teardown && t->scope_len > 0 &&
-        r->extras[r->plan->extra_of[ti->task]].scope_done <
-            r->extras[r->plan->extra_of[ti->task]].scope) {
+    v = direct_verdict(r, ti, n, &x);
+    if (t->is_teardown && x.scope_done < x.scope) {
         return VERDICT_WAIT;
     }
     return v == VERDICT_RUN ? setups : v;

@@ -298,10 +298,8 @@ static void run_start(struct sched *s, struct run *r)
     if (r->dag->dagrun_timeout_us > 0) {
         timer_set(s, TIMER_RUN, r, &r->timer, r->start_us + r->dag->dagrun_timeout_us);
     }
-    struct ti_each e = {0};
-
-    for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
-        ti_work(s, r, ti);
+    for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
+        sched_task_work(s, r, t);
     }
     run_check(s, r);
 }
@@ -447,6 +445,7 @@ static void deadlock(struct sched *s, struct run *r)
 
     set_reason(r, why);
     r->stopping = true;
+    sched_maps_make(s, r);
     struct ti_each e = {0};
 
     for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {
@@ -463,7 +462,11 @@ void run_settle(struct sched *s, struct run *r)
     if (r->state == RUN_RUNNING) {
         if (r->unfinished > 0 && r->unfinished == r->none && r->past_waiting == 0 &&
             r->map_waiting == 0) {
-            deadlock(s, r);
+            if (r->sweeping > 0) {
+                r->recheck = true; /* some were not looked at yet */
+            } else {
+                deadlock(s, r);
+            }
         }
         if (r->unfinished == 0) {
             run_finish(s, r);
@@ -491,6 +494,7 @@ uint32_t run_stop(struct sched *s, struct run *r, struct text *reason, uint8_t l
     if (!began) {
         run_dequeue(s, r); /* it never starts: there is nothing to tear down either */
     }
+    sched_maps_make(s, r);
     struct ti_each e = {0};
 
     for (struct ti *ti = ti_next(r, &e); ti != NULL; ti = ti_next(r, &e)) {

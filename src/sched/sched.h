@@ -6,6 +6,9 @@
  * batch; commits rows and transitions; only then acts on the effects: dispatch, kill, reply (rule 1). Timers: the driver sends
  * SCHED_TICK when the clock reaches sched_next_timer().
  *
+ * Long mapped tasks: a step makes and looks at no more than LIMIT_MAP_SLICE of their instances; the rest is done by the ticks that
+ * sched_next_timer then asks for at once. Other events come in between as they may.
+ *
  * Recovery: after sched_new the driver sends SCHED_DAG and SCHED_RESOURCE, then SCHED_RUN_RESTORE for each unfinished run. A restored
  * run queues and starts nothing (slots may belong to runs that are not read back yet); the first event of another kind, or the TICK
  * that sched_next_timer then asks for at once, goes on. An unfinished run with a reason is being failed: rows must keep their reasons.
@@ -231,6 +234,7 @@ struct sched_config {
     uint16_t queued_retries;     /* num_stuck_in_queued_retries; 2 */
     int64_t question_timeout_us; /* 60 s */
     int32_t max_map_length;      /* 1024 */
+    uint32_t map_slice;          /* LIMIT_MAP_SLICE; 0 = that */
     uint16_t
         tis_per_step; /* unused slack for bounded work: at most this many instances become queued a step; 0 = no limit */
 };

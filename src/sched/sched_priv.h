@@ -33,6 +33,8 @@ struct lane;
 /* How the reason of an instance begins that a branch left out; the branch's task_id follows. Kept
  * when it is cleared. */
 #define LEFT_OUT "left out by "
+/* The reason of an expanded task (its -1) whose length is to be asked again; so the wish is in the rows. */
+#define STALE_LENGTH "cleared: its length is asked for again"
 
 /* ---- small containers (table.c) ---- */
 
@@ -116,6 +118,8 @@ struct extra {
 /* Children lie in chunks, so that none ever moves. */
 struct chunk {
     struct run *run;
+    struct extra *
+        extras; /* in a mapped group: of each, what has its index; NULL where there are no setups */
     struct ti tis[CHUNK];
 };
 
@@ -126,8 +130,15 @@ struct mapping {
     uint32_t timer;   /* of its question */
     int64_t question; /* open; 0 = none */
     int32_t len;      /* children that count; 0 = not expanded */
-    int32_t made;     /* children there are: those from len on are removed */
-    bool stale;       /* its length is asked again before a child of it runs */
+    int32_t
+        made; /* children in memory. Below len: those that are not are none, as they were never looked at. From len
+                         on: removed */
+    int32_t sweep_at,
+        sweep_left; /* which child is looked at next, and how many are to be (from 0 on again after len) */
+    bool swept;  /* it is on the list of those to be looked at */
+    int32_t was; /* while it changes: len before */
+    bool grows;  /* as well */
+    bool stale;  /* its length is asked again before a child of it runs */
     struct chunk **chunks;
     size_t chunks_len, chunks_cap;
     uint32_t counts[TASK_STATE_MAX_]; /* children that count, by state */
@@ -154,6 +165,9 @@ struct plan {
     uint32_t
         *map_of; /* per task: index into run->maps, or TASK_INDEX_NONE; NULL: nothing is mapped */
     uint32_t maps_len;
+    uint32_t *map_first,
+        *map_next; /* the tasks that are expanded together, ascending: the first of a task's, and the one
+                                       after it or TASK_INDEX_NONE; NULL as above */
     uint8_t *leaf; /* per task: an effective leaf */
     bool has_past;
 };
@@ -258,6 +272,8 @@ struct run {
     uint32_t *
         need; /* per task: upstream instances that each of its instances waits for; NULL: its edges */
     uint32_t map_waiting; /* open questions for lengths */
+    uint32_t sweeping;    /* mappings of it on the list of sweeps */
+    bool recheck;         /* look at it again when they are done */
     uint32_t instances;   /* in memory */
     size_t bytes;
     struct ti tis[];
@@ -313,7 +329,7 @@ struct sched {
     int64_t now_us;
     bool nomem, shutdown, full;
     bool restoring; /* runs are being read back: nothing is queued or started until all are there */
-    bool more;      /* this step left something to do: tis_per_step, restoring */
+    bool more;      /* this step left something to do: tis_per_step, restoring, sweeps */
     uint64_t batches;
     struct sched_actions *a;      /* of the step under way */
     const struct text *last_text; /* the reason copied last into the actions, and its copy */
@@ -330,6 +346,10 @@ struct sched {
     struct timer *timers;
     size_t timers_len, timers_cap;
     /* Lists of the step under way. */
+    struct mapping **
+        sweeps; /* whose children are to be looked at, a slice a tick: first come, first served, in turns */
+    size_t sweeps_len, sweeps_cap;
+    uint32_t budget; /* children that this step may still look at */
     struct ti **work, **touched;
     size_t work_len, work_cap, work_at, touched_len, touched_cap;
     struct run **touched_runs, **check_runs;
@@ -367,6 +387,9 @@ static inline struct mapping *map_of(const struct run *r, uint32_t task)
     return p->map_of != NULL && p->map_of[task] != TASK_INDEX_NONE ? &r->maps[p->map_of[task]]
                                                                    : NULL;
 }
+/* Calls it for each task that is expanded with this one: those of its mapped group, or itself. */
+#define FOR_GROUP(r, task, t) \
+    for (uint32_t t = (r)->plan->map_first[task]; t != TASK_INDEX_NONE; t = (r)->plan->map_next[t])
 /* The mapping of a task that was expanded, or NULL. */
 static inline struct mapping *map_expanded(const struct run *r, uint32_t task)
 {
@@ -378,7 +401,19 @@ static inline struct ti *map_child(const struct mapping *m, int32_t i)
 {
     return &m->chunks[i / CHUNK]->tis[i % CHUNK];
 }
-/* An instance, or NULL; -1 of an expanded task is what sums it up. */
+/* How many children there are to walk over: those that count and are in memory. */
+static inline int32_t map_walk(const struct mapping *m)
+{
+    return m->made < m->len ? m->made : m->len;
+}
+/* What a child has counted of what has its index; NULL: there is none such. */
+static inline struct extra *map_extra(const struct mapping *m, int32_t i)
+{
+    struct extra *of = m->chunks[i / CHUNK]->extras;
+
+    return of != NULL ? &of[i % CHUNK] : NULL;
+}
+/* An instance in memory, or NULL; -1 of an expanded task is what sums it up. */
 static inline struct ti *run_ti(struct run *r, uint32_t task, int32_t map_index)
 {
     const struct mapping *m;
@@ -389,7 +424,7 @@ static inline struct ti *run_ti(struct run *r, uint32_t task, int32_t map_index)
     m = map_of(r, task);
     return m != NULL && map_index < m->made ? map_child(m, map_index) : NULL;
 }
-/* All instances that count, by task and map index: `struct ti_each e = {0}; while ((ti = ti_next(r, &e)) != NULL)`. */
+/* All instances that count and are in memory, by task and map index: `struct ti_each e = {0}; while ((ti = ti_next(r, &e)) != NULL)`. */
 struct ti_each {
     uint32_t task;
     int32_t index;
@@ -402,7 +437,7 @@ static inline struct ti *ti_next(struct run *r, struct ti_each *e)
         if (m == NULL) {
             return &r->tis[e->task++];
         }
-        if (e->index < m->len) {
+        if (e->index < map_walk(m)) {
             return map_child(m, e->index++);
         }
         e->task++;
@@ -456,6 +491,7 @@ void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum
 void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti);
 void ti_work(struct sched *s, struct run *r,
              struct ti *ti); /* look at it in this step, if its rule says anything */
+void sched_task_work(struct sched *s, struct run *r, uint32_t task); /* all instances of a task */
 void ti_settle(struct sched *s, struct run *r, struct ti *ti); /* one entry of the work list */
 void ti_timer(struct sched *s, struct ti *ti);              /* the timer that its state asks for */
 void ti_due(struct sched *s, struct run *r, struct ti *ti); /* that timer fired */
@@ -474,14 +510,30 @@ void ti_fail(struct sched *s, struct run *r, struct ti *ti, int64_t at_us, struc
 void ti_stop(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason);
 void ti_clear(struct sched *s, struct run *r, struct ti *ti); /* to none, or by way of restarting */
 void ti_mark(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason);
+/* Removed -> none, or restarting while its attempt lives. It is in no counter; the caller counts it. */
+void sched_ti_return(struct sched *s, struct run *r, struct ti *ti);
 void ti_cleared(struct sched *s, struct run *r,
                 struct ti *ti); /* restarting -> none: its attempt has ended */
 
 /* ---- mapped.c ---- */
 int maps_init(struct run *r);
 void maps_fini(struct sched *s, struct run *r);
-/* Makes it `len` children; the run's and the dependents' counters follow. Tasks of one group are expanded together. */
-void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len);
+/*
+ * Children are made when they are looked at, or when somebody asks for them; in a mapped group all tasks make theirs together. The first
+ * makes those below `upto`; the second all of a run's, for whoever wants to change every one of them at once.
+ */
+bool sched_map_make(struct sched *s, struct run *r, struct mapping *m, int32_t upto);
+void sched_maps_make(struct sched *s, struct run *r);
+/* The instance of a row; a child is made, or removed as the row is. NULL: the run has none such. */
+struct ti *sched_map_row(struct sched *s, struct run *r, const struct ti_row *row);
+/* The row of a child that is not made yet: true when it is one, and what it is like in *ret. */
+bool sched_map_unmade(const struct run *r, uint32_t task, int32_t index, struct ti *ret);
+/* Looks at all children: as many as the step may now, the others in the ticks that follow. */
+void sched_map_work(struct sched *s, struct run *r, struct mapping *m);
+/* In a tick: a slice of what waits to be looked at. False when nothing was done. */
+bool sched_maps_sweep(struct sched *s);
+/* The lengths that rows say; the run's and the dependents' counters follow. */
+void sched_maps_rows(struct sched *s, struct run *r, const struct ti_row *rows, size_t n);
 /* The lengths that the document says. */
 void maps_literal(struct sched *s, struct run *r);
 /* What may happen to a mapped task that is not expanded: one entry of the work list. */
@@ -494,7 +546,7 @@ uint8_t map_summary(const struct mapping *m);
 uint8_t task_state_of(const struct run *r, uint32_t task);
 /* The lengths of cleared tasks are asked again; false: the child goes on at once. */
 bool map_stale(struct sched *s, struct run *r, struct ti *ti);
-void map_cleared(struct run *r, uint32_t task);
+void map_cleared(struct sched *s, struct run *r, uint32_t task);
 /* Counts how many upstream instances it waits for, and those that have ended, anew. */
 void map_recount(struct run *r, uint32_t task);
 

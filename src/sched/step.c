@@ -61,7 +61,8 @@
  *       its state until then (stop), or the final state already (mark: it is dying; its run cannot be forgotten).
  *   I6  A run is finished if and only if all its instances are; its state is a function of its effective leaves, or failed
  *       when it was stopped.
- *   I7  At the end of a step the work lists are empty, and no scheduled instance could be queued: each lane is parked on a
+ *   I7  At the end of a step the work lists are empty (but for children of long mapped tasks: those wait for the next tick, and
+ *       sched_next_timer says so), and no scheduled instance could be queued: each lane is parked on a
  *       limit that is full for it, unless the step was told to queue no more.
  *   I8  The decisions are a function of the events: ties are broken by keys; no address, hash order or history of a heap shows.
  *
@@ -83,6 +84,9 @@ struct sched *sched_new(const struct sched_config *config)
     }
     if (s->config.max_map_length <= 0) {
         s->config.max_map_length = LIMIT_MAP_LENGTH;
+    }
+    if (s->config.map_slice == 0) {
+        s->config.map_slice = LIMIT_MAP_SLICE;
     }
     prng_seed(&s->prng, config->seed);
     s->now_us = INT64_MIN + 1;
@@ -144,6 +148,7 @@ void sched_free(struct sched *s)
     mem_free(s->pools);
     mem_free(s->top);
     mem_free(s->timers);
+    mem_free(s->sweeps);
     mem_free(s->work);
     mem_free(s->touched);
     mem_free(s->touched_runs);
@@ -293,13 +298,18 @@ int sched_step(struct sched *s, const struct sched_event *ev, struct sched_actio
     if (ev->now_us > s->now_us) {
         s->now_us = ev->now_us;
     }
+    s->budget = s->config.map_slice;
     out_begin(s, a);
     rc = apply(s, ev);
     s->nomem |= rc == -ERR_NOMEM;
     if (rc == 0) {
         note_restoring(s, ev);
         settle(s);
+        while (ev->type == SCHED_TICK && sched_maps_sweep(s)) {
+            settle(s);
+        }
         dispatch(s);
+        s->more |= s->sweeps_len > 0;
         if (!s->restoring) {
             grants_settle(s);
         }
@@ -347,13 +357,16 @@ int sched_get_run(const struct sched *s, int64_t run_key, struct run_row *ret,
 int sched_get_ti(const struct sched *s, const struct ti_key *key, struct ti_row *ret)
 {
     const struct run *r = run_find(s, key->run_key);
-
     const struct ti *ti;
+    struct ti unmade;
 
     if (r == NULL || key->task >= r->dag->tasks_len) {
         return -ERR_NOTFOUND;
     }
     ti = run_ti((struct run *)(uintptr_t)r, key->task, key->map_index);
+    if (ti == NULL && sched_map_unmade(r, key->task, key->map_index, &unmade)) {
+        ti = &unmade;
+    }
     if (ti == NULL) {
         return -ERR_NOTFOUND;
     }

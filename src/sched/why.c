@@ -188,11 +188,15 @@ int sched_why(const struct sched *s, const struct ti_key *key, int64_t now_us, s
 {
     const struct run *r = run_find(s, key->run_key);
     const struct ti *ti;
+    struct ti unmade;
 
     if (r == NULL || key->task >= r->dag->tasks_len) {
         return -ERR_NOTFOUND;
     }
     ti = run_ti((struct run *)(uintptr_t)r, key->task, key->map_index);
+    if (ti == NULL && sched_map_unmade(r, key->task, key->map_index, &unmade)) {
+        ti = &unmade;
+    }
     if (ti == NULL) {
         return -ERR_NOTFOUND;
     }

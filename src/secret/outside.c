@@ -43,14 +43,15 @@ static int read_whole(int fd, const char *path, struct arena *a, const char **re
 }
 
 /* A name that would lead elsewhere has no file. */
-static int of_folder(const char *home, enum outside_kind kind, const char *name, struct arena *a,
-                     const char **ret, struct err *e)
+int outside_folder(const char *home, enum outside_kind kind, const char *name, struct arena *a,
+                   const char **ret, struct err *e)
 {
     const char *folder = getenv("TRADEWIND_SECRETS_DIR");
     const char *sub = kind == OUTSIDE_VARIABLE ? "variables" : "connections";
     char *path;
     int fd, rc;
 
+    *ret = NULL;
     if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL) {
         return 0;
     }
@@ -101,9 +102,7 @@ static int of_environment(enum outside_kind kind, const char *name, struct arena
 int outside_find(const char *home, enum outside_kind kind, const char *name, struct arena *a,
                  const char **ret, struct err *e)
 {
-    int rc;
+    int rc = outside_folder(home, kind, name, a, ret, e);
 
-    *ret = NULL;
-    rc = of_folder(home, kind, name, a, ret, e);
     return rc == 0 && *ret == NULL ? of_environment(kind, name, a, ret, e) : rc;
 }

@@ -15,5 +15,8 @@ enum outside_kind { OUTSIDE_VARIABLE, OUTSIDE_CONNECTION };
 /* The text in the arena, or *ret NULL when there is none. One line end at the end of a file does not count. */
 int outside_find(const char *home, enum outside_kind kind, const char *name, struct arena *a,
                  const char **ret, struct err *e);
+/* From the folder alone. */
+int outside_folder(const char *home, enum outside_kind kind, const char *name, struct arena *a,
+                   const char **ret, struct err *e);
 
 #endif

@@ -9,7 +9,7 @@
  * nothing changed.
  *
  * Order within a batch: dags, versions, pools, runs, tis, transitions, tries, xcom_clears, xcoms,
- * rendered, attempts, commands, grants, audits. What is refused, always the whole batch: a version
+ * rendered, attempts, commands, grants, audits, assets, asset_events. What is refused, always the whole batch: a version
  * or run whose DAG or version does not exist (-ERR_INVALID); a dag_id, a (dag, run_id), a (dag,
  * hash) that another key has, or an idempotency key that was applied before (-ERR_EXISTS); a grant
  * that grows over its resource's slots, which are those of the pool row of that name (no row: none)
@@ -108,6 +108,41 @@ struct setting_row {
     int64_t updated_us;
 };
 
+/* An asset, by name and URI. */
+struct asset_row {
+    const char *name, *uri, *group;
+    const char *extra;  /* JSON, or NULL */
+    int64_t created_us; /* of the first row with this name and URI, which stays */
+    /* Of results, the store's own: */
+    int64_t asset_key; /* grows with each asset that is new */
+    int64_t last_event_us;
+};
+
+/* That an asset was changed. Its texts say where from: they outlive the run. */
+struct asset_event_row {
+    const char *name, *uri;                /* the asset; one that is not there is made */
+    const char *group, *asset_extra;       /* of an asset that is made; of results: as it is now */
+    const char *extra;                     /* JSON, or NULL */
+    const char *dag_id, *task_id, *run_id; /* NULL: not from a task */
+    int32_t map_index;
+    const char *aliases;       /* that it came through, each with its NUL; or NULL */
+    size_t aliases_len;        /* with all NULs */
+    const char *partition_key; /* or NULL */
+    int64_t at_us;
+    /* Of results, the store's own: */
+    int64_t event_key; /* grows in the order of commits: who has seen one has seen all below it */
+    int64_t asset_key;
+};
+
+struct asset_event_query {
+    int64_t asset_key;            /* 0: of all assets */
+    const char *alias;            /* through this alias; NULL: through any or none */
+    int64_t from_us, to_us;       /* both included; TIME_NONE: open */
+    int64_t above_key, below_key; /* neither included; 0: open */
+    bool newest_first;            /* by event_key; else the oldest is first */
+    size_t offset, limit;
+};
+
 struct store_batch {
     const struct dag_row *dags;
     size_t dags_len;
@@ -138,6 +173,10 @@ struct store_batch {
     size_t pools_len; /* upsert */
     const struct audit_row *audits;
     size_t audits_len; /* append */
+    const struct asset_row *assets;
+    size_t assets_len; /* upsert by (name, uri) */
+    const struct asset_event_row *asset_events;
+    size_t asset_events_len; /* append */
 };
 
 /* ---- driver interface ---- */
@@ -181,6 +220,9 @@ struct store_ops {
      * backfill runs. -ERR_NOTFOUND when there is none, or this one has no logical date. */
     int (*previous_run)(struct store *s, int64_t run_key, bool any_type, struct arena *a,
                         struct run_row *ret, struct err *e);
+    /* The scheduled run of the DAG that comes last by (run_after, run_key). -ERR_NOTFOUND. */
+    int (*last_scheduled_run)(struct store *s, int64_t dag_key, struct arena *a,
+                              struct run_row *ret, struct err *e);
     /* Rows that exist, by (task, map_index); states: bit per enum task_state, 0 = all. */
     int (*get_tis)(struct store *s, int64_t run_key, unsigned states, struct arena *a,
                    struct ti_row **ret, size_t *ret_len, struct err *e);
@@ -215,6 +257,18 @@ struct store_ops {
      * a known one. */
     int (*get_durations)(struct store *s, int64_t version_key, size_t runs, struct arena *a,
                          int64_t **ret_us_by_task, size_t *ret_len, struct err *e);
+
+    /* Assets by (name, uri), those after the first `offset`. */
+    int (*get_assets)(struct store *s, size_t offset, size_t limit, struct arena *a,
+                      struct asset_row **ret, size_t *ret_len, struct err *e);
+    /* name or uri may be NULL: any. Of several that fit, the one that was made last. */
+    int (*find_asset)(struct store *s, const char *name, const char *uri, struct arena *a,
+                      struct asset_row *ret, struct err *e);
+    int (*get_asset_events)(struct store *s, const struct asset_event_query *q, struct arena *a,
+                            struct asset_event_row **ret, size_t *ret_len, struct err *e);
+    /* How many there are, and the newest one's key (0: none), whatever q's offset and limit. */
+    int (*count_asset_events)(struct store *s, const struct asset_event_query *q, int64_t *ret,
+                              int64_t *ret_newest, struct err *e);
 
     /* Settings change in a transaction of their own, durable on return: all rows or none. -ERR_STALE: a row has another version than was
      * said; -ERR_NOTFOUND: one to be removed is not there. A row stands at most once among them. */

@@ -13,6 +13,7 @@
 #include "worker/local_priv.h"
 
 #define CALLBACK_TIMEOUT_US (300 * TIME_SECOND)
+#define NAME_MAX_           64
 
 void callback_members(struct attempt *a, struct json_writer *w)
 {
@@ -22,14 +23,31 @@ void callback_members(struct attempt *a, struct json_writer *w)
     json_key(w, "callback");
     json_string(w, a->callback);
     json_key(w, "callback_of");
-    json_string(w, a->callback_of_task ? "task" : "dag");
+    json_string(w, a->callback_listeners ? "listeners" : a->callback_of_task ? "task" : "dag");
+    if (a->callback_events != NULL) {
+        json_key(w, "events");
+        json_raw(w, a->callback_events, strlen(a->callback_events));
+    }
     json_key(w, "reason");
     json_string(w, a->callback_reason);
 }
 
+/* What it is, for a line of the log. */
+static const char *name_of(const struct attempt *a, char buf[static NAME_MAX_])
+{
+    (void)snprintf(buf, NAME_MAX_, a->callback_listeners ? "a listener (%s)" : "on_%s_callback",
+                   a->callback);
+    return buf;
+}
+
 static int log_path(struct attempt *a)
 {
-    if (a->callback_of_task) {
+    if (a->callback_listeners && a->callback_of_task) {
+        a->log = arena_printf(&a->arena, "%s.listeners", a->log);
+    } else if (a->callback_listeners) {
+        a->log = arena_printf(&a->arena, "%s/logs/dag_id=%s/run_id=%s/listeners_%s.log",
+                              a->worker->config.home, a->dag->dag_id, a->run.run_id, a->callback);
+    } else if (a->callback_of_task) {
         a->log = arena_printf(&a->arena, "%s.on_%s_callback", a->log, a->callback);
     } else {
         a->log = arena_printf(&a->arena, "%s/logs/dag_id=%s/run_id=%s/on_%s_callback.log",
@@ -60,7 +78,10 @@ int callback_run(struct worker *base, const struct worker_callback *c, struct er
     a->callback = arena_strdup(&a->arena, c->word);
     a->callback_reason = c->reason != NULL ? arena_strdup(&a->arena, c->reason) : NULL;
     a->callback_of_task = c->of_task;
-    if (a->callback == NULL || log_path(a) != 0) {
+    a->callback_listeners = c->listeners;
+    a->callback_events = c->events != NULL ? arena_strdup(&a->arena, c->events) : NULL;
+    if (a->callback == NULL || (c->events != NULL && a->callback_events == NULL) ||
+        log_path(a) != 0) {
         rc = err_set(e, ERR_NOMEM, "out of memory for a callback");
     }
     rc = rc == 0 ? attempt_spawn_callback(a, CALLBACK_TIMEOUT_US, e) : rc;
@@ -75,11 +96,12 @@ int callback_run(struct worker *base, const struct worker_callback *c, struct er
 void callback_ended(struct attempt *a, const struct exec_end *x)
 {
     struct local_worker *w = a->worker;
+    char name[NAME_MAX_];
 
     w->base.callbacks--;
     if (x->exit_code != 0) {
-        log_warning("worker", "on_%s_callback of %s%s%s in run %s failed%s%s; its output: %s",
-                    a->callback, a->dag->dag_id, a->callback_of_task ? "." : "",
+        log_warning("worker", "%s of %s%s%s in run %s failed%s%s; its output: %s", name_of(a, name),
+                    a->dag->dag_id, a->callback_of_task ? "." : "",
                     a->callback_of_task ? a->task->task_id : "", a->run.run_id,
                     x->killed != NULL || x->error != NULL ? ": " : "",
                     x->error != NULL    ? x->error
@@ -90,18 +112,6 @@ void callback_ended(struct attempt *a, const struct exec_end *x)
     exec_ack(w->exec, &a->token);
     attempt_remove_result(a);
     attempt_forget(a);
-}
-
-static bool has_callback(const struct task *t, const char *word)
-{
-    const struct value *list = value_get(t->spec, "callbacks");
-
-    for (size_t i = 0; list != NULL && list->kind == VALUE_ARRAY && i < list->len; i++) {
-        if (list->elems[i]->kind == VALUE_STRING && strcmp(list->elems[i]->text, word) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 void callback_of_lost(struct attempt *a, const char *reason)
@@ -117,7 +127,7 @@ void callback_of_lost(struct attempt *a, const char *reason)
                                 .reason = reason};
     struct err e = {0};
 
-    if (!a->dag->is_python || !has_callback(a->task, c.word)) {
+    if (!dag_calls_back(value_get(a->task->spec, "callbacks"), c.word)) {
         return;
     }
     for (size_t i = 8; i < sizeof c.token.b; i++) {

@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "model/dag.h"
+#include "operators/operators.h"
 #include "operators/plugins.h"
 #include "runtime/http.h"
 #include "worker/environment.h"
@@ -97,6 +98,18 @@ static int log_path(struct attempt *a)
     return rc == 0 && a->log == NULL ? -ERR_NOMEM : rc;
 }
 
+bool attempt_in_python(const struct attempt *a)
+{
+    const struct operator_desc *d = operators_find(a->task->operator_name);
+    bool own = false;
+
+    for (const struct operator_param *p = d != NULL ? d->params : NULL;
+         p != NULL && p->name != NULL; p++) {
+        own |= strcmp(p->name, "python_callable") == 0;
+    }
+    return !a->dag->is_python && a->task->effects && !own;
+}
+
 int attempt_take(struct local_worker *w, const struct worker_job *job, struct attempt **ret,
                  struct err *e)
 {
@@ -115,7 +128,7 @@ int attempt_take(struct local_worker *w, const struct worker_job *job, struct at
     a->first_start_us = job->start_us;
     a->dag = dag_ref(job->dag);
     a->task = &job->dag->tasks[job->key.task];
-    a->op = operator_find(a->task->operator_name);
+    a->op = attempt_in_python(a) ? &op_python : operator_find(a->task->operator_name);
     if (copy_run(a, job->run) != 0 || log_path(a) != 0) {
         attempt_free(a);
         return err_set(e, ERR_NOMEM, "out of memory for an attempt");
@@ -564,6 +577,8 @@ static void free_worker(struct local_worker *w)
     environment_free(w->secrets);
     mem_free(w->python_env);
     mem_free(w->python_path_entry);
+    mem_free(w->lookup_entry);
+    mem_free(w->home_entry);
     mem_free(w);
 }
 
@@ -605,7 +620,18 @@ static const struct worker_ops local_ops = {
     .close = local_close,
 };
 
-/* The environment of our own Python processes: the base, with the package on the path. */
+static char *entry_of(const char *name, const char *value)
+{
+    size_t room = strlen(name) + strlen(value != NULL ? value : "") + 2;
+    char *entry = mem_alloc(room);
+
+    if (entry != NULL) {
+        (void)snprintf(entry, room, "%s=%s", name, value != NULL ? value : "");
+    }
+    return entry;
+}
+
+/* The environment of our own Python processes: the base, with the package on the path, and what reads settings for their imports. */
 static int make_python_env(struct local_worker *w)
 {
     const struct local_worker_config *c = &w->config;
@@ -618,10 +644,13 @@ static int make_python_env(struct local_worker *w)
         }
         n++;
     }
-    w->python_env = mem_array(n + 2, sizeof *w->python_env);
+    w->python_env = mem_array(n + 4, sizeof *w->python_env);
     room = strlen(c->python_path) + strlen(old) + sizeof "PYTHONPATH=:";
     w->python_path_entry = mem_alloc(room);
-    if (w->python_env == NULL || w->python_path_entry == NULL) {
+    w->lookup_entry = entry_of("TRADEWIND_LOOKUP", c->lookup_program);
+    w->home_entry = entry_of("TRADEWIND_HOME", c->home);
+    if (w->python_env == NULL || w->python_path_entry == NULL || w->lookup_entry == NULL ||
+        w->home_entry == NULL) {
         return -ERR_NOMEM;
     }
     (void)snprintf(w->python_path_entry, room, "PYTHONPATH=%s%s%s", c->python_path,
@@ -632,7 +661,9 @@ static int make_python_env(struct local_worker *w)
             w->python_env[n++] = w->base_env[i];
         }
     }
-    w->python_env[n] = w->python_path_entry;
+    w->python_env[n++] = w->python_path_entry;
+    w->python_env[n++] = w->home_entry;
+    w->python_env[n] = w->lookup_entry;
     return 0;
 }
 

@@ -10,8 +10,9 @@ struct local_worker_config {
     struct loop *loop;
     const char *home; /* TRADEWIND_HOME, absolute; borrowed like all strings here */
     const char *holder_program;
-    const char *python;      /* interpreter of the runner */
-    const char *python_path; /* folder that holds the tradewind package */
+    const char *python;         /* interpreter of the runner */
+    const char *python_path;    /* folder that holds the tradewind package */
+    const char *lookup_program; /* answers importers (cli/cmd_lookup.c); NULL = nobody does */
     int slots;
     const char *const
         *extra_env;   /* names to pass beyond the defined environment, NULL-terminated; or NULL */

@@ -54,7 +54,8 @@ struct attempt {
     bool resumed;           /* the try goes on: its record says with what */
     struct value *record;   /* what the try keeps between its processes (deferral.c), or NULL */
     const char *callback, *callback_reason; /* of ATTEMPT_CALLBACK: which ones, and why */
-    bool callback_of_task;
+    const char *callback_events;
+    bool callback_of_task, callback_listeners;
     struct co *co; /* rendering or waiting, or NULL */
     const char *kill_reason;
 };
@@ -70,14 +71,16 @@ struct local_worker {
     char **secrets;  /* owned: values of sensitive names in the base environment */
     const char **
         python_env; /* owned: of the runner and the trigger process; its entries are borrowed but for this */
-    char *python_path_entry;   /* owned */
-    struct triggers *triggers; /* or NULL: nothing was deferred yet */
+    char *python_path_entry, *lookup_entry, *home_entry; /* owned */
+    struct triggers *triggers;                           /* or NULL: nothing was deferred yet */
     struct http_client *http;
     struct ophost *hosts; /* ophost.c: of plug-ins, those that live */
     bool closing;
 };
 
 /* A new attempt in the table. */
+/* True for a task of a document whose callbacks, inlets or outlets are Python's although its operator is not: the runner executes it. */
+bool attempt_in_python(const struct attempt *a);
 int attempt_take(struct local_worker *w, const struct worker_job *job, struct attempt **ret,
                  struct err *e);
 int attempt_launch(struct attempt *a, struct err *e);
@@ -140,6 +143,8 @@ int attempt_spawn(struct attempt *a, bool jinja, struct err *e);
 /* What an adopted process needs to be judged at its end, without starting it. */
 int attempt_spawn_facts(struct attempt *a, struct err *e);
 void attempt_exec_ended(struct attempt *a, const struct exec_end *x);
+/* assets.c: "asset_events" of a result. -ERR_PROTOCOL, -ERR_LIMIT, -ERR_NOMEM. */
+int attempt_asset_events(struct worker_end *end, const struct value *list, struct err *e);
 /* For attempts in an operator host: XComs into their end; the start message, and what to mask in the log (in the arena). */
 int attempt_xcoms(struct worker_end *end, const struct value *list);
 int attempt_message(struct attempt *a, char **ret, struct err *e);

@@ -1,5 +1,5 @@
-/* What templates look up by name: variables, from the DAG's environment, then where the engine finds them (without one: the environment in
- * which Tradewind was started). */
+/* What templates look up by name: variables, from the secrets folder, the DAG's environment, then where else the engine finds them (without
+ * an engine: the environment in which Tradewind was started). */
 #include <ctype.h>
 #include <string.h>
 
@@ -54,9 +54,9 @@ int attempt_variable(void *arg, const char *key, struct arena *m, const char **r
 {
     static const char *const prefixes[] = {"TRADEWIND_VAR_", "AIRFLOW_VAR_"};
     struct attempt *a = arg;
-    const char *text = NULL;
+    const char *text = NULL, *near = NULL;
 
-    for (size_t i = 0; text == NULL && i < sizeof prefixes / sizeof *prefixes; i++) {
+    for (size_t i = 0; near == NULL && i < sizeof prefixes / sizeof *prefixes; i++) {
         char *name = arena_printf(m, "%s%s", prefixes[i], key);
 
         if (name == NULL) {
@@ -65,16 +65,17 @@ int attempt_variable(void *arg, const char *key, struct arena *m, const char **r
         for (char *p = name; *p != '\0'; p++) {
             *p = (char)toupper((unsigned char)*p);
         }
-        text = environment_get(a, name);
+        near = environment_get(a, name);
     }
     *ret = NULL;
-    if (text == NULL && a->worker->cb.variable_get != NULL) {
-        int rc = a->worker->cb.variable_get(a->worker->cb.arg, key, m, &text, e);
+    if (a->worker->cb.variable_get != NULL) {
+        int rc = a->worker->cb.variable_get(a->worker->cb.arg, key, near != NULL, m, &text, e);
 
         if (rc != 0) {
             return rc;
         }
     }
+    text = text != NULL ? text : near;
     if (text == NULL) { /* its default, or the error, is the runner's to say */
         return err_set(e, ERR_UNSUPPORTED, "there is no variable '%s'", key);
     }

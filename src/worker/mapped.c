@@ -20,7 +20,8 @@ static bool is(const struct value *v, const char *name)
 bool attempt_is_mapped(const struct attempt *a)
 {
     const struct operator_desc *d = operators_find(a->task->operator_name);
-    bool python = value_get(a->task->spec, "python_callable") != NULL;
+    bool python = value_get(a->task->spec, "python_callable") != NULL ||
+                  value_get(a->task->spec, "operator_class") != NULL || attempt_in_python(a);
 
     for (const struct operator_param *p = d != NULL ? d->params : NULL;
          p != NULL && p->name != NULL; p++) {

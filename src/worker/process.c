@@ -145,9 +145,24 @@ static void json_time(struct json_writer *w, const char *key, int64_t t)
 /* What templates may ask of `dag` where the runner has no DAG object. */
 static void dag_members(struct json_writer *w, const struct value *document)
 {
-    static const char *const names[] = {
-        "dag_display_name", "description",     "doc_md",           "tags", "catchup",
-        "schedule",         "max_active_runs", "max_active_tasks", NULL};
+    static const char *const names[] = {"dag_display_name",
+                                        "description",
+                                        "doc_md",
+                                        "tags",
+                                        "catchup",
+                                        "schedule",
+                                        "max_active_runs",
+                                        "max_active_tasks",
+                                        "callbacks",
+                                        "user_defined_macros",
+                                        "user_defined_filters",
+                                        "template_searchpath",
+                                        "template_undefined",
+                                        "render_template_as_native_obj",
+                                        "jinja_environment_kwargs",
+                                        "access_control",
+                                        "owner_links",
+                                        NULL};
 
     json_key(w, "dag");
     json_object(w);
@@ -159,6 +174,29 @@ static void dag_members(struct json_writer *w, const struct value *document)
             json_value(w, v);
         }
     }
+    json_object_end(w);
+}
+
+/* The mapped group around the task of a document: what it is mapped over, and its tasks. */
+static void map_group_members(const struct attempt *a, struct json_writer *w)
+{
+    const struct task_group *g = task_map_group(a->dag, a->task);
+
+    if (g == NULL) {
+        return;
+    }
+    json_key(w, "map_group");
+    json_object(w);
+    json_key(w, g->expand != NULL ? "expand" : "expand_kwargs");
+    json_value(w, g->expand != NULL ? g->expand : g->expand_kwargs);
+    json_key(w, "tasks");
+    json_array(w);
+    for (uint32_t t = 0; t < a->dag->tasks_len; t++) {
+        if (a->dag->tasks[t].map_group == a->task->map_group) {
+            json_string(w, a->dag->tasks[t].task_id);
+        }
+    }
+    json_array_end(w);
     json_object_end(w);
 }
 
@@ -204,6 +242,8 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_time(&w, "data_interval_end", a->run.data_interval_end_us);
     json_time(&w, "run_after", a->run.run_after_us);
     json_time(&w, "run_start", a->run.start_us);
+    json_time(&w, "run_end", a->run.end_us);
+    json_time(&w, "run_queued", a->run.queued_us);
     json_key(&w, "clear_number");
     json_int(&w, a->run.clear_number);
     json_key(&w, "run_type");
@@ -236,6 +276,7 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_value(&w, a->params);
     if (!a->dag->is_python) {
         dag_members(&w, a->dag->document);
+        map_group_members(a, &w);
     }
     json_object_end(&w);
     if (buf_status(&b) != 0) {
@@ -589,6 +630,12 @@ static void end_python(struct attempt *a, struct worker_end *end, const struct e
     rc = v != NULL && v->kind == VALUE_ARRAY ? result_xcoms(end, v) : 0;
     v = value_get(r, "skip");
     rc = rc == 0 && v != NULL && v->kind == VALUE_ARRAY ? result_skips(a, end, v) : rc;
+    v = value_get(r, "asset_events");
+    if (rc == 0 && end->outcome == WORKER_SUCCESS && v != NULL &&
+        attempt_asset_events(end, v, &e) != 0) {
+        end->outcome = WORKER_FAILED_NO_RETRY;
+        end->reason = arena_strdup(&end->arena, err_str(&e));
+    }
     if (rc == 0 && result_follow(a, end, r, &e) != 0) {
         end->outcome = WORKER_FAILED_NO_RETRY;
         end->reason = arena_strdup(&end->arena, err_str(&e));

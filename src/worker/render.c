@@ -65,6 +65,9 @@ bool attempt_needs_render(const struct attempt *a)
     const struct operator_desc *d = operators_find(a->task->operator_name);
     const struct value *spec = a->task->spec;
 
+    if (attempt_in_python(a)) {
+        return false; /* the runner renders them */
+    }
     if (attempt_is_mapped(a)) {
         return true;
     }
@@ -138,6 +141,7 @@ int attempt_params(struct attempt *a, const struct value *conf, struct value **r
 {
     struct arena *m = &a->arena;
     struct value *params = value_new(m, VALUE_OBJECT);
+    const struct value *own = value_get(a->task->spec, "params");
     int rc = params == NULL ? -ERR_NOMEM : 0;
 
     for (uint32_t i = 0; rc == 0 && i < a->dag->params_len; i++) {
@@ -148,6 +152,14 @@ int attempt_params(struct attempt *a, const struct value *conf, struct value **r
             over = (struct value *)p->value; /* read only */
         }
         rc = over != NULL ? value_set(m, params, p->name, over) : 0;
+    }
+    for (size_t i = 0; rc == 0 && own != NULL && own->kind == VALUE_OBJECT && i < own->len; i++) {
+        struct value *v = own->elems[i];
+
+        v = dag_param_is_schema(v) ? value_get(v, "default") : v;
+        if (v != NULL && (conf == NULL || value_get(conf, own->keys[i].text) == NULL)) {
+            rc = value_set(m, params, own->keys[i].text, v);
+        }
     }
     for (size_t i = 0; rc == 0 && conf != NULL && conf->kind == VALUE_OBJECT && i < conf->len;
          i++) {
@@ -495,6 +507,22 @@ static int unrendered(struct attempt *a, const struct value *spec, struct err *e
     return rc;
 }
 
+/* Templates that see what only Python has: a document's own macros and filters, another environment. */
+static bool only_jinja(const struct attempt *a, const struct value *v)
+{
+    static const char *const names[] = {"user_defined_macros", "user_defined_filters",
+                                        "template_undefined", "render_template_as_native_obj",
+                                        "jinja_environment_kwargs"};
+    const struct value *document = a->dag->is_python ? NULL : a->dag->document;
+
+    for (size_t i = 0; document != NULL && i < sizeof names / sizeof names[0]; i++) {
+        if (value_get(document, names[i]) != NULL) {
+            return value_has_template(v);
+        }
+    }
+    return false;
+}
+
 int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
 {
     const struct operator_desc *d = operators_find(a->task->operator_name);
@@ -522,7 +550,8 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
             rc = render_value(a, NULL, v, RENDER_DEPTH_MAX, &v, e);
         }
         if (rc == 0 && d != NULL && is_templated(d, name)) {
-            rc = render_value(a, &c, v, RENDER_DEPTH_MAX, &v, e);
+            rc = only_jinja(a, v) ? -ERR_UNSUPPORTED
+                                  : render_value(a, &c, v, RENDER_DEPTH_MAX, &v, e);
             if (rc == -ERR_UNSUPPORTED) {
                 *ret_jinja = true;
                 a->params = (struct value *)spec;

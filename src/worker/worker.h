@@ -53,6 +53,13 @@ struct worker_xcom {
     size_t len;
 };
 
+/* That an outlet was changed; its texts are JSON where they are `extra`. */
+struct worker_asset_event {
+    const char *name, *uri, *group, *asset_extra, *extra;
+    const char *aliases; /* each with its NUL; or NULL */
+    size_t aliases_len;
+};
+
 /* What became of an attempt. Made by the worker; the engine owns it from the callback on and frees it with worker_end_free. */
 struct worker_end {
     struct arena arena; /* everything below lives here */
@@ -67,6 +74,8 @@ struct worker_end {
     const char *reason;  /* in words; NULL for a plain success */
     struct worker_xcom *xcoms;
     size_t xcoms_len;
+    struct worker_asset_event *asset_events; /* of a success alone */
+    size_t asset_events_len;
     uint32_t *skip; /* tasks that a branch or short circuit leaves out */
     size_t skip_len;
     int32_t *skip_map;    /* of each the instance, -1 = all of it; or NULL: all of each */
@@ -87,16 +96,18 @@ struct worker_callbacks {
     /* SUSPENDS. The XCom of a task of the same run, as JSON in the arena; *ret NULL when there is none. */
     int (*xcom_get)(void *arg, const struct ti_key *asking, const char *task_id, const char *name,
                     struct arena *a, const char **ret, size_t *ret_len, struct err *e);
-    /* SUSPENDS. A variable of the secrets folder, the environment or the store, as text in the arena; *ret NULL when there is none.
+    /* SUSPENDS. A variable of the secrets folder, the environment or the store (`folder`: of that folder alone), as text in the arena; *ret NULL
+     * when there is none.
      * NULL: this engine has none. */
-    int (*variable_get)(void *arg, const char *key, struct arena *a, const char **ret,
+    int (*variable_get)(void *arg, const char *key, bool folder, struct arena *a, const char **ret,
                         struct err *e);
     /* SUSPENDS. The last worker_end.record of an instance, as JSON in the arena; *ret NULL when there is none. */
     int (*record_get)(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
                       size_t *ret_len, struct err *e);
 };
 
-/* Callbacks of a DAG after its run, or of a task whose process could not run them itself. */
+/* Callbacks of a DAG after its run, or of a task whose process could not run them itself; or what listeners of the installation hear of a
+ * run, or of the events of a task. */
 struct worker_callback {
     struct uuid token; /* of this alone */
     struct dag *dag;
@@ -104,8 +115,11 @@ struct worker_callback {
     struct ti_key key; /* the instance that the context is of */
     uint16_t try_number, max_tries;
     bool of_task;
-    const char *word;   /* "success", "failure" ... */
+    bool listeners; /* these are told, no callbacks called */
+    const char
+        *word; /* "success", "failure" ...; of listeners a word of the document's `listeners` */
     const char *reason; /* or NULL */
+    const char *events; /* what listeners hear of assets: JSON; else NULL */
 };
 
 struct worker_ops {

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""check_cli.py CLI-PAGES SOURCE: help fits 80 columns, man pages are clean, completion scripts complete, docs/reference/cli.md is current."""
+"""check_cli.py CLI-PAGES SOURCE: help fits 80 columns, man pages are clean, completion scripts complete, the pages of docs/reference are current."""
 import os
 import shutil
 import subprocess
@@ -54,7 +54,7 @@ with tempfile.TemporaryDirectory() as folder:
                   "_tradewind 2>/dev/null; printf '%s\\n' \"${COMPREPLY[@]}\"")
         return subprocess.run(["bash", "--norc", "-c", script], stdout=subprocess.PIPE, text=True, cwd=source).stdout.split()
 
-    for words, wanted in [((("ru",)), {"run", "runs"}), (("dags", "s"), {"show"}), (("tasks", ""), {"list", "logs", "respond", "why", "clear", "test", "render"}),
+    for words, wanted in [((("ru",)), {"run", "runs"}), (("dags", "s"), {"show"}), (("tasks", ""), {"list", "logs", "respond", "why", "clear", "mark", "test", "render"}),
                           (("run", "--par"), {"--param"}), (("run", "meson.b"), {"meson.build"}), (("completion", ""), {"bash", "zsh", "fish"}),
                           (("tasks", "logs", "--fo"), {"--follow"}), (("--ho",), {"--home"}), (("run", "--run-id", ""), set()),
                           (("--home", "meson.b"), {"meson.build"}), (("-q", "dags", "l"), {"list"}), (("db", "clean", "--ke"), {"--keep"})]:
@@ -62,13 +62,14 @@ with tempfile.TemporaryDirectory() as folder:
         if got != wanted:
             problems.append(f"bash completion of {words}: {got}, not {wanted}")
 
-try:
-    with open(os.path.join(source, "docs/reference/cli.md")) as f:
-        current = f.read()
-except FileNotFoundError:
-    current = None
-if current != pages("reference"):
-    problems.append("docs/reference/cli.md is not what the program says: tradewind man --markdown docs/reference")
+for page, kind in (("cli.md", "reference"), ("airflow-command.md", "airflow-command")):
+    try:
+        with open(os.path.join(source, "docs/reference", page)) as f:
+            current = f.read()
+    except FileNotFoundError:
+        current = None
+    if current != pages(kind):
+        problems.append(f"docs/reference/{page} is not what the program says: tradewind man --markdown docs/reference")
 
 print("\n".join(problems) or f"{len(commands)} commands, {len(groups)} groups: all right")
 sys.exit(1 if problems else 0)

@@ -1,10 +1,11 @@
-/* cli-pages reference | man [COMMAND] | help [COMMAND] | completion SHELL | commands: what is made
+/* cli-pages reference | airflow-command | man [COMMAND] | help [COMMAND] | completion SHELL | commands: what is made
  * of the table, for check_cli.py. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "cli/airflow.h"
 #include "cli/command.h"
 
 int main(int argc, char **argv)
@@ -16,6 +17,8 @@ int main(int argc, char **argv)
     buf_init(&b, MiB(4));
     if (strcmp(what, "reference") == 0) {
         rc = cli_reference(&b);
+    } else if (strcmp(what, "airflow-command") == 0) {
+        rc = cli_airflow_reference(&b);
     } else if (strcmp(what, "man") == 0) {
         rc = man_page(name != NULL ? command_find(name) : NULL, &b);
     } else if (strcmp(what, "help") == 0) {

@@ -2,8 +2,6 @@
 import glob
 import os
 
-import pytest
-
 HEAD = """
     import os, signal
     from tradewind.sdk import DAG, task
@@ -15,14 +13,6 @@ HEAD = """
     def broken(context):
         raise ValueError("this callback is broken")
 """
-
-
-@pytest.fixture(autouse=True)
-def known(tw):
-    """Skipped where documents do not know callbacks yet."""
-    file = tw.write("known.yaml", '{"dag_id": "k", "callbacks": ["success"], "tasks": {"a": {"operator": "empty"}}}')
-    if tw("dags", "validate", file, code=None).returncode != 0:
-        pytest.skip("documents have no callbacks")
 
 
 def output(tw, pattern):

@@ -187,3 +187,70 @@ def test_db_check_sees_damage(tw):
 def test_config_and_version(tw):
     assert "0." in tw("version").stdout
     assert tw.home in tw("config", "list").stdout
+
+
+def test_marking(tw):
+    broken(tw)
+    done = tw("tasks", "mark", "d", "load", "success", code=64)
+    assert done.stdout == "would mark load success (is failed)\n" and "--yes" in done.stderr
+    assert tw.states()["load"] == "failed"
+    assert tw("tasks", "mark", "d", "r1", "load", "success", "--downstream", "--yes").stdout == (
+        "marked load success (was failed)\nmarked report success (was upstream_failed)\n")
+    run = tw.json("runs", "show", "d")
+    assert run["state"] == "success" and tw.states()["report"] == "success"
+    tw("tasks", "mark", "d", "extract", "failed", "-y")
+    assert tw.json("runs", "show", "d")["state"] == "success"  # its leaves say so
+    tw("tasks", "mark", "d", "aside", "skipped", "-y")
+    assert tw.states()["aside"] == "skipped"
+    assert "success failed skipped" in tw("tasks", "mark", "d", "load", "running", code=64).stderr
+    assert "is not mapped" in tw("tasks", "mark", "d", "load", "failed", "-y", "--map-index", "1", code=66).stderr
+
+
+def test_clearing_a_pattern(tw):
+    broken(tw)
+    done = tw("tasks", "clear", "d", "^(load|aside)$", "--regex", "--only", "--dry-run")
+    assert done.stdout == "would clear load (is failed)\nwould clear aside (is success)\n"
+    assert "no pattern" in tw("tasks", "clear", "d", "(", "--regex", code=64).stderr
+
+
+def test_a_run_by_its_logical_date(tw):
+    tw.dag({"a": bash("true")})
+    for day in (1, 2):
+        tw("run", "dag.yaml", "--run-id", "r%d" % day, "--logical-date", "2026-02-0%d" % day)
+    assert tw.json("runs", "show", "d", "2026-02-01")["run_id"] == "r1"
+    assert tw.json("runs", "show", "d", "2026-02-02T00:00:00+00:00")["run_id"] == "r2"
+    assert "has no run" in tw("runs", "show", "d", "2026-02-03", code=66).stderr
+    assert [r["run_id"] for r in tw.json("runs", "list", "d", "--from", "2026-02-02", "--to", "2026-02-02")] == ["r2"]
+
+
+def test_a_store_is_made_reset_and_told_of(tw):
+    tw("db", "check", code=66)
+    assert "is made" in tw("db", "migrate").stdout
+    assert "newest" in tw("db", "migrate").stdout
+    broken(tw)
+    tw("variables", "set", "a", "1")
+    tw("db", "reset", code=64)
+    assert tw.json("runs", "list") != []
+    tw("db", "reset", "--yes")
+    assert tw.json("runs", "list") == [] and tw.json("variables", "list") == []
+    assert os.listdir(os.path.join(tw.home, "logs")) == []
+    info = tw.json("info")
+    assert info["home"] == tw.home and info["engine"] is None and info["store"].startswith("form ")
+    tw("info", "--engine", code=1)
+
+
+def test_triggering(tw, until):
+    cwd_dag(tw, {"a": bash("touch started; until [ -e go ]; do sleep 0.02; done")})
+    cwd_dag(tw, {"a": bash("true")}, name="other.yaml", dag_id="other")
+    p = tw.start("run", "dag.yaml", "--plain")
+    until(lambda: os.path.exists(tw.path("started")))
+    assert "Process %d works" % p.pid in tw("info", "--engine").stdout
+    made = tw.json("dags", "trigger", "other.yaml", "--run-id", "t1")  # returns although the other run goes on
+    assert made["run_id"] == "t1" and made["dag_id"] == "other"
+    until(lambda: tw.json("runs", "show", "other")["state"] == "success")
+    assert "'t1'" in tw("dags", "trigger", "other.yaml", "--run-id", "t1", code=1).stderr
+    tw.write("go", "")
+    assert p.wait(60) == 0
+    assert tw.json("dags", "trigger", "other.yaml")["state"] == "success"  # nobody works there: here
+    cwd_dag(tw, {"a": bash("false")}, name="bad.yaml", dag_id="bad")
+    assert tw.json("dags", "trigger", "bad.yaml", code=1)["state"] == "failed"

@@ -50,3 +50,29 @@ def test_settings_reach_tasks_and_keys_do_not(tw):
     tw("run", dag(tw))
     assert "word HELLO yes set" in tw.log("show")
     assert "['AIRFLOW__CORE__MINE']" in tw.log("show")
+
+
+def test_the_mutation_hook_moves_tasks(tw):
+    install(tw, tw.home)
+    with open(os.path.join(tw.home, "config", "airflow_local_settings.py"), "a") as f:
+        f.write("def task_instance_mutation_hook(ti):\n"
+                "    ti.pool = 'small' if ti.task_id != 'late' else ti.pool\n"
+                "    if ti.try_number > 0:\n        ti.queue = 'retries'\n")
+    tw("pools", "set", "small", "1")
+    path = tw.write("d.py", """
+        import os
+        from airflow.sdk import DAG, task
+        with DAG("d"):
+            @task
+            def show(x, ti=None):
+                print("pool", ti.pool)
+                assert not os.path.exists("held"), "one at a time"
+                open("held", "w").close()
+                os.unlink("held")
+            show.override(task_id="one")(1) , show.override(task_id="mapped").expand(x=[1, 2, 3])
+    """)
+    tw("run", path)
+    assert "pool small" in tw.log("one")
+    assert "changes queue of this instance: no effect" in tw.log("one")
+    found = tw.db().execute("SELECT document FROM version").fetchone()[0]
+    assert found.count('"pool":"small"') == 2

@@ -1,6 +1,7 @@
 """Mapped tasks and groups, from the file to the logs."""
 import json
 import os
+import signal
 
 from conftest import wait_until
 
@@ -76,3 +77,85 @@ def test_killed_in_the_middle(tw):
     tw("runs", "resume", "m")
     assert sorted(open(tw.path("out")).read().split()) == words
     assert rows(tw)["s"]["state"] == "success"
+
+
+def test_more_than_a_slice(tw):
+    """One that the scheduler works off in several steps: counted once, and each instance ran."""
+    tw.env["TRADEWIND__CORE__MAX_MAP_LENGTH"] = "3000"
+    file = tw.dag({"g.quick": {"operator": "empty", "group": "g"}, "g.many": bash("true", upstream=["g.quick"], group="g"),
+                   "z": bash("true", upstream=["g.many"])},
+                  dag_id="m", max_active_tasks=64, task_groups={"g": {"expand": {"x": list(range(2500))}}})
+    assert tw("run", file).stdout.splitlines()[-1].endswith(", 5001 success")
+
+
+def test_interrupted(tw):
+    """Instances that run are ended with the engine, and run again when the run is resumed."""
+    command = "echo x >> {0}; [ -e {1} ] || exec sleep 600".format(tw.path("out"), tw.path("go"))
+    file = tw.dag({"s": {"operator": "bash", "expand": {"bash_command": [command] * 2}}}, dag_id="m")
+    engine = tw.start("run", file)
+    wait_until(lambda: os.path.exists(tw.path("out")) and len(open(tw.path("out")).read().split()) == 2)
+    engine.send_signal(signal.SIGINT)
+    engine.wait(timeout=30)
+    assert rows(tw)["s"]["state"] == "none"
+    tw.write("go", "")
+    tw("runs", "resume", "m")
+    assert len(open(tw.path("out")).read().split()) == 4
+
+
+def test_setups_of_a_group(tw):
+    """Each index has its setup and its teardown; one that is cleared runs again with those of its index alone."""
+    step = lambda name, **more: bash("echo {0}$N >> {1}".format(name, tw.path("out")), append_env=True, env={"N": {"__mapped__": "n"}}, group="g", **more)
+    work = step("work", upstream=["g.up"])
+    work["bash_command"] += '; [ $N != 1 ] || [ -e {0} ]'.format(tw.path("go"))
+    file = tw.dag({"g.up": step("up", setup=True), "g.work": work, "g.more": step("more", upstream=["g.work"]),
+                   "g.down": step("down", teardown=True, upstream=["g.up", "g.more"])},
+                  dag_id="m", task_groups={"g": {"expand": {"n": [0, 1]}}})
+    tw("run", file, code=1)
+    lines = lambda: sorted(open(tw.path("out")).read().split())
+    assert lines() == ["down0", "down1", "more0", "up0", "up1", "work0", "work1"]
+    shown = json.loads(tw("runs", "show", "m", "--json").stdout)["tasks"]
+    assert [t["state"] for t in shown if t["task_id"] == "g.more" and t["map_index"] >= 0] == ["success", "upstream_failed"]
+    tw.write("go", "")
+    tw.write("out", "")
+    tw("tasks", "clear", "m", "g.up", "--map-index", "1")
+    tw("runs", "resume", "m")
+    assert lines() == ["down1", "more1", "up1", "work1"]
+
+
+def test_setups_of_a_group_in_python(tw):
+    file = tw.write("d.py", """
+from airflow.sdk import DAG, setup, task, task_group, teardown
+
+with DAG("m"):
+    @setup
+    def up(n):
+        return "place %d" % n
+
+    @task
+    def work(place):
+        if place.endswith("1"):
+            raise ValueError("no")
+        return place
+
+    @teardown
+    def down(place):
+        print("tear down", place)
+
+    @task_group
+    def g(n):
+        place = up(n)
+        place >> work(place) >> down(place)
+
+    g.expand(n=[0, 1, 2])
+""")
+    tw("run", file, code=1)
+    assert [log_of(tw, "g.down", i).strip().split("\n")[-1][-len("tear down place 0"):] for i in range(3)] == ["tear down place %d" % i for i in range(3)]
+    assert rows(tw)["g.down"]["state"] == "success" and rows(tw)["g.work"]["state"] == "failed"
+
+
+def test_an_instance_that_is_not_there(tw):
+    tw("run", tw.dag({"say": {"operator": "bash", "expand": {"bash_command": ["echo one", "echo two"]}}, "one": bash("true")}, dag_id="m"))
+    for command in ("logs", "why"):
+        done = tw("tasks", command, "m", "say", "--map-index", "7", code=66)
+        assert "task 'say' has no instance 7: its 2 have --map-index 0 to 1" in done.stderr
+        assert "is not mapped" in tw("tasks", command, "m", "one", "--map-index", "0", code=66).stderr

@@ -209,6 +209,65 @@ static void a_command_for_no_run_is_refused(void **state)
     world_close();
 }
 
+/* ---- asset events ---- */
+
+static int finished_and_told_again(struct engine *g, struct err *e)
+{
+    assert_int_equal(world_finish(g, e), 0);
+    assert_int_equal(world_events(), 3);
+    for (size_t i = 0; i < world.processes_len; i++) {
+        world_tell_again(&world.processes[i]); /* the failed try too: all tokens are stale */
+    }
+    (void)co_sleep(TIME_SECOND);
+    return 0;
+}
+
+static void events_of_successes_are_kept_once(void **state)
+{
+    struct asset_event_query q = {.alias = "two", .from_us = TIME_NONE, .to_us = TIME_NONE};
+    struct asset_event_row *rows;
+    struct arena a;
+    size_t n;
+
+    (void)state;
+    world_open("@shop; a; b <- a; c <- a retries=1 delay=1");
+    world.asset = "s3://x";
+    world.fails = "c";
+    world.fail_tries = 1;
+    live(finished_and_told_again);
+    assert_int_equal(world_events(), 3);
+    arena_init(&a, MiB(1));
+    assert_int_equal(world.store->ops->get_asset_events(world.store, &q, &a, &rows, &n, NULL), 0);
+    assert_int_equal(n, 3);
+    assert_string_equal(rows[0].uri, "s3://x");
+    assert_string_equal(rows[0].dag_id, "shop");
+    assert_string_equal(rows[0].task_id, "a");
+    assert_string_equal(rows[0].run_id, "r");
+    assert_string_equal(rows[0].extra, "{\"n\":1}");
+    assert_string_equal(rows[2].task_id, "c");
+    arena_fini(&a);
+    world_close();
+}
+
+static int marked_while_it_ran(struct engine *g, struct err *e)
+{
+    int rc = marks(g, e);
+
+    world_tell_again(&world.processes[0]); /* its own success comes too late */
+    (void)co_sleep(TIME_SECOND);
+    return rc;
+}
+
+static void a_marked_task_has_no_event(void **state)
+{
+    (void)state;
+    world_open("@shop; a; b <- a");
+    world.asset = "s3://x";
+    live(marked_while_it_ran);
+    assert_int_equal(world_events(), 1); /* b's */
+    world_close();
+}
+
 /* ---- interrupt and recovery ---- */
 
 static int interrupter(void *arg)
@@ -319,8 +378,10 @@ static void a_commit_of_unknown_outcome_is_sent_again(void **state)
 {
     (void)state;
     world_open("@shop; a; b <- a; c <- b");
+    world.asset = "s3://x";
     live(unknown_outcomes);
     assert_int_equal(world.tripped, 4);
+    assert_int_equal(world_events(), 3);
     assert_string_equal(world_rows(), "a success 1; b success 1; c success 1");
     world_check();
     world_close();
@@ -363,6 +424,8 @@ int main(void)
         cmocka_unit_test(a_mark_ends_what_lives),
         cmocka_unit_test(a_stop_fails_the_run),
         cmocka_unit_test(a_command_for_no_run_is_refused),
+        cmocka_unit_test(events_of_successes_are_kept_once),
+        cmocka_unit_test(a_marked_task_has_no_event),
         cmocka_unit_test(an_interrupted_run_goes_on),
         cmocka_unit_test(processes_go_on_without_the_engine),
         cmocka_unit_test(a_full_store_is_waited_for),

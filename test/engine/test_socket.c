@@ -192,6 +192,41 @@ static int other_runs(struct engine *g, struct err *e)
     return world_finish(g, e);
 }
 
+static int asks_about_assets(struct engine *g, struct err *e)
+{
+    int fd;
+
+    assert_int_equal(serve(g, e), 0);
+    wait_for("b");
+    fd = connect_to();
+    expect(fd, of("b", "\"type\":\"asset_get\",\"name\":\"s3://x\""),
+           "\"result\":{\"found\":true,\"name\":\"s3://x\",\"uri\":\"s3://"
+           "x\",\"group\":\"asset\",\"extra\":{}}");
+    expect(fd, of("b", "\"type\":\"asset_get\",\"uri\":\"s3://y\""), "{\"found\":false}");
+    expect(fd, of("b", "\"type\":\"asset_get\""), "needs name, uri or alias");
+    expect(fd, of("b", "\"type\":\"asset_count\",\"uri\":\"s3://x\""),
+           "{\"count\":1,\"newest\":1}");
+    expect(fd, of("b", "\"type\":\"asset_count\",\"alias\":\"none\""),
+           "{\"count\":0,\"newest\":0}");
+    expect(fd, of("b", "\"type\":\"asset_count\",\"name\":\"nobody's\""),
+           "{\"count\":0,\"newest\":0}");
+    expect(fd,
+           of("b", "\"type\":\"asset_count\",\"uri\":\"s3://x\",\"from\":\"2999-01-01T00:00:00Z\""),
+           "{\"count\":0,\"newest\":0}");
+    expect(fd, of("b", "\"type\":\"asset_count\",\"uri\":\"s3://x\",\"to\":\"soon\""),
+           "'soon' is not a time");
+    expect(fd, of("b", "\"type\":\"asset_events\",\"alias\":\"one\",\"newest_first\":true"),
+           "\"extra\":{\"n\":1},\"dag_id\":\"shop\",\"task_id\":\"a\",\"run_id\":\"r\",\"map_"
+           "index\":-1,"
+           "\"partition_key\":null,\"aliases\":[\"one\",\"two\"]}]}");
+    expect(fd, of("b", "\"type\":\"asset_events\",\"alias\":\"one\",\"above\":1"),
+           "{\"events\":[]}");
+    expect(fd, of("b", "\"type\":\"asset_events\",\"alias\":\"one\",\"offset\":-1"),
+           "offset is a number");
+    (void)close(fd);
+    return world_finish(g, e);
+}
+
 static int people(struct engine *g, struct err *e)
 {
     char answer[256];
@@ -234,6 +269,7 @@ static void in_world(int (*fn)(struct engine *g, struct err *e))
     world.uv = true;
     world.process_us = TIME_SECOND / 5;
     world.xcom = "[1,2.50]";
+    world.asset = "s3://x";
     rc = world_live(fn, &e);
     if (rc != 0) {
         fail_msg("%s: %s", err_name(rc), err_str(&e));
@@ -247,6 +283,12 @@ static void attempts_ask_about_other_runs(void **state)
 {
     (void)state;
     in_world(other_runs);
+}
+
+static void attempts_ask_about_assets(void **state)
+{
+    (void)state;
+    in_world(asks_about_assets);
 }
 
 static void people_answer(void **state)
@@ -383,9 +425,13 @@ static void silent_clients_hold_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(attempts_ask),          cmocka_unit_test(attempts_ask_about_other_runs),
-        cmocka_unit_test(people_answer),         cmocka_unit_test(others_command),
-        cmocka_unit_test(nonsense_harms_nobody), cmocka_unit_test(silent_clients_hold_nothing),
+        cmocka_unit_test(attempts_ask),
+        cmocka_unit_test(attempts_ask_about_other_runs),
+        cmocka_unit_test(attempts_ask_about_assets),
+        cmocka_unit_test(people_answer),
+        cmocka_unit_test(others_command),
+        cmocka_unit_test(nonsense_harms_nobody),
+        cmocka_unit_test(silent_clients_hold_nothing),
     };
 
     log_setup(2, LOG_LEVEL_OFF, 0, NULL);

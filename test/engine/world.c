@@ -127,6 +127,42 @@ static struct process *find(const struct uuid *token)
     return NULL;
 }
 
+static void add_event(struct worker_end *end)
+{
+    if (world.asset == NULL || end->outcome != WORKER_SUCCESS) {
+        return;
+    }
+    end->asset_events = arena_array(&end->arena, 1, sizeof *end->asset_events);
+    if (end->asset_events != NULL) {
+        end->asset_events[0] = (struct worker_asset_event){.name = world.asset,
+                                                           .uri = world.asset,
+                                                           .group = "asset",
+                                                           .extra = "{\"n\":1}",
+                                                           .aliases = "one\0two",
+                                                           .aliases_len = 8};
+        end->asset_events_len = 1;
+    }
+}
+
+void world_tell_again(const struct process *p)
+{
+    struct worker_end *end = worker_end_new(&p->key, &p->token, WORKER_SUCCESS);
+
+    assert_non_null(end);
+    add_event(end);
+    assert_int_equal(end->asset_events_len, 1);
+    world.cb.ended(world.cb.arg, end);
+}
+
+int64_t world_events(void)
+{
+    struct asset_event_query q = {.from_us = TIME_NONE, .to_us = TIME_NONE};
+    int64_t n = -1, newest;
+
+    assert_int_equal(world.store->ops->count_asset_events(world.store, &q, &n, &newest, NULL), 0);
+    return n;
+}
+
 static void tell_end(struct process *p)
 {
     struct worker_end *end = worker_end_new(&p->key, &p->token, p->outcome);
@@ -146,6 +182,7 @@ static void tell_end(struct process *p)
             end->xcoms_len = 1;
         }
     }
+    add_event(end);
     world.cb.ended(world.cb.arg, end);
 }
 

@@ -44,7 +44,8 @@ struct world {
     size_t processes_len;
     const char *fails; /* this task fails in its first `fail_tries` tries */
     unsigned fail_tries;
-    const char *xcom; /* what every process returns, JSON; or NULL */
+    const char *asset; /* whose event every process that succeeds leaves behind; or NULL */
+    const char *xcom;  /* what every process returns, JSON; or NULL */
     bool uv, paused;
 
     /* The store's call number trip_at fails with trip_rc (all later ones too, for trip_more more); 0 = none does. */
@@ -70,6 +71,10 @@ int world_add(struct engine *g, struct err *e); /* creates it only */
 /* The store's rows of the run, "a success 1; b failed 2" in order of tasks. Valid until the next call. */
 const char *world_rows(void);
 enum run_state world_run_state(void);
+/* How many asset events the store has. */
+int64_t world_events(void);
+/* The worker tells the end of a process once more, as a success with an event. */
+void world_tell_again(const struct process *p);
 size_t world_started(const char *task_id);
 const struct process *world_process(const char *task_id); /* the newest */
 /* No token started twice, no try of an instance twice. */

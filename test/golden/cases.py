@@ -30,6 +30,10 @@ ANSWERS = {
     "choose_a_branch_to_run": (["task_1"], {}),
 }
 
+# Recorded in a home that knows their own file alone, as the comparison's: another example gives their
+# asset's URI another name, and Airflow refuses tasks with an asset of which there are two.
+ALONE = {"read_asset_event", "read_asset_event_from_classic"}
+
 # Where `dag.test()` is no measure: it runs one task at a time in one process, without a scheduler.
 NOT_REPRESENTATIVE = {
     "example_sensors": "a sensor in mode poke blocks the tasks that it waits for",

@@ -14,6 +14,8 @@ AIRFLOW = "3.2.2"
 EXTRAS = ["apache-airflow-providers-standard", "pandas", "virtualenv", "httpx"]
 # Its release in time: everything is resolved as of this day, as its own constraints would have it.
 AS_OF = "2026-06-05"
+# What the examples and Airflow's import paths use, as in any environment of a user.
+LIBRARIES = ["pendulum", "jinja2", "python-dateutil", "pandas", "httpx", "requests", "virtualenv", "dill", "cloudpickle"]
 PLUGIN = """\
 from airflow.example_dags.plugins.decreasing_priority_weight_strategy import (
     DecreasingPriorityWeightStrategyPlugin,
@@ -54,6 +56,32 @@ def airflow():
     """(interpreter, site-packages) of genuine Airflow."""
     interpreter = venv("airflow", f"apache-airflow=={AIRFLOW}", *EXTRAS)
     return interpreter, next((interpreter.parent.parent / "lib").glob("python3*/site-packages"))
+
+
+def sources():
+    """The files of Airflow and of its standard provider alone, to be read and not to be run: made once."""
+    folder = root() / "sources"
+    if not (folder / "complete").exists():
+        venv("uv-only")
+        shutil.rmtree(folder, ignore_errors=True)
+        packages = [f"apache-airflow-core=={AIRFLOW}", "apache-airflow-providers-standard"]
+        subprocess.run(
+            [root() / "uv" / "bin" / "uv", "pip", "install", "-q", "--no-deps", "--target", folder,
+             "--exclude-newer", AS_OF, *packages],
+            check=True,
+        )
+        (folder / "complete").touch()
+    return folder
+
+
+def example_modules(site):
+    """A folder with the modules that the examples import beside them, and nothing else of Airflow."""
+    folder = root() / "modules"
+    for part in ("libs", "plugins"):
+        to = folder / "airflow" / "example_dags" / part
+        shutil.rmtree(to, ignore_errors=True)
+        shutil.copytree(site / "airflow/example_dags" / part, to)
+    return folder
 
 
 def copy_examples(site, to):

@@ -178,7 +178,7 @@ static void mapped_tasks(void **state)
 
     builder_build(
         &b,
-        "{'dag_id':'d','schedule':{'type':'assets','of':[]},'callbacks':['failure'],"
+        "{'dag_id':'d','schedule':{'type':'assets','of':[]},'callbacks':{'failure':'a.py:f'},"
         "'labels':[{'upstream':'s','downstream':'x','label':'l'}],"
         "'task_groups':{'g':{'expand':{'p':{'__xcom__':{'task_id':'s'}}}},'g.h':{'parent':'g'}},"
         "'tasks':{'s':{'operator':'bash','bash_command':'x'},"
@@ -188,7 +188,7 @@ static void mapped_tasks(void **state)
         "{'task_id':'s'}},{'__xcom__':{'task_id':'lit'}}]}}}},"
         "'g.h.a':{'operator':'bash','bash_command':{'__mapped__':'p'},'group':'g.h'},"
         "'g.b':{'operator':'bash','bash_command':'y','group':'g','upstream':['g.h.a']},"
-        "'e':{'operator':'empty','callbacks':['success']}}}");
+        "'e':{'operator':'empty','callbacks':{'success':'a.py:f'}}}}");
     assert_int_equal(b.rc, 0);
     assert_string_equal(b.dag->schedule, "assets");
     assert_true(b.dag->on_failure && !b.dag->on_success);
@@ -219,12 +219,13 @@ static void mapping_findings(void **state)
                       "'a':{'operator':'bash','group':'g','expand':{'bash_command':['x']}},"
                       "'b':{'operator':'bash','expand':{'bash_comand':['x']}},"
                       "'c':{'operator':'bash','expand':{'bash_command':'x'},'bash_command':'y'},"
-                      "'e':{'operator':'empty','callbacks':['sucess']}}}");
+                      "'e':{'operator':'empty','callbacks':{'sucess':'a.py:f'}}}}");
     assert_int_equal(b.rc, -ERR_INVALID);
     assert_non_null(strstr(builder_report(&b), "is within the mapped task group 'g'"));
     assert_non_null(strstr(builder_report(&b), "a task in it cannot be mapped again"));
     assert_non_null(strstr(builder_report(&b), "operator 'bash' has no 'bash_comand' to expand"));
     assert_non_null(strstr(builder_report(&b), "must be an object: a list, an object or an XCom"));
+    assert_null(strstr(builder_report(&b), "needs 'bash_command'"));
     assert_non_null(
         strstr(builder_report(&b), "unknown callback 'sucess'; did you mean 'success'?"));
     builder_fini(&b);

@@ -156,7 +156,7 @@ static void scenario(struct driver *d, struct dag *dag)
 static bool one_run(struct dag *dag, uint64_t n, int forever)
 {
     struct sched_config config = {
-        .seed = 3, .queued_timeout_us = 600 * TIME_SECOND, .queued_retries = 1};
+        .seed = 3, .queued_timeout_us = 600 * TIME_SECOND, .queued_retries = 1, .map_slice = 16};
     static struct driver d;
     bool failed;
 

@@ -287,16 +287,89 @@ static void dump_runs(struct store *s, int64_t dag_key, unsigned states, struct 
     buf_char(out, '\n');
 }
 
+static const char *or_dash(const char *text)
+{
+    return text != NULL ? text : "-";
+}
+
+static void dump_events(struct store *s, const struct asset_event_query *q, struct arena *a,
+                        struct buf *out)
+{
+    struct asset_event_row *rows;
+    int64_t count, newest;
+    size_t n;
+
+    assert_int_equal(s->ops->get_asset_events(s, q, a, &rows, &n, NULL), 0);
+    assert_int_equal(s->ops->count_asset_events(s, q, &count, &newest, NULL), 0);
+    buf_printf(out, "events %lld newest %lld\n", (long long)count, (long long)newest);
+    for (size_t i = 0; i < n; i++) {
+        const struct asset_event_row *r = &rows[i];
+
+        buf_printf(out, " event %lld of %lld %s %s %s %s: %s from %s %s %s/%d key %s at %lld by",
+                   (long long)r->event_key, (long long)r->asset_key, r->name, r->uri, r->group,
+                   or_dash(r->asset_extra), or_dash(r->extra), or_dash(r->dag_id),
+                   or_dash(r->task_id), or_dash(r->run_id), r->map_index, or_dash(r->partition_key),
+                   (long long)r->at_us);
+        for (size_t k = 0; k < r->aliases_len; k++) {
+            buf_char(out, r->aliases[k] != '\0' ? r->aliases[k] : ',');
+        }
+        buf_char(out, '\n');
+    }
+}
+
+/* All assets, and their events as every kind of question finds them. */
+static void dump_assets(struct store *s, struct arena *a, struct buf *out)
+{
+    struct asset_event_query q = {.from_us = TIME_NONE, .to_us = TIME_NONE};
+    struct asset_row *rows, one;
+    size_t n;
+
+    assert_int_equal(s->ops->get_assets(s, 0, 0, a, &rows, &n, NULL), 0);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(out, "asset %lld %s %s %s %s since %lld last %lld\n",
+                   (long long)rows[i].asset_key, rows[i].name, rows[i].uri, rows[i].group,
+                   or_dash(rows[i].extra), (long long)rows[i].created_us,
+                   (long long)rows[i].last_event_us);
+        assert_int_equal(s->ops->find_asset(s, rows[i].name, NULL, a, &one, NULL), 0);
+        buf_printf(out, " by name %lld", (long long)one.asset_key);
+        assert_int_equal(s->ops->find_asset(s, NULL, rows[i].uri, a, &one, NULL), 0);
+        buf_printf(out, " by uri %lld\n", (long long)one.asset_key);
+    }
+    dump_events(s, &q, a, out);
+    for (int64_t k = 1; k < 4; k++) {
+        q = (struct asset_event_query){.asset_key = k, .newest_first = true, .from_us = T0 + 100};
+        q.to_us = T0 + 900;
+        dump_events(s, &q, a, out);
+        q = (struct asset_event_query){
+            .alias = k % 2 == 0 ? "one" : "two", .offset = (size_t)k, .limit = 3};
+        q.from_us = q.to_us = TIME_NONE;
+        q.asset_key = k == 3 ? 2 : 0;
+        dump_events(s, &q, a, out);
+        q.newest_first = true;
+        q.above_key = k;
+        q.below_key = 5 * k;
+        dump_events(s, &q, a, out);
+    }
+}
+
 void store_dump(struct store *s, int64_t runs_max, uint32_t tasks_max, struct buf *out)
 {
     struct arena a;
 
     arena_init(&a, (size_t)1 << 30);
     dump_dags(s, &a, out);
+    dump_assets(s, &a, out);
     for (unsigned states = 0; states < 16; states++) {
         dump_runs(s, 0, states, &a, out);
         dump_runs(s, 1, states, &a, out);
         dump_runs(s, 2, states, &a, out);
+    }
+    for (int64_t k = 1; k <= 2; k++) {
+        struct run_row last;
+
+        if (s->ops->last_scheduled_run(s, k, &a, &last, NULL) == 0) {
+            buf_printf(out, " last scheduled: %lld\n", (long long)last.run_key);
+        }
     }
     for (int64_t k = 1; k <= runs_max; k++) {
         struct run_row run, previous;

@@ -163,6 +163,39 @@ static void fill_others(struct prng *p, struct random_batch *r)
     r->audits[0] = (struct audit_row){.actor = "a", .action = "b", .at_us = T0};
 }
 
+/* Now and then without a name or a group: refused. */
+static void fill_assets(struct prng *p, struct random_batch *r)
+{
+    r->b.assets_len = (size_t)(below(p, 4) == 0 ? 1 + below(p, 2) : 0);
+    for (size_t i = 0; i < r->b.assets_len; i++) {
+        r->assets[i] = (struct asset_row){.name = text(p, r, "name", RANDOM_ASSETS),
+                                          .uri = text(p, r, "uri", 2),
+                                          .group = below(p, 20) == 0 ? NULL : text(p, r, "g", 2),
+                                          .extra = below(p, 2) == 0 ? NULL : "{}",
+                                          .created_us = at(p)};
+    }
+    r->b.asset_events_len = (size_t)(below(p, 3) == 0 ? 1 + below(p, 3) : 0);
+    for (size_t i = 0; i < r->b.asset_events_len; i++) {
+        static const char *const aliases[] = {NULL, "one\0", "one\0two\0", "two\0one\0two\0"};
+        static const size_t lens[] = {0, 4, 8, 12};
+        int k = below(p, 4);
+
+        r->events[i] =
+            (struct asset_event_row){.name = below(p, 30) == 0 ? NULL : text(p, r, "name", 3),
+                                     .uri = text(p, r, "uri", 2),
+                                     .group = "asset",
+                                     .extra = below(p, 2) == 0 ? NULL : "{\"n\": 1}",
+                                     .dag_id = below(p, 5) == 0 ? NULL : "dag",
+                                     .task_id = text(p, r, "task", 3),
+                                     .run_id = "run",
+                                     .map_index = below(p, 3) - 1,
+                                     .aliases = aliases[k],
+                                     .aliases_len = lens[k],
+                                     .partition_key = below(p, 3) == 0 ? "2026" : NULL,
+                                     .at_us = T0 + below(p, 1000)};
+    }
+}
+
 void random_batch(struct prng *p, struct random_batch *r)
 {
     memset(r, 0, sizeof *r);
@@ -179,8 +212,11 @@ void random_batch(struct prng *p, struct random_batch *r)
                                 .commands = r->commands,
                                 .grants = r->grants,
                                 .pools = r->pools,
-                                .audits = r->audits};
+                                .audits = r->audits,
+                                .assets = r->assets,
+                                .asset_events = r->events};
     fill_runs(p, r);
     fill_instances(p, r);
     fill_others(p, r);
+    fill_assets(p, r);
 }

@@ -4,9 +4,10 @@
 
 #include "fixture.h"
 
-#define RANDOM_RUNS  6
-#define RANDOM_TASKS 4
-#define RANDOM_ROWS  12
+#define RANDOM_RUNS   6
+#define RANDOM_TASKS  4
+#define RANDOM_ROWS   12
+#define RANDOM_ASSETS 3
 
 struct random_batch {
     struct store_batch b;
@@ -23,6 +24,8 @@ struct random_batch {
     struct grant_row grants[2];
     struct pool_row pools[2];
     struct audit_row audits[1];
+    struct asset_row assets[2];
+    struct asset_event_row events[3];
     char texts[64][24];
     size_t texts_len;
 };

@@ -361,6 +361,25 @@ static void test_previous_run(void **state)
     assert_int_equal(OPS(f)->previous_run(f->s, 99, true, &f->a, &got, &f->e), -ERR_NOTFOUND);
 }
 
+static void test_last_scheduled_run(void **state)
+{
+    struct fixture *f = *state;
+    struct run_row more[3] = {sample_run(6, 1), sample_run(7, 1), sample_run(10, 1)};
+    struct store_batch b = {.runs = more, .runs_len = 3};
+    struct run_row got;
+
+    fixture_dag(f, 0);
+    assert_int_equal(OPS(f)->last_scheduled_run(f->s, 1, &f->a, &got, &f->e), -ERR_NOTFOUND);
+    more[0].type = RUN_TYPE_SCHEDULED, more[0].run_after_us = T0 + 20;
+    more[1].type = RUN_TYPE_SCHEDULED, more[1].run_after_us = T0 + 10;
+    more[2].type = RUN_TYPE_MANUAL, more[2].run_after_us = T0 + 30;
+    OK(fixture_commit(f, &b), f);
+    OK(OPS(f)->last_scheduled_run(f->s, 1, &f->a, &got, &f->e), f);
+    assert_int_equal(got.run_key, 6);
+    assert_int_equal(got.data_interval_end_us, more[0].data_interval_end_us);
+    assert_int_equal(OPS(f)->last_scheduled_run(f->s, 9, &f->a, &got, &f->e), -ERR_NOTFOUND);
+}
+
 /* ---- maintenance ---- */
 
 static void test_clean(void **state)
@@ -511,10 +530,19 @@ static void test_pools_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_seq),         BOTH(test_keys),         BOTH(test_refused_batches),
-        BOTH(test_grants),      BOTH(test_dags),         BOTH(test_versions),
-        BOTH(test_runs),        BOTH(test_run_fields),   BOTH(test_previous_run),
-        BOTH(test_clean),       BOTH(test_small_things), BOTH(test_settings),
+        BOTH(test_seq),
+        BOTH(test_keys),
+        BOTH(test_refused_batches),
+        BOTH(test_grants),
+        BOTH(test_dags),
+        BOTH(test_versions),
+        BOTH(test_runs),
+        BOTH(test_run_fields),
+        BOTH(test_previous_run),
+        BOTH(test_last_scheduled_run),
+        BOTH(test_clean),
+        BOTH(test_small_things),
+        BOTH(test_settings),
         BOTH(test_pools_alone),
     };
 

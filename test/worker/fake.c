@@ -178,6 +178,17 @@ static void on_ended(void *arg, struct worker_end *end)
         (void)buf_printf(&fake.told, " [%s=%.*s]", end->xcoms[i].name, (int)end->xcoms[i].len,
                          (const char *)end->xcoms[i].value);
     }
+    for (size_t i = 0; i < end->asset_events_len; i++) {
+        const struct worker_asset_event *x = &end->asset_events[i];
+
+        (void)buf_printf(&fake.told, " {%s %s %s %s %s", x->name, x->uri, x->group,
+                         x->asset_extra != NULL ? x->asset_extra : "-",
+                         x->extra != NULL ? x->extra : "-");
+        for (size_t at = 0; at < x->aliases_len; at += strlen(x->aliases + at) + 1) {
+            (void)buf_printf(&fake.told, " by %s", x->aliases + at);
+        }
+        (void)buf_printf(&fake.told, "}");
+    }
     for (size_t i = 0; i < end->skip_len; i++) {
         (void)buf_printf(&fake.told, " -%s", fake.dag->tasks[end->skip[i]].task_id);
     }

@@ -87,6 +87,8 @@ static void every_end_of_a_command(void **state)
 
 /* ---- results of Python tasks ---- */
 
+#define EVENT(more) "{\"name\": \"a\", \"uri\": \"s3://a\", \"group\": \"asset\", " more "}"
+
 static const struct {
     int exit_code;
     const char *result, *told;
@@ -109,6 +111,19 @@ static const struct {
     {0, "{\"outcome\": 3}", "py failed\n"},
     {0, "{\"outcome\": \"success\", \"xcoms\": [{\"value\": 3}]}",
      "py failed for good: the result cannot be kept: protocol violation\n"},
+    {0,
+     "{\"outcome\": \"success\", \"asset_events\": [" EVENT("\"extra\": {\"n\": 1.50}") ", " EVENT(
+         "\"aliases\": [\"x\", \"y\"], \"asset_extra\": {\"o\": 2}") "]}",
+     "py success {a s3://a asset - {\"n\":1.50}} {a s3://a asset {\"o\":2} - by x by y}\n"},
+    {1, "{\"outcome\": \"success\", \"asset_events\": [" EVENT("\"extra\": {}") "]}",
+     "py failed: exit code 1 after success\n"},
+    {1, "{\"outcome\": \"failed\", \"asset_events\": [" EVENT("\"extra\": {}") "]}", "py failed\n"},
+    {0, "{\"outcome\": \"success\", \"asset_events\": [{\"name\": \"a\"}]}",
+     "py failed for good: an asset event without uri\n"},
+    {0, "{\"outcome\": \"success\", \"asset_events\": [" EVENT("\"aliases\": [3]") "]}",
+     "py failed for good: the name of an alias: 1 to 1500 bytes\n"},
+    {0, "{\"outcome\": \"success\", \"asset_events\": 3}",
+     "py failed for good: asset_events is no list\n"},
     {0, NULL, "py failed: no result: the process ended without reporting one\n"},
     {3, NULL, "py failed: exit code 3\n"},
 };

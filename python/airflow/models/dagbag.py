@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
+from tradewind import scope
+from tradewind.importer import Target, run_import
 
 if TYPE_CHECKING:
     from typing import Any
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 class DagBag:
     """
-    Imports each file of a folder in a process of its own. `dags`: id → document's facts as a DAG
-    object made in this process for a single file, `import_errors`: file → text.
+    Imports a file, or each file of a folder, once and into this process, so that the DAGs can be
+    looked at. `dags`: id → DAG, `import_errors`: file → text.
     """
 
     def __init__(self, dag_folder: Any = None, include_examples: bool = False, **_: Any) -> None:
@@ -44,38 +44,20 @@ class DagBag:
     def process_file(
         self, filepath: str, only_if_updated: bool = True, safe_mode: bool = True
     ) -> list[DAG]:
-        """Imports a file; its DAGs."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tradewind.document", filepath],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-        )
+        """Imports a file; its DAGs, none of a file with an error."""
+        paths = list(sys.path)
         try:
-            answer = json.loads(done.stdout)
-        except ValueError:
-            self.import_errors[filepath] = done.stderr.strip()[-1000:] or "the import ended early"
-            return []
-        if answer["errors"]:
+            result = run_import(Target.of(filepath), tasks=False)
+        finally:
+            sys.path[:] = paths
+            scope.forget()
+        if result.errors:
             self.import_errors[filepath] = "\n".join(
-                f"{e['file']}:{e['line']}: {e['text']}" for e in answer["errors"]
+                f"{e['file']}:{e['line']}: {e['text']}" for e in result.errors
             )
             return []
-        return self._load(filepath)
-
-    def _load(self, filepath: str) -> list[DAG]:
-        from tradewind import scope
-        from tradewind.importer import Target, _load, find_dags
-
-        scope.forget()
-        sys.path.insert(0, os.path.dirname(os.path.abspath(filepath)))
-        try:
-            found = find_dags(_load(Target.of(filepath)))
-        finally:
-            sys.path.pop(0)
-        self.dags.update((dag.dag_id, dag) for dag in found)
-        return found
+        self.dags.update((dag.dag_id, dag) for dag in result.dags)
+        return result.dags
 
     @property
     def dag_ids(self) -> list[str]:

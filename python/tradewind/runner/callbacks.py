@@ -17,6 +17,8 @@ def run(start: dict[str, Any], task: Any, dag: Any, ti: Any, context: Any) -> di
     from tradewind.importer import user_traceback
     from tradewind.runner.task import call
 
+    if start.get("callback_of") == "listeners":
+        return _listeners(start, dag, ti)
     word, of_task = start["callback"], start.get("callback_of") == "task"
     name = f"on_{word}_callback"
     ti.state = {"failure": "failed", "retry": "up_for_retry"}.get(word, word)
@@ -35,6 +37,37 @@ def run(start: dict[str, Any], task: Any, dag: Any, ti: Any, context: Any) -> di
     if failed:
         return {"outcome": "failed", "error": f"{failed} callbacks failed"}
     return {"outcome": "success"}
+
+
+def _listeners(start: dict[str, Any], dag: Any, ti: Any) -> dict[str, Any]:
+    """Listeners of the installation hear of the run, or of the events of the task's outlets."""
+    from tradewind import plugins
+
+    tell, word = plugins.get_listener_manager().tell, start["callback"]
+    if word == "assets":
+        failed = sum(_tell_event(tell, ti, data) for data in start.get("events") or [])
+    else:
+        run = ti.dag_run
+        run.state, run.dag = word, dag
+        given = {"running": "started", "success": "success"}
+        message = given.get(word) or start.get("reason") or "task_failure"
+        failed = tell(f"on_dag_run_{word}", dag_run=run, msg=message)
+    if failed:
+        return {"outcome": "failed", "error": f"{failed} listeners failed"}
+    return {"outcome": "success"}
+
+
+def _tell_event(tell: Any, ti: Any, data: Any) -> Any:
+    """How many failed."""
+    from tradewind.assets import AssetAlias
+    from tradewind.runner.events import AssetEvent
+
+    event = AssetEvent(ti, data)
+    failed = tell("on_asset_created", asset=event.asset) if data.get("created") else 0
+    for name in data.get("aliases_created") or []:
+        failed += tell("on_asset_alias_created", asset_alias=AssetAlias(name))
+    failed += tell("on_asset_changed", asset=event.asset)
+    return failed + tell("on_asset_event_emitted", asset_event=event)
 
 
 def as_list(found: Any) -> list[Any]:

@@ -6,7 +6,6 @@ made of them.
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from tradewind.context import LazyContext
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
 from tradewind.runner.engine import QuestionUnknown
-from tradewind.runner.events import InletEvents, OutletEvents
+from tradewind.runner.events import InletEvents, OutletEvents, TriggeringEvents
 from tradewind.runner.world import World, previous_values
 from tradewind.serde import decode, storable
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
@@ -44,10 +43,10 @@ class DagRun:
         self.conf = start.get("conf") or {}
         self.partition_key = start.get("partition_key")
         self.state = "running"
-        self.end_date = None
+        self.dag = None
         self.clear_number = start.get("clear_number") or 0
         self.triggering_user_name = None
-        self.consumed_asset_events: list[Any] = []
+        self.consumed_asset_events: list[Any] = start.get("consumed_asset_events") or []
 
     def _time(self, name: str) -> Any:
         return timezone.coerce_datetime(self._start.get(name))
@@ -80,6 +79,20 @@ class DagRun:
         """When the run began."""
         return self._time("run_start")
 
+    @property
+    def end_date(self) -> Any:
+        """When it ended; None while it runs."""
+        return self._time("run_end")
+
+    @property
+    def queued_at(self) -> Any:
+        """When it was made."""
+        return self._time("run_queued")
+
+    def get_state(self) -> Any:
+        """Its state."""
+        return self.state
+
     def __repr__(self) -> str:
         return f"<DagRun {self.dag_id} {self.run_id}>"
 
@@ -100,6 +113,10 @@ class TaskInstance(World):
         self.end_date = None
         self.rendered_map_index = None
         self.dag_version_id = None
+        # As the task has them: where it runs is decided before it has a process.
+        self.operator, self.queue, self.pool = task.task_type, task.queue, task.pool
+        self.pool_slots, self.priority_weight = task.pool_slots, task.priority_weight
+        self.executor, self.executor_config = task.executor, task.executor_config
         self.pushed: dict[str, Any] = {}
         self._engine = engine
         self._dag_run = DagRun(start)
@@ -190,8 +207,8 @@ class TaskInstance(World):
         """The XComs of a mapped task; None if it is not mapped."""
         if not self._is_mapped(dag_id, task_id):
             return None
-        given = {"dag_id": dag_id, "run_id": run_id}
-        where: dict[str, Any] = {n: value for n, value in given.items() if value is not None}
+        where: dict[str, Any] = {"dag_id": dag_id, "run_id": run_id}
+        where = {name: value for name, value in where.items() if value is not None}
         values: list[Any] = []
         more = True
         while more:
@@ -289,9 +306,9 @@ def make_context(start: dict[str, Any], task: Any, dag: Any, ti: TaskInstance) -
         "dag": dag,
         "dag_run": run,
         "exception": None,
-        "inlet_events": InletEvents(task.inlets),
+        "inlet_events": InletEvents(task.inlets, ti),
         "inlets": task.inlets,
-        "outlet_events": OutletEvents(task.outlets),
+        "outlet_events": OutletEvents(task.outlets, ti),
         "outlets": task.outlets,
         "map_index_template": task.map_index_template,
         "params": params,
@@ -304,7 +321,7 @@ def make_context(start: dict[str, Any], task: Any, dag: Any, ti: TaskInstance) -
         "templates_dict": None,
         "test_mode": False,
         "ti": ti,
-        "triggering_asset_events": {},
+        "triggering_asset_events": TriggeringEvents(ti, run.consumed_asset_events),
         "try_number": ti.try_number,
         "var": _Vars,
     }
@@ -325,7 +342,7 @@ def make_context(start: dict[str, Any], task: Any, dag: Any, ti: TaskInstance) -
             ts_nodash_with_tz=_nodash(text),
         )
         for name in ("logical_date", "data_interval_start", "data_interval_end"):
-            lazy[name] = functools.partial(getattr, run, name)
+            lazy[name] = lambda name=name: getattr(run, name)
     stamp = values.get("ds_nodash") or ti.run_id
     values["task_instance_key_str"] = f"{ti.dag_id}__{ti.task_id}__{stamp}"
     context: Any = LazyContext(values, lazy)

@@ -234,7 +234,22 @@ def _attempt(message: dict[str, Any], imported: Imported, note: str | None) -> i
 
         set_current_context(context)
         return _finish(start, callbacks.run(start, task, dag, ti, context))
-    return _finish(start, _execute(start, task, ti, context))
+    _tell("on_starting", component=TaskRunnerMarker())
+    try:
+        return _finish(start, _execute(start, task, ti, context))
+    finally:
+        _tell("before_stopping", component=TaskRunnerMarker())
+
+
+class TaskRunnerMarker:
+    """What listeners hear of that starts and stops: the process of a task."""
+
+
+def _tell(event: str, **arguments: Any) -> None:
+    """Listeners of plugins, where there are any."""
+    plugins = sys.modules.get("tradewind.plugins")
+    if plugins is not None and plugins.get_listener_manager().has_listeners:
+        plugins.get_listener_manager().tell(event, **arguments)
 
 
 def _instance(start: dict[str, Any], task: Any) -> TaskInstance:
@@ -250,14 +265,17 @@ def _instance(start: dict[str, Any], task: Any) -> TaskInstance:
 def _find_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
     """The operator and its DAG. AirflowException says what the file lacks."""
     from tradewind.exceptions import DagNotFound
-    from tradewind.runner.plain import command_task, plain_task, render_task
 
-    if start.get("kind") == "render":
-        return render_task(start, imported)
-    if start.get("kind") == "bash":
-        return command_task(start, imported)
-    if not str(start["file"]).endswith(".py"):
-        return plain_task(start, imported)
+    kind = start.get("kind")
+    if kind in ("render", "bash") or not str(start["file"]).endswith(".py"):
+        from tradewind.runner import plain
+
+        makers = {
+            "render": plain.render_task,
+            "bash": plain.command_task,
+            "callback": plain.callback_task,
+        }
+        return makers.get(str(kind), plain.plain_task)(start, imported)
     for dag in imported.dags:
         if dag.dag_id == start["dag_id"]:
             return dag.get_task(start["task_id"]), dag
@@ -389,8 +407,8 @@ def _unmapped(task: Any, ti: Any, context: Any) -> Any:
             task=made,
             inlets=made.inlets,
             outlets=made.outlets,
-            inlet_events=InletEvents(made.inlets),
-            outlet_events=OutletEvents(made.outlets),
+            inlet_events=InletEvents(made.inlets, ti),
+            outlet_events=OutletEvents(made.outlets, ti),
         )
         merge_params(context, made)
         _handle_sigterm(made)
@@ -586,13 +604,8 @@ def call(callback: Any, context: Any) -> None:
 
 def _tell_listeners(ti: Any, event: str, **arguments: Any) -> None:
     """Listeners of plugins hear what the task comes to."""
-    plugins = sys.modules.get("tradewind.plugins")
-    if plugins is None or not plugins.get_listener_manager().has_listeners:
-        return
     before = "queued" if event == "running" else "running"
-    plugins.get_listener_manager().tell(
-        f"on_task_instance_{event}", previous_state=before, task_instance=ti, **arguments
-    )
+    _tell(f"on_task_instance_{event}", previous_state=before, task_instance=ti, **arguments)
 
 
 def _callbacks(task: Any, name: str, context: Any) -> None:

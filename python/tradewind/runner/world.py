@@ -62,6 +62,11 @@ class World:
     dag_id: str
     _engine: Any
 
+    @property
+    def has_engine(self) -> bool:
+        """False for a task that was started by itself: it can ask nobody."""
+        return bool(self._engine.path)
+
     def ask(self, kind: str, **members: Any) -> Any:
         """A question to the engine's socket (docs/internals/wire.md): the answer's result."""
         return self._engine.ask(kind, **members)

@@ -19,10 +19,11 @@ class HttpSensor(BaseSensorOperator):
     """
     Waits until a URL answers with a status below 400. `endpoint` is a whole URL, or a path on the
     connection http_conn_id (AIRFLOW_CONN_<ID> in the environment). With response_check(response)
-    the function decides, and Python asks instead of the engine.
+    the function decides, and Python asks instead of the engine. expect_status (a code or several;
+    200 where the engine asks) and expect_text (text that the answer has) are this program's own.
     """
 
-    template_fields: Collection[str] = ("endpoint", "request_params", "headers")
+    template_fields: Collection[str] = ("endpoint", "request_params", "headers", "expect_text")
 
     def __init__(
         self,
@@ -37,9 +38,12 @@ class HttpSensor(BaseSensorOperator):
         response_check: Callable[..., Any] | None = None,
         extra_options: Mapping[str, Any] | None = None,
         deferrable: bool = False,
+        expect_status: Any = None,
+        expect_text: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.expect_status, self.expect_text = expect_status, expect_text
         self.endpoint, self.http_conn_id, self.method = endpoint, http_conn_id, method
         self.request_params, self.request_kwargs = request_params or {}, request_kwargs or {}
         self.headers = dict(headers or {})
@@ -73,16 +77,33 @@ class HttpSensor(BaseSensorOperator):
             with urllib.request.urlopen(request, timeout=60) as answer:
                 response = Response(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
+            if self.expect_status is not None and error.code in _codes(self.expect_status):
+                return self._has_text(error.read())
             if str(error.code) in self.response_error_codes_allowlist:
                 return False
             raise AirflowException(f"{url} answered {error.code} {error.reason}") from None
         except urllib.error.URLError as error:
             raise AirflowException(f"{url}: {error.reason}") from None
+        if self.expect_status is not None and response.status_code not in _codes(
+            self.expect_status
+        ):
+            return False
+        if not self._has_text(response.content):
+            return False
         if self.response_check is None:
             return True
         from tradewind.operators.python import call_with_context
 
         return call_with_context(self.response_check, [response], {}, context)
+
+    def _has_text(self, content: Any) -> bool:
+        return self.expect_text is None or str(self.expect_text) in content.decode(
+            "utf-8", errors="replace"
+        )
+
+
+def _codes(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple, set)) else [value]
 
 
 class Response:

@@ -42,6 +42,9 @@ static int list_of(struct mem_store *m, enum kind kind, const void *row, struct 
     case KIND_AUDIT:
         *ret = &m->audits;
         return 0;
+    case KIND_ASSET_EVENT:
+        *ret = &m->events;
+        return 0;
     case KIND_RUN:
         owner = owners_get(&m->dags, ((const struct run_row *)row)->dag_key);
         break;
@@ -125,8 +128,7 @@ static void keep(struct mem_store *m)
     m->undo_len = 0;
 }
 
-/* Puts a row in the place of the one with its key. */
-static int put(struct mem_store *m, enum kind kind, const void *row, struct err *e)
+int mem_put(struct mem_store *m, enum kind kind, const void *row, struct err *e)
 {
     struct node *old = kind < KIND_TABLES_ ? mem_table_find(&m->keys[kind], kind, row, 0) : NULL;
     const char *missing = row_missing(kind, row);
@@ -164,7 +166,7 @@ static int put_rows(struct mem_store *m, enum kind kind, const void *rows, size_
     int rc = 0;
 
     for (size_t i = 0; i < len && rc == 0; i++) {
-        rc = put(m, kind, p + i * row_size(kind), e);
+        rc = mem_put(m, kind, p + i * row_size(kind), e);
     }
     return rc;
 }
@@ -194,7 +196,7 @@ static int put_dags(struct mem_store *m, const struct dag_row *r, size_t n, stru
         if (same != NULL && ((struct dag_row *)node_row(same))->dag_key != r[i].dag_key) {
             return err_set(e, ERR_EXISTS, "DAG %s exists under another key", r[i].dag_id);
         }
-        rc = put(m, KIND_DAG, &r[i], e);
+        rc = mem_put(m, KIND_DAG, &r[i], e);
     }
     return rc;
 }
@@ -215,7 +217,7 @@ static int put_versions(struct mem_store *m, const struct version_row *r, size_t
             mem_table_find(&m->names[KIND_VERSION], KIND_VERSION, &r[i], 1) != NULL) {
             return err_set(e, ERR_EXISTS, "version %s exists under another key", r[i].hash);
         }
-        rc = put(m, KIND_VERSION, &r[i], e);
+        rc = mem_put(m, KIND_VERSION, &r[i], e);
     }
     return rc;
 }
@@ -252,7 +254,7 @@ static int put_run(struct mem_store *m, const struct run_row *row, struct err *e
         return err_set(e, ERR_INVALID, "run %s: there is no DAG %lld or version %lld", row->run_id,
                        (long long)r.dag_key, (long long)r.version_key);
     }
-    return put(m, KIND_RUN, &r, e);
+    return mem_put(m, KIND_RUN, &r, e);
 }
 
 static int put_xcoms(struct mem_store *m, const struct store_batch *b, struct err *e)
@@ -280,7 +282,7 @@ static int add_commands(struct mem_store *m, const struct command_row *r, size_t
             mem_table_find(&m->keys[KIND_COMMAND], KIND_COMMAND, &r[i], 0) != NULL) {
             return err_set(e, ERR_EXISTS, "command %s was applied before", r[i].key);
         }
-        rc = put(m, KIND_COMMAND, &r[i], e);
+        rc = mem_put(m, KIND_COMMAND, &r[i], e);
     }
     return rc;
 }
@@ -314,7 +316,7 @@ static int put_grant(struct mem_store *m, int shard, const struct grant_row *row
                        (long long)slots, (long long)others, (long long)row->n);
     }
     if (row->n > 0) {
-        return put(m, KIND_GRANT, &g, e);
+        return mem_put(m, KIND_GRANT, &g, e);
     }
     return mine != NULL ? take_out(m, mine, e) : 0;
 }
@@ -338,7 +340,8 @@ static int put_batch(struct mem_store *m, int shard, const struct store_batch *b
         rc = put_grant(m, shard, &b->grants[i], e);
     }
     rc = rc != 0 ? rc : add_commands(m, b->commands, b->commands_len, e);
-    return rc != 0 ? rc : put_rows(m, KIND_AUDIT, b->audits, b->audits_len, e);
+    rc = rc != 0 ? rc : put_rows(m, KIND_AUDIT, b->audits, b->audits_len, e);
+    return rc != 0 ? rc : mem_put_assets(m, b, e);
 }
 
 static int check_shard(int shard, struct err *e)
@@ -353,6 +356,7 @@ int mem_commit(struct store *store, int shard, int64_t epoch, int64_t seq,
                const struct store_batch *b, struct err *e)
 {
     struct mem_store *m = mem_store(store);
+    struct asset_keys keys = m->asset_keys;
     struct shard *s;
     int rc = check_shard(shard, e);
 
@@ -377,6 +381,7 @@ int mem_commit(struct store *store, int shard, int64_t epoch, int64_t seq,
     rc = put_batch(m, shard, b, e);
     if (rc != 0) {
         take_back(m);
+        m->asset_keys = keys;
         return rc;
     }
     keep(m);
@@ -435,7 +440,7 @@ int mem_put_pool(struct store *store, const struct pool_row *row, bool remove, s
     if (remove && old == NULL) {
         return err_set(e, ERR_NOTFOUND, "there is no pool '%s'", row->name);
     }
-    rc = remove ? take_out(m, old, e) : put(m, KIND_POOL, row, e);
+    rc = remove ? take_out(m, old, e) : mem_put(m, KIND_POOL, row, e);
     if (rc != 0) {
         take_back(m);
     } else {

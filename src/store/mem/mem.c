@@ -17,6 +17,10 @@ static void op_close(struct store *s)
         next = n->next;
         mem_free(n);
     }
+    for (struct node *n = m->events.first, *next; n != NULL; n = next) {
+        next = n->next;
+        mem_free(n);
+    }
     /* History hangs only in the lists of its run. */
     for (size_t i = 0; m->runs.buckets != NULL && i < m->runs.buckets_len; i++) {
         for (struct owner *o = m->runs.buckets[i]; o != NULL; o = o->chain) {
@@ -94,6 +98,7 @@ static const struct store_ops ops = {
     .get_run = mem_get_run,
     .find_run = mem_find_run,
     .previous_run = mem_previous_run,
+    .last_scheduled_run = mem_last_scheduled_run,
     .get_tis = mem_get_tis,
     .get_tries = mem_get_tries,
     .get_attempts = mem_get_attempts,
@@ -108,6 +113,10 @@ static const struct store_ops ops = {
     .put_settings = mem_put_settings,
     .put_pool = mem_put_pool,
     .get_durations = mem_get_durations,
+    .get_assets = mem_get_assets,
+    .find_asset = mem_find_asset,
+    .get_asset_events = mem_get_asset_events,
+    .count_asset_events = mem_count_asset_events,
     .check = op_check,
     .backup = op_backup,
     .clean = mem_clean,

@@ -27,11 +27,13 @@ enum kind {
     KIND_COMMAND,
     KIND_POOL,
     KIND_GRANT,
+    KIND_ASSET,
     KIND_TABLES_, /* kinds up to here are found by key */
     KIND_TRANSITION = KIND_TABLES_,
     KIND_TRY,
     KIND_AUDIT,
     KIND_SETTING,
+    KIND_ASSET_EVENT,
     KIND_MAX_
 };
 
@@ -93,7 +95,10 @@ struct mem_store {
     struct table keys[KIND_TABLES_];  /* by key */
     struct table names[KIND_TABLES_]; /* DAG, version, run: by (owner, name); XCom: by instance */
     struct owners runs, dags;
-    struct list audits, settings;
+    struct list audits, settings, events;
+    struct asset_keys { /* the last ones given */
+        int64_t asset, event;
+    } asset_keys;
     struct counter {
         char *kind; /* owned */
         int64_t next;
@@ -153,6 +158,21 @@ int mem_reserve_keys(struct store *s, const char *kind, int64_t n, int64_t *ret_
 /* Takes a node out of every table and list, and frees it. */
 void mem_drop(struct mem_store *m, struct node *n);
 
+/* Puts a row in the place of the one with its key; noted for undo. -ERR_INVALID without a text that must be there. */
+int mem_put(struct mem_store *m, enum kind kind, const void *row, struct err *e);
+
+/* ---- assets.c ---- */
+
+int mem_put_assets(struct mem_store *m, const struct store_batch *b, struct err *e);
+int mem_get_assets(struct store *s, size_t offset, size_t limit, struct arena *a,
+                   struct asset_row **ret, size_t *ret_len, struct err *e);
+int mem_find_asset(struct store *s, const char *name, const char *uri, struct arena *a,
+                   struct asset_row *ret, struct err *e);
+int mem_get_asset_events(struct store *s, const struct asset_event_query *q, struct arena *a,
+                         struct asset_event_row **ret, size_t *ret_len, struct err *e);
+int mem_count_asset_events(struct store *s, const struct asset_event_query *q, int64_t *ret,
+                           int64_t *ret_newest, struct err *e);
+
 /* ---- query.c ---- */
 
 int mem_get_dags(struct store *s, struct arena *a, struct dag_row **ret, size_t *ret_len,
@@ -169,6 +189,8 @@ int mem_get_run(struct store *s, int64_t run_key, struct arena *a, struct run_ro
                 struct err *e);
 int mem_find_run(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,
                  struct run_row *ret, struct err *e);
+int mem_last_scheduled_run(struct store *s, int64_t dag_key, struct arena *a, struct run_row *ret,
+                           struct err *e);
 int mem_previous_run(struct store *s, int64_t run_key, bool any_type, struct arena *a,
                      struct run_row *ret, struct err *e);
 int mem_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena *a,

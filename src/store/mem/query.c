@@ -286,6 +286,25 @@ int mem_previous_run(struct store *s, int64_t run_key, bool any_type, struct are
                : err_set(e, ERR_NOTFOUND, "run %lld has no previous run", (long long)run_key);
 }
 
+int mem_last_scheduled_run(struct store *s, int64_t dag_key, struct arena *a, struct run_row *ret,
+                           struct err *e)
+{
+    struct owner *dag = owners_find(&mem_store(s)->dags, dag_key);
+    const struct node *best = NULL;
+
+    for (const struct node *n = dag != NULL ? dag->lists[KIND_RUN].first : NULL; n != NULL;
+         n = n->next) {
+        const struct run_row *r = node_row(n);
+
+        if (r->type == RUN_TYPE_SCHEDULED && (best == NULL || newer(r, node_row(best)) < 0)) {
+            best = n;
+        }
+    }
+    return best != NULL
+               ? give_one(best, a, ret, e)
+               : err_set(e, ERR_NOTFOUND, "DAG %lld has no scheduled run", (long long)dag_key);
+}
+
 /* ---- what hangs on runs ---- */
 
 int mem_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena *a,

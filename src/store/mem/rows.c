@@ -16,7 +16,7 @@ struct text { /* one pointer of a row: to a string, or to bytes whose length is 
 
 struct row_type {
     size_t size;
-    struct text texts[6]; /* ends with name == NULL */
+    struct text texts[11]; /* ends with name == NULL */
 };
 
 #define TEXT(type, member, required)                        \
@@ -53,6 +53,16 @@ static const struct row_type types[KIND_MAX_] = {
     [KIND_SETTING] = {sizeof(struct setting_row),
                       {TEXT(setting_row, kind, true), TEXT(setting_row, name, true),
                        BYTES(setting_row, value, true)}},
+    [KIND_ASSET] = {sizeof(struct asset_row),
+                    {TEXT(asset_row, name, true), TEXT(asset_row, uri, true),
+                     TEXT(asset_row, group, true), TEXT(asset_row, extra, false)}},
+    [KIND_ASSET_EVENT] =
+        {sizeof(struct asset_event_row),
+         {TEXT(asset_event_row, name, true), TEXT(asset_event_row, uri, true),
+          TEXT(asset_event_row, group, true), TEXT(asset_event_row, asset_extra, false),
+          TEXT(asset_event_row, extra, false), TEXT(asset_event_row, dag_id, false),
+          TEXT(asset_event_row, task_id, false), TEXT(asset_event_row, run_id, false),
+          TEXT(asset_event_row, partition_key, false), BYTES(asset_event_row, aliases, false)}},
     [KIND_AUDIT] = {sizeof(struct audit_row),
                     {TEXT(audit_row, actor, false), TEXT(audit_row, action, false),
                      TEXT(audit_row, subject, false), TEXT(audit_row, before, false),

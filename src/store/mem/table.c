@@ -71,6 +71,11 @@ uint32_t row_hash(enum kind kind, const void *row, int link)
         return hash_text(((const struct pool_row *)row)->name);
     case KIND_GRANT:
         return hash_text(((const struct held_grant *)row)->resource);
+    case KIND_ASSET: {
+        const struct asset_row *r = row;
+
+        return mix2(hash_text(r->name), hash_text(r->uri));
+    }
     default:
         return 0; /* no other kind has a key */
     }
@@ -134,6 +139,11 @@ static bool same(enum kind kind, const void *x, const void *y)
         const struct held_grant *a = x, *b = y;
 
         return a->shard == b->shard && strcmp(a->resource, b->resource) == 0;
+    }
+    case KIND_ASSET: {
+        const struct asset_row *a = x, *b = y;
+
+        return strcmp(a->name, b->name) == 0 && strcmp(a->uri, b->uri) == 0;
     }
     default:
         return false;

@@ -342,6 +342,14 @@ static int take_keys(struct sql_store *s, const char *kind, int64_t n, int64_t *
     return rc;
 }
 
+static int put_assets(struct commit *c, const struct store_batch *b)
+{
+    int64_t n = (int64_t)b->asset_events_len, first = 0;
+    int rc = n > 0 ? take_keys(c->s, "asset_event", n, &first, c->e) : 0;
+
+    return rc != 0 || (n == 0 && b->assets_len == 0) ? rc : sqlite_put_assets(c->s, b, first, c->e);
+}
+
 static int put_rows(struct commit *c, const struct store_batch *b)
 {
     int64_t history = (int64_t)(b->transitions_len + b->tries_len);
@@ -357,7 +365,8 @@ static int put_rows(struct commit *c, const struct store_batch *b)
     rc = rc != 0 ? rc : put_xcoms(c, b);
     rc = rc != 0 ? rc : put_attempts(c, b);
     rc = rc != 0 ? rc : put_grants(c, b->grants, b->grants_len);
-    return rc != 0 ? rc : add_others(c, b);
+    rc = rc != 0 ? rc : add_others(c, b);
+    return rc != 0 ? rc : put_assets(c, b);
 }
 
 /* 1: go on; 0: this seq was committed before; negative: refused. */

@@ -115,6 +115,8 @@ int sql_get_run(struct store *s, int64_t run_key, struct arena *a, struct run_ro
                 struct err *e);
 int sql_find_run(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,
                  struct run_row *ret, struct err *e);
+int sql_last_scheduled_run(struct store *s, int64_t dag_key, struct arena *a, struct run_row *ret,
+                           struct err *e);
 int sql_previous_run(struct store *s, int64_t run_key, bool any_type, struct arena *a,
                      struct run_row *ret, struct err *e);
 int sql_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_t *ret_len,
@@ -146,6 +148,19 @@ int sql_get_settings(struct store *s, const char *kind, const char *name, struct
                      struct setting_row **ret, size_t *ret_len, struct err *e);
 int sql_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
 int sql_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
+
+/* assets.c */
+int sqlite_get_assets(struct store *s, size_t offset, size_t limit, struct arena *a,
+                      struct asset_row **ret, size_t *ret_len, struct err *e);
+int sqlite_find_asset(struct store *s, const char *name, const char *uri, struct arena *a,
+                      struct asset_row *ret, struct err *e);
+int sqlite_get_asset_events(struct store *s, const struct asset_event_query *q, struct arena *a,
+                            struct asset_event_row **ret, size_t *ret_len, struct err *e);
+int sqlite_count_asset_events(struct store *s, const struct asset_event_query *q, int64_t *ret,
+                              int64_t *ret_newest, struct err *e);
+/* Of a commit, within its transaction: first_key is the first of the events' keys. */
+int sqlite_put_assets(struct sql_store *s, const struct store_batch *b, int64_t first_key,
+                      struct err *e);
 
 int sql_check(struct store *s, struct err *e);
 int sql_backup(struct store *s, const char *path, struct err *e);

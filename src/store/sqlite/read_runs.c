@@ -209,6 +209,20 @@ int sql_previous_run(struct store *s, int64_t run_key, bool any_type, struct are
     return read_one(&r, read_run, ret, "run %lld has no previous run", (long long)run_key);
 }
 
+int sql_last_scheduled_run(struct store *s, int64_t dag_key, struct arena *a, struct run_row *ret,
+                           struct err *e)
+{
+    struct reader r;
+    int rc = reader_init(&r, s, ST_LAST_SCHEDULED, a, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    put_int(&r.b, dag_key);
+    put_int(&r.b, RUN_TYPE_SCHEDULED);
+    return read_one(&r, read_run, ret, "DAG %lld has no scheduled run", (long long)dag_key);
+}
+
 int sql_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_t *ret_len,
                   struct err *e)
 {

@@ -85,10 +85,24 @@ static const char v4[] =
     "CREATE TABLE setting (kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,"
     " version INTEGER NOT NULL, updated_us INTEGER, PRIMARY KEY (kind, name)) WITHOUT ROWID;";
 
+/* Events of assets. The index by asset holds the time too: to count between two times reads no event. The events of an alias are found by a
+ * tree of their own; an event's row has its aliases once more, to be read with it. */
+static const char v5[] =
+    "CREATE TABLE asset (asset_key INTEGER PRIMARY KEY, name TEXT NOT NULL, uri TEXT NOT NULL,"
+    " grp TEXT NOT NULL, extra TEXT, created_us INTEGER, UNIQUE (name, uri));"
+    "CREATE INDEX asset_by_uri ON asset (uri);"
+    "CREATE TABLE asset_event (event_key INTEGER PRIMARY KEY,"
+    " asset_key INTEGER NOT NULL REFERENCES asset (asset_key), at_us INTEGER NOT NULL, extra TEXT,"
+    " dag_id TEXT, task_id TEXT, run_id TEXT, map_index INTEGER NOT NULL, partition_key TEXT,"
+    " aliases BLOB);"
+    "CREATE INDEX asset_event_by_asset ON asset_event (asset_key, event_key, at_us);"
+    "CREATE TABLE asset_event_alias (alias TEXT NOT NULL,"
+    " event_key INTEGER NOT NULL REFERENCES asset_event (event_key),"
+    " PRIMARY KEY (alias, event_key)) WITHOUT ROWID;";
+
 const struct sql_migration sql_migrations[] = {
-    {"first schema", v1},
-    {"cleaning in slices", v2},
-    {"mapped tasks", v3},
-    {"variables and connections", v4},
+    {"first schema", v1}, {"cleaning in slices", v2},
+    {"mapped tasks", v3}, {"variables and connections", v4},
+    {"assets", v5},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];

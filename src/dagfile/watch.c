@@ -1,0 +1,322 @@
+/*
+ * Watched are folders, never files: an editor that writes a new file in place of the old one is seen as well. The set is made anew after
+ * each change (adding a folder again changes nothing); what is no longer there, the system forgets by itself.
+ */
+#include "dagfile/watch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "runtime/loop.h"
+
+#define QUIET_US    (TIME_SECOND / 10) /* a save is often several changes */
+#define BUSY_US     TIME_SECOND
+#define DEPTH_MAX   24
+#define FOLDERS_MAX 100000
+#define CHANGES                                                                         \
+    (IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_ATTRIB | \
+     IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+
+struct watch {
+    int fd;       /* inotify, or -1 */
+    char *folder; /* as it was given */
+    int64_t poll_us;
+    char **files;              /* further ones */
+    size_t files_len, folders; /* folders: watched in the round at hand */
+    char why[PATH_MAX + 256];
+};
+
+static void say(struct watch *w, const char *what, const char *path)
+{
+    (void)snprintf(w->why, sizeof w->why, "%s: %s; it is looked at every %lld s", path, what,
+                   (long long)(w->poll_us / TIME_SECOND));
+}
+
+/* File systems whose changes by other machines the kernel does not see. */
+static bool is_remote(const char *path)
+{
+    static const unsigned long remote[] = {0x6969 /* NFS */,
+                                           0xff534d42 /* CIFS */,
+                                           0xfe534d42 /* SMB2 */,
+                                           0x517b /* SMB */,
+                                           0x65735546 /* FUSE */,
+                                           0x01021997 /* 9P */,
+                                           0x5346414f /* AFS */,
+                                           0x00c36400 /* CEPH */,
+                                           0x0bd00bd0 /* LUSTRE */,
+                                           0x01161970 /* GFS2 */,
+                                           0x6b414653 /* kAFS */};
+    struct statfs fs;
+
+    if (statfs(path, &fs) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof remote / sizeof remote[0]; i++) {
+        if ((unsigned long)(unsigned)fs.f_type == remote[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_folder(struct watch *w, const char *path)
+{
+    if (w->folders++ >= FOLDERS_MAX) {
+        say(w, "more folders than are watched", path);
+    } else if (inotify_add_watch(w->fd, path, CHANGES) >= 0 || errno == ENOENT ||
+               errno == ENOTDIR) {
+        return;
+    } else if (errno == ENOSPC) {
+        say(w, "no inotify watches are left (raise sysctl fs.inotify.max_user_watches)", path);
+    } else {
+        say(w, strerror(errno), path);
+    }
+}
+
+/* The folders that hold the links of a path: that is where a link is swapped. */
+static void add_links(struct watch *w, const char *path)
+{
+    char part[PATH_MAX], real[PATH_MAX];
+    struct stat st;
+    size_t n = strlen(path);
+
+    if (n >= sizeof part) {
+        return;
+    }
+    memcpy(part, path, n + 1);
+    for (size_t end = n; end > 1; end--) {
+        if (part[end] != '/' && part[end] != '\0') {
+            continue;
+        }
+        part[end] = '\0';
+        if (lstat(part, &st) != 0 || S_ISLNK(st.st_mode)) { /* absent: it may come */
+            char *slash = strrchr(part, '/');
+
+            *slash = '\0';
+            if (realpath(slash == part ? "/" : part, real) != NULL) {
+                add_folder(w, real);
+            }
+            *slash = '/';
+        }
+    }
+}
+
+static bool is_left_out(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "__pycache__") == 0 ||
+           strcmp(name, ".git") == 0;
+}
+
+static void add_tree(struct watch *w, const char *path, int depth);
+
+static void add_entry(struct watch *w, const char *path, const struct dirent *d, int depth)
+{
+    char below[PATH_MAX];
+    struct stat st;
+
+    if (is_left_out(d->d_name) ||
+        (d->d_type != DT_DIR && d->d_type != DT_LNK && d->d_type != DT_UNKNOWN) ||
+        snprintf(below, sizeof below, "%s/%s", path, d->d_name) >= (int)sizeof below) {
+        return;
+    }
+    if (d->d_type == DT_DIR || (stat(below, &st) == 0 && S_ISDIR(st.st_mode))) {
+        add_tree(w, below, depth + 1);
+    }
+}
+
+/* Links that lead round end at DEPTH_MAX. */
+static void add_tree(struct watch *w, const char *path, int depth)
+{
+    const struct dirent *d;
+    DIR *dir;
+
+    if (depth > DEPTH_MAX || w->folders > FOLDERS_MAX) {
+        return;
+    }
+    if (is_remote(path)) {
+        say(w, "a network file system does not tell of changes", path);
+    }
+    add_folder(w, path);
+    dir = opendir(path);
+    if (dir == NULL) {
+        return;
+    }
+    while ((d = readdir(dir)) != NULL) {
+        add_entry(w, path, d, depth);
+    }
+    (void)closedir(dir);
+}
+
+static void add_file(struct watch *w, const char *path)
+{
+    char real[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash != NULL ? (size_t)(slash - path) : 0;
+
+    if (n == 0 || n >= sizeof real) {
+        return;
+    }
+    memcpy(real, path, n);
+    real[n] = '\0';
+    add_links(w, path);
+    if (is_remote(real)) {
+        say(w, "a network file system does not tell of changes", real);
+    }
+    add_folder(w, real);
+}
+
+static void watch_all(struct watch *w)
+{
+    w->why[0] = '\0';
+    w->folders = 0;
+    if (w->fd < 0) {
+        say(w, "the system gives no inotify instance (sysctl fs.inotify.max_user_instances)",
+            w->folder);
+        return;
+    }
+    add_links(w, w->folder);
+    add_tree(w, w->folder, 0);
+    for (size_t i = 0; i < w->files_len; i++) {
+        add_file(w, w->files[i]);
+    }
+}
+
+int watch_new(const char *folder, int64_t poll_us, struct watch **ret, struct err *e)
+{
+    struct watch *w = mem_zalloc(sizeof *w);
+
+    if (w == NULL || (w->folder = mem_strdup(folder)) == NULL) {
+        mem_free(w);
+        return err_set(e, ERR_NOMEM, "out of memory for watching a folder");
+    }
+    w->poll_us = poll_us;
+    w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    watch_all(w);
+    *ret = w;
+    return 0;
+}
+
+static void free_files(struct watch *w)
+{
+    for (size_t i = 0; i < w->files_len; i++) {
+        mem_free(w->files[i]);
+    }
+    mem_free(w->files);
+    w->files = NULL;
+    w->files_len = 0;
+}
+
+void watch_free(struct watch *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    free_files(w);
+    if (w->fd >= 0) {
+        (void)close(w->fd);
+    }
+    mem_free(w->folder);
+    mem_free(w);
+}
+
+int watch_files(struct watch *w, const char *const *paths, size_t n, struct err *e)
+{
+    char **copy = n != 0 ? mem_array(n, sizeof *copy) : NULL;
+    size_t len = 0;
+
+    while (copy != NULL && len < n && (copy[len] = mem_strdup(paths[len])) != NULL) {
+        len++;
+    }
+    if (len < n) {
+        while (len > 0) {
+            mem_free(copy[--len]);
+        }
+        mem_free(copy);
+        return err_set(e, ERR_NOMEM, "out of memory for watching files");
+    }
+    free_files(w);
+    w->files = copy;
+    w->files_len = n;
+    watch_all(w);
+    return 0;
+}
+
+const char *watch_why(const struct watch *w)
+{
+    return w->why[0] != '\0' ? w->why : NULL;
+}
+
+/* Takes what was told. True if any of it may concern a DAG file. */
+static bool take_events(struct watch *w)
+{
+    char room[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
+    bool any = false;
+    ssize_t n;
+
+    while ((n = read(w->fd, room, sizeof room)) > 0) {
+        for (ssize_t at = 0; at < n;) {
+            const struct inotify_event *ev =
+                (const struct inotify_event *)(const void *)(room + at);
+
+            at += (ssize_t)(sizeof *ev + ev->len);
+            if ((ev->mask & IN_IGNORED) == 0 && (ev->len == 0 || !is_left_out(ev->name))) {
+                any = true; /* IN_Q_OVERFLOW as well */
+            }
+        }
+    }
+    return any;
+}
+
+/* SUSPENDS until the system tells something, at most so long. *ret: it did. */
+static int wait_told(struct watch *w, int64_t us, bool *ret)
+{
+    struct co_deadline d;
+    int rc = 0;
+
+    *ret = false;
+    if (w->fd < 0) {
+        return us < 0 ? co_suspend() : co_sleep(us);
+    }
+    if (us >= 0) {
+        co_deadline_begin(&d, us);
+    }
+    while (rc == 0 && !(*ret = take_events(w))) {
+        rc = co_wait_fd(w->fd, LOOP_READ, NULL);
+    }
+    if (us >= 0) {
+        co_deadline_end(&d);
+    }
+    return rc == -ERR_TIMEOUT ? 0 : rc;
+}
+
+int watch_wait(struct watch *w, int64_t timeout_us, bool *ret)
+{
+    bool polls = w->why[0] != '\0';
+    bool late = polls && (timeout_us < 0 || w->poll_us < timeout_us);
+    struct loop *l = loop_current();
+    int64_t until;
+    bool more = true;
+    int rc = wait_told(w, late ? w->poll_us : timeout_us, ret);
+
+    if (rc == 0 && *ret) {
+        until = loop_now_us(l) + BUSY_US;
+        while (rc == 0 && more && loop_now_us(l) < until) {
+            rc = wait_told(w, QUIET_US, &more);
+        }
+        watch_all(w);
+    }
+    *ret = *ret || (rc == 0 && late);
+    return rc;
+}

@@ -1,0 +1,377 @@
+/*
+ * Assets: those that DAGs name become rows with their version; the events of a task's outlets are committed with its end; later tasks ask for
+ * them, a page at a time.
+ */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "engine/engine_priv.h"
+#include "engine/world.h"
+#include "model/dag.h"
+
+#define EVENTS_PAGE 128 /* events of an answer: with the largest extras still a message */
+
+static const char *text_of(const struct value *o, const char *name)
+{
+    const struct value *v = value_get(o, name);
+
+    return v != NULL && v->kind == VALUE_STRING && v->len > 0 ? v->text : NULL;
+}
+
+/* ---- of documents ---- */
+
+struct gathering {
+    struct arena *arena;
+    struct map seen; /* "name\nuri": its row */
+    struct asset_row *rows;
+    size_t len, cap;
+    int64_t now_us;
+    struct err *e;
+};
+
+static int put_extra(struct gathering *x, const struct value *extra, struct asset_row *row)
+{
+    struct buf b BUF_CLEANUP;
+    struct json_writer w;
+
+    buf_init(&b, LIMIT_ASSET_EXTRA);
+    if (extra == NULL || extra->kind != VALUE_OBJECT || extra->len == 0) {
+        return 0;
+    }
+    json_writer_init(&w, &b, 0);
+    json_value(&w, extra);
+    if (buf_status(&b) == -ERR_LIMIT) {
+        return err_set(x->e, ERR_LIMIT, "the extra of asset '%s' is larger than %zu KiB", row->name,
+                       LIMIT_ASSET_EXTRA >> 10);
+    }
+    row->extra = buf_status(&b) == 0 ? arena_strndup(x->arena, buf_cstr(&b), b.len) : NULL;
+    return row->extra != NULL ? 0 : err_set(x->e, ERR_NOMEM, "out of memory for assets");
+}
+
+static int gather_one(struct gathering *x, const struct value *v)
+{
+    struct asset_row row = {.name = text_of(v, "name"),
+                            .uri = text_of(v, "uri"),
+                            .group = text_of(v, "group"),
+                            .created_us = x->now_us};
+    const char *key;
+    int rc;
+
+    row.name = row.name != NULL ? row.name : row.uri;
+    row.uri = row.uri != NULL ? row.uri : row.name;
+    row.group = row.group != NULL ? row.group : "asset";
+    if (row.name == NULL) {
+        return 0; /* whoever wrote it: it names nothing */
+    }
+    key = arena_printf(x->arena, "%s\n%s", row.name, row.uri);
+    if (key == NULL) {
+        return err_set(x->e, ERR_NOMEM, "out of memory for assets");
+    }
+    rc = map_add(&x->seen, key, strlen(key), x, NULL);
+    if (rc == -ERR_EXISTS) {
+        return 0;
+    }
+    rc = rc == 0 ? put_extra(x, value_get(v, "extra"), &row) : rc;
+    if (rc == 0 && VEC_PUSH(x->rows, x->len, x->cap, row) != 0) {
+        rc = err_set(x->e, ERR_NOMEM, "out of memory for assets");
+    }
+    return rc;
+}
+
+/* Every object of type "asset" within v: its depth is that of a document. */
+static int gather(struct gathering *x, const struct value *v)
+{
+    const char *type;
+    int rc = 0;
+
+    if (v == NULL || (v->kind != VALUE_ARRAY && v->kind != VALUE_OBJECT)) {
+        return 0;
+    }
+    type = v->kind == VALUE_OBJECT ? text_of(v, "type") : NULL;
+    if (type != NULL && strcmp(type, "asset") == 0) {
+        return gather_one(x, v);
+    }
+    for (size_t i = 0; rc == 0 && i < v->len; i++) {
+        rc = gather(x, v->elems[i]);
+    }
+    return rc;
+}
+
+int engine_assets_of(const struct dag *d, int64_t now_us, struct arena *a, struct asset_row **ret,
+                     size_t *ret_len, struct err *e)
+{
+    struct gathering x = {.arena = a, .now_us = now_us, .e = e};
+    struct asset_row *out = NULL;
+    int rc;
+
+    map_init(&x.seen);
+    rc = d->document != NULL ? gather(&x, value_get(d->document, "schedule")) : 0;
+    for (uint32_t i = 0; rc == 0 && i < d->tasks_len; i++) {
+        rc = d->tasks[i].spec != NULL ? gather(&x, value_get(d->tasks[i].spec, "inlets")) : 0;
+        rc = rc == 0 && d->tasks[i].spec != NULL
+                 ? gather(&x, value_get(d->tasks[i].spec, "outlets"))
+                 : rc;
+    }
+    if (rc == 0 && x.len > 0) {
+        out = arena_array(a, x.len, sizeof *out);
+        rc = out != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for assets");
+    }
+    if (out != NULL) {
+        memcpy(out, x.rows, x.len * sizeof *out);
+    }
+    *ret = out;
+    *ret_len = rc == 0 ? x.len : 0;
+    map_fini(&x.seen);
+    mem_free(x.rows);
+    return rc;
+}
+
+/* ---- of an attempt that ended ---- */
+
+int batch_add_asset_events(struct engine *g, const struct worker_end *end)
+{
+    struct run_row run;
+    const struct dag *d;
+    struct event_group group = {
+        .key = end->key, .first = g->extras.asset_events_len, .len = end->asset_events_len};
+    int rc = end->asset_events_len > 0 ? sched_get_run(g->sched, end->key.run_key, &run, &d) : 0;
+
+    for (size_t i = 0; rc == 0 && i < end->asset_events_len; i++) {
+        const struct worker_asset_event *x = &end->asset_events[i];
+        struct asset_event_row row = {
+            .name = x->name,
+            .uri = x->uri,
+            .group = x->group,
+            .asset_extra = x->asset_extra,
+            .extra = x->extra,
+            .aliases = x->aliases,
+            .aliases_len = x->aliases_len,
+            .dag_id = arena_strdup(&g->extras.arena, d->dag_id),
+            .task_id = arena_strdup(&g->extras.arena, d->tasks[end->key.task].task_id),
+            .run_id = arena_strdup(&g->extras.arena, run.run_id),
+            .map_index = end->key.map_index,
+            .at_us = engine_now(g),
+        };
+
+        if (row.dag_id == NULL || row.task_id == NULL || row.run_id == NULL) {
+            return -ERR_NOMEM;
+        }
+        rc = VEC_PUSH(g->extras.asset_events, g->extras.asset_events_len,
+                      g->extras.asset_events_cap, row);
+    }
+    return rc != 0 || group.len == 0 ? rc
+                                     : VEC_PUSH(g->extras.event_groups, g->extras.event_groups_len,
+                                                g->extras.event_groups_cap, group);
+}
+
+/* ---- what tasks ask ---- */
+
+struct question {
+    struct engine *g;
+    const char *name, *uri;
+    struct arena *arena;
+    bool found;
+    struct asset_row asset;
+    struct asset_event_query q;
+    struct asset_event_row *rows;
+    size_t rows_len;
+    int64_t count, newest;
+    struct err *e;
+};
+
+static int do_find(void *arg)
+{
+    struct question *x = arg;
+    struct store *s = x->g->store;
+    int rc = s->ops->find_asset(s, x->name, x->uri, x->arena, &x->asset, x->e);
+
+    x->found = rc == 0;
+    return rc == -ERR_NOTFOUND ? 0 : rc;
+}
+
+/* The asset that the question names, unless it names an alias. */
+static int do_which(struct question *x)
+{
+    int rc = x->q.alias == NULL ? do_find(x) : 0;
+
+    x->q.asset_key = x->asset.asset_key;
+    x->found = x->found || x->q.alias != NULL;
+    return rc;
+}
+
+static int do_count(void *arg)
+{
+    struct question *x = arg;
+    struct store *s = x->g->store;
+    int rc = do_which(x);
+
+    return rc == 0 && x->found ? s->ops->count_asset_events(s, &x->q, &x->count, &x->newest, x->e)
+                               : rc;
+}
+
+static int do_events(void *arg)
+{
+    struct question *x = arg;
+    struct store *s = x->g->store;
+    int rc = do_which(x);
+
+    return rc == 0 && x->found
+               ? s->ops->get_asset_events(s, &x->q, x->arena, &x->rows, &x->rows_len, x->e)
+               : rc;
+}
+
+static int time_of(const struct world_call *c, const char *name, int64_t *ret, struct err *e)
+{
+    const char *text = text_of(c->rq, name);
+
+    *ret = TIME_NONE;
+    return text == NULL || time_parse(text, strlen(text), ret) == 0
+               ? 0
+               : err_set(e, ERR_INVALID, "%s: '%s' is not a time", name, text);
+}
+
+static int number_of(const struct world_call *c, const char *name, int64_t *ret, struct err *e)
+{
+    const struct value *v = value_get(c->rq, name);
+
+    *ret = 0;
+    return v == NULL || v->kind == VALUE_NULL || value_int(v, 0, INT64_MAX - 1, ret) == 0
+               ? 0
+               : err_set(e, ERR_PROTOCOL, "%s is a number from 0 on", name);
+}
+
+static int read_question(const struct world_call *c, struct question *x, struct err *e)
+{
+    const struct value *newest = value_get(c->rq, "newest_first");
+    int64_t offset, limit;
+    int rc;
+
+    *x = (struct question){.g = c->g,
+                           .arena = c->arena,
+                           .name = text_of(c->rq, "name"),
+                           .uri = text_of(c->rq, "uri"),
+                           .q = {.alias = text_of(c->rq, "alias")},
+                           .e = e};
+    if (x->name == NULL && x->uri == NULL && x->q.alias == NULL) {
+        return err_set(e, ERR_PROTOCOL, "a question about assets needs name, uri or alias");
+    }
+    rc = time_of(c, "from", &x->q.from_us, e);
+    rc = rc == 0 ? time_of(c, "to", &x->q.to_us, e) : rc;
+    rc = rc == 0 ? number_of(c, "above", &x->q.above_key, e) : rc;
+    rc = rc == 0 ? number_of(c, "below", &x->q.below_key, e) : rc;
+    rc = rc == 0 ? number_of(c, "offset", &offset, e) : rc;
+    rc = rc == 0 ? number_of(c, "limit", &limit, e) : rc;
+    if (rc == 0) {
+        x->q.offset = (size_t)offset;
+        x->q.limit = limit == 0 || limit > EVENTS_PAGE ? EVENTS_PAGE : (size_t)limit;
+        x->q.newest_first = newest != NULL && newest->kind == VALUE_BOOL && newest->boolean;
+    }
+    return rc;
+}
+
+static void put_text(struct json_writer *w, const char *name, const char *text)
+{
+    json_key(w, name);
+    json_string(w, text);
+}
+
+static void put_json(struct json_writer *w, const char *name, const char *json)
+{
+    json_key(w, name);
+    json_raw(w, json != NULL ? json : "{}", json != NULL ? strlen(json) : 2);
+}
+
+int engine_asset_get(const struct world_call *c, struct err *e)
+{
+    struct question x;
+    int rc = read_question(c, &x, e);
+
+    rc = rc == 0 ? engine_on_store(c->g, do_find, &x) : rc;
+    if (rc == 0) {
+        json_key(c->w, "result");
+        json_object(c->w);
+        json_key(c->w, "found");
+        json_bool(c->w, x.found);
+        if (x.found) {
+            put_text(c->w, "name", x.asset.name);
+            put_text(c->w, "uri", x.asset.uri);
+            put_text(c->w, "group", x.asset.group);
+            put_json(c->w, "extra", x.asset.extra);
+        }
+        json_object_end(c->w);
+    }
+    return rc;
+}
+
+int engine_asset_count(const struct world_call *c, struct err *e)
+{
+    struct question x;
+    int rc = read_question(c, &x, e);
+
+    rc = rc == 0 ? engine_on_store(c->g, do_count, &x) : rc;
+    if (rc == 0) {
+        json_key(c->w, "result");
+        json_object(c->w);
+        json_key(c->w, "count");
+        json_int(c->w, x.count);
+        json_key(c->w, "newest");
+        json_int(c->w, x.newest);
+        json_object_end(c->w);
+    }
+    return rc;
+}
+
+void engine_put_event(struct json_writer *w, const struct asset_event_row *r)
+{
+    char at[TIME_TEXT_MAX];
+
+    json_key(w, "id");
+    json_int(w, r->event_key);
+    put_text(w, "timestamp", time_format(r->at_us, at));
+    put_text(w, "name", r->name);
+    put_text(w, "uri", r->uri);
+    put_text(w, "group", r->group);
+    put_json(w, "asset_extra", r->asset_extra);
+    put_json(w, "extra", r->extra);
+    put_text(w, "dag_id", r->dag_id);
+    put_text(w, "task_id", r->task_id);
+    put_text(w, "run_id", r->run_id);
+    json_key(w, "map_index");
+    json_int(w, r->map_index);
+    put_text(w, "partition_key", r->partition_key);
+    json_key(w, "aliases");
+    json_array(w);
+    for (size_t at_alias = 0; at_alias < r->aliases_len;
+         at_alias += strlen(r->aliases + at_alias) + 1) {
+        json_string(w, r->aliases + at_alias);
+    }
+    json_array_end(w);
+}
+
+int engine_asset_events(const struct world_call *c, struct err *e)
+{
+    struct question x;
+    int rc = read_question(c, &x, e);
+
+    rc = rc == 0 ? engine_on_store(c->g, do_events, &x) : rc;
+    if (rc == 0) {
+        json_key(c->w, "result");
+        json_object(c->w);
+        json_key(c->w, "events");
+        json_array(c->w);
+        for (size_t i = 0; i < x.rows_len; i++) {
+            json_object(c->w);
+            engine_put_event(c->w, &x.rows[i]);
+            json_object_end(c->w);
+        }
+        json_array_end(c->w);
+        json_object_end(c->w);
+    }
+    return rc;
+}

@@ -1,0 +1,130 @@
+"""Listeners of an installation: what they hear of tasks, runs and assets of a real run."""
+
+import glob
+import os
+
+PLUGIN = """
+import os
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+
+HEARD = os.path.join(os.path.dirname(__file__), "heard.txt")
+
+def hear(*words):
+    with open(HEARD, "a") as f:
+        f.write(" ".join(map(str, words)) + "\\n")
+
+class Listener:
+    @hookimpl
+    def on_starting(self, component):
+        hear("starting", type(component).__name__)
+
+    @hookimpl
+    def before_stopping(self, component):
+        hear("stopping", type(component).__name__)
+
+    @hookimpl
+    def on_dag_run_running(self, dag_run, msg):
+        hear("running", dag_run.dag_id, dag_run.state, msg, dag_run.end_date)
+
+    @hookimpl
+    def on_dag_run_success(self, dag_run, msg):
+        hear("success", dag_run.run_id, dag_run.conf, msg, dag_run.end_date > dag_run.start_date, dag_run.dag.dag_id)
+        raise ValueError("of the listener")
+
+    @hookimpl
+    def on_dag_run_failed(self, dag_run, msg):
+        hear("failed", dag_run.run_id, msg)
+
+    @hookimpl
+    def on_asset_created(self, asset):
+        hear("created", asset.name)
+
+    @hookimpl
+    def on_asset_alias_created(self, asset_alias):
+        hear("alias", asset_alias.name)
+
+    @hookimpl
+    def on_asset_changed(self, asset):
+        hear("changed", asset.uri)
+
+    @hookimpl
+    def on_asset_event_emitted(self, asset_event):
+        hear("event", asset_event.source_task_id, asset_event.extra, asset_event.source_aliases)
+
+class Ours(AirflowPlugin):
+    name = "ours"
+    listeners = [Listener()]
+"""
+
+DAG = """
+from airflow.sdk import DAG, Asset, AssetAlias, task
+
+with DAG("d"):
+    @task(outlets=[Asset("a", "s3://a"), AssetAlias("al")])
+    def t(outlet_events, dag_run):
+        outlet_events[Asset("a", "s3://a")].extra = {"n": 1}
+        if dag_run.conf.get("bad"):
+            raise ValueError("no")
+        outlet_events[AssetAlias("al")].add(Asset("b"))
+    t()
+"""
+
+
+def install(tw, text=PLUGIN):
+    os.makedirs(os.path.join(tw.home, "plugins"))
+    with open(os.path.join(tw.home, "plugins", "ours.py"), "w") as f:
+        f.write(text)
+
+
+def heard(tw):
+    """What was heard, in the order of each process; runs are told in processes of their own."""
+    path = os.path.join(tw.home, "plugins", "heard.txt")
+    with open(path) as f:
+        lines = f.read().splitlines()
+    os.unlink(path)
+    return lines
+
+
+def of_kind(lines, *kinds):
+    return [line for line in lines if line.split()[0] in kinds]
+
+
+def test_listeners_hear_of_runs_and_assets(tw):
+    install(tw)
+    file = tw.write("d.py", DAG)
+    done = tw("run", file, "--run-id", "one", "--conf", '{"x": 1}')
+    lines = heard(tw)
+    assert of_kind(lines, "starting", "stopping") == ["starting TaskRunnerMarker", "stopping TaskRunnerMarker"]
+    assert of_kind(lines, "running") == ["running d running started None"]
+    assert of_kind(lines, "success", "failed") == ["success one {'x': 1} success True d"]
+    assert of_kind(lines, "created", "alias", "changed", "event") == [
+        "created a",
+        "changed s3://a",
+        "event t {'n': 1} []",
+        "created b",
+        "alias al",
+        "changed b",
+        "event t {} [AssetAlias('al')]",
+    ]
+    # A listener that fails: in the log, and nowhere else.
+    assert tw.json("runs", "show", "d")["state"] == "success"
+    assert "a listener (success) of d in run one failed" in done.stderr
+    [log] = glob.glob(os.path.join(tw.home, "logs", "dag_id=d", "run_id=one", "listeners_success.log"))
+    with open(log) as f:
+        assert "ValueError: of the listener" in f.read()
+
+    tw("run", file, "--run-id", "two")
+    assert of_kind(heard(tw), "created", "alias", "changed") == ["changed s3://a", "changed b"]
+
+    tw("run", file, "--run-id", "three", "--conf", '{"bad": true}', code=1)
+    lines = heard(tw)
+    assert of_kind(lines, "failed")[0].startswith("failed three ")
+    assert of_kind(lines, "changed", "success") == []
+
+
+def test_where_nobody_listens_no_process_is_started(tw):
+    install(tw, PLUGIN.replace("listeners = [Listener()]", "listeners = []"))
+    tw("run", tw.write("d.py", DAG), "--run-id", "one")
+    assert not os.path.exists(os.path.join(tw.home, "plugins", "heard.txt"))
+    assert not glob.glob(os.path.join(tw.home, "logs", "dag_id=d", "run_id=one", "listeners*"))
