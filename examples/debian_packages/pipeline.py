@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from tradewind.sdk import DAG, BashOperator, EmptyOperator, Param, task
 
@@ -36,7 +37,7 @@ with DAG(
 
     def records(path):
         """Yields one dict per record of a Debian control file; continuation lines are left out."""
-        record = {}
+        record: dict[str, str] = {}
         with open(path, encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 if line == "\n":
@@ -58,7 +59,7 @@ with DAG(
                 yield name
 
     @task
-    def transform(params=None):
+    def transform(params: Any = None):
         """One JSON record per package, with numbers as numbers; returns what the gate looks at."""
         out = params["out"]
         seen, duplicates, broken, total = set(), 0, 0, 0
@@ -90,14 +91,14 @@ with DAG(
         return {"total": total, "packages": len(seen), "duplicates": duplicates, "broken": broken}
 
     @task.branch
-    def quality_gate(stats, params=None):
+    def quality_gate(stats, params: Any = None):
         """Loads only what looks whole: enough packages, and less than one record in a hundred broken."""
         whole = stats["packages"] >= params["min_packages"] and stats["broken"] * 100 < stats["total"]
         print("quality:", "pass" if whole else "fail", stats)
         return "load" if whole else "quarantine"
 
     @task
-    def load(params=None):
+    def load(params: Any = None):
         """Fills the warehouse in one transaction: the tables are replaced, or stay as they were."""
         out = params["out"]
         db = sqlite3.connect(os.path.join(out, "warehouse.db"))
@@ -136,13 +137,13 @@ with DAG(
     }
 
     @task
-    def summarise(name, params=None):
+    def summarise(name, params: Any = None):
         """One question to the warehouse; the answer is small enough to be an XCom."""
         db = sqlite3.connect(os.path.join(params["out"], "warehouse.db"))
         return db.execute(QUERIES[name]).fetchall()
 
     @task
-    def report(rows, sections, largest, needed, maintainers, params=None, ds=None, run_id=None):
+    def report(rows, sections, largest, needed, maintainers, params: Any = None, ds: Any = None, run_id: Any = None):
         """One self-contained HTML page."""
         from html import escape
 

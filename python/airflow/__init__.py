@@ -5,7 +5,12 @@ Airflow's import paths over the package tradewind: DAG files and providers writt
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airflow import _finder
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # The version whose names and semantics these are: providers ask for it.
 __version__ = "3.2.2"
@@ -13,9 +18,9 @@ __version__ = "3.2.2"
 _finder.install(__path__)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     return _finder.attribute(__name__, name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *_finder.names(__name__)})

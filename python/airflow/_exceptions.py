@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import enum
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from tradewind.configuration import AirflowConfigException  # noqa: F401
+from tradewind.configuration import AirflowConfigException as AirflowConfigException  # noqa: F401
 from tradewind.exceptions import (
     AirflowException,
     AirflowFailException,
     AirflowNotFoundException,
 )
-from tradewind.legacy import RemovedInAirflow3Warning  # noqa: F401
+from tradewind.legacy import RemovedInAirflow3Warning as RemovedInAirflow3Warning  # noqa: F401
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class AirflowBadRequest(AirflowException):
@@ -33,7 +36,7 @@ class AirflowInternalRuntimeError(BaseException):
 class AirflowDagDuplicatedIdException(AirflowException):
     """Two files have a DAG of one id."""
 
-    def __init__(self, dag_id, incoming, existing):
+    def __init__(self, dag_id: str, incoming: str, existing: str) -> None:
         super().__init__(f"DAG {dag_id!r} of {incoming} is in {existing} already")
         self.dag_id, self.incoming, self.existing = dag_id, incoming, existing
 
@@ -156,7 +159,7 @@ class FileSyntaxError(NamedTuple):
 class AirflowFileParseException(AirflowException):
     """A file of connections or variables is wrong."""
 
-    def __init__(self, msg, file_path, parse_errors):
+    def __init__(self, msg: str, file_path: str, parse_errors: list[FileSyntaxError]) -> None:
         super().__init__(f"{msg} ({file_path}): {parse_errors}")
         self.file_path, self.parse_errors = file_path, parse_errors
 
@@ -167,18 +170,6 @@ class AirflowUnsupportedFileTypeException(AirflowException):
 
 class AirflowExternalTaskSensorException(AirflowException):
     """A sensor of another DAG's task failed."""
-
-
-class HITLTriggerEventError(AirflowException):
-    """A person's answer could not be taken."""
-
-
-class HITLTimeoutError(HITLTriggerEventError):
-    """Nobody answered in time."""
-
-
-class HITLRejectException(AirflowException):
-    """A person said no."""
 
 
 class ErrorType(enum.Enum):

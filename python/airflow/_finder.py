@@ -17,8 +17,15 @@ import importlib.abc
 import importlib.machinery
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from airflow._table import TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 _REMEDY = (
@@ -31,16 +38,17 @@ _REMEDY = (
 class Entry:
     """A module of the table: where its names are found; `whole`: modules whose names are all its."""
 
-    def __init__(self):
-        self.names = {}
-        self.whole = []
-        self.refused = None
+    def __init__(self) -> None:
+        self.names: dict[str, tuple[list[str], str]] = {}
+        self.whole: list[str] = []
+        self.refused: str | None = None
         self.fallback = False
         self.listed = False  # has a line of its own
 
 
-def _parse(table):
-    entries, entry = {}, None
+def _parse(table: str) -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    entry = Entry()
     for line in table.splitlines():
         text = line.strip()
         if not text or text.startswith("#"):
@@ -75,7 +83,7 @@ def _parse(table):
 ENTRIES = _parse(TABLE)
 
 
-def names(module):
+def names(module: str) -> set[str]:
     """The names that the table gives a module."""
     entry = ENTRIES[module]
     found = set(entry.names)
@@ -84,7 +92,7 @@ def names(module):
     return found
 
 
-def attribute(module, name):
+def attribute(module: str, name: str) -> Any:
     """
     The object that `module.name` stands for. AttributeError if the table does not know it;
     ImportError, with the reason, if it is known and not there.
@@ -101,7 +109,7 @@ def attribute(module, name):
     return value
 
 
-def _first(module, name, targets, theirs):
+def _first(module: str, name: str, targets: list[str], theirs: str) -> Any:
     reason = ""
     for target in targets:
         try:
@@ -124,7 +132,7 @@ def _first(module, name, targets, theirs):
     )
 
 
-def _of_whole(entry, module, name):
+def _of_whole(entry: Entry, module: str, name: str) -> Any:
     if not (name.startswith("__") and name.endswith("__")):
         for target in entry.whole:
             try:
@@ -137,7 +145,7 @@ def _of_whole(entry, module, name):
     raise AttributeError(f"module {module!r} has no attribute {name!r}")  # Python 3.9 takes no name=
 
 
-def _is_there(module, name):
+def _is_there(module: str, name: str) -> bool:
     try:
         attribute(module, name)
     except (ImportError, AttributeError):
@@ -149,67 +157,69 @@ class Folders:
     """The __path__ of a package of the table: its folder here, and below airflow.providers those
     of sys.path as it is now."""
 
-    def __init__(self, package):
+    def __init__(self, package: str) -> None:
         self._parts = package.split(".")
         self._shared = self._parts[1:2] in (["providers"], ["example_dags"])
 
-    def _all(self):
+    def _all(self) -> list[str]:
         found = [os.path.join(ROOT, *self._parts[1:])]
         if self._shared:
             found.extend(os.path.join(entry or ".", *self._parts) for entry in sys.path)
         seen = dict.fromkeys(os.path.abspath(path) for path in found if os.path.isdir(path))
         return list(seen)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._all())
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._all())
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         return self._all()[index]
 
-    def __contains__(self, path):
+    def __contains__(self, path: object) -> bool:
         return path in self._all()
 
-    def append(self, path):
+    def append(self, path: str) -> None:
         """pkgutil.extend_path of others: what is on sys.path is here already."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Folders({self._all()!r})"
 
 
 class Loader(importlib.abc.InspectLoader):
     """Makes one module of the table."""
 
-    def is_package(self, fullname):
+    def is_package(self, fullname: str) -> bool:
         """All of them are, so that what the table lacks is found in their folders."""
         return True
 
-    def get_source(self, fullname):
+    def get_source(self, fullname: str) -> None:
         """There is none."""
         return None
 
-    def get_code(self, fullname):
+    def get_code(self, fullname: str) -> Any:
         """Of an empty module: its names come later."""
         return compile("", f"<{fullname}>", "exec")
 
-    def exec_module(self, module):
+    def exec_module(self, module: ModuleType) -> None:
         """ImportError if the table refuses the module."""
         name = module.__name__
         entry = ENTRIES[name]
         if entry.refused:
             raise ImportError(f"{name}: {entry.refused}", name=name)
-        module.__path__ = Folders(name)
+        module.__path__ = Folders(name)  # type: ignore[assignment]
         module.__doc__ = f"Airflow's {name}, over Tradewind."
-        module.__getattr__ = lambda attr: attribute(name, attr)
-        module.__dir__ = lambda: sorted({*vars(module), *names(name)})
+        module.__getattr__ = lambda attr: attribute(name, attr)  # type: ignore[assignment, method-assign]
+        module.__dir__ = lambda: sorted({*vars(module), *names(name)})  # type: ignore[assignment, method-assign]
 
 
 class Finder(importlib.abc.MetaPathFinder):
     """Finds the modules of the table, before anything of the same name on sys.path."""
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """A spec for a module of the table, else None."""
         if not fullname.startswith("airflow"):
             return None
@@ -225,11 +235,11 @@ class Finder(importlib.abc.MetaPathFinder):
         return importlib.machinery.ModuleSpec(fullname, Loader(), is_package=True)
 
 
-def _has_file(fullname):
+def _has_file(fullname: str) -> bool:
     return os.path.isfile(os.path.join(ROOT, *fullname.split(".")[1:], "__init__.py"))
 
 
-def foreign():
+def foreign() -> str | None:
     """The path of an Airflow that is on sys.path beside this package, or None."""
     for entry in sys.path:
         for name in ("__init__.py", os.path.join("sdk", "__init__.py")):
@@ -239,14 +249,19 @@ def foreign():
     return None
 
 
-def _is_airflow(path):
-    """False for the empty __init__.py and the pkgutil one of providers in development."""
+def _is_airflow(path: str) -> bool:
+    """
+    False for the empty __init__.py and the pkgutil one of providers in development, and for another
+    copy of this package (the build's, for editors).
+    """
+    if os.path.isfile(os.path.join(os.path.dirname(path), "_finder.py")):
+        return False
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read(1 << 16)
     return "__version__" in text
 
 
-def install(folders):
+def install(folders: Any) -> None:
     """Called by the package: the finder is first from now on. ImportError: Airflow is installed."""
     found = foreign()
     if found is not None:

@@ -183,7 +183,7 @@ airflow.sdk.execution_time.context
     variable: VariableAccessor
     context: set_current_context
 airflow.sdk.execution_time.hitl
-    operators.hitl|hitl: HITLUser upsert_hitl_detail update_hitl_detail_response get_hitl_detail_content_detail
+    operators.hitl: HITLUser
 airflow.sdk.execution_time.lazy_sequence
     xcom_arg|runner.instance|runner.values: LazyXComSequence
 airflow.sdk.execution_time.macros
@@ -623,7 +623,7 @@ airflow.providers.standard.utils.weekday
 airflow.providers.standard.exceptions
     exceptions|sensors.external_task: ExternalTaskFailedError ExternalDagNotFoundError ExternalTaskNotFoundError
     exceptions|sensors.external_task: ExternalDagFailedError ExternalTaskGroupFailedError ExternalTaskGroupNotFoundError
-    exceptions|operators.hitl|/airflow._exceptions: HITLTriggerEventError HITLTimeoutError HITLRejectException
+    exceptions: HITLTriggerEventError HITLTimeoutError HITLRejectException
     /airflow._exceptions: AirflowExternalTaskSensorException DuplicateStateError
 
 # The provider that bridges Airflow's versions, where it is not installed.

@@ -8,9 +8,14 @@ from __future__ import annotations
 import functools
 import importlib
 from importlib import metadata
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tradewind.uses import unrecorded
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from typing_extensions import Self
 
 
 class HookInfo(NamedTuple):
@@ -31,22 +36,22 @@ class ProviderInfo(NamedTuple):
     data: dict
 
 
-def _entry_points(group):
-    points = metadata.entry_points()
+def _entry_points(group: str) -> Any:
+    points: Any = metadata.entry_points()
     return points.select(group=group) if hasattr(points, "select") else points.get(group, [])
 
 
 _unreadable: dict[str, str] = {}
 
 
-def unreadable():
+def unreadable() -> Any:
     """Package name → why: installed providers whose description cannot be read."""
     providers()
     return _unreadable
 
 
 @functools.lru_cache(maxsize=1)
-def providers():
+def providers() -> dict[str, Any]:
     """Package name → ProviderInfo of all providers that are installed."""
     found = {}
     with unrecorded():
@@ -67,17 +72,17 @@ def providers():
 class _Hooks(dict):
     """connection type → HookInfo, imported when asked for; None for an unknown type."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._known = {}
         for package, info in providers().items():
             for one in info.data.get("connection-types", ()):
                 self._known[one["connection-type"]] = (package, one["hook-class-name"])
         super().__init__(dict.fromkeys(self._known))
 
-    def __getitem__(self, conn_type):
+    def __getitem__(self, conn_type: str) -> Any:
         return self.get(conn_type)
 
-    def get(self, conn_type, default=None):
+    def get(self, conn_type: Any, default: Any = None) -> Any:
         """The HookInfo."""
         if conn_type not in self._known:
             return default
@@ -99,30 +104,30 @@ class ProvidersManager:
 
     _one = None
 
-    def __new__(cls):
+    def __new__(cls) -> Self:
         if cls._one is None:
             cls._one = super().__new__(cls)
         return cls._one
 
     @property
-    def providers(self):
+    def providers(self) -> dict[str, Any]:
         """Package name → ProviderInfo."""
         return providers()
 
     @functools.cached_property
-    def hooks(self):
+    def hooks(self) -> _Hooks:
         """Connection type → HookInfo."""
         return _Hooks()
 
     @property
-    def extra_links_class_names(self):
+    def extra_links_class_names(self) -> list[str]:
         """Dotted names of the operator links of all providers."""
         return sorted(
             name for info in providers().values() for name in info.data.get("extra-links", ())
         )
 
     @functools.cached_property
-    def taskflow_decorators(self):
+    def taskflow_decorators(self) -> dict[str, str]:
         """Name → decorator of `@task.NAME` that a provider brings."""
         found = {}
         for info in providers().values():
@@ -130,5 +135,5 @@ class ProvidersManager:
                 found[one["name"]] = one["class-name"]
         return found
 
-    def initialize_providers_configuration(self):
+    def initialize_providers_configuration(self) -> None:
         """Nothing to do."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json  # noqa: F401
+import json as json  # noqa: F401
+from typing import TYPE_CHECKING
 
 from airflow.configuration import AIRFLOW_HOME, conf
 from tradewind import timezone
 from tradewind.policies import (  # noqa: F401
-    dag_policy,
-    get_airflow_context_vars,
-    pod_mutation_hook,
-    task_instance_mutation_hook,
-    task_policy,
+    dag_policy as dag_policy,
+    get_airflow_context_vars as get_airflow_context_vars,
+    pod_mutation_hook as pod_mutation_hook,
+    task_instance_mutation_hook as task_instance_mutation_hook,
+    task_policy as task_policy,
 )
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 TIMEZONE = timezone.utc
 DAGS_FOLDER = conf.get("core", "dags_folder")
@@ -24,18 +28,18 @@ LAZY_LOAD_PLUGINS = LAZY_LOAD_PROVIDERS = True
 MASK_SECRETS_IN_LOGS = True
 
 
-def initialize():
+def initialize() -> None:
     """Nothing to do: everything is read when it is used."""
 
 
-def get_session():
+def get_session() -> NoReturn:
     """RuntimeError: a task has no database session."""
     from airflow.utils.session import create_session
 
-    return create_session()
+    create_session()
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in ("Session", "engine", "NonScopedSession", "AsyncSession", "async_engine"):
         raise RuntimeError(
             f"airflow.settings.{name}: tasks and DAG files have no access to the store; use"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from logging import Logger  # noqa: F401
+from logging import Logger as Logger  # noqa: F401
 from typing import *  # noqa: F403
 from typing import Any
 
 try:
-    from typing_extensions import *  # noqa: F403
+    from typing_extensions import *  # type: ignore  # noqa: F403
 except ImportError:
     pass
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -103,14 +104,19 @@ def test_standard_provider_is_ours_and_what_it_lacks_is_the_installed_ones(folde
     assert done.stdout.split() == ["tradewind.operators.empty", "installed"], done.stderr
 
 
+def test_another_copy_of_this_package_is_no_foreign_airflow(folder):
+    shutil.copytree(PYTHON / "airflow", folder / "airflow")
+    code = "import airflow; from airflow.sdk import DAG; print(airflow.__file__, DAG.__module__)"
+    done = run(code, path=[folder])
+    assert done.stdout.split() == [str(folder / "airflow" / "__init__.py"), "tradewind.dags"], done.stderr
+
+
 # Names of the table that are not there, each with the reason: what waits for another part or for a
 # provider that is to be installed. At most ten entries.
 MISSING = {
     "airflow.providers.common.sql": "GenericTransfer, DbApiHook and the SQL operators are that provider's",
     "airflow.providers.smtp": "EmailOperator is that provider's",
     "airflow.providers.standard.hooks": "these hooks are the genuine provider's",
-    "tradewind.hitl": "what Airflow's own triggers ask its server: here the engine does it",
-    "tradewind.triggers.testing": "triggers that Airflow has for its own tests",
 }
 
 
@@ -147,6 +153,28 @@ def test_every_name_of_the_table_is_there_or_known_to_be_missing():
                 wanted = entry.names.get(name[len(module) + 1 :])
                 targets.update(wanted[0] if wanted else entry.whole)
         assert any(known in text for known in MISSING for text in targets), f"{name}: {error}"
+
+
+def test_an_exception_is_one_class_wherever_it_is_imported_from():
+    from airflow import _finder
+
+    found = {}
+    for module, entry in _finder.ENTRIES.items():
+        if entry.refused:
+            continue
+        try:
+            names = _finder.names(module)
+        except ImportError:
+            continue  # Of a provider.
+        for name in names:
+            try:
+                value = getattr(importlib.import_module(module), name)
+            except ImportError:
+                continue
+            if isinstance(value, type) and issubclass(value, BaseException):
+                found.setdefault(value.__name__, {}).setdefault(value, module)
+    assert len(found) > 50
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
 
 
 def test_the_public_names_of_airflow_sdk():

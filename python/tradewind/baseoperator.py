@@ -7,6 +7,7 @@ import difflib
 import functools
 import inspect
 import re
+from typing import TYPE_CHECKING
 
 from tradewind import legacy, scope
 from tradewind.edges import DependencyMixin, as_list, check_linkable
@@ -21,11 +22,29 @@ from tradewind.param import ParamsDict
 from tradewind.types import DEFAULT_POOL, TriggerRule, WeightRule
 from tradewind.xcom_arg import XComArg
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from logging import Logger
+    from typing import Any, NoReturn
+
+    from jinja2 import Environment
+    from typing_extensions import Self
+
+    from tradewind.context import Context
+    from tradewind.dags import DAG
+    from tradewind.edges import EdgeModifier
+    from tradewind.hints import Callbacks, Duration, Linkable
+    from tradewind.links import BaseOperatorLink
+    from tradewind.mapped import OperatorPartial
+    from tradewind.taskgroup import TaskGroup
+    from tradewind.triggers.base import BaseTrigger
+    from tradewind.weights import PriorityWeightStrategy
+
 _ID = re.compile(r"[A-Za-z0-9_.-]+")
 ID_LENGTH_MAX = 250
 
 
-def check_id(what, text):
+def check_id(what: str, text: Any) -> str:
     """The id itself. TypeError or ValueError that says what an id may be."""
     if not isinstance(text, str):
         raise TypeError(f"{what} must be a string, not {type(text).__name__}")
@@ -36,7 +55,7 @@ def check_id(what, text):
     return text
 
 
-def to_timedelta(value, what, task_id):
+def to_timedelta(value: Any, what: str, task_id: str) -> dt.timedelta | None:
     """A timedelta from one or from a number of seconds; None stays None."""
     if value is None or isinstance(value, dt.timedelta):
         return value
@@ -48,7 +67,7 @@ def to_timedelta(value, what, task_id):
     )
 
 
-def _weight_rule(rule):
+def _weight_rule(rule: Any) -> Any:
     """A word, a PriorityWeightStrategy, or where there is one: `module.Name`."""
     if isinstance(rule, str) and "." in rule:
         import importlib
@@ -60,7 +79,7 @@ def _weight_rule(rule):
     return rule if hasattr(rule, "get_weight") else WeightRule.check(rule)
 
 
-def _apply_defaults(init):
+def _apply_defaults(init: Callable[..., None]) -> Callable[..., None]:
     """
     Wraps an operator's __init__: fills what was not given from default_args; after the outermost
     links XComArgs.
@@ -74,7 +93,7 @@ def _apply_defaults(init):
     required = {p.name for p in parameters if p.default is p.empty} - {"default_args"}
 
     @functools.wraps(init)
-    def wrapper(self, *args, **kwargs):
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
         if args:
             raise TypeError(f"{type(self).__name__}: operators take keyword arguments only")
         outermost = not self.__dict__.get("_in_init", False)
@@ -92,7 +111,7 @@ def _apply_defaults(init):
                 f"{type(self).__name__}: missing keyword argument{plural} "
                 + ", ".join(repr(name) for name in missing)
             )
-        if init is BaseOperator.__init__.__wrapped__:
+        if init is BaseOperator.__init__.__wrapped__:  # type: ignore[attr-defined]
             legacy.task_arguments(self, kwargs)
             _refuse_unknown(self, kwargs, names)
         if outermost:
@@ -106,12 +125,12 @@ def _apply_defaults(init):
     return wrapper
 
 
-def _merged_default_args(kwargs):
+def _merged_default_args(kwargs: dict[str, Any]) -> dict[str, Any]:
     dag = kwargs.get("dag") or scope.current_dag()
     group = kwargs.get("task_group") or scope.current_group(dag)
     if dag is None and group is not None:
         dag = group.dag
-    merged = {}
+    merged: dict[str, Any] = {}
     if dag is not None:
         merged.update(dag.default_args)
     chain = []
@@ -124,7 +143,7 @@ def _merged_default_args(kwargs):
     return merged
 
 
-def _refuse_unknown(operator, kwargs, names):
+def _refuse_unknown(operator: BaseOperator, kwargs: dict[str, Any], names: list[str]) -> None:
     unknown = sorted(set(kwargs) - set(names) - {"default_args"})
     if not unknown:
         return
@@ -144,10 +163,10 @@ class BaseOperatorMeta(type):
     Wraps the __init__ of every operator class, so that default_args reach its own parameters too.
     """
 
-    def __new__(mcs, name, bases, namespace):
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
         cls = super().__new__(mcs, name, bases, namespace)
         if "__init__" in namespace:
-            cls.__init__ = _apply_defaults(namespace["__init__"])
+            cls.__init__ = _apply_defaults(namespace["__init__"])  # type: ignore[misc]
         return cls
 
 
@@ -156,75 +175,92 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
     A task. A subclass defines `execute(self, context)`, whose return value is pushed as XCom
     `return_value`, and names in `template_fields` the attributes that are rendered before it.
     Durations are timedeltas or seconds.
+
+    All operators take: task_id, unique within the DAG; trigger_rule; retries, retry_delay,
+    max_retry_delay, retry_exponential_backoff (the factor from one delay to the next);
+    execution_timeout of a try; pool, pool_slots, priority_weight, weight_rule; depends_on_past and
+    wait_for_downstream: on the run before; max_active_tis_per_dag, max_active_tis_per_dagrun;
+    on_execute_callback, on_success_callback and the like: functions of the context, notifiers, or
+    several; pre_execute(context), post_execute(context, result); do_xcom_push; multiple_outputs:
+    the keys of a dict are XComs of their own; inlets, outlets: assets; doc_md. What is not given is
+    taken from default_args: those of the task, of its groups, of the DAG.
+
+    TypeError names an argument that is missing, not known, or not of its type; ValueError a wrong
+    value; DuplicateTaskIdFound an id that is taken.
     """
 
-    template_fields = ()
-    template_ext = ()
-    template_fields_renderers = {}
-    ui_color = "#fff"
-    ui_fgcolor = "#000"
-    operator_extra_links = ()
-    shallow_copy_attrs = ()
+    template_fields: Collection[str] = ()
+    template_ext: Collection[str] = ()
+    template_fields_renderers: Mapping[str, str] = {}
+    ui_color: str = "#fff"
+    ui_fgcolor: str = "#000"
+    operator_extra_links: Collection[BaseOperatorLink] = ()
+    shallow_copy_attrs: Collection[str] = ()
     inherits_from_empty_operator = False
+    upstream_task_ids: set[str]
+    downstream_task_ids: set[str]
+    task_group: TaskGroup | None
+    _dag: DAG | None
+    _defaults: dict[str, Any]
 
     def __init__(
         self,
         *,
-        task_id,
-        owner="airflow",
-        email=None,
-        email_on_retry=True,
-        email_on_failure=True,
-        retries=0,
-        retry_delay=300,
-        retry_exponential_backoff=0,
-        max_retry_delay=None,
-        start_date=None,
-        end_date=None,
-        depends_on_past=False,
-        ignore_first_depends_on_past=False,
-        wait_for_past_depends_before_skipping=False,
-        wait_for_downstream=False,
-        dag=None,
-        params=None,
-        default_args=None,
-        priority_weight=1,
-        weight_rule=WeightRule.DOWNSTREAM,
-        queue="default",
-        pool=None,
-        pool_slots=1,
-        sla=None,
-        execution_timeout=None,
-        on_execute_callback=None,
-        on_failure_callback=None,
-        on_success_callback=None,
-        on_retry_callback=None,
-        on_skipped_callback=None,
-        pre_execute=None,
-        post_execute=None,
-        trigger_rule=TriggerRule.ALL_SUCCESS,
-        resources=None,
-        run_as_user=None,
-        map_index_template=None,
-        max_active_tis_per_dag=None,
-        max_active_tis_per_dagrun=None,
-        executor=None,
-        executor_config=None,
-        do_xcom_push=True,
-        multiple_outputs=False,
-        inlets=None,
-        outlets=None,
-        task_group=None,
-        doc=None,
-        doc_md=None,
-        doc_json=None,
-        doc_yaml=None,
-        doc_rst=None,
-        task_display_name=None,
-        logger_name=None,
-        allow_nested_operators=True,
-        render_template_as_native_obj=None,
-    ):
+        task_id: str,
+        owner: str = "airflow",
+        email: str | Sequence[str] | None = None,
+        email_on_retry: bool = True,
+        email_on_failure: bool = True,
+        retries: int | None = 0,
+        retry_delay: Duration = 300,
+        retry_exponential_backoff: float = 0,
+        max_retry_delay: Duration | None = None,
+        start_date: dt.datetime | None = None,
+        end_date: dt.datetime | None = None,
+        depends_on_past: bool = False,
+        ignore_first_depends_on_past: bool = False,
+        wait_for_past_depends_before_skipping: bool = False,
+        wait_for_downstream: bool = False,
+        dag: DAG | None = None,
+        params: ParamsDict | Mapping[str, Any] | None = None,
+        default_args: dict[str, Any] | None = None,
+        priority_weight: int = 1,
+        weight_rule: str | PriorityWeightStrategy | type[PriorityWeightStrategy] = WeightRule.DOWNSTREAM,
+        queue: str = "default",
+        pool: str | None = None,
+        pool_slots: int = 1,
+        sla: dt.timedelta | None = None,
+        execution_timeout: Duration | None = None,
+        on_execute_callback: Callbacks | None = None,
+        on_failure_callback: Callbacks | None = None,
+        on_success_callback: Callbacks | None = None,
+        on_retry_callback: Callbacks | None = None,
+        on_skipped_callback: Callbacks | None = None,
+        pre_execute: Callable[[Any], Any] | None = None,
+        post_execute: Callable[[Any, Any], Any] | None = None,
+        trigger_rule: str = TriggerRule.ALL_SUCCESS,
+        resources: dict[str, Any] | None = None,
+        run_as_user: str | None = None,
+        map_index_template: str | None = None,
+        max_active_tis_per_dag: int | None = None,
+        max_active_tis_per_dagrun: int | None = None,
+        executor: str | None = None,
+        executor_config: dict[str, Any] | None = None,
+        do_xcom_push: bool = True,
+        multiple_outputs: bool = False,
+        inlets: Any = None,
+        outlets: Any = None,
+        task_group: TaskGroup | None = None,
+        doc: str | None = None,
+        doc_md: str | None = None,
+        doc_json: str | None = None,
+        doc_yaml: str | None = None,
+        doc_rst: str | None = None,
+        task_display_name: str | None = None,
+        logger_name: str | None = None,
+        allow_nested_operators: bool = True,
+        render_template_as_native_obj: bool | None = None,
+    ) -> None:
         dag = dag or (task_group.dag if task_group is not None else None) or scope.current_dag()
         group = task_group or scope.current_group(dag)
         check_id("task_id", task_id)
@@ -284,7 +320,7 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
         for context in scope.setup_teardown[-1:]:
             context.add(self)
 
-    def _whole_number(self, what, value, least=None):
+    def _whole_number(self, what: str, value: Any, least: int | None = None) -> int:
         try:
             number = int(value)
         except (TypeError, ValueError):
@@ -293,13 +329,13 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
             raise ValueError(f"{what} must be at least {least}, not {number}")
         return number
 
-    def _after_init(self):
+    def _after_init(self) -> None:
         if scope.unmapping:
             return
         for name in self.template_fields:
             XComArg.apply_upstream_relationship(self, self.__dict__.get(name))
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
         if not self.__dict__.get("_in_init", True) and name in self.template_fields:
             XComArg.apply_upstream_relationship(self, value)
@@ -307,82 +343,82 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
     # The DAG and its graph.
 
     @property
-    def dag(self):
+    def dag(self) -> DAG:
         """Its DAG. AirflowException if it has none."""
         if self._dag is None:
             raise AirflowException(f"task {self.task_id!r} has no DAG yet")
         return self._dag
 
     @dag.setter
-    def dag(self, dag):
+    def dag(self, dag: DAG) -> None:
         if self._dag is not None and self._dag is not dag:
             raise AirflowException(f"task {self.task_id!r} already belongs to DAG {self.dag_id!r}")
         if self.task_id not in dag.task_dict:
             dag.add_task(self)
         object.__setattr__(self, "_dag", dag)
 
-    def has_dag(self):
+    def has_dag(self) -> bool:
         """True if it is part of a DAG."""
         return self._dag is not None
 
-    def get_dag(self):
+    def get_dag(self) -> DAG | None:
         """Its DAG, or None."""
         return self._dag
 
     @property
-    def dag_id(self):
+    def dag_id(self) -> str:
         """Its DAG's id; "adhoc_<owner>" without a DAG."""
         return self._dag.dag_id if self._dag is not None else f"adhoc_{self.owner}"
 
     @property
-    def output(self):
+    def output(self) -> XComArg:
         """Its return value as an argument for other tasks."""
         return XComArg(self)
 
     @property
-    def task_type(self):
+    def task_type(self) -> str:
         """The name of its class."""
         return type(self).__name__
 
     is_mapped = False
 
     @property
-    def mapped_group(self):
+    def mapped_group(self) -> TaskGroup | None:
         """The mapped task group that it is in, or None."""
         group = self.task_group
         while group is not None and not group.is_mapped:
             group = group.parent_group
         return group
 
-    get_closest_mapped_task_group = mapped_group.fget
+    get_closest_mapped_task_group = mapped_group.fget  # type: ignore[attr-defined]
 
     operator_name = task_type
     operator_class = property(type)
 
     @property
-    def node_id(self):
+    def node_id(self) -> str:
         """Its id in the graph."""
         return self.task_id
 
     @property
-    def upstream_list(self):
+    def upstream_list(self) -> list[BaseOperator]:
         """Its direct upstream tasks."""
         return [self.dag.get_task(task_id) for task_id in sorted(self.upstream_task_ids)]
 
     @property
-    def downstream_list(self):
+    def downstream_list(self) -> list[BaseOperator]:
         """Its direct downstream tasks."""
         return [self.dag.get_task(task_id) for task_id in sorted(self.downstream_task_ids)]
 
-    def get_direct_relative_ids(self, upstream=False):
+    def get_direct_relative_ids(self, upstream: bool = False) -> set[str]:
         """Ids of its direct relatives."""
         return self.upstream_task_ids if upstream else self.downstream_task_ids
 
-    def get_direct_relatives(self, upstream=False):
+    def get_direct_relatives(self, upstream: bool = False) -> list[BaseOperator]:
         """Its direct relatives."""
         return self.upstream_list if upstream else self.downstream_list
 
-    def get_flat_relative_ids(self, *, upstream=False):
+    def get_flat_relative_ids(self, *, upstream: bool = False) -> set[str]:
         """Ids of all its direct and indirect relatives, as a set."""
         found, todo = set(), list(self.get_direct_relative_ids(upstream))
         while todo:
@@ -392,11 +428,13 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
                 todo.extend(self.dag.get_task(task_id).get_direct_relative_ids(upstream))
         return found
 
-    def get_flat_relatives(self, upstream=False):
+    def get_flat_relatives(self, upstream: bool = False) -> list[BaseOperator]:
         """All its direct and indirect relatives."""
         return [self.dag.get_task(i) for i in sorted(self.get_flat_relative_ids(upstream=upstream))]
 
-    def _set_relatives(self, other, upstream, edge_modifier=None):
+    def _set_relatives(
+        self, other: Linkable, upstream: bool, edge_modifier: EdgeModifier | None = None
+    ) -> None:
         nodes = as_list(other)
         tasks = []
         for node in nodes:
@@ -418,12 +456,14 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
 
     # Setup and teardown.
 
-    def as_setup(self):
+    def as_setup(self) -> Self:
         """Marks the task as a setup. The task itself."""
         self.is_setup = True
         return self
 
-    def as_teardown(self, *, setups=None, on_failure_fail_dagrun=None):
+    def as_teardown(
+        self, *, setups: Linkable | None = None, on_failure_fail_dagrun: bool | None = None
+    ) -> Self:
         """
         Marks the task as a teardown: it runs once its setups (given here, or its direct upstreams
         that are setups) succeeded and what is between them is done. Its own failure fails the run
@@ -439,7 +479,7 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
             operator.set_downstream(self)
         return self
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if not self.is_setup and not self.is_teardown:
             raise AirflowException("only a setup or a teardown task can be used in a `with` block")
         from tradewind.setup_teardown import SetupTeardownContext
@@ -447,43 +487,52 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
         SetupTeardownContext.push(self)
         return self
 
-    def __exit__(self, *exc_info):
+    def __exit__(self, *exc_info: object) -> None:
         from tradewind.setup_teardown import SetupTeardownContext
 
         SetupTeardownContext.pop(link=exc_info[0] is None)
 
-    def add_task(self, task):
+    def add_task(self, task: BaseOperator | XComArg) -> None:
         """Within `with self:`, names a task that was made outside of the block."""
         if scope.setup_teardown:
-            scope.setup_teardown[-1].add(getattr(task, "operator", task))
+            scope.setup_teardown[-1].add(task.operator if isinstance(task, XComArg) else task)
 
     # What runs in the task's process.
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """Does the work; the return value is pushed as XCom. To be defined by subclasses."""
         raise NotImplementedError(f"{type(self).__name__} does not define execute()")
 
-    def pre_execute(self, context):
+    def pre_execute(self, context: Context) -> None:
         """Called before execute."""
         if self._pre_execute_hook is not None:
             self._pre_execute_hook(context)
 
-    def post_execute(self, context, result=None):
+    def post_execute(self, context: Context, result: Any = None) -> None:
         """Called after execute succeeded."""
         if self._post_execute_hook is not None:
             self._post_execute_hook(context, result)
 
-    def on_kill(self):
+    def on_kill(self) -> None:
         """Called when the task is told to end, before it ends."""
 
-    def defer(self, *, trigger, method_name, kwargs=None, timeout=None):
+    def defer(
+        self,
+        *,
+        trigger: BaseTrigger,
+        method_name: str,
+        kwargs: dict[str, Any] | None = None,
+        timeout: Duration | None = None,
+    ) -> NoReturn:
         """
         Ends the task's process; the same try goes on in the method `method_name`, called with the
         context, `kwargs` and `event`, once the trigger has fired.
         """
         raise TaskDeferred(trigger=trigger, method_name=method_name, kwargs=kwargs, timeout=timeout)
 
-    def resume_execution(self, next_method, next_kwargs, context):
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
+    ) -> Any:
         """Goes on after a deferral. TaskDeferralError, TaskDeferralTimeout: the trigger failed."""
         if next_method == "__fail__":
             text = (next_kwargs or {}).get("error") or "Trigger failure"
@@ -492,12 +541,12 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
             raise TaskDeferralError(text)
         return getattr(self, next_method)(context, **(next_kwargs or {}))
 
-    def reschedule(self, at):
+    def reschedule(self, at: dt.datetime) -> NoReturn:
         """Ends the attempt; the same try goes on at `at`."""
         raise AirflowRescheduleException(at)
 
     @property
-    def log(self):
+    def log(self) -> Logger:
         """The task's logger; its lines go to the attempt's log."""
         import logging
 
@@ -505,13 +554,15 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
             self.logger_name or f"{type(self).__module__}.{type(self).__name__}"
         )
 
-    def get_template_env(self, dag=None):
+    def get_template_env(self, dag: DAG | None = None) -> Environment:
         """The Jinja environment that renders its fields."""
         from tradewind.templates import environment
 
         return environment(dag or self._dag, self)
 
-    def render_template_fields(self, context, jinja_env=None):
+    def render_template_fields(
+        self, context: Context, jinja_env: Environment | None = None
+    ) -> None:
         """Renders the attributes in template_fields, in place."""
         from tradewind.templates import Renderer
 
@@ -523,14 +574,20 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
                 )
             object.__setattr__(self, name, renderer.render(getattr(self, name), self.template_ext))
 
-    def render_template(self, content, context, jinja_env=None, seen_oids=None):
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
         """The content rendered."""
         from tradewind.templates import Renderer
 
         return Renderer(context, dag=self._dag, task=self, env=jinja_env).render(content)
 
     @classmethod
-    def partial(cls, **kwargs):
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
         """
         The arguments that all instances of a mapped task have in common; `.expand(...)` or
         `.expand_kwargs(...)` of what it returns makes the task.
@@ -539,15 +596,17 @@ class BaseOperator(DependencyMixin, metaclass=BaseOperatorMeta):
 
         return OperatorPartial(cls, kwargs)
 
-    def unmap(self, resolve=None):
+    def unmap(self, resolve: Any = None) -> BaseOperator:
         """The operator that runs: itself."""
         return self
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Task({type(self).__name__}): {self.task_id}>"
 
 
-def _link(before, after, edge_modifier=None):
+def _link(
+    before: BaseOperator, after: BaseOperator, edge_modifier: EdgeModifier | None = None
+) -> None:
     """Makes the edge before → after, putting a task without a DAG into the other's."""
     if before._dag is None and after._dag is None:
         raise AirflowException(

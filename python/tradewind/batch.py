@@ -11,7 +11,7 @@ ran: it must not set attributes of what is not its own.
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore
 import _thread
 import builtins
 import dis
@@ -20,6 +20,7 @@ import signal
 import sys
 import types
 import warnings
+from typing import TYPE_CHECKING
 
 from tradewind import hooks, plugins, policies, scope, xcom
 from tradewind.baseoperator import BaseOperator
@@ -29,6 +30,10 @@ from tradewind.importer import run_import
 from tradewind.taskgroup import TaskGroup
 from tradewind.uses import is_own, open_fds
 from tradewind.xcom_arg import XComArg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 # Names by which code changes what is not its own, or runs code that cannot be looked at.
 _WORDS = frozenset(
@@ -47,17 +52,17 @@ _SIGNALS = sorted(map(int, signal.valid_signals() - {signal.SIGKILL, signal.SIGS
 class Series:
     """The imports of one process. `over` says why there may be no further one, or is None."""
 
-    def __init__(self):
-        self.over = None
+    def __init__(self) -> None:
+        self.over: str | None = None
         self._modules = dict(sys.modules)
         self._path = list(sys.path)
         self._facts = _facts()
         self._filters = list(warnings.filters)
         # What packages read when the first file that names them is imported counts for all files.
-        self._env = {}
-        self._files = {}
+        self._env: dict[str, Any] = {}
+        self._files: dict[str, Any] = {}
 
-    def run(self, target, timeout_s):
+    def run(self, target: Any, timeout_s: float) -> Any:
         """Imports a file (importer.Imported). Not to be called once `over` is set."""
         pid = os.getpid()
         result = run_import(target, timeout_s, tasks=False)
@@ -65,7 +70,7 @@ class Series:
             os._exit(0)  # a child that the file's code forked and did not end
         builtins_changed = vars(builtins) != self._facts["builtins"]
         if builtins_changed:
-            vars(builtins).update(self._facts["builtins"])  # so that the result can be written
+            builtins.__dict__.update(self._facts["builtins"])  # so that the result can be written
         for name, value in self._env.items():
             result.uses.env.setdefault(name, value)
         for path, known in self._files.items():
@@ -79,7 +84,7 @@ class Series:
                 self.over = repr(error)
         return result
 
-    def _tidy(self, result):
+    def _tidy(self, result: Any) -> Any:
         """Takes away what the import brought; why that is not enough, or None."""
         reason = self._take_modules(result)
         sys.path[:] = self._path
@@ -89,7 +94,7 @@ class Series:
         conf.forget()
         return reason or self._changed(result)
 
-    def _take_modules(self, result):
+    def _take_modules(self, result: Any) -> Any:
         new = {name: sys.modules[name] for name in set(sys.modules) - set(self._modules)}
         theirs = {name: module for name, module in new.items() if _is_theirs(name, module)}
         reason = self._of_code(result, theirs)
@@ -104,14 +109,14 @@ class Series:
             self._keep(result, {name: new[name] for name in new if name not in theirs})
         return reason
 
-    def _keep(self, result, packages):
+    def _keep(self, result: Any, packages: Any) -> None:
         """The modules of packages stay, and what was read meanwhile counts for all that follow."""
         self._modules.update(packages)
         used, by_packages = result.uses, result.recorder.by_packages
         self._env.update((n, value) for n, value in used.env.items() if n in by_packages)
         self._files.update((path, known) for path, known in used.paths.items() if path in by_packages)
 
-    def _of_code(self, result, modules):
+    def _of_code(self, result: Any, modules: Any) -> Any:
         """Why the code that ran may have changed what is not its own, or None."""
         if plugins.are_loaded() or policies.local_settings() is not None:
             return "plugins"
@@ -130,7 +135,7 @@ class Series:
             todo.extend(c for c in code.co_consts if isinstance(c, types.CodeType))
         return None
 
-    def _of_one(self, code, namespace, modules):
+    def _of_one(self, code: Any, namespace: Any, modules: Any) -> str | None:
         words = _WORDS.intersection(code.co_names)
         if words:
             return f"{code.co_filename} uses {min(words)}"
@@ -142,13 +147,13 @@ class Series:
                 return f"{code.co_filename} sets an attribute of {name}"
         return None
 
-    def _changed(self, result):
+    def _changed(self, result: Any) -> Any:
         now = list(map(sys.modules.get, self._modules))
         if now != list(self._modules.values()) or len(sys.modules) != len(now):
             return "modules"
-        now = _facts()
+        facts = _facts()
         for name, fact in self._facts.items():
-            if now[name] != fact:
+            if facts[name] != fact:
                 return name
         if warnings.filters != self._filters:
             if self._warns:
@@ -158,7 +163,7 @@ class Series:
         return "child processes" if _has_children() else None
 
 
-def _is_theirs(name, module):
+def _is_theirs(name: str, module: Any) -> Any:
     """True for a module of the user's: one that was not installed."""
     file = getattr(module, "__file__", None)
     if isinstance(file, str):
@@ -171,7 +176,7 @@ def _is_theirs(name, module):
     return getattr(module, "__spec__", None) is None
 
 
-def _changed_names(code):
+def _changed_names(code: Any) -> Iterator[Any]:
     """The names of what has its attributes set by the code; "" for what has no plain name."""
     operations = code.co_code[::2]
     if not any(number in operations for number in _SETS):
@@ -183,7 +188,7 @@ def _changed_names(code):
         before = step
 
 
-def _loaded_name(step):
+def _loaded_name(step: Any) -> Any:
     """The global name, or `self`, that the instruction before pushed; "" for all else."""
     if step is None:
         return ""
@@ -195,17 +200,17 @@ def _loaded_name(step):
     return "self" if name == "self" else ""
 
 
-def _is_of_file(value, modules):
+def _is_of_file(value: Any, modules: Any) -> bool:
     """True for a DAG, a task, a group, and for instances of classes of the file itself."""
     if isinstance(value, (DAG, BaseOperator, TaskGroup, XComArg)):
         return True
     return not isinstance(value, (type, types.ModuleType)) and type(value).__module__ in modules
 
 
-def _facts():
+def _facts() -> dict[str, Any]:
     """What of the interpreter another file could see, by name."""
     return {
-        "the environment": dict(os.environ._data),
+        "the environment": dict(os.environ._data),  # type: ignore[attr-defined]
         "the working folder": _cwd(),
         "signal handlers": list(map(_signal.getsignal, _SIGNALS)),
         "timers": [signal.getitimer(which) for which in (0, 1, 2)],
@@ -226,27 +231,27 @@ def _facts():
     }
 
 
-def _is_of_package(finder):
+def _is_of_package(finder: Any) -> bool:
     """True for import hooks that packages bring (six does)."""
     kind = finder if isinstance(finder, type) else type(finder)
     module = sys.modules.get(kind.__module__)
     return module is not None and not _is_theirs(kind.__module__, module)
 
 
-def _cwd():
+def _cwd() -> Any:
     try:
         return os.getcwd()
     except OSError:
         return None
 
 
-def _umask():
+def _umask() -> Any:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
-def _has_children():
+def _has_children() -> bool:
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -11,9 +11,15 @@ import json
 import os
 import shlex
 import subprocess
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import AirflowException
 from tradewind.types import NOTSET
+
+if TYPE_CHECKING:
+    import enum
+    from collections.abc import Callable
+    from typing import Any
 
 _DEFAULTS = {
     ("core", "default_timezone"): "utc",
@@ -89,11 +95,11 @@ class AirflowConfigException(AirflowException):
     """A setting that is not there, or not of its kind."""
 
 
-def _home(name, default):
+def _home(name: str, default: str) -> str:
     return os.path.expanduser(os.environ.get(name) or default)
 
 
-def _computed(section, key):
+def _computed(section: str, key: str) -> str | None:
     if (section, key) == ("core", "dags_folder"):
         if os.environ.get("TRADEWIND_DAGS"):
             return os.path.abspath(os.environ["TRADEWIND_DAGS"])
@@ -110,10 +116,10 @@ def _computed(section, key):
 class Configuration:
     """Settings by section and key."""
 
-    def __init__(self):
-        self._parsed = None
+    def __init__(self) -> None:
+        self._parsed: configparser.ConfigParser | None = None
 
-    def _file(self):
+    def _file(self) -> configparser.ConfigParser:
         if self._parsed is None:
             self._parsed = configparser.ConfigParser(interpolation=None)
             home = os.environ.get("AIRFLOW_HOME")
@@ -122,11 +128,11 @@ class Configuration:
                 self._parsed.read(path, encoding="utf-8")
         return self._parsed
 
-    def forget(self):
+    def forget(self) -> None:
         """The file is read again, and what was set is gone."""
         self._parsed = None
 
-    def _find(self, section, key):
+    def _find(self, section: str, key: str) -> str | None:
         section, key = section.lower(), key.lower()
         for prefix in ("TRADEWIND", "AIRFLOW"):
             name = f"{prefix}__{section.upper().replace('.', '_')}__{key.upper()}"
@@ -141,7 +147,7 @@ class Configuration:
         found = _DEFAULTS.get((section, key))
         return found if found is not None else _computed(section, key)
 
-    def get(self, section, key, fallback=NOTSET, **_):
+    def get(self, section: str, key: str, fallback: Any = NOTSET, **_: Any) -> Any:
         """The setting's text, else the fallback; AirflowConfigException without one."""
         found = self._find(section, key)
         if found is not None:
@@ -152,7 +158,9 @@ class Configuration:
 
     get_mandatory_value = get
 
-    def _typed(self, section, key, fallback, kind, make):
+    def _typed(
+        self, section: str, key: str, fallback: Any, kind: str, make: Callable[[str], Any]
+    ) -> Any:
         found = self._find(section, key)
         if found is None:
             return self.get(section, key, fallback)
@@ -163,36 +171,38 @@ class Configuration:
                 f"the setting [{section}/{key}] must be {kind}, not {found!r}"
             ) from None
 
-    def getboolean(self, section, key, fallback=NOTSET, **_):
+    def getboolean(self, section: str, key: str, fallback: Any = NOTSET, **_: Any) -> Any:
         """The setting as True or False."""
 
-        def make(text):
+        def make(text: str) -> bool:
             if text.lower() not in _TRUE + _FALSE:
                 raise ValueError
             return text.lower() in _TRUE
 
         return self._typed(section, key, fallback, "true or false", make)
 
-    def getint(self, section, key, fallback=NOTSET, **_):
+    def getint(self, section: str, key: str, fallback: Any = NOTSET, **_: Any) -> Any:
         """The setting as a whole number."""
         return self._typed(section, key, fallback, "a whole number", int)
 
-    def getfloat(self, section, key, fallback=NOTSET, **_):
+    def getfloat(self, section: str, key: str, fallback: Any = NOTSET, **_: Any) -> Any:
         """The setting as a number."""
         return self._typed(section, key, fallback, "a number", float)
 
-    def getlist(self, section, key, fallback=NOTSET, delimiter=",", **_):
+    def getlist(
+        self, section: str, key: str, fallback: Any = NOTSET, delimiter: str = ",", **_: Any
+    ) -> Any:
         """The setting as a list of texts."""
         found = self._find(section, key)
         if found is None:
             return self.get(section, key, fallback)
         return [part.strip() for part in found.split(delimiter)] if found else []
 
-    def getjson(self, section, key, fallback=NOTSET, **_):
+    def getjson(self, section: str, key: str, fallback: Any = NOTSET, **_: Any) -> Any:
         """The setting's JSON value."""
         return self._typed(section, key, fallback, "JSON", lambda t: json.loads(t or "{}"))
 
-    def gettimedelta(self, section, key, fallback=NOTSET, **_):
+    def gettimedelta(self, section: str, key: str, fallback: Any = NOTSET, **_: Any) -> Any:
         """The setting, a number of seconds, as a timedelta."""
         import datetime as dt
 
@@ -203,7 +213,7 @@ class Configuration:
             section, key, fallback, "a number of seconds", lambda t: dt.timedelta(seconds=int(t))
         )
 
-    def getimport(self, section, key, **_):
+    def getimport(self, section: str, key: str, **_: Any) -> Any:
         """What the setting names: "module.name"; None if it is empty."""
         import importlib
 
@@ -213,10 +223,12 @@ class Configuration:
         module, _, name = found.rpartition(".")
         return getattr(importlib.import_module(module), name)
 
-    def getenum(self, section, key, enum_class, fallback=NOTSET, **_):
+    def getenum(
+        self, section: str, key: str, enum_class: type[enum.Enum], fallback: Any = NOTSET, **_: Any
+    ) -> Any:
         """The member of an enumeration that the setting names."""
 
-        def make(text):
+        def make(text: str) -> enum.Enum:
             if text not in enum_class.__members__:
                 raise ValueError
             return enum_class[text]
@@ -224,26 +236,26 @@ class Configuration:
         names = ", ".join(enum_class.__members__)
         return self._typed(section, key, fallback, f"one of {names}", make)
 
-    def set(self, section, option, value):
+    def set(self, section: str, option: str, value: Any) -> None:
         """Changes a setting, for this process only."""
         if not self._file().has_section(section):
             self._file().add_section(section)
         self._file().set(section, option, str(value))
 
-    def has_section(self, section):
+    def has_section(self, section: str) -> bool:
         """True if a setting of the section is known."""
         return bool(self.getsection(section))
 
-    def as_dict(self, *_, **__):
+    def as_dict(self, *_: Any, **__: Any) -> dict[str, dict[str, Any]]:
         """All sections that are known, each a dict."""
         sections = {section for section, _ in _DEFAULTS} | set(self._file().sections())
         return {section: self.getsection(section) for section in sorted(sections)}
 
-    def has_option(self, section, key, **_):
+    def has_option(self, section: str, key: str, **_: Any) -> bool:
         """True if the setting is there."""
         return self._find(section, key) is not None
 
-    def getsection(self, section):
+    def getsection(self, section: str) -> dict[str, Any]:
         """The settings of a section that are known."""
         known = {key for one, key in _DEFAULTS if one == section.lower()}
         if self._file().has_section(section):
@@ -256,7 +268,7 @@ class Configuration:
         return {key: self.get(section, key) for key in sorted(known)}
 
 
-def run_command(command):
+def run_command(command: str) -> str:
     """What a command prints; AirflowConfigException if it fails."""
     done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
     if done.returncode != 0:

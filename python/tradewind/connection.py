@@ -9,11 +9,18 @@ from __future__ import annotations
 import json
 import os
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from tradewind import link, log
 from tradewind.exceptions import AirflowException, AirflowNotFoundException
 from tradewind.types import NOTSET
+
+if TYPE_CHECKING:
+    from typing import Any
+    from urllib.parse import SplitResult
+
+    from typing_extensions import Self
 
 ENV_PREFIXES = ("TRADEWIND_CONN_", "AIRFLOW_CONN_")
 _FIELDS = (
@@ -23,14 +30,14 @@ _ID = re.compile(r"^[\w#!()\-.:/\\]{1,250}$")
 CONN_ID_MAX_LEN = 250
 
 
-def sanitize_conn_id(conn_id, max_length=CONN_ID_MAX_LEN):
+def sanitize_conn_id(conn_id: Any, max_length: int = CONN_ID_MAX_LEN) -> str | None:
     """The id, or None if it is not one."""
     if not isinstance(conn_id, str) or len(conn_id) > max_length or not _ID.match(conn_id):
         return None
     return conn_id
 
 
-def text_in_environment(conn_id):
+def text_in_environment(conn_id: str) -> str | None:
     """The connection as the environment has it, or None."""
     for prefix in ENV_PREFIXES:
         text = os.environ.get(prefix + conn_id.upper())
@@ -49,18 +56,18 @@ class Connection:
 
     def __init__(
         self,
-        conn_id=None,
-        conn_type=None,
-        description=None,
-        host=None,
-        login=None,
-        password=None,
-        schema=None,
-        port=None,
-        extra=None,
-        uri=None,
-        **_,
-    ):
+        conn_id: str | None = None,
+        conn_type: str | None = None,
+        description: str | None = None,
+        host: str | None = None,
+        login: str | None = None,
+        password: str | None = None,
+        schema: str | None = None,
+        port: int | None = None,
+        extra: str | dict[str, Any] | None = None,
+        uri: str | None = None,
+        **_: Any,
+    ) -> None:
         self.conn_id, self.description = conn_id, description
         if uri is not None and any((conn_type, host, login, password, schema, port, extra)):
             raise AirflowException(
@@ -78,9 +85,9 @@ class Connection:
             self._check_extra()
         self._mask()
 
-    def _check_extra(self):
+    def _check_extra(self) -> None:
         try:
-            parsed = json.loads(self.extra)
+            parsed = json.loads(self.extra or "")
         except ValueError:
             # Airflow warns and goes on: the text is kept, extra_dejson is empty.
             return
@@ -90,13 +97,13 @@ class Connection:
                 f" {type(parsed).__name__}"
             )
 
-    def _mask(self):
+    def _mask(self) -> None:
         if self.password:
             log.mask_secret(self.password)
             log.mask_secret(quote(self.password, safe=""))
         _mask_extra(self.extra_dejson if self.extra else {})
 
-    def _parse_uri(self, uri):
+    def _parse_uri(self, uri: str) -> None:
         if "://" not in uri:
             raise AirflowException(
                 f"the URI of connection {self.conn_id!r} must be"
@@ -121,7 +128,7 @@ class Connection:
             query = dict(parse_qsl(parts.query, keep_blank_values=True))
             self.extra = query.get(self.EXTRA_KEY) or json.dumps(query)
 
-    def get_uri(self):
+    def get_uri(self) -> str:
         """The connection as a URI that reads back as the same."""
         uri = f"{self.conn_type.lower().replace('_', '-')}://" if self.conn_type else "//"
         host = self.host
@@ -143,7 +150,7 @@ class Connection:
             place += "/" + quote(self.schema, safe="")
         return uri + access + place + self._query()
 
-    def _query(self):
+    def _query(self) -> str:
         if not self.extra:
             return ""
         slash = "?" if self.schema else "/?"
@@ -157,11 +164,11 @@ class Connection:
         return slash + urlencode({self.EXTRA_KEY: self.extra})
 
     @property
-    def extra_dejson(self):
+    def extra_dejson(self) -> dict[str, Any]:
         """extra as a dict; {} if there is none or if it is not JSON."""
         return self.get_extra_dejson()
 
-    def get_extra_dejson(self, nested=False):
+    def get_extra_dejson(self, nested: bool = False) -> dict[str, Any]:
         """The same; nested: JSON text within it is read too."""
         if not self.extra:
             return {}
@@ -179,27 +186,27 @@ class Connection:
         _mask_extra(found)
         return found
 
-    def get_password(self):
+    def get_password(self) -> str | None:
         """The password."""
         return self.password
 
-    def set_password(self, value):
+    def set_password(self, value: str | None) -> None:
         """Changes it."""
         self.password = value
         self._mask()
 
-    def get_extra(self):
+    def get_extra(self) -> str | None:
         """The extra as text."""
         return self.extra
 
-    def set_extra(self, value):
+    def set_extra(self, value: str | dict[str, Any] | None) -> None:
         """Changes it."""
         self.extra = value if value is None or isinstance(value, str) else json.dumps(value)
 
-    def rotate_fernet_key(self):
+    def rotate_fernet_key(self) -> None:
         """Nothing to do: the store has its own keys."""
 
-    def get_hook(self, *, hook_params=None):
+    def get_hook(self, *, hook_params: dict[str, Any] | None = None) -> Any:
         """A hook of the provider that serves the connection's type. AirflowException without one."""
         from airflow.providers_manager import ProvidersManager
 
@@ -212,14 +219,14 @@ class Connection:
             **{info.connection_id_attribute_name: self.conn_id}, **(hook_params or {})
         )
 
-    def test_connection(self):
+    def test_connection(self) -> tuple[bool, str]:
         """(whether it works, a text), as its hook says."""
         try:
             return self.get_hook().test_connection()
         except Exception as error:
             return False, str(error)
 
-    def to_dict(self, *, prune_empty=False, validate=True):
+    def to_dict(self, *, prune_empty: bool = False, validate: bool = True) -> dict[str, Any]:
         """All fields; extra as a dict."""
         out = {name: getattr(self, name) for name in _FIELDS}
         out["extra"] = self.extra_dejson
@@ -228,7 +235,7 @@ class Connection:
         return out
 
     @classmethod
-    def from_json(cls, value, conn_id=None):
+    def from_json(cls, value: str, conn_id: str | None = None) -> Self:
         """From JSON text: fields by name; the type may have `-` for `_`."""
         fields = json.loads(value)
         if not isinstance(fields, dict):
@@ -248,25 +255,25 @@ class Connection:
                 raise ValueError(f"Expected integer value for `port`, but got {port!r} instead.") from None
         return cls(conn_id=conn_id, conn_type=kind, port=port, **fields)
 
-    def as_json(self):
+    def as_json(self) -> str:
         """As JSON text, without the id."""
         fields = self.to_dict(prune_empty=True)
         fields.pop("conn_id", None)
         return json.dumps(fields)
 
     @classmethod
-    def from_text(cls, conn_id, text):
+    def from_text(cls, conn_id: str | None, text: str) -> Self:
         """From a URI or JSON text."""
         text = text.strip()
         return cls.from_json(text, conn_id) if text.startswith("{") else cls(conn_id, uri=text)
 
     @classmethod
-    def from_uri(cls, uri, conn_id=None):
+    def from_uri(cls, uri: str, conn_id: str | None = None) -> Self:
         """From a URI."""
         return cls(conn_id, uri=uri)
 
     @classmethod
-    def get(cls, conn_id):
+    def get(cls, conn_id: str) -> Connection:
         """The connection of that id. AirflowNotFoundException."""
         found = _of_backend(conn_id)
         if found is not None:
@@ -286,21 +293,22 @@ class Connection:
 
     get_connection_from_secrets = get
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         if not isinstance(other, Connection):
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in _FIELDS)
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((self.conn_id, self.conn_type, self.host, self.login))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Connection(conn_id={self.conn_id!r}, conn_type={self.conn_type!r}, host={self.host!r})"
 
-    __str__ = lambda self: str(self.conn_id or "")  # noqa: E731
+    def __str__(self) -> str:
+        return str(self.conn_id or "")
 
 
-def _mask_extra(extra):
+def _mask_extra(extra: dict[str, Any]) -> None:
     for name, value in extra.items():
         if isinstance(value, dict):
             _mask_extra(value)
@@ -308,7 +316,7 @@ def _mask_extra(extra):
             log.mask_secret(value)
 
 
-def _host_of(parts):
+def _host_of(parts: SplitResult) -> str:
     """The host of a URI; one with `/` in it (a socket's path, quoted) keeps its capitals."""
     host = unquote(parts.hostname or "")
     if "/" in host:
@@ -316,12 +324,12 @@ def _host_of(parts):
     return host
 
 
-def _type_of_scheme(scheme):
+def _type_of_scheme(scheme: str) -> str:
     """The connection's type, as Airflow normalizes it."""
     return "postgres" if scheme == "postgresql" else scheme.replace("-", "_")
 
 
-def _of_backend(conn_id):
+def _of_backend(conn_id: str) -> Any:
     from tradewind.hooks import secrets_backend
 
     backend = secrets_backend()
@@ -331,12 +339,12 @@ def _of_backend(conn_id):
 class ConnectionAccessor:
     """`conn.ID` of templates, and `conn.get(ID, default)`."""
 
-    def __getattr__(self, conn_id):
+    def __getattr__(self, conn_id: str) -> Connection:
         if conn_id.startswith("__"):
             raise AttributeError(conn_id)
         return Connection.get(conn_id)
 
-    def get(self, conn_id, default_conn=NOTSET):
+    def get(self, conn_id: str, default_conn: Any = NOTSET) -> Any:
         """The connection, else the default; AirflowNotFoundException without one."""
         try:
             return Connection.get(conn_id)
@@ -345,5 +353,5 @@ class ConnectionAccessor:
                 return None
             return default_conn
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<ConnectionAccessor>"

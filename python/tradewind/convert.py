@@ -11,12 +11,17 @@ import argparse
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from tradewind import to_python, to_yaml, yaml_text
 from tradewind.importer import Target, run_import
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
-def main(arguments):
+
+def main(arguments: list[str]) -> int:
     """Exit code 0, 1 where something cannot be said, 65 for a file with errors, 64 for wrong use."""
     parser = argparse.ArgumentParser(prog="tradewind.convert")
     parser.add_argument("file", nargs="?")
@@ -31,7 +36,7 @@ def main(arguments):
     return _to_yaml(options)
 
 
-def _write(options, text):
+def _write(options: argparse.Namespace, text: str) -> None:
     if not options.output:
         sys.stdout.write(text)
         return
@@ -39,13 +44,13 @@ def _write(options, text):
         file.write(text)
 
 
-def _tell(file, problems):
+def _tell(file: str, problems: Iterable[tuple[int, str | None, str]]) -> None:
     for line, task, reason in problems:
         where = f"{file}:{line}" if line else file
         print(f"{where}: {f'task {task!r}' if task else 'the DAG'}: not convertible: {reason}", file=sys.stderr)
 
 
-def _to_yaml(options):
+def _to_yaml(options: argparse.Namespace) -> int:
     answer, sys.stdout = sys.stdout, sys.stderr
     result = run_import(Target.of(options.file))
     sys.stdout = answer
@@ -74,7 +79,7 @@ def _to_yaml(options):
     return 0
 
 
-def _to_python(options):
+def _to_python(options: argparse.Namespace) -> int:
     with open(options.document, encoding="utf-8") as file:
         given = json.load(file)
     lines = given["lines"]

@@ -25,9 +25,14 @@ import time
 from json import dumps  # as it was before any file was imported
 from os import _exit
 from os import write as write_fd
+from typing import TYPE_CHECKING
 
 from tradewind import batch, ignore, uses
 from tradewind.importer import IMPORT_TIMEOUT_S, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
 GRACE_S = 5.0  # after the import's own timeout, for one that does not let itself be interrupted
 FILES_MAX = 100000
@@ -44,7 +49,7 @@ _SHARED = (
 )
 
 
-def find_files(folder):
+def find_files(folder: str) -> list[tuple[str, bytes]]:
     """
     The files that may hold a DAG, in order: [(path, its bytes)]. As Airflow's safe mode: Python files that
     name a DAG and airflow or tradewind; YAML and JSON files with a dag_id and tasks.
@@ -61,7 +66,7 @@ def find_files(folder):
         try:
             entries = sorted(os.scandir(here), key=lambda entry: entry.name)
         except OSError as error:
-            print(f"{here}: {os.strerror(error.errno)}", file=sys.stderr)
+            print(f"{here}: {os.strerror(error.errno or 0)}", file=sys.stderr)
             continue
         for entry in entries:
             path = entry.path
@@ -77,23 +82,23 @@ def find_files(folder):
     return sorted(found)
 
 
-def _safe_mode():
+def _safe_mode() -> bool:
     text = os.environ.get("AIRFLOW__CORE__DAG_DISCOVERY_SAFE_MODE", "true")
     return text.strip().lower() not in ("false", "0", "f", "n", "no")
 
 
-def _is_candidate(name):
+def _is_candidate(name: str) -> bool:
     return name.endswith((".py", ".yaml", ".yml", ".json"))
 
 
-def _may_hold_dag(name, content):
+def _may_hold_dag(name: str, content: bytes) -> bool:
     if name.endswith(".py"):
         low = content.lower()
         return b"dag" in low and (b"airflow" in low or b"tradewind" in low)
     return b"dag_id" in content and b"tasks" in content
 
 
-def _read(path):
+def _read(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
             return file.read(4 << 20)
@@ -107,11 +112,11 @@ class Cache:
     its import used and a line of the result. Lost or torn, it is only slow.
     """
 
-    def __init__(self, path, folder):
+    def __init__(self, path: str, folder: str) -> None:
         self.path = path
         self.owner = json.dumps({"v": 2, "folder": folder, "python": sys.version, "own": _own_version()})
-        self.entries = {}
-        self._stats = {}
+        self.entries: dict[str, tuple[Any, bytes]] = {}
+        self._stats: dict[str, Any] = {}
         try:
             with open(path, "rb") as file:
                 lines = file.read().split(b"\n")
@@ -128,12 +133,12 @@ class Cache:
             except (ValueError, KeyError):
                 break
 
-    def get(self, path, env):
+    def get(self, path: str, env: Mapping[str, str]) -> Any:
         """The result line of a file of which nothing has changed, or None."""
-        used, result = self.entries.get(path, (None, None))
+        used, result = self.entries.get(path, (None, b""))
         return result if used is not None and not self._changed(used, env) else None
 
-    def _changed(self, used, env):
+    def _changed(self, used: Any, env: Mapping[str, str]) -> bool:
         for name, value in used["env"].items():
             if env.get(name) != value:
                 return True
@@ -149,18 +154,18 @@ class Cache:
                 known[0] = now
         return bool(used["settings"]) and uses.Uses.load(used).changed_setting() is not None
 
-    def put(self, path, used, result):
+    def put(self, path: str, used: Any, result: Any) -> None:
         """Keeps the result of an import."""
         self.entries[path] = (used, result)
 
-    def save(self, files):
+    def save(self, files: Iterable[str]) -> None:
         """Writes the entries of these files, in place of the file that was there."""
         os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
         partial = f"{self.path}.{os.getpid()}.tmp"
         with open(partial, "wb", opener=_private) as file:
             file.write(self.owner.encode() + b"\n")
             for path in files:
-                used, result = self.entries.get(path, (None, None))
+                used, result = self.entries.get(path, (None, b""))
                 if used is not None:
                     line = json.dumps(
                         {"file": path, "uses": used, "bytes": len(result)}, ensure_ascii=False
@@ -169,11 +174,11 @@ class Cache:
         os.rename(partial, self.path)
 
 
-def _private(path, flags):
+def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _own_version():
+def _own_version() -> str:
     """Changes with the files of this package."""
     digest = hashlib.sha256()
     root = os.path.dirname(os.path.abspath(__file__))
@@ -191,7 +196,7 @@ class _Child:
     each a line [bytes of what it used, bytes of the result, last], then both.
     """
 
-    def __init__(self, paths, timeout_s):
+    def __init__(self, paths: list[str], timeout_s: float) -> None:
         self.paths = collections.deque(paths)
         self.timeout_s = timeout_s
         self._data = bytearray()
@@ -203,10 +208,10 @@ class _Child:
         os.close(write)
         self._next()
 
-    def _next(self):
+    def _next(self) -> None:
         self.deadline = time.monotonic() + self.timeout_s + GRACE_S
 
-    def read(self, done):
+    def read(self, done: Callable[..., Any]) -> Any:
         """Takes what has come; done(path, uses, result line) for each. True if the child is over."""
         block = os.read(self.fd, 1 << 20)
         self._data += block
@@ -231,12 +236,12 @@ class _Child:
             done(*self._failed(None))
         return over or not block
 
-    def interrupt(self, done):
+    def interrupt(self, done: Callable[..., Any]) -> None:
         """It takes too long, and did not let itself be interrupted."""
         text = f"the import took longer than {self.timeout_s:g} s and did not let itself be interrupted"
         done(*self._failed(text))
 
-    def _failed(self, text):
+    def _failed(self, text: str | None) -> Any:
         """The result of the file that was being imported. Without a text the process has ended."""
         path = self.paths.popleft()
         if text is None:
@@ -247,7 +252,7 @@ class _Child:
                 text = f"the import ended the process with exit code {os.WEXITSTATUS(status)}"
         return path, None, _line(path, [], [{"file": path, "line": 0, "text": text}])
 
-    def end(self, grace_s=1.0):
+    def end(self, grace_s: float = 1.0) -> Any:
         """Its wait status. It is killed if it does not end within the time."""
         if self.pid:
             os.close(self.fd)
@@ -264,12 +269,12 @@ class _Child:
         return self._status
 
 
-def _line(path, documents, errors):
+def _line(path: str, documents: list[Any], errors: list[Any]) -> bytes:
     value = {"file": path, "documents": documents, "errors": errors}
     return dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def _import_in_child(paths, fd, timeout_s):
+def _import_in_child(paths: list[str], fd: int, timeout_s: float) -> None:
     """Never returns."""
     try:
         null = os.open(os.devnull, os.O_RDWR)
@@ -281,8 +286,7 @@ def _import_in_child(paths, fd, timeout_s):
         series = batch.Series()
         for n, path in enumerate(paths):
             result = series.run(Target.of(path), timeout_s)
-            used = dumps(result.uses.dump(), ensure_ascii=False)
-            used = used.encode("utf-8", "surrogateescape")
+            used = dumps(result.uses.dump(), ensure_ascii=False).encode("utf-8", "surrogateescape")
             line = _line(path, result.documents, result.errors)
             last = series.over is not None or n + 1 == len(paths)
             head = dumps([len(used), len(line), last]).encode() + b"\n"
@@ -293,28 +297,35 @@ def _import_in_child(paths, fd, timeout_s):
         _exit(0)
 
 
-def _write(fd, data):
+def _write(fd: int, data: Any) -> None:
     data = memoryview(data)
     while data:
         data = data[write_fd(fd, data) :]
 
 
-def _series(paths, jobs, most):
+def _series(paths: list[str], jobs: int, most: int) -> Any:
     """Files of one folder each: they have one sys.path."""
     size = max(1, min(most, -(-len(paths) // (4 * jobs))))
-    found = collections.deque()
-    for _, here in itertools.groupby(paths, os.path.dirname):
-        here = list(here)
+    found: collections.deque[list[str]] = collections.deque()
+    for _, files in itertools.groupby(paths, lambda path: os.path.dirname(path)):
+        here = list(files)
         found.extend(here[n : n + size] for n in range(0, len(here), size))
     return found
 
 
-def import_all(paths, jobs, timeout_s, done, most=SERIES_MAX):
+def import_all(
+    paths: Iterable[str],
+    jobs: int,
+    timeout_s: float,
+    done: Callable[[str, Any, bytes], Any],
+    most: int = SERIES_MAX,
+) -> None:
     """
     Imports the files, `jobs` at a time, at most `most` in one process; done(path, uses, result line)
     for each when it ends. uses is None if the import ended its process.
     """
-    todo, running = _series(paths, jobs, most), {}
+    todo = _series(list(paths), jobs, most)
+    running: dict[int, Any] = {}
     poll = select.poll()
     gc.collect()
     gc.disable()
@@ -340,7 +351,7 @@ def import_all(paths, jobs, timeout_s, done, most=SERIES_MAX):
     gc.enable()
 
 
-def _preload(contents):
+def _preload(contents: Iterable[bytes]) -> None:
     """Imports what the children would each import for themselves."""
     import importlib
 
@@ -358,7 +369,14 @@ def _preload(contents):
         timezone.pendulum_or_none()
 
 
-def scan(folder, cache_path, jobs, timeout_s, write, most=SERIES_MAX):
+def scan(
+    folder: str,
+    cache_path: str,
+    jobs: int,
+    timeout_s: float,
+    write: Callable[[bytes], Any],
+    most: int = SERIES_MAX,
+) -> None:
     """Writes the line of each file, in the files' order."""
     folder = os.path.abspath(folder)
     files = find_files(folder)
@@ -372,7 +390,7 @@ def scan(folder, cache_path, jobs, timeout_s, write, most=SERIES_MAX):
                 todo.append(path)
     fresh = set(todo)
 
-    def done(path, used, line):
+    def done(path: str, used: Any, line: bytes) -> None:
         lines[path] = line
         if used is not None:
             cache.put(path, used, line)
@@ -392,7 +410,7 @@ def scan(folder, cache_path, jobs, timeout_s, write, most=SERIES_MAX):
         cache.save([path for path, _ in files])
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """Exit code 0, whatever the files' errors; 1 if the folder cannot be read."""
     parser = argparse.ArgumentParser(prog="tradewind.dagfolder")
     parser.add_argument("folder")

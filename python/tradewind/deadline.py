@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 AVERAGE_RUNS = 10
 
@@ -15,22 +20,22 @@ class BaseDeadlineReference:
 
     type = ""
 
-    def as_data(self):
+    def as_data(self) -> dict[str, Any]:
         """As data: the form of the DAG document."""
         return {"type": self.type}
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, BaseDeadlineReference) and self.as_data() == other.as_data()
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(repr(self.as_data()))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<deadline reference {self.as_data()}>"
 
 
 class _Simple(BaseDeadlineReference):
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.type = name
 
 
@@ -39,12 +44,12 @@ class FixedDatetimeDeadline(BaseDeadlineReference):
 
     type = "fixed_datetime"
 
-    def __init__(self, moment):
+    def __init__(self, moment: dt.datetime) -> None:
         if not isinstance(moment, dt.datetime):
             raise TypeError(f"a datetime is expected, not {type(moment).__name__}")
         self.moment = timezone.coerce_datetime(moment)
 
-    def as_data(self):
+    def as_data(self) -> dict[str, Any]:
         return {"type": self.type, "datetime": dt.datetime.isoformat(self.moment)}
 
 
@@ -53,12 +58,12 @@ class AverageRuntimeDeadline(BaseDeadlineReference):
 
     type = "average_runtime"
 
-    def __init__(self, max_runs=AVERAGE_RUNS, min_runs=None):
+    def __init__(self, max_runs: int = AVERAGE_RUNS, min_runs: int | None = None) -> None:
         self.max_runs, self.min_runs = max_runs, max_runs if min_runs is None else min_runs
         if self.min_runs < 1:
             raise ValueError("min_runs must be at least 1")
 
-    def as_data(self):
+    def as_data(self) -> dict[str, Any]:
         return {"type": self.type, "max_runs": self.max_runs, "min_runs": self.min_runs}
 
 
@@ -69,12 +74,14 @@ class DeadlineReference:
     DAGRUN_QUEUED_AT = _Simple("dagrun_queued_at")
 
     @classmethod
-    def FIXED_DATETIME(cls, datetime):  # noqa: N802
+    def FIXED_DATETIME(cls, datetime: dt.datetime) -> FixedDatetimeDeadline:  # noqa: N802
         """A moment."""
         return FixedDatetimeDeadline(datetime)
 
     @classmethod
-    def AVERAGE_RUNTIME(cls, max_runs=0, min_runs=None):  # noqa: N802
+    def AVERAGE_RUNTIME(
+        cls, max_runs: int = 0, min_runs: int | None = None
+    ) -> AverageRuntimeDeadline:  # noqa: N802
         """The average of up to max_runs earlier runs, if there are at least min_runs."""
         return AverageRuntimeDeadline(max_runs or AVERAGE_RUNS, min_runs)
 
@@ -82,9 +89,11 @@ class DeadlineReference:
 class Callback:
     """A function at the top of a module, or its path "module.function", and its arguments."""
 
-    executor = None
+    executor: str | None = None
 
-    def __init__(self, callback_callable, kwargs=None):
+    def __init__(
+        self, callback_callable: Callable[..., Any] | str, kwargs: dict[str, Any] | None = None
+    ) -> None:
         if kwargs and "context" in kwargs:
             raise ValueError("'context' is a reserved argument of a callback")
         self.kwargs = dict(kwargs or {})
@@ -96,25 +105,27 @@ class Callback:
             if not all(part.isidentifier() for part in self.path.split(".")):
                 raise ImportError(f"{callback_callable!r} is no path of a function")
 
-    def _check(self, function):
+    def _check(self, function: Callable[..., Any]) -> None:
         """Raises if the function cannot be one."""
 
-    def as_data(self):
+    def as_data(self) -> dict[str, Any]:
         """As data: the form of the DAG document."""
         out = {"type": type(self).__name__, "path": self.path, "kwargs": self.kwargs}
         return {**out, "executor": self.executor} if self.executor else out
 
-    def __eq__(self, other):
-        return type(self) is type(other) and self.as_data() == other.as_data()
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Callback) or type(self) is not type(other):
+            return False
+        return self.as_data() == other.as_data()
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((type(self).__name__, self.path))
 
 
 class AsyncCallback(Callback):
     """A coroutine function."""
 
-    def _check(self, function):
+    def _check(self, function: Callable[..., Any]) -> None:
         if not inspect.iscoroutinefunction(function) and not hasattr(function, "__await__"):
             raise AttributeError(f"the callback {function!r} is not awaitable")
 
@@ -122,7 +133,12 @@ class AsyncCallback(Callback):
 class SyncCallback(Callback):
     """A plain function."""
 
-    def __init__(self, callback_callable, kwargs=None, executor=None):
+    def __init__(
+        self,
+        callback_callable: Callable[..., Any] | str,
+        kwargs: dict[str, Any] | None = None,
+        executor: str | None = None,
+    ) -> None:
         super().__init__(callback_callable, kwargs)
         self.executor = executor
 
@@ -130,7 +146,13 @@ class SyncCallback(Callback):
 class DeadlineAlert:
     """Calls `callback` if a run has not ended `interval` (may be negative) after `reference`."""
 
-    def __init__(self, reference, interval, callback, name=None):
+    def __init__(
+        self,
+        reference: BaseDeadlineReference,
+        interval: dt.timedelta,
+        callback: AsyncCallback | SyncCallback,
+        name: str | None = None,
+    ) -> None:
         if not isinstance(reference, BaseDeadlineReference):
             raise TypeError(f"reference must be of DeadlineReference, not {reference!r}")
         if not isinstance(interval, dt.timedelta):
@@ -140,7 +162,7 @@ class DeadlineAlert:
         self.reference, self.interval, self.callback = reference, interval, callback
         self.name = name
 
-    def as_data(self):
+    def as_data(self) -> dict[str, Any]:
         """As data: the form of the DAG document."""
         out = {
             "reference": self.reference.as_data(),
@@ -149,8 +171,8 @@ class DeadlineAlert:
         }
         return {**out, "name": self.name} if self.name else out
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, DeadlineAlert) and self.as_data() == other.as_data()
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(repr(self.as_data()))

@@ -6,6 +6,7 @@ import functools
 import inspect
 import re
 import typing
+from typing import TYPE_CHECKING, overload
 
 from tradewind import scope
 from tradewind.baseoperator import BaseOperator
@@ -33,6 +34,15 @@ from tradewind.operators.virtualenv import (
 from tradewind.sensors.python import PythonSensor
 from tradewind.xcom_arg import XComArg
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, NoReturn
+
+    from tradewind.context import Context
+    from tradewind.dags import DAG
+    from tradewind.hints import Condition, Decorator, P, R, Setup, Task, TaskKind
+    from tradewind.taskgroup import TaskGroup
+
 # Names of the context that a function may take without being given them.
 CONTEXT_NAMES = frozenset("""
     conn dag dag_run data_interval_end data_interval_start ds ds_nodash exception
@@ -44,7 +54,7 @@ CONTEXT_NAMES = frozenset("""
     """.split())
 
 
-def unique_task_id(task_id, dag, group):
+def unique_task_id(task_id: str, dag: DAG | None, group: TaskGroup | None) -> str:
     """The id, with `__1`, `__2` ... behind it if the DAG has it already."""
     if dag is None:
         return task_id
@@ -65,9 +75,13 @@ class _DecoratedMixin:
     custom_operator_name = "@task"
 
 
-def _decorated(name, base, custom_name):
-    namespace = {"custom_operator_name": custom_name, "__module__": __name__}
-    return type(name, (_DecoratedMixin, base), namespace)
+def _decorated(name: str, base: type, custom_name: str) -> Any:
+    members = {
+        "custom_operator_name": custom_name,
+        "__module__": __name__,
+        "__doc__": f"The call of a function under {custom_name}, as a {base.__name__}.",
+    }
+    return type(name, (_DecoratedMixin, base), members)
 
 
 DecoratedPythonOperator = _decorated("DecoratedPythonOperator", PythonOperator, "@task")
@@ -105,24 +119,24 @@ class DecoratedStubOperator(_DecoratedMixin, PythonOperator):
 
     custom_operator_name = "@task.stub"
 
-    def __init__(self, *, python_callable, **kwargs):
+    def __init__(self, *, python_callable: Callable[..., Any], **kwargs: Any) -> None:
         super().__init__(python_callable=python_callable, **kwargs)
         if not _is_empty(python_callable):
             raise ValueError(
                 "the function of a @task.stub must be empty: `...` or `pass`, and no more"
             )
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """Raises: there is nobody here who could do it."""
         raise RuntimeError("a @task.stub is done by a worker of another language, not by Python")
 
 
-def _is_empty(function):
+def _is_empty(function: Callable[..., Any]) -> bool:
     import ast
     import textwrap
 
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        tree: Any = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     except (OSError, SyntaxError, IndexError):
         return True
     return all(
@@ -140,13 +154,20 @@ class DecoratedBashOperator(_DecoratedMixin, BashOperator):
     template_fields = (*BashOperator.template_fields, "op_args", "op_kwargs")
     runs_in_python = True
 
-    def __init__(self, *, python_callable, op_args=None, op_kwargs=None, **kwargs):
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Iterable[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         kwargs.pop("bash_command", None)
         super().__init__(bash_command="", **kwargs)
         self.python_callable = python_callable
         self.op_args, self.op_kwargs = list(op_args or ()), dict(op_kwargs or {})
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """Calls the function, renders what it returns and runs it."""
         command = call_with_context(self.python_callable, self.op_args, self.op_kwargs, context)
         if not isinstance(command, str) or not command.strip():
@@ -157,7 +178,7 @@ class DecoratedBashOperator(_DecoratedMixin, BashOperator):
         return super().execute(context)
 
 
-def check_arguments(function, args, kwargs):
+def check_arguments(function: Any, args: Any, kwargs: Any) -> None:
     """
     TypeError at the call if the arguments do not fit, as Python would say; context names may be left
     out.
@@ -190,19 +211,25 @@ class TaskDecorator:
     task's result.
     """
 
-    def __init__(self, function, operator_class, options, multiple_outputs=None):
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        operator_class: type[BaseOperator],
+        options: dict[str, Any],
+        multiple_outputs: bool | None = None,
+    ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
-        self.operator_class = operator_class
+        self.operator_class: Any = operator_class
         self.kwargs = options
         self.multiple_outputs = multiple_outputs
-        self.partial_kwargs = {}
+        self.partial_kwargs: dict[str, Any] = {}
         self.is_setup = self.is_teardown = False
         self.on_failure_fail_dagrun = False
 
     _is_task_decorator = True
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if scope.current_dag() is None and self.kwargs.get("dag") is None:
             from tradewind.context import _current
 
@@ -217,7 +244,7 @@ class TaskDecorator:
         )
         return self._result(operator)
 
-    def _options(self):
+    def _options(self) -> dict[str, Any]:
         """The operator's arguments: with an id that is free, the text, multiple_outputs."""
         options = dict(self.kwargs)
         dag = options.get("dag") or scope.current_dag()
@@ -235,14 +262,14 @@ class TaskDecorator:
             options["multiple_outputs"] = True
         return options
 
-    def _result(self, operator):
+    def _result(self, operator: BaseOperator) -> XComArg:
         if self.is_setup:
             operator.as_setup()
         if self.is_teardown:
             operator.as_teardown(on_failure_fail_dagrun=self.on_failure_fail_dagrun)
         return XComArg(operator)
 
-    def _wants_multiple_outputs(self):
+    def _wants_multiple_outputs(self) -> bool:
         if self.multiple_outputs is not None:
             return self.multiple_outputs
         if self.operator_class not in _BY_ANNOTATION:
@@ -258,12 +285,12 @@ class TaskDecorator:
         except TypeError:
             return False
 
-    def _check_arguments(self, args, kwargs):
+    def _check_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         # A provider's operator may give the function arguments of its own: it checks when it is made.
         if not getattr(self.operator_class, "checks_arguments", False):
             check_arguments(self.function, args, kwargs)
 
-    def override(self, **options):
+    def override(self, **options: Any) -> TaskDecorator:
         """The same function with other task arguments (`task_id`, `retries` ...)."""
         multiple_outputs = options.pop("multiple_outputs", self.multiple_outputs)
         made = TaskDecorator(
@@ -274,14 +301,14 @@ class TaskDecorator:
         made.partial_kwargs = self.partial_kwargs
         return made
 
-    def partial(self, **kwargs):
+    def partial(self, **kwargs: Any) -> TaskDecorator:
         """The function's arguments that all instances of a mapped task have in common."""
         self._check_names("partial", kwargs)
         made = self.override()
         made.partial_kwargs = {**self.partial_kwargs, **kwargs}
         return made
 
-    def expand(self, **map_kwargs):
+    def expand(self, **map_kwargs: Any) -> XComArg:
         """Makes a mapped task: an instance for each combination of the arguments' items."""
         what = f"task {self.function.__name__!r}"
         check_expand(what, map_kwargs)
@@ -292,12 +319,12 @@ class TaskDecorator:
         self._check_arguments((), {**self.partial_kwargs, **map_kwargs})
         return self._mapped(DictOfLists(map_kwargs))
 
-    def expand_kwargs(self, kwargs, *, strict=True):
+    def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> XComArg:
         """Makes a mapped task: an instance for each dict of arguments."""
         check_expand_kwargs(f"task {self.function.__name__!r}", kwargs)
         return self._mapped(ListOfDicts(kwargs), strict)
 
-    def _mapped(self, expand_input, strict=True):
+    def _mapped(self, expand_input: DictOfLists | ListOfDicts, strict: bool = True) -> XComArg:
         options = self._options()
         options.update(python_callable=self.function, op_kwargs=self.partial_kwargs)
         operator = make_mapped(
@@ -305,7 +332,7 @@ class TaskDecorator:
         )
         return self._result(operator)
 
-    def _check_names(self, method, kwargs):
+    def _check_names(self, method: str, kwargs: Mapping[str, Any]) -> None:
         parameters = inspect.signature(self.function).parameters
         if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             return
@@ -317,8 +344,10 @@ class TaskDecorator:
             )
 
 
-def _kind(operator_class, name):
-    def decorate(python_callable=None, multiple_outputs=None, **options):
+def _kind(operator_class: type[BaseOperator], name: str) -> Any:
+    def decorate(
+        python_callable: Any = None, multiple_outputs: bool | None = None, **options: Any
+    ) -> Any:
         if python_callable is not None:
             if not callable(python_callable) or isinstance(python_callable, type):
                 raise TypeError(
@@ -334,29 +363,31 @@ def _kind(operator_class, name):
         f"Makes a function a task ({operator_class.__name__}). Used bare or with the operator's"
         " arguments."
     )
-    return decorate
+    return staticmethod(decorate)
 
 
-def _condition(condition, skip_message, wanted, name):
+def _condition(
+    condition: Callable[[Context], Any], skip_message: str | None, wanted: bool, name: str
+) -> Condition:
     """
     Asks the condition before the task is executed: true or false, or a pair of that and the reason.
     """
     if not callable(condition):
         raise TypeError(f"@task.{name} takes a function of the context")
 
-    def check(context):
+    def check(context: Context) -> None:
         answer, reason = condition(context), None
         if isinstance(answer, tuple):
             answer, reason = answer
         if bool(answer) != wanted:
             raise AirflowSkipException(reason or skip_message or f"skipped by @task.{name}")
 
-    def decorate(decorated):
+    def decorate(decorated: Any) -> Any:
         if not isinstance(decorated, TaskDecorator):
             raise TypeError(f"@task.{name} goes above @task")
         earlier = decorated.kwargs.get("pre_execute")
 
-        def both(context):
+        def both(context: Context) -> None:
             if earlier is not None:
                 earlier(context)
             check(context)
@@ -380,7 +411,7 @@ _OF_PROVIDERS = {
 }
 
 
-def _of_provider(name):
+def _of_provider(name: str) -> Any:
     """
     `@task.NAME` of an installed provider, or None. ImportError says which provider it needs, or what
     keeps that one from being used.
@@ -410,35 +441,49 @@ def _of_provider(name):
 class TaskDecoratorCollection:
     """`task`, with its kinds as attributes."""
 
-    python = staticmethod(_kind(DecoratedPythonOperator, "task"))
-    branch = staticmethod(_kind(DecoratedBranchOperator, "task.branch"))
-    short_circuit = staticmethod(_kind(DecoratedShortCircuitOperator, "task.short_circuit"))
-    bash = staticmethod(_kind(DecoratedBashOperator, "task.bash"))
-    sensor = staticmethod(_kind(DecoratedSensor, "task.sensor"))
-    virtualenv = staticmethod(_kind(DecoratedVirtualenvOperator, "task.virtualenv"))
-    external_python = staticmethod(_kind(DecoratedExternalPythonOperator, "task.external_python"))
-    branch_virtualenv = staticmethod(
-        _kind(DecoratedBranchVirtualenvOperator, "task.branch_virtualenv")
+    python: TaskKind = _kind(DecoratedPythonOperator, "task")
+    branch: TaskKind = _kind(DecoratedBranchOperator, "task.branch")
+    short_circuit: TaskKind = _kind(DecoratedShortCircuitOperator, "task.short_circuit")
+    bash: TaskKind = _kind(DecoratedBashOperator, "task.bash")
+    sensor: TaskKind = _kind(DecoratedSensor, "task.sensor")
+    virtualenv: TaskKind = _kind(DecoratedVirtualenvOperator, "task.virtualenv")
+    external_python: TaskKind = _kind(DecoratedExternalPythonOperator, "task.external_python")
+    branch_virtualenv: TaskKind = _kind(
+        DecoratedBranchVirtualenvOperator, "task.branch_virtualenv"
     )
-    branch_external_python = staticmethod(
-        _kind(DecoratedBranchExternalPythonOperator, "task.branch_external_python")
+    branch_external_python: TaskKind = _kind(
+        DecoratedBranchExternalPythonOperator, "task.branch_external_python"
     )
-    stub = staticmethod(_kind(DecoratedStubOperator, "task.stub"))
+    stub: TaskKind = _kind(DecoratedStubOperator, "task.stub")
 
     @staticmethod
-    def run_if(condition, skip_message=None):
+    def run_if(condition: Callable[[Context], Any], skip_message: str | None = None) -> Condition:
         """Above @task: the task is skipped unless condition(context) is true."""
         return _condition(condition, skip_message, True, "run_if")
 
     @staticmethod
-    def skip_if(condition, skip_message=None):
+    def skip_if(condition: Callable[[Context], Any], skip_message: str | None = None) -> Condition:
         """Above @task: the task is skipped if condition(context) is true."""
         return _condition(condition, skip_message, False, "skip_if")
 
-    def __call__(self, python_callable=None, multiple_outputs=None, **options):
+    @overload
+    def __call__(
+        self,
+        python_callable: Callable[P, R],
+        multiple_outputs: bool | None = None,
+        **options: Any,
+    ) -> Task[P, R]: ...
+    @overload
+    def __call__(
+        self, python_callable: None = None, multiple_outputs: bool | None = None, **options: Any
+    ) -> Decorator: ...
+
+    def __call__(
+        self, python_callable: Any = None, multiple_outputs: bool | None = None, **options: Any
+    ) -> Any:
         return self.python(python_callable, multiple_outputs, **options)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         found = _of_provider(name)
@@ -450,20 +495,38 @@ class TaskDecoratorCollection:
 task = TaskDecoratorCollection()
 
 
-def setup(function):
+@overload
+def setup(function: Task[P, R]) -> Task[P, R]: ...
+@overload
+def setup(function: Callable[P, R]) -> Task[P, R]: ...
+
+
+def setup(function: Any) -> Any:
     """Makes a function, or a @task, a setup."""
-    made = function if isinstance(function, TaskDecorator) else task(function)
+    made: Any = function if isinstance(function, TaskDecorator) else task(function)
     made.is_setup = True
     return made
 
 
-def teardown(function=None, *, on_failure_fail_dagrun=False):
+@overload
+def teardown(
+    function: Task[P, R], *, on_failure_fail_dagrun: bool = False
+) -> Task[P, R]: ...
+@overload
+def teardown(
+    function: Callable[P, R], *, on_failure_fail_dagrun: bool = False
+) -> Task[P, R]: ...
+@overload
+def teardown(function: None = None, *, on_failure_fail_dagrun: bool = False) -> Setup: ...
+
+
+def teardown(function: Any = None, *, on_failure_fail_dagrun: bool = False) -> Any:
     """
     Makes a function, or a @task, a teardown. on_failure_fail_dagrun: its failure fails the run.
     """
     if function is None:
         return lambda f: teardown(f, on_failure_fail_dagrun=on_failure_fail_dagrun)
-    made = function if isinstance(function, TaskDecorator) else task(function)
+    made: Any = function if isinstance(function, TaskDecorator) else task(function)
     made.is_teardown = True
     made.on_failure_fail_dagrun = on_failure_fail_dagrun
     return made

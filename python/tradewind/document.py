@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from tradewind.importer import Target, run_import
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def response(result):
+    from tradewind.importer import Imported
+
+
+def response(result: Imported) -> dict[str, Any]:
     """
     The answer to a request to parse: documents, errors, uses, version, and why tasks start cold (or
     null).
@@ -25,7 +31,7 @@ def response(result):
     }
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """Exit code 0 if the file has no error, 1 if it has, 64 for wrong use."""
     if len(arguments) != 1 or not arguments[0].endswith(".py"):
         print("usage: python3 -m tradewind.document FILE.py", file=sys.stderr)

@@ -6,6 +6,15 @@ cross_downstream, Label.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from tradewind.dags import DAG
+    from tradewind.hints import Linkable, Other
 
 
 class DependencyMixin:
@@ -15,62 +24,71 @@ class DependencyMixin:
     """
 
     @property
-    def roots(self):
+    def roots(self) -> Sequence[DependencyMixin]:
         """Its first nodes: what gets an upstream."""
         return [self]
 
     @property
-    def leaves(self):
+    def leaves(self) -> Sequence[DependencyMixin]:
         """Its last nodes: what gets a downstream."""
         return [self]
 
-    def set_upstream(self, other, edge_modifier=None):
+    def set_upstream(self, other: Linkable, edge_modifier: EdgeModifier | None = None) -> None:
         """Makes `other` (a task, a group, an XComArg, or a list of them) run before this."""
         self._set_relatives(other, upstream=True, edge_modifier=edge_modifier)
 
-    def set_downstream(self, other, edge_modifier=None):
+    def set_downstream(self, other: Linkable, edge_modifier: EdgeModifier | None = None) -> None:
         """Makes `other` (a task, a group, an XComArg, or a list of them) run after this."""
         self._set_relatives(other, upstream=False, edge_modifier=edge_modifier)
 
-    def _set_relatives(self, other, upstream, edge_modifier=None):
+    def _set_relatives(
+        self, other: Linkable, upstream: bool, edge_modifier: EdgeModifier | None = None
+    ) -> None:
         raise NotImplementedError
 
-    def update_relative(self, other, upstream=True, edge_modifier=None):
+    def update_relative(
+        self,
+        other: DependencyMixin,
+        upstream: bool = True,
+        edge_modifier: EdgeModifier | None = None,
+    ) -> None:
         """Called on the other side of a new dependency; groups remember it."""
 
-    def as_setup(self):
+    def as_setup(self) -> DependencyMixin:
         """Marks this as a setup; see BaseOperator.as_setup."""
         raise NotImplementedError
 
-    def as_teardown(self, *, setups=None, on_failure_fail_dagrun=None):
+    def as_teardown(
+        self, *, setups: Linkable | None = None, on_failure_fail_dagrun: bool | None = None
+    ) -> DependencyMixin:
         """Marks this as a teardown; see BaseOperator.as_teardown."""
         raise NotImplementedError
 
-    def __rshift__(self, other):
+    def __rshift__(self, other: Other) -> Other:
         self.set_downstream(other)
         return other
 
-    def __lshift__(self, other):
+    def __lshift__(self, other: Other) -> Other:
         self.set_upstream(other)
         return other
 
-    def __rrshift__(self, other):
+    def __rrshift__(self, other: Linkable) -> Self:
         self.__lshift__(other)
         return self
 
-    def __rlshift__(self, other):
+    def __rlshift__(self, other: Linkable) -> Self:
         self.__rshift__(other)
         return self
 
 
-def as_list(value):
+def as_list(value: Any) -> list[Any]:
     """A list of what is one thing or a sequence of things."""
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return list(value)
     return [value]
 
 
-def check_linkable(thing):
+def check_linkable(thing: object) -> None:
     """TypeError that names what cannot be linked."""
     if not isinstance(thing, DependencyMixin):
         raise TypeError(
@@ -82,20 +100,22 @@ def check_linkable(thing):
 class EdgeModifier(DependencyMixin):
     """A label between two tasks: `a >> Label("text") >> b`."""
 
-    def __init__(self, label=None):
+    def __init__(self, label: str | None = None) -> None:
         self.label = label
-        self._upstream = []
-        self._downstream = []
+        self._upstream: list[DependencyMixin] = []
+        self._downstream: list[DependencyMixin] = []
 
     @property
-    def roots(self):
+    def roots(self) -> Sequence[DependencyMixin]:
         return self._downstream
 
     @property
-    def leaves(self):
+    def leaves(self) -> Sequence[DependencyMixin]:
         return self._upstream
 
-    def _set_relatives(self, other, upstream, edge_modifier=None):
+    def _set_relatives(
+        self, other: Linkable, upstream: bool, edge_modifier: EdgeModifier | None = None
+    ) -> None:
         nodes = as_list(other)
         for node in nodes:
             check_linkable(node)
@@ -103,28 +123,33 @@ class EdgeModifier(DependencyMixin):
         side.extend(node for node in nodes if node not in side)
         self._connect()
 
-    def update_relative(self, other, upstream=True, edge_modifier=None):
+    def update_relative(
+        self,
+        other: DependencyMixin,
+        upstream: bool = True,
+        edge_modifier: EdgeModifier | None = None,
+    ) -> None:
         side = self._upstream if upstream else self._downstream
         if other not in side:
             side.append(other)
         self._connect()
 
-    def _connect(self):
+    def _connect(self) -> None:
         if self._upstream and self._downstream:
             for node in self._upstream:
                 node.set_downstream(self._downstream, edge_modifier=self)
 
-    def add_edge_info(self, dag, upstream_id, downstream_id):
+    def add_edge_info(self, dag: DAG, upstream_id: str, downstream_id: str) -> None:
         """Keeps the label with the DAG."""
         dag.set_edge_info(upstream_id, downstream_id, {"label": self.label})
 
 
-def Label(label):  # noqa: N802
+def Label(label: str) -> EdgeModifier:  # noqa: N802
     """A label for the edge between two tasks."""
     return EdgeModifier(label)
 
 
-def chain(*tasks):
+def chain(*tasks: Linkable) -> None:
     """
     Links each to the next. Two lists that follow each other are linked pairwise and must be of the
     same length (ValueError).
@@ -149,7 +174,7 @@ def chain(*tasks):
                 one.set_downstream(other)
 
 
-def chain_linear(*elements):
+def chain_linear(*elements: Linkable) -> None:
     """
     Links all of each element to all of the next. Empty lists are passed over; ValueError if nothing
     was linked.
@@ -174,7 +199,7 @@ def chain_linear(*elements):
         )
 
 
-def cross_downstream(from_tasks, to_tasks):
+def cross_downstream(from_tasks: Sequence[DependencyMixin], to_tasks: Linkable) -> None:
     """Links each of `from_tasks` to each of `to_tasks`."""
     for task in from_tasks:
         task.set_downstream(to_tasks)

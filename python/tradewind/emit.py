@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tradewind import plugins, timezone, xcom
 from tradewind.edges import DependencyMixin
@@ -27,6 +28,13 @@ from tradewind.templates import LiteralValue, is_template
 from tradewind.types import DEFAULT_POOL, NOTSET
 from tradewind.xcom_arg import ConcatXComArg, MapXComArg, XComArg, ZipXComArg
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from tradewind.baseoperator import BaseOperator
+    from tradewind.dags import DAG
+
 _CALLBACK_WORDS = ("execute", "success", "failure", "retry", "skipped")
 # What of a task only its process in Python can do: calls, and the events of its assets.
 _IN_PYTHON = (
@@ -38,13 +46,13 @@ _IN_PYTHON = (
 )
 
 
-def duration(value):
+def duration(value: Any) -> float:
     """A duration of the document: seconds, whole where it is whole."""
     seconds = value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
     return int(seconds) if seconds == int(seconds) else seconds
 
 
-def moment(value):
+def moment(value: Any) -> str | None:
     """A time of the document (RFC 3339); None stays None."""
     if value is None:
         return None
@@ -57,7 +65,7 @@ def moment(value):
     return dt.datetime.isoformat(value)
 
 
-def plain(value, what):
+def plain(value: Any, what: str) -> Any:
     """The value as JSON: times become text. AirflowException that names what is not JSON."""
     if isinstance(value, (dt.datetime, dt.date)):
         return value.isoformat()
@@ -74,7 +82,7 @@ def plain(value, what):
     return value
 
 
-def templated(value):
+def templated(value: Any) -> str:
     """
     A templated string of the document: an argument that is a task's result becomes the template
     that pulls it.
@@ -82,7 +90,7 @@ def templated(value):
     return value if isinstance(value, str) else str(value)
 
 
-def _schedule(value):
+def _schedule(value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, dt.timedelta):
@@ -90,7 +98,7 @@ def _schedule(value):
     return plain(value.as_data(), "the schedule")
 
 
-def _timezone(dag):
+def _timezone(dag: Any) -> Any:
     """The zone of a schedule that is text: that of start_date, as a name or an offset."""
     start = dag.start_date
     text = isinstance(dag.schedule, str) and dag.schedule not in ("@once", "@continuous")
@@ -103,7 +111,7 @@ def _timezone(dag):
     return None if name in ("UTC", "Etc/UTC", "+00:00") else name
 
 
-def _params(node, of):
+def _params(node: Any, of: Any) -> dict[str, Any]:
     out = {}
     for name, param in node.params.params():
         what = f"param {name!r} of {of}"
@@ -116,7 +124,7 @@ def _params(node, of):
     return out
 
 
-def dag_document(dag):
+def dag_document(dag: DAG) -> dict[str, Any]:
     """The document of a DAG. AirflowException says what cannot be written."""
     dag.validate()
     # A backend that cannot be used is told here, not by the first task.
@@ -147,13 +155,13 @@ def dag_document(dag):
     _put(out, "labels", _labels(dag), [])
     _put(out, "env", {str(k): str(v) for k, v in dag.env.items()}, {})
     out["python"] = {"file": dag.fileloc}
-    groups = {}
+    groups: dict[str, dict[str, Any]] = {}
     for group_id, group in dag.task_group_dict.items():
         groups[group_id] = {}
         _put(groups[group_id], "tooltip", group.tooltip, "")
         _put(groups[group_id], "display_name", group.group_display_name, "")
         if group.is_mapped:
-            groups[group_id].update(_expansion(group.expand_input))
+            groups[group_id].update(_expansion(group.expand_input))  # type: ignore[attr-defined]
         if not group.parent_group.is_root:
             groups[group_id]["parent"] = group.parent_group.group_id
     _put(out, "task_groups", groups, {})
@@ -161,16 +169,16 @@ def dag_document(dag):
     return out
 
 
-def _put(out, name, value, default=None):
+def _put(out: dict[str, Any], name: str, value: Any, default: Any = None) -> None:
     if value is not None and value != default:
         out[name] = value
 
 
-def _callbacks(node, words):
+def _callbacks(node: Any, words: Iterable[str]) -> list[str]:
     return [word for word in words if getattr(node, f"on_{word}_callback")]
 
 
-def _labels(dag):
+def _labels(dag: DAG) -> list[dict[str, str]]:
     found = [
         {"upstream": upstream, "downstream": downstream, "label": str(info["label"])}
         for upstream, below in dag.edge_info.items()
@@ -180,7 +188,7 @@ def _labels(dag):
     return sorted(found, key=lambda one: (one["upstream"], one["downstream"]))
 
 
-def _assets(values):
+def _assets(values: Iterable[Any]) -> list[Any]:
     """Inlets or outlets; what is none of the SDK's own as a text."""
     return [
         _literal(one.as_expression())
@@ -190,7 +198,7 @@ def _assets(values):
     ]
 
 
-def _weight(out, task):
+def _weight(out: dict[str, Any], task: Any) -> None:
     rule = task.weight_rule
     if isinstance(rule, str):
         _put(out, "priority_weight", task.priority_weight, 1)
@@ -201,7 +209,7 @@ def _weight(out, task):
     out.update(priority_weight=weight_of(rule, task), weight_rule="absolute")
 
 
-def task_document(task):
+def task_document(task: Any) -> dict[str, Any]:
     """The task's object in the document."""
     out = _operator(task)
     _put(out, "upstream", sorted(task.upstream_task_ids), [])
@@ -243,7 +251,7 @@ def task_document(task):
     return out
 
 
-def _kept(out, task):
+def _kept(out: dict[str, Any], task: Any) -> None:
     """What the engine only keeps: for the task's process, for templates, for people."""
     email = task.email
     _put(out, "email", email if email is None or isinstance(email, str) else list(email))
@@ -258,7 +266,7 @@ def _kept(out, task):
     _put(out, "render_template_as_native_obj", native if native is None else bool(native))
 
 
-def _retries(out, task):
+def _retries(out: dict[str, Any], task: Any) -> None:
     _put(out, "retries", task.retries, 0)
     if task.retry_delay != dt.timedelta(seconds=300):
         out["retry_delay"] = duration(task.retry_delay)
@@ -270,7 +278,7 @@ def _retries(out, task):
         out["max_retry_delay"] = duration(task.max_retry_delay)
 
 
-def _needs_python(task):
+def _needs_python(task: Any) -> bool:
     """
     True if something of the task can only be done by Python: then the runner executes the operator
     itself.
@@ -296,11 +304,11 @@ def _needs_python(task):
     return bool(customised) and _any(values, lambda v: isinstance(v, str) and is_template(v))
 
 
-def _names_xcom(value):
+def _names_xcom(value: Any) -> Any:
     return isinstance(value, XComArg) or isinstance(value, str) and "xcom" in value
 
 
-def _not_plain(value):
+def _not_plain(value: Any) -> bool:
     """True for an XComArg that a template cannot pull."""
     if not isinstance(value, XComArg):
         return False
@@ -311,13 +319,13 @@ def _not_plain(value):
     )
 
 
-def _base():
+def _base() -> type[BaseOperator]:
     from tradewind.baseoperator import BaseOperator
 
     return BaseOperator
 
 
-def _any(value, test):
+def _any(value: Any, test: Callable[[Any], Any]) -> bool:
     todo = [value]
     while todo:
         item = todo.pop()
@@ -330,7 +338,7 @@ def _any(value, test):
     return False
 
 
-def _reference(value):
+def _reference(value: Any) -> dict[str, Any]:
     """An XComArg, or an argument of a mapped group, as the document has it."""
     if isinstance(value, MappedArgument):
         return {"__mapped__": value.key}
@@ -348,7 +356,7 @@ def _reference(value):
     return {"__xcom__": out}
 
 
-def _literal(value):
+def _literal(value: Any) -> Any:
     """
     What is mapped over, with references; of what is not JSON only a text: the runner has the value.
     """
@@ -364,13 +372,13 @@ def _literal(value):
         return repr(value)[:1000]
 
 
-def _expansion(expand_input):
+def _expansion(expand_input: Any) -> dict[str, Any]:
     value = expand_input.value
     return {expand_input.name: _literal(value)}
 
 
 # Arguments of operators without Python that may be mapped: name → its values may be.
-_NATIVE_MAPPED = {
+_NATIVE_MAPPED: dict[type, dict[str, Callable[[Any], bool]]] = {
     BashOperator: {
         "bash_command": lambda v: isinstance(v, str) and not is_template(v),
         "cwd": lambda v: isinstance(v, str) and not is_template(v),
@@ -378,7 +386,7 @@ _NATIVE_MAPPED = {
 }
 
 
-def _mapped_operator(task):
+def _mapped_operator(task: Any) -> dict[str, Any]:
     """
     A mapped task: without Python only if all that is mapped is text that needs no rendering, or
     what a task returned.
@@ -388,11 +396,11 @@ def _mapped_operator(task):
     return out
 
 
-def _native_mapped(task):
+def _native_mapped(task: Any) -> dict[str, Any] | None:
     known, mapped = _NATIVE_MAPPED.get(task.mapped_class), task.expand_input.value
     write = _NATIVE.get(task.mapped_class)
     # Several arguments: their order would have to survive; the runner keeps it.
-    if known is None or not isinstance(mapped, dict) or len(mapped) != 1 or task.maps_op_kwargs:
+    if known is None or write is None or not isinstance(mapped, dict) or len(mapped) != 1 or task.maps_op_kwargs:
         return None
     ((name, value),) = mapped.items()
     if name not in known or task.map_index_template or not (
@@ -410,7 +418,7 @@ def _native_mapped(task):
     return out
 
 
-def _in_python(operator_class, argument):
+def _in_python(operator_class: type, argument: Callable[..., Any]) -> dict[str, Any]:
     """operator: python, branch or short_circuit. argument: the task's arguments by name."""
     if issubclass(operator_class, (ShortCircuitOperator, ConditionOperator)):
         out = {"operator": "short_circuit"}
@@ -422,7 +430,7 @@ def _in_python(operator_class, argument):
     return {"operator": "python"}
 
 
-def _operator(task):
+def _operator(task: Any) -> dict[str, Any]:
     if task.is_mapped:
         return _mapped_operator(task)
     if isinstance(task, EmptyOperator) and not any(getattr(task, name) for name in _IN_PYTHON):
@@ -436,7 +444,7 @@ def _operator(task):
     return _in_python(type(task), lambda name, default: getattr(task, name, default))
 
 
-def _bash(task):
+def _bash(task: Any) -> dict[str, Any] | None:
     if task.output_processor is not None:
         return None
     command = task.bash_command
@@ -457,7 +465,7 @@ def _bash(task):
     return out
 
 
-def _from_file(task, command):
+def _from_file(task: Any, command: str) -> str:
     """
     A command that is the name of a template file, as Airflow has it, becomes that file's text;
     others stay.
@@ -473,7 +481,7 @@ def _from_file(task, command):
     return command
 
 
-def _wait(task, out):
+def _wait(task: Any, out: dict[str, Any]) -> dict[str, Any] | None:
     if task.exponential_backoff or task.silent_fail or task.never_fail:
         return None
     out["poke_interval"] = duration(task.poke_interval)
@@ -482,11 +490,11 @@ def _wait(task, out):
     return out
 
 
-def _wait_file(task):
+def _wait_file(task: Any) -> dict[str, Any] | None:
     return _wait(task, {"operator": "wait_file", "filepath": templated(task.filepath)})
 
 
-def _wait_http(task):
+def _wait_http(task: Any) -> dict[str, Any] | None:
     if task.response_check is not None or task.extra_options or task.request_kwargs:
         return None
     url = templated(task.endpoint)
@@ -514,29 +522,29 @@ def _wait_http(task):
     return _wait(task, out)
 
 
-def _wait_until(task):
+def _wait_until(task: Any) -> dict[str, Any]:
     return {"operator": "wait_time", "until": templated(task.target_time)}
 
 
-def _wait_delta(task):
+def _wait_delta(task: Any) -> dict[str, Any]:
     return {"operator": "wait_time", "delta": duration(task.delta)}
 
 
-def _follow(task):
+def _follow(task: Any) -> dict[str, Any]:
     ids = task.follow
     if isinstance(ids, (list, tuple)):
         return {"operator": "branch", "follow": [templated(one) for one in ids]}
     return {"operator": "branch", "follow": templated(ids)}
 
 
-def _condition(task):
+def _condition(task: Any) -> Any:
     out = {"operator": "short_circuit", "condition": _literal(task.condition)}
     everything = bool(task.ignore_downstream_trigger_rules)
     _put(out, "ignore_downstream_trigger_rules", everything, True)
     return out
 
 
-_NATIVE = {
+_NATIVE: dict[type, Callable[[Any], dict[str, Any] | None]] = {
     BashOperator: _bash,
     FileSensor: _wait_file,
     HttpSensor: _wait_http,

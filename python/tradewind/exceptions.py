@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Collection
+    from typing import Any
+
+    from tradewind.hints import Duration
+
 
 class AirflowException(Exception):
     """Base of all of these. Raised by a task: this try failed; retries apply."""
@@ -34,7 +43,7 @@ class AirflowTaskTerminated(BaseException):
 class AirflowRescheduleException(AirflowException):
     """The same try goes on at `reschedule_date` (a datetime with a time zone)."""
 
-    def __init__(self, reschedule_date):
+    def __init__(self, reschedule_date: dt.datetime) -> None:
         super().__init__(f"go on at {reschedule_date}")
         self.reschedule_date = reschedule_date
 
@@ -42,7 +51,7 @@ class AirflowRescheduleException(AirflowException):
 class DownstreamTasksSkipped(AirflowException):
     """The task succeeded and leaves out `tasks` (task ids)."""
 
-    def __init__(self, *, tasks):
+    def __init__(self, *, tasks: Collection[str]) -> None:
         super().__init__(f"{len(tasks)} downstream tasks skipped")
         self.tasks = list(tasks)
 
@@ -54,7 +63,14 @@ class TaskDeferred(BaseException):
     it pass.
     """
 
-    def __init__(self, *, trigger=None, method_name="", kwargs=None, timeout=None):
+    def __init__(
+        self,
+        *,
+        trigger: Any = None,
+        method_name: str = "",
+        kwargs: dict[str, Any] | None = None,
+        timeout: Duration | None = None,
+    ) -> None:
         super().__init__(f"deferred until {trigger!r}")
         self.trigger = trigger
         self.method_name = method_name
@@ -95,16 +111,16 @@ class DagRunTriggerException(AirflowException):
     def __init__(
         self,
         *,
-        trigger_dag_id,
-        dag_run_id=None,
-        conf=None,
-        logical_date=None,
-        reset_dag_run=False,
-        skip_when_already_exists=False,
-        note=None,
-        wait_for_completion=False,
-        **kwargs,
-    ):
+        trigger_dag_id: str,
+        dag_run_id: str | None = None,
+        conf: Any = None,
+        logical_date: Any = None,
+        reset_dag_run: bool = False,
+        skip_when_already_exists: bool = False,
+        note: str | None = None,
+        wait_for_completion: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(f"makes a run of {trigger_dag_id}")
         if wait_for_completion:
             raise ValueError(
@@ -126,7 +142,7 @@ class AirflowDagCycleException(AirflowException):
 class XComNotFound(AirflowException):
     """An argument names an XCom that the task has not pushed."""
 
-    def __init__(self, dag_id, task_id, key):
+    def __init__(self, dag_id: str, task_id: str, key: str) -> None:
         super().__init__(f"task {task_id!r} of DAG {dag_id!r} has pushed no XCom {key!r}")
         self.dag_id = dag_id
         self.task_id = task_id
@@ -136,14 +152,14 @@ class XComNotFound(AirflowException):
 class UnmappableXComTypePushed(AirflowException):
     """A task returned what another cannot be mapped over."""
 
-    def __init__(self, value):
+    def __init__(self, value: object) -> None:
         super().__init__(f"unmappable return type {type(value).__qualname__!r}")
 
 
 class XComForMappingNotPushed(AirflowException):
     """A task that another is mapped over returned nothing."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("did not push XCom for task mapping")
 
 
@@ -165,6 +181,18 @@ class AirflowOptionalProviderFeatureException(AirflowException):
 
 class AirflowRuntimeError(AirflowException):
     """The engine refused a request of the task."""
+
+
+class HITLTriggerEventError(AirflowException):
+    """The wait for the answer failed."""
+
+
+class HITLTimeoutError(HITLTriggerEventError):
+    """Nobody answered in time, and there are no defaults."""
+
+
+class HITLRejectException(AirflowException):
+    """ApprovalOperator with fail_on_reject: it was rejected."""
 
 
 class RemovedInAirflow4Warning(DeprecationWarning):

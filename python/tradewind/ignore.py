@@ -8,11 +8,15 @@ from __future__ import annotations
 import os
 import re
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 NAME = ".airflowignore"
 
 
-def syntax():
+def syntax() -> str:
     """`glob` (Airflow 3's default) or `regexp`, from the configuration's environment variables."""
     for name in (
         "TRADEWIND__CORE__DAG_IGNORE_FILE_SYNTAX",
@@ -26,14 +30,14 @@ def syntax():
 class Rules:
     """The rules that hold in one folder: its own after those of the folders above."""
 
-    def __init__(self, root, kind=None):
+    def __init__(self, root: str, kind: str | None = None) -> None:
         self.root = root
         self.kind = kind or syntax()
         if self.kind not in ("glob", "regexp"):
             raise ValueError(f"dag_ignore_file_syntax is glob or regexp, not {self.kind!r}")
-        self._rules = []
+        self._rules: list[tuple[re.Pattern[str], bool, Any]] = []
 
-    def within(self, folder):
+    def within(self, folder: str) -> Rules:
         """The rules of a folder in this one: with those of its own file, if it has one."""
         own = Rules(self.root, self.kind)
         own._rules = list(self._rules)
@@ -49,7 +53,7 @@ class Rules:
                 )
         return own
 
-    def ignored(self, path, is_folder):
+    def ignored(self, path: str, is_folder: bool) -> bool:
         """True if a file or folder is left out. The last glob that matches decides."""
         if self.kind == "regexp":
             name = os.path.relpath(path, self.root).replace(os.sep, "/")
@@ -62,7 +66,7 @@ class Rules:
         return found
 
 
-def _lines(path):
+def _lines(path: str) -> list[str]:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             text = file.read()
@@ -72,29 +76,29 @@ def _lines(path):
     return [line for line in lines if line]
 
 
-def _glob(line, folder):
+def _glob(line: str, folder: str) -> tuple[re.Pattern[str], bool, str]:
     """(pattern of the path below `folder`, whether it leaves out, folder)."""
     leave_out = not line.startswith("!")
     text = line.lstrip("!").lstrip("\\") if not leave_out else line
     only_folders = text.endswith("/")
     anchored = "/" in text.rstrip("/")
     text = text.strip("/")
-    parts = []
+    parts: list[str | None] = []
     for part in text.split("/"):
         parts.append(None if part == "**" else _part(part))
     pattern = "" if anchored else "(?:.*/)?"
-    for index, part in enumerate(parts):
+    for index, one in enumerate(parts):
         last = index == len(parts) - 1
-        if part is None:
+        if one is None:
             pattern += ".*" if last else "(?:.*/)?"
         else:
-            pattern += part + ("" if last else "/")
+            pattern += one + ("" if last else "/")
     # What is in a folder that is left out is left out with it.
     pattern += "/.*" if only_folders else "(?:/.*)?"
     return re.compile(pattern + r"\Z", re.S), leave_out, folder
 
 
-def _part(text):
+def _part(text: str) -> str:
     out, index = "", 0
     while index < len(text):
         char = text[index]

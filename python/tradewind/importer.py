@@ -9,10 +9,18 @@ import importlib
 import os
 import sys
 import types
+from typing import TYPE_CHECKING
 
 from tradewind import link, lookup, plugins, policies, scope, sources
 from tradewind.exceptions import DagImportTimeout
 from tradewind.uses import Recorder, is_own, left_open, socket_fds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+    from typing import Any
+
+    from tradewind.dags import DAG
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _AIRFLOW = os.path.join(os.path.dirname(_PACKAGE[:-1]), "airflow") + os.sep
@@ -25,7 +33,7 @@ class Target:
     of a YAML DAG).
     """
 
-    def __init__(self, path, module, folder, root=None):
+    def __init__(self, path: str | None, module: str | None, folder: str, root: Any = None) -> None:
         self.path = path
         self.module = module
         self.folder = folder
@@ -35,7 +43,7 @@ class Target:
         self.key = (path, module, folder)
         self.name = path or module
 
-    def in_tree(self, tree):
+    def in_tree(self, tree: Any) -> Any:
         """The same file in the view of a tree (sources.Tree). OSError or ValueError without one."""
         name = os.path.relpath(os.path.realpath(self.path), tree.root)
         if name not in tree.sources:
@@ -47,7 +55,9 @@ class Target:
         return found
 
     @classmethod
-    def of(cls, file, spec=None, kind=None):
+    def of(
+        cls, file: str, spec: Mapping[str, Any] | None = None, kind: str | None = None
+    ) -> Target:
         """
         From an attempt's file, task and kind. ValueError if a task of a file that is not Python
         names a function or class wrongly.
@@ -77,19 +87,21 @@ class Target:
 class Imported:
     """The result of an import."""
 
-    def __init__(self, target):
+    def __init__(self, target: Target) -> None:
         self.target = target
-        self.module = None
-        self.dags = []
-        self.documents = []
-        self.errors = []
+        self.module: Any = None
+        self.dags: list[DAG] = []
+        self.documents: list[dict[str, Any]] = []
+        self.errors: list[dict[str, Any]] = []
         self.traceback = ""
-        self.uses = None
-        self.cold = None  # why tasks cannot be forked from here, or None
-        self.recorder = None
+        self.uses: Any = None
+        self.cold: str | None = None  # why tasks cannot be forked from here, or None
+        self.recorder: Any = None
 
 
-def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True, tasks=True):
+def run_import(
+    target: Target, timeout_s: float = IMPORT_TIMEOUT_S, emit: bool = True, tasks: bool = True
+) -> Imported:
     """
     Imports the target. To be called once in a process (batch.py: when it may be called again); errors
     of the file are in the result, never raised. tasks: this process is to run tasks, too; only then
@@ -143,7 +155,7 @@ def run_import(target, timeout_s=IMPORT_TIMEOUT_S, emit=True, tasks=True):
     return result
 
 
-def _dags_folder():
+def _dags_folder() -> Any:
     dags = os.environ.get("TRADEWIND_DAGS")
     return os.path.realpath(dags) if dags else None
 
@@ -154,25 +166,25 @@ class _Alarm:
     its line. In another thread (a DagBag of a test) there is no limit.
     """
 
-    def __init__(self, timeout_s):
+    def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
         self._is_set = False
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         import signal
         import threading
 
         if threading.current_thread() is not threading.main_thread():
             return
 
-        def ring(signum, frame):
+        def ring(signum: int, frame: object) -> None:
             raise DagImportTimeout(f"the import took longer than {self.timeout_s:g} s")
 
         self._is_set = True
         self._previous = signal.signal(signal.SIGALRM, ring)
         signal.setitimer(signal.ITIMER_REAL, self.timeout_s)
 
-    def __exit__(self, *exc_info):
+    def __exit__(self, *exc_info: object) -> None:
         import signal
 
         if self._is_set:
@@ -180,7 +192,7 @@ class _Alarm:
             signal.signal(signal.SIGALRM, self._previous)
 
 
-def _load(target):
+def _load(target: Target) -> ModuleType:
     if target.module:
         return importlib.import_module(target.module)
     with open(target.path, "rb") as file:
@@ -194,7 +206,7 @@ def _load(target):
     return module
 
 
-def find_dags(module, target=None):
+def find_dags(module: ModuleType, target: Any = None) -> list[DAG]:
     """
     The DAGs of a module: those made in `with` or by @dag, then other globals; in that order.
     ValueError if two have one id.
@@ -214,11 +226,11 @@ def find_dags(module, target=None):
         dag.fileloc = target.original if target else module.__file__
         dag.import_folder = os.path.dirname(module.__file__)
     # For `file.py:DAG/TASK` (tradewind.reference).
-    module.__tradewind_dags__ = found
+    module.__tradewind_dags__ = found  # type: ignore[attr-defined]
     return found
 
 
-def _emit(result):
+def _emit(result: Imported) -> None:
     from tradewind.emit import dag_document
 
     for dag in result.dags:
@@ -231,7 +243,7 @@ def _emit(result):
             result.errors.append(found)
 
 
-def frames_of(error):
+def frames_of(error: BaseException) -> list[tuple[str, int]]:
     """(file, line) of an exception's traceback, outermost first."""
     found = []
     trace = error.__traceback__
@@ -241,7 +253,7 @@ def frames_of(error):
     return found
 
 
-def describe(error, target):
+def describe(error: BaseException, target: Target) -> dict[str, Any]:
     """
     {file, line, text}: the innermost frame of the user's own code, and the reason in one line.
     """
@@ -262,7 +274,7 @@ def describe(error, target):
     return {"file": file, "line": line, "text": one_line(error)}
 
 
-def one_line(error):
+def one_line(error: BaseException) -> str:
     """Type and message of an exception, in one line of at most 1,000 characters."""
     if isinstance(error, SyntaxError):
         text = f"{type(error).__name__}: {error.msg}"
@@ -278,7 +290,7 @@ def one_line(error):
     return text if len(text) <= 1000 else text[:997] + "..."
 
 
-def user_traceback(error):
+def user_traceback(error: BaseException) -> str:
     """The traceback as text, from the user's first frame on; all of it if none is the user's."""
     import traceback
 
@@ -290,5 +302,5 @@ def user_traceback(error):
     return "".join(traceback.format_exception(type(error), error, trace))
 
 
-def _is_ours(file):
+def _is_ours(file: str) -> bool:
     return file.startswith((_PACKAGE, _AIRFLOW, "<frozen", "<airflow"))

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 
-def _version(_):
+def _version(_: Any) -> None:
     import airflow
 
     print(airflow.__version__)
 
 
-def _config(words):
+def _config(words: list[str]) -> None:
     from tradewind.configuration import conf
 
     if words[:1] == ["get-value"] and len(words) == 3:
@@ -45,7 +50,7 @@ _PARTS = (
 )
 
 
-def _plugins(_):
+def _plugins(_: Any) -> None:
     import inspect
 
     from tradewind import plugins
@@ -62,7 +67,7 @@ def _plugins(_):
     json.dump(rows, sys.stdout)
 
 
-def _providers(_):
+def _providers(_: Any) -> None:
     from airflow import providers_manager
 
     rows = []
@@ -100,13 +105,13 @@ _PORTS = {
 _TIMEOUT_S = 10
 
 
-def _reach(connection):
+def _reach(connection: Any) -> int:
     """Exit code of whether its host answers over TCP; says what was tried."""
     import socket
 
     kind = connection.conn_type
     # http://host with a schema https is an https address, as its hook reads it.
-    port = connection.port or _PORTS.get(connection.schema if kind == "http" else None)
+    port = connection.port or _PORTS.get(connection.schema if kind == "http" else "")
     port = port or _PORTS.get(kind)
     no_hook = f"no installed provider has a hook that tests connections of type {kind!r}"
     host = connection.host
@@ -122,7 +127,7 @@ def _reach(connection):
     return 0
 
 
-def _connection(words):
+def _connection(words: list[str]) -> Any:
     """Tries the connection of the environment, which has the id words[0]."""
     import os
 
@@ -142,7 +147,7 @@ def _connection(words):
     return 0 if worked else 1
 
 
-def main(arguments):
+def main(arguments: Any) -> Any:
     """Exit code 0; 1 with the reason on standard error; 64 for wrong use."""
     known = {
         "version": _version,

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import functools
 import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from tradewind.baseoperator import BaseOperator
+    from tradewind.hints import F, P
 
 _DAG_RENAMED = {
     "schedule_interval": "schedule",
@@ -20,7 +28,9 @@ class RemovedInAirflow3Warning(DeprecationWarning):
     """Something that Airflow 3 does not have."""
 
 
-def _translate(kwargs, renamed, dropped, what):
+def _translate(
+    kwargs: dict[str, Any], renamed: Mapping[str, str], dropped: Iterable[str], what: str
+) -> None:
     for name in (*renamed, *dropped):
         if name not in kwargs:
             continue
@@ -34,17 +44,17 @@ def _translate(kwargs, renamed, dropped, what):
             kwargs[new] = value
 
 
-def dag_arguments(init):
+def dag_arguments(init: F) -> F:
     """Wraps DAG.__init__."""
 
     @functools.wraps(init)
-    def wrapper(self, *args, **kwargs):
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
         _translate(kwargs, _DAG_RENAMED, _DAG_DROPPED, "DAG")
         init(self, *args, **kwargs)
 
-    return wrapper
+    return wrapper  # type: ignore[return-value]
 
 
-def task_arguments(operator, kwargs):
+def task_arguments(operator: BaseOperator, kwargs: dict[str, Any]) -> None:
     """Changes an operator's arguments in place."""
     _translate(kwargs, TASK_RENAMED, TASK_DROPPED, type(operator).__name__)

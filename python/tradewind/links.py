@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tradewind.baseoperator import BaseOperator
 
 
 class BaseOperatorLink:
@@ -12,16 +18,16 @@ class BaseOperatorLink:
     name = ""
 
     @property
-    def xcom_key(self):
+    def xcom_key(self) -> str:
         """The key of the XCom that holds the link."""
         return f"_link_{type(self).__name__}"
 
-    def get_link(self, operator, *, ti_key):
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """The link's address."""
         raise NotImplementedError(f"{type(self).__name__} does not define get_link()")
 
 
-def links_of(operator):
+def links_of(operator: Any) -> Any:
     """The links of an operator: its own, and those that plugins have for it or for all."""
     plugins = sys.modules.get("tradewind.plugins")
     found = list(operator.operator_extra_links or ())
@@ -35,7 +41,7 @@ def links_of(operator):
     return found
 
 
-def addresses(operator, ti):
+def addresses(operator: Any, ti: Any) -> Any:
     """XCom key → the link's address. A link that fails is told in the log, and left out."""
     out = {}
     for link in links_of(operator):

@@ -6,6 +6,11 @@ of it.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 SECRETS_MAX = 256
 SECRET_BYTES_MAX = 8 << 10
@@ -26,11 +31,11 @@ _SENSITIVE = (
     "service_account",
 )
 
-_sinks = []
-_values = []
+_sinks: list[Callable[[str], Any]] = []
+_values: list[str] = []
 
 
-def mask_secret(secret, name=None):
+def mask_secret(secret: Any, name: str | None = None) -> None:
     """
     From now on the log shows `***` for the value; a list or dict: for all strings in it. Values of
     fewer than 3 characters are left. Outside of a running task nothing happens.
@@ -48,13 +53,13 @@ def mask_secret(secret, name=None):
                 _values.append(item)
 
 
-def is_sensitive(name):
+def is_sensitive(name: object) -> bool:
     """True if the name tells that its value is a secret."""
     name = str(name).lower()
     return any(word in name for word in _SENSITIVE)
 
 
-def masked(value):
+def masked(value: Any) -> Any:
     """
     The value with `***` in place of what was masked in this process, in all strings of lists and
     dicts.
@@ -69,7 +74,7 @@ def masked(value):
     return value
 
 
-def has_secret(text):
+def has_secret(text: str) -> bool:
     """True if the text holds a value that is masked here, or one of a sensitive variable."""
     if any(secret in text for secret in _values):
         return True
@@ -79,7 +84,7 @@ def has_secret(text):
     )
 
 
-def shell_words(text):
+def shell_words(text: str) -> tuple[list[str], int | None]:
     """
     (words, descriptor) that run the text as `bash -c TEXT` does. A text with a secret is in no
     command line, which everyone can read: bash reads it from the descriptor, which its process must
@@ -96,6 +101,6 @@ def shell_words(text):
     return ["bash", "-c", read + 'eval "unset TRADEWIND_SCRIPT; $TRADEWIND_SCRIPT"'], fd
 
 
-def set_sink(sink):
+def set_sink(sink: Callable[[str], Any]) -> None:
     """For the runner: who is told the values to mask."""
     _sinks[:] = [sink]

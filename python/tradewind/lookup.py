@@ -9,15 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import AirflowRuntimeError
 from tradewind.uses import unrecorded
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _PROGRAM = os.environ.get("TRADEWIND_LOOKUP")
 _HOME = os.environ.get("TRADEWIND_HOME")
 
 
-def available():
+def available() -> bool:
     """True if this process was told of a program to ask."""
     return bool(_PROGRAM and _HOME)
 
@@ -28,16 +32,17 @@ class Reader:
     digest of its answer.
     """
 
-    def __init__(self):
-        self.used = {}
-        self._owner = None
-        self._to = self._from = None
+    def __init__(self) -> None:
+        self.used: dict[str, Any] = {}
+        self._owner: int | None = None
+        self._to: Any = None
+        self._from: Any = None
 
-    def ask(self, kind, **members):
+    def ask(self, kind: str, **members: Any) -> Any:
         """The answer to a question of settings that only reads. AirflowRuntimeError if it has none."""
         return self._answer(json.dumps({"op": kind, **members}, sort_keys=True))
 
-    def digest(self, question):
+    def digest(self, question: Any) -> Any:
         """What `used` would have for a question now; None if it has no answer."""
         try:
             self._answer(question)
@@ -45,7 +50,7 @@ class Reader:
             return None
         return self.used[question]
 
-    def _answer(self, question):
+    def _answer(self, question: Any) -> Any:
         with unrecorded():
             line = self._exchange(question)
         answer = json.loads(line) if line else {"error": "the program that reads settings has ended"}
@@ -55,7 +60,7 @@ class Reader:
         self.used[question] = hashlib.sha256(line.encode()).hexdigest()
         return answer["result"]
 
-    def _exchange(self, question):
+    def _exchange(self, question: Any) -> Any:
         if self._owner != os.getpid():
             self._start()
         try:
@@ -65,7 +70,7 @@ class Reader:
         except OSError:
             return ""
 
-    def _start(self):
+    def _start(self) -> None:
         # Of a parent's program this process only has copies of the pipes: they are let go.
         self.close()
         ask, answer = os.pipe(), os.pipe()
@@ -77,16 +82,16 @@ class Reader:
         self._to, self._from = open(ask[1], "w"), open(answer[0])
         try:
             self._pid = os.posix_spawn(
-                _PROGRAM, [_PROGRAM, "lookup", _HOME], os.environ, file_actions=actions
+                str(_PROGRAM), [str(_PROGRAM), "lookup", str(_HOME)], os.environ, file_actions=actions
             )
         except OSError as error:
             self.close()
-            raise AirflowRuntimeError(f"{_PROGRAM}: {os.strerror(error.errno)}") from None
+            raise AirflowRuntimeError(f"{_PROGRAM}: {os.strerror(error.errno or 0)}") from None
         finally:
             os.close(ask[0])
             os.close(answer[1])
 
-    def close(self):
+    def close(self) -> None:
         """Ends the program; the next question starts another."""
         owner, self._owner = self._owner, None
         if self._to is not None:
@@ -103,10 +108,10 @@ class Reader:
                 pass
 
 
-_asking = []
+_asking: list[Any] = []
 
 
-def of_process():
+def of_process() -> Any:
     """The reader that this process keeps, for asking whether anything changed."""
     if not _asking:
         _asking.append(Reader())

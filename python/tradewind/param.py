@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import ParamValidationError
 from tradewind.types import NOTSET
+
+if TYPE_CHECKING:
+    from collections.abc import ItemsView, Mapping
+    from typing import Any
 
 
 class Param:
@@ -14,7 +19,13 @@ class Param:
     (`type`, `enum` ...).
     """
 
-    def __init__(self, default=NOTSET, description=None, source=None, **schema):
+    def __init__(
+        self,
+        default: Any = NOTSET,
+        description: str | None = None,
+        source: str | None = None,
+        **schema: Any,
+    ) -> None:
         nested = schema.pop("schema", None)
         self.value = default
         self.description = description
@@ -22,11 +33,11 @@ class Param:
         self.source = source
 
     @property
-    def has_value(self):
+    def has_value(self) -> bool:
         """True if there is a default."""
         return self.value is not NOTSET
 
-    def resolve(self, value=NOTSET, suppress_exception=False):
+    def resolve(self, value: Any = NOTSET, suppress_exception: bool = False) -> Any:
         """
         The value given, else the default; checked where the package jsonschema is installed.
         ParamValidationError.
@@ -49,7 +60,7 @@ class Param:
                 raise ParamValidationError(error.message) from None
         return final
 
-    def dump(self):
+    def dump(self) -> dict[str, Any]:
         """The param as JSON Schema with `default`, the form of the DAG document."""
         out = dict(self.schema)
         if self.description is not None:
@@ -58,7 +69,7 @@ class Param:
             out["default"] = self.value
         return out
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Param({self.value!r})"
 
 
@@ -67,14 +78,16 @@ class ParamsDict(dict):
     Name to value; `get_param` gives the Param itself. Plain values become Params without a schema.
     """
 
-    def __init__(self, values=None, suppress_exception=False):
+    def __init__(
+        self, values: Mapping[str, Any] | None = None, suppress_exception: bool = False
+    ) -> None:
         super().__init__()
-        self._params = {}
+        self._params: dict[str, Param] = {}
         self.suppress_exception = suppress_exception
         for name, value in (values or {}).items():
             self[name] = value
 
-    def __setitem__(self, name, value):
+    def __setitem__(self, name: str, value: Any) -> None:
         if not isinstance(value, Param):
             known = self._params.get(name)
             if known is not None:
@@ -86,15 +99,15 @@ class ParamsDict(dict):
         self._params[name] = value
         super().__setitem__(name, None if value.value is NOTSET else value.value)
 
-    def get_param(self, name):
+    def get_param(self, name: str) -> Param:
         """The Param of that name; KeyError."""
         return self._params[name]
 
-    def params(self):
+    def params(self) -> ItemsView[str, Param]:
         """Pairs of name and Param, in the order given."""
         return self._params.items()
 
-    def update(self, *args, **kwargs):
+    def update(self, *args: Any, **kwargs: Any) -> None:
         for other in (*args, kwargs):
             if isinstance(other, ParamsDict):
                 for name, param in other.params():
@@ -103,10 +116,10 @@ class ParamsDict(dict):
                 for name, value in dict(other).items():
                     self[name] = value
 
-    def dump(self):
+    def dump(self) -> dict[str, Any]:
         """A plain dict of the values."""
         return dict(self)
 
-    def validate(self):
+    def validate(self) -> dict[str, Any]:
         """Checks all values; a plain dict of them. ParamValidationError."""
         return {name: param.resolve() for name, param in self._params.items()}

@@ -11,21 +11,29 @@ import inspect
 import os
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
 from tradewind import macros
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+hookimpl: Any
 try:
     import pluggy
 
     hookimpl = pluggy.HookimplMarker("airflow")
 except ImportError:
 
-    def hookimpl(function=None, **options):
+    def _hookimpl(function: Any = None, **options: Any) -> Any:
         """Marks a function of a listener."""
         if function is None:
             return lambda f: hookimpl(f, **options)
         function.airflow_impl = options
         return function
+
+    hookimpl = _hookimpl
 
 
 class AirflowPlugin:
@@ -54,47 +62,47 @@ class AirflowPlugin:
     ti_deps: list = []
 
     @classmethod
-    def validate(cls):
+    def validate(cls) -> None:
         """ValueError without a name."""
         if not cls.name:
             raise ValueError("Your plugin needs a name.")
 
     @classmethod
-    def on_load(cls, *args, **kwargs):
+    def on_load(cls, *args: Any, **kwargs: Any) -> None:
         """Called once, when it is loaded."""
 
 
 class ListenerManager:
     """The listeners of this process. What one of them raises is logged and changes nothing."""
 
-    def __init__(self):
-        self.listeners = []
+    def __init__(self) -> None:
+        self.listeners: list[Any] = []
 
     @property
-    def has_listeners(self):
+    def has_listeners(self) -> bool:
         """True if there is one."""
         return bool(self.listeners)
 
-    def add_listener(self, listener):
+    def add_listener(self, listener: Any) -> None:
         """A module or object with functions marked by hookimpl."""
         if listener not in self.listeners:
             self.listeners.append(listener)
 
-    def clear(self):
+    def clear(self) -> None:
         """Forgets them."""
         self.listeners.clear()
 
-    def hears(self, event):
+    def hears(self, event: str) -> bool:
         """True if one has a function for it."""
         return any(True for _ in self._functions(event))
 
-    def _functions(self, event):
+    def _functions(self, event: str) -> Iterator[Any]:
         for listener in self.listeners:
             function = getattr(listener, event, None)
             if function is not None and hasattr(function, "airflow_impl"):
                 yield function
 
-    def tell(self, event, **arguments):
+    def tell(self, event: str, **arguments: Any) -> int:
         """
         Calls `event` of each that has it, with the arguments that it takes. How many failed: what they
         raised is in the log.
@@ -125,7 +133,7 @@ HEARD = {
 }
 
 
-def heard():
+def heard() -> list[Any]:
     """The words of HEARD for which there are listeners."""
     return [word for word, events in HEARD.items() if any(map(_manager.hears, events))]
 
@@ -133,9 +141,9 @@ def heard():
 class Loaded:
     """What was loaded: classes in order, and file or entry point → error text."""
 
-    def __init__(self):
-        self.plugins = []
-        self.errors = {}
+    def __init__(self) -> None:
+        self.plugins: list[Any] = []
+        self.errors: dict[str, str] = {}
         self.folder_done = self.points_done = False
 
 
@@ -143,17 +151,17 @@ _loaded = Loaded()
 _manager = ListenerManager()
 
 
-def get_listener_manager():
+def get_listener_manager() -> ListenerManager:
     """The listeners of this process."""
     return _manager
 
 
-def are_loaded():
+def are_loaded() -> bool:
     """True if there is a plugin, or one that could not be loaded."""
     return bool(_loaded.plugins or _loaded.errors)
 
 
-def folders():
+def folders() -> list[str]:
     """The folders of plugins and of airflow_local_settings that are there."""
     # What the program gives to its runner: a task does not learn where the home is.
     given = os.environ.get("TRADEWIND_EXTENSIONS")
@@ -169,10 +177,11 @@ def folders():
     for name in ("TRADEWIND__CORE__PLUGINS_FOLDER", "AIRFLOW__CORE__PLUGINS_FOLDER"):
         if os.environ.get(name):
             found.insert(0, os.environ[name])
-    return [path for path in dict.fromkeys(map(os.path.abspath, found)) if os.path.isdir(path)]
+    whole = dict.fromkeys(os.path.abspath(path) for path in found)
+    return [path for path in whole if os.path.isdir(path)]
 
 
-def prepare(paths):
+def prepare(paths: Iterable[str]) -> None:
     """
     Before a DAG file is imported: the folders (of folders()) are on sys.path and plugins of files
     are loaded.
@@ -184,7 +193,7 @@ def prepare(paths):
             _load_folder(path)
 
 
-def load():
+def load() -> Loaded:
     """All plugins, those of installed packages too. The Loaded."""
     from tradewind.uses import unrecorded
 
@@ -197,7 +206,7 @@ def load():
     return _loaded
 
 
-def _load_folder(folder):
+def _load_folder(folder: str) -> None:
     for here, names, files in os.walk(folder):
         names[:] = sorted(n for n in names if n != "__pycache__" and not n.startswith("."))
         for name in sorted(files):
@@ -205,7 +214,7 @@ def _load_folder(folder):
                 _load_file(folder, os.path.join(here, name))
 
 
-def _load_file(folder, path):
+def _load_file(folder: str, path: str) -> None:
     import importlib
 
     name = os.path.relpath(path, folder)[: -len(".py")].replace(os.sep, ".")
@@ -226,10 +235,10 @@ def _load_file(folder, path):
             _register(value, path)
 
 
-def _load_points():
+def _load_points() -> None:
     from importlib import metadata
 
-    points = metadata.entry_points()
+    points: Any = metadata.entry_points()
     group = "airflow.plugins"
     for point in points.select(group=group) if hasattr(points, "select") else points.get(group, ()):
         try:
@@ -240,16 +249,16 @@ def _load_points():
             _failed(point.value, error)
 
 
-def _failed(where, error):
+def _failed(where: str, error: BaseException) -> None:
     _loaded.errors[where] = f"{type(error).__name__}: {error}"
     sys.stderr.write(f"tradewind: the plugin {where} cannot be loaded: {error}\n")
 
 
-def _is_plugin(value):
+def _is_plugin(value: Any) -> bool:
     return inspect.isclass(value) and issubclass(value, AirflowPlugin) and value is not AirflowPlugin
 
 
-def _register(plugin, where):
+def _register(plugin: Any, where: str) -> None:
     if plugin in _loaded.plugins:
         return
     try:
@@ -268,16 +277,16 @@ def _register(plugin, where):
 class _Macros:
     """`macros.PLUGIN.NAME` of templates."""
 
-    def __init__(self, plugin):
+    def __init__(self, plugin: Any) -> None:
         for macro in plugin.macros:
             setattr(self, getattr(macro, "__name__", type(macro).__name__), macro)
 
 
-def loaded():
+def loaded() -> Any:
     """The plugins that are loaded so far."""
     return _loaded.plugins
 
 
-def of_kind(kind):
+def of_kind(kind: str) -> list[Any]:
     """All entries of an attribute (`timetables` ...) of all plugins."""
     return [entry for plugin in load().plugins for entry in getattr(plugin, kind)]

@@ -10,22 +10,29 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+hookimpl: Any
 try:
     import pluggy
 
     hookimpl = pluggy.HookimplMarker("airflow.policy")
 except ImportError:
 
-    def hookimpl(function=None, **_):
+    def _hookimpl(function: Any = None, **_: Any) -> Any:
         """Marks a policy; not needed here."""
         return function if function is not None else hookimpl
+
+    hookimpl = _hookimpl
 
 
 _settings: list = []
 
 
-def local_settings():
+def local_settings() -> Any:
     """The module airflow_local_settings, or None. What its import raises is raised."""
     if _settings and _settings[0] is None and _settings[1] != sys.path:
         _settings.clear()
@@ -40,24 +47,24 @@ def local_settings():
     return _settings[0]
 
 
-def forget():
+def forget() -> None:
     """The module is looked for again (tests)."""
     _settings.clear()
     sys.modules.pop("airflow_local_settings", None)
 
 
-def _call(name, *arguments):
+def _call(name: str, *arguments: Any) -> Any:
     module = local_settings()
     function = getattr(module, name, None) if module is not None else None
     return function(*arguments) if function is not None else None
 
 
-def dag_policy(dag):
+def dag_policy(dag: Any) -> None:
     """The installation's policy for DAGs."""
     _call("dag_policy", dag)
 
 
-def task_policy(task):
+def task_policy(task: Any) -> None:
     """The installation's policy for tasks."""
     _call("task_policy", task)
     # Airflow 1's name.
@@ -87,18 +94,18 @@ class AnyInstance:
     state = None
     hostname = ""
 
-    def __init__(self, task):
+    def __init__(self, task: Any) -> None:
         self.task, self.task_id, self.dag_id = task, task.task_id, task.dag.dag_id
         self.operator, self.run_as_user = task.task_type, task.run_as_user
         for name, of_task in MUTABLE.items():
             setattr(self, name, getattr(task, of_task))
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
         raise OfOneRun(name)
 
-    def apply(self):
+    def apply(self) -> None:
         """Gives the task what the hook changed."""
         for name, of_task in MUTABLE.items():
             value = getattr(self, name)
@@ -113,7 +120,7 @@ class OfOneRun(AttributeError):
     """The hook asked for what only an instance in a run has."""
 
 
-def _mutate(task):
+def _mutate(task: Any) -> bool:
     """The hook on a task. False: it asks for the run."""
     instance = AnyInstance(task)
     try:
@@ -129,7 +136,7 @@ def _mutate(task):
     return True
 
 
-def task_instance_mutation_hook(task_instance):
+def task_instance_mutation_hook(task_instance: Any) -> None:
     """
     The installation's hook for task instances, on the one that runs in this process. What it changes of
     it now comes too late, and is warned of.
@@ -147,12 +154,12 @@ def task_instance_mutation_hook(task_instance):
         )
 
 
-def pod_mutation_hook(pod):
+def pod_mutation_hook(pod: Any) -> None:
     """The installation's hook for pods, for operators that make some."""
     _call("pod_mutation_hook", pod)
 
 
-def get_airflow_context_vars(context):
+def get_airflow_context_vars(context: Any) -> dict[str, str]:
     """More variables for a task's environment: names and texts. TypeError if they are not texts."""
     found = _call("get_airflow_context_vars", context) or {}
     for name, value in found.items():
@@ -161,7 +168,7 @@ def get_airflow_context_vars(context):
     return found
 
 
-def apply(dag):
+def apply(dag: Any) -> bool:
     """
     Both policies on a DAG and its tasks. False: a policy leaves the DAG out
     (AirflowClusterPolicySkipDag). AirflowClusterPolicyViolation and the rest are raised.

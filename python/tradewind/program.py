@@ -6,11 +6,17 @@ import json
 import os
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import AirflowException
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def program():
+    from tradewind.dags import DAG
+
+
+def program() -> str:
     """The path of `tradewind`: $TRADEWIND, else of PATH. AirflowException if it is not there."""
     found = os.environ.get("TRADEWIND") or shutil.which("tradewind")
     if not found or not os.access(found, os.X_OK):
@@ -21,7 +27,7 @@ def program():
     return found
 
 
-def run_dag(dag, logical_date=None, run_conf=None):
+def run_dag(dag: DAG, logical_date: Any = None, run_conf: Any = None) -> None:
     """Runs it to its end, its output on the terminal. AirflowException if the run fails."""
     command = [program(), "run", dag.fileloc, "--dag", dag.dag_id]
     if logical_date is not None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import TYPE_CHECKING
 
 from tradewind import serde
 from tradewind.python_text import Call, Code, source
 from tradewind.values import WORDS, NotSaid
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001}
 _ISO = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?\Z")
@@ -27,7 +31,7 @@ _TIMETABLES = {
 }
 
 
-def seconds_of(value):
+def seconds_of(value: Any) -> Any:
     """The seconds of a duration of a document: a number, `1h30m`, or `PT1H30M`."""
     if isinstance(value, (int, float)):
         return float(value)
@@ -41,7 +45,7 @@ def seconds_of(value):
     return sum(float(number) * _UNITS[unit] for number, unit in found)
 
 
-def class_path(text):
+def class_path(text: str) -> Any:
     """`module:Class` of `module.Class`; what is `file.py:Class` stays."""
     if ":" in text:
         return text
@@ -55,18 +59,18 @@ class Objects:
     tradewind.reference that the source needs; `names`: the variables of tasks, by id.
     """
 
-    def __init__(self):
-        self.names = {}
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
         self.used = {"DAG"}
-        self.modules = set()
-        self.arguments_of_group = None  # of the mapped group that is being written
+        self.modules: set[str] = set()
+        self.arguments_of_group: set[str] | None = None  # of the mapped group that is being written
 
-    def sdk(self, name, arguments):
+    def sdk(self, name: str, arguments: Any) -> Any:
         """A call of a name of the SDK."""
         self.used.add(name)
         return Call(name, arguments)
 
-    def duration(self, value):
+    def duration(self, value: Any) -> Any:
         """timedelta(...) in the largest unit that divides it."""
         seconds = seconds_of(value)
         self.modules.add("timedelta")
@@ -75,7 +79,7 @@ class Objects:
                 return Call("timedelta", [(unit, int(seconds // size))])
         return Call("timedelta", [("seconds", int(seconds) if seconds == int(seconds) else seconds)])
 
-    def moment(self, value):
+    def moment(self, value: Any) -> Any:
         """datetime(...) with its offset."""
         found = dt.datetime.fromisoformat(str(value).replace("Z", "+00:00"))
         self.modules.update(("datetime", "timezone"))
@@ -83,22 +87,23 @@ class Objects:
         parts.append(found.microsecond)
         while len(parts) > 3 and parts[-1] == 0:
             parts.pop()
-        zone = Code("timezone.utc")
-        if found.utcoffset():
-            zone = Call("timezone", [(None, self.duration(found.utcoffset().total_seconds()))])
-        return Call("datetime", [(None, part) for part in parts] + [("tzinfo", zone)])
+        zone: Any = Code("timezone.utc")
+        offset = found.utcoffset()
+        if offset:
+            zone = Call("timezone", [(None, self.duration(offset.total_seconds()))])
+        return Call("datetime", [*((None, part) for part in parts), ("tzinfo", zone)])
 
-    def function(self, reference):
+    def function(self, reference: str) -> Any:
         """function("file.py:name"): found when it is called."""
         self.modules.add("function")
         return Call("function", [(None, reference)])
 
-    def load(self, reference):
+    def load(self, reference: str) -> Any:
         """load("file.py:name"): the thing itself."""
         self.modules.add("load")
         return Call("load", [(None, reference)])
 
-    def argument(self, value):
+    def argument(self, value: Any) -> Any:
         """A value of the document (tradewind.values). NotSaid."""
         if isinstance(value, list):
             return [self.argument(item) for item in value]
@@ -112,7 +117,7 @@ class Objects:
                 return getattr(self, "_" + word.strip("_"))(inner)
         return {key: self.argument(item) for key, item in value.items()}
 
-    def _typed(self, value):
+    def _typed(self, value: Any) -> Any:
         name, inner = value[serde.TYPE], value.get("value")
         if name in ("tuple", "set", "frozenset"):
             return Call(name, [(None, [self.argument(item) for item in inner])])
@@ -124,7 +129,7 @@ class Objects:
         self.modules.add("decode")
         return Call("decode", [(None, value)])
 
-    def _xcom(self, inner):
+    def _xcom(self, inner: Any) -> Any:
         name = self.names.get(inner["task_id"])
         if name is None:
             raise NotSaid(
@@ -134,48 +139,48 @@ class Objects:
             return Code(f"{name}.output")
         return self.sdk("XComArg", [(None, Code(name)), ("key", inner["key"])])
 
-    def _whole(self, value):
+    def _whole(self, value: Any) -> Any:
         return source(self.argument(value))
 
-    def _map(self, inner):
+    def _map(self, inner: Any) -> Any:
         if not inner.get("functions"):
             raise NotSaid("__map__ without 'functions': name those that are called on each")
         calls = "".join(f".map({source(self.function(one))})" for one in inner["functions"])
         return Code(self._whole(inner["of"]) + calls)
 
-    def _zip(self, inner):
+    def _zip(self, inner: Any) -> Any:
         first, *others = inner["of"]
-        arguments = [(None, self.argument(one)) for one in others]
+        arguments: list[tuple[str | None, Any]] = [(None, self.argument(one)) for one in others]
         if "fillvalue" in inner:
             arguments.append(("fillvalue", self.argument(inner["fillvalue"])))
         return Code(source(Call(f"{self._whole(first)}.zip", arguments)))
 
-    def _concat(self, inner):
+    def _concat(self, inner: Any) -> Any:
         first, *others = inner["of"]
-        arguments = [(None, self.argument(one)) for one in others]
+        arguments: list[tuple[str | None, Any]] = [(None, self.argument(one)) for one in others]
         return Code(source(Call(f"{self._whole(first)}.concat", arguments)))
 
-    def _mapped(self, inner):
+    def _mapped(self, inner: Any) -> Any:
         if self.arguments_of_group is None or inner not in self.arguments_of_group:
             raise NotSaid(f"__mapped__: no mapped task group around it has an argument {inner!r}")
         return Code(inner)
 
-    def _param(self, inner):
+    def _param(self, inner: Any) -> Any:
         self.modules.add("DagParam")
         return Call("DagParam", [(None, inner)])
 
-    def _object(self, inner):
+    def _object(self, inner: Any) -> Any:
         return self.load(inner)
 
-    def _literal(self, inner):
+    def _literal(self, inner: Any) -> Any:
         return self.sdk("literal", [(None, self.argument(inner))])
 
-    def _asset(self, inner):
+    def _asset(self, inner: Any) -> Any:
         return self.asset(inner)
 
     # ---- assets ----
 
-    def asset(self, data):
+    def asset(self, data: Any) -> Any:
         """An asset, alias, reference or combination."""
         kind = data.get("type")
         if kind == "asset":
@@ -192,7 +197,7 @@ class Objects:
             return self.sdk(name, [(None, self.asset(one)) for one in data.get("of") or ()])
         raise NotSaid(f"an asset of the type {kind!r}")
 
-    def _one_asset(self, data):
+    def _one_asset(self, data: Any) -> Any:
         arguments = [(name, data[name]) for name in ("name", "uri") if data.get(name) is not None]
         if data.get("group", "asset") != "asset":
             arguments.append(("group", data["group"]))
@@ -209,7 +214,7 @@ class Objects:
 
     # ---- schedules ----
 
-    def schedule(self, data):
+    def schedule(self, data: Any) -> Any:
         """The DAG's schedule: text as it is, an object by its type. NotSaid."""
         if not isinstance(data, dict):
             return data
@@ -237,7 +242,7 @@ class Objects:
             return Call(f"{made}.deserialize", [(None, rest.get("data") or {})])
         raise NotSaid(f"schedule: the type {kind!r}")
 
-    def _span(self, key, value, durations):
+    def _span(self, key: str, value: Any, durations: Any) -> Any:
         """A member that is a duration, or a boolean."""
         if key not in durations or isinstance(value, bool) or value is None:
             return value
@@ -248,7 +253,7 @@ class Objects:
             return Call("relativedelta", list(value.items()))
         return self.duration(value)
 
-    def _timetable(self, kind, rest):
+    def _timetable(self, kind: str, rest: Any) -> Any:
         name, first, durations = _TIMETABLES[kind]
         offset = rest.get("run_offset")
         if isinstance(offset, dict):
@@ -257,7 +262,7 @@ class Objects:
         arguments += [(key, self._span(key, one, durations)) for key, one in rest.items()]
         return self.sdk(name, arguments)
 
-    def _partitioned(self, rest):
+    def _partitioned(self, rest: Any) -> Any:
         arguments = [
             ("assets", self.asset(rest["condition"])),
             ("default_partition_mapper", self._mapper(rest["default_mapper"])),
@@ -267,7 +272,7 @@ class Objects:
             arguments.append(("partition_mapper_config", Call("dict", [(None, pairs)])))
         return self.sdk("PartitionedAssetTimetable", arguments)
 
-    def _mapper(self, data):
+    def _mapper(self, data: Any) -> Any:
         rest = {key: value for key, value in data.items() if key != "type"}
         if data["type"] not in _MAPPERS:
             made = source(self.load(class_path(data["type"])))
@@ -277,12 +282,13 @@ class Objects:
 
     # ---- deadlines ----
 
-    def deadline(self, data):
+    def deadline(self, data: Any) -> Any:
         """A DeadlineAlert."""
         reference, callback = data["reference"], data["callback"]
         self.used.add("DeadlineReference")
         rest = {key: value for key, value in reference.items() if key != "type"}
         kind = reference["type"]
+        made: Any
         if kind == "fixed_datetime":
             made = Call("DeadlineReference.FIXED_DATETIME", [(None, self.moment(rest["datetime"]))])
         elif kind == "average_runtime":
@@ -293,7 +299,7 @@ class Objects:
             raise NotSaid(f"deadline: the reference {kind!r}")
         if callback["type"] not in ("AsyncCallback", "SyncCallback"):
             raise NotSaid(f"deadline: a callback of the type {callback['type']!r}")
-        arguments = [(None, callback["path"])]
+        arguments: list[tuple[str | None, Any]] = [(None, callback["path"])]
         arguments += [(name, callback[name]) for name in ("kwargs", "executor") if callback.get(name)]
         seconds = data["interval"]
         self.modules.add("timedelta")

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 WIDTH = 100
 
@@ -14,12 +19,12 @@ class Code(str):
 class Call:
     """A call: its name, and arguments as (name or None, value)."""
 
-    def __init__(self, name, arguments):
+    def __init__(self, name: str, arguments: Iterable[tuple[str | None, Any]]) -> None:
         self.name = name
         self.arguments = [(key, value) for key, value in arguments if value is not Ellipsis]
 
 
-def source(value, indent=0, used=0):
+def source(value: Any, indent: int = 0, used: int = 0) -> str:
     """The value's source; continued lines are indented from `indent`. used: what stands on its first line already."""
     flat = _flat(value)
     if flat is not None and "\n" not in flat and indent + used + len(flat) <= WIDTH:
@@ -34,7 +39,9 @@ def source(value, indent=0, used=0):
     return flat
 
 
-def _broken(begin, end, items, indent, mark="="):
+def _broken(
+    begin: str, end: str, items: Iterable[tuple[Any, Any]], indent: int, mark: str = "="
+) -> str:
     inner = " " * (indent + 4)
     lines = [begin]
     for key, value in items:
@@ -44,7 +51,7 @@ def _broken(begin, end, items, indent, mark="="):
     return "\n".join(lines)
 
 
-def _flat(value):
+def _flat(value: Any) -> str:
     if isinstance(value, Code):
         return str(value)
     if isinstance(value, Call):
@@ -61,7 +68,7 @@ def _flat(value):
     return repr(float(value))
 
 
-def text(value):
+def text(value: str) -> str:
     """A string's source: several lines in triple quotes where nothing in them needs an escape."""
     lines = value.count("\n")
     plain = all(char == "\n" or char.isprintable() for char in value)

@@ -11,9 +11,13 @@ import importlib.util
 import inspect
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
-def split(reference):
+def split(reference: str) -> Any:
     """(file or module, name) of `file.py:name` or `module:name`. ValueError for anything else."""
     where, mark, name = str(reference).rpartition(":")
     if not mark or not where or not name:
@@ -23,7 +27,7 @@ def split(reference):
     return where, name
 
 
-def find(reference, folder):
+def find(reference: str, folder: str) -> Any:
     """
     What that name stands for; a relative file is looked for in `folder`. Of what @task decorates,
     the function. DAGs that the file makes are not the caller's. ValueError, ImportError,
@@ -38,7 +42,7 @@ def find(reference, folder):
     return found.function if getattr(found, "_is_task_decorator", False) else found
 
 
-def of_task(module, name):
+def of_task(module: Any, name: str) -> Any:
     """The function of `DAG/TASK` of the file that was imported. AttributeError."""
     dag_id, _, task_id = name.partition("/")
     for dag in getattr(module, "__tradewind_dags__", ()):
@@ -50,11 +54,11 @@ def of_task(module, name):
     raise AttributeError(f"the file has no task {task_id!r} in a DAG {dag_id!r}")
 
 
-def _module(where, folder):
+def _module(where: Any, folder: str) -> Any:
     from tradewind import scope
 
-    stacks = (scope.dags, scope.groups, scope.registered, scope.setup_teardown)
-    kept = [list(stack) for stack in stacks]
+    stacks: tuple[list[Any], ...] = (scope.dags, scope.groups, scope.registered, scope.setup_teardown)
+    kept: list[list[Any]] = [list(stack) for stack in stacks]
     for stack in stacks:
         stack.clear()
     try:
@@ -66,7 +70,7 @@ def _module(where, folder):
             stack[:] = items
 
 
-def _of_file(path):
+def _of_file(path: str) -> Any:
     """The file as a module: once in a process, and the same as where it was imported as a DAG file."""
     stem = os.path.splitext(os.path.basename(path))[0]
     for name in (f"tradewind_dag_{stem}", f"tradewind_function_{stem}"):
@@ -81,7 +85,7 @@ def _of_file(path):
     name = f"tradewind_dag_{stem}"
     if name in sys.modules:
         name = f"tradewind_function_{stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec: Any = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -99,7 +103,7 @@ class FunctionReference:
     task runs; DAGs that the file makes are not this file's.
     """
 
-    def __init__(self, reference, folder):
+    def __init__(self, reference: str, folder: str) -> None:
         _, name = split(reference)
         self.reference = reference
         self.__name__ = name.rpartition("/")[2].rpartition(".")[2]
@@ -107,7 +111,7 @@ class FunctionReference:
         self._folder = folder
         self._function = None
 
-    def load(self):
+    def load(self) -> Any:
         """The function itself. ImportError, AttributeError."""
         if self._function is None:
             found = find(self.reference, self._folder)
@@ -115,33 +119,35 @@ class FunctionReference:
         return self._function
 
     @property
-    def __signature__(self):
+    def __signature__(self) -> inspect.Signature:
         return inspect.signature(self.load())
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.load()(*args, **kwargs)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"function({self.reference!r})"
 
 
-def _folder_of(frame):
+def _folder_of(frame: Any) -> Any:
     caller = frame.f_globals.get("__file__") or os.path.join(os.getcwd(), "-")
     return os.path.dirname(os.path.abspath(caller))
 
 
-def function(reference):
+def function(reference: str) -> FunctionReference:
     """The function `file.py:name` (relative to the calling file) or `module:name`, found when it is called."""
-    return FunctionReference(reference, _folder_of(inspect.currentframe().f_back))
+    frame: Any = inspect.currentframe()
+    return FunctionReference(reference, _folder_of(frame.f_back))
 
 
 # What load() has found: id → (the thing, file or module, name), for `dags convert` to name it again.
-loaded = {}
+loaded: dict[int, Any] = {}
 
 
-def load(reference):
+def load(reference: str) -> Any:
     """What `file.py:name` (relative to the calling file) or `module:name` stands for, found at once."""
-    folder = _folder_of(inspect.currentframe().f_back)
+    frame: Any = inspect.currentframe()
+    folder = _folder_of(frame.f_back)
     thing = find(reference, folder)
     where, name = split(reference)
     if where.endswith(".py"):

@@ -6,25 +6,34 @@ process: one file per process.
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from tradewind.dags import DAG
+    from tradewind.setup_teardown import SetupTeardownContext
+    from tradewind.taskgroup import TaskGroup
 
 # Innermost last. Groups belong to the DAG that was open when they were entered.
-dags = []
-groups = []
-setup_teardown = []
+dags: list[DAG] = []
+groups: list[TaskGroup] = []
+setup_teardown: list[SetupTeardownContext] = []
 
 # DAGs that registered themselves while a file was imported, in order.
-registered = []
+registered: list[DAG] = []
 
 # True while an instance of a mapped task is made: it joins no DAG by itself.
-unmapping = []
+unmapping: list[bool] = []
 
 
-def current_dag():
+def current_dag() -> DAG | None:
     """The innermost open DAG, or None."""
     return dags[-1] if dags else None
 
 
-def current_group(dag=None):
+def current_group(dag: DAG | None = None) -> TaskGroup | None:
     """
     The innermost open group of the DAG, its root group if none is open, or None without a DAG.
     """
@@ -33,17 +42,18 @@ def current_group(dag=None):
     return dag.task_group if dag is not None else None
 
 
-def forget():
+def forget() -> None:
     """Drops what an import that failed half way left open."""
-    for stack in (dags, groups, setup_teardown, registered, unmapping):
+    stacks: tuple[list[Any], ...] = (dags, groups, setup_teardown, registered, unmapping)
+    for stack in stacks:
         stack.clear()
 
 
 @contextlib.contextmanager
-def hidden():
+def hidden() -> Iterator[None]:
     """Within it nothing is open: an operator that is made belongs to no DAG and links no tasks."""
-    stacks = (dags, groups, setup_teardown)
-    kept = [list(stack) for stack in stacks]
+    stacks: tuple[list[Any], ...] = (dags, groups, setup_teardown)
+    kept: list[list[Any]] = [list(stack) for stack in stacks]
     for stack in stacks:
         stack.clear()
     unmapping.append(True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 from tradewind import __version__, macros, timezone
 from tradewind.baseoperator import BaseOperator
@@ -34,6 +35,53 @@ from tradewind.types import DagRunState, TaskInstanceState, TriggerRule, WeightR
 from tradewind.variable import Variable
 from tradewind.xcom_arg import XComArg
 
+# For checkers: what is loaded on demand (below).
+if TYPE_CHECKING:
+    from tradewind import lineage
+    from tradewind.assets import (
+        Asset,
+        AssetAlias,
+        AssetAll,
+        AssetAny,
+        AssetWatcher,
+        Metadata,
+        asset,
+    )
+    from tradewind.configuration import conf
+    from tradewind.connection import Connection
+    from tradewind.deadline import AsyncCallback, DeadlineAlert, DeadlineReference, SyncCallback
+    from tradewind.hooks import BaseHook
+    from tradewind.links import BaseOperatorLink
+    from tradewind.notifier import BaseNotifier
+    from tradewind.partitions import (
+        AllowedKeyMapper,
+        ChainMapper,
+        IdentityMapper,
+        PartitionMapper,
+        ProductMapper,
+        StartOfDayMapper,
+        StartOfHourMapper,
+        StartOfMonthMapper,
+        StartOfQuarterMapper,
+        StartOfWeekMapper,
+        StartOfYearMapper,
+    )
+    from tradewind.runner.instance import TaskInstance
+    from tradewind.storage import ObjectStoragePath
+    from tradewind.timetables import (
+        AssetOrTimeSchedule,
+        CronDataIntervalTimetable,
+        CronPartitionTimetable,
+        CronTriggerTimetable,
+        DeltaDataIntervalTimetable,
+        DeltaTriggerTimetable,
+        EventsTimetable,
+        MultipleCronTriggerTimetable,
+        PartitionedAssetTimetable,
+    )
+    from tradewind.weights import PriorityWeightStrategy
+    from tradewind.xcom import BaseXCom
+
 # What few files use is loaded when it is asked for: module → names.
 _ON_DEMAND = {
     "assets": "Asset AssetAlias AssetAll AssetAny AssetWatcher Metadata asset",
@@ -61,17 +109,19 @@ _ON_DEMAND = {
 _MODULE_OF = {name: module for module, names in _ON_DEMAND.items() for name in names.split()}
 
 
-def __getattr__(name):
-    if name == "lineage":
-        return importlib.import_module("tradewind.lineage")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"tradewind.{_MODULE_OF[name]}"), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # Checkers see the names above, and no others.
+
+    def __getattr__(name: str):
+        if name == "lineage":
+            return importlib.import_module("tradewind.lineage")
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(importlib.import_module(f"tradewind.{_MODULE_OF[name]}"), name)
+        globals()[name] = found
+        return found
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)
 
 

@@ -9,8 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import AirflowException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 TYPE = "__type__"
 DEPTH_MAX = 56  # The engine's JSON depth is 64; the message around the value needs the rest.
@@ -21,7 +26,7 @@ class NotStorable(AirflowException):
     """The value cannot be stored; the text names its type and where it is."""
 
 
-def encode(value, where="value", depth=0):
+def encode(value: Any, where: str = "value", depth: int = 0) -> Any:
     """The value as something json.dumps takes. NotStorable."""
     if depth > DEPTH_MAX:
         raise NotStorable(f"{where[:80]}... is nested more than {DEPTH_MAX} deep, or holds itself")
@@ -49,7 +54,7 @@ def encode(value, where="value", depth=0):
     return _encode_other(value, where, depth)
 
 
-def _text(value, where):
+def _text(value: str, where: str) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
@@ -57,7 +62,7 @@ def _text(value, where):
     return value
 
 
-def _encode_dict(value, where, depth):
+def _encode_dict(value: dict[Any, Any], where: str, depth: int) -> dict[str, Any]:
     if all(type(key) is str for key in value) and TYPE not in value:
         return {
             _text(key, where): encode(item, f"{where}[{key!r}]", depth + 1)
@@ -70,12 +75,13 @@ def _encode_dict(value, where, depth):
     return {TYPE: "dict", "value": pairs}
 
 
-def _encode_other(value, where, depth):
+def _encode_other(value: Any, where: str, depth: int) -> Any:
     if isinstance(value, dt.datetime):
         zone = getattr(value.tzinfo, "key", None) or getattr(value.tzinfo, "name", None)
         out = {TYPE: "datetime", "value": dt.datetime.isoformat(value)}
         return {**out, "zone": zone} if isinstance(zone, str) else out
-    for kind, name in ((dt.date, "date"), (dt.time, "time")):
+    named: tuple[tuple[Any, str], ...] = ((dt.date, "date"), (dt.time, "time"))
+    for kind, name in named:
         if isinstance(value, kind):
             return {TYPE: name, "value": value.isoformat()}
     if isinstance(value, dt.timedelta):
@@ -99,7 +105,8 @@ def _encode_other(value, where, depth):
             TYPE: f"pandas.{type(value).__name__}",
             "value": json.loads(value.to_json(orient="split")),
         }
-    for plain in (str, int, float, list, tuple, dict):
+    kinds: tuple[Any, ...] = (str, int, float, list, tuple, dict)
+    for plain in kinds:
         if isinstance(value, plain):
             # A subclass (a named tuple, an OrderedDict) is stored as what it is made from.
             return encode(plain(value), where, depth)
@@ -110,7 +117,7 @@ def _encode_other(value, where, depth):
     )
 
 
-def _encode_numpy(value, where, depth):
+def _encode_numpy(value: Any, where: str, depth: int) -> Any:
     if hasattr(value, "ndim") and value.ndim == 0 and hasattr(value, "item"):
         item = value.item()
         if type(item) is not type(value):
@@ -126,7 +133,7 @@ def _encode_numpy(value, where, depth):
     )
 
 
-def decode(value):
+def decode(value: Any) -> Any:
     """The value from its stored form. AirflowException for an unknown type."""
     if isinstance(value, list):
         return [decode(item) for item in value]
@@ -141,7 +148,7 @@ def decode(value):
     return make(inner, value)
 
 
-def _decode_datetime(text, whole):
+def _decode_datetime(text: str, whole: dict[str, Any]) -> Any:
     from tradewind import timezone
 
     naive = not (text[-6:-5] in "+-" and text[-3:-2] == ":") and not text.endswith("Z")
@@ -157,14 +164,14 @@ def _decode_datetime(text, whole):
     return timezone.coerce_datetime(moment)
 
 
-def _decode_numpy(inner, whole):
+def _decode_numpy(inner: Any, whole: dict[str, Any]) -> Any:
     import numpy
 
     return numpy.array(decode(inner), dtype=whole["dtype"])
 
 
-def _decode_pandas(kind):
-    def make(inner, whole):
+def _decode_pandas(kind: str) -> Callable[[Any, dict[str, Any]], Any]:
+    def make(inner: Any, whole: dict[str, Any]) -> Any:
         import pandas
 
         if kind == "Series":
@@ -174,14 +181,14 @@ def _decode_pandas(kind):
     return make
 
 
-def _decode_bytes(inner, whole):
+def _decode_bytes(inner: Any, whole: dict[str, Any]) -> bytes:
     import base64
 
     return base64.b64decode(inner)
 
 
-def _decode_named(module, name):
-    def make(inner, whole):
+def _decode_named(module: str, name: str) -> Callable[[Any, dict[str, Any]], Any]:
+    def make(inner: Any, whole: dict[str, Any]) -> Any:
         import importlib
 
         return getattr(importlib.import_module(module), name)(inner)
@@ -208,7 +215,7 @@ _DECODERS = {
 }
 
 
-def storable(value, what):
+def storable(value: Any, what: str) -> Any:
     """
     encode(), with the limit of LIMIT_XCOM_BYTES. NotStorable; `what` names the value: "the return
     value of task 'x'".

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tradewind import scope
+
+if TYPE_CHECKING:
+    from tradewind.baseoperator import BaseOperator
 
 
 class SetupTeardownContext:
     """One open block: its setups, its teardowns, and the tasks made within it."""
 
-    def __init__(self, setups, teardowns):
+    def __init__(self, setups: list[BaseOperator], teardowns: list[BaseOperator]) -> None:
         self.setups = setups
         self.teardowns = teardowns
-        self.tasks = []
+        self.tasks: list[BaseOperator] = []
 
-    def add(self, task):
+    def add(self, task: BaseOperator) -> None:
         """A task of the block."""
         if task not in self.setups and task not in self.teardowns and task not in self.tasks:
             self.tasks.append(task)
 
     @classmethod
-    def push(cls, operator):
+    def push(cls, operator: BaseOperator) -> None:
         """
         Opens a block for a setup (with its downstream teardowns) or a teardown (with its upstream
         setups).
@@ -33,7 +38,7 @@ class SetupTeardownContext:
         scope.setup_teardown.append(cls(setups, teardowns))
 
     @classmethod
-    def pop(cls, link=True):
+    def pop(cls, link: bool = True) -> None:
         """Closes the innermost block: setups before its first tasks, teardowns after its last."""
         block = scope.setup_teardown.pop()
         if link:
@@ -42,7 +47,7 @@ class SetupTeardownContext:
             for task in (*block.setups, *block.tasks, *block.teardowns):
                 scope.setup_teardown[-1].add(task)
 
-    def _link(self):
+    def _link(self) -> None:
         ids = {task.task_id for task in self.tasks}
         for task in self.tasks:
             if not task.is_teardown and not (task.upstream_task_ids & ids):

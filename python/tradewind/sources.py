@@ -8,6 +8,8 @@ has there.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import hashlib
 import json
 import os
@@ -15,13 +17,16 @@ import shutil
 
 from tradewind import uses
 
+if TYPE_CHECKING:
+    from typing import Any
+
 # As LIMIT_SOURCE_* of the engine. What is beyond them is left out, code last.
 FILE_BYTES_MAX = 4 << 20
 TREE_BYTES_MAX = 64 << 20
 TREE_FILES_MAX = 2000
 
 
-def bundle_of(folder):
+def bundle_of(folder: Any) -> Any:
     """The bundle that a DAG file of this folder belongs to."""
     folder = os.path.realpath(folder)
     dags = os.environ.get("TRADEWIND_DAGS")
@@ -32,7 +37,7 @@ def bundle_of(folder):
     return folder
 
 
-def describe(target, used):
+def describe(target: Any, used: Any) -> Any:
     """{"root", "tree", "sources": {path within root: hash}} of what an import used; {} of none."""
     root = os.path.join(target.root, "")
     found = []
@@ -52,7 +57,7 @@ def describe(target, used):
     return {"root": target.root, "tree": _hash(sources), "sources": sources}
 
 
-def _hash(sources):
+def _hash(sources: Any) -> Any:
     text = "".join(f"{name}\0{digest}\n" for name, digest in sorted(sources.items()))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
@@ -60,7 +65,7 @@ def _hash(sources):
 class Tree:
     """The sources of a version, as kept. `folder`: of the home; `root`: of the bundle."""
 
-    def __init__(self, folder, tree, root):
+    def __init__(self, folder: Any, tree: Any, root: Any) -> None:
         """OSError or ValueError if it is not there, or not whole."""
         self.folder, self.tree, self.root = folder, tree, root
         with open(os.path.join(folder, f"{tree}.json"), encoding="utf-8") as file:
@@ -68,14 +73,14 @@ class Tree:
         if not isinstance(self.sources, dict) or _hash(self.sources) != tree:
             raise ValueError(f"the sources {tree} are damaged")
 
-    def unchanged(self):
+    def unchanged(self) -> Any:
         """True if the bundle's files are these."""
         return all(
             uses.content(os.path.join(self.root, name)) == digest
             for name, digest in self.sources.items()
         )
 
-    def view(self):
+    def view(self) -> Any:
         """The path of the view; makes it if it is not there. OSError, ValueError."""
         key = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:6]
         whole = os.path.join(self.folder, f"{self.tree}-{key}")
@@ -93,7 +98,7 @@ class Tree:
                 raise
         return path
 
-    def _fill(self, here):
+    def _fill(self, here: Any) -> None:
         folders = {""}
         for name, digest in self.sources.items():
             path = os.path.join(here, name)
@@ -108,7 +113,7 @@ class Tree:
         for name in folders:
             self._link_the_rest(os.path.join(here, name), os.path.join(self.root, name))
 
-    def _content(self, digest):
+    def _content(self, digest: Any) -> Any:
         """None if it is not there: it changed before it could be kept."""
         try:
             with open(os.path.join(self.folder, digest), "rb") as file:
@@ -120,7 +125,7 @@ class Tree:
         return content
 
     @staticmethod
-    def _link_the_rest(here, there):
+    def _link_the_rest(here: Any, there: Any) -> None:
         try:
             names = os.listdir(there)
         except OSError:

@@ -5,11 +5,22 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+from typing import TYPE_CHECKING, overload
 
 from tradewind import scope
 from tradewind.baseoperator import BaseOperator, check_id
 from tradewind.edges import DependencyMixin, as_list, check_linkable
 from tradewind.exceptions import AirflowException, DuplicateTaskIdFound, TaskAlreadyInTaskGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any, NoReturn
+
+    from typing_extensions import Self
+
+    from tradewind.dags import DAG
+    from tradewind.edges import EdgeModifier
+    from tradewind.hints import GroupDecorator, GroupFactory, Linkable, P, R
 
 
 class TaskGroup(DependencyMixin):
@@ -19,40 +30,50 @@ class TaskGroup(DependencyMixin):
     moment; a last task that is a teardown does not count.
     """
 
+    dag: DAG
+    parent_group: Any  # None of a DAG's own group.
+    upstream_task_ids: set[str]
+    downstream_task_ids: set[str]
+    upstream_group_ids: set[str]
+    downstream_group_ids: set[str]
+
     def __init__(
         self,
-        group_id=None,
-        prefix_group_id=True,
-        parent_group=None,
-        dag=None,
-        default_args=None,
-        tooltip="",
-        ui_color="CornflowerBlue",
-        ui_fgcolor="#000",
-        add_suffix_on_collision=False,
-        group_display_name="",
-    ):
+        group_id: str | None = None,
+        prefix_group_id: bool = True,
+        parent_group: TaskGroup | None = None,
+        dag: DAG | None = None,
+        default_args: dict[str, Any] | None = None,
+        tooltip: str = "",
+        ui_color: str = "CornflowerBlue",
+        ui_fgcolor: str = "#000",
+        add_suffix_on_collision: bool = False,
+        group_display_name: str = "",
+    ) -> None:
         self.prefix_group_id = prefix_group_id
         self.default_args = dict(default_args or {})
         self.tooltip, self.ui_color, self.ui_fgcolor = tooltip, ui_color, ui_fgcolor
         self.group_display_name = group_display_name
-        self.children = {}
+        self.children: dict[str, BaseOperator | TaskGroup] = {}
         self.upstream_task_ids, self.downstream_task_ids = set(), set()
         self.upstream_group_ids, self.downstream_group_ids = set(), set()
+        self._group_id: Any = None
         self._root = group_id is None
-        if self._root:
-            self.dag, self.parent_group, self._group_id = dag, None, None
+        if group_id is None:
+            self.dag, self.parent_group = dag, None  # type: ignore[assignment]
             return
         check_id("group_id", group_id)
-        self.dag = dag or (parent_group.dag if parent_group else None) or scope.current_dag()
-        if self.dag is None:
+        found = dag or (parent_group.dag if parent_group else None) or scope.current_dag()
+        if found is None:
             raise AirflowException(f"task group {group_id!r} must be made within a DAG")
-        self.parent_group = parent_group or scope.current_group(self.dag)
+        self.dag = found
+        parent: Any = parent_group or scope.current_group(self.dag)
+        self.parent_group = parent
         self._group_id = self._free_id(group_id, add_suffix_on_collision)
         self.dag.task_group_dict[self.group_id] = self
-        self.parent_group.add(self)
+        parent.add(self)
 
-    def _free_id(self, group_id, add_suffix):
+    def _free_id(self, group_id: str, add_suffix: bool) -> str:
         taken = self.dag.used_ids()
         prefix = self.parent_group.child_id("")
         if prefix + group_id not in taken:
@@ -70,12 +91,12 @@ class TaskGroup(DependencyMixin):
     is_mapped = False
 
     @property
-    def is_root(self):
+    def is_root(self) -> bool:
         """True for the DAG's own group, which has no id."""
         return self._root
 
     @property
-    def group_id(self):
+    def group_id(self) -> Any:
         """The id, with the groups around it; None for the DAG's own."""
         if self._root:
             return None
@@ -84,19 +105,19 @@ class TaskGroup(DependencyMixin):
     node_id = group_id
 
     @property
-    def label(self):
+    def label(self) -> Any:
         """The id without the groups around it."""
         return self._group_id
 
-    def child_id(self, label):
+    def child_id(self, label: str) -> str:
         """The full id of a member with that label."""
         if self.prefix_group_id and not self._root:
             return f"{self.group_id}.{label}"
         return self.parent_group.child_id(label) if self.parent_group is not None else label
 
-    def add(self, node):
+    def add(self, node: BaseOperator | TaskGroup) -> None:
         """Puts a task or group into this group. TaskAlreadyInTaskGroup, DuplicateTaskIdFound."""
-        node_id = node.node_id
+        node_id: Any = node.node_id
         if isinstance(node, BaseOperator):
             if node.task_group is not None and node.task_group is not self:
                 raise TaskAlreadyInTaskGroup(
@@ -109,7 +130,7 @@ class TaskGroup(DependencyMixin):
             raise DuplicateTaskIdFound(f"the id {node_id!r} is used more than once")
         self.children[node_id] = node
 
-    def iter_tasks(self):
+    def iter_tasks(self) -> Iterator[BaseOperator]:
         """All its tasks, those of inner groups too."""
         todo = list(self.children.values())[::-1]
         while todo:
@@ -119,20 +140,20 @@ class TaskGroup(DependencyMixin):
             else:
                 yield node
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[BaseOperator | TaskGroup]:
         return iter(self.children.values())
 
-    def has_task(self, task):
+    def has_task(self, task: BaseOperator) -> bool:
         """True if the task is in it or in an inner group."""
         return any(member is task for member in self.iter_tasks())
 
-    def get_roots(self):
+    def get_roots(self) -> list[BaseOperator]:
         """Its tasks without an upstream in it."""
         tasks = list(self.iter_tasks())
         ids = {task.task_id for task in tasks}
         return [task for task in tasks if not task.upstream_task_ids & ids]
 
-    def get_leaves(self):
+    def get_leaves(self) -> list[BaseOperator]:
         """
         Its tasks without a downstream in it; for a teardown, the last ones before it that are none.
         """
@@ -155,14 +176,16 @@ class TaskGroup(DependencyMixin):
         return list(found.values())
 
     @property
-    def roots(self):
+    def roots(self) -> list[BaseOperator]:
         return self.get_roots()
 
     @property
-    def leaves(self):
+    def leaves(self) -> list[BaseOperator]:
         return self.get_leaves()
 
-    def _set_relatives(self, other, upstream, edge_modifier=None):
+    def _set_relatives(
+        self, other: Linkable, upstream: bool, edge_modifier: EdgeModifier | None = None
+    ) -> None:
         nodes = as_list(other)
         for node in nodes:
             check_linkable(node)
@@ -174,7 +197,12 @@ class TaskGroup(DependencyMixin):
         for node in nodes:
             self.update_relative(node, upstream, edge_modifier=edge_modifier)
 
-    def update_relative(self, other, upstream=True, edge_modifier=None):
+    def update_relative(
+        self,
+        other: DependencyMixin,
+        upstream: bool = True,
+        edge_modifier: EdgeModifier | None = None,
+    ) -> None:
         if isinstance(other, TaskGroup):
             (self.upstream_group_ids if upstream else self.downstream_group_ids).add(other.group_id)
             return
@@ -182,28 +210,36 @@ class TaskGroup(DependencyMixin):
             if isinstance(node, BaseOperator):
                 (self.upstream_task_ids if upstream else self.downstream_task_ids).add(node.task_id)
 
-    def as_setup(self):
+    def as_setup(self) -> NoReturn:
         raise AirflowException("a task group cannot be a setup")
 
-    def as_teardown(self, *, setups=None, on_failure_fail_dagrun=None):
+    def as_teardown(
+        self, *, setups: Linkable | None = None, on_failure_fail_dagrun: bool | None = None
+    ) -> NoReturn:
         raise AirflowException("a task group cannot be a teardown")
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         scope.groups.append(self)
         if self.dag is not None:
             scope.dags.append(self.dag)
         return self
 
-    def __exit__(self, *exc_info):
+    def __exit__(self, *exc_info: object) -> None:
         scope.groups.pop()
         if self.dag is not None:
             scope.dags.pop()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<TaskGroup: {self.group_id}>"
 
 
-def task_group(python_callable=None, **group_args):
+@overload
+def task_group(python_callable: Callable[P, R], **group_args: Any) -> GroupFactory[P, R]: ...
+@overload
+def task_group(python_callable: str | None = None, **group_args: Any) -> GroupDecorator: ...
+
+
+def task_group(python_callable: Any = None, **group_args: Any) -> Any:
     """
     Makes a group of the tasks that the decorated function creates when it is called; the value is
     what the function returns, or the group. Used bare or with TaskGroup's arguments;
@@ -217,34 +253,44 @@ def task_group(python_callable=None, **group_args):
 
 
 class _TaskGroupFactory:
-    def __init__(self, function, group_args, partial_kwargs=None):
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        group_args: dict[str, Any],
+        partial_kwargs: dict[str, Any] | None = None,
+    ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.group_args = group_args
         self.partial_kwargs = partial_kwargs or {}
 
-    def override(self, **group_args):
+    def override(self, **group_args: Any) -> _TaskGroupFactory:
         """The same with other arguments."""
-        options = {**self.group_args, **group_args}
+        options: dict[str, Any] = {**self.group_args, **group_args}
         return _TaskGroupFactory(self.function, options, self.partial_kwargs)
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._make(TaskGroup, args, {**self.partial_kwargs, **kwargs})
 
-    def _make(self, group_class, args, kwargs):
-        options = {"group_id": self.function.__name__, "tooltip": _first_line(self.function)}
-        options["add_suffix_on_collision"] = True
+    def _make(
+        self, group_class: Callable[..., TaskGroup], args: Iterable[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        options: dict[str, Any] = {
+            "group_id": self.function.__name__,
+            "tooltip": _first_line(self.function),
+            "add_suffix_on_collision": True,
+        }
         options.update(self.group_args)
         with group_class(**options) as group:
             result = self.function(*args, **kwargs)
         return group if result is None else result
 
-    def partial(self, **kwargs):
+    def partial(self, **kwargs: Any) -> _TaskGroupFactory:
         """The arguments that all instances of a mapped group have in common."""
         self._check_names("partial", kwargs)
         return _TaskGroupFactory(self.function, self.group_args, {**self.partial_kwargs, **kwargs})
 
-    def expand(self, **kwargs):
+    def expand(self, **kwargs: Any) -> Any:
         """Makes a mapped group: an instance for each combination of the arguments' items."""
         from tradewind.mapped import DictOfLists, check_expand
 
@@ -256,7 +302,7 @@ class _TaskGroupFactory:
                 raise TypeError(f"{what}: already specified argument {name!r}")
         return self._mapped(DictOfLists(kwargs), kwargs)
 
-    def expand_kwargs(self, kwargs):
+    def expand_kwargs(self, kwargs: Any) -> Any:
         """Makes a mapped group: an instance for each dict of arguments."""
         from tradewind.mapped import ListOfDicts, check_expand_kwargs
 
@@ -264,7 +310,7 @@ class _TaskGroupFactory:
         names = set(inspect.signature(self.function).parameters) - set(self.partial_kwargs)
         return self._mapped(ListOfDicts(kwargs), sorted(names))
 
-    def _mapped(self, expand_input, names):
+    def _mapped(self, expand_input: Any, names: Iterable[str]) -> Any:
         from tradewind.mapped import MappedArgument
 
         arguments = {name: MappedArgument(expand_input, name) for name in names}
@@ -272,7 +318,7 @@ class _TaskGroupFactory:
         make = functools.partial(MappedTaskGroup, expand_input=expand_input)
         return self._make(make, (), {**self.partial_kwargs, **arguments})
 
-    def _check_names(self, method, kwargs):
+    def _check_names(self, method: str, kwargs: Mapping[str, Any]) -> None:
         parameters = inspect.signature(self.function).parameters
         if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             return
@@ -289,14 +335,14 @@ class MappedTaskGroup(TaskGroup):
 
     is_mapped = True
 
-    def __init__(self, *args, expand_input, **kwargs):
+    def __init__(self, *args: Any, expand_input: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         from tradewind.mapped import refuse_inside_mapped
 
         self.expand_input = expand_input
         refuse_inside_mapped(self.parent_group, f"task group {self.group_id!r}")
 
-    def __exit__(self, *exc_info):
+    def __exit__(self, *exc_info: object) -> None:
         references = self.expand_input.references()
         if exc_info[0] is None:
             for reference in references:
@@ -310,5 +356,5 @@ class MappedTaskGroup(TaskGroup):
         super().__exit__(*exc_info)
 
 
-def _first_line(function):
+def _first_line(function: Callable[..., Any]) -> str:
     return (function.__doc__ or "").strip()

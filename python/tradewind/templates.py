@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import AirflowException, AirflowNotFoundException
 from tradewind.xcom_arg import XComArg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from typing import Any
 
 
 class LiteralValue:
     """A value that is not rendered: `literal("{{ this }}")`."""
 
-    def __init__(self, value):
+    def __init__(self, value: Any) -> None:
         self.value = value
 
 
-def literal(value):
+def literal(value: Any) -> LiteralValue:
     """Keeps a value from being rendered."""
     return LiteralValue(value)
 
 
-def is_template(text):
+def is_template(text: str) -> bool:
     """True if the text has anything that Jinja would render."""
     return "{" in text and ("{{" in text or "{%" in text or "{#" in text)
 
@@ -63,14 +68,14 @@ _OF_DATE = (
 )
 
 
-def name_hint(name):
+def name_hint(name: str) -> str:
     """What to say of a name that the context lacks, beginning with ": "; "" for most names."""
     if name in _REMOVED:
         return f": removed in Airflow 3: use {_REMOVED[name]}"
     return ": the run has no logical date" if name in _OF_DATE else ""
 
 
-def _hint_of(error):
+def _hint_of(error: BaseException) -> str:
     """The hint for the name that an UndefinedError is about."""
     named = str(error).split("'")
     return name_hint(named[-2]) if len(named) >= 3 else ""
@@ -79,33 +84,33 @@ def _hint_of(error):
 class _Steps:
     """Counts the rounds of all loops of one render."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self):
+    def __call__(self) -> None:
         self.count += 1
         if self.count > STEPS_MAX:
             raise AirflowException(f"the template takes more than {STEPS_MAX} steps")
 
 
-def _limited_power(left, right):
+def _limited_power(left: Any, right: Any) -> None:
     if isinstance(left, int) and isinstance(right, int) and right > 0:
         if left.bit_length() * right > POWER_BITS_MAX:
             raise AirflowException("a number of more than 1048576 bits")
 
 
-def _limited_product(left, right):
+def _limited_product(left: Any, right: Any) -> None:
     for text, times in ((left, right), (right, left)):
         if isinstance(text, (str, bytes, list, tuple)) and isinstance(times, int):
             if len(text) * times > OUTPUT_MAX:
                 raise AirflowException(f"a text or list of more than {OUTPUT_MAX} elements")
 
 
-def _filters():
-    def day(value):
+def _filters() -> dict[str, Callable[[Any], Any]]:
+    def day(value: Any) -> str:
         return value.strftime("%Y-%m-%d")
 
-    def day_nodash(value):
+    def day_nodash(value: Any) -> str:
         return value.strftime("%Y%m%d")
 
     return {
@@ -119,7 +124,7 @@ def _filters():
     }
 
 
-def environment(dag=None, task=None, native=None):
+def environment(dag: Any = None, task: Any = None, native: bool | None = None) -> Any:
     """
     The Jinja environment of a DAG. AirflowException if Jinja2 is not installed. The task's choice
     of native objects wins.
@@ -137,20 +142,20 @@ def environment(dag=None, task=None, native=None):
     class Sandboxed(jinja2.sandbox.SandboxedEnvironment):
         intercepted_binops = frozenset(["*", "**"])
 
-        def is_safe_attribute(self, obj, attr, value):
+        def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
             # As in Airflow: private attributes may be read, internals may not.
             return not jinja2.sandbox.is_internal_attribute(obj, attr)
 
-        def call_binop(self, context, operator, left, right):
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
             (_limited_power if operator == "**" else _limited_product)(left, right)
             return super().call_binop(context, operator, left, right)
 
     class Native(Sandboxed, jinja2.nativetypes.NativeEnvironment):
         # As in Airflow, no sandbox; but its limits.
-        def is_safe_attribute(self, obj, attr, value):
+        def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
             return True
 
-        def is_safe_callable(self, obj):
+        def is_safe_callable(self, obj: Any) -> bool:
             return True
 
     if native is None:
@@ -176,11 +181,11 @@ def environment(dag=None, task=None, native=None):
 
 # Per process and DAG: the environment, and templates already compiled. The file process fills it;
 # its forks find it filled.
-_cache = {}
+_cache: dict[tuple[int, bool], tuple[Any, dict[str, Any], Any]] = {}
 CACHED_TEMPLATES_MAX = 4096
 
 
-def _native(dag, task):
+def _native(dag: Any, task: Any) -> bool:
     native = getattr(task, "render_template_as_native_obj", None)
     return (
         bool(getattr(dag, "render_template_as_native_obj", False))
@@ -189,7 +194,7 @@ def _native(dag, task):
     )
 
 
-def cached_environment(dag, task):
+def cached_environment(dag: Any, task: Any) -> tuple[Any, dict[str, Any]]:
     """
     (environment, compiled templates by text) of a DAG and a task's choice of native objects. As
     environment().
@@ -201,7 +206,7 @@ def cached_environment(dag, task):
     return _cache[key][:2]
 
 
-def compiled(env, templates, text):
+def compiled(env: Any, templates: dict[str, Any], text: str) -> tuple[Any, Any]:
     """(template, names that it takes from the context). jinja2.TemplateSyntaxError."""
     import jinja2.meta
 
@@ -219,7 +224,7 @@ def compiled(env, templates, text):
     return found
 
 
-def _count_rounds(tree):
+def _count_rounds(tree: Any) -> None:
     """Each round of a loop of the template calls the environment's counter first."""
     from jinja2 import nodes
 
@@ -228,7 +233,7 @@ def _count_rounds(tree):
         loop.body.insert(0, nodes.ExprStmt(call).set_lineno(loop.lineno))
 
 
-def render_compiled(env, template, variables):
+def render_compiled(env: Any, template: Any, variables: dict[str, Any]) -> Any:
     """The template's text (or native value). AirflowException beyond a limit."""
     steps = env.globals.get(_STEP)
     outer, steps.count = steps.count, 0
@@ -242,7 +247,7 @@ def render_compiled(env, template, variables):
         steps.count = outer
 
 
-def _measured(pieces):
+def _measured(pieces: Iterable[Any]) -> Iterator[Any]:
     size = 0
     for piece in pieces:
         if isinstance(piece, str):
@@ -252,7 +257,7 @@ def _measured(pieces):
         yield piece
 
 
-def warm(task):
+def warm(task: Any) -> None:
     """
     Compiles the templates of a task ahead. Wrong ones are left to be reported when the task runs.
     """
@@ -280,21 +285,21 @@ class Renderer:
     through and through.
     """
 
-    def __init__(self, context, dag=None, task=None, env=None):
+    def __init__(self, context: Any, dag: Any = None, task: Any = None, env: Any = None) -> None:
         self.context = context
         self.dag = dag
         self.task = task
         self._env = env
-        self._templates = {}
+        self._templates: dict[str, Any] = {}
         # What a task was mapped over, as it came from other tasks, stays as it is.
         self._kept = {id(value) for value in getattr(task, "_not_rendered", ())}
 
-    def _environment(self):
+    def _environment(self) -> Any:
         if self._env is None:
             self._env, self._templates = cached_environment(self.dag, self.task)
         return self._env
 
-    def render(self, value, extensions=(), depth=0):
+    def render(self, value: Any, extensions: Collection[str] = (), depth: int = 0) -> Any:
         """The value rendered. Errors name the template."""
         if depth > 64:
             raise AirflowException("a template field is nested more than 64 deep, or holds itself")
@@ -323,7 +328,7 @@ class Renderer:
                     setattr(value, name, self.render(getattr(value, name), (), depth + 1))
         return value
 
-    def _render_text(self, text):
+    def _render_text(self, text: str) -> Any:
         env = self._environment()
         import jinja2
 
@@ -347,7 +352,7 @@ class Renderer:
                 f"template {_short(text)}, line {error.lineno}: {error}"
             ) from None
 
-    def _render_file(self, name):
+    def _render_file(self, name: str) -> Any:
         env = self._environment()
         import jinja2
 
@@ -361,6 +366,6 @@ class Renderer:
         return self._render_text(source)
 
 
-def _short(text):
+def _short(text: str) -> str:
     text = " ".join(text.split())
     return repr(text if len(text) <= 120 else text[:117] + "...")

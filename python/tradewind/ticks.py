@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
 from tradewind.timetables import _DAYS, _MONTHS, DataInterval, TimeRestriction, Timetable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 _PRESETS = {
     "@hourly": "0 * * * *",
@@ -21,8 +26,8 @@ _PRESETS = {
 _YEARS_MAX = 9
 
 
-def _numbers(field, low, high, words=()):
-    out = set()
+def _numbers(field: str, low: int, high: int, words: Sequence[str] = ()) -> set[int]:
+    out: set[int] = set()
     for item in field.lower().split(","):
         span, _, step = item.partition("/")
         if span in ("*", "?"):
@@ -36,7 +41,9 @@ def _numbers(field, low, high, words=()):
     return out
 
 
-def _day_matches(day, days, months, weekdays, either):
+def _day_matches(
+    day: dt.date, days: set[Any], months: set[int], weekdays: set[int], either: bool
+) -> bool:
     if day.month not in months:
         return False
     last = calendar.monthrange(day.year, day.month)[1]
@@ -45,7 +52,7 @@ def _day_matches(day, days, months, weekdays, either):
     return by_day or by_weekday if either else by_day and by_weekday
 
 
-def next_tick(expression, zone, after):
+def next_tick(expression: str, zone: Any, after: dt.datetime) -> dt.datetime | None:
     """
     The first time of a cron expression (5 fields or a preset) after a moment, or None within nine
     years. ValueError for what it does not know (#, the L of weekdays, seconds, years).
@@ -54,7 +61,7 @@ def next_tick(expression, zone, after):
     if len(fields) != 5 or "#" in fields[4] or "l" in fields[4].lower():
         raise ValueError(f"cannot tell the next time of the cron expression {expression!r}")
     minutes, hours = _numbers(fields[0], 0, 59), _numbers(fields[1], 0, 23)
-    days = {"L"} if fields[2].lower() == "l" else _numbers(fields[2], 1, 31)
+    days: set[Any] = {"L"} if fields[2].lower() == "l" else _numbers(fields[2], 1, 31)
     months, weekdays = _numbers(fields[3], 1, 12, _MONTHS), _numbers(fields[4], 0, 7, _DAYS)
     weekdays = {number % 7 for number in weekdays}
     either = not fields[2].startswith(("*", "?")) and not fields[4].startswith(("*", "?"))
@@ -74,7 +81,7 @@ def next_tick(expression, zone, after):
     return None
 
 
-def _of_timetable(table, run):
+def _of_timetable(table: Any, run: Any) -> dt.datetime | None:
     after = run.data_interval_end or run.run_after
     data = table.as_data()
     if data["type"] in ("cron_trigger", "cron_data_interval", "cron_partition"):
@@ -97,7 +104,7 @@ def _of_timetable(table, run):
     return info.run_after if info is not None else None
 
 
-def next_run_after(schedule, run):
+def next_run_after(schedule: Any, run: Any) -> dt.datetime | None:
     """When the run after this one is due; None if there is none or only events tell."""
     after = run.data_interval_end or run.run_after
     if isinstance(schedule, Timetable):

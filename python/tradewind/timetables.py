@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tradewind import timezone as zones
 from tradewind.assets import BaseAsset, condition_of
 from tradewind.partitions import IdentityMapper, PartitionMapper, zone_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from tradewind.hints import Delta, Zone
 
 _PRESETS = (
     "@hourly @daily @weekly @monthly @quarterly @yearly @annually @midnight @once @continuous"
@@ -29,7 +35,7 @@ _FIELDS = (
 )
 
 
-def check_cron(text):
+def check_cron(text: str) -> str:
     """The expression itself. ValueError names the field that is wrong."""
     if not isinstance(text, str):
         raise TypeError(f"a cron expression must be a string, not {type(text).__name__}")
@@ -48,7 +54,7 @@ def check_cron(text):
     return text
 
 
-def _cron_item(item, name, low, high, words):
+def _cron_item(item: str, name: str, low: int, high: int, words: Sequence[str]) -> bool:
     span, slash, step = item.partition("/")
     if slash and not (step.isdigit() and int(step) > 0):
         return False
@@ -69,7 +75,7 @@ def _cron_item(item, name, low, high, words):
     return len(numbers) in (1, 2)
 
 
-def _seconds(what, value):
+def _seconds(what: str, value: Any) -> Any:
     """A duration as seconds; a relativedelta as its members."""
     if isinstance(value, dt.timedelta):
         seconds = value.total_seconds()
@@ -82,7 +88,7 @@ def _seconds(what, value):
     raise TypeError(f"{what} must be a timedelta or a relativedelta, not {type(value).__name__}")
 
 
-def _zone(zone):
+def _zone(zone: Any) -> str:
     name = zone_name(zone)
     try:
         zones.parse_timezone(name)
@@ -94,11 +100,11 @@ def _zone(zone):
 class DataInterval(NamedTuple):
     """What a run is for: from start to end."""
 
-    start: object
-    end: object
+    start: Any
+    end: Any
 
     @classmethod
-    def exact(cls, at):
+    def exact(cls, at: Any) -> DataInterval:
         """An interval without length."""
         return cls(at, at)
 
@@ -106,29 +112,29 @@ class DataInterval(NamedTuple):
 class TimeRestriction(NamedTuple):
     """The bounds of a DAG's runs."""
 
-    earliest: object
-    latest: object
+    earliest: Any
+    latest: Any
     catchup: bool
 
 
 class DagRunInfo(NamedTuple):
     """When a run is, and what for."""
 
-    run_after: object
-    data_interval: object
+    run_after: Any
+    data_interval: DataInterval
 
     @classmethod
-    def exact(cls, at):
+    def exact(cls, at: Any) -> DagRunInfo:
         """A run at, and for, one moment."""
         return cls(at, DataInterval.exact(at))
 
     @classmethod
-    def interval(cls, start, end):
+    def interval(cls, start: Any, end: Any) -> DagRunInfo:
         """A run at the end of its interval."""
         return cls(end, DataInterval(start, end))
 
     @property
-    def logical_date(self):
+    def logical_date(self) -> Any:
         """What the run is for."""
         return self.data_interval.start
 
@@ -143,34 +149,36 @@ class Timetable:
     periodic = True
     can_be_scheduled = True
     run_ordering = ("data_interval_end", "logical_date")
-    active_runs_limit = None
+    active_runs_limit: int | None = None
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         """A short text for lists."""
         return type(self).__name__
 
-    def serialize(self):
+    def serialize(self) -> dict[str, Any]:
         """Its arguments as data."""
         return {}
 
     @classmethod
-    def deserialize(cls, data):
+    def deserialize(cls, data: dict[str, Any]) -> Timetable:
         """From serialize()."""
         return cls()
 
-    def validate(self):
+    def validate(self) -> None:
         """Raises if it is wrong."""
 
-    def infer_manual_data_interval(self, *, run_after):
+    def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
         """The interval of a run that is made by hand."""
         raise NotImplementedError(f"{type(self).__name__}.infer_manual_data_interval()")
 
-    def next_dagrun_info(self, *, last_automated_data_interval, restriction):
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
         """The next run (DagRunInfo), or None."""
         raise NotImplementedError(f"{type(self).__name__}.next_dagrun_info()")
 
-    def as_data(self):
+    def as_data(self) -> dict[str, Any]:
         """As data: the form of the DAG document."""
         return {
             "type": "python",
@@ -185,16 +193,18 @@ class _Own(Timetable):
 
     type = ""
 
-    def serialize(self):
+    def serialize(self) -> dict[str, Any]:
         raise NotImplementedError
 
-    def as_data(self):
+    def as_data(self) -> dict[str, Any]:
         return {"type": self.type, **self.serialize()}
 
-    def __eq__(self, other):
-        return type(self) is type(other) and self.serialize() == other.serialize()
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Own) or type(self) is not type(other):
+            return False
+        return self.serialize() == other.serialize()
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((self.type, repr(self.serialize())))
 
 
@@ -206,16 +216,23 @@ class CronTriggerTimetable(_Own):
 
     type = "cron_trigger"
 
-    def __init__(self, cron, *, timezone="UTC", interval=dt.timedelta(), run_immediately=False):
+    def __init__(
+        self,
+        cron: str,
+        *,
+        timezone: Zone = "UTC",
+        interval: Delta = dt.timedelta(),
+        run_immediately: bool | dt.timedelta = False,
+    ) -> None:
         self.expression, self.timezone = check_cron(cron), _zone(timezone)
         self.interval, self.run_immediately = interval, run_immediately
         self._interval = _seconds("interval", interval)
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         return self.expression
 
-    def serialize(self):
+    def serialize(self) -> dict[str, Any]:
         immediately = self.run_immediately
         if isinstance(immediately, dt.timedelta):
             immediately = _seconds("run_immediately", immediately)
@@ -232,14 +249,14 @@ class CronDataIntervalTimetable(_Own):
 
     type = "cron_data_interval"
 
-    def __init__(self, cron, timezone="UTC"):
+    def __init__(self, cron: str, timezone: Zone = "UTC") -> None:
         self.expression, self.timezone = check_cron(cron), _zone(timezone)
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         return self.expression
 
-    def serialize(self):
+    def serialize(self) -> dict[str, Any]:
         return {"cron": self.expression, "timezone": self.timezone}
 
 
@@ -248,17 +265,17 @@ class DeltaTriggerTimetable(_Own):
 
     type = "delta_trigger"
 
-    def __init__(self, delta, *, interval=dt.timedelta()):
+    def __init__(self, delta: Delta, *, interval: Delta = dt.timedelta()) -> None:
         self.delta, self.interval = delta, interval
         self._delta, self._interval = _seconds("delta", delta), _seconds("interval", interval)
         if self._delta == 0 or isinstance(self._delta, (int, float)) and self._delta < 0:
             raise ValueError(f"schedule interval must be positive, not {delta!r}")
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         return str(self.delta)
 
-    def serialize(self):
+    def serialize(self) -> dict[str, Any]:
         return {"delta": self._delta, "interval": self._interval}
 
 
@@ -267,16 +284,16 @@ class DeltaDataIntervalTimetable(_Own):
 
     type = "delta_data_interval"
 
-    def __init__(self, delta):
+    def __init__(self, delta: Delta) -> None:
         self.delta, self._delta = delta, _seconds("delta", delta)
         if self._delta == 0 or isinstance(self._delta, (int, float)) and self._delta < 0:
             raise ValueError(f"schedule interval must be positive, not {delta!r}")
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         return str(self.delta)
 
-    def serialize(self):
+    def serialize(self) -> dict[str, Any]:
         return {"delta": self._delta}
 
 
@@ -285,7 +302,13 @@ class MultipleCronTriggerTimetable(_Own):
 
     type = "multiple_cron_trigger"
 
-    def __init__(self, *crons, timezone="UTC", interval=dt.timedelta(), run_immediately=False):
+    def __init__(
+        self,
+        *crons: str,
+        timezone: Zone = "UTC",
+        interval: Delta = dt.timedelta(),
+        run_immediately: bool | dt.timedelta = False,
+    ) -> None:
         if not crons:
             raise ValueError("MultipleCronTriggerTimetable needs a cron expression")
         self._timetables = [
@@ -296,10 +319,10 @@ class MultipleCronTriggerTimetable(_Own):
         ]
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         return ", ".join(one.summary for one in self._timetables)
 
-    def serialize(self):
+    def serialize(self) -> dict[str, Any]:
         first = self._timetables[0].serialize()
         del first["cron"]
         return {"crons": [one.expression for one in self._timetables], **first}
@@ -314,7 +337,13 @@ class EventsTimetable(_Own):
     type = "events"
     periodic = False
 
-    def __init__(self, event_dates, restrict_to_events=False, presorted=False, description=None):
+    def __init__(
+        self,
+        event_dates: Iterable[dt.datetime],
+        restrict_to_events: bool = False,
+        presorted: bool = False,
+        description: str | None = None,
+    ) -> None:
         dates = [zones.coerce_datetime(moment) for moment in event_dates]
         self.event_dates = dates if presorted else sorted(dates)
         if not self.event_dates:
@@ -322,7 +351,7 @@ class EventsTimetable(_Own):
         self.restrict_to_events = restrict_to_events
         self.description = description or f"{len(dates)} events"
 
-    def serialize(self):
+    def serialize(self) -> dict[str, Any]:
         return {
             "event_dates": [dt.datetime.isoformat(moment) for moment in self.event_dates],
             "restrict_to_events": bool(self.restrict_to_events),
@@ -336,10 +365,10 @@ class AssetTriggeredTimetable(_Own):
     type = "assets"
     periodic = False
 
-    def __init__(self, assets):
+    def __init__(self, assets: BaseAsset | Collection[BaseAsset]) -> None:
         self.asset_condition = condition_of(assets)
 
-    def serialize(self):
+    def serialize(self) -> dict[str, Any]:
         return {"condition": self.asset_condition.as_expression()}
 
 
@@ -348,17 +377,17 @@ class AssetOrTimeSchedule(AssetTriggeredTimetable):
 
     type = "asset_or_time"
 
-    def __init__(self, *, timetable, assets):
+    def __init__(self, *, timetable: Timetable, assets: BaseAsset | Collection[BaseAsset]) -> None:
         super().__init__(assets)
         if not isinstance(timetable, Timetable):
             raise TypeError(f"timetable must be a Timetable, not {type(timetable).__name__}")
         self.timetable = timetable
 
-    def serialize(self):
+    def serialize(self) -> dict[str, Any]:
         return {**super().serialize(), "timetable": self.timetable.as_data()}
 
 
-def _check_mapper(mapper):
+def _check_mapper(mapper: PartitionMapper) -> PartitionMapper:
     if not isinstance(mapper, PartitionMapper):
         raise TypeError(f"expected a PartitionMapper, got {type(mapper).__name__}")
     return mapper
@@ -369,7 +398,13 @@ class PartitionedAssetTimetable(AssetTriggeredTimetable):
 
     type = "partitioned_assets"
 
-    def __init__(self, *, assets, partition_mapper_config=None, default_partition_mapper=None):
+    def __init__(
+        self,
+        *,
+        assets: BaseAsset | Collection[BaseAsset],
+        partition_mapper_config: Mapping[BaseAsset, PartitionMapper] | None = None,
+        default_partition_mapper: PartitionMapper | None = None,
+    ) -> None:
         super().__init__(assets)
         self.default_partition_mapper = _check_mapper(default_partition_mapper or IdentityMapper())
         self.partition_mapper_config = dict(partition_mapper_config or {})
@@ -378,7 +413,7 @@ class PartitionedAssetTimetable(AssetTriggeredTimetable):
             if not isinstance(one, BaseAsset):
                 raise TypeError(f"partition_mapper_config: {one!r} is no asset")
 
-    def serialize(self):
+    def serialize(self) -> dict[str, Any]:
         return {
             **super().serialize(),
             "default_mapper": self.default_partition_mapper.as_data(),
@@ -399,23 +434,24 @@ class CronPartitionTimetable(_Own):
 
     def __init__(
         self,
-        cron,
+        cron: str,
         *,
-        timezone="UTC",
-        run_offset=None,
-        run_immediately=False,
-        key_format="%Y-%m-%dT%H:%M:%S",
-    ):
+        timezone: Zone = "UTC",
+        run_offset: int | Delta | None = None,
+        run_immediately: bool | dt.timedelta = False,
+        key_format: str = "%Y-%m-%dT%H:%M:%S",
+    ) -> None:
         self.expression, self.timezone = check_cron(cron), _zone(timezone)
         self.run_offset, self.run_immediately = run_offset, run_immediately
         self.key_format = key_format
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         return self.expression
 
-    def serialize(self):
-        offset, immediately = self.run_offset, self.run_immediately
+    def serialize(self) -> dict[str, Any]:
+        offset: Any = self.run_offset
+        immediately = self.run_immediately
         if offset is not None and not isinstance(offset, int):
             offset = {"duration": _seconds("run_offset", offset)}
         if isinstance(immediately, dt.timedelta):
@@ -429,7 +465,7 @@ class CronPartitionTimetable(_Own):
         }
 
 
-def schedule_of(value):
+def schedule_of(value: Any) -> Any:
     """
     A DAG's schedule, checked: None, text, a duration, or a Timetable. ValueError, TypeError.
     """

@@ -6,11 +6,15 @@ time zone.
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 utc = dt.timezone.utc
 
 
-def pendulum_or_none():
+def pendulum_or_none() -> Any:
     """
     The module pendulum, or None where it is not installed. Imports it on the first call only.
     Version 2 prints points in time with a T; here they print as those of version 3 (Airflow's).
@@ -20,15 +24,15 @@ def pendulum_or_none():
     except ImportError:
         return None
     if pendulum.__version__.startswith("2."):
-        pendulum.DateTime.__str__ = _text_of_version_3
+        pendulum.DateTime.__str__ = _text_of_version_3  # type: ignore[assignment, method-assign]
     return pendulum
 
 
-def _text_of_version_3(moment):
+def _text_of_version_3(moment: dt.datetime) -> str:
     return moment.isoformat(" ")
 
 
-def from_text(text):
+def from_text(text: str) -> dt.datetime:
     """
     A point in time from RFC 3339 text or a date (UTC unless the text says otherwise). ValueError if
     it is neither.
@@ -45,7 +49,7 @@ def from_text(text):
     return value if value.tzinfo is not None else value.replace(tzinfo=utc)
 
 
-def coerce_datetime(value):
+def coerce_datetime(value: Any) -> Any:
     """
     What the API hands to user code: None stays None; a naive time is UTC; pendulum's type where
     there is pendulum.
@@ -70,18 +74,18 @@ def coerce_datetime(value):
 convert_to_utc = coerce_datetime
 
 
-def datetime(*args, **kwargs):
+def datetime(*args: Any, **kwargs: Any) -> dt.datetime:
     """datetime.datetime(...) that is UTC unless `tzinfo` is given."""
     kwargs.setdefault("tzinfo", utc)
     return dt.datetime(*args, **kwargs)
 
 
-def utcnow():
+def utcnow() -> dt.datetime:
     """Now, in UTC."""
     return coerce_datetime(dt.datetime.now(utc))
 
 
-def make_aware(value, timezone=None):
+def make_aware(value: dt.datetime, timezone: dt.tzinfo | None = None) -> dt.datetime:
     """
     A naive time taken to be of `timezone` (UTC unless given). ValueError if it has a zone already.
     """
@@ -90,22 +94,22 @@ def make_aware(value, timezone=None):
     return value.replace(tzinfo=timezone or utc)
 
 
-def make_naive(value, timezone=None):
+def make_naive(value: dt.datetime, timezone: dt.tzinfo | None = None) -> dt.datetime:
     """A time as the naive local time of `timezone` (UTC unless given)."""
     return value.astimezone(timezone or utc).replace(tzinfo=None)
 
 
-def is_localized(value):
+def is_localized(value: dt.datetime) -> bool:
     """True if the time has a zone."""
     return value.utcoffset() is not None
 
 
-def is_naive(value):
+def is_naive(value: dt.datetime) -> bool:
     """True if the time has no zone."""
     return value.utcoffset() is None
 
 
-def parse(text, timezone=None):
+def parse(text: str, timezone: Any = None) -> dt.datetime:
     """A point in time from text; `timezone` is that of text without one (UTC unless given)."""
     pendulum = pendulum_or_none()
     if pendulum is not None:
@@ -114,7 +118,7 @@ def parse(text, timezone=None):
     return value if value.tzinfo is not None else value.replace(tzinfo=timezone or utc)
 
 
-def parse_timezone(name):
+def parse_timezone(name: str | int) -> dt.tzinfo:
     """A time zone from its name ("Europe/Berlin") or its offset in seconds."""
     if isinstance(name, int):
         return dt.timezone(dt.timedelta(seconds=name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from typing import TYPE_CHECKING
 
 from tradewind import sdk
 from tradewind.mapped import parameters_of
@@ -11,6 +12,9 @@ from tradewind.operators.python import PythonOperator
 from tradewind.python_objects import Objects, seconds_of
 from tradewind.python_text import Call, Code, source
 from tradewind.values import NotSaid
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _DAG = {
     "dag_id": None, "display_name": "dag_display_name", "description": None, "doc_md": None, "schedule": None,
@@ -66,18 +70,18 @@ _TAKEN = frozenset(
 
 
 class _Writer(Objects):
-    def __init__(self, document):
+    def __init__(self, document: dict[str, Any]) -> None:
         super().__init__()
         self.document = document
-        self.groups = {}  # group id -> variable
-        self.problems = []
-        self.body = []
-        self.local = set()  # names of arguments of mapped groups
-        self.classes = {}  # operator_class -> the name that it is imported by
+        self.groups: dict[str, str] = {}  # group id -> variable
+        self.problems: list[tuple[str | None, str]] = []
+        self.body: list[str] = []
+        self.local: set[str] = set()  # names of arguments of mapped groups
+        self.classes: dict[str, str] = {}  # operator_class -> the name that it is imported by
 
     # ---- names ----
 
-    def name(self, text):
+    def name(self, text: str) -> str:
         """A variable that no other task or group has."""
         base = re.sub(r"\W", "_", text, flags=re.ASCII) or "task"
         if base[0].isdigit() or keyword.iskeyword(base) or base in _TAKEN:
@@ -88,7 +92,7 @@ class _Writer(Objects):
             name, number = f"{base}_{number}", number + 1
         return name
 
-    def find_classes(self):
+    def find_classes(self) -> None:
         """The classes of operators of other modules, each by a name of its own; of files by load()."""
         for spec in self.document["tasks"].values():
             path = spec.get("operator_class")
@@ -99,7 +103,7 @@ class _Writer(Objects):
             if not where.endswith(".py") and name.isidentifier() and name not in used:
                 self.classes[path] = name
 
-    def class_of(self, path):
+    def class_of(self, path: str) -> Any:
         """The source of an operator's class."""
         where, _, name = path.rpartition(":")
         if name in _SDK and getattr(getattr(sdk, name), "__module__", None) == where:
@@ -109,7 +113,7 @@ class _Writer(Objects):
 
     # ---- tasks ----
 
-    def task(self, label, spec):
+    def task(self, label: str, spec: dict[str, Any]) -> Any:
         """The source of the call that makes the task, as far as it is on its first lines."""
         kind = spec["operator"]
         if kind not in _CLASSES:
@@ -125,9 +129,9 @@ class _Writer(Objects):
             if word in (values.get("callbacks") or {}):
                 arguments.append((f"on_{word}_callback", self._callback(values["callbacks"][word])))
         values.pop("callbacks", None)
-        for name, word in _COMMON.items():
+        for name, common in _COMMON.items():
             if name in values:
-                arguments.append((word or name, self._common(name, values.pop(name))))
+                arguments.append((common or name, self._common(name, values.pop(name))))
         if values:
             raise NotSaid(", ".join(values) + f": operator {kind!r} of Python has none")
         arguments.insert(0, ("task_id", label))
@@ -144,10 +148,10 @@ class _Writer(Objects):
         _check_identifiers([key for key, _ in given if key is not None])
         return Code(source(Call(f"{first}.{method}", given), 4) + end)
 
-    def _class(self, kind, spec, values, decorated):
+    def _class(self, kind: str, spec: dict[str, Any], values: Any, decorated: Any) -> Any:
         """(the class's source, its own arguments), which are taken from `values`."""
         if spec.get("operator_class"):
-            own = {key: self.argument(one) for key, one in (values.pop("arguments", None) or {}).items()}
+            own: Any = {key: self.argument(one) for key, one in (values.pop("arguments", None) or {}).items()}
             _check_identifiers(own)
             name = "ignore_downstream_trigger_rules"
             if name in values:
@@ -182,7 +186,7 @@ class _Writer(Objects):
             self.used.add(class_name)
         return class_name, arguments
 
-    def _decorated(self, kind, spec, class_name, arguments):
+    def _decorated(self, kind: str, spec: dict[str, Any], class_name: str, arguments: Any) -> Any:
         """A function that is mapped: `task(function(...)).partial(...)`."""
         if spec.get("op_args"):
             raise NotSaid("op_args of a function whose arguments are mapped; use op_kwargs")
@@ -205,33 +209,33 @@ class _Writer(Objects):
         text = source(made, 4)
         return source(Call(f"{text}.partial", list(shared.items())), 4) if shared else text
 
-    def _callback(self, names):
+    def _callback(self, names: Any) -> Any:
         if isinstance(names, list):
             return [self.function(one) for one in names]
         return self.function(names)
 
-    def _own(self, name, value):
+    def _own(self, name: str, value: Any) -> Any:
         if name == "python_callable":
             return self.function(value)
         if name == "delta":
             return self.duration(value)
         return self._common(name, self.argument(value))
 
-    def _common(self, name, value):
+    def _common(self, name: str, value: Any) -> Any:
         if name in ("poke_interval", "timeout"):
             seconds = seconds_of(value)
             return int(seconds) if seconds == int(seconds) else seconds
         if name in ("start_date", "end_date"):
             return self.moment(value)
         if name == "params":
-            return {key: self._param(one) for key, one in value.items()}
+            return {key: self._run_param(one) for key, one in value.items()}
         if name in ("inlets", "outlets"):
             return [self.asset(one) for one in value]
         return self.duration(value) if name in _DURATIONS else value
 
     # ---- the whole ----
 
-    def dag(self):
+    def dag(self) -> Call:
         """The call that makes the DAG."""
         arguments, left = [], []
         for name, value in self.document.items():
@@ -257,11 +261,11 @@ class _Writer(Objects):
             arguments.append(("default_args", self._defaults(self.document["default_args"])))
         return Call("DAG", arguments)
 
-    def _check_timezone(self):
+    def _check_timezone(self) -> None:
         if not (self.document.get("start_date") or self.document.get("end_date")):
             raise NotSaid("timezone without start_date: in Python it is that of start_date")
 
-    def _in_zone(self, moment):
+    def _in_zone(self, moment: Any) -> Any:
         """In Python the DAG's time zone is that of its dates."""
         name = self.document.get("timezone")
         if not name:
@@ -269,7 +273,7 @@ class _Writer(Objects):
         self.modules.add("ZoneInfo")
         return Code(f"{source(moment, 4)}.astimezone(ZoneInfo({name!r}))")
 
-    def _of_dag(self, name, value):
+    def _of_dag(self, name: str, value: Any) -> Any:
         if name in ("start_date", "end_date"):
             return self._in_zone(self.moment(value))
         if name == "schedule":
@@ -282,7 +286,7 @@ class _Writer(Objects):
             return self.load(value)
         return self._common(name, value)
 
-    def _defaults(self, given):
+    def _defaults(self, given: Any) -> Any:
         """default_args; members by their names in Python."""
         out = {}
         for name, value in given.items():
@@ -293,19 +297,20 @@ class _Writer(Objects):
                 out[_COMMON.get(name) or name] = self._common(name, value)
         return out
 
-    def _param(self, value):
+    def _run_param(self, value: Any) -> Any:
         if not isinstance(value, dict) or not ({"default", "type", "enum", "const"} & value.keys()):
             return value
         self.used.add("Param")
         rest = {key: item for key, item in value.items() if key != "default"}
-        arguments = [(None, value["default"])] if "default" in value else []
+        arguments: list[tuple[str | None, Any]] = [(None, value["default"])] if "default" in value else []
         if all(key.isidentifier() and not keyword.iskeyword(key) for key in rest):
             return Call("Param", arguments + list(rest.items()))
         return Call("Param", arguments + [("schema", rest)])
 
-    def _in_order(self):
+    def _in_order(self) -> dict[Any, Any]:
         """The tasks as they are written, but each after those whose results it is given."""
-        tasks, done = self.document["tasks"], {}
+        tasks = self.document["tasks"]
+        done: dict[str, Any] = {}
         for first in tasks:
             todo, waiting = [first], set()
             while todo:
@@ -318,7 +323,7 @@ class _Writer(Objects):
                 todo.extend(reversed(before))
         return {task_id: tasks[task_id] for task_id in done}
 
-    def _needs(self, task_id):
+    def _needs(self, task_id: str) -> list[Any]:
         """Ids of the tasks whose results its source names."""
         spec, found = self.document["tasks"][task_id], []
         todo = [spec, *(self._group(group) for group in self._path(spec.get("group")))]
@@ -330,9 +335,10 @@ class _Writer(Objects):
                 todo.extend(item.values() if isinstance(item, dict) else item)
         return sorted(set(found))
 
-    def write_tasks(self):
+    def write_tasks(self) -> None:
         """The tasks in their order, each within its groups."""
-        open_groups, closed = [], set()
+        open_groups: list[str] = []
+        closed: set[str] = set()
         self.document["tasks"] = self._in_order()
         for task_id, spec in self.document["tasks"].items():
             wanted = self._path(spec.get("group"))
@@ -358,33 +364,33 @@ class _Writer(Objects):
         while open_groups:
             self._close(open_groups.pop(), len(open_groups), closed)
 
-    def _group(self, group):
+    def _group(self, group: str) -> Any:
         return (self.document.get("task_groups") or {}).get(group) or {}
 
-    def _is_mapped(self, group):
+    def _is_mapped(self, group: str) -> bool:
         return any(name in self._group(group) for name in ("expand", "expand_kwargs"))
 
-    def _path(self, group):
-        path = []
+    def _path(self, group: str | None) -> list[str]:
+        path: list[str] = []
         while group:
             path.insert(0, group)
             group = self._group(group).get("parent")
         return path
 
-    def _has_prefix(self, group):
+    def _has_prefix(self, group: str) -> bool:
         """True if all members of the group bear its id."""
         tasks, groups = self.document["tasks"], self.document.get("task_groups") or {}
         members = [task_id for task_id, spec in tasks.items() if group in self._path(spec.get("group"))]
         members += [other for other in groups if other != group and group in self._path(other)]
         return all(member.startswith(group + ".") for member in members)
 
-    def _label(self, full, path):
+    def _label(self, full: str, path: list[str]) -> str:
         for group in reversed(path):
             if self._has_prefix(group):
                 return full[len(group) + 1 :]
         return full
 
-    def _open(self, group, depth):
+    def _open(self, group: str, depth: int) -> None:
         indent = " " * (4 * (depth + 1))
         if group in self.groups:
             self.body.append(f"{indent}with {self.groups[group]}:")
@@ -395,7 +401,7 @@ class _Writer(Objects):
         made = source(self._group_call(group), len(indent), 5)
         self.body.append(f"{indent}with {made} as {self.groups[group]}:")
 
-    def _open_mapped(self, group, indent):
+    def _open_mapped(self, group: str, indent: str) -> None:
         """A function that makes the group's tasks; _close calls it."""
         arguments = sorted(self._arguments_of(group))
         try:
@@ -413,10 +419,10 @@ class _Writer(Objects):
         self.body.append(f"{indent}@{source(call, len(indent), 1)}")
         self.body.append(f"{indent}def {self.groups[group]}({', '.join(arguments)}):")
 
-    def _plain_groups(self):
+    def _plain_groups(self) -> bool:
         return any(not self._is_mapped(one) for one in self.document.get("task_groups") or {})
 
-    def _arguments_of(self, group):
+    def _arguments_of(self, group: str) -> Any:
         """The names of what a group is mapped over: those given, and those that its tasks ask for."""
         known = self._group(group)
         names = set(known.get("expand") or ())
@@ -435,7 +441,7 @@ class _Writer(Objects):
                 todo.extend(item.values() if isinstance(item, dict) else item)
         return names
 
-    def _close(self, group, depth, closed):
+    def _close(self, group: str, depth: int, closed: Any) -> None:
         if not self._is_mapped(group):
             return
         closed.add(group)
@@ -461,9 +467,9 @@ class _Writer(Objects):
         made = source(Call(f"{name}.{method}", over), len(indent), len(listed) + 3)
         self.body.append(f"{indent}{listed} = {made}")
 
-    def _group_call(self, group, *more):
+    def _group_call(self, group: str, *more: Any) -> Call:
         known = self._group(group)
-        arguments = [(None, self._label(group, self._path(group)[:-1]))]
+        arguments: list[tuple[str | None, Any]] = [(None, self._label(group, self._path(group)[:-1]))]
         if not self._has_prefix(group):
             arguments.append(("prefix_group_id", False))
         for name, word in (("tooltip", "tooltip"), ("display_name", "group_display_name")):
@@ -475,7 +481,7 @@ class _Writer(Objects):
         self.groups[group] = self.name(f"{group}_group" if group in self.document["tasks"] else group)
         return Call("TaskGroup", arguments + list(more))
 
-    def write_empty_groups(self):
+    def write_empty_groups(self) -> None:
         """The groups that no task is in."""
         known = self.document.get("task_groups") or {}
         for group in sorted(known, key=lambda one: len(self._path(one))):
@@ -489,7 +495,7 @@ class _Writer(Objects):
             made = source(self._group_call(group, *more), 4)
             self.body.append(f"    {self.groups[group]} = {made}")
 
-    def write_edges(self):
+    def write_edges(self) -> None:
         """Setups and teardowns, then what waits for what, then labels."""
         lines = []
         for task_id, spec in self.document["tasks"].items():
@@ -511,7 +517,7 @@ class _Writer(Objects):
         if lines:
             self.body += ["", *lines]
 
-    def text(self):
+    def text(self) -> str:
         """The file."""
         self.find_classes()
         dag = source(self.dag(), 0, 6)
@@ -520,7 +526,7 @@ class _Writer(Objects):
         self.write_edges()
         return "\n".join([*self._imports(), "", f"with {dag}:", *(self.body or ["    pass"])]) + "\n"
 
-    def _imports(self):
+    def _imports(self) -> list[Any]:
         lines = []
         standard = sorted(self.modules & {"datetime", "timedelta", "timezone"})
         if standard:
@@ -543,18 +549,18 @@ class _Writer(Objects):
                 lines.append(f"from {module} import {', '.join(found)}")
         for path, name in sorted(self.classes.items()):
             lines.append(f"from {path.rpartition(':')[0]} import {name}")
-        names = sorted(self.used)
-        one_line = f"from tradewind.sdk import {', '.join(names)}"
+        used = sorted(self.used)
+        one_line = f"from tradewind.sdk import {', '.join(used)}"
         if len(one_line) > 88:
-            one_line = "from tradewind.sdk import (\n" + "".join(f"    {n},\n" for n in names) + ")"
+            one_line = "from tradewind.sdk import (\n" + "".join(f"    {n},\n" for n in used) + ")"
         return [*lines, one_line]
 
 
-def _reopened(group):
+def _reopened(group: str) -> str:
     return f"the mapped task group {group!r}: its tasks do not follow one another; put them in one place"
 
 
-def _maps_function(spec):
+def _maps_function(spec: dict[str, Any]) -> bool:
     """As the runner decides it: said, or no name is one of the operator's."""
     if "map_function" in spec or spec.get("operator_class"):
         return bool(spec.get("map_function"))
@@ -562,13 +568,13 @@ def _maps_function(spec):
     return bool(names) and not names & parameters_of(PythonOperator)
 
 
-def _check_identifiers(names):
+def _check_identifiers(names: Any) -> None:
     for name in names:
         if not name.isidentifier() or keyword.iskeyword(name):
             raise NotSaid(f"the argument {name!r}, which is no name in Python")
 
 
-def convert(document):
+def convert(document: dict[str, Any]) -> tuple[str, list[Any]]:
     """(source, problems): [(task id or None, reason)]."""
     writer = _Writer(document)
     return writer.text(), writer.problems

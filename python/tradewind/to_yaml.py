@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from tradewind.deadline import Callback
 from tradewind.emit import dag_document
@@ -13,6 +14,13 @@ from tradewind.operators.python import BranchPythonOperator, PythonOperator, Sho
 from tradewind.reference import FunctionReference, loaded
 from tradewind.timetables import Timetable
 from tradewind.values import NotSaid, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from tradewind.baseoperator import BaseOperator
+    from tradewind.dags import DAG
 
 _CALLBACK_WORDS = ("execute", "success", "failure", "retry", "skipped")
 _FUNCTIONS = ("python", "branch", "short_circuit")
@@ -36,12 +44,12 @@ _IGNORED = frozenset(("sla", "resources", "allow_nested_operators", *TASK_RENAME
 class Converted:
     """document: what could be said; problems: [(line or 0, task id or None, reason)]."""
 
-    def __init__(self):
-        self.document = {}
-        self.problems = []
+    def __init__(self) -> None:
+        self.document: dict[str, Any] = {}
+        self.problems: list[tuple[int, str | None, str]] = []
 
 
-def convert(dag, module, folder):
+def convert(dag: DAG, module: Any, folder: str) -> Converted:
     """The DAG's document; what is in the file is named relative to `folder`."""
     result = Converted()
     document = dag_document(dag)
@@ -79,10 +87,10 @@ _COMMON = ("upstream", "trigger_rule", "group", "display_name", "doc_md", "setup
 class _Names:
     """The names of objects of the DAG file and of modules."""
 
-    def __init__(self, module, folder):
+    def __init__(self, module: Any, folder: str) -> None:
         self.module, self.folder = module, folder
 
-    def __call__(self, thing):
+    def __call__(self, thing: Any) -> Any:
         """`file.py:name` or `module:name`. NotSaid with what to do."""
         if isinstance(thing, FunctionReference):
             return thing.reference
@@ -101,7 +109,7 @@ class _Names:
                     return self._in(where, key)
         raise NotSaid(_why(thing, name))
 
-    def of_task(self, task):
+    def of_task(self, task: Any) -> Any:
         """`file.py:DAG/TASK`: the function of a task that has no name of its own. NotSaid."""
         function = getattr(task, "python_callable", None)
         try:
@@ -111,7 +119,7 @@ class _Names:
                 raise
             return self._in(self.module, f"{task.dag_id}/{task.task_id}")
 
-    def _home(self, thing):
+    def _home(self, thing: Any) -> Any:
         named = getattr(thing, "__module__", None)
         if named is None and hasattr(thing, "__objclass__"):
             named = thing.__objclass__.__module__  # `str.upper`
@@ -119,13 +127,13 @@ class _Names:
             return self.module
         return sys.modules.get(named)
 
-    def _is(self, home, name, thing):
+    def _is(self, home: Any, name: str, thing: Any) -> Any:
         found = home
         for part in name.split("."):
             found = getattr(found, part, None)
         return found is not None and _same(found, thing)
 
-    def _in(self, where, name):
+    def _in(self, where: Any, name: str) -> str:
         if where is self.module:
             return f"{os.path.relpath(where.__file__, self.folder)}:{name}"
         if getattr(where, "__file__", None) and where.__name__.startswith("tradewind_dag_"):
@@ -133,13 +141,13 @@ class _Names:
         return f"{where.__name__}:{name}"
 
 
-def _same(found, thing):
+def _same(found: Any, thing: Any) -> Any:
     if found is thing:
         return True
     return getattr(found, "_is_task_decorator", False) and found.function is thing
 
 
-def _why(thing, name):
+def _why(thing: Any, name: str) -> Any:
     move = "; move it to the top level of the file and give it a name"
     if "<lambda>" in name:
         return "a lambda" + move
@@ -156,7 +164,7 @@ def _why(thing, name):
 # ---- the DAG ----
 
 
-def _dag_callbacks(dag, document, names):
+def _dag_callbacks(dag: Any, document: dict[str, Any], names: Any) -> None:
     document.pop("callbacks", None)
     found = _callbacks(dag, ("success", "failure"), names)
     if found:
@@ -165,7 +173,7 @@ def _dag_callbacks(dag, document, names):
         raise NotSaid("sla_miss_callback: Airflow 3 has no SLAs; use `deadline`")
 
 
-def _callbacks(node, words, names):
+def _callbacks(node: Any, words: Iterable[str], names: Any) -> Any:
     out = {}
     for word in words:
         found = getattr(node, f"on_{word}_callback", None)
@@ -180,7 +188,7 @@ def _callbacks(node, words, names):
     return out
 
 
-def _dag_templates(dag, document, names):
+def _dag_templates(dag: Any, document: dict[str, Any], names: Any) -> None:
     for name in ("user_defined_macros", "user_defined_filters"):
         given = getattr(dag, name, None)
         if given:
@@ -197,15 +205,15 @@ def _dag_templates(dag, document, names):
         )
 
 
-def _named(thing, names, what):
+def _named(thing: Any, names: Any, what: str) -> Any:
     try:
         return names(thing)
     except NotSaid as error:
         raise NotSaid(f"{what}: {error}") from None
 
 
-def _json(value, what):
-    def refuse(thing):
+def _json(value: Any, what: str) -> Any:
+    def refuse(thing: Any) -> Any:
         raise NotSaid(f"{what}: a {type(thing).__name__}, which is not JSON")
 
     encoded = encode(value, refuse, what)
@@ -214,7 +222,7 @@ def _json(value, what):
     return encoded
 
 
-def _dag_schedule(dag, document, names):
+def _dag_schedule(dag: Any, document: dict[str, Any], names: Any) -> None:
     """A Timetable of the file is named as one of the file."""
     schedule = dag.schedule
     data = document.get("schedule")
@@ -225,7 +233,7 @@ def _dag_schedule(dag, document, names):
             _json(value["trigger"].get("kwargs") or {}, "an asset's watcher")
 
 
-def _walk(value):
+def _walk(value: Any) -> Iterator[Any]:
     todo = [value]
     while todo:
         item = todo.pop()
@@ -234,13 +242,13 @@ def _walk(value):
             todo.extend(item.values() if isinstance(item, dict) else item)
 
 
-def _dag_deadline(dag, document, names):
+def _dag_deadline(dag: Any, document: dict[str, Any], names: Any) -> None:
     for alert in dag.deadline:
         if not isinstance(alert.callback, Callback):
             raise NotSaid("deadline: a callback of a class of its own")
 
 
-def _dag_rest(dag, document, names):
+def _dag_rest(dag: Any, document: dict[str, Any], names: Any) -> None:
     if dag.access_control:
         document["access_control"] = _json(
             {
@@ -254,7 +262,7 @@ def _dag_rest(dag, document, names):
 # ---- groups and tasks ----
 
 
-def _groups(dag, document, names, result):
+def _groups(dag: Any, document: dict[str, Any], names: Any, result: Any) -> None:
     for group_id, group in dag.task_group_dict.items():
         if group.is_mapped:
             try:
@@ -264,14 +272,14 @@ def _groups(dag, document, names, result):
                 result.problems.append((dag.lineno, None, f"task group {group_id!r}: {error}"))
 
 
-def _expansion(expand_input, names):
+def _expansion(expand_input: Any, names: Any) -> dict[str, Any]:
     value = expand_input.value
     if isinstance(expand_input, DictOfLists):
         return {"expand": {key: _over(one, names, key) for key, one in value.items()}}
     return {"expand_kwargs": _over(value, names, "expand_kwargs")}
 
 
-def _over(value, names, what):
+def _over(value: Any, names: Any, what: str) -> Any:
     if isinstance(value, tuple):
         value = list(value)
     if isinstance(value, (set, frozenset)):
@@ -279,13 +287,13 @@ def _over(value, names, what):
     return encode(value, names, what)
 
 
-def _line(task):
+def _line(task: Any) -> int:
     given = task.partial_kwargs if getattr(task, "is_mapped", False) else vars(task)
     code = getattr(given.get("python_callable"), "__code__", None)
     return code.co_firstlineno if code is not None else 0
 
 
-def _task(task, spec, names):
+def _task(task: Any, spec: dict[str, Any], names: Any) -> dict[str, Any]:
     callbacks = _callbacks(task, _CALLBACK_WORDS, names)
     spec.pop("callbacks", None)
     if callbacks:
@@ -294,7 +302,8 @@ def _task(task, spec, names):
         if task.is_mapped:
             spec.update(_expansion(task.expand_input, names))
         return spec
-    kind, given = type(task), getattr(task, "_given", {})
+    kind: Any = type(task)
+    given = getattr(task, "_given", {})
     if task.is_mapped:
         kind, given = task.mapped_class, task.partial_kwargs
     out = {"operator": spec.pop("operator")}
@@ -330,12 +339,12 @@ def _task(task, spec, names):
     return out
 
 
-def _is_plain(kind):
+def _is_plain(kind: type) -> bool:
     """True for a class that a function alone says: the SDK's own."""
     return kind.__module__ in ("tradewind.operators.python", "tradewind.decorators")
 
 
-def _current(task, kind, given):
+def _current(task: Any, kind: Any, given: Any) -> Any:
     """The arguments given; of template fields what they are now."""
     if task.is_mapped:
         return given
@@ -343,7 +352,7 @@ def _current(task, kind, given):
     return {name: now.get(name, value) for name, value in given.items()}
 
 
-def _function(out, task, given, names):
+def _function(out: dict[str, Any], task: Any, given: Any, names: Any) -> None:
     try:
         out["python_callable"] = names.of_task(task)
     except NotSaid as error:
@@ -355,7 +364,7 @@ def _function(out, task, given, names):
             out[name] = encode(value, names, name)
 
 
-def _arguments(out, given, names, skip=()):
+def _arguments(out: dict[str, Any], given: Any, names: Any, skip: Any = ()) -> None:
     found = {}
     for name, value in given.items():
         if name in skip or name in _IGNORED or value is None:

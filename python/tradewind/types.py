@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 XCOM_RETURN_KEY = "return_value"
 DEFAULT_POOL = "default_pool"
@@ -11,16 +15,16 @@ DEFAULT_POOL = "default_pool"
 class _Word(str, enum.Enum):
     """A string with a closed set of values; prints as the plain word."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.value)
 
     @classmethod
-    def all(cls):
+    def all(cls) -> set[str]:
         """The set of all values, as plain strings."""
         return {member.value for member in cls}
 
     @classmethod
-    def check(cls, word):
+    def check(cls, word: Any) -> str:
         """The plain word; ValueError that lists the words if it is none of them."""
         text = str(word.value if isinstance(word, enum.Enum) else word)
         if text not in cls._value2member_map_:
@@ -95,10 +99,10 @@ class DagRunType(_Word):
 class ArgNotSet:
     """The type of NOTSET."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "NOTSET"
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return False
 
 

@@ -13,6 +13,12 @@ import os
 import sys
 import sysconfig
 import types
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import FrameType
+    from typing import Any
 
 # Granularity of file times: a change this close to a reading may hide behind the same time.
 _TICK_NS = 10_000_000
@@ -40,12 +46,12 @@ _OWN_FILES = ("/etc/localtime", "/etc/resolv.conf", "/etc/hosts")
 _PER_ATTEMPT = ("TRADEWIND_ATTEMPT", "AIRFLOW_CTX_")
 
 
-def is_own(path):
+def is_own(path: str) -> bool:
     """True for files of the interpreter, its packages and this package."""
     return path.startswith(_OWN) or path in _OWN_FILES
 
 
-def signature(path):
+def signature(path: str) -> list[int] | None:
     """What stat says of a file: [mtime_ns, size, inode], or None if it is absent."""
     try:
         status = os.stat(path)
@@ -54,7 +60,7 @@ def signature(path):
     return [status.st_mtime_ns, status.st_size, status.st_ino]
 
 
-def content(path):
+def content(path: str) -> str | None:
     """The hash of a file's bytes or of a folder's names; None if it is absent or cannot be read."""
     digest = hashlib.sha256()
     try:
@@ -74,11 +80,11 @@ def content(path):
     return digest.hexdigest()
 
 
-_unrecorded = []
+_unrecorded: list[bool] = []
 
 
 @contextlib.contextmanager
-def unrecorded():
+def unrecorded() -> Iterator[None]:
     """Within the block nothing counts as used: for what asks the interpreter about its packages."""
     _unrecorded.append(True)
     try:
@@ -94,14 +100,14 @@ class Uses:
     `unsure` paths changed while they were read: they count as changed.
     """
 
-    def __init__(self):
-        self.paths = {}
-        self.env = {}
-        self.whole_env = None
-        self.settings = {}
-        self.unsure = set()
+    def __init__(self) -> None:
+        self.paths: dict[str, list[Any]] = {}
+        self.env: dict[str, str | None] = {}
+        self.whole_env: dict[str, str] | None = None
+        self.settings: dict[str, Any] = {}
+        self.unsure: set[str] = set()
 
-    def changed(self, env):
+    def changed(self, env: Mapping[str, str]) -> str | None:
         """
         The name of something that changed, or None. env: the environment that an import would have
         now.
@@ -122,7 +128,7 @@ class Uses:
             known[0] = now
         return self.changed_setting()
 
-    def changed_setting(self):
+    def changed_setting(self) -> Any:
         """The question about a variable or connection that has another answer now, or None."""
         from tradewind import lookup
 
@@ -132,7 +138,7 @@ class Uses:
                     return question
         return None
 
-    def version(self):
+    def version(self) -> str:
         """
         A key of all of it: the same content and environment give the same key, on any machine with
         the same paths.
@@ -146,7 +152,7 @@ class Uses:
             digest.update(f"{question}\0{self.settings[question]}\n".encode())
         return digest.hexdigest()[:32]
 
-    def dump(self):
+    def dump(self) -> dict[str, Any]:
         """As JSON, for the runner."""
         return {
             "paths": self.paths,
@@ -157,7 +163,7 @@ class Uses:
         }
 
     @classmethod
-    def load(cls, data):
+    def load(cls, data: dict[str, Any]) -> Uses:
         """From dump()."""
         self = cls()
         self.paths, self.env = data["paths"], data["env"]
@@ -165,7 +171,7 @@ class Uses:
         self.settings = data["settings"]
         return self
 
-    def listing(self):
+    def listing(self) -> dict[str, list[str]]:
         """
         For the engine: which files and folders to watch, which variables were read (names only).
         """
@@ -176,7 +182,7 @@ class Uses:
         }
 
 
-def _shared(env):
+def _shared(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if not name.startswith(_PER_ATTEMPT)}
 
 
@@ -184,7 +190,7 @@ _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _LATER_FILES_MAX = 1000
 
 
-def imported_later(codes, folders):
+def imported_later(codes: Any, folders: Any) -> Any:
     """
     The files of modules in these folders that functions of the code import when they are called,
     and the files that those import.
@@ -206,7 +212,7 @@ def imported_later(codes, folders):
     return found
 
 
-def _names_imported(code):
+def _names_imported(code: Any) -> Any:
     """(dotted name, level) of the import statements of a code object, and of what they take."""
     level, name = 0, ""
     before = None
@@ -221,7 +227,7 @@ def _names_imported(code):
             before = step.argval
 
 
-def _files_of(name, folders):
+def _files_of(name: Any, folders: Any) -> Any:
     top = name.partition(".")[0]
     if getattr(sys.modules.get(top), "__file__", None) and is_own(sys.modules[top].__file__):
         return []
@@ -241,7 +247,7 @@ def _files_of(name, folders):
     return []
 
 
-def _code_of(path):
+def _code_of(path: Any) -> Any:
     try:
         with open(path, "rb") as file:
             # All of it runs when the module is imported, and its functions after that.
@@ -253,15 +259,15 @@ def _code_of(path):
 class _RecordingEnviron(os._Environ):
     """os.environ that tells the recorder what is read."""
 
-    recorder = None
+    recorder: Recorder | None = None
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: str) -> str:
         recorder = type(self).recorder
         if recorder is not None:
             recorder.env_read(key)
         return super().__getitem__(key)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         recorder = type(self).recorder
         if recorder is not None:
             recorder.env_listed()
@@ -273,14 +279,14 @@ _recording: list = []
 _hooked: list = []
 
 
-def _audit(event, args):
+def _audit(event: str, args: Any) -> None:
     if _recording and not _unrecorded:
         _recording[0].heard(event, args)
 
 
-def _package_is_imported():
+def _package_is_imported() -> bool:
     """True if what happens now happens because a module of a package runs for the first time."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
         if code.co_filename[:1] != "<":
@@ -299,7 +305,7 @@ class Recorder:
     imported, which they do once in a process.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.uses = Uses()
         self.connected = False
         self.executed = []
@@ -309,9 +315,9 @@ class Recorder:
         self._before = set()
         self._env = {}
         self._started_ns = 0
-        self._early = {}
+        self._early: dict[str, Any] = {}
 
-    def start(self):
+    def start(self) -> None:
         """From now on everything counts. To be called once, before the import."""
         import time
 
@@ -325,7 +331,7 @@ class Recorder:
             _hooked.append(True)
             sys.addaudithook(_audit)
 
-    def stop(self):
+    def stop(self) -> Uses:
         """The import is over: what it used."""
         _recording.clear()
         _RecordingEnviron.recorder = None
@@ -335,7 +341,7 @@ class Recorder:
             self._finish(path)
         return self.uses
 
-    def add(self, path):
+    def add(self, path: str) -> None:
         """A file or folder that the import used or looked for."""
         path = os.path.abspath(path)
         if path not in self.uses.paths and not is_own(path):
@@ -343,7 +349,7 @@ class Recorder:
             if _package_is_imported():
                 self.by_packages.add(path)
 
-    def env_read(self, name):
+    def env_read(self, name: str) -> None:
         """A variable was read."""
         if not isinstance(name, str) or name.startswith(_PER_ATTEMPT) or name in self.uses.env:
             return
@@ -351,11 +357,11 @@ class Recorder:
         if _package_is_imported():
             self.by_packages.add(name)
 
-    def env_listed(self):
+    def env_listed(self) -> None:
         """All variables were read."""
         self.uses.whole_env = _shared(self._env)
 
-    def heard(self, event, args):
+    def heard(self, event: str, args: Any) -> None:
         """An audit event."""
         if event == "open":
             self._opened(*args)
@@ -368,7 +374,7 @@ class Recorder:
         elif event == "socket.connect":
             self.connected = True
 
-    def _executed(self, code):
+    def _executed(self, code: Any) -> None:
         # What packages make for themselves (dataclasses, named tuples) has no file and is theirs.
         file = getattr(code, "co_filename", "<")
         if file[:1] == "<":
@@ -376,9 +382,9 @@ class Recorder:
         if file[:1] != "<" and not is_own(file):
             self.executed.append(code)
 
-    def _imported(self, name):
+    def _imported(self, name: str) -> None:
         # Only what the user's code looks for: the standard library tries modules of other systems.
-        frame = sys._getframe(3)
+        frame: FrameType | None = sys._getframe(3)
         while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
             frame = frame.f_back
         if (
@@ -388,7 +394,7 @@ class Recorder:
         ):
             self._modules.add(name)
 
-    def _opened(self, path, mode, flags):
+    def _opened(self, path: Any, mode: Any, flags: Any) -> None:
         if isinstance(path, bytes):
             path = os.fsdecode(path)
         if not isinstance(path, str) or path.endswith(".pyc"):
@@ -397,7 +403,7 @@ class Recorder:
         if not writes:
             self.add(path)
 
-    def _listed(self, path):
+    def _listed(self, path: Any) -> None:
         # The import system lists the folders of sys.path all the time; only the file's own code
         # counts.
         caller = sys._getframe(3).f_code.co_filename
@@ -410,7 +416,7 @@ class Recorder:
         if isinstance(path, str):
             self.add(path)
 
-    def _add_modules(self):
+    def _add_modules(self) -> None:
         for name in set(sys.modules) - self._before:
             file = getattr(sys.modules.get(name), "__file__", None)
             if isinstance(file, str) and not file.startswith("<"):
@@ -428,7 +434,7 @@ class Recorder:
                 self.add(os.path.join(sys.path[0], top + ".py"))
                 self.add(os.path.join(sys.path[0], top, "__init__.py"))
 
-    def _finish(self, path):
+    def _finish(self, path: str) -> None:
         known = self.uses.paths[path]
         known[1] = content(path)
         now = signature(path)
@@ -437,7 +443,7 @@ class Recorder:
                 self.uses.unsure.add(path)
 
 
-def left_open():
+def left_open() -> str | None:
     """
     What of an import does not survive a fork: a text, or None. Sockets still open and Python
     threads still running count.
@@ -449,7 +455,7 @@ def left_open():
     return None
 
 
-def open_fds():
+def open_fds() -> Any:
     """The descriptors of this process, and what each is."""
     found = {}
     for name in os.listdir("/proc/self/fd"):
@@ -460,6 +466,6 @@ def open_fds():
     return found
 
 
-def socket_fds():
+def socket_fds() -> set[int]:
     """The descriptors of this process that are sockets."""
     return {fd for fd, what in open_fds().items() if what.startswith("socket:")}

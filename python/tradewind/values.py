@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from typing import TYPE_CHECKING
 
 from tradewind import assets, serde
 from tradewind.dags import DagParam
@@ -25,6 +26,9 @@ from tradewind.templates import LiteralValue
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.xcom_arg import ConcatXComArg, MapXComArg, XComArg, ZipXComArg
 
+if TYPE_CHECKING:
+    from typing import Any
+
 WORDS = frozenset(
     "__xcom__ __map__ __zip__ __concat__ __mapped__ __param__ __object__ __asset__ __literal__".split()
 )
@@ -34,7 +38,7 @@ class NotSaid(Exception):
     """Something that a document cannot say; the text is the reason, and what to do."""
 
 
-def encode(value, name_of, what):
+def encode(value: Any, name_of: Any, what: str) -> Any:
     """
     The value as a document has it. name_of(object) → its name, or NotSaid. `what` begins the
     reasons.
@@ -68,7 +72,7 @@ def encode(value, name_of, what):
     return serde.encode(value, what)
 
 
-def _scalar(value):
+def _scalar(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         kind = type(value)
         if isinstance(value, str):
@@ -77,7 +81,7 @@ def _scalar(value):
     return serde.encode(value)
 
 
-def _object(value, name_of, what):
+def _object(value: Any, name_of: Any, what: str) -> Any:
     if isinstance(value, FunctionReference):
         return {"__object__": value.reference}
     try:
@@ -89,7 +93,7 @@ def _object(value, name_of, what):
             raise NotSaid(f"{what}: {error}") from None
 
 
-def _reference(value, name_of, what):
+def _reference(value: Any, name_of: Any, what: str) -> dict[str, Any]:
     if isinstance(value, MapXComArg):
         names = []
         for function in value.functions:
@@ -114,11 +118,11 @@ def _reference(value, name_of, what):
 class Reader:
     """Values of a document as objects, for the task of one attempt."""
 
-    def __init__(self, folder, xcom, mapped=None):
+    def __init__(self, folder: str, xcom: Any, mapped: Any = None) -> None:
         """xcom(task_id, key) makes the reference to an XCom; mapped: the expand input of the group."""
         self.folder, self.xcom, self.mapped = folder, xcom, mapped
 
-    def read(self, value):
+    def read(self, value: Any) -> Any:
         """The value. AirflowException if a name in it is not there."""
         if isinstance(value, list):
             return [self.read(item) for item in value]
@@ -132,54 +136,54 @@ class Reader:
                 return getattr(self, "_" + word.strip("_"))(inner)
         return {key: self.read(item) for key, item in value.items()}
 
-    def named(self, reference):
+    def named(self, reference: str) -> Any:
         """What a name stands for. AirflowException."""
         try:
             return find(reference, self.folder)
         except (ValueError, ImportError, AttributeError, OSError) as error:
             raise AirflowException(f"{reference!r}: {error}") from None
 
-    def _typed(self, value):
+    def _typed(self, value: Any) -> Any:
         if value[serde.TYPE] in ("tuple", "set", "frozenset"):
             kind = {"tuple": tuple, "set": set, "frozenset": frozenset}[value[serde.TYPE]]
             return kind(self.read(item) for item in value.get("value") or ())
         return serde.decode(value)
 
-    def _xcom(self, inner):
+    def _xcom(self, inner: Any) -> Any:
         return self.xcom(inner["task_id"], inner.get("key", XCOM_RETURN_KEY))
 
-    def _map(self, inner):
+    def _map(self, inner: Any) -> Any:
         functions = [FunctionReference(name, self.folder) for name in inner.get("functions") or ()]
         return MapXComArg(self.read(inner["of"]), functions)
 
-    def _zip(self, inner):
+    def _zip(self, inner: Any) -> Any:
         fill = self.read(inner["fillvalue"]) if "fillvalue" in inner else NOTSET
         return ZipXComArg(self.read(inner["of"]), fill)
 
-    def _concat(self, inner):
+    def _concat(self, inner: Any) -> Any:
         return ConcatXComArg(self.read(inner["of"]))
 
-    def _mapped(self, inner):
+    def _mapped(self, inner: Any) -> Any:
         if self.mapped is None:
             raise AirflowException(
                 f"__mapped__: {inner!r}: the task is in no task group that is mapped"
             )
         return MappedArgument(self.mapped, inner)
 
-    def _param(self, inner):
+    def _param(self, inner: Any) -> Any:
         return DagParam(inner)
 
-    def _object(self, inner):
+    def _object(self, inner: Any) -> Any:
         return self.named(inner)
 
-    def _asset(self, inner):
+    def _asset(self, inner: Any) -> Any:
         return asset(inner)
 
-    def _literal(self, inner):
+    def _literal(self, inner: Any) -> Any:
         return LiteralValue(self.read(inner))
 
 
-def asset(data):
+def asset(data: Any) -> Any:
     """The asset, alias, reference or combination of these data (`as_expression`). AirflowException."""
     kind = data.get("type") if isinstance(data, dict) else None
     if kind == "asset":
@@ -206,6 +210,6 @@ def asset(data):
     )
 
 
-def _trigger(data):
+def _trigger(data: Any) -> Any:
     module, _, name = data["classpath"].rpartition(".")
     return find(f"{module}:{name}", "")(**data.get("kwargs") or {})

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import json
 import os
+from typing import TYPE_CHECKING
 
 from tradewind import link, log
 from tradewind.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from tradewind.types import NOTSET
 
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class VariableNotFound(AirflowNotFoundException, AirflowRuntimeError, KeyError):
     """There is no such variable: caught as what Airflow 3 raises, and as Airflow 2's KeyError."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.args[0])
 
 
-def text_in_environment(key):
+def text_in_environment(key: str) -> str | None:
     """The variable as the environment has it, or None."""
     for prefix in ("TRADEWIND_VAR_", "AIRFLOW_VAR_"):
         text = os.environ.get(prefix + key.upper())
@@ -30,7 +34,7 @@ def text_in_environment(key):
     return None
 
 
-def _find(key):
+def _find(key: str) -> str | None:
     from tradewind.hooks import secrets_backend
 
     backend = secrets_backend()
@@ -44,7 +48,7 @@ def _find(key):
     return text
 
 
-def _engine(what):
+def _engine(what: str) -> None:
     if not link.has_engine():
         raise RuntimeError(
             f"{what}: variables are changed within a running task, or by `tradewind variables`"
@@ -54,11 +58,15 @@ def _engine(what):
 class Variable:
     """Named settings. Reading one while a DAG file is imported makes the file depend on it."""
 
-    def __init__(self, key=None, value=None, description=None, **_):
+    def __init__(
+        self, key: str | None = None, value: Any = None, description: str | None = None, **_: Any
+    ) -> None:
         self.key, self.value, self.description = key, value, description
 
     @staticmethod
-    def get(key, default=NOTSET, deserialize_json=False, default_var=NOTSET):
+    def get(
+        key: str, default: Any = NOTSET, deserialize_json: bool = False, default_var: Any = NOTSET
+    ) -> Any:
         """
         The variable's text, or the value of its JSON text. Without it the default; else
         VariableNotFound. The second argument by position is the default, as in Airflow 2 and 3.
@@ -76,20 +84,24 @@ class Variable:
         return default
 
     @staticmethod
-    def set(key, value, description=None, serialize_json=False):
+    def set(
+        key: str, value: Any, description: str | None = None, serialize_json: bool = False
+    ) -> None:
         """Stores a variable: the value as text, or as JSON text. Within a running task only."""
         _engine("Variable.set")
         text = json.dumps(value, indent=2) if serialize_json else str(value)
         link.ask("var_set", key=key, value=text, description=description)
 
     @staticmethod
-    def update(key, value, serialize_json=False):
+    def update(key: str, value: Any, serialize_json: bool = False) -> None:
         """Changes a variable. AirflowNotFoundException if there is none."""
         Variable.get(key)
         Variable.set(key, value, serialize_json=serialize_json)
 
     @staticmethod
-    def setdefault(key, default, description=None, deserialize_json=False):
+    def setdefault(
+        key: str, default: Any, description: str | None = None, deserialize_json: bool = False
+    ) -> Any:
         """The variable, stored as the default first if there is none."""
         found = Variable.get(key, default=None, deserialize_json=deserialize_json)
         if found is None:
@@ -98,14 +110,14 @@ class Variable:
         return found
 
     @staticmethod
-    def delete(key):
+    def delete(key: str) -> int:
         """Removes a variable. Within a running task only."""
         _engine("Variable.delete")
         answer = link.ask("var_delete", key=key)
         return 1 if not isinstance(answer, dict) or answer.get("found", True) else 0
 
     @staticmethod
-    def keys(prefix=""):
+    def keys(prefix: str = "") -> list[str]:
         """The keys of all variables of the store that begin so. Within a running task only."""
         _engine("Variable.keys")
         answer = link.ask("var_list") or {}
@@ -115,15 +127,15 @@ class Variable:
 class VariableAccessor:
     """`var.value.NAME` and `var.json.NAME` of templates."""
 
-    def __init__(self, deserialize_json):
+    def __init__(self, deserialize_json: bool) -> None:
         self._json = deserialize_json
 
-    def __getattr__(self, key):
+    def __getattr__(self, key: str) -> Any:
         if key.startswith("_"):
             raise AttributeError(key)
         return Variable.get(key, deserialize_json=self._json)
 
-    def get(self, key, default=NOTSET, default_var=NOTSET):
+    def get(self, key: str, default: Any = NOTSET, default_var: Any = NOTSET) -> Any:
         """The variable, else the default; AirflowNotFoundException without one."""
         return Variable.get(
             key, default=default, default_var=default_var, deserialize_json=self._json

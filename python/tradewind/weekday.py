@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class WeekDay(enum.IntEnum):
@@ -17,12 +21,12 @@ class WeekDay(enum.IntEnum):
     SUNDAY = 7
 
     @classmethod
-    def get_weekday_number(cls, week_day_str):
+    def get_weekday_number(cls, week_day_str: str) -> int:
         """The number of a day by its name."""
         return cls.convert(week_day_str).value
 
     @classmethod
-    def convert(cls, day):
+    def convert(cls, day: str | WeekDay) -> WeekDay:
         """The day from itself or from its name. AttributeError for what is none."""
         if isinstance(day, cls):
             return day
@@ -33,7 +37,7 @@ class WeekDay(enum.IntEnum):
         return cls[name]
 
     @classmethod
-    def validate_week_day(cls, week_day):
+    def validate_week_day(cls, week_day: Any) -> set[int]:
         """The set of numbers of one day or several. TypeError, AttributeError."""
         if isinstance(week_day, (str, cls)):
             week_day = [week_day]

@@ -10,13 +10,19 @@ import functools
 import importlib
 import inspect
 import json
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import AirflowException
 from tradewind.serde import BYTES_MAX, NotStorable, decode, encode, storable
 from tradewind.types import NOTSET, XCOM_RETURN_KEY
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def _ti():
+    from tradewind.runner.instance import TaskInstance
+
+
+def _ti() -> TaskInstance:
     from tradewind.context import get_current_context
 
     return get_current_context()["ti"]
@@ -28,7 +34,16 @@ class BaseXCom:
     XCOM_RETURN_KEY = XCOM_RETURN_KEY
 
     @classmethod
-    def set(cls, key, value, *, dag_id=None, task_id=None, run_id=None, map_index=-1):
+    def set(
+        cls,
+        key: str,
+        value: Any,
+        *,
+        dag_id: str | None = None,
+        task_id: str | None = None,
+        run_id: str | None = None,
+        map_index: int = -1,
+    ) -> None:
         """Stores an XCom of the running task. ValueError for another task's."""
         ti = _ti()
         if (dag_id or ti.dag_id, task_id or ti.task_id, run_id or ti.run_id) != (
@@ -41,8 +56,15 @@ class BaseXCom:
 
     @classmethod
     def get_one(
-        cls, *, key=XCOM_RETURN_KEY, dag_id=None, task_id=None, run_id=None, map_index=None, **_
-    ):
+        cls,
+        *,
+        key: str = XCOM_RETURN_KEY,
+        dag_id: str | None = None,
+        task_id: str | None = None,
+        run_id: str | None = None,
+        map_index: int | None = None,
+        **_: Any,
+    ) -> Any:
         """The value, or None."""
         index = NOTSET if map_index is None else map_index
         return _ti().xcom_pull(
@@ -50,7 +72,7 @@ class BaseXCom:
         )
 
     @classmethod
-    def get_value(cls, *, key=XCOM_RETURN_KEY, ti_key=None, **which):
+    def get_value(cls, *, key: Any = XCOM_RETURN_KEY, ti_key: Any = None, **which: Any) -> Any:
         """The value of the task instance that ti_key is (its dag_id, task_id, run_id, map_index), or None."""
         if ti_key is not None:
             which = {
@@ -59,22 +81,30 @@ class BaseXCom:
         return cls.get_one(key=key, **which)
 
     @classmethod
-    def get_all(cls, *, key=XCOM_RETURN_KEY, dag_id=None, task_id=None, run_id=None, **_):
+    def get_all(
+        cls,
+        *,
+        key: str = XCOM_RETURN_KEY,
+        dag_id: str | None = None,
+        task_id: str | None = None,
+        run_id: str | None = None,
+        **_: Any,
+    ) -> list[Any]:
         """The values of all instances of a mapped task."""
-        return _ti().xcom_list(task_id, key, dag_id=dag_id, run_id=run_id)
+        return _ti().xcom_list(task_id or _ti().task_id, key, dag_id=dag_id, run_id=run_id)
 
     @staticmethod
-    def serialize_value(value, **_):
+    def serialize_value(value: Any, **_: Any) -> Any:
         """The value as it is stored."""
         return encode(value)
 
     @staticmethod
-    def deserialize_value(result):
+    def deserialize_value(result: Any) -> Any:
         """The value from what is stored."""
         return decode(getattr(result, "value", result))
 
     @classmethod
-    def purge(cls, xcom, *args):
+    def purge(cls, xcom: Any, *args: Any) -> None:
         """Deletes what a backend keeps elsewhere. Nothing calls it yet."""
 
 
@@ -82,7 +112,7 @@ _DEFAULTS = ("", "airflow.sdk.bases.xcom.BaseXCom", "airflow.models.xcom.BaseXCo
 
 
 @functools.lru_cache(maxsize=1)
-def backend():
+def backend() -> Any:
     """
     The class that stores values. AirflowException says what is wrong with the setting [core]
     xcom_backend.
@@ -106,7 +136,7 @@ def backend():
     return found
 
 
-def is_custom():
+def is_custom() -> bool:
     """True if a backend other than BaseXCom is set. AirflowException as of backend()."""
     return backend() is not BaseXCom
 
@@ -114,11 +144,11 @@ def is_custom():
 class Stored:
     """What a backend is given of an XCom that it reads."""
 
-    def __init__(self, key, value):
+    def __init__(self, key: Any, value: Any) -> None:
         self.key, self.value = key, value
 
 
-def to_stored(value, what, ti, key):
+def to_stored(value: Any, what: Any, ti: Any, key: Any) -> Any:
     """What the engine stores for a value of the task. NotStorable; `what` names it."""
     cls = backend()
     if cls is BaseXCom:
@@ -150,7 +180,7 @@ def to_stored(value, what, ti, key):
     return stored
 
 
-def from_stored(stored, key):
+def from_stored(stored: Any, key: Any) -> Any:
     """The value from what is stored."""
     cls = backend()
     if cls is BaseXCom:
@@ -162,7 +192,7 @@ def from_stored(stored, key):
     return cls.deserialize_value(Stored(key, stored))
 
 
-def __getattr__(name):
+def __getattr__(name: Any) -> Any:
     if name == "XCom":
         return backend()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

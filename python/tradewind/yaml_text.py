@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "~", "nan", "inf"}
 _WORD = r"(?:[A-Za-z0-9_./@+=-]|:(?=[A-Za-z0-9_/]))+"
@@ -17,14 +21,14 @@ class Commented(dict):
     comment = ""
 
 
-def dump(value):
+def dump(value: Any) -> str:
     """The text of an object."""
-    lines = []
+    lines: list[str] = []
     _mapping(value, 0, lines)
     return "\n".join(lines) + "\n"
 
 
-def scalar(value):
+def scalar(value: Any) -> str:
     """A scalar in one line, right in flow and block."""
     if isinstance(value, str):
         if _PLAIN.match(value) and value.lower() not in _WORDS:
@@ -36,7 +40,7 @@ def scalar(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def _flow(value):
+def _flow(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{scalar(k)}: {_flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
@@ -44,7 +48,7 @@ def _flow(value):
     return scalar(value)
 
 
-def _is_short(value, indent):
+def _is_short(value: Any, indent: int) -> bool:
     if isinstance(value, dict) and value:
         return False
     if isinstance(value, list) and any(isinstance(item, dict) and item for item in value):
@@ -52,7 +56,7 @@ def _is_short(value, indent):
     return indent + len(_flow(value)) <= WIDTH
 
 
-def _is_literal(value):
+def _is_literal(value: Any) -> bool:
     """True for a text of several lines that a literal block keeps as it is."""
     if not isinstance(value, str) or "\n" not in value.rstrip("\n") or not value.strip("\n"):
         return False
@@ -61,7 +65,7 @@ def _is_literal(value):
     return value[0] not in " \n\t" and not value.endswith("\n\n") and "\r" not in value
 
 
-def _entry(key, value, indent, lines):
+def _entry(key: str, value: Any, indent: int, lines: list[str]) -> None:
     head = " " * indent + key
     if _is_literal(value):
         lines.append(head + (" |" if value.endswith("\n") else " |-"))
@@ -78,9 +82,9 @@ def _entry(key, value, indent, lines):
             _item(item, indent + 2, lines)
 
 
-def _item(value, indent, lines):
+def _item(value: Any, indent: int, lines: list[str]) -> None:
     if isinstance(value, dict) and value:
-        inner = []
+        inner: list[str] = []
         _mapping(value, indent + 2, inner)
         inner[0] = " " * indent + "- " + inner[0].lstrip(" ")
         lines.extend(inner)
@@ -90,7 +94,7 @@ def _item(value, indent, lines):
         lines.append(" " * indent + "- " + _flow(value))
 
 
-def _mapping(value, indent, lines):
+def _mapping(value: Any, indent: int, lines: list[str]) -> None:
     if getattr(value, "comment", ""):
         for line in value.comment.splitlines():
             lines.append(" " * indent + "# " + line)

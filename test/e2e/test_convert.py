@@ -412,3 +412,17 @@ def test_random_documents(tw):
         tw.write("f.yaml", json.dumps({k: v for k, v in want.items()}))
         text.append(got)
     assert len(text) == 8
+
+
+def test_an_argument_that_is_a_param_of_the_run_is_one_in_python_too():
+    document = {
+        "version": 1,
+        "dag_id": "d",
+        "params": {"n": {"type": "integer", "default": 1}},
+        "tasks": {"a": {"operator": "python", "python_callable": "x.py:f", "op_kwargs": {"n": {"__param__": "n"}}}},
+    }
+    code = "import json, sys; from tradewind import to_python; print(to_python.convert(json.load(sys.stdin))[0])"
+    done = subprocess.run([sys.executable, "-c", code], input=json.dumps(document), env={**os.environ, "PYTHONPATH": os.path.join(ROOT, "python")},
+                          capture_output=True, text=True, timeout=60)
+    assert 'op_kwargs={"n": DagParam("n")}' in done.stdout, done.stdout + done.stderr
+    assert "from tradewind.dags import DagParam" in done.stdout

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tradewind.assets import Asset
 
 
 class AssetUniqueKey(NamedTuple):
@@ -12,7 +15,7 @@ class AssetUniqueKey(NamedTuple):
     uri: str
 
     @classmethod
-    def from_asset(cls, asset):
+    def from_asset(cls, asset: Asset) -> AssetUniqueKey:
         """Of an asset."""
         return cls(name=asset.name, uri=asset.uri)
 

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from tradewind.decorators import task
 
-_KINDS = {
-    "python_task": "python",
-    "bash_task": "bash",
-    "branch_task": "branch",
-    "short_circuit_task": "short_circuit",
-    "sensor_task": "sensor",
-    "virtualenv_task": "virtualenv",
-    "external_python_task": "external_python",
-    "branch_virtualenv_task": "branch_virtualenv",
-    "branch_external_python_task": "branch_external_python",
-    "stub": "stub",
-}
-
-
-def __getattr__(name):
-    if name in _KINDS:
-        return getattr(task, _KINDS[name])
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+python_task = task.python
+bash_task = task.bash
+branch_task = task.branch
+short_circuit_task = task.short_circuit
+sensor_task = task.sensor
+virtualenv_task = task.virtualenv
+external_python_task = task.external_python
+branch_virtualenv_task = task.branch_virtualenv
+branch_external_python_task = task.branch_external_python
+stub = task.stub

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-_attached = {}
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+_attached: dict[str, Any] = {}
 
 
-def get_fs(scheme, conn_id=None, storage_options=None):
+def get_fs(
+    scheme: str, conn_id: str | None = None, storage_options: Mapping[str, Any] | None = None
+) -> Any:
     """The fsspec file system of a scheme. ValueError if there is none."""
     import fsspec
 
@@ -20,7 +28,7 @@ def get_fs(scheme, conn_id=None, storage_options=None):
         raise ValueError(f"no file system for the scheme {scheme!r}: {error}") from error
 
 
-def has_fs(scheme):
+def has_fs(scheme: str) -> bool:
     """True if there is a file system of the scheme."""
     try:
         get_fs(scheme)
@@ -29,12 +37,12 @@ def has_fs(scheme):
     return True
 
 
-def _provider_filesystems():
+def _provider_filesystems() -> dict[str, Any]:
     import importlib
 
     from airflow.providers_manager import providers
 
-    found = {}
+    found: dict[str, list[Any]] = {}
     for info in providers().values():
         for path in info.data.get("filesystems", ()):
             module = importlib.import_module(path)
@@ -46,13 +54,26 @@ def _provider_filesystems():
 class ObjectStore:
     """A file system that a DAG file attached under a scheme."""
 
-    def __init__(self, protocol, conn_id=None, fs=None, storage_options=None):
+    def __init__(
+        self,
+        protocol: str,
+        conn_id: str | None = None,
+        fs: Any = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
         self.protocol, self.conn_id = protocol, conn_id
         self.fs = fs if fs is not None else get_fs(protocol, conn_id, storage_options)
 
 
-def attach(protocol=None, conn_id=None, alias=None, encryption_type="", fs=None):
+def attach(
+    protocol: str | None = None,
+    conn_id: str | None = None,
+    alias: str | None = None,
+    encryption_type: str = "",
+    fs: Any = None,
+) -> ObjectStore:
     """Makes a file system known under `alias`, else under the protocol. The ObjectStore."""
-    store = ObjectStore(protocol, conn_id, fs)
-    _attached[alias or protocol] = store.fs
+    name: Any = alias or protocol
+    store = ObjectStore(protocol or name, conn_id, fs)
+    _attached[name] = store.fs
     return store

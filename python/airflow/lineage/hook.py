@@ -20,16 +20,16 @@ class ExtraLineageInfo(NamedTuple):
 
     key: str
     value: Any
-    count: int
+    count: int  # type: ignore[assignment]
     context: Any
 
 
 class HookLineageReader:
     """Reads what was collected."""
 
-    def __init__(self, **_):
+    def __init__(self, **_: Any) -> None:
         self.lineage_collector = get_hook_lineage_collector()
 
-    def retrieve_hook_lineage(self):
+    def retrieve_hook_lineage(self) -> HookLineage:
         """What was collected."""
         return self.lineage_collector.collected_assets

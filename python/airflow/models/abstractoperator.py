@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from airflow._exceptions import NotMapped  # noqa: F401
+from airflow._exceptions import NotMapped as NotMapped  # noqa: F401
 from tradewind.baseoperator import BaseOperator as AbstractOperator  # noqa: F401
 from tradewind.types import DEFAULT_POOL, TriggerRule, WeightRule
 

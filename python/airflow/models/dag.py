@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tradewind import scope
-from tradewind.dags import DAG, dag  # noqa: F401
+from tradewind.dags import DAG as DAG, dag as dag  # noqa: F401
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from tradewind.taskgroup import TaskGroup
 
 TAG_MAX_LEN = 100
 ScheduleArg = ScheduleInterval = DagStateChangeCallback = object
 
 
 class _Table:
-    def __init__(self, *_, **__):
+    def __init__(self, *_: Any, **__: Any) -> None:
         raise RuntimeError(
             f"{type(self).__name__} is a table of Airflow's database, to which tasks and DAG files"
             " have no access (as in Airflow 3)"
         )
 
-    def __class_getitem__(cls, item):
+    def __class_getitem__(cls, item: Any) -> Any:
         return cls
 
     @classmethod
-    def get_current(cls, *_, **__):
+    def get_current(cls, *_: Any, **__: Any) -> None:
         """RuntimeError."""
         cls()
 
@@ -37,7 +44,7 @@ class DagContext:
     """The open DAGs."""
 
     @staticmethod
-    def get_current_dag():
+    def get_current_dag() -> DAG | None:
         """The innermost open DAG, or None."""
         return scope.current_dag()
 
@@ -48,7 +55,7 @@ class TaskGroupContext:
     """The open groups."""
 
     @staticmethod
-    def get_current_task_group(dag=None):
+    def get_current_task_group(dag: DAG | None = None) -> TaskGroup | None:
         """The innermost open group, or None."""
         return scope.current_group(dag)
 

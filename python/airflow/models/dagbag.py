@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
 from tradewind import scope
 from tradewind.importer import Target, run_import
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tradewind.dags import DAG
 
 
 class DagBag:
@@ -16,13 +22,14 @@ class DagBag:
     looked at. `dags`: id → DAG, `import_errors`: file → text.
     """
 
-    def __init__(self, dag_folder=None, include_examples=False, **_):
+    def __init__(self, dag_folder: Any = None, include_examples: bool = False, **_: Any) -> None:
         self.dag_folder = os.fspath(dag_folder or conf.get("core", "dags_folder"))
-        self.dags, self.import_errors = {}, {}
+        self.dags: dict[str, DAG] = {}
+        self.import_errors: dict[str, str] = {}
         for path in self._files():
             self.process_file(path)
 
-    def _files(self):
+    def _files(self) -> list[str]:
         if os.path.isfile(self.dag_folder):
             return [self.dag_folder]
         found = []
@@ -34,7 +41,9 @@ class DagBag:
                     found.append(path)
         return found
 
-    def process_file(self, filepath, only_if_updated=True, safe_mode=True):
+    def process_file(
+        self, filepath: str, only_if_updated: bool = True, safe_mode: bool = True
+    ) -> list[DAG]:
         """Imports a file; its DAGs, none of a file with an error."""
         paths = list(sys.path)
         try:
@@ -51,20 +60,20 @@ class DagBag:
         return result.dags
 
     @property
-    def dag_ids(self):
+    def dag_ids(self) -> list[str]:
         """Their ids."""
         return list(self.dags)
 
-    def get_dag(self, dag_id, session=None):
+    def get_dag(self, dag_id: str, session: Any = None) -> DAG | None:
         """The DAG, or None."""
         return self.dags.get(dag_id)
 
-    def size(self):
+    def size(self) -> int:
         """How many DAGs."""
         return len(self.dags)
 
 
-def _may_hold_dag(path):
+def _may_hold_dag(path: str) -> bool:
     with open(path, "rb") as file:
         text = file.read().lower()
     return b"dag" in text and (b"airflow" in text or b"tradewind" in text)

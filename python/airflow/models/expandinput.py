@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow._exceptions import NotMapped  # noqa: F401
+from airflow._exceptions import NotMapped as NotMapped  # noqa: F401
+
+if TYPE_CHECKING:
+    from typing import Any
 
 OperatorExpandArgument = OperatorExpandKwargsArgument = MappedArgument = ExpandInput = Any
 
@@ -12,12 +15,12 @@ OperatorExpandArgument = OperatorExpandKwargsArgument = MappedArgument = ExpandI
 class NotFullyPopulated(RuntimeError):
     """The length is not known yet."""
 
-    def __init__(self, missing):
+    def __init__(self, missing: set[str]) -> None:
         super().__init__(f"Failed to populate all mapping metadata; missing: {sorted(missing)}")
         self.missing = missing
 
 
-def is_mappable(value):
+def is_mappable(value: Any) -> bool:
     """True for what a task can be mapped over."""
     from tradewind.xcom_arg import XComArg
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradewind.operators.python import SkipMixin  # noqa: F401
+from tradewind.operators.python import SkipMixin as SkipMixin  # noqa: F401
 
 XCOM_SKIPMIXIN_KEY = "skipmixin_key"
 XCOM_SKIPMIXIN_SKIPPED = "skipped"

@@ -15,20 +15,20 @@ class TaskInstanceKey(NamedTuple):
     map_index: int = -1
 
     @property
-    def primary(self):
+    def primary(self) -> tuple[str, str, str, int]:
         """Without the try."""
         return self.dag_id, self.task_id, self.run_id, self.map_index
 
     @property
-    def key(self):
+    def key(self) -> TaskInstanceKey:
         """Itself."""
         return self
 
-    def with_try_number(self, try_number):
+    def with_try_number(self, try_number: int) -> TaskInstanceKey:
         """Of another try."""
         return self._replace(try_number=try_number)
 
     @property
-    def reduced(self):
+    def reduced(self) -> TaskInstanceKey:
         """Of the try before."""
         return self._replace(try_number=max(1, self.try_number - 1))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
 
 class SecretCache:
     """A cache that keeps nothing."""
@@ -10,25 +15,25 @@ class SecretCache:
         """The value is not in the cache."""
 
     @classmethod
-    def init(cls):
+    def init(cls) -> None:
         """Nothing to make."""
 
     @classmethod
-    def reset(cls):
+    def reset(cls) -> None:
         """Nothing to drop."""
 
     @classmethod
-    def get_variable(cls, key, **_):
+    def get_variable(cls, key: str, **_: Any) -> NoReturn:
         """Never there."""
         raise cls.NotPresentException
 
     @classmethod
-    def get_connection_uri(cls, conn_id, **_):
+    def get_connection_uri(cls, conn_id: str, **_: Any) -> NoReturn:
         """Never there."""
         raise cls.NotPresentException
 
     @classmethod
-    def save_variable(cls, *_, **__):
+    def save_variable(cls, *_: Any, **__: Any) -> None:
         """Kept nowhere."""
 
     save_connection_uri = invalidate_variable = save_variable

@@ -12,10 +12,10 @@ VAR_ENV_PREFIX = "AIRFLOW_VAR_"
 class EnvironmentVariablesBackend(BaseSecretsBackend):
     """TRADEWIND_CONN_*, AIRFLOW_CONN_*, TRADEWIND_VAR_*, AIRFLOW_VAR_*."""
 
-    def get_conn_value(self, conn_id, team_name=None):
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
         """The connection's text, or None."""
         return connection.text_in_environment(conn_id)
 
-    def get_variable(self, key, team_name=None):
+    def get_variable(self, key: str, team_name: str | None = None) -> str | None:
         """The variable's text, or None."""
         return variable.text_in_environment(key)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tradewind.serde import decode, storable
+
+if TYPE_CHECKING:
+    from typing import Any
 
 CLASSNAME, VERSION, DATA = "__classname__", "__version__", "__data__"
 
 
-def serialize(value, depth=0):
+def serialize(value: Any, depth: int = 0) -> Any:
     """The value as JSON can hold it; TypeError names what it cannot."""
     return storable(value, "the value")
 
 
-def deserialize(value, full=True, type_hint=None):
+def deserialize(value: Any, full: bool = True, type_hint: Any = None) -> Any:
     """What serialize() made back."""
     return decode(value)

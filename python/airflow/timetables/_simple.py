@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tradewind.timetables import Timetable
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class _Word(Timetable):
-    word = None
+    word: str | None = None
 
-    def as_data(self):
+    def as_data(self) -> Any:
         """The word, as `schedule` takes it."""
         return self.word
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         """The word."""
         return str(self.word)
 

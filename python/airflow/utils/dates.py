@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from typing import Any
 
 cron_presets = {
     "@hourly": "0 * * * *",
@@ -16,7 +21,9 @@ cron_presets = {
 }
 
 
-def days_ago(n, hour=0, minute=0, second=0, microsecond=0):
+def days_ago(
+    n: int, hour: int = 0, minute: int = 0, second: int = 0, microsecond: int = 0
+) -> dt.datetime:
     """That time of the day n days before today, UTC."""
     today = timezone.utcnow().replace(
         hour=hour, minute=minute, second=second, microsecond=microsecond
@@ -24,7 +31,9 @@ def days_ago(n, hour=0, minute=0, second=0, microsecond=0):
     return today - dt.timedelta(days=n)
 
 
-def round_time(date, delta, start_date=None):
+def round_time(
+    date: dt.datetime, delta: dt.timedelta, start_date: dt.datetime | None = None
+) -> dt.datetime:
     """The date rounded to a whole number of deltas after start_date."""
     start = timezone.make_aware(dt.datetime.min) if start_date is None else start_date
     if date.tzinfo is None:
@@ -33,25 +42,31 @@ def round_time(date, delta, start_date=None):
     return start + steps * delta
 
 
-def date_range(start_date, end_date=None, num=None, delta=None):
+def date_range(
+    start_date: dt.datetime,
+    end_date: dt.datetime | None = None,
+    num: int | None = None,
+    delta: Any = None,
+) -> list[dt.datetime]:
     """Dates from start_date by timedelta, to end_date or `num` of them. ValueError."""
     if (end_date is None) == (num is None):
         raise ValueError("either end_date or num must be given, and not both")
     if not isinstance(delta, dt.timedelta):
         raise ValueError("delta must be a timedelta")
-    dates, date = [], start_date
-    while (date <= end_date) if num is None else (len(dates) < abs(num)):
+    dates: list[dt.datetime] = []
+    date = start_date
+    while date <= end_date if end_date is not None else len(dates) < abs(num or 0):
         dates.append(date)
         date = date + delta if num is None or num > 0 else date - delta
     return sorted(dates)
 
 
-def datetime_to_nano(datetime):
+def datetime_to_nano(datetime: dt.datetime | None) -> int | None:
     """Nanoseconds since 1970, or None."""
     return int(datetime.timestamp() * 1_000_000_000) if datetime else None
 
 
-def infer_time_unit(time_seconds_arr):
+def infer_time_unit(time_seconds_arr: Collection[float]) -> str:
     """The largest unit that shows the seconds well."""
     most = max(time_seconds_arr, default=0)
     for limit, unit in ((60 * 2, "seconds"), (60 * 60 * 2, "minutes"), (24 * 60 * 60 * 2, "hours")):
@@ -60,12 +75,12 @@ def infer_time_unit(time_seconds_arr):
     return "days"
 
 
-def scale_time_units(time_seconds_arr, unit):
+def scale_time_units(time_seconds_arr: Iterable[float], unit: str) -> list[float]:
     """Seconds in another unit."""
     factor = {"minutes": 60, "hours": 3600, "days": 86400}.get(unit, 1)
     return [seconds / factor for seconds in time_seconds_arr]
 
 
-def parse_execution_date(execution_date_str):
+def parse_execution_date(execution_date_str: str) -> dt.datetime:
     """A point in time from text."""
     return timezone.parse(execution_date_str)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tradewind.hints import F
 
 
-def apply_defaults(function):
+def apply_defaults(function: F) -> F:
     """Airflow 1's: not needed any more, the function as it is."""
 
     @functools.wraps(function)
-    def wrapper(*args, **kwargs):
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
-    return wrapper
+    return wrapper  # type: ignore[return-value]
 
 
-def remove_task_decorator(python_source, task_decorator_name):
+def remove_task_decorator(python_source: str, task_decorator_name: str) -> str:
     """The source of a function without a decorator's lines."""
     if task_decorator_name not in python_source:
         return python_source
@@ -31,5 +37,5 @@ def remove_task_decorator(python_source, task_decorator_name):
     return before + rest[end:].split("\n", 1)[-1]
 
 
-def fixup_decorator_warning_stack(func):
+def fixup_decorator_warning_stack(func: Any) -> None:
     """Nothing to do."""

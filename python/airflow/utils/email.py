@@ -11,13 +11,29 @@ from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.utils import formatdate
+from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
-def send_email(to, subject, html_content, files=None, dryrun=False, cc=None, bcc=None,
-               mime_subtype="mixed", mime_charset="utf-8", conn_id=None, custom_headers=None,
-               **kwargs):  # fmt: skip
+
+def send_email(
+    to: str | Iterable[str],
+    subject: str,
+    html_content: str,
+    files: list[str] | None = None,
+    dryrun: bool = False,
+    cc: str | Iterable[str] | None = None,
+    bcc: str | Iterable[str] | None = None,
+    mime_subtype: str = "mixed",
+    mime_charset: str = "utf-8",
+    conn_id: str | None = None,
+    custom_headers: dict[str, Any] | None = None,
+    **kwargs: Any,
+) -> Any:  # fmt: skip
     """Sends by [email] email_backend."""
     backend = conf.getimport("email", "email_backend")
     return backend(
@@ -28,9 +44,21 @@ def send_email(to, subject, html_content, files=None, dryrun=False, cc=None, bcc
     )  # fmt: skip
 
 
-def send_email_smtp(to, subject, html_content, files=None, dryrun=False, cc=None, bcc=None,
-                    mime_subtype="mixed", mime_charset="utf-8", conn_id="smtp_default",
-                    from_email=None, custom_headers=None, **kwargs):  # fmt: skip
+def send_email_smtp(
+    to: str | Iterable[str],
+    subject: str,
+    html_content: str,
+    files: list[str] | None = None,
+    dryrun: bool = False,
+    cc: str | Iterable[str] | None = None,
+    bcc: str | Iterable[str] | None = None,
+    mime_subtype: str = "mixed",
+    mime_charset: str = "utf-8",
+    conn_id: str | None = "smtp_default",
+    from_email: str | None = None,
+    custom_headers: dict[str, Any] | None = None,
+    **kwargs: Any,
+) -> None:  # fmt: skip
     """Sends by SMTP."""
     sender = from_email or conf.get("smtp", "smtp_mail_from")
     message, recipients = build_mime_message(
@@ -40,12 +68,23 @@ def send_email_smtp(to, subject, html_content, files=None, dryrun=False, cc=None
     send_mime_email(sender, recipients, message, conn_id, dryrun)
 
 
-def build_mime_message(mail_from, to, subject, html_content, files=None, cc=None, bcc=None,
-                       mime_subtype="mixed", mime_charset="utf-8", custom_headers=None):  # fmt: skip
+def build_mime_message(
+    mail_from: str | None,
+    to: str | Iterable[str],
+    subject: str,
+    html_content: str,
+    files: list[str] | None = None,
+    cc: str | Iterable[str] | None = None,
+    bcc: str | Iterable[str] | None = None,
+    mime_subtype: str = "mixed",
+    mime_charset: str = "utf-8",
+    custom_headers: dict[str, Any] | None = None,
+) -> tuple[MIMEMultipart, list[str]]:  # fmt: skip
     """The message and all who get it."""
     to = get_email_address_list(to)
     message = MIMEMultipart(mime_subtype)
-    message["Subject"], message["From"], message["To"] = subject, mail_from, ", ".join(to)
+    message["Subject"], message["To"] = subject, ", ".join(to)
+    message["From"] = mail_from  # type: ignore[assignment]
     recipients = list(to)
     if cc:
         message["CC"] = ", ".join(get_email_address_list(cc))
@@ -66,7 +105,13 @@ def build_mime_message(mail_from, to, subject, html_content, files=None, cc=None
     return message, recipients
 
 
-def send_mime_email(e_from, e_to, mime_msg, conn_id="smtp_default", dryrun=False):
+def send_mime_email(
+    e_from: str,
+    e_to: str | list[str],
+    mime_msg: MIMEMultipart,
+    conn_id: str | None = "smtp_default",
+    dryrun: bool = False,
+) -> None:
     """Sends a message that is made."""
     host, port = conf.get("smtp", "smtp_host"), conf.getint("smtp", "smtp_port")
     user, password = _credentials(conn_id)
@@ -87,18 +132,18 @@ def send_mime_email(e_from, e_to, mime_msg, conn_id="smtp_default", dryrun=False
         server.sendmail(e_from, e_to, mime_msg.as_string())
 
 
-def _credentials(conn_id):
+def _credentials(conn_id: str | None) -> tuple[str | None, str | None]:
     from tradewind.exceptions import AirflowException
     from tradewind.hooks import BaseHook
 
     try:
-        found = BaseHook.get_connection(conn_id)
+        found = BaseHook.get_connection(conn_id or "")
         return found.login, found.password
     except AirflowException:
         return conf.get("smtp", "smtp_user", None), conf.get("smtp", "smtp_password", None)
 
 
-def get_email_address_list(addresses):
+def get_email_address_list(addresses: str | Iterable[str]) -> list[str]:
     """A list of addresses from one text with commas or semicolons, or from several. TypeError."""
     if isinstance(addresses, str):
         return [part for part in re.split(r"\s*[,;]\s*", addresses) if part]

@@ -7,12 +7,16 @@ import os
 import re
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, IO
 
 ZIP_REGEX = re.compile(rf"((.*\.zip){re.escape(os.sep)})?(.*)")
 MODIFIED_DAG_MODULE_NAME = "unusual_prefix_{path_hash}_{module_name}"
 
 
-def correct_maybe_zipped(fileloc):
+def correct_maybe_zipped(fileloc: Any) -> Any:
     """The archive's path for a file in one, else the path."""
     if not fileloc:
         return fileloc
@@ -21,10 +25,11 @@ def correct_maybe_zipped(fileloc):
     return archive if archive and zipfile.is_zipfile(archive) else fileloc
 
 
-def open_maybe_zipped(fileloc, mode="r"):
+def open_maybe_zipped(fileloc: str, mode: Any = "r") -> IO[Any]:
     """The open file, also within an archive."""
     match = ZIP_REGEX.search(str(fileloc))
-    _, archive, name = match.groups() if match else (None, None, None)
+    found: Any = match.groups() if match else (None, None, "")
+    _, archive, name = found
     if archive and zipfile.is_zipfile(archive):
         import io
 
@@ -32,7 +37,7 @@ def open_maybe_zipped(fileloc, mode="r"):
     return open(fileloc, mode=mode)
 
 
-def get_unique_dag_module_name(file_path):
+def get_unique_dag_module_name(file_path: str) -> str:
     """The name of the module of a DAG file. ValueError for another kind of file."""
     if not isinstance(file_path, str):
         raise ValueError("file_path should be a string to generate unique module name")
@@ -40,12 +45,12 @@ def get_unique_dag_module_name(file_path):
     return MODIFIED_DAG_MODULE_NAME.format(path_hash=path_hash, module_name=Path(file_path).stem)
 
 
-def mkdirs(path, mode):
+def mkdirs(path: str, mode: int) -> None:
     """Makes a folder and its parents."""
     Path(path).mkdir(mode=mode, parents=True, exist_ok=True)
 
 
-def TemporaryDirectory(*args, **kwargs):  # noqa: N802
+def TemporaryDirectory(*args: Any, **kwargs: Any) -> Any:  # noqa: N802
     """tempfile's."""
     from tempfile import TemporaryDirectory as made
 

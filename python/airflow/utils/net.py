@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 
-def getfqdn(name=""):
+def getfqdn(name: str = "") -> str:
     """The full name of the host."""
     return socket.getfqdn(name)
 
@@ -13,6 +13,6 @@ def getfqdn(name=""):
 get_hostname = getfqdn
 
 
-def get_host_ip_address():
+def get_host_ip_address() -> str:
     """Its address."""
     return socket.gethostbyname(getfqdn())

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+from typing import TYPE_CHECKING
 
 from tradewind.operators.python import arguments_from_context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from logging import Logger
+    from typing import Any
 
 DEFAULT_FORMAT_PREFIX = "airflow.ctx."
 ENV_VAR_FORMAT_PREFIX = "AIRFLOW_CTX_"
@@ -27,7 +33,7 @@ AIRFLOW_VAR_NAME_FORMAT_MAPPING = {
 }
 
 
-def context_to_airflow_vars(context, in_env_var_format=False):
+def context_to_airflow_vars(context: Any, in_env_var_format: bool = False) -> dict[str, str]:
     """What names the run, as text: for the environment or for settings of other systems."""
     run, ti, task = context.get("dag_run"), context.get("ti"), context.get("task")
     values = {
@@ -58,32 +64,36 @@ def context_to_airflow_vars(context, in_env_var_format=False):
 class KeywordParameters:
     """The arguments of a call, by Airflow's rule."""
 
-    def __init__(self, kwargs):
+    def __init__(self, kwargs: Mapping[str, Any]) -> None:
         self.kwargs = kwargs
 
     @classmethod
-    def determine(cls, func, args, kwargs):
+    def determine(
+        cls, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> KeywordParameters:
         """What `func` takes of kwargs."""
-        from tradewind.context import Context
+        from tradewind.context import LazyContext
 
-        whole = kwargs if isinstance(kwargs, Context) else Context(kwargs)
+        whole = kwargs if isinstance(kwargs, LazyContext) else LazyContext(kwargs)
         return cls(arguments_from_context(func, args, {}, whole))
 
-    def unpacking(self):
+    def unpacking(self) -> Mapping[str, Any]:
         """As a dict."""
         return self.kwargs
 
 
-def determine_kwargs(func, args, kwargs):
+def determine_kwargs(
+    func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Mapping[str, Any]:
     """What `func` takes of kwargs when it is called with args."""
     return KeywordParameters.determine(func, args, kwargs).unpacking()
 
 
-def make_kwargs_callable(func):
+def make_kwargs_callable(func: Callable[..., Any]) -> Callable[..., Any]:
     """The function that takes any keyword and passes on what `func` takes."""
 
     @functools.wraps(func)
-    def wrapper(*args, **kwargs):
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         return func(*args, **determine_kwargs(func, args, kwargs))
 
     return wrapper
@@ -92,10 +102,12 @@ def make_kwargs_callable(func):
 class ExecutionCallableRunner:
     """Calls a function for an operator."""
 
-    def __init__(self, func, outlet_events=None, *, logger=None):
+    def __init__(
+        self, func: Callable[..., Any], outlet_events: Any = None, *, logger: Logger | None = None
+    ) -> None:
         self.func = func
 
-    def run(self, *args, **kwargs):
+    def run(self, *args: Any, **kwargs: Any) -> Any:
         """Its return value; a generator is run to its end."""
         result = self.func(*args, **kwargs)
         if inspect.isgenerator(result):
@@ -110,16 +122,20 @@ class ExecutionCallableRunner:
 class AsyncExecutionCallableRunner(ExecutionCallableRunner):
     """The same for coroutines."""
 
-    async def run(self, *args, **kwargs):
+    async def run(self, *args: Any, **kwargs: Any) -> Any:
         """Its return value."""
         return await self.func(*args, **kwargs)
 
 
-def create_executable_runner(func, outlet_events=None, *, logger=None):
+def create_executable_runner(
+    func: Callable[..., Any], outlet_events: Any = None, *, logger: Logger | None = None
+) -> ExecutionCallableRunner:
     """A runner of the function."""
     return ExecutionCallableRunner(func, outlet_events, logger=logger)
 
 
-def create_async_executable_runner(func, outlet_events=None, *, logger=None):
+def create_async_executable_runner(
+    func: Callable[..., Any], outlet_events: Any = None, *, logger: Logger | None = None
+) -> AsyncExecutionCallableRunner:
     """A runner of the coroutine function."""
     return AsyncExecutionCallableRunner(func, outlet_events, logger=logger)

@@ -9,11 +9,11 @@ import sys
 IS_WINDOWS = sys.platform == "win32"
 
 
-def is_tty():
+def is_tty() -> bool:
     """True if standard output is a terminal."""
     return os.isatty(1)
 
 
-def getuser():
+def getuser() -> str:
     """The user's name."""
     return _getpass.getuser()

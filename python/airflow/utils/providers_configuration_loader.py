@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
-def providers_configuration_loaded(func):
+if TYPE_CHECKING:
+    from tradewind.hints import F
+
+
+def providers_configuration_loaded(func: F) -> F:
     """The function as it is."""
     return func

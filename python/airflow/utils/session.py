@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+    from tradewind.hints import R
 
 NEW_SESSION = None
 
 
-def create_session(*_, **__):
+def create_session(*_: Any, **__: Any) -> NoReturn:
     """RuntimeError that says what to use instead."""
     raise RuntimeError(
         "tasks and DAG files have no access to the store (as in Airflow 3): use Variable, Connection,"
@@ -15,11 +22,11 @@ def create_session(*_, **__):
     )
 
 
-def provide_session(function):
+def provide_session(function: Callable[..., R]) -> Callable[..., R]:
     """The function as it is; `session` stays None, and using it fails."""
 
     @functools.wraps(function)
-    def wrapper(*args, **kwargs):
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
     return wrapper

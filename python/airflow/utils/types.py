@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
-from tradewind.types import NOTSET, ArgNotSet, DagRunType  # noqa: F401
+from tradewind.types import (  # noqa: F401
+    NOTSET as NOTSET,
+    ArgNotSet as ArgNotSet,
+    DagRunType as DagRunType,
+)
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class DagRunTriggeredByType(str, enum.Enum):
@@ -27,6 +35,6 @@ class SetDuringExecution(ArgNotSet):
 SET_DURING_EXECUTION = SetDuringExecution()
 
 
-def is_arg_set(arg):
+def is_arg_set(arg: Any) -> bool:
     """True unless it is NOTSET."""
     return not isinstance(arg, ArgNotSet)

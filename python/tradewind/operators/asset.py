@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from typing import TYPE_CHECKING
 
 from tradewind.assets import Asset
 from tradewind.operators.python import PythonOperator
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def wanted_assets(function):
+
+def wanted_assets(function: Any) -> list[Any]:
     """The names of the assets that the function of an @asset uses: its arguments."""
     return [
         name
@@ -22,11 +26,11 @@ class AssetMainOperator(PythonOperator):
 
     custom_operator_name = "@asset"
 
-    def __init__(self, *, definition, **kwargs):
+    def __init__(self, *, definition: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.definition = definition
 
-    def execute(self, context):
+    def execute(self, context: Any) -> Any:
         from tradewind.runner.events import asset_known
 
         parameters = inspect.signature(self.python_callable).parameters

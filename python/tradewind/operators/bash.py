@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import AirflowException, AirflowSkipException
 from tradewind.log import shell_words
 from tradewind.types import NOTSET, ArgNotSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from typing import Any
+
+    from tradewind.context import Context
 
 
 class BashOperator(BaseOperator):
@@ -18,24 +25,24 @@ class BashOperator(BaseOperator):
     user's) are run by the engine itself, without Python.
     """
 
-    template_fields = ("bash_command", "env", "cwd")
+    template_fields: Collection[str] = ("bash_command", "env", "cwd")
     template_fields_renderers = {"bash_command": "bash", "env": "json"}
-    template_ext = (".sh", ".bash")
+    template_ext: Collection[str] = (".sh", ".bash")
     ui_color = "#f0ede4"
     runs_in_python = False
 
     def __init__(
         self,
         *,
-        bash_command,
-        env=None,
-        append_env=False,
-        output_encoding="utf-8",
-        skip_on_exit_code=99,
-        cwd=None,
-        output_processor=None,
-        **kwargs,
-    ):
+        bash_command: str | Sequence[str] | ArgNotSet,
+        env: dict[str, str] | None = None,
+        append_env: bool = False,
+        output_encoding: str = "utf-8",
+        skip_on_exit_code: int | Collection[int] | None = 99,
+        cwd: str | None = None,
+        output_processor: Callable[[str], Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if isinstance(bash_command, ArgNotSet) or bash_command is NOTSET:
             raise TypeError("BashOperator: bash_command is missing")
@@ -48,9 +55,9 @@ class BashOperator(BaseOperator):
             [skip_on_exit_code] if isinstance(skip_on_exit_code, int) else list(skip_on_exit_code)
         )
         self.output_processor = output_processor
-        self._process = None
+        self._process: Any = None
 
-    def get_env(self, context):
+    def get_env(self, context: Context) -> dict[str, str]:
         """The command's environment."""
         base = dict(os.environ)
         if self.env is None:
@@ -60,7 +67,7 @@ class BashOperator(BaseOperator):
         context_names = {k: v for k, v in base.items() if k.startswith("AIRFLOW_CTX_")}
         return {**context_names, **self.env}
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """
         Runs the command in this process's session, its output line by line to the log; returns the
         last line.
@@ -73,8 +80,8 @@ class BashOperator(BaseOperator):
         if isinstance(self.bash_command, (list, tuple)):
             command = [str(word) for word in self.bash_command]
         else:
-            command, script = shell_words(self.bash_command)
-        self._process = subprocess.Popen(
+            command, script = shell_words(str(self.bash_command))
+        self._process = process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -86,10 +93,10 @@ class BashOperator(BaseOperator):
         if script is not None:
             os.close(script)
         line = ""
-        for raw in self._process.stdout:
+        for raw in process.stdout or ():
             line = raw.decode(self.output_encoding, errors="backslashreplace").rstrip("\r\n")
             print(line)
-        code = self._process.wait()
+        code = process.wait()
         if code in self.skip_on_exit_code:
             raise AirflowSkipException(f"the command returned exit code {code}: skipped")
         if code < 0:
@@ -98,7 +105,7 @@ class BashOperator(BaseOperator):
             raise AirflowException(f"the command returned exit code {code}")
         return self.output_processor(line) if self.output_processor else line
 
-    def on_kill(self):
+    def on_kill(self) -> None:
         """Passes the end on to the command."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()

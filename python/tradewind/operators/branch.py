@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tradewind.operators.python import (  # noqa: F401
-    BaseBranchOperator,
-    BranchMixIn,
-    SkipMixin,
+    BaseBranchOperator as BaseBranchOperator,
+    BranchMixIn as BranchMixIn,
+    SkipMixin as SkipMixin,
 )

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
 from tradewind.exceptions import AirflowException
 from tradewind.operators.python import BaseBranchOperator
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
-def target_times_as_dates(base_date, lower, upper):
+    from tradewind.context import Context
+
+
+def target_times_as_dates(
+    base_date: dt.datetime, lower: dt.datetime | dt.time | None, upper: dt.datetime | dt.time | None
+) -> tuple[dt.datetime | None, ...]:
     """
     The two bounds as points in time: times of day are those of base_date's day; an upper one that
     is before the lower one is of the next day.
@@ -32,13 +41,13 @@ class BranchDateTimeOperator(BaseBranchOperator):
     def __init__(
         self,
         *,
-        follow_task_ids_if_true,
-        follow_task_ids_if_false,
-        target_lower,
-        target_upper,
-        use_task_logical_date=False,
-        **kwargs,
-    ):
+        follow_task_ids_if_true: str | Iterable[str],
+        follow_task_ids_if_false: str | Iterable[str],
+        target_lower: dt.datetime | dt.time | None,
+        target_upper: dt.datetime | dt.time | None,
+        use_task_logical_date: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if target_lower is None and target_upper is None:
             raise AirflowException(
@@ -49,9 +58,9 @@ class BranchDateTimeOperator(BaseBranchOperator):
         self.follow_task_ids_if_false = follow_task_ids_if_false
         self.use_task_logical_date = use_task_logical_date
 
-    def choose_branch(self, context):
-        now = context.get("logical_date") if self.use_task_logical_date else None
-        now = now or timezone.utcnow()
+    def choose_branch(self, context: Context) -> str | Iterable[str]:
+        given = context.get("logical_date") if self.use_task_logical_date else None
+        now = given or timezone.utcnow()
         lower, upper = target_times_as_dates(
             now.astimezone(timezone.utc), self.target_lower, self.target_upper
         )

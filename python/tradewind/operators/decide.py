@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tradewind.baseoperator import BaseOperator
 from tradewind.operators.python import BranchMixIn, SkipMixin
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _NO = ("", "false", "False", "0", "no", "none", "None", "null", "[]", "{}")
 
@@ -16,11 +21,11 @@ class FollowOperator(BaseOperator, BranchMixIn):
 
     template_fields = ("follow",)
 
-    def __init__(self, *, follow, **kwargs):
+    def __init__(self, *, follow: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.follow = follow
 
-    def execute(self, context):
+    def execute(self, context: Any) -> Any:
         """What is followed."""
         follow = self.follow
         if isinstance(follow, str):
@@ -38,12 +43,14 @@ class ConditionOperator(BaseOperator, SkipMixin):
 
     template_fields = ("condition",)
 
-    def __init__(self, *, condition, ignore_downstream_trigger_rules=True, **kwargs):
+    def __init__(
+        self, *, condition: Any, ignore_downstream_trigger_rules: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.condition = condition
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
 
-    def execute(self, context):
+    def execute(self, context: Any) -> bool:
         """Whether it goes on."""
         if self.condition not in _NO if isinstance(self.condition, str) else self.condition:
             return True

@@ -8,24 +8,33 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+from typing import TYPE_CHECKING, TypedDict
 
 from tradewind import timezone
 from tradewind.baseoperator import BaseOperator, to_timedelta
-from tradewind.exceptions import AirflowException, ParamValidationError
+from tradewind.exceptions import (
+    HITLRejectException,
+    HITLTimeoutError,
+    HITLTriggerEventError,
+    ParamValidationError,
+)
 from tradewind.operators.python import BranchMixIn, SkipMixin
 from tradewind.param import ParamsDict
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Any
 
-class HITLTriggerEventError(AirflowException):
-    """The wait for the answer failed."""
+    from tradewind.context import Context
+    from tradewind.hints import Duration
+    from tradewind.triggers.base import BaseTrigger
 
 
-class HITLTimeoutError(HITLTriggerEventError):
-    """Nobody answered in time, and there are no defaults."""
+class HITLUser(TypedDict):
+    """A person who may answer: an entry of `assigned_users`."""
 
-
-class HITLRejectException(AirflowException):
-    """ApprovalOperator with fail_on_reject: it was rejected."""
+    id: str
+    name: str
 
 
 class HITLOperator(BaseOperator):
@@ -35,22 +44,22 @@ class HITLOperator(BaseOperator):
     response_timeout (older: execution_timeout) `defaults` are the answer; without them it fails.
     """
 
-    template_fields = ("subject", "body")
+    template_fields: Collection[str] = ("subject", "body")
 
     def __init__(
         self,
         *,
-        subject,
-        options,
-        body=None,
-        defaults=None,
-        multiple=False,
-        params=None,
-        notifiers=None,
-        assigned_users=None,
-        response_timeout=None,
-        **kwargs,
-    ):
+        subject: str,
+        options: Sequence[str],
+        body: str | None = None,
+        defaults: str | Sequence[str] | None = None,
+        multiple: bool = False,
+        params: ParamsDict | Mapping[str, Any] | None = None,
+        notifiers: Any = None,
+        assigned_users: HITLUser | Sequence[HITLUser] | None = None,
+        response_timeout: Duration | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         # A person's time is none of the task's own.
         timeout = response_timeout if response_timeout is not None else self.execution_timeout
@@ -58,14 +67,14 @@ class HITLOperator(BaseOperator):
         self.execution_timeout = None
         self.subject, self.body, self.options = subject, body, list(options or ())
         self.multiple = bool(multiple)
-        self.defaults = [defaults] if isinstance(defaults, str) else defaults
-        self.defaults = None if self.defaults is None else list(self.defaults)
+        given = [defaults] if isinstance(defaults, str) else defaults
+        self.defaults = None if given is None else list(given)
         self.asked_params = params if isinstance(params, ParamsDict) else ParamsDict(params or {})
         self.notifiers = _list(notifiers)
         self.assigned_users = _list(assigned_users)
         self._validate()
 
-    def _validate(self):
+    def _validate(self) -> None:
         if not self.options:
             raise ValueError('"options" cannot be empty.')
         if not all(isinstance(option, str) for option in self.options):
@@ -82,7 +91,7 @@ class HITLOperator(BaseOperator):
             if not self.multiple and len(self.defaults) > 1:
                 raise ValueError('More than one defaults given when "multiple" is set to False.')
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """Asks, tells the notifiers, and waits."""
         timeout = None
         if self.response_timeout is not None:
@@ -100,12 +109,12 @@ class HITLOperator(BaseOperator):
             method_name="execute_complete",
         )
 
-    def _trigger(self, timeout):
+    def _trigger(self, timeout: dt.datetime | None) -> BaseTrigger:
         from tradewind.triggers.hitl import HITLTrigger
 
         return HITLTrigger(defaults=self.defaults, timeout_datetime=timeout)
 
-    def _request(self, timeout):
+    def _request(self, timeout: dt.datetime | None) -> dict[str, Any]:
         from tradewind.emit import plain
 
         what = f"the question of task {self.task_id!r}"
@@ -121,7 +130,7 @@ class HITLOperator(BaseOperator):
             "assigned_users": plain(self.assigned_users, what),
         }
 
-    def execute_complete(self, context, event=None):
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """After the answer."""
         event = event or {"error": "there is no answer", "error_type": "unknown"}
         if "error" in event:
@@ -140,7 +149,7 @@ class HITLOperator(BaseOperator):
             "responded_by_user": event.get("responded_by_user"),
         }
 
-    def _params_input(self, given):
+    def _params_input(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All params: what was given, else the default. ParamValidationError."""
         out = {}
         for name, param in self.asked_params.params():
@@ -152,7 +161,7 @@ class HITLOperator(BaseOperator):
         return out
 
 
-def _list(value):
+def _list(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple, set)) else [value]
@@ -167,7 +176,13 @@ class ApprovalOperator(HITLOperator, SkipMixin):
     APPROVE = "Approve"
     REJECT = "Reject"
 
-    def __init__(self, *, ignore_downstream_trigger_rules=False, fail_on_reject=False, **kwargs):
+    def __init__(
+        self,
+        *,
+        ignore_downstream_trigger_rules: bool = False,
+        fail_on_reject: bool = False,
+        **kwargs: Any,
+    ) -> None:
         for arg in ("options", "multiple"):
             if arg in kwargs:
                 raise ValueError(f"Passing {arg} to ApprovalOperator is not allowed.")
@@ -175,7 +190,7 @@ class ApprovalOperator(HITLOperator, SkipMixin):
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
         self.fail_on_reject = fail_on_reject
 
-    def execute_complete(self, context, event=None):
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         answer = super().execute_complete(context, event)
         if answer["chosen_options"] and answer["chosen_options"][0] == self.APPROVE:
             return answer
@@ -194,16 +209,16 @@ class HITLBranchOperator(HITLOperator, BranchMixIn):
     Follows the tasks whose ids were chosen. options_mapping: option to task id, where they differ.
     """
 
-    def __init__(self, *, options_mapping=None, **kwargs):
+    def __init__(self, *, options_mapping: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.options_mapping = dict(options_mapping or {})
+        self.options_mapping: dict[str, Any] = dict(options_mapping or {})
         unknown = set(self.options_mapping) - set(self.options)
         if unknown:
             raise ValueError(f"options_mapping contains keys that are not in options: {sorted(unknown)}")
         if not all(isinstance(value, str) for value in self.options_mapping.values()):
             raise ValueError("options_mapping values must be strings (task ids)")
 
-    def execute_complete(self, context, event=None):
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         answer = super().execute_complete(context, event)
         follow = [self.options_mapping.get(o, o) for o in answer["chosen_options"]]
         self.do_branch(context, follow)
@@ -213,7 +228,7 @@ class HITLBranchOperator(HITLOperator, BranchMixIn):
 class HITLEntryOperator(HITLOperator):
     """Asks for params; there is one option, "OK", unless others are given."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         if "options" not in kwargs:
             kwargs["options"] = ["OK"]
             kwargs.setdefault("defaults", ["OK"])

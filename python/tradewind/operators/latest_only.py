@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tradewind import timezone
 from tradewind.operators.python import BaseBranchOperator
 from tradewind.types import DagRunType
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable
+
+    from tradewind.context import Context
+    from tradewind.runner.instance import DagRun
 
 
 class LatestOnlyOperator(BaseBranchOperator):
@@ -15,7 +24,7 @@ class LatestOnlyOperator(BaseBranchOperator):
 
     ui_color = "#e9ffdb"
 
-    def choose_branch(self, context):
+    def choose_branch(self, context: Context) -> str | Iterable[str]:
         everything = sorted(self.downstream_task_ids)
         run = context["dag_run"]
         if run.run_type in (DagRunType.MANUAL.value, DagRunType.ASSET_TRIGGERED.value):
@@ -27,7 +36,7 @@ class LatestOnlyOperator(BaseBranchOperator):
         self.log.info("the next run is due since %s: what is downstream is skipped", following)
         return []
 
-    def _next_run(self, run):
+    def _next_run(self, run: DagRun) -> dt.datetime | None:
         """When the run after this one is due; None if there is none."""
         from tradewind.ticks import next_run_after
 

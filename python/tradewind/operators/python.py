@@ -6,13 +6,22 @@ context.
 from __future__ import annotations
 
 import inspect
+from typing import TYPE_CHECKING
 
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import AirflowException
-from tradewind.types import XCOM_RETURN_KEY  # noqa: F401
+from tradewind.types import XCOM_RETURN_KEY as XCOM_RETURN_KEY  # noqa: F401
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from tradewind.context import Context
 
 
-def arguments_from_context(function, op_args, op_kwargs, context):
+def arguments_from_context(
+    function: Callable[..., Any], op_args: Sequence[Any], op_kwargs: Mapping[str, Any], context: Any
+) -> dict[str, Any]:
     """
     The keyword arguments of a call, by Airflow's rule: with **kwargs all of the context, else the
     names that the function takes; op_kwargs win. ValueError if a positional argument would take the
@@ -43,13 +52,17 @@ def arguments_from_context(function, op_args, op_kwargs, context):
     return merged
 
 
-def call_with_context(function, op_args, op_kwargs, context):
+def call_with_context(
+    function: Callable[..., Any], op_args: Sequence[Any], op_kwargs: Mapping[str, Any], context: Any
+) -> Any:
     """Calls it; an async function is run to its end, of a generator Metadata is taken."""
     kwargs = arguments_from_context(function, op_args, op_kwargs, context)
     return call(function, op_args, kwargs, context)
 
 
-def call(function, args, kwargs, context):
+def call(
+    function: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], context: Any
+) -> Any:
     """Calls it with just these arguments; otherwise as call_with_context."""
     result = function(*args, **kwargs)
     if inspect.iscoroutine(result):
@@ -61,7 +74,7 @@ def call(function, args, kwargs, context):
     return result
 
 
-def _take_metadata(generator, context):
+def _take_metadata(generator: Generator[Any, Any, Any], context: Any) -> Any:
     """Runs a generator function: the Metadata that it yields are its outlets'; its return value."""
     from tradewind.assets import Metadata
 
@@ -84,21 +97,21 @@ class PythonOperator(BaseOperator):
     is the XCom.
     """
 
-    template_fields = ("templates_dict", "op_args", "op_kwargs")
+    template_fields: Collection[str] = ("templates_dict", "op_args", "op_kwargs")
     template_fields_renderers = {"templates_dict": "json", "op_args": "py", "op_kwargs": "py"}
     ui_color = "#ffefeb"
 
     def __init__(
         self,
         *,
-        python_callable,
-        op_args=None,
-        op_kwargs=None,
-        templates_dict=None,
-        templates_exts=None,
-        show_return_value_in_logs=True,
-        **kwargs,
-    ):
+        python_callable: Callable[..., Any],
+        op_args: Iterable[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        templates_dict: dict[str, Any] | None = None,
+        templates_exts: Sequence[str] | None = None,
+        show_return_value_in_logs: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not callable(python_callable):
             raise AirflowException(
@@ -112,22 +125,22 @@ class PythonOperator(BaseOperator):
             self.template_ext = tuple(templates_exts)
         self.show_return_value_in_logs = show_return_value_in_logs
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """The function's return value."""
         if self.templates_dict is not None:
             context["templates_dict"] = self.templates_dict
         return call_with_context(self.python_callable, self.op_args, self.op_kwargs, context)
 
-    def call(self, context, kwargs):
+    def call(self, context: Context, kwargs: Mapping[str, Any]) -> Any:
         """The function called with just these arguments."""
         return call(self.python_callable, (), kwargs, context)
 
-    def execute_callable(self):
+    def execute_callable(self) -> Any:
         """The function called with op_args and op_kwargs alone."""
         return self.python_callable(*self.op_args, **self.op_kwargs)
 
 
-def _flat(tasks):
+def _flat(tasks: Any) -> Iterable[Any]:
     return [tasks] if isinstance(tasks, str) or hasattr(tasks, "task_id") else tasks
 
 
@@ -135,15 +148,15 @@ class BaseAsyncOperator(BaseOperator):
     """A task whose work is a coroutine: a subclass defines aexecute(context)."""
 
     @property
-    def is_async(self):
+    def is_async(self) -> bool:
         """True: it is run in an event loop."""
         return True
 
-    async def aexecute(self, context):
+    async def aexecute(self, context: Context) -> Any:
         """Does the work; the return value is pushed as XCom."""
         raise NotImplementedError(f"{type(self).__name__} does not define aexecute()")
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """Runs aexecute, for at most execution_timeout."""
         import asyncio
 
@@ -155,12 +168,16 @@ class BaseAsyncOperator(BaseOperator):
 class SkipMixin:
     """What a task leaves out of the run, for the runner to report."""
 
-    def skip(self, tasks):
+    if TYPE_CHECKING:  # Of the operator that it is mixed into.
+        dag: Any
+        downstream_task_ids: Any
+
+    def skip(self, tasks: Any) -> None:
         """Leaves out the tasks given (tasks or task ids)."""
         skipped = self.__dict__.setdefault("_skipped_ids", [])
         skipped.extend(getattr(task, "task_id", task) for task in _flat(tasks))
 
-    def skip_all_except(self, branch_task_ids):
+    def skip_all_except(self, branch_task_ids: str | Iterable[str] | None) -> None:
         """
         Leaves out the direct downstream tasks that are neither followed nor reachable from a
         followed one (Airflow's rule). branch_task_ids: ids of tasks or task groups, one or several,
@@ -173,7 +190,7 @@ class SkipMixin:
         self.skip(i for i in sorted(self.downstream_task_ids) if i not in reachable)
 
 
-def followed_list(value):
+def followed_list(value: Any) -> list[str]:
     """
     What a branch returned as a list of ids. AirflowException if it is neither an id, nor several,
     nor None.
@@ -193,7 +210,7 @@ def followed_list(value):
     )
 
 
-def followed_ids(operator, value):
+def followed_ids(operator: Any, value: Any) -> list[str]:
     """
     Ids of the tasks to follow: groups stand for their first tasks. AirflowException names unknown
     ones.
@@ -217,7 +234,7 @@ def followed_ids(operator, value):
 class BranchMixIn(SkipMixin):
     """For operators that choose what to follow."""
 
-    def do_branch(self, context, branches_to_execute):
+    def do_branch(self, context: Context, branches_to_execute: str | Iterable[str] | None) -> Any:
         """Leaves out the rest; the choice itself."""
         self.skip_all_except(branches_to_execute)
         return branches_to_execute
@@ -226,11 +243,11 @@ class BranchMixIn(SkipMixin):
 class BaseBranchOperator(BaseOperator, BranchMixIn):
     """A branch: a subclass defines choose_branch(context), which returns what to follow."""
 
-    def choose_branch(self, context):
+    def choose_branch(self, context: Context) -> str | Iterable[str] | None:
         """A task id, several, or None: none."""
         raise NotImplementedError(f"{type(self).__name__} does not define choose_branch()")
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """The choice."""
         return self.do_branch(context, self.choose_branch(context))
 
@@ -241,7 +258,7 @@ class BranchPythonOperator(BaseBranchOperator, PythonOperator):
     none.
     """
 
-    def choose_branch(self, context):
+    def choose_branch(self, context: Context) -> str | Iterable[str] | None:
         return PythonOperator.execute(self, context)
 
 
@@ -252,11 +269,11 @@ class ShortCircuitOperator(PythonOperator, SkipMixin):
     skipped.
     """
 
-    def __init__(self, *, ignore_downstream_trigger_rules=True, **kwargs):
+    def __init__(self, *, ignore_downstream_trigger_rules: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """What the function returned."""
         condition = super().execute(context)
         if not condition:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
 from tradewind.baseoperator import BaseOperator
@@ -15,21 +16,28 @@ from tradewind.exceptions import (
 )
 from tradewind.runner.world import text_of
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from typing import Any
+
+    from tradewind.context import Context
+    from tradewind.hints import Duration
+
 XCOM_LOGICAL_DATE_ISO = "trigger_logical_date_iso"
 XCOM_RUN_ID = "trigger_run_id"
 NOTSET = object()
 
 
 def make_run(
-    ti,
-    dag_id,
-    run_id=None,
-    conf=None,
-    logical_date=None,
-    reset_dag_run=False,
-    skip_when_already_exists=False,
-    note=None,
-):
+    ti: Any,
+    dag_id: str,
+    run_id: str | None = None,
+    conf: Any = None,
+    logical_date: Any = None,
+    reset_dag_run: bool = False,
+    skip_when_already_exists: bool = False,
+    note: str | None = None,
+) -> str:
     """
     Has the engine make a run; its id. DagRunAlreadyExists, or AirflowSkipException. The same try
     asks for the same run: asked again after a crash it finds its own.
@@ -71,7 +79,7 @@ class TriggerDagRunOperator(BaseOperator):
     `note` is written to the log.
     """
 
-    template_fields = (
+    template_fields: Collection[str] = (
         "trigger_dag_id",
         "trigger_run_id",
         "logical_date",
@@ -85,22 +93,22 @@ class TriggerDagRunOperator(BaseOperator):
     def __init__(
         self,
         *,
-        trigger_dag_id,
-        trigger_run_id=None,
-        conf=None,
-        logical_date=NOTSET,
-        reset_dag_run=False,
-        wait_for_completion=False,
-        poke_interval=60,
-        allowed_states=None,
-        failed_states=None,
-        skip_when_already_exists=False,
-        fail_when_dag_is_paused=False,
-        note=None,
-        deferrable=False,
-        openlineage_inject_parent_info=True,
-        **kwargs,
-    ):
+        trigger_dag_id: str,
+        trigger_run_id: str | None = None,
+        conf: Any = None,
+        logical_date: Any = NOTSET,
+        reset_dag_run: bool = False,
+        wait_for_completion: bool = False,
+        poke_interval: Duration = 60,
+        allowed_states: Sequence[str] | None = None,
+        failed_states: Sequence[str] | None = None,
+        skip_when_already_exists: bool = False,
+        fail_when_dag_is_paused: bool = False,
+        note: str | None = None,
+        deferrable: bool = False,
+        openlineage_inject_parent_info: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.trigger_dag_id, self.trigger_run_id, self.conf = trigger_dag_id, trigger_run_id, conf
         self.reset_dag_run, self.wait_for_completion = reset_dag_run, wait_for_completion
@@ -122,7 +130,7 @@ class TriggerDagRunOperator(BaseOperator):
                 )
         self.logical_date = None if logical_date is NOTSET else logical_date
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """Makes the run; waits for it if that was asked."""
         self._check_dag(context["ti"])
         run_id = make_run(
@@ -138,7 +146,7 @@ class TriggerDagRunOperator(BaseOperator):
         if _true(self.wait_for_completion):
             self._wait(run_id)
 
-    def _check_dag(self, ti):
+    def _check_dag(self, ti: Any) -> None:
         found = ti.ask("dag_get", dag_id=self.trigger_dag_id)
         if not found["found"]:
             raise DagNotFound(
@@ -148,7 +156,7 @@ class TriggerDagRunOperator(BaseOperator):
         if self.fail_when_dag_is_paused and found["paused"]:
             raise AirflowException(f"Dag {self.trigger_dag_id} is paused")
 
-    def _wait(self, run_id):
+    def _wait(self, run_id: str) -> None:
         from tradewind.triggers.external_task import DagStateTrigger
 
         self.defer(
@@ -161,7 +169,7 @@ class TriggerDagRunOperator(BaseOperator):
             method_name="execute_complete",
         )
 
-    def execute_complete(self, context, event=None):
+    def execute_complete(self, context: Context, event: Any = None) -> None:
         """After the run's end: AirflowException if its state is one of failed_states."""
         for run_id, state in ((event or {}).get("runs") or {}).items():
             if state in [getattr(s, "value", s) for s in self.failed_states]:
@@ -171,5 +179,5 @@ class TriggerDagRunOperator(BaseOperator):
             self.log.info("%s: run %s is in state %r", self.trigger_dag_id, run_id, state)
 
 
-def _true(value):
+def _true(value: Any) -> bool:
     return value.strip().lower() in ("true", "1", "yes") if isinstance(value, str) else bool(value)

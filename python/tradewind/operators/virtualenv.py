@@ -19,6 +19,7 @@ import sys
 import tempfile
 import textwrap
 import types
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import AirflowException, AirflowSkipException
 from tradewind.operators.python import (
@@ -26,6 +27,13 @@ from tradewind.operators.python import (
     PythonOperator,
     arguments_from_context,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from tradewind.context import Context
+    from tradewind.hints import StrPath
 
 SERIALIZERS = ("pickle", "cloudpickle", "dill")
 
@@ -69,7 +77,7 @@ if __name__ == "__main__":
 """
 
 
-def source_of(function):
+def source_of(function: Callable[..., Any]) -> str:
     """The text of a function without its decorators. AirflowException if there is none."""
     try:
         text = textwrap.dedent(inspect.getsource(function))
@@ -87,24 +95,24 @@ def source_of(function):
 class _BasePythonVirtualenvOperator(PythonOperator):
     """Runs the function's source in another Python. skip_on_exit_code: codes that mean skipped."""
 
-    template_fields = (*PythonOperator.template_fields, "env_vars")
+    template_fields: Collection[str] = (*PythonOperator.template_fields, "env_vars")
 
     def __init__(
         self,
         *,
-        python_callable,
-        serializer=None,
-        op_args=None,
-        op_kwargs=None,
-        string_args=None,
-        templates_dict=None,
-        templates_exts=None,
-        expect_airflow=True,
-        skip_on_exit_code=None,
-        env_vars=None,
-        inherit_env=True,
-        **kwargs,
-    ):
+        python_callable: Callable[..., Any],
+        serializer: str | None = None,
+        op_args: Iterable[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        string_args: Iterable[str] | None = None,
+        templates_dict: dict[str, Any] | None = None,
+        templates_exts: Sequence[str] | None = None,
+        expect_airflow: bool = True,
+        skip_on_exit_code: int | Collection[int] | None = None,
+        env_vars: Mapping[str, str] | None = None,
+        inherit_env: bool = True,
+        **kwargs: Any,
+    ) -> None:
         if not isinstance(python_callable, types.FunctionType):
             raise ValueError(f"{type(self).__name__} takes only functions as python_callable")
         if python_callable.__name__ == "<lambda>":
@@ -127,23 +135,23 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         codes = [] if skip_on_exit_code is None else skip_on_exit_code
         self.skip_on_exit_code = [codes] if isinstance(codes, int) else list(codes)
         self.env_vars, self.inherit_env = env_vars, inherit_env
-        self._process = None
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def python_path(self):
+    def python_path(self) -> str:
         """The interpreter that runs the function."""
         raise NotImplementedError
 
-    def get_python_source(self):
+    def get_python_source(self) -> str:
         """The function's text without its decorators."""
         return source_of(self.python_callable)
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """The function's return value."""
         if self.templates_dict is not None:
             context["templates_dict"] = self.templates_dict
         return self.run_in(self.python_path(), self._arguments(context))
 
-    def _arguments(self, context):
+    def _arguments(self, context: Context) -> dict[str, Any]:
         """The keyword arguments: what the function takes of the context, as far as it can go."""
         wanted = arguments_from_context(
             self.python_callable, self.op_args, self.op_kwargs, context
@@ -155,7 +163,7 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         }
         return {name: _plain_time(value) for name, value in given.items()}
 
-    def run_in(self, python, kwargs):
+    def run_in(self, python: str, kwargs: dict[str, Any]) -> Any:
         """
         Runs the function by an interpreter, its output line by line to the log. AirflowException
         with the exit code, AirflowSkipException for one of skip_on_exit_code.
@@ -186,7 +194,7 @@ class _BasePythonVirtualenvOperator(PythonOperator):
                         f"what the function returned cannot be read here: {error}"
                     ) from None
 
-    def _serializer(self):
+    def _serializer(self) -> Any:
         if self.serializer == "pickle":
             return pickle
         import importlib
@@ -198,7 +206,7 @@ class _BasePythonVirtualenvOperator(PythonOperator):
                 f"the serializer {self.serializer!r} needs the Python package of that name"
             ) from None
 
-    def _environment(self):
+    def _environment(self) -> dict[str, str]:
         env = dict(os.environ) if self.inherit_env else {"PATH": os.environ.get("PATH", "")}
         # The other Python has packages of its own.
         env.pop("PYTHONHOME", None)
@@ -208,17 +216,17 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         env.update({str(k): str(v) for k, v in (self.env_vars or {}).items()})
         return env
 
-    def _run(self, command):
-        self._process = subprocess.Popen(
+    def _run(self, command: list[str]) -> None:
+        self._process = process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=self._environment(),
         )
-        for line in self._process.stdout:
+        for line in process.stdout or ():
             print(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
-        code = self._process.wait()
+        code = process.wait()
         if code in self.skip_on_exit_code:
             raise AirflowSkipException(f"the function ended with exit code {code}: skipped")
         if code < 0:
@@ -226,13 +234,13 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         if code != 0:
             raise AirflowException(f"the function's process ended with exit code {code}")
 
-    def on_kill(self):
+    def on_kill(self) -> None:
         """Passes the end on."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
 
-def _plain_time(value):
+def _plain_time(value: Any) -> Any:
     """A pendulum time as the standard library's: the other Python may lack pendulum."""
     import datetime as dt
 
@@ -248,27 +256,27 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
     under venv_cache_path, else under the home's `venvs`.
     """
 
-    template_fields = (
+    template_fields: Collection[str] = (
         *_BasePythonVirtualenvOperator.template_fields,
         "requirements",
         "index_urls",
         "venv_cache_path",
     )
-    template_ext = (".txt",)
+    template_ext: Collection[str] = (".txt",)
 
     def __init__(
         self,
         *,
-        python_callable,
-        requirements=None,
-        python_version=None,
-        system_site_packages=True,
-        pip_install_options=None,
-        index_urls=None,
-        index_urls_from_connection_ids=None,
-        venv_cache_path=None,
-        **kwargs,
-    ):
+        python_callable: Callable[..., Any],
+        requirements: str | Iterable[str] | None = None,
+        python_version: str | None = None,
+        system_site_packages: bool = True,
+        pip_install_options: Iterable[str] | None = None,
+        index_urls: str | Collection[str] | None = None,
+        index_urls_from_connection_ids: str | Collection[str] | None = None,
+        venv_cache_path: StrPath | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(python_callable=python_callable, **kwargs)
         if requirements is not None and not isinstance(requirements, str):
             requirements = list(requirements)
@@ -281,14 +289,14 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         self.index_urls_from_connection_ids = list(index_urls_from_connection_ids or ())
         self.venv_cache_path = venv_cache_path
 
-    def _lines(self):
+    def _lines(self) -> list[str]:
         wanted = self.requirements or []
         lines = wanted.splitlines() if isinstance(wanted, str) else [str(one) for one in wanted]
         if self.serializer != "pickle" and not any(self.serializer in one for one in lines):
             lines.append(self.serializer)
         return lines
 
-    def _base_python(self):
+    def _base_python(self) -> str:
         if not self.python_version:
             return sys.executable
         found = shutil.which(f"python{self.python_version}")
@@ -296,7 +304,7 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
             raise AirflowException(f"python{self.python_version} was not found in PATH")
         return found or str(self.python_version)
 
-    def _index(self):
+    def _index(self) -> dict[str, str]:
         """The package indexes as environment of pip and uv: addresses may hold passwords."""
         urls = list(self.index_urls or ())
         for conn_id in self.index_urls_from_connection_ids:
@@ -309,7 +317,7 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
             env["PIP_EXTRA_INDEX_URL"] = env["UV_INDEX"] = " ".join(urls[1:])
         return env
 
-    def python_path(self):
+    def python_path(self) -> str:
         """
         The interpreter of the environment, which is made if it is not there whole. Its name is a hash
         of all that it was made from, local files' contents too.
@@ -333,7 +341,7 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
                 self._make(path, base, lines, index)
         return os.path.join(path, "bin", "python")
 
-    def _make(self, path, base, lines, index):
+    def _make(self, path: str, base: str, lines: list[str], index: dict[str, str]) -> None:
         """
         Makes the environment at its place, for its scripts name it; the mark that it is whole comes
         last: what a kill left without it is made anew.
@@ -361,7 +369,7 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
             os.fsync(out.fileno())
 
 
-def _index_of(conn_id):
+def _index_of(conn_id: str) -> str:
     """The address of the package index that a connection describes."""
     from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -380,7 +388,7 @@ def _index_of(conn_id):
     return urlunsplit(parts._replace(netloc=place))
 
 
-def _interpreter(base):
+def _interpreter(base: str) -> list[Any]:
     """An interpreter as it is now: where it is, and which file."""
     real = os.path.realpath(base)
     try:
@@ -390,7 +398,7 @@ def _interpreter(base):
     return [base, real, found.st_mtime_ns, found.st_size]
 
 
-def _content(line):
+def _content(line: str) -> str | None:
     """A hash of the file or folder that a requirement names; None if it names a package."""
     place = line.partition(" @ ")[2] or line
     place = place.strip().removeprefix("-e ").strip().removeprefix("file://").partition("[")[0]
@@ -408,14 +416,14 @@ def _content(line):
 
 
 @contextlib.contextmanager
-def _lock(path):
+def _lock(path: str) -> Iterator[None]:
     """One process at a time."""
     with open(path, "w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _call(command, env):
+def _call(command: list[str], env: Mapping[str, str]) -> None:
     """Runs a command. AirflowException with the end of its output."""
     done = subprocess.run(
         command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -431,15 +439,22 @@ def _call(command, env):
 class ExternalPythonOperator(_BasePythonVirtualenvOperator):
     """Runs the function by the interpreter `python`, an absolute path."""
 
-    template_fields = (*_BasePythonVirtualenvOperator.template_fields, "python")
+    template_fields: Collection[str] = (*_BasePythonVirtualenvOperator.template_fields, "python")
 
-    def __init__(self, *, python, python_callable, expect_pendulum=False, **kwargs):
+    def __init__(
+        self,
+        *,
+        python: StrPath,
+        python_callable: Callable[..., Any],
+        expect_pendulum: bool = False,
+        **kwargs: Any,
+    ) -> None:
         if not python:
             raise ValueError("python must be the path of an interpreter")
         super().__init__(python_callable=python_callable, **kwargs)
         self.python, self.expect_pendulum = os.fspath(python), expect_pendulum
 
-    def python_path(self):
+    def python_path(self) -> str:
         """The interpreter. AirflowException if it cannot be executed."""
         if not os.access(self.python, os.X_OK) or os.path.isdir(self.python):
             raise AirflowException(f"{self.python!r} is no interpreter that can be executed")
@@ -449,12 +464,12 @@ class ExternalPythonOperator(_BasePythonVirtualenvOperator):
 class BranchPythonVirtualenvOperator(BaseBranchOperator, PythonVirtualenvOperator):
     """A branch whose function runs in a virtual environment."""
 
-    def choose_branch(self, context):
+    def choose_branch(self, context: Context) -> str | Iterable[str] | None:
         return PythonVirtualenvOperator.execute(self, context)
 
 
 class BranchExternalPythonOperator(BaseBranchOperator, ExternalPythonOperator):
     """A branch whose function runs by another interpreter."""
 
-    def choose_branch(self, context):
+    def choose_branch(self, context: Context) -> str | Iterable[str] | None:
         return ExternalPythonOperator.execute(self, context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 
-def main():
+def main() -> int:
     """Runs until the holder closes the socket. Exit code 64 without one."""
     import os
     import stat

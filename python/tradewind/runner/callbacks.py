@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
-def run(start, task, dag, ti, context):
+def run(start: dict[str, Any], task: Any, dag: Any, ti: Any, context: Any) -> dict[str, Any]:
     """
     Calls them all; the result. What one raises is in the log and keeps no other from being called.
     """
@@ -35,7 +39,7 @@ def run(start, task, dag, ti, context):
     return {"outcome": "success"}
 
 
-def _listeners(start, dag, ti):
+def _listeners(start: dict[str, Any], dag: Any, ti: Any) -> dict[str, Any]:
     """Listeners of the installation hear of the run, or of the events of the task's outlets."""
     from tradewind import plugins
 
@@ -53,7 +57,7 @@ def _listeners(start, dag, ti):
     return {"outcome": "success"}
 
 
-def _tell_event(tell, ti, data):
+def _tell_event(tell: Any, ti: Any, data: Any) -> Any:
     """How many failed."""
     from tradewind.assets import AssetAlias
     from tradewind.runner.events import AssetEvent
@@ -66,7 +70,7 @@ def _tell_event(tell, ti, data):
     return failed + tell("on_asset_event_emitted", asset_event=event)
 
 
-def as_list(found):
+def as_list(found: Any) -> list[Any]:
     """None, one, or several callbacks as a list."""
     if found is None:
         return []

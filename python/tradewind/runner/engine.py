@@ -9,9 +9,13 @@ import itertools
 import socket
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
+
+if TYPE_CHECKING:
+    from typing import Any
 
 WAIT_MAX_S = 900.0  # how long a task waits for an engine that is away
 PAUSE_MAX_S = 5.0
@@ -29,14 +33,14 @@ class EngineAway(TradewindError):
 class Engine:
     """Asks the engine. One connection, made on the first question."""
 
-    def __init__(self, path, attempt):
+    def __init__(self, path: str, attempt: str) -> None:
         self.path = path
         self.attempt = attempt
-        self._sock = None
-        self._reader = None
+        self._sock: socket.socket | None = None
+        self._reader: Any = None
         self._numbers = itertools.count(1)
 
-    def ask(self, kind, wait_s=WAIT_MAX_S, **members):
+    def ask(self, kind: str, wait_s: float = WAIT_MAX_S, **members: Any) -> Any:
         """
         The answer's `result`. While the engine is away it is asked again, up to wait_s seconds
         (every question may be repeated). EngineAway; AirflowRuntimeError if the engine refuses.
@@ -65,11 +69,11 @@ class Engine:
                 time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
                 pause = min(pause * 2, PAUSE_MAX_S)
         if not answer.get("ok"):
-            error = QuestionUnknown if answer.get("code") == "UNSUPPORTED" else AirflowRuntimeError
-            raise error(f"{kind}: the engine refused: {answer.get('error')} ({answer.get('code')})")
+            kind_of = QuestionUnknown if answer.get("code") == "UNSUPPORTED" else AirflowRuntimeError
+            raise kind_of(f"{kind}: the engine refused: {answer.get('error')} ({answer.get('code')})")
         return answer.get("result")
 
-    def _exchange(self, frame, number):
+    def _exchange(self, frame: bytes, number: int) -> dict[str, Any]:
         if self._sock is None:
             self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._sock.settimeout(ANSWER_TIMEOUT_S)
@@ -85,7 +89,7 @@ class Engine:
             if not self._reader.read():
                 raise ConnectionResetError("the engine closed the connection")
 
-    def close(self):
+    def close(self) -> None:
         """Lets go of the connection; the next question makes another."""
         if self._sock is not None:
             self._sock.close()

@@ -11,12 +11,18 @@ import os
 import signal
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 from tradewind.runner import keeper, task, wire
 from tradewind.runner.spare import Spare
 
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
-def run(sock, target, env, timeout_s):
+    from tradewind.importer import Imported, Target
+
+
+def run(sock: socket.socket, target: Target, env: dict[str, str], timeout_s: float) -> NoReturn:
     """The whole life of the process; never returns. sock: to the root."""
     try:
         _set_environment(env)
@@ -34,7 +40,7 @@ def run(sock, target, env, timeout_s):
         os._exit(0)
 
 
-def _tell(sock, result, response):
+def _tell(sock: socket.socket, result: Imported, response: Any) -> None:
     """Tells the root what became of the import."""
     message = {
         "type": "imported",
@@ -55,12 +61,12 @@ def _tell(sock, result, response):
     wire.send_frame(sock, frame)
 
 
-def _set_environment(env):
+def _set_environment(env: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(env)
 
 
-def _flush():
+def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -68,7 +74,7 @@ def _flush():
             pass
 
 
-def _preload(result):
+def _preload(result: Imported) -> None:
     """
     What the tasks of the file will need, imported and compiled once here and not in each task.
     """
@@ -89,7 +95,7 @@ def _preload(result):
         timezone.coerce_datetime("2026-01-01")
 
 
-def _takes_time(function):
+def _takes_time(function: Any) -> bool:
     """True if the function takes a time of the context, or all of it."""
     code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
     if code is None:
@@ -100,7 +106,7 @@ def _takes_time(function):
     )
 
 
-def _serve(sock, result):
+def _serve(sock: socket.socket, result: Imported) -> None:
     # Keepers are nobody's business here: the kernel reaps them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     keeper.load_libc()
@@ -124,19 +130,19 @@ def _serve(sock, result):
             spare = _new_spare(result)
 
 
-def _start(message, fds, result):
+def _start(message: dict[str, Any], fds: list[int], result: Imported) -> None:
     output, control = fds
 
-    def run_task():
+    def run_task() -> None:
         task.run(message, output, control, result)
 
     try:
         keeper.start(control, run_task)
     except OSError as error:
-        keeper.report(control, {"type": "failed", "error": f"fork: {os.strerror(error.errno)}"})
+        keeper.report(control, {"type": "failed", "error": f"fork: {os.strerror(error.errno or 0)}"})
 
 
-def _new_spare(result):
+def _new_spare(result: Imported) -> Spare | None:
     try:
         return Spare(result)
     except OSError:
@@ -144,6 +150,6 @@ def _new_spare(result):
         return None
 
 
-def pair():
+def pair() -> tuple[socket.socket, socket.socket]:
     """A stream socket pair, not inherited by programs."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

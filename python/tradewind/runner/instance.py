@@ -8,10 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
 from tradewind.connection import ConnectionAccessor
-from tradewind.context import Context
+from tradewind.context import LazyContext
 from tradewind.exceptions import AirflowRuntimeError, TradewindError
 from tradewind.runner import wire
 from tradewind.runner.engine import QuestionUnknown
@@ -21,11 +22,20 @@ from tradewind.types import NOTSET, XCOM_RETURN_KEY
 from tradewind.variable import VariableAccessor
 from tradewind.xcom import from_stored, to_stored
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
+    from typing import Any
+
+    from pendulum import DateTime
+
+    from tradewind.runner.engine import Engine
+
 
 class DagRun:
     """The run. Times are pendulum's where it is installed; all may be None."""
 
-    def __init__(self, start):
+    def __init__(self, start: dict[str, Any]) -> None:
         self._start = start
         self.dag_id = start["dag_id"]
         self.run_id = start["run_id"]
@@ -36,28 +46,28 @@ class DagRun:
         self.dag = None
         self.clear_number = start.get("clear_number") or 0
         self.triggering_user_name = None
-        self.consumed_asset_events = start.get("consumed_asset_events") or []
+        self.consumed_asset_events: list[Any] = start.get("consumed_asset_events") or []
 
-    def _time(self, name):
+    def _time(self, name: str) -> Any:
         return timezone.coerce_datetime(self._start.get(name))
 
     @property
-    def logical_date(self):
+    def logical_date(self) -> DateTime:
         """What the run is for; None for runs made by assets or by hand without one."""
         return self._time("logical_date")
 
     @property
-    def data_interval_start(self):
+    def data_interval_start(self) -> DateTime:
         """The beginning of its data interval."""
         return self._time("data_interval_start")
 
     @property
-    def data_interval_end(self):
+    def data_interval_end(self) -> DateTime:
         """The end of its data interval."""
         return self._time("data_interval_end")
 
     @property
-    def run_after(self):
+    def run_after(self) -> Any:
         """
         The earliest time of the run: the end of its interval, else its logical date, else now.
         """
@@ -65,32 +75,32 @@ class DagRun:
         return known or self.data_interval_end or self.logical_date or timezone.utcnow()
 
     @property
-    def start_date(self):
+    def start_date(self) -> DateTime:
         """When the run began."""
         return self._time("run_start")
 
     @property
-    def end_date(self):
+    def end_date(self) -> Any:
         """When it ended; None while it runs."""
         return self._time("run_end")
 
     @property
-    def queued_at(self):
+    def queued_at(self) -> Any:
         """When it was made."""
         return self._time("run_queued")
 
-    def get_state(self):
+    def get_state(self) -> Any:
         """Its state."""
         return self.state
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<DagRun {self.dag_id} {self.run_id}>"
 
 
 class TaskInstance(World):
     """The task in this run. XComs that it pushes are stored at the latest when it ends."""
 
-    def __init__(self, start, task, engine):
+    def __init__(self, start: dict[str, Any], task: Any, engine: Engine) -> None:
         self.task = task
         self.dag_id, self.task_id, self.run_id = start["dag_id"], start["task_id"], start["run_id"]
         self.map_index = start.get("map_index", -1)
@@ -107,54 +117,53 @@ class TaskInstance(World):
         self.operator, self.queue, self.pool = task.task_type, task.queue, task.pool
         self.pool_slots, self.priority_weight = task.pool_slots, task.priority_weight
         self.executor, self.executor_config = task.executor, task.executor_config
-        self.pushed = {}
+        self.pushed: dict[str, Any] = {}
         self._engine = engine
         self._dag_run = DagRun(start)
 
     @property
-    def dag_run(self):
+    def dag_run(self) -> DagRun:
         """The run."""
         return self._dag_run
 
     @property
-    def key(self):
+    def key(self) -> tuple[str, str, str, int, int]:
         """What names it: DAG, task, run, try, map index."""
         return (self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index)
 
-    def get_dagrun(self):
+    def get_dagrun(self) -> DagRun:
         """The run."""
         return self._dag_run
 
     @property
-    def is_mapped(self):
+    def is_mapped(self) -> bool:
         """True for an instance of a mapped task."""
         return self.map_index >= 0
 
     @property
-    def is_eligible_to_retry(self):
+    def is_eligible_to_retry(self) -> bool:
         """True if a failure of this try is followed by another."""
         return self.try_number <= self.max_tries
 
     def xcom_pull(
         self,
-        task_ids=None,
-        dag_id=None,
-        key=XCOM_RETURN_KEY,
-        include_prior_dates=False,
+        task_ids: str | Iterable[str] | None = None,
+        dag_id: str | None = None,
+        key: str = XCOM_RETURN_KEY,
+        include_prior_dates: bool = False,
         *,
-        map_indexes=NOTSET,
-        default=None,
-        run_id=None,
-    ):
+        map_indexes: Any = NOTSET,
+        default: Any = None,
+        run_id: str | None = None,
+    ) -> Any:
         """
         The XCom of a task (None: this one), `default` without one; for several task ids, several
         map indexes, or a mapped task a list. Waits while the engine is away. AirflowRuntimeError
         if the engine refuses.
         """
-        if task_ids is None:
-            task_ids = self.task_id
-        several, values = not isinstance(task_ids, str), []
-        for one in task_ids if several else [task_ids]:
+        wanted: Any = self.task_id if task_ids is None else task_ids
+        several, values = not isinstance(wanted, str), []
+        for one in wanted if several else [wanted]:
             if include_prior_dates and dag_id in (None, self.dag_id):
                 index = None if map_indexes is NOTSET else map_indexes
                 values.append(self._pull_prior(one, key, index, default))
@@ -174,24 +183,34 @@ class TaskInstance(World):
                 values.append(self._pull(dag_id, run_id, one, index, key, default))
         return values if several else values[0]
 
-    def _is_mapped(self, dag_id, task_id):
+    def _is_mapped(self, dag_id: str | None, task_id: str) -> bool:
         dag = self.task.get_dag()
         if dag_id not in (None, self.dag_id) or not hasattr(dag, "task_dict"):
             return True  # Only the engine knows.
         task = dag.task_dict.get(task_id)
         return task is not None and (task.is_mapped or task.mapped_group is not None)
 
-    def xcom_list(self, task_id, key=XCOM_RETURN_KEY, *, dag_id=None, run_id=None):
+    def xcom_list(
+        self,
+        task_id: str,
+        key: str = XCOM_RETURN_KEY,
+        *,
+        dag_id: str | None = None,
+        run_id: str | None = None,
+    ) -> list[Any]:
         """The XComs of all instances of a mapped task that succeeded, by map index."""
         return self._list(dag_id, run_id, task_id, key) or []
 
-    def _list(self, dag_id, run_id, task_id, key):
+    def _list(
+        self, dag_id: str | None, run_id: str | None, task_id: str, key: str
+    ) -> list[Any] | None:
         """The XComs of a mapped task; None if it is not mapped."""
         if not self._is_mapped(dag_id, task_id):
             return None
-        where = {"dag_id": dag_id, "run_id": run_id}
+        where: dict[str, Any] = {"dag_id": dag_id, "run_id": run_id}
         where = {name: value for name, value in where.items() if value is not None}
-        values, more = [], True
+        values: list[Any] = []
+        more = True
         while more:
             try:
                 found = self._engine.ask(
@@ -206,7 +225,15 @@ class TaskInstance(World):
             more = bool(page) and bool(found.get("more"))
         return [from_stored(one.get("value"), key) for one in values]
 
-    def _pull(self, dag_id, run_id, task_id, map_index, key, default):
+    def _pull(
+        self,
+        dag_id: str | None,
+        run_id: str | None,
+        task_id: str,
+        map_index: Any,
+        key: str,
+        default: Any,
+    ) -> Any:
         own = (
             dag_id in (None, self.dag_id)
             and run_id in (None, self.run_id)
@@ -223,7 +250,7 @@ class TaskInstance(World):
             return default
         return from_stored(found.get("value"), key)
 
-    def xcom_push(self, key, value):
+    def xcom_push(self, key: str, value: Any) -> None:
         """
         Stores an XCom of this task: at once if the engine is there, and again with the task's end.
         NotStorable if the value cannot be stored.
@@ -238,25 +265,25 @@ class TaskInstance(World):
             # It is in the result, which is committed with the task's end.
             pass
 
-    def states(self, task_ids):
+    def states(self, task_ids: Iterable[str]) -> Any:
         """The states of tasks of this run: task id → state or None."""
         return self._engine.ask("ti_states", task_ids=list(task_ids))
 
     @property
-    def log_url(self):
+    def log_url(self) -> str:
         """There is no page of it yet: an empty text."""
         return ""
 
     @property
-    def mark_success_url(self):
+    def mark_success_url(self) -> str:
         """There is no page of it yet: an empty text."""
         return ""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<TaskInstance: {self.dag_id}.{self.task_id} {self.run_id} [{self.state}]>"
 
 
-def _moment(microseconds):
+def _moment(microseconds: int | None) -> dt.datetime:
     """When the try began first (a deferred or rescheduled one goes on); now without a number."""
     if microseconds is None:
         return dt.datetime.now(dt.timezone.utc)
@@ -269,11 +296,11 @@ class _Vars:
     json = VariableAccessor(True)
 
 
-def _nodash(text):
+def _nodash(text: str) -> str:
     return text.replace("-", "").replace(":", "")
 
 
-def make_context(start, task, dag, ti):
+def make_context(start: dict[str, Any], task: Any, dag: Any, ti: TaskInstance) -> Any:
     """The context of an attempt (Airflow's names). Times are made when they are first asked for."""
     run = ti.dag_run
     params = dict(start.get("params") or {})
@@ -301,7 +328,7 @@ def make_context(start, task, dag, ti):
         "try_number": ti.try_number,
         "var": _Vars,
     }
-    lazy = {"macros": _macros}
+    lazy: dict[str, Any] = {"macros": _macros}
     dated = bool(start.get("logical_date"))
     for name, make in previous_values(ti).items():
         if dated or "interval" not in name:
@@ -321,20 +348,20 @@ def make_context(start, task, dag, ti):
             lazy[name] = lambda name=name: getattr(run, name)
     stamp = values.get("ds_nodash") or ti.run_id
     values["task_instance_key_str"] = f"{ti.dag_id}__{ti.task_id}__{stamp}"
-    context = Context(values, lazy)
+    context: Any = LazyContext(values, lazy)
     if not task.is_mapped:
         merge_params(context, task)
     return context
 
 
-def merge_params(context, task):
+def merge_params(context: Any, task: Any) -> None:
     """Adds the task's own params: they win over the DAG's, and the run's conf over them."""
     for name, param in task.params.params():
         if name not in context["dag_run"].conf:
             context["params"][name] = param.resolve()
 
 
-def _instance_count(context):
+def _instance_count(context: Any) -> int | None:
     """How many instances the task, or its mapped group, has in this run; None if not mapped."""
     ti, dag = context["ti"], context["dag"]
     if ti.map_index < 0 or not hasattr(dag, "task_dict"):
@@ -344,13 +371,13 @@ def _instance_count(context):
     return node.expand_input.length(context) if node is not None else None
 
 
-def _macros():
+def _macros() -> ModuleType:
     from tradewind import macros
 
     return macros
 
 
-def exported_environment(start, task):
+def exported_environment(start: dict[str, Any], task: Any) -> dict[str, str]:
     """AIRFLOW_CTX_*: what child processes of the task may want to know."""
     out = {
         "AIRFLOW_CTX_DAG_OWNER": task.owner or "",
@@ -367,6 +394,6 @@ def exported_environment(start, task):
     return out
 
 
-def warn(text):
+def warn(text: str) -> None:
     """One line of ours in the task's log."""
     print(f"tradewind: {text}", file=sys.stderr, flush=True)

@@ -17,16 +17,21 @@ import os
 import signal
 import socket
 import time
+from typing import TYPE_CHECKING
 
 from tradewind.runner import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 LEFTOVER_GRACE_S = 5.0
 _PR_SET_CHILD_SUBREAPER = 36
 
-_libc = None
+_libc: Any = None
 
 
-def load_libc():
+def load_libc() -> None:
     """To be called before the first fork, so that no keeper pays for it."""
     global _libc
     if _libc is None:
@@ -35,7 +40,7 @@ def load_libc():
         _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def start(control_fd, run_task):
+def start(control_fd: int, run_task: Callable[[], Any]) -> None:
     """
     Forks a keeper, which forks the task: run_task() is called there and never returns. Returns at
     once, in the caller. OSError if the fork failed.
@@ -48,12 +53,12 @@ def start(control_fd, run_task):
         os._exit(70)
 
 
-def _keep(control_fd, run_task):
+def _keep(control_fd: int, run_task: Callable[[], Any]) -> None:
     become_subreaper()
     try:
         task = os.fork()
     except OSError as error:
-        report(control_fd, {"type": "failed", "error": f"fork: {os.strerror(error.errno)}"})
+        report(control_fd, {"type": "failed", "error": f"fork: {os.strerror(error.errno or 0)}"})
         os._exit(71)
     if task == 0:
         run_task()
@@ -66,26 +71,26 @@ def _keep(control_fd, run_task):
     os._exit(0)
 
 
-def become_subreaper():
+def become_subreaper() -> None:
     """What the task leaves behind becomes a child of this process, and is waited for by it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def ignore_signals():
+def ignore_signals() -> None:
     """The keeper outlives what is meant for the task."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
 
 
-def wait(task):
+def wait(task: int) -> int:
     """
     The raw wait status of the task, which is left unreaped: if the keeper is killed before it has
     reported, the task's end is still there for the holder to see. Orphans that end meanwhile are
     reaped.
     """
     while True:
-        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        found: Any = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
         if found.si_pid == task:
             break
         os.waitpid(found.si_pid, 0)
@@ -94,7 +99,7 @@ def wait(task):
     return found.si_status | (0x80 if found.si_code == os.CLD_DUMPED else 0)
 
 
-def close_but(*keep):
+def close_but(*keep: int) -> None:
     """Closes all descriptors but 0, 1, 2 (which become the null device) and those given."""
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
@@ -103,7 +108,7 @@ def close_but(*keep):
     close_from_3(*keep)
 
 
-def close_from_3(*keep):
+def close_from_3(*keep: int) -> None:
     """Closes all descriptors from 3 on but those given."""
     low = 3
     for fd in sorted(keep):
@@ -113,7 +118,7 @@ def close_from_3(*keep):
     os.closerange(low, _fd_limit(low))
 
 
-def _fd_limit(low):
+def _fd_limit(low: int) -> int:
     """One above the highest open descriptor."""
     try:
         return max([low, *(int(name) + 1 for name in os.listdir("/proc/self/fd"))])
@@ -121,7 +126,7 @@ def _fd_limit(low):
         return 4096
 
 
-def report(control_fd, message):
+def report(control_fd: int, message: dict[str, Any]) -> None:
     """Tells the holder; if it is dead there is nobody to tell."""
     try:
         with socket.socket(fileno=os.dup(control_fd)) as control:
@@ -131,9 +136,9 @@ def report(control_fd, message):
         pass
 
 
-def children_of(pid):
+def children_of(pid: int) -> list[int]:
     """Pids of the children of a process, of all its threads."""
-    found = []
+    found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
@@ -143,7 +148,7 @@ def children_of(pid):
     return found
 
 
-def _descendants(pid):
+def _descendants(pid: int) -> list[int]:
     found, todo = [], [pid]
     while todo:
         children = children_of(todo.pop())
@@ -152,7 +157,7 @@ def _descendants(pid):
     return found
 
 
-def clear(keeper, task):
+def clear(keeper: int, task: int) -> None:
     """
     Ends all that is left below this process but the task, which has ended: SIGTERM, after the grace
     SIGKILL, until nothing is left.

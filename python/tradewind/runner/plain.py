@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
 from tradewind.baseoperator import BaseOperator
@@ -21,6 +22,13 @@ from tradewind.templates import LiteralValue
 from tradewind.values import Reader, asset
 from tradewind.xcom_arg import XComArg
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from typing import Any
+
+    from tradewind.context import Context
+    from tradewind.importer import Imported
+
 
 # What `dag` has of the document as names: what they stand for is found when it is used.
 _NAMED = ("user_defined_macros", "user_defined_filters")
@@ -32,13 +40,15 @@ class PlainDag:
     render_template_as_native_obj = False
     template_searchpath = ()
 
-    def __init__(self, dag_id, folder, fileloc="", members=None):
+    def __init__(
+        self, dag_id: str, folder: str, fileloc: str = "", members: dict[str, Any] | None = None
+    ) -> None:
         self.dag_id = dag_id
         self.folder = folder
         self.fileloc = fileloc
         self.dag_display_name = dag_id
         self.description = self.doc_md = self.schedule = None
-        self.tags = []
+        self.tags: list[str] = []
         self.catchup = False
         reader = _reader(None, folder)
         for name, value in (members or {}).items():
@@ -55,16 +65,16 @@ class PlainDag:
                 continue
             setattr(self, name, value)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<DAG: {self.dag_id}>"
 
 
-def _plain_dag(start, imported):
+def _plain_dag(start: dict[str, Any], imported: Imported) -> PlainDag:
     folder = os.path.dirname(os.path.abspath(str(start["file"])))
     return PlainDag(start["dag_id"], folder, str(start["file"]), start.get("dag"))
 
 
-def _callbacks(value, folder):
+def _callbacks(value: Any, folder: str) -> Iterator[Any]:
     """Pairs of a word and its functions, which are found when they are called."""
     for word, names in (value if isinstance(value, dict) else {}).items():
         names = [names] if isinstance(names, str) else names
@@ -74,10 +84,10 @@ def _callbacks(value, folder):
 class _Callback:
     """A callback by name: a function of the context, or a notifier."""
 
-    def __init__(self, reference, folder):
+    def __init__(self, reference: str, folder: str) -> None:
         self.reference, self.folder = reference, folder
 
-    def __call__(self, context):
+    def __call__(self, context: Context) -> None:
         from tradewind.runner.task import call
 
         call(_reader(None, self.folder).named(self.reference), context)
@@ -106,7 +116,7 @@ _OF_TASK = (
 )
 
 
-def _give_members(task, start, folder=None):
+def _give_members(task: Any, start: dict[str, Any], folder: str | None = None) -> None:
     """What templates may ask of `task`, where the operator stands for one of a document."""
     spec = start.get("spec") or {}
     object.__setattr__(task, "task_id", start["task_id"])
@@ -128,23 +138,23 @@ def _give_members(task, start, folder=None):
 class XComReference(XComArg):
     """{"__xcom__": {"task_id", "key"}} of a document. group: ids of the mapped group's tasks."""
 
-    references = ()
+    references = ()  # type: ignore[assignment]
 
-    def __init__(self, task_id, key, group=()):
+    def __init__(self, task_id: str, key: str, group: Collection[str] = ()) -> None:
         self.task_id = task_id
         self.key = key
         self.group = group
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return self is other
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return id(self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"XComReference({self.task_id!r}, key={self.key!r})"
 
-    def resolve(self, context):
+    def resolve(self, context: Context) -> Any:
         """
         The value, or all values of a mapped task; of a task of the same mapped group that of the same
         index; None if the task has pushed none.
@@ -155,12 +165,12 @@ class XComReference(XComArg):
         return ti.xcom_pull(task_ids=self.task_id, key=self.key)
 
 
-def _reader(start, folder):
+def _reader(start: dict[str, Any] | None, folder: str) -> Any:
     """Reads the values of the task's object."""
     group = (start or {}).get("map_group") or {}
     tasks = frozenset(group.get("tasks") or ())
 
-    def xcom(task_id, key):
+    def xcom(task_id: str, key: str) -> Any:
         return XComReference(task_id, key, tasks)
 
     return Reader(folder, xcom, _expand_input(group, Reader(folder, xcom)))
@@ -172,12 +182,12 @@ class PlainOperator(PythonOperator):
     it has the graph.
     """
 
-    def __init__(self, *, kind="python", c_rendered=False, **kwargs):
+    def __init__(self, *, kind: str = "python", c_rendered: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.kind = kind
         self.c_rendered = c_rendered
 
-    def render_template_fields(self, context, jinja_env=None):
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
         """Where the engine has rendered them, only references are left: nothing is rendered twice."""
         if not self.c_rendered:
             super().render_template_fields(context, jinja_env)
@@ -185,7 +195,7 @@ class PlainOperator(PythonOperator):
         for name in self.template_fields:
             object.__setattr__(self, name, resolved(getattr(self, name), context))
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         value = super().execute(context)
         if self.kind == "branch":
             object.__setattr__(self, "_graph_answer", {"follow": followed_list(value)})
@@ -194,7 +204,7 @@ class PlainOperator(PythonOperator):
         return value
 
 
-def plain_task(start, imported):
+def plain_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
     """
     The operator of a task, and what stands for its DAG. AirflowException if the function or class
     is not there.
@@ -235,12 +245,12 @@ def plain_task(start, imported):
     return task, dag
 
 
-def _param(value):
+def _param(value: Any) -> Any:
     schema = isinstance(value, dict) and ({"default", "type", "enum", "const"} & value.keys())
     return Param(**value) if schema else value
 
 
-def _maps_function(spec, made):
+def _maps_function(spec: dict[str, Any], made: Any) -> bool:
     """Whether what is mapped over are arguments of the function: said, or none is the operator's."""
     if "map_function" in spec:
         return bool(spec["map_function"])
@@ -248,11 +258,11 @@ def _maps_function(spec, made):
     return bool(names) and not names & parameters_of(made)
 
 
-def _as_instances(task, start, spec, dag):
+def _as_instances(task: Any, start: dict[str, Any], spec: dict[str, Any], dag: Any) -> None:
     """Each instance has what the task has."""
     unmap = task.unmap
 
-    def unmapped(resolve=None):
+    def unmapped(resolve: Any = None) -> Any:
         made = unmap(resolve)
         _give_members(made, start, dag.folder)
         object.__setattr__(made, "_dag", dag)
@@ -262,13 +272,13 @@ def _as_instances(task, start, spec, dag):
     object.__setattr__(task, "unmap", unmapped)
 
 
-def _ask_the_engine(task, spec):
+def _ask_the_engine(task: Any, spec: dict[str, Any]) -> None:
     """Branches by an operator of another class: what is left out, the engine works out."""
     if not spec.get("operator_class"):
         return
     if isinstance(task, BranchMixIn):
 
-        def skip_all_except(branch_task_ids):
+        def skip_all_except(branch_task_ids: Any) -> None:
             answer = {"follow": followed_list(branch_task_ids)}
             object.__setattr__(task, "_graph_answer", answer)
 
@@ -276,7 +286,7 @@ def _ask_the_engine(task, spec):
     elif spec.get("operator") == "short_circuit":
         execute = task.execute
 
-        def stop(context):
+        def stop(context: Context) -> Any:
             value = execute(context)
             if not value:
                 object.__setattr__(task, "_graph_answer", {"stop": True})
@@ -286,7 +296,13 @@ def _ask_the_engine(task, spec):
         object.__setattr__(task, "get_flat_relative_ids", lambda upstream=False: set())
 
 
-def _class_of(spec, options, start, imported, reader):
+def _class_of(
+    spec: dict[str, Any],
+    options: dict[str, Any],
+    start: dict[str, Any],
+    imported: Imported,
+    reader: Any,
+) -> Any:
     """The operator's class; its arguments that are members of the task's object go to `options`."""
     kind = spec.get("operator", "python")
     if spec.get("operator_class"):
@@ -310,7 +326,7 @@ def _class_of(spec, options, start, imported, reader):
     return PlainOperator
 
 
-def _of_module(reference, imported):
+def _of_module(reference: str, imported: Imported) -> Any:
     """A function or class of the module that was imported for it."""
     name = reference.rpartition(":")[2]
     found = imported.module
@@ -329,7 +345,7 @@ def _of_module(reference, imported):
     return found
 
 
-def _native(kind, spec, options):
+def _native(kind: str, spec: dict[str, Any], options: dict[str, Any]) -> Any:
     """The class of an operator that has callbacks, inlets or outlets, which are Python's."""
     from tradewind.operators.bash import BashOperator
     from tradewind.operators.empty import EmptyOperator
@@ -349,7 +365,7 @@ def _native(kind, spec, options):
             HttpSensor,
         ),
         "wait_time": ((), DateTimeSensor if "until" in spec else TimeDeltaSensor),
-    }.get(kind, (None, None))
+    }.get(kind, ((), None))
     if made is None:
         raise AirflowException(f"operator {kind!r} has no callbacks, inlets or outlets")
     options.update({name: spec[name] for name in names if spec.get(name) is not None})
@@ -365,7 +381,7 @@ def _native(kind, spec, options):
     return made
 
 
-def _expand_input(spec, reader):
+def _expand_input(spec: dict[str, Any], reader: Any) -> Any:
     if spec.get("expand"):
         return DictOfLists({name: reader.read(one) for name, one in spec["expand"].items()})
     if spec.get("expand_kwargs") is not None:
@@ -373,7 +389,7 @@ def _expand_input(spec, reader):
     return None
 
 
-def callback_task(start, imported):
+def callback_task(start: dict[str, Any], imported: Imported) -> Any:
     """For `kind` "callback": what has the callbacks of a task of a document, and of its DAG."""
     spec = start.get("spec") or {}
     dag = _plain_dag(start, imported)
@@ -391,20 +407,20 @@ class RenderOperator(BaseOperator):
     object in the document.
     """
 
-    def __init__(self, *, members, **kwargs):
+    def __init__(self, *, members: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.template_fields = tuple(members)
         for name, value in members.items():
             object.__setattr__(self, name, value)
 
 
-def render_task(start, imported):
+def render_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
     """
     For `kind` "render": an operator whose template fields are start["fields"] of start["spec"], and
     its DAG.
     """
     spec = start.get("spec") or {}
-    dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
+    dag: Any = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
     dag = dag or _plain_dag(start, imported)
     members = {f"field_{name}": references(spec.get(name)) for name in start.get("fields") or ()}
     task = RenderOperator(
@@ -421,15 +437,24 @@ class CommandOperator(BaseOperator):
     exit code and output count as those of any command, and there is no result.
     """
 
-    template_fields = ("bash_command", "env", "cwd")
-    template_ext = (".sh", ".bash")
+    rendered_file: str
+    template_fields: Collection[str] = ("bash_command", "env", "cwd")
+    template_ext: Collection[str] = (".sh", ".bash")
 
-    def __init__(self, *, bash_command, env, cwd, append_env, **kwargs):
+    def __init__(
+        self,
+        *,
+        bash_command: Any,
+        env: dict[str, str] | None,
+        cwd: str | None,
+        append_env: bool,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.bash_command, self.env, self.cwd = bash_command, env, cwd
         self.append_env = append_env
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """Never returns. OSError where the command cannot be executed."""
         command = self.bash_command
         if not isinstance(command, list) and not command.strip():
@@ -450,10 +475,10 @@ class CommandOperator(BaseOperator):
             os.execvpe(words[0], words, env)
         except OSError as error:
             raise AirflowException(
-                f"cannot execute {words[0]}: {os.strerror(error.errno)}"
+                f"cannot execute {words[0]}: {os.strerror(error.errno or 0)}"
             ) from None
 
-    def _keep_rendered(self):
+    def _keep_rendered(self) -> None:
         """The rendered fields go to a file of their own: a result would outweigh the exit code."""
         fields = {"bash_command": self.bash_command, "env": self.env, "cwd": self.cwd}
         fields = {name: value for name, value in fields.items() if value is not None}
@@ -462,7 +487,7 @@ class CommandOperator(BaseOperator):
             json.dump(masked(fields), file, ensure_ascii=False, default=str)
         os.rename(partial, self.rendered_file)
 
-    def _environment(self):
+    def _environment(self) -> dict[str, str]:
         own = {str(key): str(value) for key, value in (self.env or {}).items()}
         mask_secret([value for key, value in own.items() if is_sensitive(key)])
         if self.append_env or self.env is None:
@@ -472,7 +497,7 @@ class CommandOperator(BaseOperator):
         return {**base, **own}
 
 
-def _with_literals(value):
+def _with_literals(value: Any) -> Any:
     """The value with its {"__literal__": ...} objects, arguments that are no templates, as such."""
     if isinstance(value, list):
         return [_with_literals(item) for item in value]
@@ -483,7 +508,7 @@ def _with_literals(value):
     return value
 
 
-def command_task(start, imported):
+def command_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
     """For `kind` "bash": the operator that becomes the command, and its DAG."""
     spec = start.get("spec") or {}
     if start.get("map_index", -1) >= 0:
@@ -504,6 +529,6 @@ def command_task(start, imported):
     return task, dag
 
 
-def references(value, folder=""):
+def references(value: Any, folder: str = "") -> Any:
     """The value with its references to XComs, for templates of a task that is rendered only."""
     return _reader(None, folder).read(value)

@@ -23,12 +23,18 @@ import signal
 import socket
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from tradewind.importer import IMPORT_TIMEOUT_S, Target
 from tradewind.runner import file as file_process
 from tradewind.runner import keeper, task, wire
 from tradewind.sources import Tree
 from tradewind.uses import Uses
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tradewind.importer import Target
 
 FILES_MAX = 64  # file processes kept ready; the least recently used goes first
 FILE_IDLE_S = 600.0  # a file process that nobody asked for so long ends
@@ -38,22 +44,22 @@ IMPORT_TRIES_MAX = 5  # imports in a row of a file that changes while it is impo
 class FileProcess:
     """One import of one target. `env` is the environment it was imported with."""
 
-    def __init__(self, target, env):
+    def __init__(self, target: Target, env: dict[str, str]) -> None:
         self.target = target
         self.env = env
         self.state = "importing"
-        self.sock = None
-        self.reader = None
+        self.sock: Any = None
+        self.reader: Any = None
         self.pid = 0
-        self.sent = collections.OrderedDict()  # attempt -> (message, fds): sent, not yet taken
-        self.queue = []  # (message, fds): wait for the import
-        self.parses = []  # (id, env): wait for the import
-        self.uses = None
-        self.trees = set()  # those that the files which it used are
-        self.response = None
-        self.cold = None
+        self.sent: collections.OrderedDict[str, Any] = collections.OrderedDict()  # attempt -> (message, fds): sent, not yet taken
+        self.queue: list[Any] = []  # (message, fds): wait for the import
+        self.parses: list[Any] = []  # (id, env): wait for the import
+        self.uses: Any = None
+        self.trees: set[str] = set()  # those that the files which it used are
+        self.response: Any = None
+        self.cold: Any = None
         self.traceback = ""
-        self.status = None
+        self.status: int | None = None
         self.deadline = 0.0
         self.used_at = 0.0
         self.tries = 0
@@ -62,17 +68,17 @@ class FileProcess:
 class Root:
     """The root process; run() is its whole life."""
 
-    def __init__(self, fd):
+    def __init__(self, fd: int) -> None:
         os.set_inheritable(fd, False)
         self.holder = socket.socket(fileno=fd)
         self.reader = wire.Reader(self.holder)
-        self.files = {}  # target key -> FileProcess
-        self.by_fd = {}  # descriptor -> FileProcess, retired ones too
+        self.files: dict[Any, FileProcess] = {}  # target key -> FileProcess
+        self.by_fd: dict[int, FileProcess] = {}  # descriptor -> FileProcess, retired ones too
         self.poll = select.poll()
         self.timeout_s = float(os.environ.get("TRADEWIND_IMPORT_TIMEOUT", IMPORT_TIMEOUT_S))
         self.files_max = int(os.environ.get("TRADEWIND_RUNNER_FILES", FILES_MAX))
 
-    def run(self):
+    def run(self) -> int:
         """
         Until the holder's socket ends. The exit code: 0, or 76 if the holder broke the protocol.
         """
@@ -94,7 +100,7 @@ class Root:
         except (BrokenPipeError, ConnectionResetError):
             return 0
 
-    def _prepare(self):
+    def _prepare(self) -> None:
         """Imports once what all children share, so that their pages are shared too."""
         import atexit  # noqa: F401
         import threading  # noqa: F401
@@ -112,7 +118,7 @@ class Root:
 
     # Messages of the holder.
 
-    def _from_holder(self):
+    def _from_holder(self) -> bool:
         if not self.reader.read():
             return False
         while True:
@@ -124,7 +130,7 @@ class Root:
             elif message["type"] == "parse":
                 self._parse(message)
 
-    def _start(self, message, fds):
+    def _start(self, message: dict[str, Any], fds: list[int]) -> None:
         try:
             python = message["python"]
             target = Target.of(python["file"], python.get("spec"), python.get("kind"))
@@ -135,7 +141,7 @@ class Root:
             return
         self._give(target, env, message, fds)
 
-    def _give(self, target, env, message, fds):
+    def _give(self, target: Target, env: dict[str, str], message: dict[str, Any], fds: list[int]) -> None:
         """Hands an attempt to the process of its file, as the file was when its run was made."""
         target = self._of_version(target, env, message["python"].get("sources"))
         file = self._current(target, env)
@@ -149,7 +155,7 @@ class Root:
         else:
             self._send(file, message, fds)
 
-    def _of_version(self, target, env, wanted):
+    def _of_version(self, target: Any, env: Any, wanted: Any) -> Any:
         """
         The target itself if its file is that of the version (or is being imported: this is asked again
         after that), or nothing of it was kept; else the file as it was.
@@ -173,7 +179,7 @@ class Root:
             file.trees.add(wanted["tree"])
         return target
 
-    def _send(self, file, message, fds):
+    def _send(self, file: FileProcess, message: dict[str, Any], fds: list[int]) -> None:
         file.sent[message["attempt"]] = (message, fds)
         try:
             wire.send(file.sock, message, fds)
@@ -181,7 +187,7 @@ class Root:
             # It is dead: its socket's end is in the poll, and gives the attempt to the next.
             pass
 
-    def _parse(self, message):
+    def _parse(self, message: dict[str, Any]) -> None:
         try:
             request = message["request"]
             target = Target.of(request["file"])
@@ -196,7 +202,7 @@ class Root:
         else:
             self._answer(message.get("id"), response=file.response)
 
-    def _answer(self, number, response=None, error=None):
+    def _answer(self, number: Any, response: Any = None, error: str | None = None) -> None:
         answer = {"type": "parsed", "id": number}
         answer.update({"response": response} if error is None else {"error": error})
         try:
@@ -209,7 +215,7 @@ class Root:
 
     # File processes.
 
-    def _current(self, target, env):
+    def _current(self, target: Target, env: dict[str, str]) -> FileProcess:
         """
         The process of a target that imported what is there now; a new one if something changed.
         """
@@ -227,7 +233,7 @@ class Root:
                 file.tries = 0
         return file if file is not None else self._import(target, env)
 
-    def _import(self, target, env):
+    def _import(self, target: Target, env: dict[str, str]) -> FileProcess:
         self._make_room()
         file = FileProcess(target, env)
         file.used_at = time.monotonic()
@@ -239,7 +245,7 @@ class Root:
             # No process or descriptor to be had now: what asked fails, and the next one tries
             # again.
             self._import_failed(
-                file, f"the import could not be started: {os.strerror(error.errno)}"
+                file, f"the import could not be started: {os.strerror(error.errno or 0)}"
             )
             return file
         if pid == 0:
@@ -252,14 +258,14 @@ class Root:
         self.poll.register(ours, select.POLLIN)
         return file
 
-    def _become_file(self, sock, file):
+    def _become_file(self, sock: socket.socket, file: FileProcess) -> None:
         try:
             self._close_in_child(sock.fileno())
             file_process.run(sock, file.target, file.env, self.timeout_s)
         finally:
             os._exit(70)
 
-    def _close_in_child(self, keep):
+    def _close_in_child(self, keep: Any) -> None:
         """
         Closes all of the root's descriptors in a child; objects that own some are told, so that
         nothing is closed twice.
@@ -268,7 +274,7 @@ class Root:
             sock.close()
         keeper.close_from_3(keep)
 
-    def _make_room(self):
+    def _make_room(self) -> None:
         ready = [
             f for f in self.files.values() if f.state in ("ready", "failed", "cold") and not f.sent
         ]
@@ -277,7 +283,7 @@ class Root:
             ready.remove(oldest)
             self._retire(oldest)
 
-    def _retire(self, file):
+    def _retire(self, file: FileProcess) -> None:
         """No more attempts for it: it ends once it has taken what it was sent."""
         if self.files.get(file.target.key) is file:
             del self.files[file.target.key]
@@ -288,7 +294,7 @@ class Root:
             except OSError:
                 pass
 
-    def _from_file(self, file):
+    def _from_file(self, file: FileProcess) -> None:
         try:
             alive = file.reader.read()
             while True:
@@ -307,7 +313,7 @@ class Root:
         if not alive:
             self._gone(file)
 
-    def _imported(self, file, message):
+    def _imported(self, file: FileProcess, message: dict[str, Any]) -> None:
         file.uses = Uses.load(message["uses"])
         file.response = message["response"]
         for document in file.response["documents"]:
@@ -317,7 +323,7 @@ class Root:
         file.state = "failed" if message["failed"] else "cold" if file.cold else "ready"
         self._import_done(file)
 
-    def _import_done(self, file):
+    def _import_done(self, file: FileProcess) -> None:
         queue, file.queue = file.queue, []
         parses, file.parses = file.parses, []
         for number, env in parses:
@@ -336,7 +342,7 @@ class Root:
             else:
                 self._give(file.target, env, message, fds)
 
-    def _settle(self, file, message, fds):
+    def _settle(self, file: FileProcess, message: dict[str, Any], fds: list[int]) -> None:
         """An attempt for which no further import is tried: with what there is."""
         if file.state == "failed":
             self._fail_import(file, fds)
@@ -345,7 +351,7 @@ class Root:
         else:
             self._send(file, message, fds)
 
-    def _gone(self, file):
+    def _gone(self, file: FileProcess) -> None:
         """The process of a file has ended, or is of no more use."""
         self.poll.unregister(file.sock)
         del self.by_fd[file.sock.fileno()]
@@ -364,7 +370,7 @@ class Root:
         for message, fds in sent:
             self._give(file.target, env_of(message.get("env")), message, fds)
 
-    def _import_died(self, file):
+    def _import_died(self, file: FileProcess) -> None:
         status = self._wait(file.pid)
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
@@ -379,7 +385,7 @@ class Root:
         self._import_failed(file, text)
         self._import_done(file)
 
-    def _import_failed(self, file, text):
+    def _import_failed(self, file: FileProcess, text: str) -> None:
         file.state = "failed"
         file.uses = None
         error = {"file": file.target.name, "line": 0, "text": text}
@@ -393,11 +399,11 @@ class Root:
 
     # Failures and cold starts.
 
-    def _fail(self, fds, text):
+    def _fail(self, fds: list[int], text: str) -> None:
         keeper.report(fds[1], {"type": "failed", "error": text})
         wire.close_all(fds)
 
-    def _fail_import(self, file, fds):
+    def _fail_import(self, file: FileProcess, fds: list[int]) -> None:
         errors = file.response["errors"]
         first = (
             errors[0] if errors else {"file": file.target.name, "line": 0, "text": "import failed"}
@@ -410,28 +416,30 @@ class Root:
             pass
         self._fail(fds, text)
 
-    def _start_cold(self, file, env, message, fds):
+    def _start_cold(
+        self, file: FileProcess, env: dict[str, str], message: dict[str, Any], fds: list[int]
+    ) -> None:
         """A file that cannot be imported once and forked: the task imports it itself."""
         output, control = fds
 
-        def run_task():
+        def run_task() -> None:
             task.run_cold(message, output, control, file.target, file.cold, env, self.timeout_s)
 
         try:
             keeper.start(control, run_task)
         except OSError as error:
-            keeper.report(control, {"type": "failed", "error": f"fork: {os.strerror(error.errno)}"})
+            keeper.report(control, {"type": "failed", "error": f"fork: {os.strerror(error.errno or 0)}"})
         wire.close_all(fds)
 
     # Time and children.
 
-    def _poll_ms(self):
+    def _poll_ms(self) -> int:
         waiting = [f.deadline for f in self.files.values() if f.state == "importing"]
         if waiting:
             return max(0, int((min(waiting) - time.monotonic()) * 1000) + 1)
         return 30_000
 
-    def _tend(self):
+    def _tend(self) -> None:
         now = time.monotonic()
         for file in list(self.files.values()):
             if file.state == "importing":
@@ -440,13 +448,13 @@ class Root:
             elif now - file.used_at > FILE_IDLE_S and not file.sent:
                 self._retire(file)
 
-    def _kill(self, pid):
+    def _kill(self, pid: int) -> None:
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
 
-    def _wait(self, pid):
+    def _wait(self, pid: int) -> int:
         """The wait status of a child whose socket has ended: at once, or it is made to end."""
         deadline = time.monotonic() + 1.0
         while True:
@@ -460,7 +468,7 @@ class Root:
                 self._kill(pid)
             time.sleep(0.001)
 
-    def _reap(self):
+    def _reap(self) -> None:
         """Takes leave of children that ended: old file processes, keepers of cold starts."""
         importing = {f.pid for f in self.by_fd.values() if f.state == "importing"}
         if importing:
@@ -478,7 +486,7 @@ class Root:
                 return
 
 
-def env_of(entries):
+def env_of(entries: Any) -> dict[str, str]:
     """A dict from an array of NAME=value (or from an object). ValueError if it is neither."""
     if entries is None:
         return {}

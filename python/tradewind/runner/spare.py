@@ -15,14 +15,20 @@ import mmap
 import os
 import signal
 import socket
+from typing import TYPE_CHECKING
 
 from tradewind.runner import keeper, task, wire
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tradewind.importer import Imported
 
 
 class Spare:
     """One spare; may be given one attempt."""
 
-    def __init__(self, imported):
+    def __init__(self, imported: Imported) -> None:
         """Forks it. OSError if that failed."""
         self._begun = mmap.mmap(-1, 1)
         self._to_keeper, keeper_end = socket.socketpair()
@@ -41,7 +47,7 @@ class Spare:
         finally:
             os._exit(70)
 
-    def give(self, message, output, control):
+    def give(self, message: dict[str, Any], output: int, control: int) -> bool:
         """
         Gives it the attempt. False if it is dead and the attempt must go another way; True if it
         has it, or its keeper reports it.
@@ -59,13 +65,13 @@ class Spare:
         self.close()
         return True
 
-    def close(self):
+    def close(self) -> None:
         """Lets go of it: without an attempt it ends."""
         wire.close_sockets(self._to_keeper, self._to_task)
         self._begun.close()
 
 
-def _keep(keeper_end, task_end, begun, imported):
+def _keep(keeper_end: socket.socket, task_end: socket.socket, begun: Any, imported: Imported) -> None:
     keeper.become_subreaper()
     pid = os.fork()
     if pid == 0:
@@ -94,7 +100,7 @@ def _keep(keeper_end, task_end, begun, imported):
     os._exit(0)
 
 
-def _wait_for_attempt(sock, begun, imported):
+def _wait_for_attempt(sock: socket.socket, begun: Any, imported: Imported) -> None:
     """In the task: everything that can be done before there is an attempt, then waits for one."""
     task.reset_signals()
     os.setsid()

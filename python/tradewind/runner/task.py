@@ -18,6 +18,7 @@ import json
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import (
     AirflowFailException,
@@ -30,21 +31,36 @@ from tradewind.exceptions import (
     TaskDeferred,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn
+
+    from tradewind.importer import Imported, Target
+    from tradewind.runner.instance import TaskInstance
+
 LOG_FORMAT = "[%(asctime)s] %(levelname)s %(name)s: %(message)s"
 _GOOD = ("success", "skipped", "reschedule", "deferred")
 
 
-def run(message, output, control, imported):
+def run(message: dict[str, Any], output: int, control: int, imported: Imported) -> NoReturn:
     """One attempt of a task whose file is imported. Never returns."""
     _guard(message, lambda: _run(message, output, control, imported))
 
 
-def run_cold(message, output, control, target, why, env, timeout_s):
+def run_cold(
+    message: dict[str, Any],
+    output: int,
+    control: int,
+    target: Target,
+    why: str,
+    env: dict[str, str],
+    timeout_s: float,
+) -> NoReturn:
     """
     One attempt of a task whose file is imported here, because its import `why`. Never returns.
     """
 
-    def work():
+    def work() -> int:
         _set_up(message, output, control, env)
         from tradewind.importer import run_import
         from tradewind.runner.instance import warn
@@ -67,7 +83,7 @@ def run_cold(message, output, control, target, why, env, timeout_s):
     _guard(message, work)
 
 
-def _guard(message, work):
+def _guard(message: dict[str, Any], work: Callable[[], int]) -> NoReturn:
     """Ends the process with the exit code of work(); with 1 if something of ours went wrong."""
     pid = os.getpid()
     code = 1
@@ -90,7 +106,7 @@ def _guard(message, work):
         os._exit(code if os.getpid() == pid else 0)
 
 
-def _run_exit_functions():
+def _run_exit_functions() -> None:
     """What the interpreter would do at its end: waits for threads, calls atexit functions."""
     import atexit
 
@@ -99,12 +115,12 @@ def _run_exit_functions():
     atexit._run_exitfuncs()
 
 
-def _run(message, output, control, imported):
+def _run(message: dict[str, Any], output: int, control: int, imported: Imported) -> int:
     _set_up(message, output, control, env_of_message(message))
     return _attempt(message, imported, _version_note(message["python"].get("sources"), imported))
 
 
-def _version_note(wanted, imported):
+def _version_note(wanted: Any, imported: Any) -> Any:
     """What the log says if the file is not now what it was when the run was made."""
     target = imported.target
     if target.tree is not None:
@@ -122,14 +138,14 @@ def _version_note(wanted, imported):
     return None
 
 
-def env_of_message(message):
+def env_of_message(message: dict[str, Any]) -> dict[str, str]:
     """The attempt's environment as a dict."""
     from tradewind.runner.root import env_of
 
     return env_of(message.get("env"))
 
 
-def reset_signals():
+def reset_signals() -> None:
     """Default dispositions (and Python's own for SIGINT), nothing blocked."""
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
@@ -137,7 +153,7 @@ def reset_signals():
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def _set_up(message, output, control, env):
+def _set_up(message: dict[str, Any], output: int, control: int, env: dict[str, str]) -> None:
     from tradewind import log
     from tradewind.runner import wire
 
@@ -155,7 +171,7 @@ def _set_up(message, output, control, env):
     os.umask(0o022)
     report(control, {"type": "pid", "pid": os.getpid()})
 
-    def mask(value):
+    def mask(value: str) -> None:
         text = value.encode("utf-8", "replace")[: log.SECRET_BYTES_MAX].decode("utf-8", "ignore")
         report(control, {"type": "secret", "value": text})
 
@@ -175,7 +191,7 @@ def _set_up(message, output, control, env):
     assert wire.MESSAGE_MAX > log.SECRET_BYTES_MAX
 
 
-def set_up_streams():
+def set_up_streams() -> None:
     """
     Standard output and error as UTF-8 text, line by line; logging to standard error. Done once, in
     the root: the objects live on in all forks, and what user code or a logging handler keeps of
@@ -192,7 +208,7 @@ def set_up_streams():
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=LOG_FORMAT)
 
 
-def _restore_streams():
+def _restore_streams() -> None:
     """What an import did to the streams does not reach the task's log."""
     for name in ("stdout", "stderr"):
         if getattr(sys, f"__{name}__").closed:
@@ -200,7 +216,7 @@ def _restore_streams():
         setattr(sys, name, getattr(sys, f"__{name}__"))
 
 
-def _reseed():
+def _reseed() -> None:
     """
     Forks must not all draw the same numbers: the standard library sees to itself, numpy does not.
     """
@@ -209,7 +225,7 @@ def _reseed():
         numpy_random.seed()
 
 
-def _attempt(message, imported, note):
+def _attempt(message: dict[str, Any], imported: Imported, note: str | None) -> int:
     """Runs the operator; the exit code."""
     from tradewind.runner.instance import exported_environment, make_context, warn
 
@@ -241,24 +257,24 @@ class TaskRunnerMarker:
     """What listeners hear of that starts and stops: the process of a task."""
 
 
-def _tell(event, **arguments):
+def _tell(event: str, **arguments: Any) -> None:
     """Listeners of plugins, where there are any."""
     plugins = sys.modules.get("tradewind.plugins")
     if plugins is not None and plugins.get_listener_manager().has_listeners:
         plugins.get_listener_manager().tell(event, **arguments)
 
 
-def _instance(start, task):
+def _instance(start: dict[str, Any], task: Any) -> TaskInstance:
     from tradewind import link
     from tradewind.runner.engine import Engine
     from tradewind.runner.instance import TaskInstance
 
-    engine = Engine(start.get("engine"), start.get("attempt"))
+    engine = Engine(start.get("engine", ""), start.get("attempt", ""))
     link.set_engine(engine)
     return TaskInstance(start, task, engine)
 
 
-def _find_task(start, imported):
+def _find_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
     """The operator and its DAG. AirflowException says what the file lacks."""
     from tradewind.exceptions import DagNotFound
 
@@ -271,7 +287,7 @@ def _find_task(start, imported):
             "bash": plain.command_task,
             "callback": plain.callback_task,
         }
-        return makers.get(kind, plain.plain_task)(start, imported)
+        return makers.get(str(kind), plain.plain_task)(start, imported)
     for dag in imported.dags:
         if dag.dag_id == start["dag_id"]:
             return dag.get_task(start["task_id"]), dag
@@ -281,7 +297,7 @@ def _find_task(start, imported):
     )
 
 
-def _execute(start, task, ti, context):
+def _execute(start: dict[str, Any], task: Any, ti: Any, context: Any) -> dict[str, Any]:
     """The result of the attempt, without the members that every result has."""
     from tradewind import policies
     from tradewind.baseoperator import BaseOperator
@@ -310,7 +326,7 @@ def _execute(start, task, ti, context):
         value = _work(start, task, context)
         task.post_execute(context, value)
         _push(task, ti, value)
-        result = {"outcome": "success"}
+        result: dict[str, Any] = {"outcome": "success"}
         result.update(_skips(task, ti))
         if task.outlets:
             result["asset_events"] = context["outlet_events"].as_data()
@@ -327,7 +343,7 @@ def _execute(start, task, ti, context):
     return result
 
 
-def _work(start, task, context):
+def _work(start: dict[str, Any], task: Any, context: Any) -> Any:
     """execute, or the method with which a deferred try goes on."""
     resume = start.get("resume")
     if resume:
@@ -358,7 +374,7 @@ def _work(start, task, context):
         return None
 
 
-def _start_from_trigger(args):
+def _start_from_trigger(args: Any) -> NoReturn:
     """The task begins deferred. Its process is started for that alone."""
     from tradewind.runner.triggers import find_class
 
@@ -371,7 +387,7 @@ def _start_from_trigger(args):
     )
 
 
-def _deferral(deferred, task):
+def _deferral(deferred: TaskDeferred, task: Any) -> dict[str, Any]:
     """The result of a task that defers itself."""
     from tradewind.serde import storable
 
@@ -392,7 +408,7 @@ def _deferral(deferred, task):
     }
 
 
-def _unmapped(task, ti, context):
+def _unmapped(task: Any, ti: Any, context: Any) -> Any:
     """The operator of this instance, which the context names from now on."""
     from tradewind.runner.events import InletEvents, OutletEvents
     from tradewind.runner.instance import merge_params
@@ -416,7 +432,7 @@ def _unmapped(task, ti, context):
     return made
 
 
-def _name_instance(result, task, context):
+def _name_instance(result: dict[str, Any], task: Any, context: Any) -> None:
     """The name of a mapped instance, from map_index_template."""
     if not task.map_index_template or context["ti"].map_index < 0:
         return
@@ -430,7 +446,7 @@ def _name_instance(result, task, context):
         result["rendered_map_index"] = str(text)[:250]
 
 
-def _skip_items(tasks, task, ti):
+def _skip_items(tasks: Iterable[Any], task: Any, ti: Any) -> list[Any]:
     """
     Task ids; of tasks in the same mapped group [task id, map index]: only this index is left out.
     """
@@ -442,7 +458,7 @@ def _skip_items(tasks, task, ti):
     return out
 
 
-def _skips(task, ti):
+def _skips(task: Any, ti: Any) -> dict[str, Any]:
     skipped = task.__dict__.get("_skipped_ids")
     out = {"skip": _skip_items(skipped, task, ti)} if skipped else {}
     for name in ("follow", "stop"):
@@ -451,14 +467,14 @@ def _skips(task, ti):
     return out
 
 
-def _handle_sigterm(task):
+def _handle_sigterm(task: Any) -> None:
     """
     SIGTERM: the operator's on_kill, then an exception, so that `finally` and context managers of
     user code run.
     """
     pid = os.getpid()
 
-    def end(number, frame):
+    def end(number: int, frame: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if os.getpid() != pid:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -471,7 +487,7 @@ def _handle_sigterm(task):
     signal.signal(signal.SIGTERM, end)
 
 
-def _push(task, ti, value):
+def _push(task: Any, ti: Any, value: Any) -> None:
     """The return value as XCom, and its keys with multiple_outputs."""
     from tradewind.serde import encode
     from tradewind.types import XCOM_RETURN_KEY
@@ -505,7 +521,7 @@ def _push(task, ti, value):
         )
 
 
-def _is_mapped_over(task, ti):
+def _is_mapped_over(task: Any, ti: Any) -> Any:
     """True if the task's value makes instances of others."""
     from tradewind.dags import DAG
     from tradewind.mapped import mapped_over
@@ -514,7 +530,7 @@ def _is_mapped_over(task, ti):
     return ti.map_index < 0 and isinstance(dag, DAG) and ti.task_id in mapped_over(dag)
 
 
-def _check_mappable(task, ti, value):
+def _check_mappable(task: Any, ti: Any, value: Any) -> Any:
     """An exception that says why others, which are mapped over the value, cannot be."""
     from tradewind.configuration import conf
     from tradewind.exceptions import (
@@ -536,7 +552,7 @@ def _check_mappable(task, ti, value):
         )
 
 
-def _rendered(task):
+def _rendered(task: Any) -> dict[str, Any]:
     """The rendered fields for people to read: strings as they are, the rest as text."""
     out = {}
     for name in task.template_fields:
@@ -555,7 +571,7 @@ def _rendered(task):
     return out
 
 
-def _of_exception(error, task, ti):
+def _of_exception(error: BaseException, task: Any, ti: Any) -> dict[str, Any]:
     """
     The result for what user code raised; writes the traceback to the log where there is one to
     write.
@@ -582,7 +598,7 @@ def _of_exception(error, task, ti):
     return {"outcome": "fail" if no_retry else "failed", "error": text}
 
 
-def _microseconds(moment):
+def _microseconds(moment: dt.datetime) -> int:
     from tradewind import timezone
 
     moment = timezone.coerce_datetime(moment)
@@ -592,7 +608,7 @@ def _microseconds(moment):
     )
 
 
-def _after(task, ti, result, context):
+def _after(task: Any, ti: Any, result: dict[str, Any], context: Any) -> None:
     """The callback of the outcome."""
     outcome = result["outcome"]
     name = {"success": "on_success_callback", "skipped": "on_skipped_callback"}.get(outcome)
@@ -609,19 +625,19 @@ def _after(task, ti, result, context):
         _callbacks(task, name, context)
 
 
-def call(callback, context):
+def call(callback: Any, context: Any) -> None:
     """Calls a callback, or a notifier."""
     notify = callback if callable(callback) else callback.notify
     notify(context)
 
 
-def _tell_listeners(ti, event, **arguments):
+def _tell_listeners(ti: Any, event: str, **arguments: Any) -> None:
     """Listeners of plugins hear what the task comes to."""
     before = "queued" if event == "running" else "running"
     _tell(f"on_task_instance_{event}", previous_state=before, task_instance=ti, **arguments)
 
 
-def _callbacks(task, name, context):
+def _callbacks(task: Any, name: str, context: Any) -> None:
     """Calls them; what they raise is logged and changes nothing."""
     from tradewind.importer import user_traceback
 
@@ -633,7 +649,7 @@ def _callbacks(task, name, context):
             sys.stderr.write(f"tradewind: {name} failed:\n{user_traceback(error)}")
 
 
-def _finish(start, result):
+def _finish(start: dict[str, Any], result: dict[str, Any]) -> int:
     """Writes the result, with `***` for masked values; the exit code."""
     from tradewind import log
 

@@ -21,28 +21,36 @@ import os
 import struct
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
 from tradewind.runner import wire
 from tradewind.serde import decode, storable
 
+if TYPE_CHECKING:
+    import socket
+    from asyncio import StreamReader, StreamWriter
+    from logging import LogRecord
+    from types import ModuleType
+    from typing import Any
+
 _log_path = contextvars.ContextVar("log_path", default=None)
-_files = {}  # path → (stat signature, module)
+_files: dict[str, tuple[Any, ModuleType]] = {}  # path → (stat signature, module)
 
 
 class Current:
     """What a trigger knows of its task: `trigger.task_instance`, and how it asks the engine."""
 
-    def __init__(self, message):
+    def __init__(self, message: dict[str, Any]) -> None:
         self.attempt = message["attempt"]
         self.dag_id, self.run_id = message.get("dag_id"), message.get("run_id")
         self.task_id, self.map_index = message.get("task_id"), message.get("map_index", -1)
         self.try_number = message.get("try_number", 1)
         self.id = self.attempt
-        self._path = message.get("engine")
-        self._engine = None
+        self._path: Any = message.get("engine")
+        self._engine: Any = None
         self._lock = asyncio.Lock()
 
-    async def ask(self, kind, **members):
+    async def ask(self, kind: str, **members: Any) -> Any:
         """
         The engine's answer. Asked in a thread, so that no other trigger waits; AirflowRuntimeError
         if the engine refuses, EngineAway if it is not there for long.
@@ -54,13 +62,13 @@ class Current:
                 self._engine = Engine(self._path, self.attempt)
             return await asyncio.to_thread(self._engine.ask, kind, **members)
 
-    def close(self):
+    def close(self) -> None:
         """Lets go of the connection."""
         if self._engine is not None:
             self._engine.close()
 
 
-def _dag_module(path):
+def _dag_module(path: str) -> ModuleType:
     """The module of a DAG file, imported once for each state of the file."""
     from tradewind.importer import Target, _load
 
@@ -72,7 +80,7 @@ def _dag_module(path):
     return known[1]
 
 
-def find_class(classpath, file):
+def find_class(classpath: str, file: str | None) -> Any:
     """The trigger's class. A class of the DAG file itself is found there, whatever its name."""
     module_name, _, name = classpath.rpartition(".")
     folder = os.path.dirname(file or "")
@@ -95,12 +103,12 @@ def find_class(classpath, file):
 class Process:
     """The loop's side of the socket, and the triggers that run."""
 
-    def __init__(self, reader, writer):
+    def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
         self.reader, self.writer = reader, writer
-        self.running = {}  # attempt → task
-        self.dropped = set()
+        self.running: dict[str, Any] = {}  # attempt → task
+        self.dropped: set[str] = set()
 
-    async def serve(self):
+    async def serve(self) -> None:
         """Until the socket ends."""
         try:
             while True:
@@ -111,9 +119,9 @@ class Process:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
 
-    def hear(self, message):
+    def hear(self, message: dict[str, Any]) -> None:
         """One message of the worker. Unknown types are for later versions."""
-        attempt = message.get("attempt")
+        attempt: Any = message.get("attempt")
         if message.get("type") == "trigger" and attempt not in self.running:
             task = asyncio.get_running_loop().create_task(self.run(message))
             self.running[attempt] = task
@@ -121,7 +129,7 @@ class Process:
             self.dropped.add(attempt)
             self.running[attempt].cancel()
 
-    async def run(self, message):
+    async def run(self, message: dict[str, Any]) -> None:
         """One trigger, from its message to its end."""
         attempt = message["attempt"]
         _log_path.set(message.get("log"))
@@ -144,7 +152,7 @@ class Process:
         if answer is not None:
             self.tell({"type": "fired", "attempt": attempt, **answer})
 
-    async def first_event(self, message, current):
+    async def first_event(self, message: dict[str, Any], current: Current) -> dict[str, Any]:
         """The answer that the first event makes. TimeoutError after the task's timeout."""
         spec = message["trigger"]
         cls = find_class(spec["classpath"], spec.get("file") or message.get("file"))
@@ -166,18 +174,18 @@ class Process:
             await trigger.cleanup()
         return _answer(event)
 
-    def tell(self, message):
+    def tell(self, message: dict[str, Any]) -> None:
         """Sends a message; what cannot be sent is told as a failure."""
         self.writer.write(wire.encode(message))
 
 
-async def _next(events):
+async def _next(events: Any) -> Any:
     async for event in events:
         return event
     raise RuntimeError("it ended without an event")
 
 
-def _answer(event):
+def _answer(event: Any) -> dict[str, Any]:
     from tradewind.triggers.base import BaseTaskEndEvent
 
     if isinstance(event, BaseTaskEndEvent):
@@ -192,7 +200,7 @@ def _answer(event):
 class _ToTask(logging.Handler):
     """Lines of a trigger go to the log of its task's attempt; all others to this process's."""
 
-    def emit(self, record):
+    def emit(self, record: LogRecord) -> None:
         from tradewind.log import masked
 
         text = masked(self.format(record)) + "\n"
@@ -211,7 +219,7 @@ class _ToTask(logging.Handler):
             self.handleError(record)
 
 
-def _set_up_logging():
+def _set_up_logging() -> None:
     from tradewind.runner.task import LOG_FORMAT
 
     handler = _ToTask()
@@ -220,7 +228,7 @@ def _set_up_logging():
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
-def _end_with_parent():
+def _end_with_parent() -> None:
     """A trigger that blocks the loop does not outlive the worker."""
     import ctypes
     import signal
@@ -228,12 +236,12 @@ def _end_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 
 
-async def _main(sock):
+async def _main(sock: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=sock, limit=1 << 20)
     await Process(reader, writer).serve()
 
 
-def main():
+def main() -> None:
     """The process's whole life."""
     import socket
 

@@ -10,6 +10,11 @@ import json
 import os
 import socket
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
 MESSAGE_MAX = 72 << 20  # as LIMIT_MESSAGE of the engine: the largest XCom and its frame
 _FDS_MAX = 64
@@ -19,7 +24,7 @@ class ProtocolError(Exception):
     """The other side broke the protocol: the connection is of no more use."""
 
 
-def encode(message):
+def encode(message: dict[str, Any]) -> bytes:
     """A frame. ProtocolError if the message is longer than a frame may be."""
     body = json.dumps({"v": 1, **message}, ensure_ascii=False, separators=(",", ":")).encode(
         "utf-8", "replace"
@@ -29,12 +34,12 @@ def encode(message):
     return struct.pack("<I", len(body)) + body
 
 
-def send(sock, message, fds=()):
+def send(sock: socket.socket, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
     """Sends one message, blocking. OSError if the other side is gone."""
     send_frame(sock, encode(message), fds)
 
 
-def send_frame(sock, frame, fds=()):
+def send_frame(sock: socket.socket, frame: bytes, fds: Sequence[int] = ()) -> None:
     """Sends an encoded frame, blocking."""
     sent = 0
     if fds:
@@ -47,13 +52,13 @@ def send_frame(sock, frame, fds=()):
 class Reader:
     """Takes frames from a stream socket, and descriptors in the order they came."""
 
-    def __init__(self, sock):
+    def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.buffer = bytearray()
-        self.fds = []
+        self.fds: list[int] = []
         self._space = socket.CMSG_SPACE(_FDS_MAX * 4)
 
-    def read(self):
+    def read(self) -> bool:
         """
         Reads once what is there. False at the end of the stream. BlockingIOError if nothing is
         there (non-blocking).
@@ -74,7 +79,7 @@ class Reader:
         self.buffer += data
         return bool(data)
 
-    def message(self):
+    def message(self) -> dict[str, Any] | None:
         """The next whole message, or None. ProtocolError."""
         if len(self.buffer) < 4:
             return None
@@ -93,7 +98,7 @@ class Reader:
             raise ProtocolError("a message is not an object")
         return message
 
-    def take_fds(self, count):
+    def take_fds(self, count: int) -> list[int]:
         """The next descriptors. ProtocolError if they did not come."""
         if len(self.fds) < count:
             raise ProtocolError(f"{count} descriptors were expected, {len(self.fds)} came")
@@ -101,7 +106,7 @@ class Reader:
         return taken
 
 
-def close_all(fds):
+def close_all(fds: Iterable[int]) -> None:
     """Closes descriptors, whatever their state."""
     for fd in fds:
         try:
@@ -110,7 +115,7 @@ def close_all(fds):
             pass
 
 
-def close_sockets(*sockets):
+def close_sockets(*sockets: socket.socket) -> None:
     """Closes sockets."""
     for sock in sockets:
         sock.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from typing import TYPE_CHECKING
 
 from tradewind.baseoperator import BaseOperator
 from tradewind.exceptions import (
@@ -15,8 +16,15 @@ from tradewind.exceptions import (
     TaskDeferralTimeout,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-def seconds(value):
+    from tradewind.context import Context
+    from tradewind.hints import Duration
+
+
+def seconds(value: dt.timedelta | float) -> float:
     """A number of seconds from one or from a timedelta."""
     return value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
 
@@ -24,20 +32,20 @@ def seconds(value):
 class PokeReturnValue:
     """What poke may return: whether it is done, and the XCom."""
 
-    def __init__(self, is_done, xcom_value=None):
+    def __init__(self, is_done: bool, xcom_value: Any = None) -> None:
         self.is_done = is_done
         self.xcom_value = xcom_value
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.is_done)
 
 
-def _stopwatch():
+def _stopwatch() -> Callable[[], float]:
     began = time.monotonic()
     return lambda: time.monotonic() - began
 
 
-def _since_start(context):
+def _since_start(context: Context) -> Callable[[], float]:
     """Seconds since the try began, over all of its reschedules."""
     began = context["ti"].start_date
     return lambda: (dt.datetime.now(dt.timezone.utc) - began).total_seconds()
@@ -56,16 +64,16 @@ class BaseSensorOperator(BaseOperator):
     def __init__(
         self,
         *,
-        poke_interval=60,
-        timeout=604800,
-        soft_fail=False,
-        mode="poke",
-        exponential_backoff=False,
-        max_wait=None,
-        silent_fail=False,
-        never_fail=False,
-        **kwargs,
-    ):
+        poke_interval: Duration = 60,
+        timeout: Duration = 604800,
+        soft_fail: bool = False,
+        mode: str = "poke",
+        exponential_backoff: bool = False,
+        max_wait: Duration | None = None,
+        silent_fail: bool = False,
+        never_fail: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if mode not in self.valid_modes:
             raise ValueError(
@@ -80,11 +88,11 @@ class BaseSensorOperator(BaseOperator):
         self.max_wait = None if max_wait is None else seconds(max_wait)
         self.silent_fail, self.never_fail = silent_fail, never_fail
 
-    def poke(self, context):
+    def poke(self, context: Context) -> bool | PokeReturnValue:
         """True when the wait is over."""
         raise NotImplementedError(f"{type(self).__name__} does not define poke()")
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """Pokes until it is done; the XCom is that of a PokeReturnValue."""
         number = 0
         waited = _since_start(context) if self.mode == "reschedule" else _stopwatch()
@@ -106,7 +114,9 @@ class BaseSensorOperator(BaseOperator):
                 raise AirflowRescheduleException(now + dt.timedelta(seconds=interval))
             time.sleep(interval)
 
-    def resume_execution(self, next_method, next_kwargs, context):
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
+    ) -> Any:
         """As for any task; a trigger that is late is the sensor's own timeout."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
@@ -121,7 +131,7 @@ class BaseSensorOperator(BaseOperator):
                 raise AirflowSkipException(str(error)) from error
             raise
 
-    def _poke_once(self, context):
+    def _poke_once(self, context: Context) -> bool | PokeReturnValue:
         try:
             return self.poke(context)
         except (
@@ -141,14 +151,14 @@ class BaseSensorOperator(BaseOperator):
                 raise AirflowSkipException(f"never_fail: {error}") from error
             raise
 
-    def _interval(self, number):
+    def _interval(self, number: int) -> float:
         interval = self.poke_interval
         if self.exponential_backoff:
             interval = min(interval * 2 ** min(number - 1, 30), 86400.0)
         return interval if self.max_wait is None else min(interval, self.max_wait)
 
     @property
-    def reschedule(self):
+    def reschedule(self) -> bool:  # type: ignore[override]
         """True in mode "reschedule"."""
         return self.mode == "reschedule"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
 from tradewind.exceptions import AirflowException, AirflowSkipException
@@ -10,6 +11,12 @@ from tradewind.operators.empty import EmptyOperator
 from tradewind.runner.world import text_of
 from tradewind.sensors.base import BaseSensorOperator
 from tradewind.triggers.external_task import WorkflowTrigger, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from typing import Any
+
+    from tradewind.context import Context
 
 
 class ExternalDagNotFoundError(AirflowException):
@@ -52,7 +59,7 @@ _STATES = {
 }
 
 
-def _words(states):
+def _words(states: Iterable[Any] | None) -> list[str]:
     return [getattr(state, "value", state) for state in states or ()]
 
 
@@ -62,26 +69,26 @@ class ExternalTaskSensor(BaseSensorOperator):
     date, less execution_delta, or with the dates that execution_date_fn gives.
     """
 
-    template_fields = ("external_dag_id", "external_task_id", "external_task_ids", "external_task_group_id")
+    template_fields: Collection[str] = ("external_dag_id", "external_task_id", "external_task_ids", "external_task_group_id")
     ui_color = "#4db7db"
 
     def __init__(
         self,
         *,
-        external_dag_id,
-        external_task_id=None,
-        external_task_ids=None,
-        external_task_group_id=None,
-        allowed_states=None,
-        skipped_states=None,
-        failed_states=None,
-        execution_delta=None,
-        execution_date_fn=None,
-        check_existence=False,
-        poll_interval=2.0,
-        deferrable=False,
-        **kwargs,
-    ):
+        external_dag_id: str,
+        external_task_id: str | None = None,
+        external_task_ids: Collection[str] | None = None,
+        external_task_group_id: str | None = None,
+        allowed_states: Iterable[str] | None = None,
+        skipped_states: Iterable[str] | None = None,
+        failed_states: Iterable[str] | None = None,
+        execution_delta: dt.timedelta | None = None,
+        execution_date_fn: Callable[..., Any] | None = None,
+        check_existence: bool = False,
+        poll_interval: float = 2.0,
+        deferrable: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.allowed_states = _words(allowed_states) or ["success"]
         self.skipped_states, self.failed_states = _words(skipped_states), _words(failed_states)
@@ -132,12 +139,12 @@ class ExternalTaskSensor(BaseSensorOperator):
         self.deferrable = deferrable
         self._checked = False
 
-    def _task_ids(self):
+    def _task_ids(self) -> list[str] | None:
         if self.external_task_id:
             return [self.external_task_id]
         return list(self.external_task_ids) if self.external_task_ids else None
 
-    def _dates(self, context):
+    def _dates(self, context: Context) -> list[Any]:
         date = context.get("logical_date") or context["dag_run"].run_after
         if self.execution_delta is not None:
             return [date - self.execution_delta]
@@ -148,7 +155,7 @@ class ExternalTaskSensor(BaseSensorOperator):
             return list(found) if isinstance(found, (list, tuple)) else [found]
         return [date]
 
-    def _check(self, ti):
+    def _check(self, ti: Any) -> None:
         """
         check_existence, once for each process. Airflow's API fails when it is asked for a group that
         it does not know, so a missing group is an error without check_existence, too.
@@ -174,7 +181,7 @@ class ExternalTaskSensor(BaseSensorOperator):
             )
         self._checked = True
 
-    def poke(self, context):
+    def poke(self, context: Context) -> bool:
         ti, dates = context["ti"], self._dates(context)
         self._check(ti)
         asked = {"task_ids": self._task_ids(), "task_group_id": self.external_task_group_id}
@@ -196,12 +203,12 @@ class ExternalTaskSensor(BaseSensorOperator):
         )
         return self._decide(verdict)
 
-    def _decide(self, verdict):
+    def _decide(self, verdict: str | None) -> bool:
         """True, False, or what the verdict raises."""
         if verdict == "failed":
             if self.soft_fail:
                 raise AirflowSkipException(self._text("failed", "Skipping due to soft_fail."))
-            kind = ExternalDagFailedError
+            kind: type[AirflowException] = ExternalDagFailedError
             if self.external_task_group_id:
                 kind = ExternalTaskGroupFailedError
             elif self._task_ids():
@@ -211,7 +218,7 @@ class ExternalTaskSensor(BaseSensorOperator):
             raise AirflowSkipException(self._text("reached a state in skipped_states", "Skipping."))
         return verdict == "success"
 
-    def _text(self, what, more):
+    def _text(self, what: str, more: str) -> str:
         if self.external_task_group_id:
             subject = (
                 f"The external task_group '{self.external_task_group_id}' in DAG"
@@ -223,7 +230,7 @@ class ExternalTaskSensor(BaseSensorOperator):
             subject = f"The external DAG {self.external_dag_id}"
         return f"{subject} {what}. {more}".strip()
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """Pokes; with deferrable=True it waits without a process."""
         if not self.deferrable or self.poke(context):
             return super().execute(context) if not self.deferrable else None
@@ -242,7 +249,7 @@ class ExternalTaskSensor(BaseSensorOperator):
             timeout=dt.timedelta(seconds=self.timeout),
         )
 
-    def execute_complete(self, context, event=None):
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> None:
         """After the trigger."""
         status = (event or {}).get("status")
         if status not in ("success", "failed", "skipped"):
@@ -256,18 +263,18 @@ class ExternalTaskMarker(EmptyOperator):
     the other one.
     """
 
-    template_fields = ("external_dag_id", "external_task_id", "logical_date")
+    template_fields: Collection[str] = ("external_dag_id", "external_task_id", "logical_date")
     ui_color = "#4db7db"
 
     def __init__(
         self,
         *,
-        external_dag_id,
-        external_task_id,
-        logical_date="{{ logical_date.isoformat() }}",
-        recursion_depth=10,
-        **kwargs,
-    ):
+        external_dag_id: str,
+        external_task_id: str,
+        logical_date: str | dt.datetime = "{{ logical_date.isoformat() }}",
+        recursion_depth: int = 10,
+        **kwargs: Any,
+    ) -> None:
         # Airflow 2's name of it.
         logical_date = kwargs.pop("execution_date", logical_date)
         super().__init__(**kwargs)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from tradewind.exceptions import AirflowException
 from tradewind.sensors.base import BaseSensorOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import Any
+
+    from tradewind.context import Context
 
 
 class HttpSensor(BaseSensorOperator):
@@ -16,35 +23,35 @@ class HttpSensor(BaseSensorOperator):
     200 where the engine asks) and expect_text (text that the answer has) are this program's own.
     """
 
-    template_fields = ("endpoint", "request_params", "headers", "expect_text")
+    template_fields: Collection[str] = ("endpoint", "request_params", "headers", "expect_text")
 
     def __init__(
         self,
         *,
-        endpoint,
-        http_conn_id="http_default",
-        method="GET",
-        request_params=None,
-        request_kwargs=None,
-        headers=None,
-        response_error_codes_allowlist=None,
-        response_check=None,
-        extra_options=None,
-        deferrable=False,
-        expect_status=None,
-        expect_text=None,
-        **kwargs,
-    ):
+        endpoint: str,
+        http_conn_id: str = "http_default",
+        method: str = "GET",
+        request_params: Mapping[str, Any] | None = None,
+        request_kwargs: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        response_error_codes_allowlist: Collection[str] | None = None,
+        response_check: Callable[..., Any] | None = None,
+        extra_options: Mapping[str, Any] | None = None,
+        deferrable: bool = False,
+        expect_status: Any = None,
+        expect_text: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.expect_status, self.expect_text = expect_status, expect_text
         self.endpoint, self.http_conn_id, self.method = endpoint, http_conn_id, method
         self.request_params, self.request_kwargs = request_params or {}, request_kwargs or {}
-        self.headers = headers or {}
+        self.headers = dict(headers or {})
         self.response_error_codes_allowlist = response_error_codes_allowlist or ("404",)
         self.response_check, self.extra_options = response_check, extra_options or {}
         self.deferrable = deferrable
 
-    def url(self):
+    def url(self) -> str:
         """The whole URL. AirflowException if the connection is not defined."""
         endpoint = str(self.endpoint)
         if "://" in endpoint:
@@ -57,7 +64,7 @@ class HttpSensor(BaseSensorOperator):
             )
         return base.rstrip("/") + "/" + endpoint.lstrip("/")
 
-    def poke(self, context):
+    def poke(self, context: Context) -> Any:
         import urllib.error
         import urllib.parse
         import urllib.request
@@ -89,28 +96,28 @@ class HttpSensor(BaseSensorOperator):
 
         return call_with_context(self.response_check, [response], {}, context)
 
-    def _has_text(self, content):
+    def _has_text(self, content: Any) -> bool:
         return self.expect_text is None or str(self.expect_text) in content.decode(
             "utf-8", errors="replace"
         )
 
 
-def _codes(value):
+def _codes(value: Any) -> Any:
     return value if isinstance(value, (list, tuple, set)) else [value]
 
 
 class Response:
     """What response_check is given: the part of requests.Response that checks use."""
 
-    def __init__(self, status_code, headers, content):
+    def __init__(self, status_code: int, headers: dict[str, str], content: bytes) -> None:
         self.status_code, self.headers, self.content = status_code, headers, content
 
     @property
-    def text(self):
+    def text(self) -> str:
         """The body as text."""
         return self.content.decode("utf-8", errors="replace")
 
-    def json(self):
+    def json(self) -> Any:
         """The body's JSON value."""
         import json
 

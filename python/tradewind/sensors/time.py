@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
 from tradewind.sensors.base import BaseSensorOperator, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from tradewind.context import Context
+    from tradewind.hints import Duration
 
 
 class _TimeSensor(BaseSensorOperator):
@@ -14,14 +22,14 @@ class _TimeSensor(BaseSensorOperator):
 
     deferrable = False
 
-    def moment(self, context):
+    def moment(self, context: Context) -> dt.datetime:
         """What it waits for."""
         raise NotImplementedError
 
-    def poke(self, context):
+    def poke(self, context: Context) -> bool:
         return dt.datetime.now(timezone.utc) >= self.moment(context)
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """In Python only where the engine cannot wait itself (callbacks, a subclass)."""
         if not self.deferrable or self.poke(context):
             return super().execute(context)
@@ -33,7 +41,7 @@ class _TimeSensor(BaseSensorOperator):
             timeout=dt.timedelta(seconds=self.timeout),
         )
 
-    def execute_complete(self, context, event=None):
+    def execute_complete(self, context: Context, event: Any = None) -> None:
         """After the trigger: there is nothing left to do."""
 
 
@@ -43,9 +51,11 @@ class DateTimeSensor(_TimeSensor):
     without a process.
     """
 
-    template_fields = ("target_time",)
+    template_fields: Collection[str] = ("target_time",)
 
-    def __init__(self, *, target_time, deferrable=False, **kwargs):
+    def __init__(
+        self, *, target_time: str | dt.datetime, deferrable: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if isinstance(target_time, dt.datetime):
             target_time = timezone.coerce_datetime(target_time).isoformat()
@@ -55,7 +65,7 @@ class DateTimeSensor(_TimeSensor):
             )
         self.target_time, self.deferrable = target_time, deferrable
 
-    def moment(self, context):
+    def moment(self, context: Context) -> dt.datetime:
         return timezone.from_text(str(self.target_time))
 
 
@@ -63,8 +73,13 @@ class DateTimeSensorAsync(DateTimeSensor):
     """The same: a DateTimeSensor holds no process while it waits."""
 
     def __init__(
-        self, *, start_from_trigger=False, end_from_trigger=False, trigger_kwargs=None, **kwargs
-    ):
+        self,
+        *,
+        start_from_trigger: bool = False,
+        end_from_trigger: bool = False,
+        trigger_kwargs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.start_from_trigger, self.end_from_trigger = start_from_trigger, end_from_trigger
         self.trigger_kwargs = trigger_kwargs
@@ -75,7 +90,14 @@ class TimeDeltaSensor(_TimeSensor):
     Waits until `delta` after the run's logical date. The engine waits itself, without a process.
     """
 
-    def __init__(self, *, delta, deferrable=False, end_from_trigger=False, **kwargs):
+    def __init__(
+        self,
+        *,
+        delta: Duration,
+        deferrable: bool = False,
+        end_from_trigger: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.end_from_trigger = end_from_trigger
         self.delta = (
@@ -83,7 +105,7 @@ class TimeDeltaSensor(_TimeSensor):
         )
         self.deferrable = deferrable
 
-    def moment(self, context):
+    def moment(self, context: Context) -> dt.datetime:
         return (context.get("data_interval_end") or context["dag_run"].run_after) + self.delta
 
 
@@ -94,16 +116,18 @@ class TimeDeltaSensorAsync(TimeDeltaSensor):
 class WaitSensor(_TimeSensor):
     """Waits for `time_to_wait` (a timedelta, or minutes) from when the task starts."""
 
-    def __init__(self, *, time_to_wait, deferrable=False, **kwargs):
+    def __init__(
+        self, *, time_to_wait: dt.timedelta | float, deferrable: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if not isinstance(time_to_wait, dt.timedelta):
             time_to_wait = dt.timedelta(minutes=time_to_wait)
         self.time_to_wait, self.deferrable = time_to_wait, deferrable
 
-    def moment(self, context):
+    def moment(self, context: Context) -> dt.datetime:
         return context["ti"].start_date + self.time_to_wait
 
-    def execute(self, context):
+    def execute(self, context: Context) -> Any:
         """Sleeps, where it does not defer itself."""
         if self.deferrable:
             return super().execute(context)
@@ -120,13 +144,13 @@ class TimeSensor(_TimeSensor):
     def __init__(
         self,
         *,
-        target_time,
-        deferrable=False,
-        start_from_trigger=False,
-        end_from_trigger=False,
-        trigger_kwargs=None,
-        **kwargs,
-    ):
+        target_time: dt.time,
+        deferrable: bool = False,
+        start_from_trigger: bool = False,
+        end_from_trigger: bool = False,
+        trigger_kwargs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not isinstance(target_time, dt.time):
             raise TypeError(
@@ -136,7 +160,7 @@ class TimeSensor(_TimeSensor):
         self.start_from_trigger, self.end_from_trigger = start_from_trigger, end_from_trigger
         self.trigger_kwargs = trigger_kwargs
 
-    def moment(self, context):
+    def moment(self, context: Context) -> dt.datetime:
         zone = self.target_time.tzinfo or timezone.utc
         today = dt.datetime.now(zone).date()
         return dt.datetime.combine(today, self.target_time.replace(tzinfo=None), tzinfo=zone)
@@ -145,6 +169,6 @@ class TimeSensor(_TimeSensor):
 class TimeSensorAsync(TimeSensor):
     """The same, with deferrable set."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("deferrable", True)
         super().__init__(**kwargs)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from logging import Logger
 
 
 @dataclass
@@ -27,33 +31,34 @@ class BaseTrigger:
 
     supports_triggerer_queue = True
 
-    def __init__(self, **kwargs):
-        self.task_instance = None
-        self.trigger_id = None
+    def __init__(self, **kwargs: Any) -> None:
+        # The runner's: what the task instance is to the trigger.
+        self.task_instance: Any = None
+        self.trigger_id: Any = None
 
     @property
-    def log(self):
+    def log(self) -> Logger:
         """A logger; its lines go to the log of the task's attempt."""
         import logging
 
         return logging.getLogger(f"{type(self).__module__}.{type(self).__name__}")
 
-    def serialize(self):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
         """(class path, keyword arguments)."""
         raise NotImplementedError(f"{type(self).__name__} does not define serialize()")
 
-    async def run(self):
+    async def run(self) -> AsyncIterator[Any]:
         """Yields events; the first one counts."""
         raise NotImplementedError(f"{type(self).__name__} does not define run()")
         yield None  # an async generator, as subclasses are
 
-    async def cleanup(self):
+    async def cleanup(self) -> None:
         """Called when the trigger ends, for whatever reason but a killed process."""
 
-    async def on_kill(self):
+    async def on_kill(self) -> None:
         """Called when its task is ended while it waits (cleared, marked, stopped)."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         try:
             classpath, kwargs = self.serialize()
         except NotImplementedError:
@@ -68,7 +73,7 @@ class BaseEventTrigger(BaseTrigger):
     supports_triggerer_queue = False
 
     @staticmethod
-    def hash(classpath, kwargs):
+    def hash(classpath: str, kwargs: dict[str, Any]) -> int:
         """A number that equal triggers share."""
         import hashlib
         import json
@@ -80,15 +85,15 @@ class BaseEventTrigger(BaseTrigger):
 class TriggerEvent:
     """Something that happened; `payload` becomes the argument `event` of the task's method."""
 
-    def __init__(self, payload=None, **kwargs):
+    def __init__(self, payload: Any = None, **kwargs: Any) -> None:
         self.payload = payload if not kwargs else kwargs
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, TriggerEvent) and other.payload == self.payload
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"TriggerEvent<{self.payload!r}>"
 
 
@@ -97,7 +102,7 @@ class BaseTaskEndEvent(TriggerEvent):
 
     task_instance_state: str
 
-    def __init__(self, *, xcoms=None, **kwargs):
+    def __init__(self, *, xcoms: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(payload=self.task_instance_state)
         self.xcoms = xcoms or {}
 

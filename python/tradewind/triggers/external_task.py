@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from tradewind.runner.world import text_of
 from tradewind.triggers.base import BaseTrigger, TriggerEvent
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Iterable
+    from typing import Any
 
-def _words(states):
+
+def _words(states: Iterable[Any] | None) -> list[str]:
     return [getattr(state, "value", state) for state in states or ()]
 
 
@@ -20,19 +25,19 @@ class WorkflowTrigger(BaseTrigger):
 
     def __init__(
         self,
-        external_dag_id,
-        run_ids=None,
-        execution_dates=None,
-        logical_dates=None,
-        external_task_ids=None,
-        external_task_group_id=None,
-        failed_states=None,
-        skipped_states=None,
-        allowed_states=None,
-        poke_interval=2.0,
-        soft_fail=False,
-        **kwargs,
-    ):
+        external_dag_id: str,
+        run_ids: list[str] | None = None,
+        execution_dates: Iterable[Any] | None = None,
+        logical_dates: Iterable[Any] | None = None,
+        external_task_ids: Collection[str] | None = None,
+        external_task_group_id: str | None = None,
+        failed_states: Iterable[str] | None = None,
+        skipped_states: Iterable[str] | None = None,
+        allowed_states: Iterable[str] | None = None,
+        poke_interval: float = 2.0,
+        soft_fail: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__()
         self.external_dag_id, self.run_ids = external_dag_id, run_ids
         self.logical_dates = [text_of(d) for d in logical_dates or execution_dates or ()] or None
@@ -42,7 +47,7 @@ class WorkflowTrigger(BaseTrigger):
         self.allowed_states = _words(allowed_states) or ["success"]
         self.poke_interval, self.soft_fail = poke_interval, soft_fail
 
-    def serialize(self):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
         names = (
             "external_dag_id",
             "run_ids",
@@ -60,7 +65,7 @@ class WorkflowTrigger(BaseTrigger):
             {name: getattr(self, name) for name in names},
         )
 
-    async def runs(self):
+    async def runs(self) -> list[dict[str, Any]]:
         """The runs it means, as the engine has them."""
         asked = {
             "run_ids": self.run_ids,
@@ -72,7 +77,7 @@ class WorkflowTrigger(BaseTrigger):
         found = await self.task_instance.ask("ti_states", dag_id=self.external_dag_id, **asked)
         return found["runs"]
 
-    async def run(self):
+    async def run(self) -> AsyncIterator[TriggerEvent]:
         while True:
             verdict = judge(
                 await self.runs(),
@@ -92,12 +97,19 @@ class ExternalTaskTrigger(WorkflowTrigger):
     """The older name."""
 
 
-def judge(runs, wanted, of_tasks, allowed, failed, skipped):
+def judge(
+    runs: Collection[dict[str, Any]],
+    wanted: int,
+    of_tasks: bool,
+    allowed: Collection[str],
+    failed: Collection[str],
+    skipped: Collection[str],
+) -> str | None:
     """
     "failed", "skipped" or "success", or None: not yet. The first two as soon as one is so, success
     when all wanted runs are there and all in an allowed state.
     """
-    states = []
+    states: list[str] = []
     for run in runs:
         states.extend(run["tasks"].values() if of_tasks else [run["state"]])
     if any(state in failed for state in states):
@@ -116,20 +128,20 @@ class DagStateTrigger(BaseTrigger):
 
     def __init__(
         self,
-        dag_id,
-        states,
-        run_ids=None,
-        execution_dates=None,
-        logical_dates=None,
-        poll_interval=5.0,
-        **kwargs,
-    ):
+        dag_id: str,
+        states: Iterable[str],
+        run_ids: list[str] | None = None,
+        execution_dates: Iterable[Any] | None = None,
+        logical_dates: Iterable[Any] | None = None,
+        poll_interval: float = 5.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__()
         self.dag_id, self.states, self.run_ids = dag_id, _words(states), run_ids
         self.logical_dates = [text_of(d) for d in logical_dates or execution_dates or ()] or None
         self.poll_interval = poll_interval
 
-    def serialize(self):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
             "tradewind.triggers.external_task.DagStateTrigger",
             {
@@ -141,9 +153,13 @@ class DagStateTrigger(BaseTrigger):
             },
         )
 
-    async def run(self):
-        asked = {"run_ids": self.run_ids, "logical_dates": self.logical_dates, "task_ids": []}
-        asked = {name: value for name, value in asked.items() if value is not None}
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        given: dict[str, Any] = {
+            "run_ids": self.run_ids,
+            "logical_dates": self.logical_dates,
+            "task_ids": [],
+        }
+        asked = {n: value for n, value in given.items() if value is not None}
         while True:
             found = await self.task_instance.ask("ti_states", dag_id=self.dag_id, **asked)
             states = {run["run_id"]: run["state"] for run in found["runs"]}

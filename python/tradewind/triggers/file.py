@@ -6,18 +6,25 @@ import asyncio
 import datetime as dt
 import glob
 import os
+from typing import TYPE_CHECKING
 
 from tradewind.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from typing import Any
 
 
 class FileTrigger(BaseTrigger):
     """Fires with True once a file (a pattern: any match) or a folder that holds files is there."""
 
-    def __init__(self, filepath, recursive=False, poke_interval=5.0, **kwargs):
+    def __init__(
+        self, filepath: str, recursive: bool = False, poke_interval: float = 5.0, **kwargs: Any
+    ) -> None:
         super().__init__()
         self.filepath, self.recursive, self.poke_interval = filepath, recursive, poke_interval
 
-    def serialize(self):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
             "tradewind.triggers.file.FileTrigger",
             {
@@ -27,7 +34,7 @@ class FileTrigger(BaseTrigger):
             },
         )
 
-    def _found(self):
+    def _found(self) -> bool:
         for path in glob.glob(str(self.filepath), recursive=self.recursive):
             if os.path.isfile(path):
                 stamp = dt.datetime.fromtimestamp(os.path.getmtime(path), dt.timezone.utc)
@@ -37,7 +44,7 @@ class FileTrigger(BaseTrigger):
                 return True
         return False
 
-    async def run(self):
+    async def run(self) -> AsyncIterator[TriggerEvent]:
         while not await asyncio.to_thread(self._found):
             await asyncio.sleep(self.poke_interval)
         yield TriggerEvent(True)
@@ -46,17 +53,17 @@ class FileTrigger(BaseTrigger):
 class FileDeleteTrigger(BaseEventTrigger):
     """Waits until a file is there, deletes it, and fires with its path."""
 
-    def __init__(self, filepath, poke_interval=5.0, **kwargs):
+    def __init__(self, filepath: str, poke_interval: float = 5.0, **kwargs: Any) -> None:
         super().__init__()
         self.filepath, self.poke_interval = filepath, poke_interval
 
-    def serialize(self):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
             "tradewind.triggers.file.FileDeleteTrigger",
             {"filepath": self.filepath, "poke_interval": self.poke_interval},
         )
 
-    async def run(self):
+    async def run(self) -> AsyncIterator[TriggerEvent]:
         while True:
             if os.path.isfile(self.filepath):
                 self.log.info("deleting %s", self.filepath)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from tradewind.triggers.base import BaseTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from typing import Any
 
 
 class HITLTrigger(BaseTrigger):
@@ -14,12 +19,19 @@ class HITLTrigger(BaseTrigger):
     responded_by_user, timedout; or error and error_type ("timeout").
     """
 
-    def __init__(self, *, defaults=None, timeout_datetime=None, poll_interval=1.0, **kwargs):
+    def __init__(
+        self,
+        *,
+        defaults: list[str] | None = None,
+        timeout_datetime: dt.datetime | None = None,
+        poll_interval: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__()
         self.defaults, self.timeout_datetime = defaults, timeout_datetime
         self.poll_interval = poll_interval
 
-    def serialize(self):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
             "tradewind.triggers.hitl.HITLTrigger",
             {
@@ -29,7 +41,7 @@ class HITLTrigger(BaseTrigger):
             },
         )
 
-    async def run(self):
+    async def run(self) -> AsyncIterator[TriggerEvent]:
         while True:
             late = self._left() <= 0
             found = await self.task_instance.ask("hitl_get")
@@ -41,12 +53,12 @@ class HITLTrigger(BaseTrigger):
                 return
             await asyncio.sleep(max(0.0, min(self.poll_interval, self._left())))
 
-    def _left(self):
+    def _left(self) -> float:
         if self.timeout_datetime is None:
             return float("inf")
         return (self.timeout_datetime - dt.datetime.now(dt.timezone.utc)).total_seconds()
 
-    def _too_late(self):
+    def _too_late(self) -> dict[str, Any]:
         if self.defaults is None:
             return {
                 "error": "nobody answered before response_timeout, and there are no defaults",
@@ -61,7 +73,7 @@ class HITLTrigger(BaseTrigger):
         }
 
 
-def _answered(response):
+def _answered(response: dict[str, Any]) -> dict[str, Any]:
     from tradewind import timezone
 
     by = response.get("by")

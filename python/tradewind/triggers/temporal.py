@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from tradewind import timezone
 from tradewind.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from typing import Any
 
 
 class DateTimeTrigger(BaseTrigger):
     """Fires at a moment (with a time zone); the event is the moment."""
 
-    def __init__(self, moment, *, end_from_trigger=False):
+    def __init__(self, moment: dt.datetime, *, end_from_trigger: bool = False) -> None:
         super().__init__()
         if not isinstance(moment, dt.datetime):
             raise TypeError(f"Expected datetime.datetime type for moment. Got {type(moment)}")
@@ -21,13 +26,13 @@ class DateTimeTrigger(BaseTrigger):
         self.moment = timezone.coerce_datetime(moment)
         self.end_from_trigger = end_from_trigger
 
-    def serialize(self):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
             "tradewind.triggers.temporal.DateTimeTrigger",
             {"moment": self.moment, "end_from_trigger": self.end_from_trigger},
         )
 
-    async def run(self):
+    async def run(self) -> AsyncIterator[TriggerEvent]:
         # In steps: a machine that slept, or a clock that was set, is noticed.
         while True:
             left = (self.moment - dt.datetime.now(dt.timezone.utc)).total_seconds()
@@ -41,5 +46,5 @@ class DateTimeTrigger(BaseTrigger):
 class TimeDeltaTrigger(DateTimeTrigger):
     """Fires a time after it was made. What is kept is the moment: a restart does not begin anew."""
 
-    def __init__(self, delta, *, end_from_trigger=False):
+    def __init__(self, delta: dt.timedelta, *, end_from_trigger: bool = False) -> None:
         super().__init__(dt.datetime.now(dt.timezone.utc) + delta, end_from_trigger=end_from_trigger)

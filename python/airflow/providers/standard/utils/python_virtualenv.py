@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
 # What it is called with: the pickled arguments, where the result goes, a file of text arguments (one a line),
 # and where an error's text goes.
 _SCRIPT = """\
@@ -31,7 +36,9 @@ if _result is not None:
 """
 
 
-def write_python_script(jinja_context, filename, render_template_as_native_obj=False):
+def write_python_script(
+    jinja_context: dict[str, Any], filename: str, render_template_as_native_obj: bool = False
+) -> None:
     """
     Writes the script. jinja_context (Airflow's name): python_callable_source and python_callable (its
     name), pickling_library, op_args, op_kwargs, string_args_global.
