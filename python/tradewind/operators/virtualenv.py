@@ -41,7 +41,7 @@ SERIALIZERS = ("pickle", "cloudpickle", "dill")
 class _Serializers(dict):
     """The modules of SERIALIZERS, imported when they are asked for: what operators of providers use."""
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         import importlib
 
         return importlib.import_module(super().__getitem__(name))
