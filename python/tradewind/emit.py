@@ -106,7 +106,7 @@ def _timezone(dag: Any) -> Any:
         return None
     name = getattr(start.tzinfo, "key", None) or getattr(start.tzinfo, "name", None)
     if not isinstance(name, str) or not name:
-        minutes = int(start.utcoffset().total_seconds() // 60)
+        minutes = int((start.utcoffset() or dt.timedelta()).total_seconds() // 60)
         name = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
     return None if name in ("UTC", "Etc/UTC", "+00:00") else name
 

@@ -34,12 +34,12 @@ class Target:
     """
 
     def __init__(self, path: str | None, module: str | None, folder: str, root: Any = None) -> None:
-        self.path = path
+        self.path: Any = path
         self.module = module
         self.folder = folder
         self.root = root or sources.bundle_of(folder)
-        self.original = path  # the path that the user knows: of a view (in_tree) it is another
-        self.tree = None  # of a view
+        self.original: Any = path  # the path that the user knows: of a view (in_tree) it is another
+        self.tree: str | None = None  # of a view
         self.key = (path, module, folder)
         self.name = path or module
 
@@ -223,8 +223,8 @@ def find_dags(module: ModuleType, target: Any = None) -> list[DAG]:
             raise ValueError(f"the file has two DAGs with the id {dag.dag_id!r}")
         seen[dag.dag_id] = dag
         # Found where it was imported, whoever made it.
-        dag.fileloc = target.original if target else module.__file__
-        dag.import_folder = os.path.dirname(module.__file__)
+        dag.fileloc = target.original if target else module.__file__ or ""
+        dag.import_folder = os.path.dirname(module.__file__ or "")
     # For `file.py:DAG/TASK` (tradewind.reference).
     module.__tradewind_dags__ = found  # type: ignore[attr-defined]
     return found

@@ -196,7 +196,8 @@ def imported_later(codes: Any, folders: Any) -> Any:
     and the files that those import.
     """
     todo = [(code, True) for code in codes]
-    found, folders = {}, list(dict.fromkeys(folders))
+    found: dict[str, Any] = {}
+    folders = list(dict.fromkeys(folders))
     while todo and len(found) < _LATER_FILES_MAX:
         code, ran = todo.pop()
         todo.extend((c, False) for c in code.co_consts if isinstance(c, types.CodeType))
@@ -229,7 +230,8 @@ def _names_imported(code: Any) -> Any:
 
 def _files_of(name: Any, folders: Any) -> Any:
     top = name.partition(".")[0]
-    if getattr(sys.modules.get(top), "__file__", None) and is_own(sys.modules[top].__file__):
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if file and is_own(file):
         return []
     parts = name.split(".")
     for folder in folders:
@@ -308,12 +310,12 @@ class Recorder:
     def __init__(self) -> None:
         self.uses = Uses()
         self.connected = False
-        self.executed = []
-        self.by_packages = set()
-        self.roots = []  # further folders in which functions may find modules of the bundle
-        self._modules = set()
-        self._before = set()
-        self._env = {}
+        self.executed: list[Any] = []
+        self.by_packages: set[str] = set()
+        self.roots: list[str] = []  # further folders in which functions may find modules of the bundle
+        self._modules: set[str] = set()
+        self._before: set[str] = set()
+        self._env: dict[str, str] = {}
         self._started_ns = 0
         self._early: dict[str, Any] = {}
 

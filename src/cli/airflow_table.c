@@ -29,10 +29,6 @@
 #define NO_HIDING "!values are shown or not at all; leave --show-values out"
 #define NO_LOCAL_RUN \
     "tasks start as parts of runs: `airflow dags trigger`; one alone: `airflow tasks test`"
-#define NO_SCHEDULE "schedules start nothing here yet; start runs by `airflow dags trigger`"
-#define NO_SERVER                                                                                \
-    "nothing needs to be started: commands do their work themselves, and runs go on in the one " \
-    "that started them"
 #define NO_ACCESS  "there is no web server and no users; who may read the home may do all"
 #define NO_ASSETS  "asset events start nothing here yet"
 #define NO_TEAMS   "there are no teams"
@@ -116,15 +112,21 @@ const struct airflow_command cli_airflow_table[] = {
      .ask = "This deletes all runs of the DAG with their logs."},
     {"dags unpause", "resume a DAG", "DAG_ID",
      OPTS{OPT_YES, OPT_FOLDER, {"treat-dag-id-as-regex", 0, .to = "!name the DAG itself"}, {0}},
-     .to = "dags list --limit=100000", .why = "nothing is paused here: says that the DAG is there",
-     .view = AIRFLOW_ROWS, .where = "dag_id=DAG_ID", .columns = "dag_id is_paused"},
-    {"dags pause", "pause a DAG", "DAG_ID", .why = NO_SCHEDULE},
+     .to = "dags unpause {DAG_ID}"},
+    {"dags pause", "pause a DAG", "DAG_ID",
+     OPTS{OPT_YES, OPT_FOLDER, {"treat-dag-id-as-regex", 0, .to = "!name the DAG itself"}, {0}},
+     .to = "dags pause {DAG_ID}"},
     {"dags reserialize", "read the DAG files again",
      .options = OPTS{OPT_FOLDER, {"clear-only", 0, .to = ""}, {0}},
      .to = "dags list --limit=100000",
      .why = "a file is read again whenever something that it used has changed",
      .view = AIRFLOW_ROWS, .columns = "dag_id fileloc=file"},
-    {"dags next-execution", "when a DAG runs next", "DAG_ID", .why = NO_SCHEDULE},
+    {"dags next-execution", "when a DAG runs next", "DAG_ID",
+     OPTS{{"num-executions", 'n', "N", "--num-executions"},
+          {"table", 0, .to = "!times are listed, a line each"},
+          OPT_FOLDER,
+          {0}},
+     .to = "dags next-execution {DAG_ID}"},
     {"dags backfill", "run a range of dates", "DAG_ID",
      .why = "not built; one date: `airflow dags trigger --logical-date`, in a loop for several"},
     {"backfill create", "run a range of dates",
@@ -343,17 +345,25 @@ const struct airflow_command cli_airflow_table[] = {
      .why = "alive is the tradewind that works in the home, in which runs go on"},
     {"cheat-sheet", "list all commands"},
 
-    {"assets list", "list assets", .why = NO_ASSETS},
+    {"assets list", "list assets", .to = "assets list", .view = AIRFLOW_ROWS,
+     .columns = "name uri group extra"},
     {"assets details", "show an asset", .why = NO_ASSETS},
     {"assets materialize", "make an asset", .why = NO_ASSETS},
-    {"standalone", "start everything", .why = NO_SERVER},
-    {"scheduler", "start a scheduler", .why = NO_SERVER},
+    {"standalone", "start everything", .to = "scheduler",
+     .why = "there is no web page yet: it is the scheduler, with all that belongs to it"},
+    {"scheduler", "start a scheduler",
+     .options = OPTS{OPT_FOLDER,
+                     {"daemon", 'D', .to = "!it stays in the foreground: systemd starts it, or nohup"},
+                     {"num-runs", 'n', "N", "!it works until it is stopped"},
+                     {"skip-serve-logs", 's', .to = ""},
+                     {0}},
+     .to = "scheduler"},
     {"webserver", "start the web server", .why = "there is no web page yet"},
     {"api-server", "start the API server", .why = "there is no web page and no REST API yet"},
     {"triggerer", "start a triggerer",
-     .why = "waits of deferred tasks are part of the run; " NO_SERVER},
+     .why = "waits of deferred tasks belong to the process that runs them: `airflow scheduler`"},
     {"dag-processor", "start a DAG processor",
-     .why = "files are read when they are needed; " NO_SERVER},
+     .why = "files are read by whoever needs them: `airflow scheduler`"},
     {"celery worker", "start a worker",
      .why = "runs go on in the process that started them; workers on other hosts are not built"},
     {"kerberos", "renew tickets", .why = "not built; run kinit beside it"},

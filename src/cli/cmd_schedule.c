@@ -11,7 +11,9 @@
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/folder.h"
 #include "cli/session.h"
+#include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "engine/timing.h"
 #include "home/home.h"
@@ -50,6 +52,25 @@ static int ask_engine(struct pausing *p)
     return rc;
 }
 
+/* A DAG of the DAGs folder that nobody has run or scheduled yet. */
+static int pause_new(struct session *s, struct pausing *p)
+{
+    struct loaded l = {0};
+    struct buf b BUF_CLEANUP;
+    int64_t key;
+    int rc;
+
+    p->e = (struct err){0};
+    buf_init(&b, LIMIT_DOC_BYTES);
+    rc = folder_load_target(p->dag_id, NULL, p->home, s, s->worker, &l, &p->e);
+    rc = rc == 0 ? folder_register(s->engine, p->home, &l, &p->e) : rc;
+    rc = rc == 0 ? dagfile_document(l.dag, &b) : rc;
+    rc = rc == 0 ? engine_add_dag(s->engine, l.dag, buf_cstr(&b), b.len, &key, &p->e) : rc;
+    rc = rc == 0 ? engine_pause_dag(s->engine, l.dag->dag_id, p->paused, "cli", &p->e) : rc;
+    loaded_fini(&l);
+    return rc;
+}
+
 static int pause_main(void *arg)
 {
     struct pausing *p = arg;
@@ -65,6 +86,7 @@ static int pause_main(void *arg)
     if (rc == 0) {
         engine_interrupt(s.engine); /* nothing starts here */
         rc = engine_pause_dag(s.engine, p->dag_id, p->paused, "cli", &p->e);
+        rc = rc == -ERR_NOTFOUND ? pause_new(&s, p) : rc;
         session_close(&s);
     }
     return rc;

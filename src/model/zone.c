@@ -291,10 +291,12 @@ static bool read_times(struct zone *z, const uint8_t *p, const struct reader *r)
             return false;
         }
         last = at;
-        z->at_s[i] = within(at);
-        z->type[i] = index[i];
+        if (z->len > 0 && z->at_s[z->len - 1] == within(at)) {
+            z->len--; /* both beyond what can be said: the later one counts */
+        }
+        z->at_s[z->len] = within(at);
+        z->type[z->len++] = index[i];
     }
-    z->len = r->timecnt;
     return true;
 }
 

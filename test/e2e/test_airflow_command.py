@@ -144,9 +144,9 @@ def test_nothing_has_run_yet(af):
 
 
 def test_what_is_not_built_says_so(af):
-    for line, word in [("dags next-execution etl", "schedules"), ("dags pause etl", "schedules"), ("dags backfill -s 2026-01-01 etl", "trigger"),
-                       ("scheduler -D", "nothing needs to be started"), ("tasks run etl load r1 --local", "airflow tasks test"),
-                       ("users create --username a", "no users"), ("assets list", "asset")]:
+    for line, word in [("dags backfill -s 2026-01-01 etl", "trigger"),
+                       ("scheduler -D", "foreground"), ("tasks run etl load r1 --local", "airflow tasks test"),
+                       ("users create --username a", "no users"), ("assets materialize x", "asset")]:
         done = af(line, code=2)
         assert done.stderr.startswith("airflow ") and word in done.stderr and done.stdout == ""
     assert 'did you mean "dags list"?' in af("dags lis", code=2).stderr
@@ -158,6 +158,15 @@ def test_what_is_not_built_says_so(af):
     af("variables delete nope")
     assert "airflow dags trigger" in af.out("cheat-sheet")
     assert "--logical-date" in af.out("dags trigger --help")
+
+
+def test_pause_and_what_comes_next(af):
+    af("dags pause etl")
+    assert [d["is_paused"] for d in af.json("dags list") if d["dag_id"] == "etl"] == ["True"]
+    af("dags unpause etl")
+    assert [d["is_paused"] for d in af.json("dags list") if d["dag_id"] == "etl"] == ["False"]
+    af("dags next-execution etl -n 2")
+    assert af.json("assets list") == []
 
 
 def test_the_same_by_the_name_tradewind(tw):

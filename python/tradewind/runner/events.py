@@ -322,8 +322,11 @@ class EarlierEvents(Sequence):
         self._forget()
 
     def _forget(self) -> Any:
-        self._length = self._total = self._below = self._newest = None
-        self._pages = collections.OrderedDict()
+        self._length: Any = None
+        self._total: Any = None
+        self._below: Any = None
+        self._newest: Any = None
+        self._pages: collections.OrderedDict[int, Any] = collections.OrderedDict()
         return self
 
     def after(self, after: Any) -> Any:
@@ -351,7 +354,7 @@ class EarlierEvents(Sequence):
 
     def __len__(self) -> int:
         if self._length is None:
-            known = {} if self._below is None else {"below": self._below}
+            known: dict[str, Any] = {} if self._below is None else {"below": self._below}
             found = self._ti.ask("asset_count", **self._which, **known)
             self._below = found["newest"] + 1
             self._total = count = found["count"]

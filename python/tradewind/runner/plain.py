@@ -513,7 +513,7 @@ def command_task(start: dict[str, Any], imported: Imported) -> tuple[Any, Any]:
     spec = start.get("spec") or {}
     if start.get("map_index", -1) >= 0:
         spec = {name: _with_literals(value) for name, value in spec.items()}
-    dag = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
+    dag: Any = next((one for one in imported.dags if one.dag_id == start["dag_id"]), None)
     dag = dag or _plain_dag(start, imported)
     task = CommandOperator(
         task_id=start["task_id"].replace("/", "_"),

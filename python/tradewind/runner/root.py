@@ -165,8 +165,8 @@ class Root:
         file = self.files.get(target.key)
         if file is not None and file.state == "importing":
             return target
-        same = file is not None and file.uses is not None and file.uses.changed(env) is None
-        if same and wanted["tree"] in file.trees:
+        same = file if file and file.uses is not None and file.uses.changed(env) is None else None
+        if same and wanted["tree"] in same.trees:
             return target
         try:
             tree = Tree(wanted["folder"], wanted["tree"], wanted["root"])
@@ -176,7 +176,7 @@ class Root:
             print(f"tradewind.runner: {target.path}: its sources: {error}", file=sys.stderr)
             return target
         if same:
-            file.trees.add(wanted["tree"])
+            same.trees.add(wanted["tree"])
         return target
 
     def _send(self, file: FileProcess, message: dict[str, Any], fds: list[int]) -> None:

@@ -236,7 +236,7 @@ def _attempt(message: dict[str, Any], imported: Imported, note: str | None) -> i
         task, dag = _find_task(start, imported)
         ti = _instance(start, task)
         os.environ.update(exported_environment(start, task))
-        sys.argv = [imported.target.original or imported.target.name]
+        sys.argv = [imported.target.original or imported.target.name or ""]
         context = make_context(start, task, dag, ti)
     except Exception as error:
         return _finish(start, _of_exception(error, None, None))

@@ -172,16 +172,19 @@ static int leftovers_end(const struct link *k, const struct record *r)
 {
     struct tree tree = {0};
     int64_t pause_us = KILL_PAUSE_US;
+    /* One that just executes another program has no environment for a moment: without its pid, only a second look tells that it is gone. */
+    int looks = r == NULL || r->pid <= 1 ? 2 : 1;
     int rc = 0;
 
-    while (rc == 0 && (r == NULL || r->this_boot)) {
+    for (int empty = 0; rc == 0 && (r == NULL || r->this_boot);) {
         if (r != NULL) {
             collect(r, &tree);
         } else {
             tree.len = 0;
             tree_add_of_holder(&tree, k->id);
         }
-        if (tree.len == 0) {
+        empty = tree.len == 0 ? empty + 1 : 0;
+        if (empty == looks) {
             break;
         }
         (void)tree_signal(&tree, SIGKILL);
