@@ -18,25 +18,56 @@
 #include "engine/timing.h"
 #include "home/home.h"
 #include "model/dag.h"
-#include "runtime/loop.h"
 #include "store/store.h"
 
 /* ---- pause ---- */
 
 struct pausing {
-    struct cli *cli;
     char home[4096];
     const char *dag_id;
     bool paused;
-    struct err e;
 };
 
-static int ask_engine(struct pausing *p)
+/* A DAG of the DAGs folder that nobody has run or scheduled yet. */
+static int pause_new(struct engine *g, const struct pausing *p, struct err *e)
+{
+    struct session paths = {0};
+    struct loaded l = {0};
+    struct buf b BUF_CLEANUP;
+    int64_t key;
+    int rc = session_find_parts(&paths, NULL, e);
+
+    buf_init(&b, LIMIT_DOC_BYTES);
+    rc = rc == 0 ? folder_load_target(p->dag_id, NULL, p->home, &paths, NULL, &l, e) : rc;
+    rc = rc == 0 ? folder_register(g, p->home, &l, e) : rc;
+    rc = rc == 0 ? dagfile_document(l.dag, &b) : rc;
+    rc = rc == 0 ? engine_add_dag(g, l.dag, buf_cstr(&b), b.len, &key, e) : rc;
+    rc = rc == 0 ? engine_pause_dag(g, l.dag->dag_id, p->paused, "cli", e) : rc;
+    loaded_fini(&l);
+    return rc;
+}
+
+static int pause_here(struct engine *g, void *arg, struct err *e)
+{
+    const struct pausing *p = arg;
+    int rc = engine_pause_dag(g, p->dag_id, p->paused, "cli", e);
+
+    if (rc == -ERR_NOTFOUND) {
+        struct err first = *e;
+
+        *e = (struct err){0};
+        rc = pause_new(g, p, e);
+        if (rc == -ERR_NOTFOUND) {
+            *e = first;
+        }
+    }
+    return rc;
+}
+
+static int pause_one(struct pausing *p, struct err *e)
 {
     struct buf b BUF_CLEANUP;
     struct json_writer w;
-    char *answer = NULL;
-    int rc;
 
     buf_init(&b, KiB(8));
     json_writer_init(&w, &b, 0);
@@ -46,73 +77,25 @@ static int ask_engine(struct pausing *p)
     json_key(&w, "dag_id");
     json_string(&w, p->dag_id);
     json_object_end(&w);
-    b.p[b.len - 1] = '\0'; /* the members alone, without their braces */
-    rc = engine_request(p->home, "command", b.p + 1, &answer, &p->e);
-    mem_free(answer);
-    return rc;
-}
-
-/* A DAG of the DAGs folder that nobody has run or scheduled yet. */
-static int pause_new(struct session *s, struct pausing *p)
-{
-    struct loaded l = {0};
-    struct buf b BUF_CLEANUP;
-    int64_t key;
-    int rc;
-
-    p->e = (struct err){0};
-    buf_init(&b, LIMIT_DOC_BYTES);
-    rc = folder_load_target(p->dag_id, NULL, p->home, s, s->worker, &l, &p->e);
-    rc = rc == 0 ? folder_register(s->engine, p->home, &l, &p->e) : rc;
-    rc = rc == 0 ? dagfile_document(l.dag, &b) : rc;
-    rc = rc == 0 ? engine_add_dag(s->engine, l.dag, buf_cstr(&b), b.len, &key, &p->e) : rc;
-    rc = rc == 0 ? engine_pause_dag(s->engine, l.dag->dag_id, p->paused, "cli", &p->e) : rc;
-    loaded_fini(&l);
-    return rc;
-}
-
-static int pause_main(void *arg)
-{
-    struct pausing *p = arg;
-    struct session_options o = {.home = p->home, .gather_us = -1};
-    struct session s;
-    int64_t pid;
-    int rc = session_open(&s, loop_current(), &o, NULL, 0, &pid, &p->e);
-
-    if (rc == -ERR_BUSY) {
-        p->e.text[0] = '\0';
-        return ask_engine(p);
-    }
-    if (rc == 0) {
-        engine_interrupt(s.engine); /* nothing starts here */
-        rc = engine_pause_dag(s.engine, p->dag_id, p->paused, "cli", &p->e);
-        rc = rc == -ERR_NOTFOUND ? pause_new(&s, p) : rc;
-        session_close(&s);
-    }
-    return rc;
+    return session_command(p->home, "command", &b, pause_here, p, NULL, e);
 }
 
 static int set_paused(struct cli *cli, bool paused)
 {
-    struct pausing p = {.cli = cli, .paused = paused};
+    struct pausing p = {.paused = paused};
     const char *const *ids;
     size_t n = cli_args(cli, "DAG", &ids);
-    struct loop_config lc = {0};
-    struct loop *l;
-    int rc = home_resolve(cli_opt(cli, "home"), p.home, sizeof p.home, &p.e);
+    struct err e = {0};
+    int rc = home_resolve(cli_opt(cli, "home"), p.home, sizeof p.home, &e);
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
         p.dag_id = ids[i];
-        rc = loop_uv_new(&lc, &l, &p.e);
-        if (rc == 0) {
-            rc = loop_main(l, pause_main, &p, &p.e);
-            loop_free(l);
-        }
+        rc = pause_one(&p, &e);
         if (rc == 0 && !cli_flag(cli, "quiet")) {
             (void)printf("DAG %s is %s.\n", ids[i], paused ? "paused" : "not paused");
         }
     }
-    return rc != 0 ? cli_fail(rc, &p.e) : 0;
+    return rc != 0 ? cli_fail(rc, &e) : 0;
 }
 
 int cmd_dags_pause(struct cli *cli)
