@@ -153,7 +153,7 @@ def test_what_is_not_built_says_so(af):
     assert "DAG_ID is missing" in af("dags trigger", code=2).stderr
     assert "there is no option --nothing" in af("dags trigger etl --nothing", code=2).stderr
     assert "there is no DAG 'nope'" in af("dags trigger nope", code=1).stderr
-    assert "there is no DAG 'nope'" in af("dags unpause nope", code=1).stderr
+    assert "there is no DAG nope" in af("dags unpause nope", code=1).stderr
     assert "pools delete" not in af("pools delete nope", code=1).stderr
     af("variables delete nope")
     assert "airflow dags trigger" in af.out("cheat-sheet")
