@@ -84,17 +84,25 @@ static void count_extras(struct run *r, const struct ti *ti, enum upstream_class
     }
 }
 
-/* The instance of a dependent in the same mapped group that waits for this one only, or NULL. */
-static struct ti *same_index(struct run *r, const struct ti *ti, uint32_t down)
+/* The instance of another task of its mapped group that has its index, or NULL. */
+static struct ti *same_index(struct run *r, const struct ti *ti, uint32_t other)
 {
-    const struct mapping *m;
-
-    if (ti->map_index < 0 || ti_task(r, ti)->map_group == UINT32_MAX ||
-        r->dag->tasks[down].map_group != ti_task(r, ti)->map_group) {
+    if (ti->map_index < 0 || !task_same_group(r->dag, ti->task, other)) {
         return NULL;
     }
-    m = map_expanded(r, down);
-    return m != NULL ? run_ti(r, down, ti->map_index) : NULL;
+    return map_expanded(r, other) != NULL ? run_ti(r, other, ti->map_index) : NULL;
+}
+
+/* Whether of a dependent only the instance with its index waits for this one: *ret; NULL: there is none. */
+static bool waits_alone(struct run *r, const struct ti *ti, uint32_t down, struct ti **ret)
+{
+    const struct mapping *m = map_expanded(r, down);
+
+    if (ti->map_index < 0 || m == NULL || !task_waits_by_index(r->dag, ti->task, down)) {
+        return false;
+    }
+    *ret = ti->map_index < m->len ? map_child(m, ti->map_index) : NULL;
+    return true;
 }
 
 void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum upstream_class to)
@@ -102,9 +110,12 @@ void ti_count(struct run *r, const struct ti *ti, enum upstream_class from, enum
     const struct dag *d = r->dag;
 
     for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
-        struct ti *same = same_index(r, ti, d->down[i]);
+        struct ti *one = &r->tis[d->down[i]];
 
-        count_one(same != NULL ? same->up : r->tis[d->down[i]].up, from, to);
+        (void)waits_alone(r, ti, d->down[i], &one);
+        if (one != NULL) {
+            count_one(one->up, from, to);
+        }
     }
     if (r->plan->extra_of != NULL) {
         count_extras(r, ti, from, to);
@@ -137,12 +148,12 @@ void ti_wake_dependents(struct sched *s, struct run *r, const struct ti *ti)
     const struct dag *d = r->dag;
 
     for (uint32_t i = d->down_off[ti->task]; i < d->down_off[ti->task + 1]; i++) {
-        struct ti *same = same_index(r, ti, d->down[i]);
+        struct ti *one;
 
-        if (same != NULL) {
-            ti_work(s, r, same);
-        } else {
+        if (!waits_alone(r, ti, d->down[i], &one)) {
             work_task(s, r, d->down[i]);
+        } else if (one != NULL) {
+            ti_work(s, r, one);
         }
     }
     if (p->extra_of != NULL) {
@@ -212,6 +223,9 @@ void ti_set(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct te
     ti_timer(s, ti);
     if (is != UP_NONE) {
         ti_wake_dependents(s, r, ti);
+        if (r->maps != NULL) {
+            sched_map_source_ended(s, r, ti->task);
+        }
         past_notify(s, r, ti->task);
         run_check(s, r);
     }
@@ -325,7 +339,7 @@ static bool left_out(const struct run *r, const struct ti *ti)
     return false;
 }
 
-static void skip(struct sched *s, struct run *r, struct ti *ti, struct text *reason)
+void sched_ti_skip(struct sched *s, struct run *r, struct ti *ti, struct text *reason)
 {
     if (ti_task(r, ti)->wait_for_past_depends_before_skipping && wait_past(s, r, ti)) {
         return;
@@ -338,18 +352,19 @@ void ti_settle(struct sched *s, struct run *r, struct ti *ti)
     enum verdict v;
 
     ti->flags &= (uint8_t)~TI_WORK;
-    if (r->state != RUN_RUNNING || !settles(ti)) {
+    if (r->state != RUN_RUNNING || !settles(ti) ||
+        (ti->map_index < 0 && map_expanded(r, ti->task) != NULL)) {
         return;
     }
     if (unexpanded(r, ti)) {
         if (left_out(r, ti) && rule_verdict(r, ti) == VERDICT_RUN) {
-            skip(s, r, ti, ti->reason);
+            sched_ti_skip(s, r, ti, ti->reason);
         } else {
             map_settle(s, r, ti);
         }
         return;
     }
-    v = rule_verdict(r, ti);
+    v = sched_map_child_verdict(r, ti, rule_verdict(r, ti));
     if (v == VERDICT_RUN && r->stopping && !ti_task(r, ti)->is_teardown) {
         v = VERDICT_SKIP;
     }
@@ -358,7 +373,7 @@ void ti_settle(struct sched *s, struct run *r, struct ti *ti)
         break;
     case VERDICT_RUN:
         if (left_out(r, ti)) {
-            skip(s, r, ti, ti->reason);
+            sched_ti_skip(s, r, ti, ti->reason);
         } else if (wait_past(s, r, ti) || map_stale(s, r, ti)) {
             break;
         } else if (ti_task(r, ti)->instant) {
@@ -368,7 +383,7 @@ void ti_settle(struct sched *s, struct run *r, struct ti *ti)
         }
         break;
     case VERDICT_SKIP:
-        skip(s, r, ti, NULL);
+        sched_ti_skip(s, r, ti, NULL);
         break;
     case VERDICT_UPSTREAM_FAILED:
         ti_finish(s, r, ti, TASK_UPSTREAM_FAILED, s->now_us, NULL);

@@ -85,9 +85,19 @@ uint8_t task_state_of(const struct run *r, uint32_t task)
 
 static bool by_index(const struct run *r, uint32_t up, uint32_t down)
 {
-    return r->dag->tasks[down].map_group != UINT32_MAX &&
-           r->dag->tasks[up].map_group == r->dag->tasks[down].map_group &&
-           map_expanded(r, up) != NULL && map_expanded(r, down) != NULL;
+    return task_waits_by_index(r->dag, up, down) && map_expanded(r, up) != NULL &&
+           map_expanded(r, down) != NULL;
+}
+
+uint32_t sched_map_missing(const struct run *r, const struct ti *ti)
+{
+    const struct dag *d = r->dag;
+    uint32_t n = 0;
+
+    for (uint32_t i = d->up_off[ti->task]; i < d->up_off[ti->task + 1]; i++) {
+        n += by_index(r, d->up[i], ti->task) && map_of(r, d->up[i])->len <= ti->map_index;
+    }
+    return n;
 }
 
 static void count_state(uint32_t *up, uint8_t state, uint32_t n)
@@ -115,6 +125,7 @@ static void recount_edge(struct run *r, uint32_t up, uint32_t down)
         for (int32_t i = 0; i < own->len && i < m->len; i++) {
             count_state(map_child(own, i)->up, map_child(m, i)->state, 1);
         }
+        own->uneven |= m->len < own->len;
         r->need[down]++;
     }
 }
@@ -128,6 +139,9 @@ void map_recount(struct run *r, uint32_t task)
         memset(map_child(own, i)->up, 0, sizeof map_child(own, i)->up);
     }
     r->need[task] = 0;
+    if (own != NULL) {
+        own->uneven = false;
+    }
     for (uint32_t i = r->dag->up_off[task]; i < r->dag->up_off[task + 1]; i++) {
         recount_edge(r, r->dag->up[i], task);
     }
@@ -211,13 +225,11 @@ static void grow(struct sched *s, struct run *r, struct mapping *m, int32_t len)
         struct ti *ti = map_child(m, i);
 
         if (ti->state == TASK_REMOVED) {
-            ti->state = TASK_NONE;
-            text_unref(ti->reason);
-            ti->reason = NULL;
-            out_transition(s, r, ti, TASK_REMOVED);
-            touch_ti(s, r, ti);
+            ti_count_run(r, ti, TASK_REMOVED, 1);
+            ti_clear(s, r, ti); /* as if by hand: with all of its tries */
+        } else {
+            ti_count_run(r, ti, TASK_NONE, 1);
         }
-        ti_count_run(r, ti, TASK_NONE, 1);
     }
     m->len = len;
     need_extras(r, m->task, len - from);
@@ -263,6 +275,15 @@ void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len)
     }
 }
 
+void sched_map_reserve(struct sched *s, struct run *r, uint32_t task, int32_t made)
+{
+    struct mapping *m = map_of(r, task);
+
+    if (m != NULL && made > m->made) {
+        (void)make_children(s, r, m, made);
+    }
+}
+
 /* Calls it for each task that is expanded with this one: those of its mapped group, or itself. */
 #define FOR_GROUP(r, task, t)                                                                    \
     for (uint32_t t = (r)->dag->tasks[task].map_group == UINT32_MAX ? (task) : 0;                \
@@ -302,13 +323,44 @@ static void end_unexpanded(struct sched *s, struct run *r, uint32_t task, uint8_
     }
 }
 
+/* The worse of two: both have to let it go. */
+static enum verdict both(enum verdict a, enum verdict b)
+{
+    if (a == VERDICT_UPSTREAM_FAILED || b == VERDICT_UPSTREAM_FAILED) {
+        return VERDICT_UPSTREAM_FAILED;
+    }
+    if (a == VERDICT_SKIP || b == VERDICT_SKIP) {
+        return VERDICT_SKIP;
+    }
+    return a == VERDICT_WAIT ? a : b;
+}
+
+/* There is nothing to become: what its rule lets run is skipped. What still waits asks again when it may go on. */
+static void end_empty(struct sched *s, struct run *r, uint32_t task)
+{
+    struct text *why = text_make(s, "nothing to map over: its length is 0");
+
+    FOR_GROUP(r, task, t)
+    {
+        struct ti *ti = &r->tis[t];
+        bool open = map_of(r, t)->len == 0 && ti->state == TASK_NONE;
+        enum verdict v = open ? rule_verdict(r, ti) : VERDICT_WAIT;
+
+        if (v == VERDICT_UPSTREAM_FAILED) {
+            ti_finish(s, r, ti, TASK_UPSTREAM_FAILED, s->now_us, NULL);
+        } else if (v != VERDICT_WAIT) {
+            sched_ti_skip(s, r, ti, v == VERDICT_RUN ? why : NULL);
+        }
+    }
+    text_unref(why);
+}
+
 static void expand_to(struct sched *s, struct run *r, uint32_t task, int64_t len)
 {
     struct text *why = NULL;
 
     if (len <= 0) {
-        why = text_make(s, "nothing to map over: its length is 0");
-        end_unexpanded(s, r, task, TASK_SKIPPED, why);
+        end_empty(s, r, task);
     } else if (len > s->config.max_map_length || len > LIMIT_MAP_HARD) {
         why = text_make(
             s, "%lld instances, and at most %d are allowed: raise TRADEWIND__CORE__MAX_MAP_LENGTH",
@@ -375,7 +427,11 @@ static enum verdict sources_verdict(const struct run *r, const struct task *t)
     enum verdict v = VERDICT_RUN;
 
     for (uint32_t i = 0; i < t->map_sources_len; i++) {
-        switch (task_state_of(r, t->map_sources[i])) {
+        const struct mapping *m = map_expanded(r, t->map_sources[i]);
+        uint8_t state = task_state_of(r, t->map_sources[i]);
+
+        /* Of one that is mapped itself, those that ended well are mapped over. */
+        switch (m != NULL && state != TASK_NONE ? TASK_SUCCESS : state) {
         case TASK_FAILED:
         case TASK_UPSTREAM_FAILED:
             return VERDICT_UPSTREAM_FAILED;
@@ -390,6 +446,28 @@ static enum verdict sources_verdict(const struct run *r, const struct task *t)
         }
     }
     return v;
+}
+
+void sched_map_source_ended(struct sched *s, struct run *r, uint32_t task)
+{
+    uint32_t done = UINT32_MAX;
+
+    for (uint32_t i = r->dag->down_off[task]; i < r->dag->down_off[task + 1]; i++) {
+        uint32_t down = r->dag->down[i], group = r->dag->tasks[down].map_group;
+
+        if (group == UINT32_MAX || group == done) {
+            continue;
+        }
+        done = group;
+        FOR_GROUP(r, down, t)
+        {
+            if (map_of(r, t)->len == 0) {
+                ti_work(s, r, &r->tis[t]);
+            } else {
+                work_children(s, r, t);
+            }
+        }
+    }
 }
 
 static bool expands_now(struct sched *s, struct run *r, struct ti *ti)
@@ -410,18 +488,13 @@ static bool expands_now(struct sched *s, struct run *r, struct ti *ti)
 void map_settle(struct sched *s, struct run *r, struct ti *ti)
 {
     const struct task *t = ti_task(r, ti);
-    enum verdict v = t->map_len >= 0 ? VERDICT_RUN : sources_verdict(r, t);
+    enum verdict v = sources_verdict(r, t);
 
     if (map_of(r, ti->task)->len > 0) {
         return;
     }
-    if (v == VERDICT_RUN && t->map_group == UINT32_MAX) {
-        v = rule_verdict(r, ti);
-    }
-    if (v == VERDICT_WAIT && t->map_group == UINT32_MAX) {
-        enum verdict rule = rule_verdict(r, ti);
-
-        v = rule == VERDICT_RUN ? VERDICT_WAIT : rule;
+    if (t->map_group == UINT32_MAX || t->map_len == 0) {
+        v = both(rule_verdict(r, ti), v);
     }
     if (v == VERDICT_RUN && r->stopping && !t->is_teardown) {
         v = VERDICT_SKIP;
@@ -433,12 +506,22 @@ void map_settle(struct sched *s, struct run *r, struct ti *ti)
         (void)expands_now(s, r, ti);
         break;
     case VERDICT_SKIP:
-        ti_finish(s, r, ti, TASK_SKIPPED, s->now_us, NULL);
+        sched_ti_skip(s, r, ti, NULL);
         break;
     case VERDICT_UPSTREAM_FAILED:
         ti_finish(s, r, ti, TASK_UPSTREAM_FAILED, s->now_us, NULL);
         break;
     }
+}
+
+enum verdict sched_map_child_verdict(const struct run *r, const struct ti *ti, enum verdict rule)
+{
+    enum verdict v = VERDICT_RUN;
+
+    if (ti->map_index >= 0 && rule != VERDICT_WAIT) {
+        v = sources_verdict(r, ti_task(r, ti));
+    }
+    return v == VERDICT_WAIT ? rule : both(rule, v); /* it has its length */
 }
 
 /* ---- a length that is asked again ---- */
@@ -460,7 +543,8 @@ bool map_stale(struct sched *s, struct run *r, struct ti *ti)
         return false;
     }
     if (sources_verdict(r, ti_task(r, ti)) != VERDICT_RUN) {
-        m->stale = false; /* what it was mapped over is gone: the rule says what becomes of it */
+        m->stale = false; /* what it was mapped over is gone: the rule says what becomes of all */
+        work_children(s, r, ti->task);
         return false;
     }
     if (m->question == 0) {
@@ -517,9 +601,6 @@ static void resize(struct sched *s, struct run *r, uint32_t task, int64_t len)
     FOR_GROUP(r, task, t)
     {
         resize_one(s, r, map_of(r, t), len);
-    }
-    FOR_GROUP(r, task, t)
-    {
         if (!s->nomem) {
             recount_around(r, t);
         }
@@ -532,6 +613,8 @@ static void resize(struct sched *s, struct run *r, uint32_t task, int64_t len)
         if (!s->nomem) {
             work_children(s, r, t);
             wake_around(s, r, t);
+            sched_map_source_ended(s, r, t);
+            past_notify(s, r, t);
         }
     }
 }
@@ -570,7 +653,9 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
         return true;
     }
     if (m->len > 0) {
-        if (ev->answer.error == NULL) {
+        if (sources_verdict(r, ti_task(r, ti)) != VERDICT_RUN) {
+            work_children(s, r, m->task); /* the answer is about what is not there any more */
+        } else if (ev->answer.error == NULL) {
             resize(s, r, m->task, ev->answer.map_len);
         } else {
             m->stale = false;
@@ -579,7 +664,11 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
         return true;
     }
     if (ti->state != TASK_NONE) {
-        return true; /* it was marked or left out meanwhile */
+        m = asker(r, m->task); /* it was marked or left out meanwhile; its group may still wait */
+        ti = &r->tis[m->task];
+    }
+    if (ti->state != TASK_NONE || m->len > 0) {
+        return true;
     }
     if (sources_verdict(r, ti_task(r, ti)) != VERDICT_RUN) {
         ti_work(s, r, ti); /* what it is mapped over was cleared meanwhile */
@@ -596,11 +685,19 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
 
 void map_timeout(struct sched *s, struct mapping *m)
 {
+    struct run *r = m->run;
+    uint32_t task = m->task;
+
     asked(s, m);
-    run_check(s, m->run);
+    run_check(s, r);
     if (m->len > 0) {
-        work_children(s, m->run, m->task);
-    } else {
-        ti_work(s, m->run, &m->run->tis[m->task]);
+        work_children(s, r, task);
+        return;
+    }
+    FOR_GROUP(r, task, t)
+    {
+        if (map_of(r, t)->len == 0) {
+            ti_work(s, r, &r->tis[t]); /* any that still waits asks again */
+        }
     }
 }

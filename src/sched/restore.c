@@ -88,6 +88,9 @@ static void load_tis(struct sched *s, struct run *r, const struct sched_event *e
             map_expand(s, r, row->key.task, row->map_len);
         }
     }
+    for (size_t i = 0; i < ev->run.tis_len && !s->nomem; i++) {
+        sched_map_reserve(s, r, ev->run.tis[i].key.task, ev->run.tis[i].key.map_index + 1);
+    }
     for (int children = 0; children < 2; children++) {
         for (size_t i = 0; i < ev->run.tis_len && !s->nomem; i++) {
             const struct ti_row *row = &ev->run.tis[i];

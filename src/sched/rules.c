@@ -48,12 +48,110 @@ static enum verdict setups_verdict(const uint32_t up[UP_CLASSES], uint32_t n)
     return up[UP_SUCCESS] == n ? VERDICT_RUN : VERDICT_WAIT;
 }
 
-static enum verdict setup_success_verdict(uint32_t setups, const struct extra *x)
+/*
+ * Setups and scopes as one instance sees them. The counters are one for all instances of a task; of a child in a mapped group only
+ * what has its index counts, and that is looked up: there are few of them.
+ */
+struct seen {
+    uint32_t up[UP_CLASSES];
+    uint32_t n;
+};
+
+static bool sees_its_index(const struct run *r, const struct ti *ti)
 {
-    if (setups == 0 || x->direct_setup_success > 0) {
+    return ti->map_index >= 0 && ti_task(r, ti)->map_group != UINT32_MAX;
+}
+
+static void see_state(struct seen *seen, uint8_t state, uint32_t n)
+{
+    enum upstream_class c = state_class(state);
+
+    seen->n += n;
+    if (c != UP_NONE) {
+        seen->up[c] += n;
+    }
+}
+
+static void see(const struct run *r, const struct ti *ti, uint32_t task, struct seen *seen)
+{
+    const struct mapping *m = map_expanded(r, task);
+
+    if (m == NULL) {
+        see_state(seen, r->tis[task].state, 1);
+    } else if (!task_same_group(r->dag, ti->task, task)) {
+        for (int i = 0; i < TASK_STATE_MAX_; i++) {
+            see_state(seen, (uint8_t)i, m->counts[i]);
+        }
+    } else if (ti->map_index < m->len) {
+        see_state(seen, map_child(m, ti->map_index)->state, 1);
+    }
+}
+
+static const struct extra *extra_of(const struct run *r, const struct ti *ti)
+{
+    const struct plan *p = r->plan;
+
+    return p->extra_of != NULL && p->extra_of[ti->task] != TASK_INDEX_NONE
+               ? &r->extras[p->extra_of[ti->task]]
+               : NULL;
+}
+
+static enum verdict indirect_setups(const struct run *r, const struct ti *ti)
+{
+    const struct task *t = ti_task(r, ti);
+    struct seen seen = {0};
+
+    if (!sees_its_index(r, ti)) {
+        return setups_verdict(extra_of(r, ti)->setup, extra_of(r, ti)->setups);
+    }
+    for (uint32_t i = 0; i < t->setups_len; i++) {
+        see(r, ti, t->setups[i], &seen);
+    }
+    return setups_verdict(seen.up, seen.n);
+}
+
+static bool scope_done(const struct run *r, const struct ti *ti)
+{
+    const struct task *t = ti_task(r, ti);
+    struct seen seen = {0};
+    uint32_t done = 0;
+
+    if (!sees_its_index(r, ti)) {
+        return extra_of(r, ti)->scope_done >= extra_of(r, ti)->scope;
+    }
+    for (uint32_t i = 0; i < t->scope_len; i++) {
+        see(r, ti, t->scope[i], &seen);
+    }
+    for (int i = 0; i < UP_CLASSES; i++) {
+        done += seen.up[i];
+    }
+    return done == seen.n;
+}
+
+static enum verdict setup_success_verdict(const struct run *r, const struct ti *ti)
+{
+    const struct extra *x = extra_of(r, ti);
+    const struct dag *d = r->dag;
+    struct seen seen = {0};
+
+    if (x == NULL) {
         return VERDICT_RUN;
     }
-    return x->direct_setup_skipped >= setups ? VERDICT_SKIP : VERDICT_UPSTREAM_FAILED;
+    if (!sees_its_index(r, ti)) {
+        seen.n = x->direct_setups;
+        seen.up[UP_SUCCESS] = x->direct_setup_success;
+        seen.up[UP_SKIPPED] = x->direct_setup_skipped;
+    }
+    for (uint32_t i = d->up_off[ti->task]; sees_its_index(r, ti) && i < d->up_off[ti->task + 1];
+         i++) {
+        if (d->tasks[d->up[i]].is_setup) {
+            see(r, ti, d->up[i], &seen);
+        }
+    }
+    if (seen.n == 0 || seen.up[UP_SUCCESS] > 0) {
+        return VERDICT_RUN;
+    }
+    return seen.up[UP_SKIPPED] >= seen.n ? VERDICT_SKIP : VERDICT_UPSTREAM_FAILED;
 }
 
 /* The rules that wait for nothing once one upstream ended well (or badly). */
@@ -133,11 +231,7 @@ static enum verdict direct_verdict(const struct run *r, const struct ti *ti, uin
         if (!done) {
             return VERDICT_WAIT;
         }
-        if (r->plan->extra_of == NULL || r->plan->extra_of[ti->task] == TASK_INDEX_NONE) {
-            return VERDICT_RUN;
-        }
-        return setup_success_verdict(r->extras[r->plan->extra_of[ti->task]].direct_setups,
-                                     &r->extras[r->plan->extra_of[ti->task]]);
+        return setup_success_verdict(r, ti);
     case RULE_ALL_SKIPPED:
         return s + f + uf > 0 ? VERDICT_SKIP : when(k == n);
     case RULE_ONE_SUCCESS:
@@ -167,20 +261,20 @@ enum verdict rule_verdict(const struct run *r, const struct ti *ti)
     uint32_t n = r->need != NULL ? r->need[ti->task] : dag_up_len(r->dag, ti->task);
     enum verdict setups = VERDICT_RUN, v;
 
-    if (n == 0 || t->trigger_rule == RULE_ALWAYS) {
+    if (dag_up_len(r->dag, ti->task) == 0 || t->trigger_rule == RULE_ALWAYS) {
         return VERDICT_RUN;
     }
+    if (ti->map_index >= 0 && map_of(r, ti->task)->uneven) {
+        n -= sched_map_missing(r, ti);
+    }
     if (t->setups_len > 0 && !t->is_teardown) {
-        setups = setups_verdict(r->extras[r->plan->extra_of[ti->task]].setup,
-                                r->extras[r->plan->extra_of[ti->task]].setups);
+        setups = indirect_setups(r, ti);
         if (setups == VERDICT_SKIP || setups == VERDICT_UPSTREAM_FAILED) {
             return setups;
         }
     }
     v = direct_verdict(r, ti, n);
-    if (t->is_teardown && t->scope_len > 0 &&
-        r->extras[r->plan->extra_of[ti->task]].scope_done <
-            r->extras[r->plan->extra_of[ti->task]].scope) {
+    if (t->is_teardown && t->scope_len > 0 && !scope_done(r, ti)) {
         return VERDICT_WAIT;
     }
     return v == VERDICT_RUN ? setups : v;

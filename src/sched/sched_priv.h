@@ -127,6 +127,7 @@ struct mapping {
     int64_t question; /* open; 0 = none */
     int32_t len;      /* children that count; 0 = not expanded */
     int32_t made;     /* children there are: those from len on are removed */
+    bool uneven;      /* of its group it waits for one with fewer children */
     bool stale;       /* its length is asked again before a child of it runs */
     struct chunk **chunks;
     size_t chunks_len, chunks_cap;
@@ -163,7 +164,13 @@ void plan_unref(struct plan *p);
 
 /* ---- limits and lanes (limits.c) ---- */
 
-enum limit_kind { LIMIT_OF_RUN, LIMIT_OF_TASK, LIMIT_OF_POOL, LIMIT_OF_PAUSE };
+enum limit_kind {
+    LIMIT_OF_RUN,
+    LIMIT_OF_TASK,
+    LIMIT_OF_TASK_IN_RUN,
+    LIMIT_OF_POOL,
+    LIMIT_OF_PAUSE
+};
 
 struct bucket { /* parked lanes that need the same number of slots: a heap by priority */
     int32_t slots;
@@ -206,6 +213,7 @@ struct lane_key {
 struct lane {
     struct run *run;
     struct limit *pool, *cap; /* cap may be NULL */
+    struct limit *run_cap;    /* max_active_tis_per_dagrun of its one task, owned; or NULL */
     int32_t slots;
     uint8_t place;
     uint32_t at;             /* its index in the top heap or in its bucket */
@@ -350,6 +358,23 @@ static inline bool task_counts(const struct task *t)
 {
     return !t->is_teardown || t->on_failure_fail_dagrun;
 }
+static inline bool task_same_group(const struct dag *d, uint32_t a, uint32_t b)
+{
+    return d->tasks[a].map_group != UINT32_MAX && d->tasks[a].map_group == d->tasks[b].map_group;
+}
+/* In a mapped group index n waits for index n. The rules that let go at the first end look at all, as in Airflow. */
+static inline bool task_waits_by_index(const struct dag *d, uint32_t up, uint32_t down)
+{
+    uint8_t rule = d->tasks[down].trigger_rule;
+
+    return task_same_group(d, up, down) && rule != RULE_ONE_SUCCESS && rule != RULE_ONE_FAILED &&
+           rule != RULE_ONE_DONE;
+}
+/* max_active_tis_per_dagrun, where it can bind: a task that is not mapped has one instance in a run. */
+static inline int32_t task_run_cap(const struct task *t)
+{
+    return t->mapped && t->max_active_tis_per_dagrun > 0 ? t->max_active_tis_per_dagrun : 0;
+}
 /* The run that holds it: instances lie in their run, by task; children in chunks, by map index. */
 static inline struct run *ti_run(const struct ti *ti)
 {
@@ -469,6 +494,8 @@ void ti_finish(struct sched *s, struct run *r, struct ti *ti, uint8_t to, int64_
                struct text *reason);
 void ti_fail(struct sched *s, struct run *r, struct ti *ti, int64_t at_us, struct text *reason,
              bool may_retry);
+/* From none, when the previous run lets it. */
+void sched_ti_skip(struct sched *s, struct run *r, struct ti *ti, struct text *reason);
 /* Ends it without a result: what does not live becomes `to` at once, what lives is killed and
  * becomes `to` when it has ended. */
 void ti_stop(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason);
@@ -482,19 +509,27 @@ int maps_init(struct run *r);
 void maps_fini(struct sched *s, struct run *r);
 /* Makes it `len` children; the run's and the dependents' counters follow. Tasks of one group are expanded together. */
 void map_expand(struct sched *s, struct run *r, uint32_t task, int32_t len);
+/* Makes children that do not count, for those that were removed. */
+void sched_map_reserve(struct sched *s, struct run *r, uint32_t task, int32_t made);
 /* The lengths that the document says. */
 void maps_literal(struct sched *s, struct run *r);
 /* What may happen to a mapped task that is not expanded: one entry of the work list. */
 void map_settle(struct sched *s, struct run *r, struct ti *ti);
+/* What a child does of which its rule says so: what it is mapped over may have failed or been skipped since. */
+enum verdict sched_map_child_verdict(const struct run *r, const struct ti *ti, enum verdict rule);
 bool map_answer(struct sched *s, const struct sched_event *ev); /* false: not a question of ours */
 void map_timeout(struct sched *s, struct mapping *m);
 /* The state of all children: none while one has not ended. */
 uint8_t map_summary(const struct mapping *m);
 /* The state of a task as others see it: its own, or that of all its children. */
 uint8_t task_state_of(const struct run *r, uint32_t task);
+/* A mapped group may be mapped over it: all of that look, not only those that come next. */
+void sched_map_source_ended(struct sched *s, struct run *r, uint32_t task);
 /* The lengths of cleared tasks are asked again; false: the child goes on at once. */
 bool map_stale(struct sched *s, struct run *r, struct ti *ti);
 void map_cleared(struct run *r, uint32_t task);
+/* How many upstreams of its group have no child of its index. */
+uint32_t sched_map_missing(const struct run *r, const struct ti *ti);
 /* Counts how many upstream instances it waits for, and those that have ended, anew. */
 void map_recount(struct run *r, uint32_t task);
 
