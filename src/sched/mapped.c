@@ -244,17 +244,6 @@ static void work_children(struct sched *s, struct run *r, uint32_t task)
     }
 }
 
-/* What waits for it may go on: it is shorter. */
-static void wake_around(struct sched *s, struct run *r, uint32_t task)
-{
-    for (uint32_t i = r->dag->down_off[task]; i < r->dag->down_off[task + 1]; i++) {
-        uint32_t down = r->dag->down[i];
-
-        ti_work(s, r, &r->tis[down]);
-        work_children(s, r, down);
-    }
-}
-
 static void recount_around(struct run *r, uint32_t task)
 {
     map_recount(r, task);
@@ -612,7 +601,7 @@ static void resize(struct sched *s, struct run *r, uint32_t task, int64_t len)
     {
         if (!s->nomem) {
             work_children(s, r, t);
-            wake_around(s, r, t);
+            ti_wake_dependents(s, r, &r->tis[t]); /* it may be shorter: less to wait for */
             sched_map_source_ended(s, r, t);
             past_notify(s, r, t);
         }
