@@ -150,7 +150,7 @@ static void apply(struct sim *sim, uint32_t i)
     if (!sim_store_apply(sim, i, &me->sent)) {
         sim_fail(sim, "a live scheduler's commit is refused");
     }
-    if (sim->schedulers_len == 1 && sim_chance(sim, 12)) {
+    if (sim->schedulers_len == 1 && sim_chance(sim, 3)) {
         sim_rebuild(sim, i);
     }
     memset(me->sent.gives, 0, sizeof me->sent.gives); /* the store has them back */

@@ -248,8 +248,10 @@ bool sim_store_apply(struct sim *sim, uint32_t owner, const struct sim_batch *b)
     }
     put_grants(sim, owner, b);
     check_slots(sim);
-    for (size_t k = 0; k < st->runs_len && !sim->failed; k++) {
-        check_mapped(sim, &st->runs[k]);
+    for (size_t k = 0; k < b->tis_len && !sim->failed; k++) {
+        if (k == 0 || b->tis[k].key.run_key != b->tis[k - 1].key.run_key) {
+            check_mapped(sim, sim_store_find(st, b->tis[k].key.run_key));
+        }
     }
     return true;
 }

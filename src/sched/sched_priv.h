@@ -367,8 +367,8 @@ static inline bool task_waits_by_index(const struct dag *d, uint32_t up, uint32_
 {
     uint8_t rule = d->tasks[down].trigger_rule;
 
-    return task_same_group(d, up, down) && rule != RULE_ONE_SUCCESS && rule != RULE_ONE_FAILED &&
-           rule != RULE_ONE_DONE;
+    return SCHED_CANARY != 5 && task_same_group(d, up, down) && rule != RULE_ONE_SUCCESS &&
+           rule != RULE_ONE_FAILED && rule != RULE_ONE_DONE;
 }
 /* max_active_tis_per_dagrun, where it can bind: a task that is not mapped has one instance in a run. */
 static inline int32_t task_run_cap(const struct task *t)

@@ -404,7 +404,7 @@ static void every_mapping(struct drive *w, uint32_t n, const struct drive_option
 }
 
 /* The two tasks below the first are a mapped group over it, or over two values; every edge, every rule. */
-static void every_group(struct drive *w, const struct drive_options *options)
+static void every_group(struct drive *w, const struct drive_options *options, bool rules)
 {
     for (uint32_t edges = 0; edges < 8; edges++) {
         struct odometer o = {0};
@@ -414,7 +414,9 @@ static void every_group(struct drive *w, const struct drive_options *options)
             bool asked = odometer_choose(&o, 2) == 1;
 
             dag_gen_map_group(&g, 0, 1, 3, asked ? -1 : 2, 0);
-            choose_rules(&o, &g);
+            if (rules) {
+                choose_rules(&o, &g);
+            }
             drive_all(w, dag_gen_finish(&g), options);
         } while (odometer_next(&o));
     }
@@ -444,15 +446,15 @@ static void mapped_groups(void **state)
         .order = DRIVE_FIRST, .outcomes = 2, .lengths = 3, .skips = true};
     const struct drive_options restores = {
         .order = DRIVE_FIRST, .outcomes = 2, .lengths = 3, .restores = true};
+    const struct drive_options clears = {
+        .order = DRIVE_FIRST, .outcomes = 1, .lengths = 3, .clears = true};
     const struct drive_options all = {.order = DRIVE_ALL, .outcomes = 3, .lengths = 3};
     struct drive w = {0};
 
-    every_group(&w, &last);
-    every_group(&w, &restores);
-    if (in_full) {
-        every_group(&w, &all);
-        every_group(&w, &skips);
-    }
+    every_group(&w, &last, true);
+    every_group(&w, &restores, in_full);
+    every_group(&w, &skips, in_full);
+    every_group(&w, in_full ? &all : &clears, in_full);
     report(&w, "mapped groups");
 }
 
