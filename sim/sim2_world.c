@@ -637,15 +637,16 @@ static void check_events(struct world *w, const struct ti_row *row, bool succeed
         world_fail(w, "S9: the asset events cannot be read");
     }
     for (size_t i = 0; i < n; i++) {
-        mine += strcmp(events[i].task_id, task_id) == 0;
+        mine +=
+            strcmp(events[i].task_id, task_id) == 0 && events[i].map_index == row->key.map_index;
         if (events[i].event_key != (int64_t)i + 1) {
             world_fail(w, "S9: asset event %zu has the key %lld", i,
                        (long long)events[i].event_key);
         }
     }
     if (mine != (succeeded ? 1 : 0)) {
-        world_fail(w, "S9: task %u has %zu asset events, %d expected", row->key.task, mine,
-                   (int)succeeded);
+        world_fail(w, "S9: task %u[%d] has %zu asset events, %d expected", row->key.task,
+                   row->key.map_index, mine, (int)succeeded);
     }
     arena_fini(&a);
 }
