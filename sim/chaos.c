@@ -51,6 +51,7 @@ static void command(struct sim *sim, enum sched_event_type type)
     struct sched_event ev = {.type = type};
     const struct sim_run *run;
     uint32_t tasks[4];
+    int32_t indexes[4];
 
     if (sim->store.runs_len == 0) {
         return;
@@ -61,8 +62,13 @@ static void command(struct sim *sim, enum sched_event_type type)
     ev.command.tasks = tasks;
     ev.command.tasks_len = 1 + prng_below(&sim->prng, 4);
     ev.command.state = marks[prng_below(&sim->prng, 3)];
+    ev.command.map_indexes = sim_chance(sim, 70) ? indexes : NULL;
     for (size_t k = 0; k < ev.command.tasks_len; k++) {
-        tasks[k] = (uint32_t)prng_below(&sim->prng, run->dag->tasks_len);
+        const struct ti_key *key = &run->tis[prng_below(&sim->prng, run->tis_len)].key;
+        int32_t len = run->tis[key->task].map_len;
+
+        tasks[k] = key->task;
+        indexes[k] = key->map_index < len ? key->map_index : -1;
     }
     sim_driver_event(sim, run->owner, &ev);
 }

@@ -19,6 +19,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "dag_draw.h"
 #include "model/dag.h"
 #include "sim.h"
 
@@ -29,7 +30,8 @@ const char *const sim_resources[SIM_RESOURCES] = {"parallelism", "default_pool",
 
 static const struct sched_config base_config = {.queued_timeout_us = 600 * TIME_SECOND,
                                                 .queued_retries = 2,
-                                                .question_timeout_us = 60 * TIME_SECOND};
+                                                .question_timeout_us = 60 * TIME_SECOND,
+                                                .max_map_length = DRAW_MAP_MAX};
 
 static void event(struct sim *sim, uint32_t i, struct sched_event *ev);
 
@@ -148,6 +150,9 @@ static void apply(struct sim *sim, uint32_t i)
     if (!sim_store_apply(sim, i, &me->sent)) {
         sim_fail(sim, "a live scheduler's commit is refused");
     }
+    if (sim->schedulers_len == 1 && sim_chance(sim, 3)) {
+        sim_rebuild(sim, i);
+    }
     memset(me->sent.gives, 0, sizeof me->sent.gives); /* the store has them back */
     if (sim_on(sim, SIM_UNKNOWN, 8)) {
         sim_to_self(sim, i, MSG_APPLY, TIME_SECOND); /* no answer came: the same again */
@@ -188,12 +193,13 @@ static void hash_actions(struct sim *sim, const struct sched_event *ev,
     sim->hash = (uint64_t)hash_bytes(x, sizeof x) << 32 ^ sim->hash * 31;
     for (size_t k = 0; k < a->transitions_len; k++) {
         const struct transition_row *t = &a->transitions[k];
-        int64_t y[6] = {t->key.run_key, t->key.task, t->from, t->to, t->try_number, t->at_us};
+        int64_t y[7] = {t->key.run_key, t->key.task,      t->from, t->to,
+                        t->try_number,  t->key.map_index, t->at_us};
 
         sim->hash = (sim->hash ^ hash_bytes(y, sizeof y)) * UINT64_C(0x100000001b3);
-        sim_note(sim, "  run %lld t%u %s -> %s (try %u) %s", (long long)t->key.run_key, t->key.task,
-                 task_state_to_string(t->from), task_state_to_string(t->to), t->try_number,
-                 t->reason != NULL ? t->reason : "");
+        sim_note(sim, "  run %lld t%u[%d] %s -> %s (try %u) %s", (long long)t->key.run_key,
+                 t->key.task, t->key.map_index, task_state_to_string(t->from),
+                 task_state_to_string(t->to), t->try_number, t->reason != NULL ? t->reason : "");
     }
     for (size_t k = 0; k < a->runs_len; k++) {
         sim_note(sim, "  run %lld is %s %s", (long long)a->runs[k].run_key,
@@ -231,11 +237,12 @@ static void collect(struct sim *sim, uint32_t i, const struct sched_actions *a)
 static void claim(struct sim *sim, uint32_t i, const struct sched_event *ev)
 {
     const struct follow_run *run = follow_find(&sim->schedulers[i].f, ev->attempt.key.run_key);
-    const struct follow_ti *ti = run != NULL ? &run->tis[ev->attempt.key.task] : NULL;
+    uint32_t slot = run != NULL ? follow_slot(run, &ev->attempt.key) : UINT32_MAX;
+    const struct follow_ti *ti = slot != UINT32_MAX ? &run->tis[slot] : NULL;
     struct sim_claim c = {ev->attempt.key, ev->attempt.token, ev->attempt.worker};
     struct sim_batch *b = &sim->schedulers[i].next;
 
-    if (ti != NULL && run->states[c.key.task] == TASK_QUEUED && ti->worker == c.worker &&
+    if (ti != NULL && run->states[slot] == TASK_QUEUED && ti->worker == c.worker &&
         uuid_cmp(&ti->token, &c.token) == 0) {
         if (VEC_PUSH(b->claims, b->claims_len, b->claims_cap, c) < 0) {
             sim_checked(NULL);
@@ -298,7 +305,7 @@ void sim_driver_event(struct sim *sim, uint32_t i, const struct sched_event *ev)
 /* Ended by hand, with attempts that are told to end: their slots are theirs until they have. */
 static bool has_attempts(const struct sim_run *run)
 {
-    for (uint32_t t = 0; t < run->dag->tasks_len; t++) {
+    for (size_t t = 0; t < run->tis_len; t++) {
         if (!uuid_is_zero(&run->tis[t].attempt)) {
             return true;
         }
@@ -370,7 +377,7 @@ void sim_driver_msg(struct sim *sim, struct sim_msg *m)
     switch (m->type) {
     case MSG_EVENT:
         if (m->ev.type == SCHED_ANSWER) {
-            sim_answer(sim, m->to, &m->ev);
+            sim_answer(sim, m->to, m);
         } else {
             event(sim, m->to, &m->ev);
         }

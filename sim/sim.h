@@ -53,6 +53,8 @@ struct sim_msg {
     size_t process; /* MSG_PROCESS, MSG_RESEND */
     struct sched_event ev;
     uint32_t skip[SIM_SKIPS];
+    enum sched_ask ask; /* an answer that comes: to what, about which task */
+    uint32_t task;
 };
 
 struct sim_queue {
@@ -94,8 +96,10 @@ struct sim_batch {
 struct sim_run {
     uint32_t owner; /* the scheduler of its DAG */
     struct run_row row;
-    struct dag *dag;    /* borrowed from the scheduler's slot */
-    struct ti_row *tis; /* one per task; key.run_key = 0: no row */
+    struct dag *dag; /* borrowed from the scheduler's slot */
+    struct ti_row
+        *tis; /* one per task, then the instances of mapped ones; key.run_key = 0: no row */
+    size_t tis_len, tis_cap;
 };
 
 struct sim_store {
@@ -107,6 +111,8 @@ struct sim_store {
 };
 
 struct sim;
+/* After a commit: a scheduler made from the store alone has what the living one has, and does what the oracle says. */
+void sim_rebuild(struct sim *sim, uint32_t i);
 struct sim_run *sim_store_find(struct sim_store *st, int64_t run_key); /* NULL if absent */
 const struct ti_row *sim_store_ti(struct sim_store *st,
                                   const struct ti_key *key); /* NULL: no row */
@@ -150,7 +156,7 @@ void sim_answer_claim(struct sim *sim, const struct sim_claim *c, enum sim_msg_t
 void sim_kill_attempt(struct sim *sim, uint32_t i, const struct sched_kill *kill, int64_t worker);
 void sim_self_kill(struct sim *sim, uint32_t i, const struct sched_kill *kill);
 void sim_restore_run(struct sim *sim, uint32_t i, const struct sim_run *run, int64_t question);
-void sim_answer(struct sim *sim, uint32_t i, struct sched_event *ev);
+void sim_answer(struct sim *sim, uint32_t i, const struct sim_msg *m);
 /* sweep.c */
 void sim_sweep(struct sim *sim, uint32_t i);
 /* A message with an event to a scheduler, with the network's faults. */
@@ -221,7 +227,7 @@ struct sim {
     struct arena arena; /* reasons, once each */
     struct map reasons;
     uint64_t still; /* messages since time went on */
-    uint64_t hash, steps, starts, crashes, deaths;
+    uint64_t hash, steps, starts, crashes, deaths, rebuilt, mapped;
     bool failed;
     char text[640];
 };
@@ -234,7 +240,7 @@ struct sim_options {
 struct sim_result {
     bool failed;
     char text[640];
-    uint64_t hash, steps, commits, starts, crashes, deaths, transitions;
+    uint64_t hash, steps, commits, starts, crashes, deaths, transitions, rebuilt, mapped;
 };
 
 /* One seed: safety for `steps` messages, then healing until every run has ended. */

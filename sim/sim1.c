@@ -72,7 +72,7 @@ static int failed(const struct arguments *a, const char *text)
 int main(int argc, char **argv)
 {
     struct arguments a = {.seed = 1, .seeds = 1, .steps = 1500};
-    uint64_t steps = 0, starts = 0, crashes = 0, deaths = 0, commits = 0;
+    uint64_t steps = 0, starts = 0, crashes = 0, deaths = 0, commits = 0, rebuilt = 0, mapped = 0;
     struct sim_result r, again;
 
     if (parse(argc, argv, &a) < 0) {
@@ -97,10 +97,12 @@ int main(int argc, char **argv)
         crashes += r.crashes;
         deaths += r.deaths;
         commits += r.commits;
+        rebuilt += r.rebuilt;
+        mapped += r.mapped;
     }
     printf("%" PRIu64 " seeds: %" PRIu64 " steps, %" PRIu64 " commits, %" PRIu64
-           " processes, %" PRIu64 " scheduler crashes, %" PRIu64
-           " worker deaths; last hash %016" PRIx64 "\n",
-           a.seeds, steps, commits, starts, crashes, deaths, r.hash);
+           " processes, %" PRIu64 " scheduler crashes, %" PRIu64 " worker deaths, %" PRIu64
+           " rows of mapped instances, %" PRIu64 " rebuilt schedulers; last hash %016" PRIx64 "\n",
+           a.seeds, steps, commits, starts, crashes, deaths, mapped, rebuilt, r.hash);
     return a.find ? 1 : 0;
 }

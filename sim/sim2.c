@@ -212,6 +212,10 @@ static const char *const every_specs[] = {
     "@chain; a; b <- a; c <- b",
     "@diamond; a; b <- a; c <- a retries=2 delay=1; d <- b,c rule=all_done",
     "@wide max_active_tasks=3; a; b; c; d; e; f <- a,b,c,d,e rule=none_failed_min_one_success",
+    "@mapped; a; b <- a map=-1 src=0 retries=1 delay=1; c <- b map=-1 src=1; d <- c; e map=2; f <- "
+    "e,b rule=all_done",
+    "@group; a; x <- a map=-1 src=0 mgroup=0; y <- x map=-1 src=0 mgroup=0 retries=1 delay=1; z <- "
+    "y rule=all_done",
     "@tear; s setup; w <- s retries=1 delay=1; t <- s,w teardown; z <- w",
 };
 
@@ -225,12 +229,19 @@ static void random_spec(struct prng *p, char *out, size_t cap)
     size_t used =
         (size_t)snprintf(out, cap, "@random max_active_tasks=%d", (int)(1 + prng_below(p, 8)));
 
+    /* Three neighbours may be a mapped group over one of those before them. */
+    uint64_t group = 1 + prng_below(p, n);
+    int source = prng_below(p, 2) == 0 ? (int)prng_below(p, group) : -1;
+
     for (uint64_t t = 0; t < n; t++) {
+        uint64_t last = 0;
         bool first = true;
 
         used += (size_t)snprintf(out + used, cap - used, "; t%d", (int)t);
         for (uint64_t u = 0; u < t; u++) {
-            if (prng_below(p, 4) == 0) {
+            if (prng_below(p, 4) == 0 ||
+                (t >= group && t < group + 3 && (int64_t)u == (int64_t)source)) {
+                last = u;
                 used +=
                     (size_t)snprintf(out + used, cap - used, "%st%d", first ? " <- " : ",", (int)u);
                 first = false;
@@ -240,6 +251,13 @@ static void random_spec(struct prng *p, char *out, size_t cap)
                                  rules[prng_below(p, 8)], (int)prng_below(p, 3));
         if (prng_below(p, 6) == 0) {
             used += (size_t)snprintf(out + used, cap - used, " instant");
+        }
+        if (source >= 0 && t >= group && t < group + 3) {
+            used += (size_t)snprintf(out + used, cap - used, " map=-1 src=%d mgroup=0", source);
+        } else if (!first && prng_below(p, 3) == 0) {
+            used += (size_t)snprintf(out + used, cap - used, " map=-1 src=%d", (int)last);
+        } else if (prng_below(p, 6) == 0) {
+            used += (size_t)snprintf(out + used, cap - used, " map=%d", (int)prng_below(p, 4));
         }
     }
 }

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -19,9 +20,36 @@
 
 #define RETRY_DELAY_US TIME_SECOND /* of every task with retries, in all specs */
 
+/* What a task, or the group that it is in, is mapped over, as a document says it: the XCom of its first source. */
+static void give_expand(struct dag *d, struct task *t)
+{
+    const char *of = d->tasks[t->map_sources[0]].task_id;
+    char *json = arena_printf(&d->arena, "{\"__xcom__\":{\"task_id\":\"%s\"}}", of);
+    struct value *v;
+
+    if (json == NULL || value_parse(&d->arena, json, strlen(json), &v, NULL) != 0) {
+        assert(!"a reference");
+        return;
+    }
+    t->expand_kwargs = v;
+    if (t->map_group != UINT32_MAX) {
+        d->groups[t->map_group].expand_kwargs = v;
+        d->groups[t->map_group].map_len = -1;
+    }
+}
+
 struct dag *world_dag(const char *spec)
 {
     struct dag *d = test_dag(spec);
+
+    d->groups = arena_array(&d->arena, 2, sizeof *d->groups);
+    assert(d->groups != NULL);
+    d->groups_len = 2;
+    for (uint32_t t = 0; t < d->tasks_len; t++) {
+        if (d->tasks[t].mapped && d->tasks[t].map_len < 0) {
+            give_expand(d, &d->tasks[t]);
+        }
+    }
 
     (void)snprintf(d->hash, sizeof d->hash, "%08x", hash_bytes(spec, strlen(spec)));
     return d;
@@ -60,6 +88,8 @@ void world_init(struct world *w, uint64_t seed, const char *spec, bool faults, b
         .spec = spec, .faults = faults, .trace = trace, .now_us = 1000 * TIME_SECOND};
     prng_seed(&w->prng, seed);
     w->dag = world_dag(spec);
+    w->lengths = mem_array(w->dag->tasks_len + 1, sizeof *w->lengths);
+    assert(w->lengths != NULL);
     w->gather_us = prng_below(&w->prng, 2) == 0 ? 0 : 4000;
     if (store_mem_open(&w->store, NULL) != 0) {
         assert(!"memory store");
@@ -71,6 +101,7 @@ void world_fini(struct world *w)
     store_close(w->store);
     dag_unref(w->dag);
     mem_free(w->processes);
+    mem_free(w->lengths);
 }
 
 void world_heal(struct world *w)
@@ -91,6 +122,34 @@ struct faulty_store {
     struct world *world;
 };
 
+static int32_t length_of(const struct world *w, uint32_t task);
+
+/* M1: a length is written once, and is that of what the world returned; no instance is beyond it. */
+static void check_lengths(struct world *w, const struct store_batch *b)
+{
+    for (size_t i = 0; i < b->tis_len; i++) {
+        const struct ti_row *row = &b->tis[i];
+        int32_t *len = &w->lengths[row->key.task];
+
+        if (row->key.map_index >= 0 || row->map_len == *len) {
+            continue;
+        }
+        if (*len != 0 || row->map_len != length_of(w, row->key.task)) {
+            world_fail(w, "M1: task %u has %d instances, then %d; the world says %d", row->key.task,
+                       *len, row->map_len, length_of(w, row->key.task));
+        }
+        *len = row->map_len;
+    }
+    for (size_t i = 0; i < b->tis_len; i++) {
+        const struct ti_row *row = &b->tis[i];
+
+        if (row->key.map_index >= w->lengths[row->key.task]) {
+            world_fail(w, "M1: task %u has %d instances, and a row of [%d]", row->key.task,
+                       w->lengths[row->key.task], row->key.map_index);
+        }
+    }
+}
+
 static int faulty_commit(struct store *s, int shard, int64_t epoch, int64_t seq,
                          const struct store_batch *b, struct err *e)
 {
@@ -109,11 +168,14 @@ static int faulty_commit(struct store *s, int shard, int64_t epoch, int64_t seq,
     rc = w->store->ops->commit(w->store, shard, epoch, seq, b, e);
     world_trace(w, "commit %lld: %d (%zu rows, %zu edges)", (long long)seq, rc, b->tis_len,
                 b->transitions_len);
+    if (rc == 0) {
+        check_lengths(w, b);
+    }
     for (size_t i = 0; i < b->transitions_len; i++) {
         const struct transition_row *t = &b->transitions[i];
 
-        world_trace(w, "  task %u try %u: %s -> %s %s", t->key.task, t->try_number,
-                    task_state_to_string(t->from), task_state_to_string(t->to),
+        world_trace(w, "  task %u[%d] try %u: %s -> %s %s", t->key.task, t->key.map_index,
+                    t->try_number, task_state_to_string(t->from), task_state_to_string(t->to),
                     t->reason != NULL ? t->reason : "");
     }
     if (rc == 0 && fault(w, 12)) {
@@ -174,6 +236,17 @@ static int f_get_pools(struct store *s, struct arena *a, struct pool_row **ret, 
 {
     return W(s)->ops->get_pools(W(s), a, ret, n, e);
 }
+static int f_get_xcom(struct store *s, const struct ti_key *key, const char *name, struct arena *a,
+                      struct xcom_row *ret, struct err *e)
+{
+    return W(s)->ops->get_xcom(W(s), key, name, a, ret, e);
+}
+static int f_get_map_xcoms(struct store *s, const struct ti_key *from, const char *name,
+                           size_t limit, struct arena *a, struct xcom_row **ret, size_t *n,
+                           struct err *e)
+{
+    return W(s)->ops->get_map_xcoms(W(s), from, name, limit, a, ret, n, e);
+}
 #undef W
 
 struct store *world_store(struct world *w)
@@ -193,6 +266,8 @@ struct store *world_store(struct world *w)
         .get_dags = f_get_dags,
         .get_tis = f_get_tis,
         .get_pools = f_get_pools,
+        .get_xcom = f_get_xcom,
+        .get_map_xcoms = f_get_map_xcoms,
     };
     f->base.ops = &f->ops;
     f->base.driver = "faulty";
@@ -225,11 +300,29 @@ static struct process *find_process(struct world *w, const struct uuid *token)
     return NULL;
 }
 
+/* A list, as long as was drawn when it started. */
+static void give_result(struct worker_end *end, const struct process *p)
+{
+    char *json = arena_printf(&end->arena, "[%.*s]", p->length > 0 ? 2 * p->length - 1 : 0,
+                              "0,0,0,0,0,0,0,0");
+
+    end->xcoms = arena_array(&end->arena, 1, sizeof *end->xcoms);
+    assert(json != NULL && end->xcoms != NULL);
+    end->xcoms[0] = (struct worker_xcom){"return_value", json, strlen(json)};
+    end->xcoms_len = 1;
+}
+
 static void tell_end(struct sim_worker *s, struct process *p)
 {
-    struct worker_end *end = worker_end_new(&p->key, &p->token, (enum worker_outcome)p->outcome);
+    struct worker_end *end = worker_end_new(
+        &p->key, &p->token, p->waiting ? WORKER_RESUME : (enum worker_outcome)p->outcome);
 
     assert(end != NULL);
+    end->from_wait = p->waiting;
+    end->until_us = p->outcome == WORKER_RESCHEDULE ? p->ends_us + 2 * TIME_SECOND : TIME_NONE;
+    if (p->outcome == WORKER_SUCCESS) {
+        give_result(end, p);
+    }
     end->exit_code = p->outcome == WORKER_SUCCESS ? 0 : 1;
     end->at_us = p->ends_us;
     if (p->outcome != WORKER_SUCCESS) {
@@ -241,7 +334,8 @@ static void tell_end(struct sim_worker *s, struct process *p)
             (struct worker_asset_event){.name = "sim", .uri = "sim", .group = "asset"};
     }
     p->told = true;
-    world_trace(s->world, "told: task %u try %u ended", p->key.task, p->try_number);
+    world_trace(s->world, "told: task %u[%d] try %u ended", p->key.task, p->key.map_index,
+                p->try_number);
     s->cb.ended(s->cb.arg, end);
 }
 
@@ -293,7 +387,8 @@ static void check_claim(struct world *w, const struct worker_job *job)
     arena_init(&a, MiB(16));
     if (w->store->ops->get_tis(w->store, job->key.run_key, 0, &a, &rows, &n, NULL) == 0) {
         for (size_t i = 0; i < n; i++) {
-            known = known || (rows[i].key.task == job->key.task && rows[i].worker != 0 &&
+            known = known || (rows[i].key.task == job->key.task &&
+                              rows[i].key.map_index == job->key.map_index && rows[i].worker != 0 &&
                               uuid_cmp(&rows[i].attempt, &job->token) == 0);
         }
     }
@@ -304,26 +399,53 @@ static void check_claim(struct world *w, const struct worker_job *job)
     }
 }
 
+static bool same_instance(const struct ti_key *a, const struct ti_key *b)
+{
+    return a->task == b->task && a->map_index == b->map_index;
+}
+
+/* It deferred or rescheduled itself: the same try goes on later. */
+static bool goes_on(const struct process *p)
+{
+    return p->outcome == WORKER_DEFERRED || p->outcome == WORKER_RESCHEDULE;
+}
+
 static void check_alone(struct world *w, const struct worker_job *job)
 {
     int64_t now = w->now_us + loop_now_us(w->loop);
+    unsigned task = job->key.task;
+    int index = job->key.map_index;
 
     for (size_t i = 0; i < w->processes_len; i++) {
         const struct process *p = &w->processes[i];
 
         if (uuid_cmp(&p->token, &job->token) == 0) {
-            world_fail(w, "S1: task %u try %u starts twice under one token", job->key.task,
+            world_fail(w, "S1: task %u[%d] try %u starts twice under one token", task, index,
                        job->try_number);
-        } else if (p->key.task == job->key.task && p->ends_us > now) {
-            world_fail(w, "S1: task %u has two live attempts", job->key.task);
-        } else if (p->key.task == job->key.task && p->try_number == job->try_number) {
-            world_fail(w, "S1: task %u try %u runs twice", job->key.task, job->try_number);
-        } else if (p->key.task == job->key.task && p->try_number + 1 == job->try_number &&
-                   now - p->ends_us < RETRY_DELAY_US) {
-            world_fail(w, "S6: task %u try %u starts %lld us after the try before", job->key.task,
+        }
+        if (!same_instance(&p->key, &job->key)) {
+            continue;
+        }
+        if (p->ends_us > now) {
+            world_fail(w, "S1: task %u[%d] has two live attempts", task, index);
+        } else if (p->try_number == job->try_number && !(goes_on(p) && job->resumed)) {
+            world_fail(w, "S1: task %u[%d] try %u runs twice", task, index, job->try_number);
+        } else if (p->try_number + 1 == job->try_number && now - p->ends_us < RETRY_DELAY_US) {
+            world_fail(w, "S6: task %u[%d] try %u starts %lld us after the try before", task, index,
                        job->try_number, (long long)(now - p->ends_us));
         }
     }
+}
+
+static int draw_outcome(struct world *w)
+{
+    uint64_t dice = prng_below(&w->prng, 20);
+
+    return dice < 12   ? WORKER_SUCCESS
+           : dice < 15 ? WORKER_FAILED
+           : dice < 17 ? WORKER_SKIPPED
+           : dice < 19 ? WORKER_DEFERRED
+                       : WORKER_RESCHEDULE;
 }
 
 static int sim_start(struct worker *base, const struct worker_job *job, struct err *e)
@@ -331,23 +453,37 @@ static int sim_start(struct worker *base, const struct worker_job *job, struct e
     struct sim_worker *s = (struct sim_worker *)base;
     struct world *w = s->world;
     struct process p = {.token = job->token, .key = job->key, .try_number = job->try_number};
-    uint64_t dice = prng_below(&w->prng, 10);
 
     (void)e;
     check_claim(w, job);
     check_alone(w, job);
     p.started_us = w->now_us + loop_now_us(w->loop);
     p.ends_us = p.started_us + (int64_t)prng_below(&w->prng, 3000000);
-    p.outcome = dice < 7 ? WORKER_SUCCESS : dice < 9 ? WORKER_FAILED : WORKER_SKIPPED;
+    p.outcome = draw_outcome(w);
+    p.length = (int)prng_below(&w->prng, 4);
+    p.resumed = job->resumed;
     if (VEC_PUSH(w->processes, w->processes_len, w->processes_cap, p) != 0) {
         return -ERR_NOMEM;
     }
-    world_trace(w, "start: task %u try %u", job->key.task, job->try_number);
+    world_trace(w, "start: task %u[%d] try %u%s", job->key.task, job->key.map_index,
+                job->try_number, job->resumed ? " goes on" : "");
     if (!fault(w, 6)) { /* else its start is never told */
         s->cb.started(s->cb.arg, &p.key, &p.token, 1, "sim", NULL, p.started_us);
     }
     watch_process(s, &p.token);
     return 0;
+}
+
+/* That it deferred itself is durable: what it waits for comes a little later, and is told as its end. */
+static void wait_for(struct sim_worker *s, struct process *p)
+{
+    if (!p->waiting) {
+        p->waiting = true;
+        p->told = false;
+        p->ends_us = s->world->now_us + loop_now_us(s->world->loop) +
+                     (int64_t)prng_below(&s->world->prng, 4000000);
+    }
+    watch_process(s, &p->token);
 }
 
 static int sim_adopt(struct worker *base, const struct worker_job *jobs, size_t n,
@@ -361,13 +497,16 @@ static int sim_adopt(struct worker *base, const struct worker_job *jobs, size_t 
         struct process *p = find_process(s->world, &jobs[i].token);
         int rc = 0;
 
-        world_trace(s->world, "adopt: task %u try %u: %s", jobs[i].key.task, jobs[i].try_number,
+        world_trace(s->world, "adopt: task %u[%d] try %u: %s", jobs[i].key.task,
+                    jobs[i].key.map_index, jobs[i].try_number,
                     p == NULL  ? "never started"
                     : p->acked ? "forgotten"
                                : "known");
         if (p == NULL ||
             p->acked) { /* a worker that forgot it cannot tell it from one that never came */
             rc = sim_start(base, &jobs[i], e);
+        } else if (jobs[i].deferred) {
+            wait_for(s, p);
         } else {
             s->cb.started(s->cb.arg, &p->key, &p->token, 1, "sim", NULL, p->started_us);
             watch_process(s, &p->token);
@@ -395,10 +534,16 @@ static void sim_kill(struct worker *base, const struct uuid *token, const char *
 
 static void sim_ack(struct worker *base, const struct uuid *token)
 {
-    struct process *p = find_process(((struct sim_worker *)base)->world, token);
+    struct sim_worker *s = (struct sim_worker *)base;
+    struct process *p = find_process(s->world, token);
 
-    if (p != NULL) {
+    if (p == NULL) {
+        return;
+    }
+    if (p->outcome != WORKER_DEFERRED || (p->waiting && p->told)) {
         p->acked = true;
+    } else if (!p->waiting) { /* else it was told twice, and is known twice */
+        wait_for(s, p);
     }
 }
 
@@ -492,15 +637,16 @@ static void check_events(struct world *w, const struct ti_row *row, bool succeed
         world_fail(w, "S9: the asset events cannot be read");
     }
     for (size_t i = 0; i < n; i++) {
-        mine += strcmp(events[i].task_id, task_id) == 0;
+        mine +=
+            strcmp(events[i].task_id, task_id) == 0 && events[i].map_index == row->key.map_index;
         if (events[i].event_key != (int64_t)i + 1) {
             world_fail(w, "S9: asset event %zu has the key %lld", i,
                        (long long)events[i].event_key);
         }
     }
     if (mine != (succeeded ? 1 : 0)) {
-        world_fail(w, "S9: task %u has %zu asset events, %d expected", row->key.task, mine,
-                   (int)succeeded);
+        world_fail(w, "S9: task %u[%d] has %zu asset events, %d expected", row->key.task,
+                   row->key.map_index, mine, (int)succeeded);
     }
     arena_fini(&a);
 }
@@ -513,9 +659,9 @@ static void check_instance(struct world *w, const struct ti_row *row)
     for (size_t i = 0; i < w->processes_len; i++) {
         const struct process *p = &w->processes[i];
 
-        if (p->key.task == row->key.task) {
-            ran++;
-            last = last == NULL || p->try_number > last->try_number ? p : last;
+        if (same_instance(&p->key, &row->key)) {
+            ran += !p->resumed;
+            last = last == NULL || p->try_number >= last->try_number ? p : last;
         }
     }
     if (last != NULL && last->try_number == row->try_number) {
@@ -533,6 +679,10 @@ static void check_instance(struct world *w, const struct ti_row *row)
     check_events(w, row,
                  last != NULL && last->try_number == row->try_number &&
                      last->outcome == WORKER_SUCCESS && row->state == TASK_SUCCESS);
+    if (last != NULL && goes_on(last) && last->try_number == row->try_number) {
+        world_fail(w, "S9: task %u[%d] was to go on, and did not: it is %s", row->key.task,
+                   row->key.map_index, task_state_to_string(row->state));
+    }
     if (ran > 1u + row->max_tries) {
         world_fail(w, "S6: task %u ran %u times, allowed %u", row->key.task, ran,
                    1u + row->max_tries);
@@ -548,7 +698,7 @@ void world_check_end(struct world *w)
     struct arena a;
     struct run_row run;
     struct ti_row *rows;
-    size_t n = 0;
+    size_t n = 0, must = w->dag->tasks_len;
 
     arena_init(&a, MiB(64));
     if (w->store->ops->get_run(w->store, w->run_key, &a, &run, NULL) != 0 ||
@@ -557,11 +707,34 @@ void world_check_end(struct world *w)
     }
     if (w->store->ops->get_tis(w->store, w->run_key, 0, &a, &rows, &n, NULL) == 0) {
         for (size_t i = 0; i < n; i++) {
-            check_instance(w, &rows[i]);
+            /* The row of an expanded task is no instance: it says how many there are. */
+            if (rows[i].key.map_index >= 0 || rows[i].map_len == 0) {
+                check_instance(w, &rows[i]);
+            }
+            must += rows[i].key.map_index < 0 ? (size_t)rows[i].map_len : 0;
         }
     }
-    if (n != w->dag->tasks_len) {
-        world_fail(w, "S3: %zu of %u instances have a row", n, w->dag->tasks_len);
+    if (n != must) {
+        world_fail(w, "S3: %zu of %zu instances have a row", n, must);
     }
     arena_fini(&a);
+}
+
+/* How many the task must become: what is written, or what the last process of its source returned; of a mapped one, how many succeeded. */
+static int32_t length_of(const struct world *w, uint32_t task)
+{
+    const struct task *t = &w->dag->tasks[task];
+    int32_t n = 0;
+
+    if (t->map_len >= 0) {
+        return t->map_len;
+    }
+    for (size_t i = 0; i < w->processes_len; i++) {
+        const struct process *p = &w->processes[i];
+
+        if (p->key.task == t->map_sources[0] && p->outcome == WORKER_SUCCESS) {
+            n = p->key.map_index < 0 ? p->length : n + 1;
+        }
+    }
+    return n;
 }

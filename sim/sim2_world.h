@@ -23,9 +23,12 @@ struct process {
     uint16_t try_number;
     enum process_state state;
     int64_t started_us, ends_us;
-    int outcome; /* enum worker_outcome, decided at its start */
-    bool told;   /* its end was told in this life */
-    bool acked;  /* the worker was told to forget it */
+    int outcome;  /* enum worker_outcome, decided at its start */
+    int length;   /* of the list that a success returns */
+    bool resumed; /* the same try as the one before */
+    bool waiting; /* it deferred itself, and that is durable: what it waits for comes at ends_us */
+    bool told;    /* its end was told in this life */
+    bool acked;   /* the worker was told to forget it */
 };
 
 struct world {
@@ -36,6 +39,7 @@ struct world {
     struct dag *dag;
     int64_t now_us, run_key, gather_us;
     bool faults, healed, failed, trace;
+    int32_t *lengths; /* per task: as committed last; 0 = not expanded */
     struct process *processes;
     size_t processes_len, processes_cap;
     struct loop *loop; /* of this life */

@@ -90,9 +90,7 @@ void sim_sweep(struct sim *sim, uint32_t i)
     size_t n = st->runs_len;
 
     for (size_t k = 0; k < n; k++) {
-        uint32_t tasks = st->runs[k].dag->tasks_len;
-
-        for (uint32_t t = 0; st->runs[k].owner == i && t < tasks && !sim->failed; t++) {
+        for (size_t t = 0; st->runs[k].owner == i && t < st->runs[k].tis_len && !sim->failed; t++) {
             if (st->runs[k].tis[t].key.run_key != 0) {
                 sweep_row(sim, i, &st->runs[k].tis[t]);
             }

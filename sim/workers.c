@@ -104,17 +104,17 @@ static void start(struct sim *sim, struct sim_process *p)
         const struct sim_process *other = &sim->processes[k];
 
         if (other != p && other->phase == PROC_RUNNING && other->key.run_key == p->key.run_key &&
-            other->key.task == p->key.task) {
-            sim_fail(sim, "S1: run %lld t%u runs twice at once", (long long)p->key.run_key,
-                     p->key.task);
+            other->key.task == p->key.task && other->key.map_index == p->key.map_index) {
+            sim_fail(sim, "S1: run %lld t%u[%d] runs twice at once", (long long)p->key.run_key,
+                     p->key.task, p->key.map_index);
         }
     }
     if (row == NULL || row->worker == 0) {
         sim_fail(sim, "S1: run %lld t%u starts without a durable claim", (long long)p->key.run_key,
                  p->key.task);
     }
-    sim_note(sim, "worker %u starts run %lld t%u", p->worker, (long long)p->key.run_key,
-             p->key.task);
+    sim_note(sim, "worker %u starts run %lld t%u[%d]", p->worker, (long long)p->key.run_key,
+             p->key.task, p->key.map_index);
     sim->starts++;
     p->phase = PROC_RUNNING;
     say(sim, p, SCHED_STARTED);

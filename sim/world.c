@@ -131,11 +131,12 @@ static void fail_stuck(struct sim *sim, const char *what)
     for (size_t k = 0; k < sim->store.runs_len; k++) {
         const struct sim_run *run = &sim->store.runs[k];
 
-        for (uint32_t t = 0; !run_state_finished(run->row.state) && t < run->dag->tasks_len; t++) {
+        for (size_t t = 0; !run_state_finished(run->row.state) && t < run->tis_len; t++) {
             if (!task_state_finished(run->tis[t].state) && n < sizeof text - 60) {
-                n += (size_t)snprintf(text + n, sizeof text - n, " run %lld (%s) t%u %s;",
+                n += (size_t)snprintf(text + n, sizeof text - n, " run %lld (%s) t%u[%d] %s;",
                                       (long long)run->row.run_key,
-                                      run_state_to_string(run->row.state), t,
+                                      run_state_to_string(run->row.state), run->tis[t].key.task,
+                                      run->tis[t].key.map_index,
                                       task_state_to_string(run->tis[t].state));
             }
         }
@@ -150,10 +151,10 @@ static void stop_run(struct sim *sim, uint32_t i, const struct follow_run *run)
     struct sched_event ev = {.type = SCHED_RUN_STOP};
     uint32_t task;
 
-    for (uint32_t t = 0; run->by_hand && t < run->dag->tasks_len; t++) {
-        if (!task_state_finished(run->states[t]) &&
+    for (uint32_t t = 0; run->by_hand && t < run->len; t++) {
+        if (follow_counts(run, t) && !task_state_finished(run->states[t]) &&
             !follow_past_ok(&sim->schedulers[i].f, run, t)) {
-            task = t;
+            task = run->at[t].task;
             ev.type = SCHED_MARK;
             ev.command.tasks = &task;
             ev.command.tasks_len = 1;
@@ -240,6 +241,8 @@ void sim_run(const struct sim_options *options, struct sim_result *ret)
     ret->starts = sim->starts;
     ret->crashes = sim->crashes;
     ret->deaths = sim->deaths;
+    ret->rebuilt = sim->rebuilt;
+    ret->mapped = sim->mapped;
     for (uint32_t i = 0; i < sim->schedulers_len; i++) {
         struct sim_scheduler *me = &sim->schedulers[i];
 

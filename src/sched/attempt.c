@@ -84,6 +84,14 @@ static bool end_of_killed(struct sched *s, struct run *r, struct ti *ti)
     return false;
 }
 
+/* It says that it waits, and the message of its start was lost: it did run. */
+static void start_unheard(struct sched *s, struct run *r, struct ti *ti, int64_t worker)
+{
+    if (ti->state == TASK_QUEUED) {
+        start(s, r, ti, worker, s->now_us);
+    }
+}
+
 static bool on_deferred(struct sched *s, struct run *r, struct ti *ti, int64_t until_us)
 {
     if (ti->state != TASK_RUNNING) {
@@ -151,9 +159,11 @@ void on_attempt(struct sched *s, const struct sched_event *ev)
             }
             break;
         case SCHED_DEFERRED:
+            start_unheard(s, r, ti, ev->attempt.worker);
             done = on_deferred(s, r, ti, at_us);
             break;
         case SCHED_RESCHEDULE:
+            start_unheard(s, r, ti, ev->attempt.worker);
             done = on_reschedule(s, r, ti, at_us);
             break;
         default:

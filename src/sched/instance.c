@@ -183,9 +183,7 @@ static void wake_mapped(struct sched *s, struct run *r, uint32_t task)
         return;
     }
     for (uint32_t i = p->source_off[task]; i < p->source_off[task + 1]; i++) {
-        if (map_expanded(r, p->source_to[i]) == NULL) {
-            ti_work(s, r, &r->tis[p->source_to[i]]);
-        }
+        sched_task_work(s, r, p->source_to[i]);
     }
 }
 
@@ -380,7 +378,7 @@ static bool left_out(const struct run *r, const struct ti *ti)
     return false;
 }
 
-static void skip(struct sched *s, struct run *r, struct ti *ti, struct text *reason)
+void sched_ti_skip(struct sched *s, struct run *r, struct ti *ti, struct text *reason)
 {
     if (ti_task(r, ti)->wait_for_past_depends_before_skipping && wait_past(s, r, ti)) {
         return;
@@ -393,18 +391,19 @@ void ti_settle(struct sched *s, struct run *r, struct ti *ti)
     enum verdict v;
 
     ti->flags &= (uint8_t)~TI_WORK;
-    if (r->state != RUN_RUNNING || !settles(ti)) {
+    if (r->state != RUN_RUNNING || !settles(ti) ||
+        (ti->map_index < 0 && map_expanded(r, ti->task) != NULL)) {
         return;
     }
     if (unexpanded(r, ti)) {
         if (left_out(r, ti) && rule_verdict(r, ti) == VERDICT_RUN) {
-            skip(s, r, ti, ti->reason);
+            sched_ti_skip(s, r, ti, ti->reason);
         } else {
             map_settle(s, r, ti);
         }
         return;
     }
-    v = rule_verdict(r, ti);
+    v = sched_map_child_verdict(r, ti, rule_verdict(r, ti));
     if (v == VERDICT_RUN && r->stopping && !ti_task(r, ti)->is_teardown) {
         v = VERDICT_SKIP;
     }
@@ -413,7 +412,7 @@ void ti_settle(struct sched *s, struct run *r, struct ti *ti)
         break;
     case VERDICT_RUN:
         if (left_out(r, ti)) {
-            skip(s, r, ti, ti->reason);
+            sched_ti_skip(s, r, ti, ti->reason);
         } else if (wait_past(s, r, ti) || map_stale(s, r, ti)) {
             break;
         } else if (ti_task(r, ti)->instant) {
@@ -423,7 +422,7 @@ void ti_settle(struct sched *s, struct run *r, struct ti *ti)
         }
         break;
     case VERDICT_SKIP:
-        skip(s, r, ti, NULL);
+        sched_ti_skip(s, r, ti, NULL);
         break;
     case VERDICT_UPSTREAM_FAILED:
         ti_finish(s, r, ti, TASK_UPSTREAM_FAILED, s->now_us, NULL);

@@ -338,6 +338,9 @@ void slots_take(struct sched *s, struct run *r, struct ti *ti)
     if (l->cap != NULL) {
         l->cap->used++;
     }
+    if (l->run_cap != NULL) {
+        l->run_cap->used++;
+    }
     pool_keep(s, r, ti);
 }
 
@@ -367,6 +370,10 @@ void slots_give(struct sched *s, struct run *r, struct ti *ti, bool deferred)
         if (l->cap != NULL) {
             l->cap->used--;
             limit_wake(s, l->cap);
+        }
+        if (l->run_cap != NULL) {
+            l->run_cap->used--;
+            limit_wake(s, l->run_cap);
         }
     }
     if ((ti->flags & TI_POOL) != 0 && !(deferred && l->pool->include_deferred)) {
@@ -427,6 +434,9 @@ static struct limit *blocker(struct lane *l, bool *ret_bypass)
     }
     if (l->cap != NULL && limit_free(l->cap) <= 0) {
         return l->cap;
+    }
+    if (l->run_cap != NULL && limit_free(l->run_cap) <= 0) {
+        return l->run_cap;
     }
     if (limit_free(l->pool) < l->slots || pool_defers(l->pool, l, ret_bypass)) {
         return l->pool;
@@ -571,6 +581,13 @@ int lanes_init(struct sched *s, struct run *r)
         if (l->pool == NULL || (t->max_active_tis_per_dag > 0 && l->cap == NULL)) {
             return -ERR_NOMEM;
         }
+        if (task_run_cap(t) > 0) {
+            l->run_cap = mem_alloc(sizeof *l->run_cap);
+            if (l->run_cap == NULL) {
+                return -ERR_NOMEM;
+            }
+            limit_init(l->run_cap, LIMIT_OF_TASK_IN_RUN, task_run_cap(t));
+        }
     }
     return 0;
 }
@@ -589,6 +606,10 @@ void lanes_fini(struct sched *s, struct run *r)
             l->pool->bypassed = 0;
         }
         mem_free(l->keys);
+        if (l->run_cap != NULL) {
+            limit_fini(l->run_cap);
+            mem_free(l->run_cap);
+        }
     }
     mem_free(r->lanes);
 }

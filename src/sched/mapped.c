@@ -92,14 +92,6 @@ static void grow_end(struct sched *s, struct run *r, struct mapping *m)
     count_unmade(r, m, m->len - back);
 }
 
-/* What waits for it may go on: it is shorter. */
-static void wake_around(struct sched *s, struct run *r, uint32_t task)
-{
-    for (uint32_t i = r->dag->down_off[task]; i < r->dag->down_off[task + 1]; i++) {
-        sched_task_work(s, r, r->dag->down[i]);
-    }
-}
-
 static void recount_around(struct run *r, uint32_t task)
 {
     map_recount(r, task);
@@ -152,7 +144,7 @@ void sched_maps_rows(struct sched *s, struct run *r, const struct ti_row *rows, 
     for (size_t i = 0; i < n && r->maps != NULL; i++) {
         struct mapping *m = map_of(r, rows[i].key.task);
 
-        if (rows[i].map_len > 0 && m != NULL && m->len == 0) {
+        if (SCHED_CANARY != 6 && rows[i].map_len > 0 && m != NULL && m->len == 0) {
             mark_growing(r, m, rows[i].map_len);
         }
     }
@@ -290,6 +282,60 @@ static void shorten(struct sched *s, struct run *r, uint32_t task, int32_t len)
     text_unref(why);
 }
 
+/* The worse of two: both have to let it go. */
+static enum verdict both(enum verdict a, enum verdict b)
+{
+    if (a == VERDICT_UPSTREAM_FAILED || b == VERDICT_UPSTREAM_FAILED) {
+        return VERDICT_UPSTREAM_FAILED;
+    }
+    if (a == VERDICT_SKIP || b == VERDICT_SKIP) {
+        return VERDICT_SKIP;
+    }
+    return a == VERDICT_WAIT ? a : b;
+}
+
+static bool end_empty_one(struct sched *s, struct run *r, struct ti *ti, struct text *why)
+{
+    enum verdict v;
+
+    if (map_of(r, ti->task)->len > 0 || ti->state != TASK_NONE) {
+        return false;
+    }
+    v = rule_verdict(r, ti);
+    if (v == VERDICT_UPSTREAM_FAILED) {
+        ti_finish(s, r, ti, TASK_UPSTREAM_FAILED, s->now_us, NULL);
+    } else if (v != VERDICT_WAIT) {
+        sched_ti_skip(s, r, ti, v == VERDICT_RUN ? why : NULL);
+    }
+    return ti->state != TASK_NONE;
+}
+
+/*
+ * There is nothing to become: what its rule lets run is skipped. What still waits asks again when it may go on. Repeated, since a task of a
+ * group may wait for another of it that has a higher number.
+ */
+static void end_empty(struct sched *s, struct run *r, uint32_t task)
+{
+    struct text *why = text_make(s, "nothing to map over: its length is 0");
+    bool again = true;
+
+    while (again) {
+        again = false;
+        FOR_GROUP(r, task, t)
+        {
+            again |= end_empty_one(s, r, &r->tis[t], why);
+        }
+    }
+    text_unref(why);
+}
+
+/* Its length changed: what waits for it, in this run and the next, may go on. */
+static void wake_around(struct sched *s, struct run *r, uint32_t task)
+{
+    ti_wake_dependents(s, r, &r->tis[task]);
+    past_notify(s, r, task);
+}
+
 /* Its length, and that of its group, is known: for the first time or again. One that is too long leaves those that are expanded. */
 static void set_length(struct sched *s, struct run *r, uint32_t task, int64_t len)
 {
@@ -298,6 +344,7 @@ static void set_length(struct sched *s, struct run *r, uint32_t task, int64_t le
     FOR_GROUP(r, task, t)
     {
         set_stale(s, r, map_of(r, t), false);
+        map_of(r, t)->was = map_of(r, t)->len;
     }
     if (len > s->config.max_map_length || len > LIMIT_MAP_HARD) {
         why = text_make(
@@ -308,15 +355,18 @@ static void set_length(struct sched *s, struct run *r, uint32_t task, int64_t le
         shorten(s, r, task, len > 0 ? (int32_t)len : 0);
         lengthen(s, r, task, len > 0 ? (int32_t)len : 0);
     }
-    if (len <= 0) {
-        why = text_make(s, "nothing to map over: its length is 0");
-        end_unexpanded(s, r, task, TASK_SKIPPED, why);
-    }
     text_unref(why);
+    if (len <= 0) {
+        end_empty(s, r, task);
+    }
     FOR_GROUP(r, task, t)
     {
-        if (!s->nomem) {
+        struct mapping *m = map_of(r, t);
+
+        if (!s->nomem && m->len > 0) {
             sched_task_work(s, r, t);
+        }
+        if (!s->nomem && m->len != m->was) {
             wake_around(s, r, t);
         }
     }
@@ -359,7 +409,11 @@ static enum verdict sources_verdict(const struct run *r, const struct task *t)
     enum verdict v = VERDICT_RUN;
 
     for (uint32_t i = 0; i < t->map_sources_len; i++) {
-        switch (task_state_of(r, t->map_sources[i])) {
+        const struct mapping *m = map_expanded(r, t->map_sources[i]);
+        uint8_t state = task_state_of(r, t->map_sources[i]);
+
+        /* Of one that is mapped itself, those that ended well are mapped over. */
+        switch (m != NULL && state != TASK_NONE ? TASK_SUCCESS : state) {
         case TASK_FAILED:
         case TASK_UPSTREAM_FAILED:
             return VERDICT_UPSTREAM_FAILED;
@@ -394,18 +448,13 @@ static bool expands_now(struct sched *s, struct run *r, struct ti *ti)
 void map_settle(struct sched *s, struct run *r, struct ti *ti)
 {
     const struct task *t = ti_task(r, ti);
-    enum verdict v = t->map_len >= 0 ? VERDICT_RUN : sources_verdict(r, t);
+    enum verdict v = sources_verdict(r, t);
 
     if (map_of(r, ti->task)->len > 0) {
         return;
     }
-    if (v == VERDICT_RUN && t->map_group == UINT32_MAX) {
-        v = rule_verdict(r, ti);
-    }
-    if (v == VERDICT_WAIT && t->map_group == UINT32_MAX) {
-        enum verdict rule = rule_verdict(r, ti);
-
-        v = rule == VERDICT_RUN ? VERDICT_WAIT : rule;
+    if (t->map_group == UINT32_MAX || t->map_len == 0) {
+        v = both(rule_verdict(r, ti), v);
     }
     if (v == VERDICT_RUN && r->stopping && !t->is_teardown) {
         v = VERDICT_SKIP;
@@ -417,12 +466,22 @@ void map_settle(struct sched *s, struct run *r, struct ti *ti)
         (void)expands_now(s, r, ti);
         break;
     case VERDICT_SKIP:
-        ti_finish(s, r, ti, TASK_SKIPPED, s->now_us, NULL);
+        sched_ti_skip(s, r, ti, NULL);
         break;
     case VERDICT_UPSTREAM_FAILED:
         ti_finish(s, r, ti, TASK_UPSTREAM_FAILED, s->now_us, NULL);
         break;
     }
+}
+
+enum verdict sched_map_child_verdict(const struct run *r, const struct ti *ti, enum verdict rule)
+{
+    enum verdict v = VERDICT_RUN;
+
+    if (ti->map_index >= 0 && rule != VERDICT_WAIT) {
+        v = sources_verdict(r, ti_task(r, ti));
+    }
+    return v == VERDICT_WAIT ? rule : both(rule, v); /* it has its length */
 }
 
 /* ---- a length that is asked again ---- */
@@ -444,8 +503,9 @@ bool map_stale(struct sched *s, struct run *r, struct ti *ti)
         return false;
     }
     if (sources_verdict(r, ti_task(r, ti)) != VERDICT_RUN) {
-        /* What it was mapped over is gone: the rule says what becomes of it. */
+        /* What it was mapped over is gone: the rule says what becomes of all. */
         set_stale(s, r, m, false);
+        sched_task_work(s, r, ti->task);
         return false;
     }
     if (m->question == 0) {
@@ -488,7 +548,9 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
         return true;
     }
     if (m->len > 0) {
-        if (ev->answer.error == NULL && sources_verdict(r, ti_task(r, ti)) == VERDICT_RUN) {
+        if (sources_verdict(r, ti_task(r, ti)) != VERDICT_RUN) {
+            sched_task_work(s, r, m->task); /* the answer is about what is not there any more */
+        } else if (ev->answer.error == NULL) {
             set_length(s, r, m->task, ev->answer.map_len);
         } else {
             set_stale(s, r, m, false);
@@ -497,7 +559,11 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
         return true;
     }
     if (ti->state != TASK_NONE) {
-        return true; /* it was marked or left out meanwhile */
+        m = asker(r, m->task); /* it was marked or left out meanwhile; its group may still wait */
+        ti = &r->tis[m->task];
+    }
+    if (ti->state != TASK_NONE || m->len > 0) {
+        return true;
     }
     if (sources_verdict(r, ti_task(r, ti)) != VERDICT_RUN) {
         ti_work(s, r, ti); /* what it is mapped over was cleared meanwhile */
@@ -514,11 +580,19 @@ bool map_answer(struct sched *s, const struct sched_event *ev)
 
 void map_timeout(struct sched *s, struct mapping *m)
 {
+    struct run *r = m->run;
+    uint32_t task = m->task;
+
     asked(s, m);
-    run_check(s, m->run);
+    run_check(s, r);
     if (m->len > 0) {
-        sched_task_work(s, m->run, m->task);
-    } else {
-        ti_work(s, m->run, &m->run->tis[m->task]);
+        sched_task_work(s, r, task);
+        return;
+    }
+    FOR_GROUP(r, task, t)
+    {
+        if (map_of(r, t)->len == 0) {
+            ti_work(s, r, &r->tis[t]); /* any that still waits asks again */
+        }
     }
 }

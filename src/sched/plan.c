@@ -22,11 +22,16 @@ static void find_leaves(struct plan *p)
     }
 }
 
+/* A task with a limit of its own has a lane of its own. */
+static bool has_limit(const struct task *t)
+{
+    return t->max_active_tis_per_dag > 0 || task_run_cap(t) > 0;
+}
+
 static bool same_lane(const struct task *a, const struct task *b)
 {
-    /* A task with a limit of its own over the DAG's runs has a lane of its own. */
-    return a->max_active_tis_per_dag <= 0 && b->max_active_tis_per_dag <= 0 &&
-           a->pool_slots == b->pool_slots && strcmp(a->pool, b->pool) == 0;
+    return !has_limit(a) && !has_limit(b) && a->pool_slots == b->pool_slots &&
+           strcmp(a->pool, b->pool) == 0;
 }
 
 static int find_lanes(struct plan *p)
@@ -41,7 +46,7 @@ static int find_lanes(struct plan *p)
         struct lane_spec spec = {t};
         size_t i;
 
-        if (d->tasks[t].max_active_tis_per_dag <= 0) {
+        if (!has_limit(&d->tasks[t])) {
             for (i = 0; i < shared; i++) {
                 if (same_lane(&d->tasks[p->lanes[common[i]].task], &d->tasks[t])) {
                     break;

@@ -185,7 +185,7 @@ enum verdict rule_verdict(const struct run *r, const struct ti *ti)
     enum verdict setups = VERDICT_RUN, v;
     struct extra x;
 
-    if (n == 0 || t->trigger_rule == RULE_ALWAYS) {
+    if (dag_up_len(r->dag, ti->task) == 0 || t->trigger_rule == RULE_ALWAYS) {
         return VERDICT_RUN;
     }
     x = extras_of(r, ti);

@@ -178,7 +178,13 @@ void plan_unref(struct plan *p);
 
 /* ---- limits and lanes (limits.c) ---- */
 
-enum limit_kind { LIMIT_OF_RUN, LIMIT_OF_TASK, LIMIT_OF_POOL, LIMIT_OF_PAUSE };
+enum limit_kind {
+    LIMIT_OF_RUN,
+    LIMIT_OF_TASK,
+    LIMIT_OF_TASK_IN_RUN,
+    LIMIT_OF_POOL,
+    LIMIT_OF_PAUSE
+};
 
 struct bucket { /* parked lanes that need the same number of slots: a heap by priority */
     int32_t slots;
@@ -221,6 +227,7 @@ struct lane_key {
 struct lane {
     struct run *run;
     struct limit *pool, *cap; /* cap may be NULL */
+    struct limit *run_cap;    /* max_active_tis_per_dagrun of its one task, owned; or NULL */
     int32_t slots;
     uint8_t place;
     uint32_t at;             /* its index in the top heap or in its bucket */
@@ -375,12 +382,21 @@ static inline bool task_by_index(const struct task *t)
     bool one = t->trigger_rule == RULE_ONE_SUCCESS || t->trigger_rule == RULE_ONE_FAILED ||
                t->trigger_rule == RULE_ONE_DONE;
 
-    return t->map_group != UINT32_MAX && !(one && t->group == t->map_group);
+    return SCHED_CANARY != 5 && t->map_group != UINT32_MAX && !(one && t->group == t->map_group);
 }
 /* Whether its failure can be the run's: not that of an ignorable teardown. */
 static inline bool task_counts(const struct task *t)
 {
     return !t->is_teardown || t->on_failure_fail_dagrun;
+}
+static inline bool task_same_group(const struct dag *d, uint32_t a, uint32_t b)
+{
+    return d->tasks[a].map_group != UINT32_MAX && d->tasks[a].map_group == d->tasks[b].map_group;
+}
+/* max_active_tis_per_dagrun, where it can bind: a task that is not mapped has one instance in a run. */
+static inline int32_t task_run_cap(const struct task *t)
+{
+    return t->mapped && t->max_active_tis_per_dagrun > 0 ? t->max_active_tis_per_dagrun : 0;
 }
 /* The run that holds it: instances lie in their run, by task; children in chunks, by map index. */
 static inline struct run *ti_run(const struct ti *ti)
@@ -517,6 +533,8 @@ void ti_finish(struct sched *s, struct run *r, struct ti *ti, uint8_t to, int64_
                struct text *reason);
 void ti_fail(struct sched *s, struct run *r, struct ti *ti, int64_t at_us, struct text *reason,
              bool may_retry);
+/* From none, when the previous run lets it. */
+void sched_ti_skip(struct sched *s, struct run *r, struct ti *ti, struct text *reason);
 /* Ends it without a result: what does not live becomes `to` at once, what lives is killed and
  * becomes `to` when it has ended. */
 void ti_stop(struct sched *s, struct run *r, struct ti *ti, uint8_t to, struct text *reason);
@@ -550,6 +568,8 @@ void sched_maps_rows(struct sched *s, struct run *r, const struct ti_row *rows, 
 void maps_literal(struct sched *s, struct run *r);
 /* What may happen to a mapped task that is not expanded: one entry of the work list. */
 void map_settle(struct sched *s, struct run *r, struct ti *ti);
+/* What a child does of which its rule says so: what it is mapped over may have failed or been skipped since. */
+enum verdict sched_map_child_verdict(const struct run *r, const struct ti *ti, enum verdict rule);
 bool map_answer(struct sched *s, const struct sched_event *ev); /* false: not a question of ours */
 void map_timeout(struct sched *s, struct mapping *m);
 /* The state of all children: none while one has not ended. */

@@ -9,7 +9,7 @@
  *   [*] --CREATE--> none --rule: run--> scheduled --slots free--> queued --STARTED--> running
  *
  *   none         rule: early verdict, branch --> skipped, upstream_failed, removed;  instant --> success;  deadlock --> upstream_failed
- *   queued       LOST, stuck --> scheduled;  stuck too often --> failed;  ENDED (its start was not told) --> as from running
+ *   queued       LOST, stuck --> scheduled;  stuck too often --> failed;  ENDED, DEFERRED, RESCHEDULE (its start was not told) --> as from running
  *   running      ENDED --> success, skipped, failed, up_for_retry;  DEFERRED --> deferred;  RESCHEDULE --> up_for_reschedule
  *                LOST (ended with its worker) --> scheduled, same try
  *   deferred     FIRED --> success, skipped, failed, up_for_retry; RESUME --> scheduled, same try;  timeout --> failed, up_for_retry

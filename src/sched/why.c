@@ -139,6 +139,9 @@ static void why_scheduled(const struct sched *s, const struct run *r, const stru
     } else if (on->kind == LIMIT_OF_TASK) {
         buf_printf(out, "%lld of it run in all runs, as many as max_active_tis_per_dag allows\n",
                    (long long)on->used);
+    } else if (on->kind == LIMIT_OF_TASK_IN_RUN) {
+        buf_printf(out, "%lld of it run, as many as max_active_tis_per_dagrun allows\n",
+                   (long long)on->used);
     } else if (on->kind == LIMIT_OF_PAUSE) {
         buf_printf(out, "the DAG is paused\n");
     } else {

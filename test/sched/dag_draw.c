@@ -102,12 +102,50 @@ static void obey_setups(struct dag_gen *g)
     }
 }
 
+static int32_t draw_length(struct prng *p)
+{
+    return chance(p, 50) ? -1 : (int32_t)prng_below(p, chance(p, 10) ? DRAW_MAP_MAX + 2 : 4);
+}
+
+/* A third of the tasks by themselves, and perhaps a group or two of neighbours. */
+static void draw_mapped(struct prng *p, struct dag_gen *g)
+{
+    uint32_t n = g->dag->tasks_len, at = 1;
+
+    for (uint32_t k = 0; k < 2 && chance(p, 60) && at + 1 < n; k++) {
+        uint32_t from = at + (uint32_t)prng_below(p, n - at);
+        uint32_t to = from + 1 + (uint32_t)prng_below(p, 5);
+
+        to = to < n ? to : n;
+        dag_gen_map_group(g, k, from, to, draw_length(p), (uint32_t)prng_below(p, from));
+        for (uint32_t t = from; t < to; t++) { /* some in a group within it */
+            g->dag->tasks[t].group = chance(p, 15) ? 100 : k;
+        }
+        at = to;
+    }
+    for (uint32_t t = 0; t < n; t++) {
+        struct task *task = &g->dag->tasks[t];
+
+        if (task->mapped || !chance(p, 33)) {
+            continue;
+        }
+        dag_gen_map(g, t, t == 0 ? (int32_t)prng_below(p, 4) : draw_length(p),
+                    t == 0 ? 0 : (uint32_t)prng_below(p, t));
+        if (task->map_len < 0 && chance(p, 20)) {
+            dag_gen_map(g, t, -1, (uint32_t)prng_below(p, t));
+        }
+    }
+}
+
 struct dag *dag_draw(struct prng *p, uint32_t tasks, unsigned features)
 {
     struct dag_gen g;
 
     dag_gen_init(&g, tasks);
     draw_edges(p, &g);
+    if (features & DRAW_MAPPED) {
+        draw_mapped(p, &g);
+    }
     for (uint32_t t = 0; t < tasks; t++) {
         draw_task(p, &g.dag->tasks[t], features);
     }

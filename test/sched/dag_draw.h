@@ -20,8 +20,13 @@ enum dag_feature {
     DRAW_FAIL_FAST = 1 << 8,
     DRAW_TIMEOUT = 1 << 9,   /* dagrun_timeout */
     DRAW_MAX_RUNS = 1 << 10, /* max_active_runs */
-    DRAW_FEATURES = (1 << 11) - 1,
+    DRAW_MAPPED =
+        1
+        << 11, /* mapped tasks and groups; lengths written and asked, some 0 or over DRAW_MAP_MAX */
+    DRAW_FEATURES = (1 << 12) - 1,
 };
+
+#define DRAW_MAP_MAX 5 /* whoever drives these sets it as max_map_length */
 
 /* A chain, a fan, layers or anything, of `tasks` tasks. One reference, the caller's. */
 struct dag *dag_draw(struct prng *p, uint32_t tasks, unsigned features);

@@ -68,6 +68,50 @@ void dag_gen_edge(struct dag_gen *g, uint32_t up, uint32_t down)
     g->edges_len++;
 }
 
+static void map_over(struct dag_gen *g, uint32_t task, int32_t len, uint32_t source)
+{
+    struct task *t = &g->dag->tasks[task];
+    uint32_t n = t->map_sources_len, *list;
+
+    t->mapped = true;
+    t->map_len = len;
+    if (len >= 0) {
+        return;
+    }
+    list = checked(arena_array(&g->dag->arena, n + 1, sizeof *list));
+    if (n > 0) {
+        memcpy(list, t->map_sources, n * sizeof *list);
+    }
+    list[n] = source;
+    t->map_sources = list;
+    t->map_sources_len = n + 1;
+}
+
+void dag_gen_map(struct dag_gen *g, uint32_t task, int32_t len, uint32_t source)
+{
+    map_over(g, task, len, source);
+    if (len < 0) {
+        dag_gen_edge(g, source, task);
+    }
+}
+
+void dag_gen_map_group(struct dag_gen *g, uint32_t group, uint32_t from, uint32_t to, int32_t len,
+                       uint32_t source)
+{
+    for (uint32_t t = from; t < to; t++) {
+        bool root = true;
+
+        map_over(g, t, len, source);
+        g->dag->tasks[t].map_group = g->dag->tasks[t].group = group;
+        for (size_t k = 0; k < g->edges_len; k++) {
+            root = root && !(g->edges[k][1] == t && g->edges[k][0] >= from);
+        }
+        if (root && len < 0) {
+            dag_gen_edge(g, source, t);
+        }
+    }
+}
+
 static int by_down(const void *a, const void *b)
 {
     const uint32_t *x = a, *y = b;

@@ -37,7 +37,11 @@ bool odometer_next(struct odometer *o)
     return false;
 }
 
-static const struct sched_config config = {.seed = 1, .question_timeout_us = 60 * TIME_SECOND};
+static struct sched_config configured(const struct drive_options *options, uint64_t seed)
+{
+    return (struct sched_config){
+        .seed = seed, .question_timeout_us = 60 * TIME_SECOND, .map_slice = options->slice};
+}
 
 static void describe(const struct drive *w, const char *text)
 {
@@ -51,8 +55,13 @@ static void describe(const struct drive *w, const char *text)
         for (uint32_t i = d->up_off[t]; i < d->up_off[t + 1]; i++) {
             print_error(" t%u", d->up[i]);
         }
-        print_error(" = %s\n",
+        print_error("%s%s = %s\n", d->tasks[t].mapped ? " mapped" : "",
+                    d->tasks[t].map_group != UINT32_MAX ? " in the group" : "",
                     w->f.runs_len > 0 ? task_state_to_string(w->f.runs[0]->states[t]) : "?");
+    }
+    for (uint32_t i = d->tasks_len; w->f.runs_len > 0 && i < w->f.runs[0]->len; i++) {
+        print_error("  t%u[%d] = %s\n", w->f.runs[0]->at[i].task, w->f.runs[0]->at[i].map_index,
+                    task_state_to_string(w->f.runs[0]->states[i]));
     }
     print_error("  choices:");
     for (size_t i = 0; i < w->o.at; i++) {
@@ -67,6 +76,9 @@ static void step(struct drive *w, struct sched_event *ev)
     if (follow_step(&w->f, w->s, ev, &w->a, FOLLOW_ALL) < 0) {
         describe(w, w->f.text);
         fail();
+    }
+    for (size_t k = 0; k < w->a.questions_len; k++) {
+        w->question = w->a.questions[k].question;
     }
     sched_actions_clear(&w->a);
     w->steps++;
@@ -97,6 +109,8 @@ static void drive_events(struct drive *w)
 
 static void drive_init(struct drive *w, struct dag *dag, const struct drive_options *options)
 {
+    struct sched_config config = configured(options, 1);
+
     memset(w, 0, offsetof(struct drive, drives));
     w->dag = dag;
     w->options = options;
@@ -128,6 +142,7 @@ static void create_run(struct drive *w)
     row.data_interval_start_us = row.data_interval_end_us = w->now_us;
     row.start_us = row.end_us = TIME_NONE;
     w->restored = w->cleared = false;
+    w->question = 0;
     ev.run.row = &row;
     ev.run.dag = w->dag;
     step(w, &ev);
@@ -137,8 +152,8 @@ static void create_run(struct drive *w)
 static void restore(struct drive *w)
 {
     const struct follow_run *run = follow_find(&w->f, w->run_key);
-    struct sched_config again = config;
-    struct ti_row rows[DRIVE_TASKS];
+    struct sched_config again = configured(w->options, w->steps + 2);
+    struct ti_row rows[DRIVE_SLOTS];
     struct run_row row = run->row;
     struct sched_event ev = {.type = SCHED_RUN_RESTORE};
 
@@ -148,22 +163,22 @@ static void restore(struct drive *w)
     ev.run.dag = w->dag;
     row.run_id = "r";
     w->restored = true;
+    w->question = 0;
     sched_free(w->s);
-    again.seed = w->steps; /* another life never makes the same tokens */
-    w->s = sched_new(&again);
+    w->s = sched_new(&again); /* another life never makes the same tokens */
     assert_non_null(w->s);
     follow_drop(&w->f, w->run_key);
     drive_events(w);
     step(w, &ev);
 }
 
-static void start(struct drive *w, uint32_t task)
+static void start(struct drive *w, uint32_t slot)
 {
     const struct follow_run *run = follow_find(&w->f, w->run_key);
     struct sched_event ev = {.type = SCHED_CLAIM};
 
-    ev.attempt.key = (struct ti_key){w->run_key, task, -1};
-    ev.attempt.token = run->tis[task].token;
+    ev.attempt.key = run->at[slot];
+    ev.attempt.token = run->tis[slot].token;
     ev.attempt.worker = 7;
     ev.attempt.at_us = w->now_us;
     step(w, &ev);
@@ -196,32 +211,42 @@ static size_t choose_subset(struct drive *w, uint32_t set, uint32_t *list)
     return n;
 }
 
-static void end(struct drive *w, uint32_t task)
+static void answer(struct drive *w)
+{
+    struct sched_event ev = {.type = SCHED_ANSWER};
+
+    ev.answer.question = w->question;
+    ev.answer.map_len = odometer_choose(&w->o, w->options->lengths);
+    w->question = 0;
+    step(w, &ev);
+}
+
+static void end(struct drive *w, uint32_t slot)
 {
     static const enum sched_outcome outcomes[] = {SCHED_OUTCOME_SUCCESS, SCHED_OUTCOME_FAILED,
                                                   SCHED_OUTCOME_SKIPPED};
     const struct follow_run *run = follow_find(&w->f, w->run_key);
-    bool dying = run->tis[task].dying;
+    bool dying = run->tis[slot].dying;
     struct sched_event ev = {.type = SCHED_ENDED};
     uint32_t skip[DRIVE_TASKS];
 
-    ev.ended.key = (struct ti_key){w->run_key, task, -1};
-    ev.ended.token = dying ? run->tis[task].dying_token : run->tis[task].token;
+    ev.ended.key = run->at[slot];
+    ev.ended.token = dying ? run->tis[slot].dying_token : run->tis[slot].token;
     ev.ended.at_us = w->now_us;
     ev.ended.outcome =
         dying ? SCHED_OUTCOME_KILLED : outcomes[odometer_choose(&w->o, w->options->outcomes)];
     if (w->options->skips && ev.ended.outcome == SCHED_OUTCOME_SUCCESS) {
         ev.ended.skip = skip;
-        ev.ended.skip_len = choose_subset(w, descendants(w->dag, task), skip);
+        ev.ended.skip_len = choose_subset(w, descendants(w->dag, run->at[slot].task), skip);
     }
     step(w, &ev);
 }
 
 static uint32_t pick(struct drive *w, uint32_t set)
 {
-    uint32_t list[DRIVE_TASKS], n = 0;
+    uint32_t list[DRIVE_SLOTS + 1], n = 0;
 
-    for (uint32_t t = 0; t < DRIVE_TASKS; t++) {
+    for (uint32_t t = 0; t <= DRIVE_SLOTS; t++) {
         if (set >> t & 1) {
             list[n++] = t;
         }
@@ -237,33 +262,53 @@ static uint32_t pick(struct drive *w, uint32_t set)
     return list[odometer_choose(&w->o, n)];
 }
 
+static void tick(struct drive *w, int64_t timer)
+{
+    w->now_us = timer > w->now_us ? timer : w->now_us + 1;
+    step(w, &(struct sched_event){.type = SCHED_TICK});
+}
+
 static bool advance(struct drive *w)
 {
     const struct follow_run *run = follow_find(&w->f, w->run_key);
     uint32_t set = 0;
-    int64_t timer;
+    int64_t timer = sched_next_timer(w->s);
 
-    for (uint32_t t = 0; t < w->dag->tasks_len; t++) {
+    assert_true(run->len <= DRIVE_SLOTS);
+    if (w->options->slice > 0 && w->options->order == DRIVE_FIRST && timer != TIME_NONE &&
+        timer <= w->now_us) {
+        tick(w, timer);
+        return true;
+    }
+    for (uint32_t t = 0; t < run->len; t++) {
         if (run->states[t] == TASK_QUEUED && run->tis[t].worker == 0) {
             start(w, t);
             return true;
         }
         set |= run->states[t] == TASK_RUNNING || run->tis[t].dying ? 1u << t : 0;
     }
+    if (w->question != 0) {
+        set |= 1u << DRIVE_SLOTS;
+    }
     if (set != 0) {
+        uint32_t slot;
+
         if (w->options->restores && !w->restored && odometer_choose(&w->o, 2) == 1) {
             restore(w);
             return true;
         }
-        end(w, pick(w, set));
+        slot = pick(w, set);
+        if (slot == DRIVE_SLOTS) {
+            answer(w);
+        } else {
+            end(w, slot);
+        }
         return true;
     }
-    timer = sched_next_timer(w->s);
     if (timer == TIME_NONE || run_state_finished(run->state)) {
         return false;
     }
-    w->now_us = timer > w->now_us ? timer : w->now_us + 1;
-    step(w, &(struct sched_event){.type = SCHED_TICK});
+    tick(w, timer);
     return true;
 }
 
@@ -285,14 +330,22 @@ static void run_to_end(struct drive *w)
 
 static void clear(struct drive *w)
 {
-    uint32_t tasks[DRIVE_TASKS];
+    const struct follow_run *run = follow_find(&w->f, w->run_key);
+    uint32_t tasks[DRIVE_SLOTS];
+    int32_t indexes[DRIVE_SLOTS];
     struct sched_event ev = {.type = SCHED_CLEAR};
 
     w->cleared = true;
     ev.command.command = 1;
     ev.command.run_key = w->run_key;
     ev.command.tasks = tasks;
-    ev.command.tasks_len = choose_subset(w, (1u << w->dag->tasks_len) - 1, tasks);
+    ev.command.map_indexes = indexes;
+    for (uint32_t i = 0; i < run->len; i++) {
+        if (follow_counts(run, i) && odometer_choose(&w->o, 2) == 1) {
+            tasks[ev.command.tasks_len] = run->at[i].task;
+            indexes[ev.command.tasks_len++] = run->at[i].map_index;
+        }
+    }
     if (ev.command.tasks_len > 0) {
         step(w, &ev);
     }

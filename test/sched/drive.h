@@ -17,6 +17,7 @@
 #include "follow.h"
 
 #define DRIVE_TASKS   4
+#define DRIVE_SLOTS   16 /* tasks and instances of mapped ones */
 #define DRIVE_CHOICES 64
 
 /* odometer_choose answers as recorded, then 0; odometer_next goes on to the next sequence, false
@@ -37,6 +38,9 @@ struct drive_options {
     bool restores;       /* once in a drive, at any end, the scheduler is rebuilt from its rows */
     bool clears;         /* once in a drive, when it has ended, any set of its tasks is cleared */
     int32_t parallelism; /* slots; 0 = unlimited */
+    uint32_t lengths;    /* an asked length is 0 .. lengths - 1 */
+    uint32_t
+        slice; /* instances that a step looks at; with DRIVE_FIRST the rest is looked at before anything else happens, else after all of that */
 };
 
 struct drive {
@@ -48,6 +52,7 @@ struct drive {
     struct odometer o;
     const struct drive_options *options;
     bool restored, cleared;
+    int64_t question;       /* open, about a length; 0 = none */
     uint64_t drives, steps; /* counted over all DAGs */
 };
 

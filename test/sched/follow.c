@@ -38,11 +38,20 @@ void follow_init(struct follow *f, const struct sched_config *config)
     map_init(&f->reasons);
     f->queued_timeout_us = config->queued_timeout_us;
     f->queued_retries = config->queued_retries;
+    f->slices = config->map_slice > 0;
+    f->max_map_length = config->max_map_length > 0 ? config->max_map_length : LIMIT_MAP_LENGTH;
 }
 
 static void run_free(struct follow_run *run)
 {
+    for (uint32_t t = 0; t < run->dag->tasks_len; t++) {
+        mem_free(run->maps[t].slots);
+    }
     dag_unref(run->dag);
+    mem_free(run->maps);
+    mem_free(run->made);
+    mem_free(run->asks);
+    mem_free(run->at);
     mem_free(run->states);
     mem_free(run->tis);
     mem_free(run->rows);
@@ -59,6 +68,7 @@ void follow_fini(struct follow *f)
     mem_free(f->runs);
     for (size_t k = 0; k < FOLLOW_LATE; k++) {
         mem_free(f->late[k].tasks);
+        mem_free(f->late[k].map_index);
     }
     map_fini(&f->reasons);
     arena_fini(&f->arena);
@@ -79,7 +89,7 @@ size_t follow_rows(const struct follow_run *run, struct ti_row *list)
 {
     size_t n = 0;
 
-    for (uint32_t i = 0; i < run->dag->tasks_len; i++) {
+    for (uint32_t i = 0; i < run->len; i++) {
         if (run->rows[i].key.run_key != 0) {
             list[n++] = run->rows[i];
         }
@@ -94,8 +104,12 @@ static void leave_past(struct follow *f, const struct follow_run *gone)
         struct follow_run *run = f->runs[k];
 
         if (run->past_run == gone->run_key && run->past_states != NULL) {
+            struct oracle_run v = follow_view(gone);
+
             run->past = FOLLOW_PAST_ROWS;
-            memcpy(run->past_states, gone->states, gone->dag->tasks_len);
+            for (uint32_t t = 0; t < gone->dag->tasks_len; t++) {
+                run->past_states[t] = oracle_task_state(&v, t);
+            }
         }
     }
 }
@@ -134,12 +148,12 @@ static const char *keep(struct follow *f, const char *reason)
 
 static void take_row(struct follow *f, struct follow_run *run, const struct ti_row *row)
 {
-    struct follow_ti *ti = &run->tis[row->key.task];
-    uint32_t by;
+    uint32_t i = follow_slot(run, &row->key), by;
+    struct follow_ti *ti = &run->tis[i];
 
-    run->rows[row->key.task] = *row;
-    run->rows[row->key.task].reason = keep(f, row->reason);
-    run->states[row->key.task] = row->state;
+    run->rows[i] = *row;
+    run->rows[i].reason = keep(f, row->reason);
+    run->states[i] = row->state;
     ti->try_number = row->try_number;
     ti->max_tries = row->max_tries;
     ti->token = row->attempt;
@@ -148,7 +162,7 @@ static void take_row(struct follow *f, struct follow_run *run, const struct ti_r
     ti->next_us = row->next_us;
     if ((row->state == TASK_SKIPPED || row->state == TASK_NONE) && row->reason != NULL &&
         sscanf(row->reason, "left out by t%u", &by) == 1) {
-        run->left_out[row->key.task] = by + 1;
+        run->left_out[i] = by + 1;
     }
 }
 
@@ -178,10 +192,38 @@ static void take_dying(struct follow_run *run, uint32_t i)
     }
 }
 
+static void run_slots(struct follow *f, struct follow_run *run, const struct sched_event *ev)
+{
+    uint32_t n = run->dag->tasks_len;
+
+    run->maps = checked(mem_array(n + 1, sizeof *run->maps));
+    run->made = checked(mem_array(n + 1, sizeof *run->made));
+    run->asks = checked(mem_array(n + 1, sizeof *run->asks));
+    for (uint32_t i = 0; i < n; i++) {
+        (void)follow_slot_add(run, i, -1);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        int32_t len = run->dag->tasks[i].map_len;
+
+        run->maps[i].empty = run->dag->tasks[i].mapped && len == 0;
+        if (run->dag->tasks[i].mapped && len > 0 && len <= f->max_map_length) {
+            follow_expand(run, i, len);
+        }
+    }
+    for (size_t k = 0; ev->type == SCHED_RUN_RESTORE && k < ev->run.tis_len; k++) {
+        const struct ti_row *row = &ev->run.tis[k];
+
+        (void)follow_make(run, row->key.task, row->key.map_index);
+        if (row->map_len > 0) {
+            follow_expand(run, row->key.task, row->map_len);
+            run->asks[row->key.task].stale = row->reason != NULL; /* the only one it can have */
+        }
+    }
+}
+
 static void run_add(struct follow *f, const struct sched_event *ev)
 {
     struct follow_run *run;
-    uint32_t n = ev->run.dag->tasks_len;
 
     if (follow_find(f, ev->run.row->run_key) != NULL) {
         return;
@@ -193,17 +235,10 @@ static void run_add(struct follow *f, const struct sched_event *ev)
     run->row.run_id = run->row.conf = NULL;
     run->row.reason = keep(f, run->row.reason);
     run->state = ev->run.row->state;
-    run->states = checked(mem_zalloc(n + 1));
-    run->tis = checked(mem_array(n + 1, sizeof *run->tis));
-    run->rows = checked(mem_array(n + 1, sizeof *run->rows));
-    run->left_out = checked(mem_array(n + 1, sizeof *run->left_out));
-    for (uint32_t i = 0; i < n; i++) {
-        run->tis[i].max_tries = (uint16_t)run->dag->tasks[i].retries;
-        run->tis[i].next_us = run->tis[i].queued_us = TIME_NONE;
-    }
+    run_slots(f, run, ev);
     for (size_t k = 0; ev->type == SCHED_RUN_RESTORE && k < ev->run.tis_len; k++) {
         take_row(f, run, &ev->run.tis[k]);
-        take_dying(run, ev->run.tis[k].key.task);
+        take_dying(run, follow_slot(run, &ev->run.tis[k].key));
     }
     if (ev->type == SCHED_RUN_RESTORE) { /* a run that goes on with a reason is being failed */
         run->by_hand = run->row.reason != NULL;
@@ -236,6 +271,27 @@ static void take_resource(struct follow *f, const struct sched_event *ev)
     r->include_deferred = ev->resource.include_deferred;
 }
 
+/* Of a mapped task: whether all of its instances are success or skipped. */
+static void take_past(struct follow_run *run, const struct sched_event *ev,
+                      const struct ti_row *row)
+{
+    int32_t good = 0;
+
+    if (row->key.map_index >= 0) {
+        return;
+    }
+    for (size_t i = 0; row->map_len > 0 && i < ev->answer.tis_len; i++) {
+        const struct ti_row *x = &ev->answer.tis[i];
+
+        good += x->key.task == row->key.task && x->key.map_index >= 0 &&
+                x->key.map_index < row->map_len &&
+                (x->state == TASK_SUCCESS || x->state == TASK_SKIPPED);
+    }
+    run->past_states[row->key.task] = row->map_len == 0      ? row->state
+                                      : good == row->map_len ? TASK_SUCCESS
+                                                             : TASK_NONE;
+}
+
 static void take_answer(struct follow *f, const struct sched_event *ev)
 {
     for (size_t k = 0; k < f->runs_len; k++) {
@@ -253,7 +309,7 @@ static void take_answer(struct follow *f, const struct sched_event *ev)
         run->past_states = checked(mem_alloc(run->dag->tasks_len + 1));
         memset(run->past_states, UINT8_MAX, run->dag->tasks_len);
         for (size_t i = 0; i < ev->answer.tis_len; i++) {
-            run->past_states[ev->answer.tis[i].key.task] = ev->answer.tis[i].state;
+            take_past(run, ev, &ev->answer.tis[i]);
         }
     }
 }
@@ -270,6 +326,7 @@ static void take_command(struct follow *f, const struct sched_event *ev)
     }
     late = &f->late[f->late_next++ % FOLLOW_LATE];
     mem_free(late->tasks);
+    mem_free(late->map_index);
     *late = (struct follow_late){.type = ev->type,
                                  .run_key = ev->command.run_key,
                                  .tasks_len = ev->command.tasks_len,
@@ -278,12 +335,17 @@ static void take_command(struct follow *f, const struct sched_event *ev)
         late->tasks = checked(mem_alloc(bytes + 1));
         memcpy(late->tasks, ev->command.tasks, bytes);
     }
+    if (ev->command.tasks != NULL && ev->command.map_indexes != NULL) {
+        late->map_index = checked(mem_alloc(bytes + 1));
+        memcpy(late->map_index, ev->command.map_indexes, bytes);
+    }
 }
 
 /* What the event says about the world, before the scheduler has seen it. */
 static void take_event(struct follow *f, const struct sched_event *ev, struct follow_before *b)
 {
     f->ev = ev;
+    f->length.what = LENGTH_NONE;
     f->now_us = ev->now_us > f->now_us ? ev->now_us : f->now_us;
     follow_before(f, ev, b);
     switch (ev->type) {
@@ -304,6 +366,10 @@ static void take_event(struct follow *f, const struct sched_event *ev, struct fo
         break;
     case SCHED_ANSWER:
         take_answer(f, ev);
+        follow_take_length(f, ev);
+        break;
+    case SCHED_TICK:
+        follow_take_length(f, ev);
         break;
     case SCHED_SHUTDOWN:
         f->shutdown = true;
@@ -315,8 +381,8 @@ static void take_event(struct follow *f, const struct sched_event *ev, struct fo
         break;
     }
     if (b->run != NULL && ev->type != SCHED_CLAIM && ev->type != SCHED_STARTED &&
-        uuid_cmp(&b->run->tis[b->task].dying_token, &b->token) == 0) {
-        b->run->tis[b->task].dying = false; /* however it ended: it has */
+        uuid_cmp(&b->run->tis[b->slot].dying_token, &b->token) == 0) {
+        b->run->tis[b->slot].dying = false; /* however it ended: it has */
     }
 }
 
@@ -324,12 +390,20 @@ static void apply(struct follow *f, struct follow_run *run, uint32_t i, uint8_t 
 {
     struct follow_ti *ti = &run->tis[i];
     uint8_t from = run->states[i];
+    const struct task *t = follow_task(run, i);
 
     if (to == TASK_SCHEDULED && (from == TASK_NONE || from == TASK_UP_FOR_RETRY)) {
         ti->try_number++;
     }
     if (to == TASK_NONE) {
-        ti->max_tries = (uint16_t)(ti->try_number + run->dag->tasks[i].retries);
+        ti->max_tries = (uint16_t)(ti->try_number + t->retries);
+    }
+    if ((to == TASK_NONE || to == TASK_RESTARTING) && run->at[i].map_index >= 0 && t->map_len < 0 &&
+        (f->ev->type == SCHED_CLEAR || f->ev->type == SCHED_RUN_RESTORE)) {
+        run->asks[run->at[i].task].stale = true;
+    }
+    if (to == TASK_NONE && run->at[i].map_index < 0) {
+        run->maps[i].empty = t->mapped && t->map_len == 0; /* it is asked again */
     }
     if (to == TASK_DEFERRED) {
         ti->deferred_token = ti->token;
@@ -348,33 +422,37 @@ static int replay(struct follow *f, const struct follow_before *b, const struct 
     for (size_t k = 0; k < a->transitions_len; k++) {
         const struct transition_row *t = &a->transitions[k];
         struct follow_run *run = follow_find(f, t->key.run_key);
+        uint32_t i = run != NULL ? follow_slot(run, &t->key) : UINT32_MAX;
+        char name[64];
 
-        if (run == NULL || t->key.task >= run->dag->tasks_len || t->key.map_index != -1) {
-            return follow_wrong(f, "a transition of an unknown instance");
+        if (i == UINT32_MAX) {
+            return follow_wrong(f, "a transition of an unknown instance: %s -> %s of %s",
+                                task_state_to_string(t->from), task_state_to_string(t->to),
+                                follow_key(&t->key, name));
         }
-        if (run->states[t->key.task] != t->from) {
-            return follow_wrong(f, "S2: run %lld t%u is %s, not %s (-> %s)",
-                                (long long)run->run_key, t->key.task,
-                                task_state_to_string(run->states[t->key.task]),
-                                task_state_to_string(t->from), task_state_to_string(t->to));
+        if (run->states[i] != t->from) {
+            return follow_wrong(f, "S2: %s is %s, not %s (-> %s)", follow_key(&t->key, name),
+                                task_state_to_string(run->states[i]), task_state_to_string(t->from),
+                                task_state_to_string(t->to));
         }
-        if (follow_judge(f, b, run, t->key.task, t->to) < 0) {
+        if (follow_judge(f, b, run, i, t->to) < 0) {
             size_t n = strlen(f->text);
 
             snprintf(f->text + n, sizeof f->text - n, " (\"%s\")",
                      t->reason != NULL ? t->reason : "");
             return -1;
         }
-        moved = moved || (run == b->run && t->key.task == b->task);
-        apply(f, run, t->key.task, t->to);
+        moved = moved || (run == b->run && i == b->slot);
+        apply(f, run, i, t->to);
         f->transitions++;
     }
     if (b->valid && !moved && f->ev->type != SCHED_CLAIM &&
         (b->state == TASK_QUEUED || b->state == TASK_RUNNING) &&
         (f->ev->type == SCHED_ENDED || (f->ev->type == SCHED_STARTED && b->state == TASK_QUEUED) ||
          (f->ev->type == SCHED_LOST && b->state == TASK_QUEUED))) {
-        return follow_wrong(f, "run %lld t%u: a valid event %d changed nothing (%s)",
-                            (long long)b->run->run_key, b->task, f->ev->type,
+        return follow_wrong(f, "run %lld t%u[%d]: a valid event %d changed nothing (%s)",
+                            (long long)b->run->run_key, b->run->at[b->slot].task,
+                            b->run->at[b->slot].map_index, f->ev->type,
                             task_state_to_string(b->state));
     }
     return 0;
@@ -417,32 +495,38 @@ static bool retry_in_time(const struct task *t, const struct ti_row *row)
 
 static int check_row(struct follow *f, struct follow_run *run, const struct ti_row *row)
 {
-    struct follow_ti *ti = &run->tis[row->key.task];
-    uint8_t state = run->states[row->key.task];
+    uint32_t i = follow_slot(run, &row->key);
+    struct follow_ti *ti = &run->tis[i];
+    uint8_t state = run->states[i];
     bool token = !uuid_is_zero(&row->attempt);
-    long long key = run->run_key;
+    int32_t len = row->key.map_index < 0 ? run->maps[row->key.task].len : 0;
+    char name[64];
 
+    follow_key(&row->key, name);
     if (row->state != state) {
-        return follow_wrong(f, "run %lld t%u: the row says %s, its transitions %s", key,
-                            row->key.task, task_state_to_string(row->state),
-                            task_state_to_string(state));
+        return follow_wrong(f, "%s: the row says %s, its transitions %s", name,
+                            task_state_to_string(row->state), task_state_to_string(state));
+    }
+    if (row->map_len != len) {
+        return follow_wrong(f, "M1: %s: the row says %d instances, must be %d", name, row->map_len,
+                            len);
     }
     if (row->try_number != ti->try_number) {
-        return follow_wrong(f, "S6: run %lld t%u (%s): try %u, must be %u", key, row->key.task,
-                            task_state_to_string(state), row->try_number, ti->try_number);
+        return follow_wrong(f, "S6: %s (%s): try %u, must be %u", name, task_state_to_string(state),
+                            row->try_number, ti->try_number);
     }
     if (row->max_tries != ti->max_tries) {
-        return follow_wrong(f, "S6: run %lld t%u: max_tries %u, must be %u", key, row->key.task,
-                            row->max_tries, ti->max_tries);
+        return follow_wrong(f, "S6: %s: max_tries %u, must be %u", name, row->max_tries,
+                            ti->max_tries);
     }
     if (holds_token(state) != token && state != TASK_DEFERRED && state != TASK_SCHEDULED &&
         state != TASK_UP_FOR_RESCHEDULE && !ti->dying) {
-        return follow_wrong(f, "S1: run %lld t%u is %s with%s a token", key, row->key.task,
-                            task_state_to_string(state), token ? "" : "out");
+        return follow_wrong(f, "S1: %s is %s with%s a token", name, task_state_to_string(state),
+                            token ? "" : "out");
     }
     if (state == TASK_UP_FOR_RETRY && !retry_in_time(&run->dag->tasks[row->key.task], row)) {
-        return follow_wrong(f, "S6: run %lld t%u: try %u again after %lld us", key, row->key.task,
-                            row->try_number, (long long)(row->next_us - row->end_us));
+        return follow_wrong(f, "S6: %s: try %u again after %lld us", name, row->try_number,
+                            (long long)(row->next_us - row->end_us));
     }
     if (state == TASK_QUEUED && uuid_cmp(&row->attempt, &ti->deferred_token) == 0) {
         memset(&ti->deferred_token, 0, sizeof ti->deferred_token); /* it goes on under it */
@@ -457,8 +541,11 @@ static int check_rows(struct follow *f, const struct sched_actions *a)
         const struct ti_row *row = &a->tis[k];
         struct follow_run *run = follow_find(f, row->key.run_key);
 
-        if (run == NULL || row->key.task >= run->dag->tasks_len) {
-            return follow_wrong(f, "a row of an unknown instance");
+        if (run == NULL || follow_slot(run, &row->key) == UINT32_MAX) {
+            char name[64];
+
+            return follow_wrong(f, "M1: a row of an unknown instance: %s",
+                                follow_key(&row->key, name));
         }
         if (check_row(f, run, row) < 0) {
             return -1;
@@ -474,6 +561,9 @@ static int check_rows(struct follow *f, const struct sched_actions *a)
         run->row.run_id = run->row.conf = NULL;
         run->row.reason = keep(f, run->row.reason);
         run->state = run->row.state;
+        /* Once fail_fast has stopped a run it stays failed, whatever its tasks are marked as later: it is in its row, as a reason. */
+        run->condemned = run->condemned || (run->dag->fail_fast && run->state == RUN_RUNNING &&
+                                            run->row.reason != NULL);
     }
     return 0;
 }
@@ -483,16 +573,41 @@ static int note_kills(struct follow *f, const struct sched_actions *a)
 {
     for (size_t k = 0; k < a->kills_len; k++) {
         struct follow_run *run = follow_find(f, a->kills[k].key.run_key);
+        uint32_t i = run != NULL ? follow_slot(run, &a->kills[k].key) : UINT32_MAX;
         struct follow_ti *ti;
 
-        if (run == NULL) {
+        if (i == UINT32_MAX) {
             return follow_wrong(f, "a kill of an unknown instance");
         }
-        ti = &run->tis[a->kills[k].key.task];
+        ti = &run->tis[i];
         ti->dying = true;
         ti->dying_token = a->kills[k].token;
         ti->dying_harmless = uuid_cmp(&ti->deferred_token, &a->kills[k].token) == 0;
     }
+    return 0;
+}
+
+/* A length is asked for when it can be counted, and once at a time. */
+static int check_question(struct follow *f, struct follow_run *run, const struct sched_question *q)
+{
+    const struct task *t = &run->dag->tasks[q->task];
+    struct follow_ask *ask = &run->asks[q->task];
+
+    if (!t->mapped || t->map_len >= 0) {
+        return follow_wrong(f, "M2: run %lld t%u: its length is asked, and known",
+                            (long long)run->run_key, q->task);
+    }
+    if (ask->question != 0) {
+        return follow_wrong(f, "M2: run %lld t%u: its length is asked twice",
+                            (long long)run->run_key, q->task);
+    }
+    if (run->maps[q->task].len > 0 && !ask->stale) {
+        return follow_wrong(f, "M2: run %lld t%u: its length is asked again without need",
+                            (long long)run->run_key, q->task);
+    }
+    ask->question = q->question;
+    ask->deadline_us = q->deadline_us;
+    run->maps[q->task].empty = false;
     return 0;
 }
 
@@ -502,9 +617,10 @@ static int check_effects(struct follow *f, const struct sched_actions *a)
     for (size_t k = 0; k < a->dispatches_len; k++) {
         const struct sched_dispatch *x = &a->dispatches[k];
         struct follow_run *run = follow_find(f, x->key.run_key);
-        struct follow_ti *ti = run != NULL ? &run->tis[x->key.task] : NULL;
+        uint32_t i = run != NULL ? follow_slot(run, &x->key) : UINT32_MAX;
+        struct follow_ti *ti = i != UINT32_MAX ? &run->tis[i] : NULL;
 
-        if (ti == NULL || run->states[x->key.task] != TASK_QUEUED ||
+        if (ti == NULL || run->states[i] != TASK_QUEUED || !follow_counts(run, i) ||
             uuid_cmp(&ti->token, &x->token) != 0 || ti->try_number != x->try_number) {
             return follow_wrong(f, "S1: a dispatch that is not the queued attempt's (t%u)",
                                 x->key.task);
@@ -520,6 +636,10 @@ static int check_effects(struct follow *f, const struct sched_actions *a)
         if (run != NULL && a->questions[k].kind == SCHED_ASK_PREVIOUS) {
             run->question = a->questions[k].question;
             run->past = FOLLOW_PAST_UNKNOWN;
+        }
+        if (run != NULL && a->questions[k].kind == SCHED_ASK_MAP &&
+            check_question(f, run, &a->questions[k]) < 0) {
+            return -1;
         }
     }
     return 0;
@@ -544,12 +664,10 @@ static void take_reply(struct follow *f, const struct sched_event *ev,
 
 static int check_run_state(struct follow *f, struct follow_run *run)
 {
-    enum run_state must = oracle_run_state(run->dag, run->states);
+    struct oracle_run v = follow_view(run);
+    enum run_state must = oracle_run_state(&v);
     bool ended_by_force;
 
-    /* Once fail_fast has stopped a run it stays failed, whatever its tasks are marked as later: it is in its row, as a reason. */
-    run->condemned = run->condemned ||
-                     (run->dag->fail_fast && run->state == RUN_RUNNING && run->row.reason != NULL);
     ended_by_force = run->by_hand || run->condemned || follow_timed_out(f, run);
     if (run->state == RUN_QUEUED) {
         return 0; /* max_active_runs, a paused DAG: the drivers that have none of them check it */
@@ -564,24 +682,42 @@ static int check_run_state(struct follow *f, struct follow_run *run)
                         run_state_to_string(run->state), run_state_to_string(must));
 }
 
+/* What it could leave none for is a length, and that is being asked for. */
+static bool waits_for_length(const struct follow_run *run, uint32_t i, enum oracle_verdict v)
+{
+    const struct task *t = follow_task(run, i);
+    struct oracle_run view = follow_view(run);
+
+    if (!t->mapped || t->map_len >= 0 || follow_question(run, t->index) == 0) {
+        return false;
+    }
+    return run->at[i].map_index < 0 ? oracle_sources(&view, t->index) == ORACLE_RUN
+                                    : v == ORACLE_RUN && run->asks[t->index].stale;
+}
+
 /* S4, the other half: nobody stays in `none` who could leave it. */
 static int check_waiting(struct follow *f, struct follow_run *run)
 {
-    for (uint32_t i = 0; run->state == RUN_RUNNING && !f->paused && i < run->dag->tasks_len; i++) {
-        const struct task *t = &run->dag->tasks[i];
+    struct oracle_run view = follow_view(run);
+
+    for (uint32_t i = 0; run->state == RUN_RUNNING && !f->paused && i < run->len; i++) {
+        const struct task *t = follow_task(run, i);
         enum oracle_verdict v;
 
-        if (run->states[i] != TASK_NONE && (f->ev->type != SCHED_TICK || !follow_due(f, run, i))) {
+        if (!follow_counts(run, i) || (run->states[i] != TASK_NONE &&
+                                       (f->ev->type != SCHED_TICK || !follow_due(f, run, i)))) {
             continue;
         }
-        v = oracle_verdict(run->dag, run->states, i);
+        v = oracle_verdict(&view, run->at[i].task, run->at[i].map_index);
         if (v == ORACLE_WAIT || (v == ORACLE_RUN && !follow_past_ok(f, run, i)) ||
             (v == ORACLE_SKIPPED && t->wait_for_past_depends_before_skipping &&
-             !follow_past_ok(f, run, i))) {
+             !follow_past_ok(f, run, i)) ||
+            waits_for_length(run, i, v)) {
             continue;
         }
-        return follow_wrong(f, "S4: run %lld t%u (%s) stays in %s, the oracle says %s",
-                            (long long)run->run_key, i, trigger_rule_to_string(t->trigger_rule),
+        return follow_wrong(f, "S4: run %lld t%u[%d] (%s) stays in %s, the oracle says %s",
+                            (long long)run->run_key, run->at[i].task, run->at[i].map_index,
+                            trigger_rule_to_string(t->trigger_rule),
                             task_state_to_string(run->states[i]), oracle_verdict_to_string(v));
     }
     return 0;
@@ -589,13 +725,14 @@ static int check_waiting(struct follow *f, struct follow_run *run)
 
 static int check_reads(struct follow *f, struct sched *s, struct follow_run *run)
 {
-    for (uint32_t i = 0; i < run->dag->tasks_len; i++) {
-        struct ti_key key = {run->run_key, i, -1};
+    for (uint32_t i = 0; i < run->len; i++) {
+        const struct ti_key *key = &run->at[i];
+        int32_t len = key->map_index < 0 ? run->maps[key->task].len : 0;
         struct ti_row row;
 
-        if (sched_get_ti(s, &key, &row) < 0 || row.state != run->states[i]) {
-            return follow_wrong(f, "S10: run %lld t%u: the core does not have what it wrote",
-                                (long long)run->run_key, i);
+        if (sched_get_ti(s, key, &row) < 0 || row.state != run->states[i] || row.map_len != len) {
+            return follow_wrong(f, "S10: run %lld t%u[%d]: the core does not have what it wrote",
+                                (long long)run->run_key, key->task, key->map_index);
         }
     }
     return 0;
@@ -610,6 +747,14 @@ static int check_all(struct follow *f, struct sched *s)
         }
     }
     return follow_limits(f);
+}
+
+/* Instances are looked at in small slices, and there are some left: the next tick is due now. */
+static bool in_slices(const struct follow *f, const struct sched *s)
+{
+    int64_t timer = sched_next_timer(s);
+
+    return f->slices && timer != TIME_NONE && timer <= f->now_us;
 }
 
 int follow_step(struct follow *f, struct sched *s, const struct sched_event *ev,
@@ -638,5 +783,5 @@ int follow_step(struct follow *f, struct sched *s, const struct sched_event *ev,
     for (size_t k = 0; k < f->runs_len; k++) {
         f->runs[k]->deadlocked = false;
     }
-    return depth == FOLLOW_ALL ? check_all(f, s) : 0;
+    return depth == FOLLOW_ALL && !in_slices(f, s) ? check_all(f, s) : 0;
 }

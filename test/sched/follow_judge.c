@@ -32,14 +32,14 @@ void follow_before(const struct follow *f, const struct sched_event *ev, struct 
         return;
     }
     b->run = follow_find(f, key->run_key);
-    if (b->run == NULL || key->task >= b->run->dag->tasks_len) {
+    b->slot = b->run != NULL ? follow_slot(b->run, key) : UINT32_MAX;
+    if (b->slot == UINT32_MAX) {
         b->run = NULL;
         return;
     }
-    b->task = key->task;
     b->token = *token;
-    b->state = b->run->states[key->task];
-    b->valid = !uuid_is_zero(token) && uuid_cmp(token, &b->run->tis[key->task].token) == 0;
+    b->state = b->run->states[b->slot];
+    b->valid = !uuid_is_zero(token) && uuid_cmp(token, &b->run->tis[b->slot].token) == 0;
 }
 
 static bool outcome_gives(const struct follow_run *run, uint32_t i, enum sched_outcome outcome,
@@ -66,12 +66,17 @@ static bool outcome_gives(const struct follow_run *run, uint32_t i, enum sched_o
 
 static bool failed_fast(const struct follow_run *run)
 {
-    for (uint32_t i = 0; run->dag->fail_fast && i < run->dag->tasks_len; i++) {
-        if (run->states[i] == TASK_FAILED) {
+    for (uint32_t i = 0; run->dag->fail_fast && i < run->len; i++) {
+        if (follow_counts(run, i) && run->states[i] == TASK_FAILED) {
             return true;
         }
     }
-    return false;
+    return run->condemned;
+}
+
+bool follow_is_ending(const struct follow *f, const struct follow_run *run)
+{
+    return follow_timed_out(f, run) || failed_fast(run) || run->by_hand;
 }
 
 /* The event is about this instance and carries its token. */
@@ -83,7 +88,7 @@ static bool by_event(const struct follow *f, const struct follow_before *b,
     bool ends = f->ev->type == SCHED_ENDED || f->ev->type == SCHED_DEFERRED ||
                 f->ev->type == SCHED_RESCHEDULE;
 
-    if (b->run != run || b->task != i || !b->valid) {
+    if (b->run != run || b->slot != i || !b->valid) {
         return false;
     }
     if (ends && b->state == TASK_QUEUED && from == TASK_QUEUED && to == TASK_RUNNING) {
@@ -129,22 +134,25 @@ static bool by_event(const struct follow *f, const struct follow_before *b,
     }
 }
 
-static bool listed(const uint32_t *list, size_t len, uint32_t i, bool none_is_all)
+/* Whether a list of tasks and map indexes (-1: all) names it. */
+static bool listed(const struct follow_run *run, const uint32_t *tasks, const int32_t *indexes,
+                   size_t len, uint32_t i)
 {
     for (size_t k = 0; k < len; k++) {
-        if (list[k] == i) {
+        if (tasks[k] == run->at[i].task &&
+            (indexes == NULL || indexes[k] < 0 || indexes[k] == run->at[i].map_index)) {
             return true;
         }
     }
-    return none_is_all && list == NULL;
+    return false;
 }
 
 static bool command_gives(const struct follow_late *c, const struct follow_run *run, uint32_t i,
                           uint8_t to)
 {
-    const struct task *t = &run->dag->tasks[i];
+    const struct task *t = follow_task(run, i);
     bool unfinished = !task_state_finished(run->states[i]);
-    bool named = listed(c->tasks, c->tasks_len, i, true);
+    bool named = c->tasks == NULL || listed(run, c->tasks, c->map_index, c->tasks_len, i);
 
     if (c->run_key != run->run_key) {
         return false;
@@ -168,8 +176,12 @@ static bool by_command(const struct follow *f, const struct follow_run *run, uin
     const struct sched_event *ev = f->ev;
 
     if (ev->type == SCHED_CLEAR || ev->type == SCHED_MARK || ev->type == SCHED_RUN_STOP) {
-        struct follow_late now = {ev->type, ev->command.run_key, (uint32_t *)ev->command.tasks,
-                                  ev->command.tasks_len, ev->command.state};
+        struct follow_late now = {ev->type,
+                                  ev->command.run_key,
+                                  (uint32_t *)ev->command.tasks,
+                                  (int32_t *)ev->command.map_indexes,
+                                  ev->command.tasks_len,
+                                  ev->command.state};
 
         return command_gives(&now, run, i, to);
     }
@@ -181,10 +193,30 @@ static bool by_command(const struct follow *f, const struct follow_run *run, uin
     return false;
 }
 
+static uint8_t past_state(const struct follow *f, const struct follow_run *run, uint32_t task)
+{
+    const struct follow_run *before = follow_find(f, run->past_run);
+
+    if (before != NULL) { /* held, again or still: followed */
+        struct oracle_run v = follow_view(before);
+
+        return oracle_task_state(&v, task);
+    }
+    return run->past_states[task];
+}
+
+/* All of a task's instances in the previous run are success or skipped. */
+static bool past_good(const struct follow *f, const struct follow_run *run, uint32_t task)
+{
+    uint8_t st = past_state(f, run, task);
+
+    return st == TASK_SUCCESS || st == TASK_SKIPPED;
+}
+
 bool follow_past_ok(const struct follow *f, const struct follow_run *run, uint32_t i)
 {
-    const struct task *t = &run->dag->tasks[i];
-    const uint8_t *past = run->past_states;
+    const struct task *t = follow_task(run, i);
+    bool ok;
 
     if (!t->depends_on_past && !t->wait_for_downstream) {
         return true;
@@ -192,34 +224,38 @@ bool follow_past_ok(const struct follow *f, const struct follow_run *run, uint32
     if (run->past == FOLLOW_PAST_NONE) {
         return true;
     }
-    if (follow_find(f, run->past_run) != NULL) { /* held, again or still: followed */
-        past = follow_find(f, run->past_run)->states;
-    }
-    if (run->past == FOLLOW_PAST_UNKNOWN || past == NULL) {
+    if (run->past == FOLLOW_PAST_UNKNOWN ||
+        (run->past_states == NULL && follow_find(f, run->past_run) == NULL)) {
         return false;
     }
-    if (past[i] != TASK_SUCCESS && past[i] != TASK_SKIPPED) {
-        return false;
+    ok = past_good(f, run, t->index);
+    for (uint32_t k = run->dag->down_off[t->index];
+         t->wait_for_downstream && k < run->dag->down_off[t->index + 1]; k++) {
+        ok = ok && past_good(f, run, run->dag->down[k]);
     }
-    for (uint32_t k = run->dag->down_off[i];
-         t->wait_for_downstream && k < run->dag->down_off[i + 1]; k++) {
-        uint8_t st = past[run->dag->down[k]];
+    return ok;
+}
 
-        if (st != TASK_SUCCESS && st != TASK_SKIPPED) {
-            return false;
-        }
-    }
-    return true;
+/* Its time has come, and its rule or the previous run does not let it. */
+static bool held_back(const struct follow *f, const struct follow_run *run, uint32_t i)
+{
+    struct oracle_run v = follow_view(run);
+
+    return follow_due(f, run, i) &&
+           (!follow_past_ok(f, run, i) ||
+            oracle_verdict(&v, run->at[i].task, run->at[i].map_index) == ORACLE_WAIT);
 }
 
 bool follow_held_by_past(const struct follow *f, const struct follow_run *run)
 {
     bool held = false;
 
-    for (uint32_t i = 0; i < run->dag->tasks_len; i++) {
-        if (run->tis[i].dying ||
-            (!task_state_finished(run->states[i]) && run->states[i] != TASK_NONE &&
-             !(follow_due(f, run, i) && !follow_past_ok(f, run, i)))) {
+    for (uint32_t i = 0; i < run->len; i++) {
+        if (!follow_counts(run, i)) {
+            continue;
+        }
+        if (run->tis[i].dying || (!task_state_finished(run->states[i]) &&
+                                  run->states[i] != TASK_NONE && !held_back(f, run, i))) {
             return false;
         }
         held = held || (!task_state_finished(run->states[i]) && !follow_past_ok(f, run, i));
@@ -239,33 +275,78 @@ bool follow_timed_out(const struct follow *f, const struct follow_run *run)
            f->now_us >= run->row.start_us + run->dag->dagrun_timeout_us;
 }
 
+/* A branch that just succeeded leaves it out. In a mapped group it speaks for its own index. */
+static bool leaves_out(const struct follow *f, const struct follow_before *b,
+                       const struct follow_run *run, uint32_t i)
+{
+    const struct sched_event *ev = f->ev;
+    const struct ti_key *branch = &run->at[b->slot], *own = &run->at[i];
+    bool by_index = branch->map_index >= 0 && own->map_index >= 0 &&
+                    oracle_same_group(run->dag, branch->task, own->task);
+
+    for (size_t k = 0; k < ev->ended.skip_len; k++) {
+        int32_t index = ev->ended.skip_map != NULL ? ev->ended.skip_map[k] : -1;
+
+        index = index < 0 && by_index ? branch->map_index : index;
+        if (ev->ended.skip[k] == own->task && (index < 0 || index == own->map_index)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The branch that left it out is still success: its own index in a mapped group, else all of it. */
+static bool branch_stands(const struct follow_run *run, uint32_t i)
+{
+    struct oracle_run v = follow_view(run);
+    uint32_t branch = run->left_out[i] - 1;
+    int32_t index = run->at[i].map_index;
+
+    if (index >= 0 && oracle_same_group(run->dag, branch, run->at[i].task) &&
+        index < run->maps[branch].len) {
+        return run->states[run->maps[branch].slots[index]] == TASK_SUCCESS;
+    }
+    return oracle_task_state(&v, branch) == TASK_SUCCESS;
+}
+
 /* A branch did not follow it: in this step, or earlier and it was cleared alone. */
 static bool left_out(const struct follow *f, const struct follow_before *b, struct follow_run *run,
                      uint32_t i)
 {
     if (f->ev->type == SCHED_ENDED && b->run == run && b->valid &&
-        f->ev->ended.outcome == SCHED_OUTCOME_SUCCESS &&
-        listed(f->ev->ended.skip, f->ev->ended.skip_len, i, false)) {
-        run->left_out[i] = b->task + 1;
+        f->ev->ended.outcome == SCHED_OUTCOME_SUCCESS && leaves_out(f, b, run, i)) {
+        run->left_out[i] = run->at[b->slot].task + 1;
+        return true;
     }
-    return run->left_out[i] != 0 && run->states[run->left_out[i] - 1] == TASK_SUCCESS;
+    return run->left_out[i] != 0 && branch_stands(run, i);
 }
 
 static int wrong_verdict(struct follow *f, const struct follow_run *run, uint32_t i, uint8_t to,
                          bool past)
 {
     const struct dag *d = run->dag;
+    uint32_t task = run->at[i].task;
+    struct oracle_run v = follow_view(run);
     size_t n;
 
-    follow_wrong(f, "S4: run %lld t%u (%s): %s -> %s, but the oracle says %s%s; upstream:",
-                 (long long)run->run_key, i, trigger_rule_to_string(d->tasks[i].trigger_rule),
+    follow_wrong(f, "S4: run %lld t%u[%d] (%s): %s -> %s, but the oracle says %s%s%s; upstream:",
+                 (long long)run->run_key, task, run->at[i].map_index,
+                 trigger_rule_to_string(d->tasks[task].trigger_rule),
                  task_state_to_string(run->states[i]), task_state_to_string(to),
-                 oracle_verdict_to_string(oracle_verdict(d, run->states, i)),
-                 past ? "" : ", past not met");
-    for (uint32_t k = d->up_off[i]; k < d->up_off[i + 1]; k++) {
+                 oracle_verdict_to_string(oracle_verdict(&v, task, run->at[i].map_index)),
+                 past ? "" : ", past not met",
+                 follow_must_ask(f, run, i) ? ", length not asked again" : "");
+    for (uint32_t k = 0; k < run->len; k++) {
+        bool up = false;
+
+        for (uint32_t j = d->up_off[task]; j < d->up_off[task + 1]; j++) {
+            up = up || d->up[j] == run->at[k].task;
+        }
         n = strlen(f->text);
-        snprintf(f->text + n, sizeof f->text - n, " t%u %s", d->up[k],
-                 task_state_to_string(run->states[d->up[k]]));
+        if (up && follow_counts(run, k)) {
+            snprintf(f->text + n, sizeof f->text - n, " t%u[%d] %s", run->at[k].task,
+                     run->at[k].map_index, task_state_to_string(run->states[k]));
+        }
     }
     return -1;
 }
@@ -275,27 +356,33 @@ static int wrong_verdict(struct follow *f, const struct follow_run *run, uint32_
 static int by_rule(struct follow *f, const struct follow_before *b, struct follow_run *run,
                    uint32_t i, uint8_t to)
 {
-    const struct task *t = &run->dag->tasks[i];
-    enum oracle_verdict v = oracle_verdict(run->dag, run->states, i);
+    const struct task *t = follow_task(run, i);
+    struct oracle_run view = follow_view(run);
+    enum oracle_verdict v = oracle_verdict(&view, t->index, run->at[i].map_index);
     bool past = follow_past_ok(f, run, i), ok = false;
+    bool may_run = v == ORACLE_RUN && past && (!t->mapped || run->at[i].map_index >= 0) &&
+                   !follow_must_ask(f, run, i);
 
     switch (to) {
     case TASK_SCHEDULED:
-        ok = v == ORACLE_RUN && past && !t->instant;
+        ok = may_run && !t->instant;
         break;
     case TASK_SUCCESS:
-        ok = v == ORACLE_RUN && past && t->instant;
+        ok = may_run && t->instant;
         break;
     case TASK_SKIPPED:
         ok = v == ORACLE_SKIPPED && (past || !t->wait_for_past_depends_before_skipping);
         ok = ok || left_out(f, b, run, i);
         break;
     case TASK_UPSTREAM_FAILED:
-        run->deadlocked = run->deadlocked || oracle_deadlocked(run->dag, run->states);
+        run->deadlocked = run->deadlocked || oracle_deadlocked(&view);
         ok = v == ORACLE_UPSTREAM_FAILED || run->deadlocked;
         break;
     default:
         break;
+    }
+    if (ok && may_run && to != TASK_SKIPPED) {
+        run->asks[t->index].stale = false; /* what it is mapped over is not there any more */
     }
     return ok ? 0 : wrong_verdict(f, run, i, to, past);
 }
@@ -304,10 +391,10 @@ static int by_rule(struct follow *f, const struct follow_before *b, struct follo
 static bool by_itself(const struct follow *f, const struct follow_run *run, uint32_t i, uint8_t to)
 {
     const struct follow_ti *ti = &run->tis[i];
-    bool ended = follow_timed_out(f, run) || failed_fast(run) || run->by_hand;
+    bool ended = follow_is_ending(f, run);
     uint8_t from = run->states[i];
 
-    if (ended && !task_state_finished(from) && !run->dag->tasks[i].is_teardown &&
+    if (ended && !task_state_finished(from) && !follow_task(run, i)->is_teardown &&
         (to == TASK_SKIPPED || to == TASK_FAILED)) {
         return true;
     }
@@ -337,7 +424,16 @@ int follow_judge(struct follow *f, const struct follow_before *b, struct follow_
     uint8_t from = run->states[i];
 
     if (!oracle_edge(from, to)) {
-        return follow_wrong(f, "S2: run %lld t%u: no edge %s -> %s", (long long)run->run_key, i,
+        return follow_wrong(f, "S2: run %lld t%u[%d]: no edge %s -> %s", (long long)run->run_key,
+                            run->at[i].task, run->at[i].map_index, task_state_to_string(from),
+                            task_state_to_string(to));
+    }
+    if (follow_by_length(f, run, i, to)) {
+        return 0;
+    }
+    if (!follow_counts(run, i)) {
+        return follow_wrong(f, "M1: run %lld t%u[%d]: %s -> %s, but it is no instance",
+                            (long long)run->run_key, run->at[i].task, run->at[i].map_index,
                             task_state_to_string(from), task_state_to_string(to));
     }
     if (by_event(f, b, run, i, to) || by_command(f, run, i, to) || by_itself(f, run, i, to)) {
@@ -350,7 +446,7 @@ int follow_judge(struct follow *f, const struct follow_before *b, struct follow_
         return by_rule(f, b, run, i, to);
     }
     return follow_wrong(
-        f, "S1/S6: run %lld t%u: %s -> %s (try %u of %u) is not what the event says",
-        (long long)run->run_key, i, task_state_to_string(from), task_state_to_string(to),
-        run->tis[i].try_number, run->tis[i].max_tries + 1u);
+        f, "S1/S6: run %lld t%u[%d]: %s -> %s (try %u of %u) is not what the event says",
+        (long long)run->run_key, run->at[i].task, run->at[i].map_index, task_state_to_string(from),
+        task_state_to_string(to), run->tis[i].try_number, run->tis[i].max_tries + 1u);
 }

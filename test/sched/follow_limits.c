@@ -20,6 +20,10 @@ static void add(struct usage *u, const struct follow_run *run, uint32_t i, int64
 {
     uint8_t st = run->states[i];
 
+    if (!follow_counts(run, i)) {
+        u->dying += run->tis[i].dying ? n : 0; /* one that was removed while it lived */
+        return;
+    }
     if (holds(st) || (deferred && st == TASK_DEFERRED)) {
         u->sure += n;
     } else if (run->tis[i].dying) {
@@ -35,8 +39,8 @@ static struct usage resource_usage(const struct follow *f, const struct follow_r
     for (size_t k = 0; k < f->runs_len; k++) {
         const struct follow_run *run = f->runs[k];
 
-        for (uint32_t i = 0; i < run->dag->tasks_len; i++) {
-            const struct task *t = &run->dag->tasks[i];
+        for (uint32_t i = 0; i < run->len; i++) {
+            const struct task *t = follow_task(run, i);
 
             if (all) {
                 add(&u, run, i, 1, false);
@@ -59,19 +63,28 @@ static struct usage run_usage(const struct follow_run *run)
 {
     struct usage u = {0};
 
-    for (uint32_t i = 0; i < run->dag->tasks_len; i++) {
+    for (uint32_t i = 0; i < run->len; i++) {
         add(&u, run, i, 1, false);
     }
     return u;
 }
 
-static struct usage task_usage(const struct follow *f, const struct follow_run *run, uint32_t i)
+/* Of one task in one run. */
+static void add_task(struct usage *u, const struct follow_run *run, uint32_t task)
+{
+    add(u, run, task, 1, false);
+    for (int32_t i = 0; i < run->made[task]; i++) {
+        add(u, run, run->maps[task].slots[i], 1, false);
+    }
+}
+
+static struct usage task_usage(const struct follow *f, const struct follow_run *run, uint32_t task)
 {
     struct usage u = {0};
 
     for (size_t k = 0; k < f->runs_len; k++) {
-        if (f->runs[k]->row.dag_key == run->row.dag_key && i < f->runs[k]->dag->tasks_len) {
-            add(&u, f->runs[k], i, 1, false);
+        if (f->runs[k]->row.dag_key == run->row.dag_key && task < f->runs[k]->dag->tasks_len) {
+            add_task(&u, f->runs[k], task);
         }
     }
     return u;
@@ -96,11 +109,18 @@ static int check_sums(struct follow *f, struct usage *resources)
             return follow_wrong(f, "S5: run %lld: %lld active of %d", (long long)run->run_key,
                                 (long long)used, run->dag->max_active_tasks);
         }
-        for (uint32_t i = 0; i < run->dag->tasks_len; i++) {
-            int32_t cap = run->dag->tasks[i].max_active_tis_per_dag;
+        for (uint32_t t = 0; t < run->dag->tasks_len; t++) {
+            int32_t cap = run->dag->tasks[t].max_active_tis_per_dag;
+            int32_t own = run->dag->tasks[t].max_active_tis_per_dagrun;
+            struct usage u = {0};
 
-            if (cap > 0 && holds(run->states[i]) && task_usage(f, run, i).sure > cap) {
-                return follow_wrong(f, "S5: t%u: more than %d active in the DAG", i, cap);
+            add_task(&u, run, t);
+            if (cap > 0 && u.sure > 0 && task_usage(f, run, t).sure > cap) {
+                return follow_wrong(f, "S5: t%u: more than %d active in the DAG", t, cap);
+            }
+            if (own > 0 && u.sure > own) {
+                return follow_wrong(f, "S5: run %lld t%u: more than %d active in the run",
+                                    (long long)run->run_key, t, own);
             }
         }
     }
@@ -113,11 +133,11 @@ static bool big_one_waits(const struct follow *f, const char *pool, int64_t free
     for (size_t k = 0; k < f->runs_len; k++) {
         const struct follow_run *run = f->runs[k];
 
-        for (uint32_t i = 0; i < run->dag->tasks_len; i++) {
-            const struct task *t = &run->dag->tasks[i];
+        for (uint32_t i = 0; i < run->len; i++) {
+            const struct task *t = follow_task(run, i);
 
-            if (run->states[i] == TASK_SCHEDULED && strcmp(t->pool, pool) == 0 &&
-                t->pool_slots > free_slots) {
+            if (follow_counts(run, i) && run->states[i] == TASK_SCHEDULED &&
+                strcmp(t->pool, pool) == 0 && t->pool_slots > free_slots) {
                 return true;
             }
         }
@@ -128,8 +148,8 @@ static bool big_one_waits(const struct follow *f, const char *pool, int64_t free
 static bool blocked(const struct follow *f, const struct follow_run *run, uint32_t i,
                     const struct usage *resources)
 {
-    const struct task *t = &run->dag->tasks[i];
-    struct usage u;
+    const struct task *t = follow_task(run, i);
+    struct usage u, own = {0};
 
     for (size_t k = 0; k < f->resources_len; k++) {
         const struct follow_resource *r = &f->resources[k];
@@ -150,12 +170,12 @@ static bool blocked(const struct follow *f, const struct follow_run *run, uint32
     if (u.sure + u.dying >= run->dag->max_active_tasks) {
         return true;
     }
-    u = task_usage(f, run, i);
+    u = task_usage(f, run, t->index);
     if (t->max_active_tis_per_dag > 0 && u.sure + u.dying >= t->max_active_tis_per_dag) {
         return true;
     }
-    return t->max_active_tis_per_dagrun > 0 &&
-           (run->tis[i].dying ? 1 : 0) >= t->max_active_tis_per_dagrun;
+    add_task(&own, run, t->index);
+    return t->max_active_tis_per_dagrun > 0 && own.sure + own.dying >= t->max_active_tis_per_dagrun;
 }
 
 /* max_active_runs, per (DAG, backfill): kept, and used. */
@@ -195,10 +215,12 @@ int follow_limits(struct follow *f)
     for (size_t k = 0; k < f->runs_len; k++) {
         const struct follow_run *run = f->runs[k];
 
-        for (uint32_t i = 0; run->state == RUN_RUNNING && i < run->dag->tasks_len; i++) {
-            if (run->states[i] == TASK_SCHEDULED && !blocked(f, run, i, resources)) {
-                return follow_wrong(f, "L2: run %lld t%u is scheduled while there is room for it",
-                                    (long long)run->run_key, i);
+        for (uint32_t i = 0; run->state == RUN_RUNNING && i < run->len; i++) {
+            if (follow_counts(run, i) && run->states[i] == TASK_SCHEDULED &&
+                !blocked(f, run, i, resources)) {
+                return follow_wrong(f,
+                                    "L2: run %lld t%u[%d] is scheduled while there is room for it",
+                                    (long long)run->run_key, run->at[i].task, run->at[i].map_index);
             }
         }
     }

@@ -12,10 +12,8 @@ struct counts {
     uint32_t setups, setups_s, setups_k;
 };
 
-static void count_one(struct counts *c, const struct dag *d, const uint8_t *states, uint32_t t)
+static void count_one(struct counts *c, const struct dag *d, uint8_t st, uint32_t t)
 {
-    uint8_t st = states[t];
-
     c->n++;
     c->d += task_state_finished(st);
     c->s += st == TASK_SUCCESS;
@@ -28,6 +26,36 @@ static void count_one(struct counts *c, const struct dag *d, const uint8_t *stat
         c->setups_s += st == TASK_SUCCESS;
         c->setups_k += st == TASK_SKIPPED;
     }
+}
+
+bool oracle_same_group(const struct dag *d, uint32_t a, uint32_t b)
+{
+    return d->tasks[a].map_group != UINT32_MAX && d->tasks[a].map_group == d->tasks[b].map_group;
+}
+
+/* The instances of an upstream that matter to this one: all, and in its own mapped group the one of its index, if it has one. */
+static void count_task(struct counts *c, const struct oracle_run *r, uint32_t task, int32_t index,
+                       uint32_t up, bool any_index)
+{
+    const struct oracle_map *m = &r->maps[up];
+
+    if (m->len == 0) {
+        count_one(c, r->dag, r->states[up], up);
+        return;
+    }
+    for (int32_t i = 0; i < m->len; i++) {
+        if (any_index || index < 0 || i == index || !oracle_same_group(r->dag, task, up)) {
+            count_one(c, r->dag, r->states[m->slots[i]], up);
+        }
+    }
+}
+
+/* Fast triggered: the one_* rules look at every index, also of a task that is directly in a mapped group. */
+static bool is_fast(const struct task *t)
+{
+    return t->group == t->map_group &&
+           (t->trigger_rule == RULE_ONE_SUCCESS || t->trigger_rule == RULE_ONE_FAILED ||
+            t->trigger_rule == RULE_ONE_DONE);
 }
 
 /* Early verdicts come first: a task that may run has none, so the order does not matter for it. */
@@ -182,8 +210,9 @@ static bool has_setup_flags(const struct dag *d)
 }
 
 /* The implicit all_success on the indirect setups above. */
-static enum oracle_verdict setups_verdict(const struct dag *d, const uint8_t *states, uint32_t task)
+static enum oracle_verdict setups_verdict(const struct oracle_run *r, uint32_t task, int32_t index)
 {
+    const struct dag *d = r->dag;
     MEM_CLEANUP uint8_t *mark = new_marks(d);
     struct counts c = {0};
 
@@ -193,47 +222,99 @@ static enum oracle_verdict setups_verdict(const struct dag *d, const uint8_t *st
     }
     for (uint32_t t = 0; t < d->tasks_len; t++) {
         if (mark[t]) {
-            count_one(&c, d, states, t);
+            count_task(&c, r, task, index, t, false);
         }
     }
     return rule_all(RULE_ALL_SUCCESS, &c);
 }
 
-static bool scope_done(const struct dag *d, const uint8_t *states, uint32_t task)
+static bool scope_done(const struct oracle_run *r, uint32_t task, int32_t index)
 {
-    MEM_CLEANUP uint8_t *mark = new_marks(d);
+    MEM_CLEANUP uint8_t *mark = new_marks(r->dag);
+    struct counts c = {0};
 
-    oracle_scope(d, task, mark);
-    for (uint32_t t = 0; t < d->tasks_len; t++) {
-        if (mark[t] && !task_state_finished(states[t])) {
-            return false;
+    oracle_scope(r->dag, task, mark);
+    for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
+        if (mark[t]) {
+            count_task(&c, r, task, index, t, false);
         }
     }
-    return true;
+    return c.d == c.n;
 }
 
-enum oracle_verdict oracle_verdict(const struct dag *d, const uint8_t *states, uint32_t task)
+static enum oracle_verdict rule_verdict(const struct oracle_run *r, uint32_t task, int32_t index)
 {
+    const struct dag *d = r->dag;
     uint8_t rule = d->tasks[task].trigger_rule;
     enum oracle_verdict setups = ORACLE_RUN, direct;
     struct counts c = {0};
     bool flags = has_setup_flags(d);
 
-    for (uint32_t i = d->up_off[task]; i < d->up_off[task + 1]; i++) {
-        count_one(&c, d, states, d->up[i]);
-    }
-    if (c.n == 0 || rule == RULE_ALWAYS) {
+    if (dag_up_len(d, task) == 0 || rule == RULE_ALWAYS) {
         return ORACLE_RUN;
     }
-    if (flags && !scope_done(d, states, task)) {
+    for (uint32_t i = d->up_off[task]; i < d->up_off[task + 1]; i++) {
+        count_task(&c, r, task, index, d->up[i], is_fast(&d->tasks[task]));
+    }
+    if (flags && !scope_done(r, task, index)) {
         return ORACLE_WAIT;
     }
-    setups = flags ? setups_verdict(d, states, task) : ORACLE_RUN;
+    setups = flags ? setups_verdict(r, task, index) : ORACLE_RUN;
     if (setups == ORACLE_SKIPPED || setups == ORACLE_UPSTREAM_FAILED) {
         return setups;
     }
     direct = rule_one_or_done(rule, &c);
     return direct == ORACLE_RUN ? setups : direct;
+}
+
+enum oracle_verdict oracle_sources(const struct oracle_run *r, uint32_t task)
+{
+    const struct task *t = &r->dag->tasks[task];
+    bool failed = false, skipped = false, unfinished = false;
+
+    for (uint32_t k = 0; k < t->map_sources_len; k++) {
+        uint32_t source = t->map_sources[k];
+        const struct oracle_map *m = &r->maps[source];
+        uint8_t st = r->states[source];
+
+        if (m->len == 0) { /* one that is expanded was neither skipped nor failed as a whole */
+            failed = failed || st == TASK_FAILED || st == TASK_UPSTREAM_FAILED;
+            skipped = skipped || st == TASK_SKIPPED;
+            unfinished = unfinished || !task_state_finished(st);
+        }
+        for (int32_t i = 0; i < m->len; i++) {
+            unfinished = unfinished || !task_state_finished(r->states[m->slots[i]]);
+        }
+    }
+    return failed       ? ORACLE_UPSTREAM_FAILED
+           : skipped    ? ORACLE_SKIPPED
+           : unfinished ? ORACLE_WAIT
+                        : ORACLE_RUN;
+}
+
+enum oracle_verdict oracle_verdict(const struct oracle_run *r, uint32_t task, int32_t index)
+{
+    const struct task *t = &r->dag->tasks[task];
+    enum oracle_verdict rule, sources;
+
+    if (!t->mapped) {
+        return rule_verdict(r, task, index);
+    }
+    sources = oracle_sources(r, task);
+    rule =
+        index < 0 && t->map_group != UINT32_MAX && !(r->maps[task].empty && sources == ORACLE_RUN)
+            ? ORACLE_RUN
+            : rule_verdict(r, task, index);
+    if (index >= 0 && (rule == ORACLE_WAIT || sources == ORACLE_WAIT)) {
+        return rule; /* it has its length */
+    }
+    if (rule == ORACLE_UPSTREAM_FAILED || sources == ORACLE_UPSTREAM_FAILED) {
+        return ORACLE_UPSTREAM_FAILED;
+    }
+    if (rule == ORACLE_SKIPPED || sources == ORACLE_SKIPPED) {
+        return ORACLE_SKIPPED;
+    }
+    return rule == ORACLE_WAIT ? rule : sources;
 }
 
 const char *oracle_verdict_to_string(enum oracle_verdict v)
@@ -268,44 +349,82 @@ static bool has_effective_leaf(const struct dag *d)
     return false;
 }
 
-bool oracle_deadlocked(const struct dag *d, const uint8_t *states)
+static bool stuck(const struct oracle_run *r, uint32_t t, int32_t index, uint8_t state)
+{
+    const struct task *task = &r->dag->tasks[t];
+
+    return state == TASK_NONE && oracle_verdict(r, t, index) == ORACLE_WAIT &&
+           !task->depends_on_past && !task->wait_for_downstream &&
+           task->max_active_tis_per_dag <= 0 && task->max_active_tis_per_dagrun <= 0;
+}
+
+bool oracle_deadlocked(const struct oracle_run *r)
 {
     bool unfinished = false;
 
-    for (uint32_t t = 0; t < d->tasks_len; t++) {
-        if (task_state_finished(states[t])) {
-            continue;
-        }
-        unfinished = true;
-        if (states[t] != TASK_NONE || oracle_verdict(d, states, t) != ORACLE_WAIT ||
-            d->tasks[t].depends_on_past || d->tasks[t].wait_for_downstream ||
-            d->tasks[t].max_active_tis_per_dag > 0 || d->tasks[t].max_active_tis_per_dagrun > 0) {
-            return false;
+    for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
+        const struct oracle_map *m = &r->maps[t];
+
+        for (int32_t i = m->len > 0 ? 0 : -1; i < m->len; i++) {
+            uint8_t st = r->states[i < 0 ? t : m->slots[i]];
+
+            if (task_state_finished(st)) {
+                continue;
+            }
+            unfinished = true;
+            if (!stuck(r, t, i, st)) {
+                return false;
+            }
         }
     }
     return unfinished;
 }
 
-enum run_state oracle_run_state(const struct dag *d, const uint8_t *states)
+uint8_t oracle_task_state(const struct oracle_run *r, uint32_t task)
 {
+    const struct oracle_map *m = &r->maps[task];
+    bool failed = false, upstream = false, other = false;
+
+    if (m->len == 0) {
+        return r->states[task];
+    }
+    for (int32_t i = 0; i < m->len; i++) {
+        uint8_t st = r->states[m->slots[i]];
+
+        if (!task_state_finished(st)) {
+            return TASK_NONE;
+        }
+        failed = failed || st == TASK_FAILED;
+        upstream = upstream || st == TASK_UPSTREAM_FAILED;
+        other = other || st != TASK_SKIPPED;
+    }
+    return failed     ? TASK_FAILED
+           : upstream ? TASK_UPSTREAM_FAILED
+           : other    ? TASK_SUCCESS
+                      : TASK_SKIPPED;
+}
+
+enum run_state oracle_run_state(const struct oracle_run *r)
+{
+    const struct dag *d = r->dag;
     bool failed = false, unfinished = false, effective;
 
     for (uint32_t t = 0; t < d->tasks_len; t++) {
-        unfinished = unfinished || !task_state_finished(states[t]);
+        unfinished = unfinished || !task_state_finished(oracle_task_state(r, t));
     }
     if (unfinished) {
-        return oracle_deadlocked(d, states) ? RUN_FAILED : RUN_RUNNING;
+        return oracle_deadlocked(r) ? RUN_FAILED : RUN_RUNNING;
     }
     effective = has_effective_leaf(d);
     for (uint32_t t = 0; d->fail_fast && t < d->tasks_len; t++) { /* whatever the leaves say */
-        failed = failed || (states[t] == TASK_FAILED &&
+        failed = failed || (oracle_task_state(r, t) == TASK_FAILED &&
                             (!d->tasks[t].is_teardown || d->tasks[t].on_failure_fail_dagrun));
     }
     for (uint32_t t = 0; t < d->tasks_len; t++) {
         bool leaf = effective ? effective_leaf(d, t) : dag_down_len(d, t) == 0;
+        uint8_t st = oracle_task_state(r, t);
 
-        failed =
-            failed || (leaf && (states[t] == TASK_FAILED || states[t] == TASK_UPSTREAM_FAILED));
+        failed = failed || (leaf && (st == TASK_FAILED || st == TASK_UPSTREAM_FAILED));
     }
     return failed ? RUN_FAILED : RUN_SUCCESS;
 }
@@ -324,27 +443,28 @@ bool oracle_edge(uint8_t from, uint8_t to)
         to_set = TO(SCHEDULED) | by_hand | TO(UPSTREAM_FAILED) | TO(REMOVED);
         break;
     case TASK_SCHEDULED:
-        to_set = TO(QUEUED) | TO(NONE) | by_hand;
+        to_set = TO(QUEUED) | TO(NONE) | TO(REMOVED) | by_hand;
         break;
     case TASK_QUEUED:
         to_set = TO(RUNNING) | TO(SCHEDULED) | TO(RESTARTING) | TO(NONE) | ended |
-                 TO(UP_FOR_RESCHEDULE) | TO(DEFERRED);
+                 TO(UP_FOR_RESCHEDULE) | TO(DEFERRED) | TO(REMOVED);
         break;
     case TASK_RUNNING:
-        to_set = ended | TO(UP_FOR_RESCHEDULE) | TO(DEFERRED) | TO(RESTARTING) | TO(SCHEDULED);
+        to_set = ended | TO(UP_FOR_RESCHEDULE) | TO(DEFERRED) | TO(RESTARTING) | TO(SCHEDULED) |
+                 TO(REMOVED);
         break;
     case TASK_RESTARTING:
-        to_set = TO(NONE) | by_hand;
+        to_set = TO(NONE) | TO(REMOVED) | by_hand;
         break;
     case TASK_UP_FOR_RETRY:
     case TASK_UP_FOR_RESCHEDULE:
-        to_set = TO(SCHEDULED) | TO(NONE) | by_hand | TO(UPSTREAM_FAILED);
+        to_set = TO(SCHEDULED) | TO(NONE) | TO(REMOVED) | by_hand | TO(UPSTREAM_FAILED);
         break;
     case TASK_DEFERRED:
-        to_set = TO(SCHEDULED) | TO(NONE) | TO(RESTARTING) | ended;
+        to_set = TO(SCHEDULED) | TO(NONE) | TO(RESTARTING) | TO(REMOVED) | ended;
         break;
-    default: /* finished: only by hand; restarting while its killed attempt lives */
-        to_set = TO(NONE) | TO(RESTARTING) | (finished & by_hand);
+    default: /* finished: only by hand; restarting while its killed attempt lives; removed by a shorter length */
+        to_set = TO(NONE) | TO(RESTARTING) | TO(REMOVED) | (finished & by_hand);
         break;
     }
 #undef TO

@@ -90,6 +90,14 @@ static void end_without_start_message(void **state)
     EXPECT(&w, "claim c", "");
     EXPECT(&w, "fail c could not be started", "c:queued>up_for_retry(could not be started)");
     world_fini(&w);
+    world_init(&w, "a; b");
+    EXPECT(&w, "create 1",
+           "a:none>scheduled b:none>scheduled a:scheduled>queued b:scheduled>queued run 1 running");
+    EXPECT(&w, "claim a", "");
+    EXPECT(&w, "defer a", "a:queued>running a:running>deferred");
+    EXPECT(&w, "claim b", "");
+    EXPECT(&w, "resched b 5", "b:queued>running b:running>up_for_reschedule");
+    world_fini(&w);
 }
 
 static void deferral(void **state)

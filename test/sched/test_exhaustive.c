@@ -8,12 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/time.h"
 #include "dag_gen.h"
 #include "drive.h"
+
+/* `test-exhaustive mapped` drives the mapped ones in full, for minutes, and nothing else. */
+static bool in_full;
 
 /* Bit k of edges: the k-th pair (i, j), i < j, in lexical order by j. */
 static struct dag_gen shape(uint32_t n, uint32_t edges)
@@ -333,7 +337,140 @@ static void fail_fast(void **state)
     report(&w, "fail_fast");
 }
 
-int main(void)
+/* Which tasks are mapped, and how: over two values, over none, over what the task before it returned, as one group over that. */
+enum mapping { MAP_NOT, MAP_TWO, MAP_NONE, MAP_ASKED, MAPPINGS };
+
+static uint32_t last_upstream(const struct dag_gen *g, uint32_t task)
+{
+    uint32_t up = task;
+
+    for (size_t k = 0; k < g->edges_len; k++) {
+        up = g->edges[k][1] == task ? g->edges[k][0] : up;
+    }
+    return up;
+}
+
+/* False: there is nothing that it could be mapped over. */
+static bool give_mapping(struct dag_gen *g, uint32_t t, enum mapping m)
+{
+    uint32_t up = last_upstream(g, t);
+
+    switch (m) {
+    case MAP_TWO:
+        dag_gen_map(g, t, 2, 0);
+        return true;
+    case MAP_NONE:
+        dag_gen_map(g, t, 0, 0);
+        return true;
+    case MAP_ASKED:
+        if (up != t) {
+            dag_gen_map(g, t, -1, up);
+        }
+        return up != t;
+    default:
+        return true;
+    }
+}
+
+/* Every DAG of n tasks of which one or two are mapped, in every way, with every rule of those below another. */
+static void every_mapping(struct drive *w, uint32_t n, const struct drive_options *options,
+                          bool rules)
+{
+    for (uint32_t edges = 0; edges < 1u << pairs(n); edges++) {
+        struct odometer o = {0};
+
+        do {
+            struct dag_gen g = shape(n, edges);
+            uint32_t mapped = 0;
+            bool possible = true;
+
+            for (uint32_t t = 0; t < n; t++) {
+                enum mapping m = (enum mapping)odometer_choose(&o, MAPPINGS);
+
+                mapped += m != MAP_NOT;
+                possible = possible && give_mapping(&g, t, m);
+            }
+            possible = possible && mapped >= 1 && mapped <= 2;
+            if (possible && rules) {
+                choose_rules(&o, &g);
+            }
+            if (possible) {
+                drive_all(w, dag_gen_finish(&g), options);
+            } else {
+                dag_unref(dag_gen_finish(&g));
+            }
+        } while (odometer_next(&o));
+    }
+}
+
+/* The two tasks below the first are a mapped group over it, or over two values; every edge, every rule. */
+static void every_group(struct drive *w, const struct drive_options *options, bool rules)
+{
+    for (uint32_t edges = 0; edges < 8; edges++) {
+        struct odometer o = {0};
+
+        do {
+            struct dag_gen g = shape(3, edges);
+            bool asked = odometer_choose(&o, 2) == 1;
+
+            dag_gen_map_group(&g, 0, 1, 3, asked ? -1 : 2, 0);
+            if (rules) {
+                choose_rules(&o, &g);
+            }
+            drive_all(w, dag_gen_finish(&g), options);
+        } while (odometer_next(&o));
+    }
+}
+
+/* 1 to 3 tasks, one or two of them mapped over 0 to 2, all edges, all rules, all outcomes of each instance. */
+static void mapped(void **state)
+{
+    const struct drive_options first = {.order = DRIVE_FIRST, .outcomes = 3, .lengths = 3};
+    const struct drive_options last = {.order = DRIVE_LAST, .outcomes = 2, .lengths = 3};
+    const struct drive_options all = {.order = DRIVE_ALL, .outcomes = 2, .lengths = 3};
+    const struct drive_options slices = {
+        .order = DRIVE_FIRST, .outcomes = 3, .lengths = 3, .slice = 1};
+    const struct drive_options late = {
+        .order = DRIVE_LAST, .outcomes = 2, .lengths = 3, .slice = 1};
+    struct drive w = {0};
+
+    for (uint32_t n = 1; n <= 2; n++) {
+        every_mapping(&w, n, &first, true);
+        every_mapping(&w, n, &all, true);
+    }
+    every_mapping(&w, 3, &first, in_full);
+    every_mapping(&w, 3, in_full ? &all : &last, true);
+    every_mapping(&w, 3, &slices, in_full);
+    every_mapping(&w, 3, &late, in_full);
+    report(&w, "mapped");
+}
+
+static void mapped_groups(void **state)
+{
+    const struct drive_options last = {.order = DRIVE_LAST, .outcomes = 2, .lengths = 3};
+    const struct drive_options skips = {
+        .order = DRIVE_FIRST, .outcomes = 2, .lengths = 3, .skips = true};
+    const struct drive_options restores = {
+        .order = DRIVE_FIRST, .outcomes = 2, .lengths = 3, .restores = true};
+    const struct drive_options clears = {
+        .order = DRIVE_FIRST, .outcomes = 1, .lengths = 3, .clears = true};
+    const struct drive_options all = {.order = DRIVE_ALL, .outcomes = 3, .lengths = 3};
+    const struct drive_options slices = {
+        .order = DRIVE_FIRST, .outcomes = 2, .lengths = 3, .slice = 1};
+    const struct drive_options late = {
+        .order = DRIVE_LAST, .outcomes = 2, .lengths = 3, .slice = 1};
+    struct drive w = {0};
+
+    every_group(&w, &last, true);
+    every_group(&w, &slices, true);
+    every_group(&w, &late, true);
+    every_group(&w, &restores, in_full);
+    every_group(&w, &skips, in_full);
+    every_group(&w, in_full ? &all : &clears, in_full);
+    report(&w, "mapped groups");
+}
+
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_of_roots),
@@ -344,9 +481,16 @@ int main(void)
         cmocka_unit_test(clears),
         cmocka_unit_test(setups_and_teardowns),
         cmocka_unit_test(fail_fast),
+        cmocka_unit_test(mapped),
+        cmocka_unit_test(mapped_groups),
         cmocka_unit_test(four_tasks),
         cmocka_unit_test(four_tasks_orders),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest in_full_only[] = {cmocka_unit_test(mapped),
+                                              cmocka_unit_test(mapped_groups)};
+
+    in_full = argc > 1 && strcmp(argv[1], "mapped") == 0;
+    return in_full ? cmocka_run_group_tests(in_full_only, NULL, NULL)
+                   : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,8 @@
  * doubled events, restores. Each step is checked by the follower where it changed something; the
  * whole every so many steps and at the end, when all runs must have ended.
  *
- *     test-random-dags [SEED]     one seed alone, with its events printed
+ *     test-random-dags SEED           one seed alone, with its events printed
+ *     test-random-dags FIRST COUNT    many, of up to 12 tasks
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,15 +43,16 @@ struct random_world {
     size_t asked_len;
     struct sched_event last; /* the last result, to be sent twice */
     uint32_t skip[8];
-    bool paused, full, trace;
+    bool paused, full, trace, draining;
     uint32_t whole_every; /* steps between two looks at everything */
     uint64_t steps;
 };
 
-static const struct sched_config config = {.seed = 1,
-                                           .queued_timeout_us = 600 * TIME_SECOND,
-                                           .queued_retries = 2,
-                                           .question_timeout_us = 86400 * TIME_SECOND};
+static struct sched_config config = {.seed = 1,
+                                     .queued_timeout_us = 600 * TIME_SECOND,
+                                     .queued_retries = 2,
+                                     .question_timeout_us = 86400 * TIME_SECOND,
+                                     .max_map_length = DRAW_MAP_MAX};
 
 static bool chance(struct random_world *w, uint32_t percent)
 {
@@ -64,15 +66,15 @@ static void dump(struct random_world *w)
         const struct follow_run *run = w->f.runs[k];
 
         printf("run %lld is %s\n", (long long)run->run_key, run_state_to_string(run->state));
-        for (uint32_t t = 0; t < run->dag->tasks_len; t++) {
-            struct ti_key key = {run->run_key, t, -1};
+        for (uint32_t t = 0; t < run->len; t++) {
             BUF_CLEANUP struct buf why;
 
             buf_init(&why, KiB(16));
             if (!task_state_finished(run->states[t]) || run->tis[t].dying) {
-                sched_why(w->s, &key, w->now_us, &why);
-                printf("  t%u %s%s: %s\n", t, task_state_to_string(run->states[t]),
-                       run->tis[t].dying ? " (dying)" : "", buf_cstr(&why));
+                sched_why(w->s, &run->at[t], w->now_us, &why);
+                printf("  t%u[%d] %s%s: %s\n", run->at[t].task, run->at[t].map_index,
+                       task_state_to_string(run->states[t]), run->tis[t].dying ? " (dying)" : "",
+                       buf_cstr(&why));
             }
         }
     }
@@ -94,7 +96,13 @@ static void step(struct random_world *w, struct sched_event *ev)
 
     ev->now_us = w->now_us;
     if (w->trace) {
-        printf("%llu: event %d\n", (unsigned long long)w->steps, ev->type);
+        printf("%llu: event %d", (unsigned long long)w->steps, ev->type);
+        if (ev->type == SCHED_ANSWER) {
+            printf(": %lld: %lld %s%s", (long long)ev->answer.question,
+                   (long long)ev->answer.map_len, ev->answer.unknown ? "unknown" : "",
+                   ev->answer.error != NULL ? "error" : "");
+        }
+        printf("\n");
     }
     if (follow_step(&w->f, w->s, ev, &w->a, whole ? FOLLOW_ALL : FOLLOW_CHANGED) < 0) {
         wrong(w, w->f.text);
@@ -102,9 +110,14 @@ static void step(struct random_world *w, struct sched_event *ev)
     for (size_t k = 0; w->trace && k < w->a.transitions_len; k++) {
         const struct transition_row *t = &w->a.transitions[k];
 
-        printf("  run %lld t%u %s -> %s (try %u) %s\n", (long long)t->key.run_key, t->key.task,
-               task_state_to_string(t->from), task_state_to_string(t->to), t->try_number,
-               t->reason != NULL ? t->reason : "");
+        printf("  run %lld t%u[%d] %s -> %s (try %u) %s\n", (long long)t->key.run_key, t->key.task,
+               t->key.map_index, task_state_to_string(t->from), task_state_to_string(t->to),
+               t->try_number, t->reason != NULL ? t->reason : "");
+    }
+    for (size_t k = 0; w->trace && k < w->a.questions_len; k++) {
+        printf("  run %lld t%u: question %lld of kind %d\n", (long long)w->a.questions[k].run_key,
+               w->a.questions[k].task, (long long)w->a.questions[k].question,
+               w->a.questions[k].kind);
     }
     for (size_t k = 0; k < w->a.questions_len && w->asked_len < 64; k++) {
         w->asked[w->asked_len].question = w->a.questions[k].question;
@@ -171,7 +184,7 @@ static void restore(struct random_world *w)
 
         rows[k] = run->row;
         rows[k].run_id = "r";
-        tis[k] = mem_array(w->dag->tasks_len + 1, sizeof **tis);
+        tis[k] = mem_array(run->len + 1, sizeof **tis);
         assert_non_null(tis[k]);
         lens[k] = follow_rows(run, tis[k]);
     }
@@ -206,13 +219,13 @@ static bool find(struct random_world *w, unsigned states, struct ti_key *ret)
 
     for (size_t k = 0; k < w->f.runs_len; k++) {
         const struct follow_run *run = w->f.runs[(k0 + k) % w->f.runs_len];
-        uint32_t n = run->dag->tasks_len, i0 = (uint32_t)prng_below(&w->prng, n);
+        uint32_t n = run->len, i0 = (uint32_t)prng_below(&w->prng, n);
 
         for (uint32_t i = 0; i < n; i++) {
             uint32_t t = (i0 + i) % n;
 
-            if (states >> run->states[t] & 1) {
-                *ret = (struct ti_key){run->run_key, t, -1};
+            if (follow_counts(run, t) && (states >> run->states[t] & 1)) {
+                *ret = run->at[t];
                 return true;
             }
         }
@@ -222,7 +235,9 @@ static bool find(struct random_world *w, unsigned states, struct ti_key *ret)
 
 static struct follow_ti *ti_of(struct random_world *w, const struct ti_key *key)
 {
-    return &follow_find(&w->f, key->run_key)->tis[key->task];
+    struct follow_run *run = follow_find(&w->f, key->run_key);
+
+    return &run->tis[follow_slot(run, key)];
 }
 
 static bool attempt_event(struct random_world *w, enum sched_event_type type, unsigned states,
@@ -271,14 +286,14 @@ static bool end_one(struct random_world *w)
 {
     struct sched_event ev = {.type = SCHED_ENDED};
     unsigned live = 1u << TASK_RUNNING | 1u << TASK_RESTARTING;
-    struct follow_run *run;
+    struct follow_ti *ti;
 
     if (!find(w, live, &ev.ended.key)) {
         return false;
     }
-    run = follow_find(&w->f, ev.ended.key.run_key);
-    ev.ended.token = run->tis[ev.ended.key.task].token;
-    ev.ended.outcome = run->tis[ev.ended.key.task].dying ? SCHED_OUTCOME_KILLED : draw_outcome(w);
+    ti = ti_of(w, &ev.ended.key);
+    ev.ended.token = ti->token;
+    ev.ended.outcome = ti->dying ? SCHED_OUTCOME_KILLED : draw_outcome(w);
     ev.ended.at_us = w->now_us;
     ev.ended.exit_code = -1;
     ev.ended.reason = ev.ended.outcome == SCHED_OUTCOME_SUCCESS ? NULL : "drawn";
@@ -294,13 +309,13 @@ static bool end_dying(struct random_world *w)
     for (size_t k = 0; k < w->f.runs_len; k++) {
         const struct follow_run *run = w->f.runs[k];
 
-        for (uint32_t t = 0; t < run->dag->tasks_len; t++) {
+        for (uint32_t t = 0; t < run->len; t++) {
             struct sched_event ev = {.type = SCHED_ENDED};
 
             if (!run->tis[t].dying) {
                 continue;
             }
-            ev.ended.key = (struct ti_key){run->run_key, t, -1};
+            ev.ended.key = run->at[t];
             ev.ended.token = run->tis[t].dying_token;
             ev.ended.outcome = SCHED_OUTCOME_KILLED;
             ev.ended.at_us = w->now_us;
@@ -328,20 +343,35 @@ static bool fire(struct random_world *w)
     return true;
 }
 
+/* How long what a task is mapped over is: any length, too many, none at all. */
+static void answer_length(struct random_world *w, struct sched_event *ev)
+{
+    ev->answer.map_len = (int64_t)prng_below(&w->prng, chance(w, 10) ? DRAW_MAP_MAX + 2 : 4);
+    ev->answer.unknown = !w->draining && chance(w, 5);
+    ev->answer.error = chance(w, 5) ? "drawn" : NULL;
+    step(w, ev);
+}
+
 static void answer(struct random_world *w)
 {
     struct sched_event ev = {.type = SCHED_ANSWER};
     struct ti_row *rows = NULL;
     const struct follow_run *before;
+    enum sched_ask kind;
     size_t k;
 
     if (w->asked_len == 0) {
         return;
     }
-    k = prng_below(&w->prng, w->asked_len);
+    k = w->draining ? w->asked_len - 1 : prng_below(&w->prng, w->asked_len);
     before = follow_find(&w->f, w->asked[k].run_key - 1);
     ev.answer.question = w->asked[k].question;
+    kind = w->asked[k].kind;
     w->asked[k] = w->asked[--w->asked_len];
+    if (kind == SCHED_ASK_MAP) {
+        answer_length(w, &ev);
+        return;
+    }
     if (before != NULL) {
         rows = mem_array(w->dag->tasks_len + 1, sizeof *rows);
         assert_non_null(rows);
@@ -351,7 +381,7 @@ static void answer(struct random_world *w)
         ev.answer.tis_len = w->dag->tasks_len;
         for (uint32_t t = 0; t < w->dag->tasks_len; t++) {
             rows[t].key = (struct ti_key){before->run_key, t, -1};
-            rows[t].state = before->states[t];
+            rows[t].state = before->states[t]; /* it is held: its states are followed */
         }
     }
     step(w, &ev);
@@ -362,17 +392,25 @@ static void command(struct random_world *w, enum sched_event_type type)
 {
     static const uint8_t marks[] = {TASK_SUCCESS, TASK_FAILED, TASK_SKIPPED};
     struct sched_event ev = {.type = type};
+    const struct follow_run *run;
     uint32_t tasks[8];
+    int32_t indexes[8];
 
     if (w->f.runs_len == 0) {
         return;
     }
+    run = w->f.runs[prng_below(&w->prng, w->f.runs_len)];
     ev.command.command = (int64_t)w->steps;
-    ev.command.run_key = w->f.runs[prng_below(&w->prng, w->f.runs_len)]->run_key;
+    ev.command.run_key = run->run_key;
     ev.command.tasks = tasks;
     ev.command.tasks_len = 1 + prng_below(&w->prng, 8);
+    ev.command.map_indexes = chance(w, 70) ? indexes : NULL;
     for (size_t k = 0; k < ev.command.tasks_len; k++) {
-        tasks[k] = (uint32_t)prng_below(&w->prng, w->dag->tasks_len);
+        const struct ti_key *key = &run->at[prng_below(&w->prng, run->len)];
+
+        tasks[k] = key->task;
+        indexes[k] =
+            chance(w, 80) && key->map_index < run->maps[key->task].len ? key->map_index : -1;
     }
     ev.command.state = marks[prng_below(&w->prng, 3)];
     step(w, &ev);
@@ -496,9 +534,10 @@ static bool stop_held(struct random_world *w)
         if (run_state_finished(run->state) || !follow_held_by_past(&w->f, run)) {
             continue;
         }
-        for (uint32_t t = 0; run->by_hand && t < run->dag->tasks_len; t++) {
-            if (!task_state_finished(run->states[t]) && !follow_past_ok(&w->f, run, t)) {
-                tasks[0] = t;
+        for (uint32_t t = 0; run->by_hand && t < run->len; t++) {
+            if (follow_counts(run, t) && !task_state_finished(run->states[t]) &&
+                !follow_past_ok(&w->f, run, t)) {
+                tasks[0] = run->at[t].task;
                 ev.type = SCHED_MARK;
                 ev.command.tasks = tasks;
                 ev.command.tasks_len = 1;
@@ -513,6 +552,17 @@ static bool stop_held(struct random_world *w)
     return false;
 }
 
+/* With small slices: often all of them, and often other events come in between. */
+static void slices(struct random_world *w)
+{
+    int64_t timer = sched_next_timer(w->s);
+
+    while (config.map_slice > 0 && timer != TIME_NONE && timer <= w->now_us && chance(w, 80)) {
+        step(w, &(struct sched_event){.type = SCHED_TICK});
+        timer = sched_next_timer(w->s);
+    }
+}
+
 /* Nothing more goes wrong: every run must come to its end. */
 static void drain(struct random_world *w, uint64_t steps_max)
 {
@@ -520,6 +570,7 @@ static void drain(struct random_world *w, uint64_t steps_max)
     struct sched_event ev = {.type = SCHED_STORE_FULL};
 
     w->paused = w->full = false;
+    w->draining = true;
     dag_event(w);
     step(w, &ev);
     while (!all_ended(w)) {
@@ -548,6 +599,26 @@ static void drain(struct random_world *w, uint64_t steps_max)
     }
 }
 
+static void describe(const struct dag *d, uint32_t i)
+{
+    const struct task *t = &d->tasks[i];
+
+    printf("t%u %s%s%s%s%s <-", i, trigger_rule_to_string(t->trigger_rule),
+           t->is_setup ? " setup" : "", t->is_teardown ? " teardown" : "",
+           t->depends_on_past || t->wait_for_downstream ? " past" : "",
+           t->instant ? " instant" : "");
+    for (uint32_t k = d->up_off[i]; k < d->up_off[i + 1]; k++) {
+        printf(" t%u", d->up[k]);
+    }
+    if (t->mapped) {
+        printf("; mapped %d, group %d over", t->map_len, (int)t->map_group);
+    }
+    for (uint32_t k = 0; k < t->map_sources_len; k++) {
+        printf(" t%u", t->map_sources[k]);
+    }
+    printf("\n");
+}
+
 static uint64_t random_seed(uint64_t seed, uint32_t tasks_max, uint32_t steps, bool trace)
 {
     struct random_world *w = mem_zalloc(sizeof *w);
@@ -564,6 +635,10 @@ static uint64_t random_seed(uint64_t seed, uint32_t tasks_max, uint32_t steps, b
     w->dag = dag_draw(&w->prng, tasks,
                       (unsigned)prng_below(&w->prng, DRAW_FEATURES + 1) &
                           ~(tasks > 100 ? (unsigned)DRAW_SETUPS : 0));
+    for (uint32_t t = 0; trace && t < tasks; t++) {
+        describe(w->dag, t);
+    }
+    config.map_slice = seed % 3 == 0 ? 1 + (uint32_t)(seed / 3 % 3) : 0;
     w->s = sched_new(&config);
     assert_non_null(w->s);
     follow_init(&w->f, &config);
@@ -572,6 +647,7 @@ static uint64_t random_seed(uint64_t seed, uint32_t tasks_max, uint32_t steps, b
     new_run(w);
     for (uint32_t k = 0; k < steps; k++) {
         random_step(w);
+        slices(w);
     }
     drain(w, 100 + (uint64_t)tasks * RUNS_MAX * 60);
     w->whole_every = 1;
@@ -619,16 +695,20 @@ int main(int argc, char **argv)
         cmocka_unit_test(large_dags),
     };
 
+    if (argc > 2) {
+        seeds("up to 12 tasks", strtoull(argv[1], NULL, 10), strtoull(argv[2], NULL, 10), 12, 400);
+        return 0;
+    }
     if (argc > 1) {
         uint64_t seed = strtoull(argv[1], NULL, 10);
 
         random_seed(seed,
-                    seed < 10000   ? 12
-                    : seed < 20000 ? 100
-                                   : 2000,
-                    seed < 10000   ? 400
-                    : seed < 20000 ? 1500
-                                   : 6000,
+                    seed < 10000 || seed >= 30000 ? 12
+                    : seed < 20000                ? 100
+                                                  : 2000,
+                    seed < 10000 || seed >= 30000 ? 400
+                    : seed < 20000                ? 1500
+                                                  : 6000,
                     true);
         return 0;
     }
