@@ -44,21 +44,10 @@ static void restore(struct sim *sim, struct rebuilt *b, const struct sim_run *ru
     mem_free(rows);
 }
 
-/* That a length is to be asked again is in no row: whoever is rebuilt goes on with the old one. */
-static bool asks_again(const struct follow_run *run)
-{
-    for (uint32_t t = 0; t < run->dag->tasks_len; t++) {
-        if (run->asks[t].stale) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Every instance of the living one, with its try and its attempt. */
 static void compare(struct sim *sim, const struct rebuilt *b, const struct follow_run *run)
 {
-    for (uint32_t i = 0; i < run->len && !sim->failed && !asks_again(run); i++) {
+    for (uint32_t i = 0; i < run->len && !sim->failed; i++) {
         const struct ti_key *key = &run->at[i];
         struct ti_row row = {0};
 
