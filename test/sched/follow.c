@@ -216,7 +216,8 @@ static void run_slots(struct follow *f, struct follow_run *run, const struct sch
         (void)follow_make(run, row->key.task, row->key.map_index);
         if (row->map_len > 0) {
             follow_expand(run, row->key.task, row->map_len);
-            run->asks[row->key.task].stale = row->reason != NULL; /* the only one it can have */
+            run->asks[row->key.task].stale =
+                row->reason != NULL && strncmp(row->reason, "cleared: ", 9) == 0;
         }
     }
 }
