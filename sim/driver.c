@@ -321,6 +321,7 @@ void sim_driver_start(struct sim *sim, uint32_t i)
     size_t n = sim->store.runs_len;
 
     config.seed = sim->seed * 1000 + ++me->life * 10 + i;
+    config.map_slice = sim->seed % 4 == 0 ? 1 + (uint32_t)(sim->seed / 4 % 3) : 0;
     me->s = sim_checked(sched_new(&config));
     follow_init(&me->f, &config);
     me->timer_us = TIME_NONE;

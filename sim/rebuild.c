@@ -44,21 +44,10 @@ static void restore(struct sim *sim, struct rebuilt *b, const struct sim_run *ru
     mem_free(rows);
 }
 
-/* That a length is to be asked again is in no row: whoever is rebuilt goes on with the old one. */
-static bool asks_again(const struct follow_run *run)
-{
-    for (uint32_t t = 0; t < run->dag->tasks_len; t++) {
-        if (run->asks[t].stale) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Every instance of the living one, with its try and its attempt. */
 static void compare(struct sim *sim, const struct rebuilt *b, const struct follow_run *run)
 {
-    for (uint32_t i = 0; i < run->len && !sim->failed && !asks_again(run); i++) {
+    for (uint32_t i = 0; i < run->len && !sim->failed; i++) {
         const struct ti_key *key = &run->at[i];
         struct ti_row row = {0};
 
@@ -90,6 +79,14 @@ static void resources(struct sim *sim, struct rebuilt *b, struct dag *dag, uint3
     step(sim, b, &ev);
 }
 
+/* Some of its instances are looked at with the next tick only. */
+static bool in_slices(const struct sim_scheduler *me)
+{
+    int64_t timer = sched_next_timer(me->s);
+
+    return me->f.slices && timer != TIME_NONE && timer <= me->f.now_us;
+}
+
 void sim_rebuild(struct sim *sim, uint32_t i)
 {
     struct sim_scheduler *me = &sim->schedulers[i];
@@ -108,7 +105,8 @@ void sim_rebuild(struct sim *sim, uint32_t i)
             restore(sim, &b, &sim->store.runs[k]);
         }
     }
-    for (size_t k = 0; k < me->f.runs_len && me->next.tis_len + me->next.runs_len == 0; k++) {
+    for (size_t k = 0;
+         k < me->f.runs_len && me->next.tis_len + me->next.runs_len == 0 && !in_slices(me); k++) {
         if (!run_state_finished(me->f.runs[k]->state)) {
             compare(sim, &b, me->f.runs[k]);
         }

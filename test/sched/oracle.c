@@ -50,7 +50,7 @@ static void count_task(struct counts *c, const struct oracle_run *r, uint32_t ta
     }
 }
 
-/* Fast triggered: the one_* rules look at every index, also of a task that is directly in a mapped group. */
+/* Fast triggered: the one_* rules look at every index, of setups too, of a task that is directly in a mapped group. */
 static bool is_fast(const struct task *t)
 {
     return t->group == t->map_group &&
@@ -222,7 +222,7 @@ static enum oracle_verdict setups_verdict(const struct oracle_run *r, uint32_t t
     }
     for (uint32_t t = 0; t < d->tasks_len; t++) {
         if (mark[t]) {
-            count_task(&c, r, task, index, t, false);
+            count_task(&c, r, task, index, t, is_fast(&d->tasks[task]));
         }
     }
     return rule_all(RULE_ALL_SUCCESS, &c);

@@ -115,6 +115,21 @@ static void fast_rules_look_at_every_index(void **state)
     world_fini(&w);
 }
 
+/* At the setups above them, too. */
+static void fast_rules_look_at_every_setup(void **state)
+{
+    world_init(&w, "s setup map=2 mgroup=0; x <- s map=2 mgroup=0; "
+                   "f <- x map=2 mgroup=0 rule=one_done; g <- x map=2 mgroup=0 rule=all_done");
+    EXPECT(&w, "create 1",
+           "s[0]:none>scheduled s[1]:none>scheduled s[0]:scheduled>queued s[1]:scheduled>queued "
+           "run 1 running");
+    EXPECT(&w, "start s[1]", "s[1]:queued>running");
+    EXPECT(&w, "skip s[1]",
+           "s[1]:running>skipped x[1]:none>skipped f[0]:none>skipped f[1]:none>skipped "
+           "g[1]:none>skipped");
+    world_fini(&w);
+}
+
 static void as_many_at_once_as_a_run_may(void **state)
 {
     world_init(&w, "m map=3 per_run=1; n map=2; z per_run=1");
@@ -252,6 +267,7 @@ int main(void)
         cmocka_unit_test(a_child_follows_what_it_is_mapped_over),
         cmocka_unit_test(setups_go_by_index),
         cmocka_unit_test(fast_rules_look_at_every_index),
+        cmocka_unit_test(fast_rules_look_at_every_setup),
         cmocka_unit_test(as_many_at_once_as_a_run_may),
         cmocka_unit_test(a_removed_one_keeps_its_tries),
         cmocka_unit_test(the_group_goes_on_without_the_one_that_asked),
