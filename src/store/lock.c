@@ -8,10 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+
+#define PASSING_TRIES    300 /* 3 s */
+#define PASSING_PAUSE_NS 10000000
 
 struct lock {
     int fd;
@@ -105,6 +109,26 @@ static int busy(int fd, const char *home, pid_t *ret_holder, struct err *e)
     return err_set(e, ERR_BUSY, "%s is in use by process %ld", home, (long)holder);
 }
 
+/*
+ * 0, or -1 and errno. That nobody who lives has the lock, and yet it is taken, passes: a process that died had just forked, and its child
+ * has not executed another program yet; or the owner has not said yet who it is.
+ */
+static int take(int fd)
+{
+    struct timespec pause = {0, PASSING_PAUSE_NS};
+
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+        int why = errno;
+
+        if (why != EINTR && (why != EWOULDBLOCK || i >= PASSING_TRIES || holder_of(fd) != 0)) {
+            errno = why;
+            return -1;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 int lock_acquire(const char *home, struct lock **ret, pid_t *ret_holder, struct err *e)
 {
     size_t room = strlen(home) + sizeof "/lock";
@@ -120,9 +144,7 @@ int lock_acquire(const char *home, struct lock **ret, pid_t *ret_holder, struct 
     if (fd < 0) {
         return err_errno(e, errno, "%s", path);
     }
-    do {
-        rc = flock(fd, LOCK_EX | LOCK_NB);
-    } while (rc != 0 && errno == EINTR);
+    rc = take(fd);
     if (rc != 0) {
         rc = errno == EWOULDBLOCK ? busy(fd, home, ret_holder, e) : err_errno(e, errno, "%s", path);
     }

@@ -82,6 +82,38 @@ static void test_killed_holder(void **state)
     close(pipes[0]);
 }
 
+/* A killed owner's child that has not executed another program yet has the lock still: that passes, and is waited for. */
+static void test_child_of_killed_holder(void **state)
+{
+    struct lock *lock = NULL;
+    struct err e = {0};
+    pid_t child;
+    int ends[2], forked[2];
+    char c;
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pipe(forked), 0);
+    child = fork();
+    if (child == 0) {
+        if (lock_acquire(home, &lock, NULL, NULL) != 0 || fork() != 0 ||
+            write(forked[1], "x", 1) != 1) {
+            _exit(1); /* the owner dies */
+        }
+        (void)!read(ends[0], &c, 1); /* its child lives until it is told */
+        _exit(0);
+    }
+    assert_int_equal(read(forked[0], &c, 1), 1);
+    waitpid(child, NULL, 0);
+    if (fork() == 0) { /* while the lock is waited for */
+        usleep(100000);
+        _exit(write(ends[1], "x", 1) != 1);
+    }
+    assert_int_equal(lock_acquire(home, &lock, NULL, &e), 0);
+    lock_release(lock);
+    wait(NULL);
+    close(ends[0]), close(ends[1]), close(forked[0]), close(forked[1]);
+}
+
 static void test_no_memory(void **state)
 {
     for (uint64_t n = 1; n <= 2; n++) {
@@ -96,9 +128,9 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lock),
-                                       cmocka_unit_test(test_killed_holder),
-                                       cmocka_unit_test(test_no_memory)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lock), cmocka_unit_test(test_killed_holder),
+        cmocka_unit_test(test_child_of_killed_holder), cmocka_unit_test(test_no_memory)};
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
