@@ -134,10 +134,10 @@ def test_secrets_are_masked_in_its_log(tw, plugins):
 
 def test_lost_with_its_worker_or_repeated(tw, plugins, until):
     plugins("op_try", "op_wait")
-    tw.dag({"lost": try_it("short"), "repeated": {**try_it("short"), "operator": "try_wait"}})
+    tw.dag({"lost": try_it("long"), "repeated": {**try_it("short"), "operator": "try_wait"}})
     p = tw.start("run", "dag.yaml", "--plain")
     until(lambda: os.path.exists(os.path.join(tw.home, "tradewind.db")) and len(hosts(tw)) == 2)
-    time.sleep(0.2)
+    until(lambda: tw.states()["lost"] == "running")
     p.send_signal(signal.SIGKILL)
     p.wait()
     until(lambda: hosts(tw) == [])
