@@ -304,20 +304,6 @@ class Metadata:
         self.alias = AssetAlias(alias) if isinstance(alias, str) else alias
 
 
-def from_data(data: Any) -> Any:
-    """An inlet or outlet from its form in a document; what is no asset stays as it is."""
-    kind = data.get("type") if isinstance(data, dict) else None
-    if kind == "asset":
-        return Asset(
-            data.get("name"), data.get("uri"), group=data.get("group"), extra=data.get("extra")
-        )
-    if kind == "asset_alias":
-        return AssetAlias(data["name"], data.get("group"))
-    if kind == "asset_ref":
-        return Asset.ref(name=data.get("name"), uri=data.get("uri"))
-    return data
-
-
 def condition_of(assets: Any) -> BaseAsset:
     """Assets of a schedule as one condition: several are all of them."""
     if isinstance(assets, BaseAsset):

@@ -95,8 +95,6 @@ int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, stru
  */
 int engine_schedule_dag(struct engine *g, int64_t dag_key, struct err *e);
 void engine_unschedule_dag(struct engine *g, int64_t dag_key); /* its runs go on */
-/* When the next run of a DAG comes: false when none does. *ret_full: it is due, but max_active_runs are active. */
-bool engine_next_run(const struct engine *g, int64_t dag_key, struct due_run *ret, bool *ret_full);
 /* SUSPENDS until durable. A paused DAG creates no scheduled runs, and its runs queue no further tasks. -ERR_NOTFOUND. The DAG need not be
  * known to this engine. */
 int engine_pause_dag(struct engine *g, const char *dag_id, bool paused, const char *actor,

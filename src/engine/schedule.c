@@ -280,17 +280,6 @@ void engine_unschedule_dag(struct engine *g, int64_t dag_key)
     due_remove(g->schedule->due, dag_key);
 }
 
-bool engine_next_run(const struct engine *g, int64_t dag_key, struct due_run *ret, bool *ret_full)
-{
-    enum due_state s;
-
-    if (g->schedule == NULL || !due_look(g->schedule->due, dag_key, &s, ret)) {
-        return false;
-    }
-    *ret_full = s == DUE_STATE_FULL;
-    return s == DUE_STATE_WAITING || s == DUE_STATE_FULL || s == DUE_STATE_OUT;
-}
-
 /* ---- birth and death ---- */
 
 int schedule_new(struct engine *g, struct err *e)

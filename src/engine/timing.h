@@ -10,7 +10,6 @@
 struct dag;
 struct err;
 struct timing;
-struct timetable;
 
 /*
  * Reads the zone's file (TZDIR, else /usr/share/zoneinfo). *ret NULL and 0 when no clock starts the DAG. Errors are the DAG's, in words:
@@ -18,7 +17,6 @@ struct timetable;
  */
 int timing_new(const struct dag *d, struct timing **ret, struct err *e);
 void timing_free(struct timing *p);
-const struct timetable *timing_timetable(const struct timing *p);
 /* At most so many runs at once because of it and of the DAG's max_active_runs; 0 = no limit. */
 int32_t timing_active_runs(const struct timing *p, const struct dag *d);
 
