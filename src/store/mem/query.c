@@ -574,36 +574,67 @@ static void drop_run(struct mem_store *m, int64_t run_key)
     mem_drop(m, mem_table_find(&m->keys[KIND_RUN], KIND_RUN, &probe, 0));
 }
 
-int mem_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
+/* The finished runs that ended before a time, oldest end first; but for the newest of each DAG. */
+static void old_runs(struct mem_store *m, int64_t before_us, struct found *f)
+{
+    size_t n = 0;
+
+    all_of(&m->keys[KIND_RUN], f);
+    if (f->rc != 0) {
+        return;
+    }
+    note_newest(m, f);
+    for (size_t i = 0; i < f->len; i++) {
+        const struct run_row *r = f->rows[i];
+
+        if (run_state_finished(r->state) && r->end_us != TIME_NONE && r->end_us < before_us &&
+            owners_find(&m->dags, r->dag_key)->newest != r) {
+            f->rows[n++] = r;
+        }
+    }
+    f->len = n;
+    if (n > 1) {
+        qsort(f->rows, n, sizeof *f->rows, by_end);
+    }
+}
+
+int mem_count_old_runs(struct store *s, int64_t before_us, int64_t *ret, struct err *e)
+{
+    FOUND_CLEANUP struct found f = {0};
+
+    old_runs(mem_store(s), before_us, &f);
+    *ret = (int64_t)f.len;
+    return f.rc == 0 ? 0 : err_set(e, ERR_NOMEM, "store: out of memory");
+}
+
+/* Deletes a run, which becomes garbage. */
+static int take_run(struct mem_store *m, const struct run_row *run)
+{
+    int rc = mem_note_garbage(m, run);
+
+    if (rc == 0) {
+        drop_run(m, run->run_key);
+    }
+    return rc;
+}
+
+int mem_clean(struct store *s, int64_t before_us, size_t limit, int64_t *ret_runs, bool *ret_more,
               struct err *e)
 {
     FOUND_CLEANUP struct found f = {0};
     struct mem_store *m = mem_store(s);
-    size_t n = 0;
+    size_t n;
 
-    all_of(&m->keys[KIND_RUN], &f);
+    old_runs(m, before_us, &f);
+    n = limit != 0 && limit < f.len ? limit : f.len;
+    for (size_t i = 0; i < n && f.rc == 0; i++) {
+        f.rc = take_run(m, f.rows[i]);
+    }
     if (f.rc != 0) {
         return err_set(e, ERR_NOMEM, "store: out of memory");
     }
-    note_newest(m, &f);
-    for (size_t i = 0; i < f.len; i++) {
-        const struct run_row *r = f.rows[i];
-
-        if (run_state_finished(r->state) && r->end_us != TIME_NONE && r->end_us < before_us &&
-            owners_find(&m->dags, r->dag_key)->newest != r) {
-            f.rows[n++] = r;
-        }
-    }
-    if (n > 1) {
-        qsort(f.rows, n, sizeof *f.rows, by_end);
-    }
-    if (!dry && limit != 0 && limit < n) {
-        n = limit;
-    }
-    for (size_t i = 0; i < n && !dry; i++) {
-        drop_run(m, ((const struct run_row *)f.rows[i])->run_key);
-    }
     *ret_runs = (int64_t)n;
+    *ret_more = n != 0;
     return 0;
 }
 
@@ -635,7 +666,9 @@ int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct e
         }
     }
     for (size_t i = 0; i < n; i++) {
-        drop_run(m, ((const struct run_row *)runs.rows[i])->run_key);
+        if (take_run(m, runs.rows[i]) != 0) {
+            return err_set(e, ERR_NOMEM, "store: out of memory");
+        }
     }
     for (size_t i = 0; i < versions.len; i++) {
         const struct version_row *v = versions.rows[i];
