@@ -17,6 +17,7 @@ int mem_note_garbage(struct mem_store *m, const struct run_row *run)
     if (n == NULL) {
         return -ERR_NOMEM;
     }
+    (void)mem_drop_garbage(&m->head, &run->run_key, 1, NULL); /* one row a key */
     list_append(&m->garbage, n);
     return 0;
 }

@@ -115,7 +115,6 @@ static const char v_retention[] =
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1}, {"cleaning in slices", v2},
     {"mapped tasks", v3}, {"variables and connections", v4},
-    {"assets", v5},
-    {"retention", v_retention},
+    {"assets", v5},       {"retention", v_retention},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
