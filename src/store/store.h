@@ -143,10 +143,11 @@ struct asset_event_query {
     size_t offset, limit;
 };
 
-/* A run that was deleted, by what its files are named. */
-struct garbage_row {
+/* A run by what its files are named after. */
+struct run_name {
     int64_t run_key;
     const char *dag_id, *run_id;
+    int64_t end_us; /* of one that is garbage: TIME_NONE */
 };
 
 /* Rows that nothing hangs on, which grow old. */
@@ -215,6 +216,9 @@ struct store_ops {
                     struct err *e); /* -ERR_NOTFOUND */
     int (*get_version)(struct store *s, int64_t version_key, struct arena *a,
                        struct version_row *ret, struct err *e);
+    /* Versions of all DAGs behind the given one, by version_key. */
+    int (*get_versions)(struct store *s, int64_t after_key, size_t limit, struct arena *a,
+                        struct version_row **ret, size_t *ret_len, struct err *e);
     int (*find_version)(struct store *s, int64_t dag_key, const char *hash,
                         int64_t *ret_version_key, struct err *e);
 
@@ -238,6 +242,10 @@ struct store_ops {
     /* The scheduled run of the DAG that comes last by (run_after, run_key). -ERR_NOTFOUND. */
     int (*last_scheduled_run)(struct store *s, int64_t dag_key, struct arena *a,
                               struct run_row *ret, struct err *e);
+    /* Finished runs that ended before a time, behind the given one (after_us TIME_NONE: from the first), by (end_us, run_key). */
+    int (*get_ended_runs)(struct store *s, int64_t after_us, int64_t after_key, int64_t before_us,
+                          size_t limit, struct arena *a, struct run_name **ret, size_t *ret_len,
+                          struct err *e);
     /* Rows that exist, by (task, map_index); states: bit per enum task_state, 0 = all. */
     int (*get_tis)(struct store *s, int64_t run_key, unsigned states, struct arena *a,
                    struct ti_row **ret, size_t *ret_len, struct err *e);
@@ -306,7 +314,7 @@ struct store_ops {
     int (*count_old_runs)(struct store *s, int64_t before_us, int64_t *ret, struct err *e);
     /* Runs that clean and delete_dag took, whose rows are gone, by run_key: what they named outside of the store (logs, spilled XComs) is the
      * caller's to remove, who then drops them. Until then they are told again. */
-    int (*get_garbage)(struct store *s, size_t limit, struct arena *a, struct garbage_row **ret,
+    int (*get_garbage)(struct store *s, size_t limit, struct arena *a, struct run_name **ret,
                        size_t *ret_len, struct err *e);
     int (*drop_garbage)(struct store *s, const int64_t *run_keys, size_t n, struct err *e);
     /* Deletes at most `limit` rows of a kind that are older than a time, oldest first. How many. */

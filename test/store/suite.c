@@ -396,7 +396,7 @@ static void sweep(struct fixture *f)
 
 static void expect_garbage(struct fixture *f, const char *run_ids)
 {
-    struct garbage_row *rows;
+    struct run_name *rows;
     char text[200] = "";
     size_t len;
 

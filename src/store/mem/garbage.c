@@ -10,8 +10,8 @@ int mem_note_garbage(struct mem_store *m, const struct run_row *run)
 {
     struct dag_row probe = {.dag_key = run->dag_key};
     const struct node *dag = mem_table_find(&m->keys[KIND_DAG], KIND_DAG, &probe, 0);
-    struct garbage_row row = {run->run_key, ((const struct dag_row *)node_row(dag))->dag_id,
-                              run->run_id};
+    struct run_name row = {run->run_key, ((const struct dag_row *)node_row(dag))->dag_id,
+                           run->run_id, TIME_NONE};
     struct node *n = mem_node_new(KIND_GARBAGE, &row);
 
     if (n == NULL) {
@@ -29,7 +29,7 @@ static const struct node *next_above(const struct mem_store *m, int64_t run_key)
     int64_t best_key = INT64_MAX;
 
     for (const struct node *n = m->garbage.first; n != NULL; n = n->next) {
-        int64_t key = ((const struct garbage_row *)node_row(n))->run_key;
+        int64_t key = ((const struct run_name *)node_row(n))->run_key;
 
         if (key > run_key && (best == NULL || key < best_key)) {
             best = n;
@@ -39,12 +39,12 @@ static const struct node *next_above(const struct mem_store *m, int64_t run_key)
     return best;
 }
 
-int mem_get_garbage(struct store *s, size_t limit, struct arena *a, struct garbage_row **ret,
+int mem_get_garbage(struct store *s, size_t limit, struct arena *a, struct run_name **ret,
                     size_t *ret_len, struct err *e)
 {
     struct mem_store *m = mem_store(s);
     size_t n = 0, len = 0;
-    struct garbage_row *rows = NULL;
+    struct run_name *rows = NULL;
     int rc = 0;
 
     for (const struct node *x = m->garbage.first; x != NULL; x = x->next) {
@@ -73,7 +73,7 @@ int mem_drop_garbage(struct store *s, const int64_t *run_keys, size_t n, struct 
 
     (void)e;
     for (struct node *x = m->garbage.first, *next; x != NULL; x = next) {
-        const struct garbage_row *row = node_row(x);
+        const struct run_name *row = node_row(x);
 
         next = x->next;
         for (size_t i = 0; i < n; i++) {

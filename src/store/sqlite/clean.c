@@ -158,17 +158,35 @@ int sql_clean(struct store *store, int64_t before_us, size_t limit, int64_t *ret
 
 /* ---- garbage ---- */
 
-static int read_garbage(struct reader *r, void *to)
+static int read_name(struct reader *r, void *to)
 {
-    struct garbage_row *row = to;
+    struct run_name *row = to;
 
     row->run_key = sqlite3_column_int64(r->st, 0);
     row->dag_id = read_text(r, 1);
     row->run_id = read_text(r, 2);
+    row->end_us = col_time(r->st, 3);
     return r->rc;
 }
 
-int sql_get_garbage(struct store *s, size_t limit, struct arena *a, struct garbage_row **ret,
+int sql_get_ended_runs(struct store *s, int64_t after_us, int64_t after_key, int64_t before_us,
+                       size_t limit, struct arena *a, struct run_name **ret, size_t *ret_len,
+                       struct err *e)
+{
+    struct reader r;
+    int rc = reader_init(&r, s, ST_ENDED_RUNS, a, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    put_int(&r.b, after_us);
+    put_int(&r.b, after_key);
+    put_int(&r.b, before_us);
+    put_limit(&r.b, limit);
+    return read_all(&r, read_name, sizeof **ret, (void **)ret, ret_len);
+}
+
+int sql_get_garbage(struct store *s, size_t limit, struct arena *a, struct run_name **ret,
                     size_t *ret_len, struct err *e)
 {
     struct reader r;
@@ -178,7 +196,7 @@ int sql_get_garbage(struct store *s, size_t limit, struct arena *a, struct garba
         return rc;
     }
     put_limit(&r.b, limit);
-    return read_all(&r, read_garbage, sizeof **ret, (void **)ret, ret_len);
+    return read_all(&r, read_name, sizeof **ret, (void **)ret, ret_len);
 }
 
 int sql_drop_garbage(struct store *store, const int64_t *run_keys, size_t n, struct err *e)
