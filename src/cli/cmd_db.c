@@ -1,4 +1,4 @@
-/* db migrate, check, clean, backup, reset; dags delete: looking after the store. */
+/* db migrate, check, clean, backup, restore, reset; dags delete: looking after the store. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include "cli/lookup.h"
 #include "cli/print.h"
 #include "cli/session.h"
+#include "home/backup.h"
 #include "home/retention.h"
 #include "store/lock.h"
 #include "store/store.h"
@@ -197,20 +198,38 @@ int cmd_db_check(struct cli *cli)
 
 int cmd_db_backup(struct cli *cli)
 {
-    const char *to = cli_arg(cli, "FILE");
-    char home[4096];
-    struct store *s = NULL;
+    const char *to = cli_arg(cli, "FOLDER");
+    bool key = cli_flag(cli, "with-key");
+    char home[4096], path[4200];
     struct err e = {0};
-    int rc = open_reading(cli, home, &s, &e);
+    int rc = path_of(cli, home, path, sizeof path, &e);
 
-    if (rc == 0 && access(to, F_OK) == 0) {
-        rc = err_set(&e, ERR_EXISTS, "%s exists already; a backup never overwrites", to);
-    }
-    rc = rc == 0 ? s->ops->backup(s, to, &e) : rc;
+    rc = rc == 0 ? home_backup(home, to, key, &e) : rc;
     if (rc == 0) {
-        (void)printf("The store was copied to %s.\n", to);
+        (void)printf("The store, and the files that it names, were copied to %s.\n", to);
+        (void)printf("%s",
+                     key ? "" : "The master key is not in it: keep a copy of it elsewhere.\n");
     }
-    store_close(s);
+    return rc != 0 ? cli_fail(rc, &e) : 0;
+}
+
+int cmd_db_restore(struct cli *cli)
+{
+    const char *from = cli_arg(cli, "FOLDER");
+    struct lock *lock = NULL;
+    char home[4096];
+    struct err e = {0};
+    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
+
+    rc = rc == 0 ? home_prepare(home, &e) : rc;
+    rc = rc == 0 ? lock_home(home, &lock, &e) : rc;
+    rc = rc == 0 ? home_restore(home, from, cli_flag(cli, "yes"), &e) : rc;
+    if (rc == 0) {
+        (void)printf("%s has the store of %s. Runs that were not finished then go on with the next "
+                     "start; `tradewind runs list --state running` lists them.\n",
+                     home, from);
+    }
+    lock_release(lock);
     return rc != 0 ? cli_fail(rc, &e) : 0;
 }
 
