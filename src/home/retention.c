@@ -452,6 +452,17 @@ static int look_once(struct engine *g, struct loop *l, struct pool *pool, const 
     return rc;
 }
 
+static int64_t until_next(const struct retention *r)
+{
+    const int64_t ages[] = {r->runs_us, r->logs_us, r->asset_events_us, r->audits_us};
+    int64_t us = LOOK_US;
+
+    for (size_t i = 0; i < sizeof ages / sizeof ages[0]; i++) {
+        us = ages[i] > 0 && ages[i] / 10 < us ? ages[i] / 10 : us;
+    }
+    return us > FIRST_LOOK_US ? us : FIRST_LOOK_US;
+}
+
 int retention_keep(struct engine *g, struct loop *l, const char *home, const struct retention *r)
 {
     struct pool *pool = NULL;
@@ -465,7 +476,7 @@ int retention_keep(struct engine *g, struct loop *l, const char *home, const str
 
         rc = look_once(g, l, pool, home, r, sources);
         sources_at = sources ? loop_now_us(l) + SOURCES_US : sources_at;
-        rc = rc == 0 ? co_sleep(LOOK_US) : rc;
+        rc = rc == 0 ? co_sleep(until_next(r)) : rc;
     }
     pool_free(pool);
     return rc;

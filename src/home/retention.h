@@ -29,7 +29,7 @@ int retention_clean(struct store *s, const char *home, int64_t before_us, int64_
                     struct err *e);
 
 /*
- * SUSPENDS until it is canceled. Looks a minute after the start, then every hour, and removes in pieces that take a small part of the time of
+ * SUSPENDS until it is canceled. Looks a minute after the start, then every hour (or tenth of the shortest age), and removes in pieces that take a small part of the time of
  * the store's thread; files go on a thread of their own. What cannot be done is logged and tried again at the next look. *r may change between looks.
  */
 int retention_keep(struct engine *g, struct loop *l, const char *home, const struct retention *r);
