@@ -14,8 +14,8 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "model/dag.h"
 #include "home/home.h"
+#include "model/dag.h"
 #include "store/store.h"
 
 #define BATCH 500 /* runs in one commit */
@@ -164,8 +164,7 @@ static void open_home(struct filler *f, const char *home, struct arena *a)
         if (home_load_version(f->s, f->dags[i].version_key, &f->docs[i], &e) != 0) {
             die(f->dags[i].dag_id, &e);
         }
-        f->tasks_max =
-            f->docs[i]->tasks_len > f->tasks_max ? f->docs[i]->tasks_len : f->tasks_max;
+        f->tasks_max = f->docs[i]->tasks_len > f->tasks_max ? f->docs[i]->tasks_len : f->tasks_max;
     }
     if (f->dags_len == 0) {
         die("the home knows no DAG", NULL);

@@ -155,7 +155,7 @@ enum prune_kind {
     PRUNE_AUDITS,
     PRUNE_COMMANDS,     /* idempotency keys: the same command again is a new one */
     PRUNE_ASSET_EVENTS, /* but for the newest of each asset */
-    PRUNE_VERSIONS,     /* that no run has, of DAGs that changed before that time, but for the current one */
+    PRUNE_VERSIONS, /* that no run has, of DAGs that changed before that time, but for the current one */
     PRUNE_MAX_
 };
 
