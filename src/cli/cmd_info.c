@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/commands.h"
-#include "cli/folder.h"
+#include "bundle/folder.h"
 #include "cli/session.h"
 #include "runtime/loop.h"
 #include "store/store.h"

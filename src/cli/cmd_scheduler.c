@@ -16,11 +16,11 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
-#include "cli/bundle.h"
+#include "bundle/bundle.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/execute.h"
-#include "cli/folder.h"
+#include "bundle/folder.h"
 #include "cli/sd_notify.h"
 #include "cli/session.h"
 #include "dagfile/watch.h"
@@ -160,13 +160,14 @@ static int look_for_ever(void *arg)
 
 static int work(struct service *v, struct err *e)
 {
+    struct load_env env = session_load_env(&v->s, v->home);
     struct co_group g;
     char sock[4200];
     int rc, ended = 0;
 
     (void)snprintf(sock, sizeof sock, "%s/%s", v->home, ENGINE_SOCKET);
     rc = engine_serve(v->s.engine, sock, execute_run_file, &v->s, e);
-    rc = rc == 0 ? bundle_new(&v->s, v->folder, &v->bundle, e) : rc;
+    rc = rc == 0 ? bundle_new(v->s.engine, &env, v->folder, &v->bundle, e) : rc;
     rc = rc == 0 ? watch_new(v->folder, LOOK_US, &v->watch, e) : rc;
     if (rc != 0) {
         return rc;

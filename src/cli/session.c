@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/wire.h"
-#include "cli/folder.h"
+#include "bundle/folder.h"
 #include "engine/engine.h"
 #include "runtime/loop.h"
 #include "store/lock.h"

@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "cli/command.h"
-#include "cli/folder.h"
+#include "bundle/folder.h"
 #include "cli/session.h"
 #include "secret/secret.h"
 #include "store/store.h"

@@ -1,20 +1,22 @@
 /* The folder of DAG files as the service keeps it: what its files hold now is known to the engine, stored, and scheduled. */
-#ifndef TW_CLI_BUNDLE_H
-#define TW_CLI_BUNDLE_H
+#ifndef TW_BUNDLE_BUNDLE_H
+#define TW_BUNDLE_BUNDLE_H
 
 #include <stddef.h>
 
 struct bundle;
+struct engine;
 struct err;
-struct session;
+struct load_env;
 
 struct bundle_report {
     size_t files, dags, errors; /* there are now */
     size_t changed, removed;    /* DAGs, by this look */
 };
 
-/* s is borrowed, folder is copied. */
-int bundle_new(struct session *s, const char *folder, struct bundle **ret, struct err *e);
+/* The engine and what env points to are borrowed, the folder is copied. */
+int bundle_new(struct engine *g, const struct load_env *env, const char *folder,
+               struct bundle **ret, struct err *e);
 void bundle_free(struct bundle *b);
 
 /*

@@ -6,7 +6,7 @@
  *  1. An entry's DAGs are those of the last time the file could be read; a file that cannot be read now keeps them.
  *  2. A told DAG belongs to the first entry that has its id; it is told again when its hash or its file changes, not else.
  */
-#include "cli/bundle.h"
+#include "bundle/bundle.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +19,9 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "cli/findings.h"
-#include "cli/folder.h"
-#include "cli/load.h"
-#include "cli/session.h"
+#include "bundle/findings.h"
+#include "bundle/folder.h"
+#include "bundle/load.h"
 #include "dagfile/dagfile.h"
 #include "dagfile/scan.h"
 #include "engine/engine.h"
@@ -51,7 +50,8 @@ struct told {
 };
 
 struct bundle {
-    struct session *s;
+    struct engine *engine;
+    struct load_env env;
     char *folder;
     uint64_t round, last_round; /* the one at hand; the last that was whole */
     struct entry **entries;     /* in the files' order, after a round */
@@ -67,7 +67,8 @@ struct bundle {
     struct err *e;
 };
 
-int bundle_new(struct session *s, const char *folder, struct bundle **ret, struct err *e)
+int bundle_new(struct engine *g, const struct load_env *env, const char *folder,
+               struct bundle **ret, struct err *e)
 {
     struct bundle *b = mem_zalloc(sizeof *b);
 
@@ -75,7 +76,8 @@ int bundle_new(struct session *s, const char *folder, struct bundle **ret, struc
         mem_free(b);
         return err_set(e, ERR_NOMEM, "out of memory for the folder of DAGs");
     }
-    b->s = s;
+    b->engine = g;
+    b->env = *env;
     map_init(&b->by_file);
     map_init(&b->by_id);
     *ret = b;
@@ -179,9 +181,8 @@ static int read_entry(struct bundle *b, struct entry *f, const struct value *ans
     if (out.text == NULL) {
         return -ERR_NOMEM;
     }
-    rc = answer != NULL
-             ? load_answer(f->file, answer, &out, &dags, &n, &own)
-             : load_file(f->file, NULL, b->s->python, b->s->python_path, &out, &dags, &n, &own);
+    rc = answer != NULL ? load_answer(f->file, answer, &out, &dags, &n, &own)
+                        : load_file(f->file, NULL, &b->env, &out, &dags, &n, &own);
     if (rc != 0 && out.len == 0) {
         findings_add(&out, f->file, 0, 0, NULL, err_str(&own));
     }
@@ -306,9 +307,9 @@ static int tell(struct bundle *b, const struct news *n, struct err *e)
     buf_init(&text, LIMIT_DOC_BYTES);
     rc = file == NULL ? err_set(e, ERR_NOMEM, "out of memory for a DAG")
                       : dagfile_document(n->dag, &text);
-    rc = rc == 0 ? engine_add_dag(b->s->engine, n->dag, buf_cstr(&text), text.len, &t->dag_key, e)
-                 : rc;
-    rc = rc == 0 ? engine_schedule_dag(b->s->engine, t->dag_key, e) : rc;
+    rc =
+        rc == 0 ? engine_add_dag(b->engine, n->dag, buf_cstr(&text), text.len, &t->dag_key, e) : rc;
+    rc = rc == 0 ? engine_schedule_dag(b->engine, t->dag_key, e) : rc;
     if (rc != 0) {
         mem_free(file);
         return rc;
@@ -359,7 +360,7 @@ static int keep_sources(void *arg)
     for (size_t i = 0; i < b->news_len; i++) {
         dags[i] = b->news[i].dag;
     }
-    rc = dagfile_keep_sources(b->s->home, dags, b->news_len, b->e);
+    rc = dagfile_keep_sources(b->env.home, dags, b->news_len, b->e);
     mem_free(dags);
     return rc;
 }
@@ -368,7 +369,7 @@ static int keep_sources(void *arg)
 static int tell_all(struct bundle *b)
 {
     struct co_group g;
-    int rc = engine_on_store(b->s->engine, keep_sources, b);
+    int rc = engine_on_store(b->engine, keep_sources, b);
 
     if (rc != 0) {
         return rc;
@@ -414,7 +415,7 @@ static void unschedule_gone(struct bundle *b)
         struct told *t = b->told[i];
 
         if (t->round != 0 && t->round == b->last_round) {
-            engine_unschedule_dag(b->s->engine, t->dag_key);
+            engine_unschedule_dag(b->engine, t->dag_key);
             log_info("dags", "DAG '%s' is gone from %s; its runs go on, no new one is made",
                      t->dag_id, t->file);
             b->report.removed++;
@@ -427,14 +428,14 @@ int bundle_refresh(struct bundle *b, struct bundle_report *ret, struct err *e)
     char cache[4200];
     struct scan_config c = {.folder = b->folder,
                             .cache = cache,
-                            .python = b->s->python,
-                            .python_path = b->s->python_path};
+                            .python = b->env.python,
+                            .python_path = b->env.python_path};
     int rc;
 
     b->round++;
     b->e = e;
     b->report = (struct bundle_report){0};
-    folder_cache_path(b->folder, b->s->home, cache, sizeof cache);
+    folder_cache_path(b->folder, b->env.home, cache, sizeof cache);
     rc = scan_folder(&c, on_line, b, e);
     rc = rc == 0 ? drop_gone(b) : rc;
     b->news_len = 0;
