@@ -5,22 +5,23 @@
 #include "base/mem.h"
 #include "store/mem/priv.h"
 
+static void free_list(struct list *l)
+{
+    for (struct node *n = l->first, *next; n != NULL; n = next) {
+        next = n->next;
+        mem_free(n);
+    }
+}
+
 static void op_close(struct store *s)
 {
     struct mem_store *m = mem_store(s);
 
-    for (struct node *n = m->audits.first, *next; n != NULL; n = next) {
-        next = n->next;
-        mem_free(n);
-    }
-    for (struct node *n = m->settings.first, *next; n != NULL; n = next) {
-        next = n->next;
-        mem_free(n);
-    }
-    for (struct node *n = m->events.first, *next; n != NULL; n = next) {
-        next = n->next;
-        mem_free(n);
-    }
+    free_list(&m->audits);
+    free_list(&m->settings);
+    free_list(&m->events);
+    free_list(&m->parsed_dags);
+    free_list(&m->import_errors);
     /* History hangs only in the lists of its run. */
     for (size_t i = 0; m->runs.buckets != NULL && i < m->runs.buckets_len; i++) {
         for (struct owner *o = m->runs.buckets[i]; o != NULL; o = o->chain) {
@@ -112,6 +113,10 @@ static const struct store_ops ops = {
     .get_settings = mem_get_settings,
     .put_settings = mem_put_settings,
     .put_pool = mem_put_pool,
+    .put_parsed = mem_put_parsed,
+    .get_parsed_dags = mem_get_parsed_dags,
+    .get_import_errors = mem_get_import_errors,
+    .get_bundle_versions = mem_get_bundle_versions,
     .get_durations = mem_get_durations,
     .get_assets = mem_get_assets,
     .find_asset = mem_find_asset,

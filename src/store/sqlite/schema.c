@@ -100,9 +100,24 @@ static const char v5[] =
     " event_key INTEGER NOT NULL REFERENCES asset_event (event_key),"
     " PRIMARY KEY (alias, event_key)) WITHOUT ROWID;";
 
+/* What a look at the DAG files found: of each DAG, and what is wrong with files. The runs of a version are found by an index, for a bundle
+ * to know which of its trees are still needed. */
+static const char v_parsed[] =
+    "CREATE TABLE parsed_dag (dag_id TEXT PRIMARY KEY, bundle TEXT NOT NULL, bundle_version TEXT,"
+    " file TEXT NOT NULL, active INTEGER NOT NULL, parsed_us INTEGER, tags TEXT NOT NULL,"
+    " owners TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE import_error (error_key INTEGER PRIMARY KEY AUTOINCREMENT, bundle TEXT NOT NULL,"
+    " file TEXT NOT NULL, text TEXT NOT NULL, at_us INTEGER, UNIQUE (bundle, file));"
+    "ALTER TABLE version ADD COLUMN bundle TEXT;"
+    "ALTER TABLE version ADD COLUMN bundle_version TEXT;"
+    "ALTER TABLE version ADD COLUMN file TEXT;"
+    "CREATE INDEX version_by_bundle ON version (bundle, bundle_version)"
+    " WHERE bundle_version IS NOT NULL;"
+    "CREATE INDEX run_by_version ON run (version_key);";
+
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1}, {"cleaning in slices", v2},
     {"mapped tasks", v3}, {"variables and connections", v4},
-    {"assets", v5},
+    {"assets", v5},       {"what DAG files gave", v_parsed},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
