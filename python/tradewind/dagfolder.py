@@ -8,7 +8,7 @@
 
 `elsewhere`: what the import used outside of the folder, a folder with a slash at its end; `settings`: it
 looked up variables or connections. A Python file is imported again only when something that its last
-import used has changed. Imports are in child processes, several at a time; one process imports files
+import used has changed, or after its `reparse_every` (a variable of the module: seconds, or a timedelta). Imports are in child processes, several at a time; one process imports files
 for as long as none leaves anything behind (batch.py). An import may take a time and an amount of memory; what
 it forks ends with it. One file never stops the others.
 """
@@ -365,7 +365,7 @@ def _import_in_child(paths: list[str], fd: int, limits: Limits) -> None:
         for n, path in enumerate(paths):
             result = series.run(Target.of(path), limits.timeout_s)
             _explain_memory(result.errors, limits)
-            used = dumps(result.uses.dump(), ensure_ascii=False).encode("utf-8", "surrogateescape")
+            used = dumps(_uses_of(result), ensure_ascii=False).encode("utf-8", "surrogateescape")
             line = _line(path, result.documents, result.errors)
             last = series.over is not None or n + 1 == len(paths)
             head = dumps([len(used), len(line), last]).encode() + b"\n"
@@ -374,6 +374,16 @@ def _import_in_child(paths: list[str], fd: int, limits: Limits) -> None:
                 break
     finally:
         _exit(0)
+
+
+def _uses_of(result: Any) -> Any:
+    """What the import used; `until`: when the file wants to be imported again whatever has changed."""
+    found = result.uses.dump()
+    every = getattr(result.module, "reparse_every", None)
+    every = every.total_seconds() if hasattr(every, "total_seconds") else every
+    if isinstance(every, (int, float)) and not isinstance(every, bool) and every > 0:
+        found["until"] = time.time() + every
+    return found
 
 
 def _explain_memory(errors: Any, limits: Limits) -> None:

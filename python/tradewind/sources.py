@@ -29,12 +29,30 @@ TREE_FILES_MAX = 2000
 def bundle_of(folder: Any) -> Any:
     """The bundle that a DAG file of this folder belongs to."""
     folder = os.path.realpath(folder)
+    for pattern in filter(None, os.environ.get("TRADEWIND_BUNDLES", "").split(":")):
+        root = _root_of(folder, pattern)
+        if root is not None:
+            return root
     dags = os.environ.get("TRADEWIND_DAGS")
     if dags:
         dags = os.path.realpath(dags)
         if os.path.join(folder, "").startswith(os.path.join(dags, "")):
             return dags
     return folder
+
+
+def _root_of(folder: str, pattern: str) -> str | None:
+    """The start of the path that a pattern means: a path in which one part may be "*", a commit."""
+    if "*" not in pattern:
+        root = os.path.realpath(pattern)
+        return root if os.path.join(folder, "").startswith(os.path.join(root, "")) else None
+    before, _, after = pattern.partition("*")
+    start = os.path.join(os.path.realpath(before), "")
+    if not folder.startswith(start):
+        return None
+    commit = folder[len(start) :].partition("/")[0]
+    root = os.path.realpath(start + commit + after)
+    return root if os.path.join(folder, "").startswith(os.path.join(root, "")) else None
 
 
 def describe(target: Any, used: Any) -> Any:

@@ -153,6 +153,7 @@ int home_load_version(struct store *s, int64_t version_key, struct dag **ret, st
         src.dag_key = row.dag_key;
         src.document = row.document;
         src.len = row.document_len;
+        src.file = row.file;
         rc = home_load_dag(NULL, &src, ret, e);
     }
     arena_fini(&a);
