@@ -18,7 +18,7 @@
 
 #define POLL_US    (30 * TIME_SECOND) /* between two looks where the system does not tell of changes */
 #define FIRST_US   (60 * TIME_SECOND) /* the service is ready then, whatever some bundle waits for */
-#define REFRESH_US (900 * TIME_SECOND)
+#define REFRESH_US (20 * TIME_SECOND) /* whoever asks does not wait longer */
 
 static int open_source(struct bundles *b, struct source *s, const struct bundle_spec *spec,
                        struct err *e)
@@ -277,8 +277,9 @@ static int refresh(struct source *s, struct err *e)
         rc = co_cond_wait(&s->b->fetched);
     }
     co_deadline_end(&d);
-    return rc != 0 ? err_set(e, (enum err_code) - rc, "bundle '%s': not refreshed: %s",
-                             s->spec->name, err_text(rc))
+    return rc != 0 ? err_set(e, (enum err_code) - rc,
+                             "bundle '%s' is still being read: `tradewind bundles list` shows it",
+                             s->spec->name)
                    : 0;
 }
 

@@ -127,6 +127,7 @@ int git_open(const struct git_config *c, struct git **ret, struct err *e)
         git_close(g);
         return rc;
     }
+    git_tree_unlock(g->repo);
     remove_partial(g->folder);
     remove_partial(g->trees);
     *ret = g;

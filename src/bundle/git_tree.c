@@ -1,8 +1,10 @@
 #include "bundle/git_tree.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +105,74 @@ int git_tree_drop(void *arg)
 
     return git_tree_remove(c->from) == 0 ? 0
                                          : err_set(c->e, ERR_IO, "%s cannot be removed", c->from);
+}
+
+/* ---- what a killed process left ---- */
+
+#define UNLOCK_WAIT_US 2000
+#define UNLOCK_WAITS   1000
+
+/* True for `git --git-dir REPO ...` of ours: nobody else works in this repository. */
+static bool works_in(const char *pid, const char *repo)
+{
+    char path[300], words[4200];
+    ssize_t n = -1;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "/proc/%.20s/cmdline", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        n = read(fd, words, sizeof words - 1);
+        (void)close(fd);
+    }
+    if (n <= 0) {
+        return false;
+    }
+    words[n] = '\0';
+    return (size_t)n > strlen(repo) + 14 && memcmp(words, "git\0--git-dir\0", 14) == 0 &&
+           strcmp(words + 14, repo) == 0;
+}
+
+/* Each leads a session: what it started ends with it. True: there was one. */
+static bool end_left(const char *repo)
+{
+    DIR *dir = opendir("/proc");
+    const struct dirent *d;
+    bool any = false;
+
+    while (dir != NULL && (d = readdir(dir)) != NULL) {
+        if (d->d_name[0] >= '1' && d->d_name[0] <= '9' && works_in(d->d_name, repo)) {
+            pid_t pid = (pid_t)strtol(d->d_name, NULL, 10);
+
+            any = true;
+            (void)kill(-pid, SIGKILL);
+            (void)kill(pid, SIGKILL);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return any;
+}
+
+static int remove_lock(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    size_t n = strlen(path);
+
+    (void)st;
+    if (kind == FTW_F && ((n > 5 && strcmp(path + n - 5, ".lock") == 0) ||
+                          strncmp(path + at->base, "tmp_", 4) == 0)) {
+        (void)unlink(path);
+    }
+    return 0;
+}
+
+void git_tree_unlock(const char *repo)
+{
+    for (int i = 0; i < UNLOCK_WAITS && end_left(repo); i++) {
+        (void)usleep(UNLOCK_WAIT_US);
+    }
+    (void)nftw(repo, remove_lock, 16, FTW_PHYS);
 }
 
 /* ---- URLs ---- */

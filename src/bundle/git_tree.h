@@ -17,6 +17,8 @@ struct git_tree_call {
 /* For co_offload. seal: makes `from` durable and renames it to `to`. drop: removes `from`. */
 int git_tree_seal(void *arg);
 int git_tree_drop(void *arg);
+/* Ends what a killed process of ours left running in the repository, and takes away the locks that it held. */
+void git_tree_unlock(const char *repo);
 /* Removes a file, or a folder with all below it; never follows links. */
 int git_tree_remove(const char *path);
 
