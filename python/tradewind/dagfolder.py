@@ -79,7 +79,7 @@ def find_files(folder: str) -> list[tuple[str, bytes]]:
             continue
         for entry in entries:
             path = entry.path
-            if entry.is_dir():
+            if _is_folder(entry):
                 if entry.name not in ("__pycache__", ".git") and not rules.ignored(path, True):
                     todo.append((path, rules))
             elif _is_candidate(entry.name) and not rules.ignored(path, False):
@@ -89,6 +89,13 @@ def find_files(folder: str) -> list[tuple[str, bytes]]:
     if len(found) > FILES_MAX:
         raise ValueError(f"{folder} has {len(found)} DAG files; at most {FILES_MAX}")
     return sorted(found)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _safe_mode() -> bool:
