@@ -25,6 +25,7 @@
 #include "cli/session.h"
 #include "config/config.h"
 #include "engine/engine.h"
+#include "home/retention.h"
 #include "runtime/loop.h"
 
 struct service {
@@ -35,6 +36,7 @@ struct service {
     bool only_folder; /* the folder was named: nothing else is read */
     char from[4096];  /* where DAG files come from, in words */
     struct arena arena;
+    struct retention retention;
     struct co *looker;
     bool stopping;
     int exit_code;
@@ -140,6 +142,25 @@ static int open_bundles(struct service *v, struct err *e)
 
 /* ---- the service ---- */
 
+static int read_config(struct service *v, struct err *e)
+{
+    struct config *c;
+    int rc = config_open(v->home, &c, e);
+
+    if (rc == 0) {
+        v->retention = retention_of(c);
+        config_close(c);
+    }
+    return rc;
+}
+
+static int keep_small(void *arg)
+{
+    struct service *v = arg;
+
+    return retention_keep(v->s.engine, v->s.loop, v->home, &v->retention);
+}
+
 static int work(struct service *v, struct err *e)
 {
     struct co_group g;
@@ -148,6 +169,7 @@ static int work(struct service *v, struct err *e)
 
     (void)snprintf(sock, sizeof sock, "%s/%s", v->home, ENGINE_SOCKET);
     rc = engine_serve(v->s.engine, sock, execute_run_file, &v->s, e);
+    rc = rc == 0 ? read_config(v, e) : rc;
     rc = rc == 0 ? open_bundles(v, e) : rc;
     if (rc != 0) {
         return rc;
@@ -159,6 +181,7 @@ static int work(struct service *v, struct err *e)
         (void)co_spawn(&g, "sigterm", on_term, v, NULL, NULL);
         (void)co_spawn(&g, "sighup", on_hup, v, NULL, NULL);
         (void)co_spawn(&g, "watchdog", keep_watchdog, v, NULL, NULL);
+        (void)co_spawn(&g, "retention", keep_small, v, NULL, NULL);
         rc = co_await (v->looker, &ended);
     }
     sd_notify_send("STOPPING=1");

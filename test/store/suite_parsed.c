@@ -131,7 +131,6 @@ static void test_versions_of_a_bundle(void **state)
                           .end_us = T0};
     struct version_row found;
     const char **names;
-    int64_t cleaned;
     size_t n;
 
     for (size_t i = 0; i < LEN(v); i++) {
@@ -161,7 +160,6 @@ static void test_versions_of_a_bundle(void **state)
     assert_string_equal(names[1], "c3");
     OK(OPS(f)->get_bundle_versions(f->s, "other", &f->a, &names, &n, &f->e), f);
     assert_int_equal(n, 0);
-    OK(OPS(f)->clean(f->s, T0 + 1, 0, false, &cleaned, &f->e), f);
 }
 
 int main(void)

@@ -100,8 +100,22 @@ static const char v5[] =
     " event_key INTEGER NOT NULL REFERENCES asset_event (event_key),"
     " PRIMARY KEY (alias, event_key)) WITHOUT ROWID;";
 
-/* What a look at the DAG files found: of each DAG, and what is wrong with files. The runs of a version are found by an index, for a bundle
- * to know which of its trees are still needed. */
+/* Failed runs, which are few, are found among many others. What retention asks: rows by age, runs of a version; a run whose rows are gone is known until its files are gone too. */
+static const char v_retention[] =
+    "ALTER TABLE garbage ADD COLUMN swept INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE garbage ADD COLUMN dag_id TEXT;"
+    "ALTER TABLE garbage ADD COLUMN run_id TEXT;"
+    "CREATE INDEX garbage_unswept ON garbage (run_key) WHERE swept = 0;"
+    "CREATE INDEX run_by_version ON run (version_key);"
+    "CREATE INDEX run_failed ON run (run_after_us, run_key) WHERE state = 3;"
+    "CREATE INDEX run_failed_of_dag ON run (dag_key, run_after_us, run_key) WHERE state = 3;"
+    "CREATE INDEX audit_by_time ON audit (at_us);"
+    "CREATE INDEX command_by_time ON command (at_us);"
+    "CREATE INDEX asset_event_by_time ON asset_event (at_us);"
+    "CREATE INDEX asset_event_alias_by_event ON asset_event_alias (event_key);";
+
+/* What a look at the DAG files found: of each DAG, and what is wrong with files. A version of a bundle that has its own names the
+ * commit: which of them are still needed is found by runs' versions. */
 static const char v_parsed[] =
     "CREATE TABLE parsed_dag (dag_id TEXT PRIMARY KEY, bundle TEXT NOT NULL, bundle_version TEXT,"
     " file TEXT NOT NULL, active INTEGER NOT NULL, parsed_us INTEGER, tags TEXT NOT NULL,"
@@ -112,12 +126,15 @@ static const char v_parsed[] =
     "ALTER TABLE version ADD COLUMN bundle_version TEXT;"
     "ALTER TABLE version ADD COLUMN file TEXT;"
     "CREATE INDEX version_by_bundle ON version (bundle, bundle_version)"
-    " WHERE bundle_version IS NOT NULL;"
-    "CREATE INDEX run_by_version ON run (version_key);";
+    " WHERE bundle_version IS NOT NULL;";
 
 const struct sql_migration sql_migrations[] = {
-    {"first schema", v1}, {"cleaning in slices", v2},
-    {"mapped tasks", v3}, {"variables and connections", v4},
-    {"assets", v5},       {"what DAG files gave", v_parsed},
+    {"first schema", v1},
+    {"cleaning in slices", v2},
+    {"mapped tasks", v3},
+    {"variables and connections", v4},
+    {"assets", v5},
+    {"retention", v_retention},
+    {"what DAG files gave", v_parsed},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
