@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
+#include "model/dag.h"
 #include "model/document.h"
 #include "operators/operators.h"
 #include "store/lock.h"
@@ -155,6 +156,10 @@ int home_load_version(struct store *s, int64_t version_key, struct dag **ret, st
         src.len = row.document_len;
         src.file = row.file;
         rc = home_load_dag(NULL, &src, ret, e);
+    }
+    if (rc == 0 && row.bundle_version != NULL) {
+        (*ret)->bundle = arena_strdup(&(*ret)->arena, row.bundle);
+        (*ret)->bundle_version = arena_strdup(&(*ret)->arena, row.bundle_version);
     }
     arena_fini(&a);
     return rc;

@@ -153,6 +153,8 @@ def test_a_run_keeps_its_commit(tw):
     p = start(tw)
     wait_until(lambda: states(tw) == ["success"])
     assert "SAYS one data one" in tw.log("say")
+    assert tw.json("runs", "show", "d")["bundle_version"] == one
+    assert "commit %s of team" % one[:12] in tw("runs", "show", "d").stdout
     repo.write(shared="WORD = 'two'\n", **{"data.txt": "data two"})
     two = repo.push()
     tw("bundles", "refresh")
@@ -509,6 +511,52 @@ def test_the_list_of_airflow(tw):
     p = start(tw, env={"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(listed)})
     out, _ = p.communicate(timeout=30)
     assert "LocalDagBundle and GitDagBundle can" in out and p.returncode != 0
+
+
+SSH = """#!/bin/sh
+# In the place of ssh: what it was called with, the mode of the key; then what the other side would do.
+echo "$@" > %(log)s
+while [ "$1" != "" ]; do case "$1" in -i) stat -c %%a "$2" >> %(log)s; cat "$2" >> %(log)s; shift 2;; -o|-p) shift 2;; *) break;; esac; done
+shift
+exec sh -c "$*"
+"""
+
+
+def test_a_key_over_ssh(tw):
+    """No server of ssh is needed: the program in its place shows what it would be given."""
+    repo = Repo(tw)
+    os.makedirs(tw.path("bin"))
+    with open(tw.path("bin/ssh"), "w") as f:
+        f.write(SSH % {"log": tw.path("ssh.log")})
+    os.chmod(tw.path("bin/ssh"), 0o755)
+    configure(tw, git_bundle("ssh://git@host.example" + repo.bare, connection="key"))
+    extra = {"private_key": "-----BEGIN KEY-----\nAAAA'$(x)\n-----END KEY-----", "known_hosts_file": tw.path("known hosts")}
+    tw("connections", "add", "key", "--type", "git", "--port", "2222", "--extra", json.dumps(extra))
+    p = start(tw, env={"PATH": tw.path("bin") + ":" + os.environ["PATH"]})
+    wait_until(lambda: at(tw) == repo.head())
+    with open(tw.path("ssh.log")) as f:
+        words, mode, *key = f.read().splitlines()
+    assert mode == "600" and "\n".join(key) == extra["private_key"]
+    assert "BatchMode=yes" in words and "StrictHostKeyChecking=yes" in words and "-p 2222" in words and "known hosts" in words
+    assert "AAAA" not in words
+    stop(p)
+    assert [n for n in os.listdir(os.path.join(tw.home, "bundles", "team")) if n.startswith(".")] == []
+
+
+def test_two_thousand_files(tw):
+    os.makedirs(tw.path("dags"))
+    def put(n, name):
+        with open(tw.path("dags/f%04d.py" % n), "w") as f:
+            f.write("from tradewind.sdk import DAG, BashOperator\nwith DAG(%r):\n    BashOperator(task_id='a', bash_command='true')\n" % name)
+    for n in range(2000):
+        put(n, "d%04d" % n)
+    p = tw.start("scheduler", "-S", tw.path("dags"))
+    wait_until(lambda: rows(tw, "SELECT COUNT(*) FROM parsed_dag WHERE active") == [(2000,)], patience=90)
+    put(1234, "changed")
+    wait_until(lambda: rows(tw, "SELECT active FROM parsed_dag WHERE dag_id IN ('changed', 'd1234') ORDER BY dag_id") == [(1,), (0,)])
+    os.remove(tw.path("dags/f0007.py"))
+    wait_until(lambda: rows(tw, "SELECT active FROM parsed_dag WHERE dag_id = 'd0007'") == [(0,)])
+    stop(p)
 
 
 def test_killed_while_it_fetches(tw):
