@@ -18,7 +18,7 @@ struct scan_config {
     const char *python_path; /* folder that holds the tradewind package */
     int64_t memory_bytes;    /* of one import; 0: no limit */
     bool has_memory;         /* memory_bytes is set; else the scanner's default */
-    bool stream;             /* lines as they come, and {"so_far": true} when the next takes longer */
+    bool stream; /* lines as they come, and {"so_far": true} when the next takes longer */
 };
 
 /*
