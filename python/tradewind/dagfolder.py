@@ -1,12 +1,16 @@
 """
 `python3 -m tradewind.dagfolder FOLDER --cache FILE`: all DAGs of a folder, a line of JSON for each file:
 
-    {"file", "parsed": bool, "documents": [...], "errors": [{"file", "line", "text"}...]}
+    {"parsed": bool, "elsewhere": [...], "settings": bool, "file", "documents": [...],
+     "errors": [{"file", "line", "text"}...]}
     {"file", "plain": true}      a YAML or JSON file that holds a DAG: read by the program itself
+    {"so_far": true}             with --stream: the lines come as they are known, and the next takes longer
 
-A Python file is imported again only when something that its last import used has changed. Imports are
-in child processes, several at a time; one process imports files for as long as none leaves anything
-behind (batch.py), and each import ends after TIMEOUT_S. One file never stops the others.
+`elsewhere`: what the import used outside of the folder, a folder with a slash at its end; `settings`: it
+looked up variables or connections. A Python file is imported again only when something that its last
+import used has changed, or after its `reparse_every` (a variable of the module: seconds, or a timedelta). Imports are in child processes, several at a time; one process imports files
+for as long as none leaves anything behind (batch.py). An import may take a time and an amount of memory; what
+it forks ends with it. One file never stops the others.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import hashlib
 import itertools
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -25,7 +30,7 @@ import time
 from json import dumps  # as it was before any file was imported
 from os import _exit
 from os import write as write_fd
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tradewind import batch, ignore, uses
 from tradewind.importer import IMPORT_TIMEOUT_S, Target
@@ -37,6 +42,10 @@ if TYPE_CHECKING:
 GRACE_S = 5.0  # after the import's own timeout, for one that does not let itself be interrupted
 FILES_MAX = 100000
 RESULT_BYTES_MAX = 64 << 20
+AGAIN_S = 300.0  # an import that ended its process is tried again after so long, if nothing changed
+ELSEWHERE_MAX = 1000
+MEMORY_MAX = 4 << 30
+SO_FAR_S = 0.5
 SERIES_MAX = 50  # files that one process imports; what they leave in memory goes with it
 
 # Modules that take long to import and that no file changes: imported once here, where a file names them.
@@ -70,7 +79,7 @@ def find_files(folder: str) -> list[tuple[str, bytes]]:
             continue
         for entry in entries:
             path = entry.path
-            if entry.is_dir():
+            if _is_folder(entry):
                 if entry.name not in ("__pycache__", ".git") and not rules.ignored(path, True):
                     todo.append((path, rules))
             elif _is_candidate(entry.name) and not rules.ignored(path, False):
@@ -80,6 +89,13 @@ def find_files(folder: str) -> list[tuple[str, bytes]]:
     if len(found) > FILES_MAX:
         raise ValueError(f"{folder} has {len(found)} DAG files; at most {FILES_MAX}")
     return sorted(found)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _safe_mode() -> bool:
@@ -139,6 +155,8 @@ class Cache:
         return result if used is not None and not self._changed(used, env) else None
 
     def _changed(self, used: Any, env: Mapping[str, str]) -> bool:
+        if time.time() > used.get("until", float("inf")):
+            return True
         for name, value in used["env"].items():
             if env.get(name) != value:
                 return True
@@ -196,24 +214,33 @@ class _Child:
     each a line [bytes of what it used, bytes of the result, last], then both.
     """
 
-    def __init__(self, paths: list[str], timeout_s: float) -> None:
+    def __init__(self, paths: list[str], limits: Limits) -> None:
         self.paths = collections.deque(paths)
-        self.timeout_s = timeout_s
+        self.limits = limits
         self._data = bytearray()
         self.fd, write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self.fd)
-            _import_in_child(paths, write, timeout_s)
+            _import_in_child(paths, write, limits)
         os.close(write)
+        os.set_blocking(self.fd, False)
+        # What an import forks may hold the pipe open for longer than the process lives.
+        self.pid_fd = os.pidfd_open(self.pid)
         self._next()
 
     def _next(self) -> None:
-        self.deadline = time.monotonic() + self.timeout_s + GRACE_S
+        self.deadline = time.monotonic() + self.limits.timeout_s + GRACE_S
 
     def read(self, done: Callable[..., Any]) -> Any:
         """Takes what has come; done(path, uses, result line) for each. True if the child is over."""
-        block = os.read(self.fd, 1 << 20)
+        ended = bool(select.select([self.pid_fd], [], [], 0)[0])
+        try:
+            block = os.read(self.fd, 1 << 20)
+        except BlockingIOError:
+            if not ended:
+                return False
+            block = b""
         self._data += block
         over = False
         while self.paths and not over:
@@ -238,7 +265,7 @@ class _Child:
 
     def interrupt(self, done: Callable[..., Any]) -> None:
         """It takes too long, and did not let itself be interrupted."""
-        text = f"the import took longer than {self.timeout_s:g} s and did not let itself be interrupted"
+        text = f"the import took longer than {self.limits.timeout_s:g} s and did not let itself be interrupted"
         done(*self._failed(text))
 
     def _failed(self, text: str | None) -> Any:
@@ -247,26 +274,78 @@ class _Child:
         if text is None:
             status = self.end()
             if os.WIFSIGNALED(status):
-                text = f"the import was ended by signal {os.WTERMSIG(status)}"
+                text = f"the import was ended by signal {_signal_text(os.WTERMSIG(status))}"
             else:
                 text = f"the import ended the process with exit code {os.WEXITSTATUS(status)}"
-        return path, None, _line(path, [], [{"file": path, "line": 0, "text": text}])
+        return path, _used_itself(path), _line(path, [], [{"file": path, "line": 0, "text": text}])
 
     def end(self, grace_s: float = 1.0) -> Any:
-        """Its wait status. It is killed if it does not end within the time."""
+        """Its wait status. It is killed if it does not end within the time, and so is what it forked."""
         if self.pid:
+            select.select([self.pid_fd], [], [], grace_s)
+            for kill in (os.killpg, os.kill):
+                try:
+                    kill(self.pid, signal.SIGKILL)
+                except (ProcessLookupError, PermissionError):
+                    pass
+            _, self._status = os.waitpid(self.pid, 0)
             os.close(self.fd)
-            last = time.monotonic() + grace_s
-            found, self._status = os.waitpid(self.pid, os.WNOHANG)
-            while not found:
-                if time.monotonic() >= last:
-                    os.kill(self.pid, signal.SIGKILL)
-                    found, self._status = os.waitpid(self.pid, 0)
-                else:
-                    time.sleep(0.001)
-                    found, self._status = os.waitpid(self.pid, os.WNOHANG)
+            os.close(self.pid_fd)
             self.pid = 0
         return self._status
+
+
+def _kill_orphans() -> None:
+    """What left its group, too: it became a child of this process (PR_SET_CHILD_SUBREAPER)."""
+    for _ in range(1000):
+        try:
+            with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+                children = file.read().split()
+        except OSError:
+            return
+        if not children:
+            return
+        for child in children:
+            try:
+                os.kill(int(child), signal.SIGKILL)
+                os.waitpid(int(child), 0)
+            except (ProcessLookupError, PermissionError, ChildProcessError):
+                pass
+
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def _prctl(option: int, value: int) -> None:
+    """Of this process. Where ctypes is missing, only what stays in its process group is ended."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        pass
+
+
+def _signal_text(number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return str(number)
+    return f"{number} ({name})"
+
+
+class Limits(NamedTuple):
+    """What one import may take. memory: of the process, in bytes; 0 is no limit."""
+
+    timeout_s: float
+    memory: int
+
+
+def _used_itself(path: str) -> Any:
+    """All that is known of what an import used that ended its process: it is tried again after a while."""
+    used = uses.Uses()
+    used.paths[path] = [uses.signature(path), uses.content(path)]
+    return {**used.dump(), "until": time.time() + AGAIN_S}
 
 
 def _line(path: str, documents: list[Any], errors: list[Any]) -> bytes:
@@ -274,9 +353,15 @@ def _line(path: str, documents: list[Any], errors: list[Any]) -> bytes:
     return dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def _import_in_child(paths: list[str], fd: int, timeout_s: float) -> None:
+def _import_in_child(paths: list[str], fd: int, limits: Limits) -> None:
     """Never returns."""
     try:
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if limits.memory:
+            resource.setrlimit(resource.RLIMIT_DATA, (limits.memory, limits.memory))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(null, 1)
@@ -285,8 +370,9 @@ def _import_in_child(paths: list[str], fd: int, timeout_s: float) -> None:
         gc.enable()
         series = batch.Series()
         for n, path in enumerate(paths):
-            result = series.run(Target.of(path), timeout_s)
-            used = dumps(result.uses.dump(), ensure_ascii=False).encode("utf-8", "surrogateescape")
+            result = series.run(Target.of(path), limits.timeout_s)
+            _explain_memory(result.errors, limits)
+            used = dumps(_uses_of(result), ensure_ascii=False).encode("utf-8", "surrogateescape")
             line = _line(path, result.documents, result.errors)
             last = series.over is not None or n + 1 == len(paths)
             head = dumps([len(used), len(line), last]).encode() + b"\n"
@@ -295,6 +381,22 @@ def _import_in_child(paths: list[str], fd: int, timeout_s: float) -> None:
                 break
     finally:
         _exit(0)
+
+
+def _uses_of(result: Any) -> Any:
+    """What the import used; `until`: when the file wants to be imported again whatever has changed."""
+    found = result.uses.dump()
+    every = getattr(result.module, "reparse_every", None)
+    every = every.total_seconds() if hasattr(every, "total_seconds") else every
+    if isinstance(every, (int, float)) and not isinstance(every, bool) and every > 0:
+        found["until"] = time.time() + every
+    return found
+
+
+def _explain_memory(errors: Any, limits: Limits) -> None:
+    for error in errors:
+        if limits.memory and error["text"].startswith("MemoryError"):
+            error["text"] += f": an import may take {limits.memory >> 20} MiB (dag_processor.parse_memory_limit)"
 
 
 def _write(fd: int, data: Any) -> None:
@@ -316,39 +418,56 @@ def _series(paths: list[str], jobs: int, most: int) -> Any:
 def import_all(
     paths: Iterable[str],
     jobs: int,
-    timeout_s: float,
+    limits: Limits,
     done: Callable[[str, Any, bytes], Any],
     most: int = SERIES_MAX,
+    waits: Callable[[], Any] = lambda: None,
 ) -> None:
     """
     Imports the files, `jobs` at a time, at most `most` in one process; done(path, uses, result line)
-    for each when it ends. uses is None if the import ended its process.
+    for each when it ends; waits() when nothing has ended for a while.
     """
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     todo = _series(list(paths), jobs, most)
     running: dict[int, Any] = {}
     poll = select.poll()
     gc.collect()
     gc.disable()
     gc.freeze()  # a collection in a child would write to all that it shares with the others
-    while todo or running:
-        while todo and len(running) < jobs:
-            one = _Child(todo.popleft(), timeout_s)
-            running[one.fd] = one
-            poll.register(one.fd, select.POLLIN)
-        wait = max(0.0, min(one.deadline for one in running.values()) - time.monotonic())
-        over = [running[fd] for fd, _ in poll.poll(wait * 1000 + 1) if running[fd].read(done)]
-        now = time.monotonic()
-        for one in running.values():
-            if one not in over and now >= one.deadline:
-                one.interrupt(done)
-                over.append(one)
-        for one in over:
-            poll.unregister(one.fd)
-            del running[one.fd]
+    try:
+        while todo or running:
+            while todo and len(running) < 2 * jobs:
+                one = _Child(todo.popleft(), limits)
+                running[one.fd] = running[one.pid_fd] = one
+                poll.register(one.fd, select.POLLIN)
+                poll.register(one.pid_fd, select.POLLIN)
+            for one in _ended(running, poll, done, waits):
+                for fd in (one.fd, one.pid_fd):
+                    poll.unregister(fd)
+                    del running[fd]
+                one.end(0)
+                if one.paths:
+                    todo.appendleft(list(one.paths))
+    finally:
+        for one in set(running.values()):
             one.end(0)
-            if one.paths:
-                todo.appendleft(list(one.paths))
+        _kill_orphans()
     gc.enable()
+
+
+def _ended(running: Any, poll: Any, done: Any, waits: Any) -> list[Any]:
+    """Waits for a while, takes what has come, and gives the children that are over."""
+    wait = max(0.0, min(one.deadline for one in running.values()) - time.monotonic())
+    told = {running[fd] for fd, _ in poll.poll(min(wait, SO_FAR_S) * 1000 + 1)}
+    if not told:
+        waits()
+    over = [one for one in told if one.read(done)]
+    now = time.monotonic()
+    for one in set(running.values()):
+        if one not in over and now >= one.deadline:
+            one.interrupt(done)
+            over.append(one)
+    return over
 
 
 def _preload(contents: Iterable[bytes]) -> None:
@@ -369,45 +488,80 @@ def _preload(contents: Iterable[bytes]) -> None:
         timezone.pendulum_or_none()
 
 
-def scan(
-    folder: str,
-    cache_path: str,
-    jobs: int,
-    timeout_s: float,
-    write: Callable[[bytes], Any],
-    most: int = SERIES_MAX,
-) -> None:
-    """Writes the line of each file, in the files' order."""
-    folder = os.path.abspath(folder)
-    files = find_files(folder)
-    cache = Cache(cache_path, folder)
-    env = dict(os.environ)
-    lines, todo = {}, []
-    for path, _ in files:
-        if path.endswith(".py"):
-            lines[path] = cache.get(path, env)
-            if lines[path] is None:
-                todo.append(path)
-    fresh = set(todo)
+def _elsewhere(used: Any, folder: str) -> list[str]:
+    """What an import used that a watch of the folder does not see; folders with a slash at their end."""
+    if used is None:
+        return []
+    below = (os.path.join(folder, ""), os.path.join(os.path.realpath(folder), ""))
+    found = sorted(path for path in used["paths"] if not os.path.join(path, "").startswith(below))
+    return [path + "/" if os.path.isdir(path) else path for path in found[:ELSEWHERE_MAX]]
 
-    def done(path: str, used: Any, line: bytes) -> None:
-        lines[path] = line
-        if used is not None:
-            cache.put(path, used, line)
-        else:
-            cache.entries.pop(path, None)
 
-    if todo:
-        _preload([content for path, content in files if path in fresh])
-        import_all(todo, jobs, timeout_s, done, most)
-    for path, _ in files:
-        if path in lines:
-            parsed = b"true" if path in fresh else b"false"
-            write(b'{"parsed": ' + parsed + b", " + lines[path][1:] + b"\n")
-        else:
-            write(json.dumps({"file": path, "plain": True}).encode() + b"\n")
-    if todo or set(cache.entries) - set(lines):
-        cache.save([path for path, _ in files])
+class Scan:
+    """One look at a folder. `write` takes lines."""
+
+    def __init__(self, folder: str, cache_path: str, write: Callable[[bytes], Any]) -> None:
+        self.folder = os.path.abspath(folder)
+        self.write = write
+        self.files = find_files(self.folder)
+        self.cache = Cache(cache_path, self.folder)
+        self.lines: dict[str, Any] = {}
+        self.todo: list[str] = []
+        self._told = 0
+
+    def look(self, again: Iterable[str] = ()) -> None:
+        """Finds out which files are to be imported; those of `again` are in any case."""
+        env = dict(os.environ)
+        for path, _ in self.files:
+            if path.endswith(".py"):
+                self.lines[path] = None if path in again else self.cache.get(path, env)
+                if self.lines[path] is None:
+                    self.todo.append(path)
+        self.fresh = set(self.todo)
+
+    def run(self, jobs: int, limits: Limits, most: int, stream: bool) -> None:
+        """Imports what is to be, and writes a line for each file: in the files' order, or at once."""
+        self.stream = stream
+        if stream:
+            self._tell(path for path, _ in self.files if path not in self.fresh)
+        if self.todo:
+            _preload([content for path, content in self.files if path in self.fresh])
+            import_all(self.todo, jobs, limits, self._done, most, self._waits)
+        if not stream:
+            self._tell(path for path, _ in self.files)
+        if self.todo or set(self.cache.entries) - set(self.lines):
+            self.cache.save([path for path, _ in self.files])
+
+    def _done(self, path: str, used: Any, line: bytes) -> None:
+        self.lines[path] = line
+        self.cache.put(path, used, line)
+        if self.stream:
+            self._tell([path])
+
+    def _waits(self) -> None:
+        if self.stream and self._told:
+            self._told = 0
+            self.write(b'{"so_far": true}\n')
+            sys.stdout.flush()
+
+    def _tell(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self._told += 1
+            if path not in self.lines:
+                self.write(json.dumps({"file": path, "plain": True}).encode() + b"\n")
+                continue
+            used = self.cache.entries.get(path, (None, b""))[0]
+            head = {
+                "parsed": path in self.fresh,
+                "elsewhere": _elsewhere(used, self.folder),
+                "settings": bool(used and used["settings"]),
+            }
+            text = dumps(head, ensure_ascii=False).encode("utf-8", "surrogateescape")
+            self.write(text[:-1] + b", " + self.lines[path][1:] + b"\n")
+
+
+def _stop(number: int, frame: object) -> None:
+    sys.exit(128 + number)  # so that what runs is ended
 
 
 def main(arguments: list[str]) -> int:
@@ -418,6 +572,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=max(2, os.cpu_count() or 2))
     parser.add_argument("--timeout", type=float)
     parser.add_argument("--series", type=int, default=SERIES_MAX, help="files in one process")
+    parser.add_argument("--memory", type=int, default=MEMORY_MAX, help="bytes; 0 is no limit")
+    parser.add_argument("--stream", action="store_true", help="lines as soon as they are known")
+    parser.add_argument("--again", action="append", default=[], help="imported even if nothing changed")
     options = parser.parse_args(arguments)
     timeout_s = options.timeout or float(
         os.environ.get("TRADEWIND_IMPORT_TIMEOUT")
@@ -425,10 +582,11 @@ def main(arguments: list[str]) -> int:
         or IMPORT_TIMEOUT_S
     )
     out = sys.stdout.buffer
+    signal.signal(signal.SIGTERM, _stop)
     try:
-        scan(
-            options.folder, options.cache, options.jobs, timeout_s, out.write, options.series
-        )
+        scan = Scan(options.folder, options.cache, out.write)
+        scan.look(options.again)
+        scan.run(options.jobs, Limits(timeout_s, options.memory), options.series, options.stream)
     except (OSError, ValueError) as error:
         print(f"{options.folder}: {error}", file=sys.stderr)
         return 1

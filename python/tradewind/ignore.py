@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ class Rules:
         own._rules = list(self._rules)
         for line in _lines(os.path.join(folder, NAME)):
             try:
-                own._rules.append(
-                    _glob(line, folder) if self.kind == "glob" else (re.compile(line), True, None)
-                )
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of regular expressions that may mean more some day
+                    own._rules.append(
+                        _glob(line, folder) if self.kind == "glob" else (re.compile(line), True, None)
+                    )
             except re.error as error:
                 print(
                     f"{os.path.join(folder, NAME)}: {line!r} is not a pattern: {error}",
@@ -90,9 +93,10 @@ def _glob(line: str, folder: str) -> tuple[re.Pattern[str], bool, str]:
     for index, one in enumerate(parts):
         last = index == len(parts) - 1
         if one is None:
-            pattern += ".*" if last else "(?:.*/)?"
+            pattern += ".+" if last else "(?:.*/)?"
         else:
-            pattern += one + ("" if last else "/")
+            # A name is never empty: `a/*` is not the folder `a/`.
+            pattern += ("(?=[^/])" if one else "") + one + ("" if last else "/")
     # What is in a folder that is left out is left out with it.
     pattern += "/.*" if only_folders else "(?:/.*)?"
     return re.compile(pattern + r"\Z", re.S), leave_out, folder

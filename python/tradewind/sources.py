@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 
-from tradewind import uses
+from tradewind import meaning, uses
 
 if TYPE_CHECKING:
     from typing import Any
@@ -29,6 +29,10 @@ TREE_FILES_MAX = 2000
 def bundle_of(folder: Any) -> Any:
     """The bundle that a DAG file of this folder belongs to."""
     folder = os.path.realpath(folder)
+    for pattern in filter(None, os.environ.get("TRADEWIND_BUNDLES", "").split(":")):
+        root = _root_of(folder, pattern)
+        if root is not None:
+            return root
     dags = os.environ.get("TRADEWIND_DAGS")
     if dags:
         dags = os.path.realpath(dags)
@@ -37,8 +41,24 @@ def bundle_of(folder: Any) -> Any:
     return folder
 
 
+def _root_of(folder: str, pattern: str) -> str | None:
+    """The start of the path that a pattern means: a path in which one part may be "*", a commit."""
+    if "*" not in pattern:
+        root = os.path.realpath(pattern)
+        return root if os.path.join(folder, "").startswith(os.path.join(root, "")) else None
+    before, _, after = pattern.partition("*")
+    start = os.path.join(os.path.realpath(before), "")
+    if not folder.startswith(start):
+        return None
+    commit = folder[len(start) :].partition("/")[0]
+    root = os.path.realpath(start + commit + after)
+    return root if os.path.join(folder, "").startswith(os.path.join(root, "")) else None
+
+
 def describe(target: Any, used: Any) -> Any:
-    """{"root", "tree", "sources": {path within root: hash}} of what an import used; {} of none."""
+    """
+    {"root", "tree", "sources": {path within root: hash}, "meaning"} of what an import used; {} of none.
+    """
     root = os.path.join(target.root, "")
     found = []
     for path, (known, digest) in used.paths.items():
@@ -54,7 +74,8 @@ def describe(target: Any, used: Any) -> Any:
     if not sources:
         return {}
     sources = dict(sorted(sources.items()))
-    return {"root": target.root, "tree": _hash(sources), "sources": sources}
+    means = {name: meaning.of_file(root + name) or digest for name, digest in sources.items()}
+    return {"root": target.root, "tree": _hash(sources), "sources": sources, "meaning": _hash(means)}
 
 
 def _hash(sources: Any) -> Any:
@@ -74,11 +95,15 @@ class Tree:
             raise ValueError(f"the sources {tree} are damaged")
 
     def unchanged(self) -> Any:
-        """True if the bundle's files are these."""
-        return all(
-            uses.content(os.path.join(self.root, name)) == digest
-            for name, digest in self.sources.items()
-        )
+        """True if the bundle's files are these, or say the same."""
+        return all(self._is_same(name, digest) for name, digest in self.sources.items())
+
+    def _is_same(self, name: str, digest: str) -> bool:
+        path = os.path.join(self.root, name)
+        if uses.content(path) == digest:
+            return True
+        kept = self._content(digest) if name.endswith(".py") else None
+        return kept is not None and meaning.of_file(path) == meaning.of_source(name, kept)
 
     def view(self) -> Any:
         """The path of the view; makes it if it is not there. OSError, ValueError."""

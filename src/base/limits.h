@@ -37,6 +37,12 @@
 #define LIMIT_SOURCE_TREE_BYTES MiB(64) /* all files of a version; held by the SDK */
 #define LIMIT_SOURCE_FILES      2000
 
+/* Bundles of DAG files: -ERR_LIMIT for the bundle; the last good commit stays. */
+#define LIMIT_BUNDLES      64
+#define LIMIT_BUNDLE_FILES 200000               /* in a commit */
+#define LIMIT_BUNDLE_BYTES MiB(4096)            /* of them */
+#define LIMIT_BUNDLE_PACKS ((int64_t)MiB(8192)) /* what a repository's copy may take */
+
 /* The configuration. */
 #define LIMIT_CONFIG_BYTES    MiB(1) /* tradewind.yaml: -ERR_LIMIT */
 #define LIMIT_CONFIG_FINDINGS 200    /* findings that are kept */

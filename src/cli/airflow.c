@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/commands.h"
-#include "cli/load.h"
+#include "cli/session.h"
 #include "cli/term.h"
 
 #define EXIT_FAILED   1

@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "cli/command.h"
 #include "cli/commands.h"
-#include "cli/load.h"
+#include "cli/session.h"
 #include "cli/settings_client.h"
 #include "secret/connection.h"
 

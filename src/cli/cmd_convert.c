@@ -11,7 +11,6 @@
 #include "base/limits.h"
 #include "cli/command.h"
 #include "cli/commands.h"
-#include "cli/load.h"
 #include "cli/session.h"
 #include "dagfile/dagfile.h"
 #include "model/dag.h"
@@ -44,8 +43,8 @@ static int put_document(struct cli *cli, const char *file, const struct session 
     struct dag **dags = NULL, *d = NULL;
     struct buf b BUF_CLEANUP;
     size_t n = 0, done = 0;
-    int rc = load_file(file, NULL, paths->python, paths->python_path,
-                       &(struct findings){.text = stderr}, &dags, &n, e);
+    struct load_env env = session_load_env(paths, NULL);
+    int rc = load_file(file, NULL, &env, &(struct findings){.text = stderr}, &dags, &n, e);
 
     buf_init(&b, 2 * LIMIT_DOC_BYTES);
     rc = rc == 0 ? load_choose(dags, n, cli_opt(cli, "dag"), file, &d, e) : rc;

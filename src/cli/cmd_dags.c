@@ -9,10 +9,10 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "bundle/folder.h"
+#include "bundle/load.h"
 #include "cli/command.h"
 #include "cli/commands.h"
-#include "cli/folder.h"
-#include "cli/load.h"
 #include "cli/lookup.h"
 #include "cli/print.h"
 #include "cli/session.h"
@@ -182,6 +182,7 @@ static int list_rows(struct listing *l, struct err *e)
 static int list_folder(struct cli *cli, struct listing *l, struct findings *errors, bool *ret_any,
                        struct err *e)
 {
+    struct load_env env = session_load_env(&l->paths, l->home);
     struct stat st;
     int rc = folder_resolve(l->home, l->folder, sizeof l->folder, e);
 
@@ -191,9 +192,7 @@ static int list_folder(struct cli *cli, struct listing *l, struct findings *erro
     }
     (void)snprintf(l->paths.home, sizeof l->paths.home, "%s", l->home);
     rc = session_find_parts(&l->paths, cli_opt(cli, "python"), e);
-    return rc == 0 ? folder_load(l->folder, l->home, l->paths.python, l->paths.python_path, errors,
-                                 &l->dags, &l->dags_len, e)
-                   : rc;
+    return rc == 0 ? folder_load(l->folder, &env, errors, &l->dags, &l->dags_len, e) : rc;
 }
 
 static int list_errors(struct cli *cli, struct listing *l, struct err *e)
@@ -345,6 +344,7 @@ static void write_dags(struct json_writer *w, struct dag *const *dags, size_t n)
 
 static int validate_as_json(const struct session *paths, const char *file, struct json_writer *w)
 {
+    struct load_env env = session_load_env(paths, NULL);
     struct findings found = {.json = w};
     struct dag **dags = NULL;
     struct err e = {0};
@@ -356,7 +356,7 @@ static int validate_as_json(const struct session *paths, const char *file, struc
     json_string(w, file);
     json_key(w, "errors");
     json_array(w);
-    rc = load_file(file, NULL, paths->python, paths->python_path, &found, &dags, &n, &e);
+    rc = load_file(file, NULL, &env, &found, &dags, &n, &e);
     if (rc != 0 && found.len == 0) {
         findings_add(&found, file, 0, 0, NULL, err_str(&e));
     }
@@ -371,11 +371,12 @@ static int validate_as_json(const struct session *paths, const char *file, struc
 
 static int validate_one(struct cli *cli, const struct session *paths, const char *file)
 {
+    struct load_env env = session_load_env(paths, NULL);
     struct findings found = {.text = stdout};
     struct dag **dags;
     struct err e = {0};
     size_t n;
-    int rc = load_file(file, NULL, paths->python, paths->python_path, &found, &dags, &n, &e);
+    int rc = load_file(file, NULL, &env, &found, &dags, &n, &e);
 
     if (rc == 0 && !cli_flag(cli, "quiet")) {
         for (size_t i = 0; i < n; i++) {

@@ -9,10 +9,10 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "bundle/folder.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/execute.h"
-#include "cli/folder.h"
 #include "cli/lookup.h"
 #include "cli/print.h"
 #include "cli/test_home.h"
@@ -90,13 +90,14 @@ static int run_as_client(struct job *j, int64_t pid, struct err *e)
     struct buf b BUF_CLEANUP;
     char *conf = NULL;
     size_t params_len = cli_opt_all(j->cli, "param", &params);
+    struct load_env env = session_load_env(&paths, j->home);
     int rc;
 
     (void)snprintf(paths.home, sizeof paths.home, "%s", j->home);
     rc = session_find_parts(&paths, cli_opt(j->cli, "python"), e);
     buf_init(&b, LIMIT_MESSAGE / 2);
-    rc = rc == 0 ? folder_load_target(cli_arg(j->cli, "FILE"), cli_opt(j->cli, "dag"), j->home,
-                                      &paths, NULL, &l, e)
+    rc = rc == 0 ? folder_load_target(cli_arg(j->cli, "FILE"), cli_opt(j->cli, "dag"), &env, NULL,
+                                      &l, e)
                  : rc;
     rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
     rc = rc == 0 ? client_members(j, l.dag, conf, &b) : rc;
@@ -142,8 +143,9 @@ static int run_file(struct session *s, struct job *j, struct err *e)
     char *conf = NULL;
     size_t params_len = cli_opt_all(j->cli, "param", &params);
     int64_t run_key = 0;
-    int rc = folder_load_target(cli_arg(j->cli, "FILE"), cli_opt(j->cli, "dag"), s->home, s,
-                                s->worker, &l, e);
+    struct load_env env = session_load_env(s, s->home);
+    int rc =
+        folder_load_target(cli_arg(j->cli, "FILE"), cli_opt(j->cli, "dag"), &env, s->worker, &l, e);
 
     rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
     rc = rc == 0 ? home_serve(s->engine, s->home, execute_run_file, s, e) : rc;

@@ -163,6 +163,12 @@ static void version_json(struct json_writer *w, const struct dag *d)
 
     json_key(w, "version");
     json_string(w, d->hash);
+    if (d->bundle_version != NULL) {
+        json_key(w, "bundle");
+        json_string(w, d->bundle);
+        json_key(w, "bundle_version");
+        json_string(w, d->bundle_version);
+    }
     if (tree == NULL || root == NULL || files == NULL || files->kind != VALUE_OBJECT) {
         return;
     }
@@ -186,6 +192,9 @@ static void version_text(struct buf *out, const struct dag *d)
     const struct value *tree = source_member(d, "tree"), *files = source_member(d, "sources");
 
     (void)buf_printf(out, "version %.12s", d->hash);
+    if (d->bundle_version != NULL && d->bundle != NULL) {
+        (void)buf_printf(out, ", commit %.12s of %s", d->bundle_version, d->bundle);
+    }
     if (tree != NULL && files != NULL && tree->kind == VALUE_STRING) {
         (void)buf_printf(out, ", sources %.12s (%zu file%s)", tree->text, files->len,
                          files->len == 1 ? "" : "s");

@@ -9,9 +9,9 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "bundle/folder.h"
 #include "cli/command.h"
 #include "cli/commands.h"
-#include "cli/folder.h"
 #include "cli/session.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
@@ -35,12 +35,13 @@ static int pause_new(struct engine *g, const struct pausing *p, struct err *e)
     struct loaded l = {0};
     struct buf b BUF_CLEANUP;
     int64_t key;
+    struct load_env env = session_load_env(&paths, p->home);
     int rc;
 
     (void)snprintf(paths.home, sizeof paths.home, "%s", p->home);
     rc = session_find_parts(&paths, NULL, e);
     buf_init(&b, LIMIT_DOC_BYTES);
-    rc = rc == 0 ? folder_load_target(p->dag_id, NULL, p->home, &paths, NULL, &l, e) : rc;
+    rc = rc == 0 ? folder_load_target(p->dag_id, NULL, &env, NULL, &l, e) : rc;
     rc = rc == 0 ? folder_register(g, p->home, &l, e) : rc;
     rc = rc == 0 ? dagfile_document(l.dag, &b) : rc;
     rc = rc == 0 ? engine_add_dag(g, l.dag, buf_cstr(&b), b.len, &key, e) : rc;

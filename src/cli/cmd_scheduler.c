@@ -1,9 +1,8 @@
 /*
- * scheduler: the service. It has the engine, and keeps the folder of DAG files known to it: what is there at the start, and again whenever
- * something changed. Runs are created when they are due.
+ * scheduler: the service. It has the engine, and keeps the bundles of DAG files known to it (bundle/bundles.h): what is there at the start, and
+ * again whenever something changed. Runs are created when they are due.
  *
- *   STARTING --the folder was read once--> READY --SIGHUP, a change, or a while--> READING --> READY
- *                                            \--SIGTERM, SIGINT--> STOPPING: tasks go on in their holders, the next start adopts them
+ *   STARTING --all bundles were read once--> READY --SIGTERM, SIGINT--> STOPPING: tasks go on in their holders, the next start adopts them
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,31 +15,27 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
-#include "cli/bundle.h"
+#include "bundle/bundles.h"
+#include "bundle/folder.h"
+#include "bundle/list.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/execute.h"
-#include "cli/folder.h"
 #include "cli/sd_notify.h"
 #include "cli/session.h"
 #include "config/config.h"
-#include "dagfile/watch.h"
 #include "engine/engine.h"
 #include "home/retention.h"
 #include "runtime/loop.h"
-
-#define LOOK_US \
-    (30 *       \
-     TIME_SECOND) /* what the system does not tell (files elsewhere, variables) is seen after so long */
-#define LOOK_SHARE    50 /* looking takes at most this part of the time */
-#define LOOK_PAUSE_US (TIME_SECOND / 2)
 
 struct service {
     struct cli *cli;
     char home[4096], folder[4096];
     struct session s;
-    struct bundle *bundle;
-    struct watch *watch;
+    struct bundles *bundles;
+    bool only_folder; /* the folder was named: nothing else is read */
+    char from[4096];  /* where DAG files come from, in words */
+    struct arena arena;
     struct retention retention;
     struct co *looker;
     bool stopping;
@@ -73,7 +68,7 @@ static int on_hup(void *arg)
     struct service *v = arg;
 
     while (co_wait_signal(SIGHUP) == 0) {
-        watch_poke(v->watch);
+        bundles_poke(v->bundles);
     }
     return 0;
 }
@@ -89,73 +84,59 @@ static int keep_watchdog(void *arg)
     return 0;
 }
 
-/* ---- the folder ---- */
+/* ---- the bundles ---- */
 
-static void tell(const struct bundle_report *r, bool first)
+static void tell(void *arg, const struct bundles_report *r)
 {
+    struct service *v = arg;
     char text[160];
 
     (void)snprintf(text, sizeof text, "STATUS=%zu DAGs of %zu files, %zu errors", r->dags, r->files,
                    r->errors);
     sd_notify_send(text);
-    if (first || r->changed != 0 || r->removed != 0) {
+    if (r->first || r->changed != 0 || r->removed != 0) {
         log_info("dags", "%zu DAG%s in %zu file%s, %zu changed, %zu gone, %zu error%s", r->dags,
                  r->dags == 1 ? "" : "s", r->files, r->files == 1 ? "" : "s", r->changed,
                  r->removed, r->errors, r->errors == 1 ? "" : "s");
     }
+    if (r->first) {
+        sd_notify_send("READY=1");
+        log_info("scheduler", "works in %s; DAGs of %s", v->home, v->from);
+    }
 }
 
-/* A folder that cannot be read now may be readable later: it is mounted, a checkout is under way. */
-static int look(struct service *v, bool first, int64_t *ret_took_us)
-{
-    struct loop *l = loop_current();
-    int64_t start = loop_now_us(l);
-    struct bundle_report r = {0};
-    struct err e = {0};
-    int rc = bundle_refresh(v->bundle, &r, &e);
-
-    *ret_took_us = loop_now_us(l) - start;
-    if (rc == -ERR_CANCELED || rc == -ERR_CLOSED || rc == -ERR_NOMEM) {
-        return rc;
-    }
-    if (rc != 0) {
-        log_error("dags", "%s", err_str(&e));
-        return 0;
-    }
-    tell(&r, first);
-    return 0;
-}
-
-static int wait_for_change(struct service *v, int64_t took_us)
-{
-    int64_t left = took_us * LOOK_SHARE > LOOK_US ? took_us * LOOK_SHARE : LOOK_US;
-    int64_t until = loop_now_us(loop_current()) + left;
-    bool changed = false;
-    int rc = co_sleep(LOOK_PAUSE_US);
-
-    while (rc == 0 && !changed && loop_now_us(loop_current()) < until) {
-        rc = watch_wait(v->watch, until - loop_now_us(loop_current()), &changed);
-    }
-    return rc;
-}
-
-static int look_for_ever(void *arg)
+static int keep_bundles(void *arg)
 {
     struct service *v = arg;
-    int64_t took_us;
-    int rc = look(v, true, &took_us);
+    struct err e = {0};
 
+    return bundles_run(v->bundles, &e);
+}
+
+/* Which bundles there are; what imports their files is told, too. */
+static int open_bundles(struct service *v, struct err *e)
+{
+    struct load_env env = session_load_env(&v->s, v->home);
+    struct bundles_config c = {
+        .engine = v->s.engine, .store = v->s.store, .env = &env, .on_look = tell, .arg = v};
+    struct config *config = NULL;
+    struct bundle_spec *list = NULL;
+    int rc = config_open(v->home, &config, e);
+
+    rc = rc == 0 ? bundle_list_read(config, v->folder, v->only_folder ? v->folder : NULL, &v->arena,
+                                    &list, &c.len, e)
+                 : rc;
     if (rc == 0) {
-        sd_notify_send("READY=1");
-        log_info("scheduler", "works in %s; DAGs of %s", v->home, v->folder);
-    }
-    while (rc == 0) {
-        if (watch_why(v->watch) != NULL) {
-            log_warning("dags", "%s", watch_why(v->watch));
+        c.list = list;
+        c.memory_bytes = config_int(config, "dag_processor.parse_memory_limit") * (int64_t)MiB(1);
+        if (c.len == 1 && list[0].kind == BUNDLE_FOLDER) {
+            (void)snprintf(v->from, sizeof v->from, "%s", list[0].path);
+        } else {
+            (void)snprintf(v->from, sizeof v->from, "%zu bundles", c.len);
         }
-        rc = wait_for_change(v, took_us);
-        rc = rc == 0 ? look(v, false, &took_us) : rc;
+        rc = bundles_open(&c, &v->bundles, e);
     }
+    config_close(config);
     return rc;
 }
 
@@ -189,13 +170,12 @@ static int work(struct service *v, struct err *e)
     (void)snprintf(sock, sizeof sock, "%s/%s", v->home, ENGINE_SOCKET);
     rc = engine_serve(v->s.engine, sock, execute_run_file, &v->s, e);
     rc = rc == 0 ? read_config(v, e) : rc;
-    rc = rc == 0 ? bundle_new(&v->s, v->folder, &v->bundle, e) : rc;
-    rc = rc == 0 ? watch_new(v->folder, LOOK_US, &v->watch, e) : rc;
+    rc = rc == 0 ? open_bundles(v, e) : rc;
     if (rc != 0) {
         return rc;
     }
     co_group_init(&g, v->s.loop);
-    rc = co_spawn(&g, "folder", look_for_ever, v, &v->looker, e);
+    rc = co_spawn(&g, "bundles", keep_bundles, v, &v->looker, e);
     if (rc == 0) {
         (void)co_spawn(&g, "sigint", on_int, v, NULL, NULL);
         (void)co_spawn(&g, "sigterm", on_term, v, NULL, NULL);
@@ -228,8 +208,7 @@ static int service_main(void *arg)
         rc = err_set(&e, ERR_BUSY, "process %lld works in %s already", (long long)pid, v->home);
     } else if (rc == 0) {
         rc = work(v, &e);
-        watch_free(v->watch);
-        bundle_free(v->bundle);
+        bundles_close(v->bundles);
         session_close(&v->s);
         log_info("scheduler", "has stopped; tasks that run go on, the next start adopts them");
     }
@@ -280,9 +259,11 @@ int cmd_scheduler(struct cli *cli)
     struct err e = {0};
     int rc = home_resolve(cli_opt(cli, "home"), v.home, sizeof v.home, &e);
 
+    arena_init(&v.arena, MiB(16));
     rc = rc == 0 ? set_up_log(cli, v.home, &e) : rc;
     if (rc == 0 && folder != NULL) {
         (void)setenv("TRADEWIND_DAGS", folder, 1);
+        v.only_folder = true;
     }
     rc = rc == 0 ? folder_resolve(v.home, v.folder, sizeof v.folder, &e) : rc;
     rc = rc == 0 ? loop_uv_new(&lc, &l, &e) : rc;
@@ -290,5 +271,6 @@ int cmd_scheduler(struct cli *cli)
         rc = loop_main(l, service_main, &v, &e);
         loop_free(l);
     }
+    arena_fini(&v.arena);
     return rc != 0 ? cli_fail(rc, &e) : v.exit_code;
 }

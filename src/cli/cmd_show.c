@@ -8,11 +8,11 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "bundle/folder.h"
+#include "bundle/load.h"
 #include "cli/command.h"
 #include "cli/commands.h"
-#include "cli/folder.h"
 #include "cli/graph.h"
-#include "cli/load.h"
 #include "cli/lookup.h"
 #include "cli/session.h"
 #include "cli/term.h"
@@ -43,11 +43,12 @@ static int show_file(struct cli *cli, const char *dag, const char *home, struct 
 {
     struct session paths = {0};
     struct loaded l = {0};
+    struct load_env env = session_load_env(&paths, home);
     int rc;
 
     (void)snprintf(paths.home, sizeof paths.home, "%s", home);
     rc = session_find_parts(&paths, cli_opt(cli, "python"), e);
-    rc = rc == 0 ? load_target_alone(dag, cli_opt(cli, "dag"), home, &paths, &l, e) : rc;
+    rc = rc == 0 ? load_target_alone(dag, cli_opt(cli, "dag"), &env, &l, e) : rc;
     rc = rc == 0 ? draw(cli, l.dag, NULL, out, e) : rc;
     loaded_fini(&l);
     return rc;

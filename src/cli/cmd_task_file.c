@@ -10,11 +10,11 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "bundle/folder.h"
+#include "bundle/load.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/execute.h"
-#include "cli/folder.h"
-#include "cli/load.h"
 #include "cli/logfile.h"
 #include "cli/session.h"
 #include "cli/test_home.h"
@@ -48,6 +48,7 @@ static int open_task(struct one_task *o)
     const char *const *params;
     char home[4096];
     size_t n = cli_opt_all(o->cli, "param", &params);
+    struct load_env env = session_load_env(&o->paths, home);
     int rc = home_resolve(cli_opt(o->cli, "home"), home, sizeof home, &o->e);
 
     if (rc == 0) {
@@ -58,9 +59,7 @@ static int open_task(struct one_task *o)
     if (date != NULL) {
         (void)time_parse(date, strlen(date), &o->logical_date_us);
     }
-    rc = rc == 0
-             ? load_target_alone(file, cli_opt(o->cli, "dag"), home, &o->paths, &o->loaded, &o->e)
-             : rc;
+    rc = rc == 0 ? load_target_alone(file, cli_opt(o->cli, "dag"), &env, &o->loaded, &o->e) : rc;
     o->dag = o->loaded.dag;
     rc = rc == 0 ? conf_build(o->dag, cli_opt(o->cli, "conf"), params, n, &o->conf, &o->e) : rc;
     if (rc == 0) {

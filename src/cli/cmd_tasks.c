@@ -9,9 +9,9 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "bundle/folder.h"
 #include "cli/command.h"
 #include "cli/commands.h"
-#include "cli/folder.h"
 #include "cli/hitl.h"
 #include "cli/logfile.h"
 #include "cli/lookup.h"
@@ -110,6 +110,7 @@ static int list_defined(struct cli *cli)
 {
     char home[4096];
     struct session paths = {0};
+    struct load_env env = session_load_env(&paths, home);
     struct loaded l = {0};
     struct err e = {0};
     struct buf out BUF_CLEANUP;
@@ -117,8 +118,7 @@ static int list_defined(struct cli *cli)
 
     buf_init(&out, MiB(256));
     rc = rc == 0 ? session_find_parts(&paths, cli_opt(cli, "python"), &e) : rc;
-    rc = rc == 0 ? load_target_alone(cli_arg(cli, "DAG"), cli_opt(cli, "dag"), home, &paths, &l, &e)
-                 : rc;
+    rc = rc == 0 ? load_target_alone(cli_arg(cli, "DAG"), cli_opt(cli, "dag"), &env, &l, &e) : rc;
     if (rc == 0) {
         print_defined(cli, l.dag, &out);
         (void)fputs(buf_cstr(&out), stdout);

@@ -191,6 +191,13 @@ const struct command command_table[] = {
                     {0}},
      .exits = "0 a DAG could be read, or there are no files\n65 none could, or (--errors) at least "
               "one could not"},
+    {"dags list-import-errors", "list the DAG files that cannot be read",
+     "As the scheduler has them in the store: of all bundles, with since when.",
+     .options = OPTS{{"limit", 0, OPTION_INT, .value = "N", .dflt = "0", .max = INTMAX,
+                      .help = "at most N; 0: all"},
+                     {0}},
+     .examples = EX{{"tradewind dags list-import-errors --json", NULL}, {0}},
+     .exits = "65 there is one at least"},
     {"dags show", "draw a DAG",
      "Draws the tasks and what waits for what. DAG is a file, or the id of a DAG of the DAGs "
      "folder "
@@ -557,6 +564,22 @@ const struct command command_table[] = {
                       .help = "of lines: uri or json (default: uri)"},
                      {0}},
      .examples = EX{{"tradewind connections export connections.json", NULL}, {0}}},
+
+    {"bundles", "where DAG files come from: folders and repositories"},
+    {"bundles list", "list the bundles",
+     "Each with its commit, its DAGs, and what is wrong with it: a repository that cannot be "
+     "fetched "
+     "keeps the last good commit. Without a scheduler, what the configuration says.",
+     .examples = EX{{"tradewind bundles list", NULL}, {0}}},
+    {"bundles show", "show a bundle", NULL, .args = ARGS{{"BUNDLE", .help = "its name"}, {0}},
+     .examples = EX{{"tradewind bundles show team", NULL}, {0}},
+     .exits = "66 there is no such bundle\n74 no scheduler works in the home"},
+    {"bundles refresh", "look for news now",
+     "The scheduler fetches the repository, and reads what is new of it, or of the folder.",
+     .args = ARGS{{"BUNDLE", .optional = true, .help = "its name; else all of them"}, {0}},
+     .examples = EX{{"tradewind bundles refresh team", "after a push"}, {0}},
+     .exits = "66 there is no such bundle\n74 no scheduler works in the home\n1 it takes longer: "
+              "`bundles list` says how it ends"},
 
     {"assets", "show the data that tasks make and use"},
     {"assets list", "list the assets that DAGs and tasks named", NULL,

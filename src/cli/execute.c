@@ -11,8 +11,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "bundle/folder.h"
 #include "cli/command.h"
-#include "cli/folder.h"
 #include "cli/lookup.h"
 #include "cli/term.h"
 #include "dagfile/dagfile.h"
@@ -134,6 +134,7 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
     struct session *s = arg;
     struct value *rq;
     struct arena a;
+    struct load_env env = session_load_env(s, s->home);
     struct loaded l = {0};
     struct engine_run_request r = {.type = RUN_TYPE_MANUAL, .logical_date_us = TIME_NONE};
     struct buf b;
@@ -149,7 +150,7 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
     if (rc == 0 && (file == NULL || file->kind != VALUE_STRING)) {
         rc = err_set(e, ERR_PROTOCOL, "run needs a file");
     }
-    rc = rc == 0 ? folder_load_target(file->text, dag_id != NULL ? dag_id->text : NULL, s->home, s,
+    rc = rc == 0 ? folder_load_target(file->text, dag_id != NULL ? dag_id->text : NULL, &env,
                                       s->worker, &l, e)
                  : rc;
     rc = rc == 0 ? folder_register(s->engine, s->home, &l, e) : rc;

@@ -8,7 +8,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cli/command.h"
-#include "cli/load.h"
 #include "cli/session.h"
 
 #define WORDS_MAX 32

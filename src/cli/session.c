@@ -14,7 +14,8 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/wire.h"
-#include "cli/folder.h"
+#include "bundle/folder.h"
+#include "bundle/list.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "runtime/loop.h"
@@ -140,14 +141,23 @@ int store_open_for_reading(const char *home, struct store **ret, struct err *e)
 /* ---- the writing process ---- */
 
 /* Files of the DAGs folder import from it: who imports them is told where it is. */
-static int tell_folder(const struct session *s, struct err *e)
+static int tell_folder(const struct session *s, const struct config *config, struct err *e)
 {
+    struct bundle_spec *list;
+    struct arena a;
+    size_t n = 0;
     char folder[4096];
     int rc = folder_resolve(s->home, folder, sizeof folder, e);
 
     if (rc == 0 && is_folder(folder) && setenv("TRADEWIND_DAGS", folder, 1) != 0) {
         rc = err_set(e, ERR_NOMEM, "out of memory for the environment");
     }
+    arena_init(&a, MiB(16));
+    rc = rc == 0 ? bundle_list_read(config, folder, NULL, &a, &list, &n, e) : rc;
+    if (rc == 0 && (n != 1 || strcmp(list[0].name, BUNDLE_DEFAULT_NAME) != 0)) {
+        rc = bundle_list_export(list, n, s->home, e);
+    }
+    arena_fini(&a);
     return rc;
 }
 
@@ -189,7 +199,7 @@ int session_open(struct session *s, struct loop *loop, const struct session_opti
     }
     rc = rc == 0 ? session_find_parts(s, o->python, e) : rc;
     rc = rc == 0 ? home_open_store(s->home, &s->store, e) : rc;
-    rc = rc == 0 ? tell_folder(s, e) : rc;
+    rc = rc == 0 ? tell_folder(s, config, e) : rc;
     rc = rc == 0 ? open_parts(s, o, config, e) : rc;
     config_close(config);
     rc = rc == 0 ? engine_recover(s->engine, run_keys, n, home_load_dag, NULL, e) : rc;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "bundle/load.h"
 #include "home/home.h"
 #include "model/rows.h"
 
@@ -21,6 +22,12 @@ struct lock;
 struct loop;
 struct store;
 struct worker;
+
+/* Runs `python -m MODULE WORDS` with our own standard files, our Python package, and the home in its environment. *ret_code: its exit code.
+ * Blocks. */
+struct cli;
+int cli_python(struct cli *cli, const char *module, const char *const *words, size_t n,
+               int *ret_code, struct err *e);
 
 struct session_options {
     const char *home; /* absolute; made if it is not there */
@@ -50,6 +57,12 @@ void session_remove(const char *path);
 /* The holder, the Python package and the interpreter: `python`, else what the configuration of s->home ("": the usual home) says, else as
  * session_options.python. What the configuration says for Python is in the environment from then on. */
 int session_find_parts(struct session *s, const char *python, struct err *e);
+
+/* What DAG files are read with: borrows from both. */
+static inline struct load_env session_load_env(const struct session *s, const char *home)
+{
+    return (struct load_env){home, s->python, s->python_path};
+}
 
 /* The store, read-only. -ERR_NOTFOUND when nothing has run in this home yet. */
 int store_open_for_reading(const char *home, struct store **ret, struct err *e);

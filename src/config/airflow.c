@@ -42,13 +42,11 @@ static const struct section sections[] = {
      "task_queued_timeout_check_interval child_process_log_directory enable_tracemalloc "
      "dependency_detector use_job_schedule"},
     {"dag_processor", "",
-     "refresh_interval parsing_processes file_parsing_sort_mode max_callbacks_per_loop "
+     "parsing_processes file_parsing_sort_mode max_callbacks_per_loop "
      "min_file_process_interval stale_dag_threshold print_stats_interval "
      "disable_bundle_versioning dag_bundle_storage_path bundle_refresh_check_interval "
      "stale_bundle_cleanup_interval stale_bundle_cleanup_age_threshold "
      "stale_bundle_cleanup_min_versions dag_file_processor_timeout"},
-    {"dag_processor", "bundles are set in the section bundles of tradewind.yaml",
-     "dag_bundle_config_list"},
     {"celery", "tasks run on this machine; there is no Celery", NULL},
     {"celery_kubernetes_executor", "tasks run on this machine", NULL},
     {"celery_broker_transport_options", "tasks run on this machine; there is no Celery", NULL},

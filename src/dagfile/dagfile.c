@@ -28,11 +28,65 @@ int dagfile_document(const struct dag *d, struct buf *out)
     return buf_status(out);
 }
 
+/* The file's path below the root, or all of it. */
+static struct value below_root(const struct value *file, const struct value *root)
+{
+    struct value v = *file;
+
+    if (root->kind == VALUE_STRING && root->len < file->len &&
+        memcmp(file->text, root->text, root->len) == 0 && file->text[root->len] == '/') {
+        v.text += root->len + 1;
+        v.len -= root->len + 1;
+    }
+    return v;
+}
+
+/* What a version is of `python`: which files, and what they mean; not how they are written, nor where a bundle with versions of its own has
+ * this one. */
+static int canonical_python(const struct dag *d, const struct value *python, struct buf *out)
+{
+    const struct value *file = value_get(python, "file"), *root = value_get(python, "root");
+    struct value **elems = mem_array(python->len + 1, sizeof *elems), own = {0};
+    struct value doc = *d->document, new = *python, *path = &own;
+    struct value_key *keys = mem_array(python->len + 1, sizeof *keys);
+    struct value **members = mem_array(d->document->len + 1, sizeof *members);
+    int rc = -ERR_NOMEM;
+
+    new.len = 0;
+    for (size_t i = 0; keys != NULL && elems != NULL && i < python->len; i++) {
+        const char *name = python->keys[i].text;
+        bool is_file = strcmp(name, "file") == 0;
+
+        if (strcmp(name, "tree") != 0 && strcmp(name, "sources") != 0 &&
+            (strcmp(name, "root") != 0 || d->bundle_version == NULL)) {
+            own = is_file && root != NULL ? below_root(file, root) : own;
+            keys[new.len] = python->keys[i];
+            elems[new.len++] = is_file && root != NULL ? path : python->elems[i];
+        }
+    }
+    new.keys = keys;
+    new.elems = elems;
+    doc.elems = members;
+    for (size_t i = 0; members != NULL && i < doc.len; i++) {
+        members[i] = d->document->elems[i] == python ? &new : d->document->elems[i];
+    }
+    if (keys != NULL && elems != NULL && members != NULL) {
+        rc = value_canonical(&doc, out);
+    }
+    mem_free(members);
+    mem_free(keys);
+    mem_free(elems);
+    return rc;
+}
+
 int dagfile_canonical(const struct dag *d, struct buf *out, char *ret_hash)
 {
+    const struct value *python = value_get(d->document, "python");
     unsigned char hash[crypto_hash_sha256_BYTES];
     size_t from = out->len;
-    int rc = value_canonical(d->document, out);
+    int rc = python != NULL && python->kind == VALUE_OBJECT && value_get(python, "meaning") != NULL
+                 ? canonical_python(d, python, out)
+                 : value_canonical(d->document, out);
 
     if (rc != 0) {
         return rc;

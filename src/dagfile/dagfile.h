@@ -40,7 +40,8 @@ int dagfile_build(const struct value *document, const char *file, const struct o
 /* The document as JSON with its members in their order: what a version is stored as. The order is that of tasks' indices, which the
  * store's rows use. */
 int dagfile_document(const struct dag *d, struct buf *out);
-/* The canonical JSON of a DAG's document and its SHA-256 in hex (65 bytes). */
+/* The canonical JSON of what a DAG's version says and its SHA-256 in hex (65 bytes): of its document, but of its Python files what they mean
+ * (`meaning` of `python`) in place of their contents. */
 int dagfile_canonical(const struct dag *d, struct buf *out, char *ret_hash);
 /* Keeps the files that Python DAGs were made from in home/sources: durable on return, one stat for each DAG whose sources are there. A file
  * that is another by now is left out: tasks of this version then read it as it is. Blocks. */

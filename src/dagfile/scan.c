@@ -53,14 +53,21 @@ static char **make_environment(const struct scan_config *c, char **ret_path, cha
 
 static int start(const struct scan_config *c, int out, struct child **ret, struct err *e)
 {
-    const char *argv[] = {c->python, "-m", "tradewind.dagfolder", c->folder, "--cache",
-                          c->cache,  NULL};
+    char memory[24];
+    const char *argv[10] = {c->python, "-m", "tradewind.dagfolder", c->folder, "--cache", c->cache};
+    int n = 6;
     struct child_spec spec = {
         .argv = argv, .stdio = {-1, out, STDERR_FILENO}, .extra_fd = -1, .new_session = false};
     char *path = NULL, *dags = NULL;
     char **env = make_environment(c, &path, &dags);
     int rc = env == NULL ? err_set(e, ERR_NOMEM, "out of memory for the environment") : 0;
 
+    if (c->has_memory) {
+        (void)snprintf(memory, sizeof memory, "%lld", (long long)c->memory_bytes);
+        argv[n++] = "--memory";
+        argv[n++] = memory;
+    }
+    argv[n] = c->stream ? "--stream" : NULL;
     spec.env = (const char *const *)env;
     rc = rc == 0 ? child_spawn(loop_current(), &spec, ret, e) : rc;
     mem_free(env);

@@ -5,7 +5,9 @@
 #ifndef TW_DAGFILE_SCAN_H
 #define TW_DAGFILE_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 
@@ -14,6 +16,9 @@ struct scan_config {
     const char *cache;       /* its file; made with its folder */
     const char *python;      /* interpreter */
     const char *python_path; /* folder that holds the tradewind package */
+    int64_t memory_bytes;    /* of one import; 0: no limit */
+    bool has_memory;         /* memory_bytes is set; else the scanner's default */
+    bool stream; /* lines as they come, and {"so_far": true} when the next takes longer */
 };
 
 /*

@@ -103,6 +103,18 @@ int engine_create_run(struct engine *g, const struct engine_run_request *r, int6
  * the store. */
 int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, struct err *e);
 
+/* ---- who keeps the DAG files of this engine's home ---- */
+
+struct world_call;
+struct engine_keeper {
+    void *arg;
+    /* SUSPENDS. The socket's request `bundles`: a handler as those of world.h. */
+    int (*answer)(void *arg, const struct world_call *c, struct err *e);
+    void (*settings_changed)(
+        void *arg); /* a variable or a connection: DAG files may have read it */
+};
+void engine_set_keeper(struct engine *g, const struct engine_keeper *k); /* NULL: nobody any more */
+
 /* ---- runs that are due (config.schedules) ---- */
 
 /*

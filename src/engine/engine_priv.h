@@ -171,6 +171,7 @@ struct engine {
     void *on_commit_arg;
     int (*load_dag)(void *arg, const struct dag_source *src, struct dag **ret, struct err *e);
     void *load_dag_arg;
+    struct engine_keeper keeper;  /* all NULL: nobody */
     struct socket_server *server; /* or NULL */
 };
 

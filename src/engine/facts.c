@@ -257,6 +257,7 @@ static int do_get_version(void *arg)
     for (size_t i = 0; rc == 0 && i < n; i++) {
         c->file = dags[i].dag_key == c->version.dag_key ? dags[i].file : c->file;
     }
+    c->file = c->version.file != NULL ? c->version.file : c->file;
     return rc;
 }
 

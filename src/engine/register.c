@@ -97,7 +97,12 @@ int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t
     struct arena a;
     struct find_call c = {.g = g, .dag_id = d->dag_id, .hash = d->hash, .arena = &a, .e = e};
     struct dag_row dag = {.dag_id = d->dag_id, .file = d->file, .updated_us = engine_now(g)};
-    struct version_row version = {.hash = d->hash, .document = document, .document_len = n};
+    struct version_row version = {.hash = d->hash,
+                                  .document = document,
+                                  .document_len = n,
+                                  .bundle = d->bundle_version != NULL ? d->bundle : NULL,
+                                  .bundle_version = d->bundle_version,
+                                  .file = d->bundle_version != NULL ? d->file : NULL};
     struct request r = {.dag = &dag};
     struct asset_row *assets = NULL;
     int rc;
@@ -131,7 +136,8 @@ int engine_add_dag(struct engine *g, struct dag *d, const char *document, size_t
         r.event.dag.dag = d;
         /* Without a schedule all runs are by hand, and go on in a paused DAG too. */
         r.event.dag.paused = g->schedule != NULL && dag.paused;
-        if (r.version == NULL && c.row.version_key == c.version_key) {
+        if (r.version == NULL && c.row.version_key == c.version_key &&
+            (dag.file == NULL || (c.row.file != NULL && strcmp(dag.file, c.row.file) == 0))) {
             r.dag = NULL; /* nothing new to store */
         }
         rc = engine_ask(g, &r, e);

@@ -507,6 +507,11 @@ int settings_answer(struct engine *g, const char *op, const struct value *rq, st
 
     json_key(w, "result");
     rc = engine_on_store(g, on_store, &p);
+    if (rc == 0 && g->keeper.settings_changed != NULL &&
+        (strcmp(op, "var_set") == 0 || strcmp(op, "var_delete") == 0 ||
+         strcmp(op, "conn_set") == 0 || strcmp(op, "conn_delete") == 0)) {
+        g->keeper.settings_changed(g->keeper.arg);
+    }
     return rc == 0 ? tell_scheduler(g, op, rq, e) : rc;
 }
 

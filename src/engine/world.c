@@ -586,6 +586,21 @@ static int op_dag_run_trigger(const struct world_call *c, struct err *e)
     return rc;
 }
 
+/* ---- of whoever keeps the DAG files ---- */
+
+void engine_set_keeper(struct engine *g, const struct engine_keeper *k)
+{
+    g->keeper = k != NULL ? *k : (struct engine_keeper){0};
+}
+
+static int op_bundles(const struct world_call *c, struct err *e)
+{
+    return c->g->keeper.answer != NULL
+               ? c->g->keeper.answer(c->g->keeper.arg, c, e)
+               : err_set(e, ERR_UNSUPPORTED,
+                         "this process does not keep DAG files: start `tradewind scheduler`");
+}
+
 /* ---- which ---- */
 
 static const struct {
@@ -608,6 +623,7 @@ static const struct {
     {"asset_count", true, engine_asset_count},
     {"asset_events", true, engine_asset_events},
     {"xcom_delete", false, engine_answer_xcom_delete},
+    {"bundles", false, op_bundles},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)

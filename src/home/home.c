@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
+#include "model/dag.h"
 #include "model/document.h"
 #include "operators/operators.h"
 #include "store/lock.h"
@@ -153,7 +154,12 @@ int home_load_version(struct store *s, int64_t version_key, struct dag **ret, st
         src.dag_key = row.dag_key;
         src.document = row.document;
         src.len = row.document_len;
+        src.file = row.file;
         rc = home_load_dag(NULL, &src, ret, e);
+    }
+    if (rc == 0 && row.bundle_version != NULL) {
+        (*ret)->bundle = arena_strdup(&(*ret)->arena, row.bundle);
+        (*ret)->bundle_version = arena_strdup(&(*ret)->arena, row.bundle_version);
     }
     arena_fini(&a);
     return rc;

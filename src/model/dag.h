@@ -89,6 +89,8 @@ struct dag {
     const char *dag_id;
     const char *display_name, *description, *doc_md; /* may be NULL, except display_name */
     const char *file;                                /* source file as given, or NULL */
+    /* Of a bundle that has versions of its own (git), else NULL: set by whoever reads it, borrowed from the arena. */
+    const char *bundle, *bundle_version;
     bool is_python;         /* its python tasks are found by importing `file` */
     struct value *document; /* the whole document */
     char hash

@@ -75,7 +75,7 @@ static void words(struct json_writer *w, int type)
 
 static void python_type(struct json_writer *w)
 {
-    static const char *const texts[] = {"file", "root", "tree"};
+    static const char *const texts[] = {"file", "root", "tree", "meaning"};
 
     pair(w, "type", "object");
     json_key(w, "required");

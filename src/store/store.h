@@ -59,6 +59,9 @@ struct version_row {
     const char *document; /* canonical JSON */
     size_t document_len;
     int64_t created_us;
+    /* Of a bundle that has versions of its own (git), else NULL: what its tasks import from is kept while a row refers to it. */
+    const char *bundle, *bundle_version; /* name; commit */
+    const char *file;                    /* path of the DAG file in that commit's tree */
 };
 struct xcom_row {
     struct ti_key key;
@@ -94,6 +97,29 @@ struct audit_row {
     const char *actor, *action, *subject;
     const char *before, *after; /* redacted JSON, or NULL */
     int64_t at_us;
+};
+
+/* What the last look at the DAG files found of a DAG. It outlives its file: then it is not active. */
+struct parsed_dag_row {
+    const char *dag_id, *bundle;
+    const char *bundle_version; /* commit, or NULL: the bundle has none */
+    const char *file;           /* path below the bundle's folder */
+    bool active;                /* a file has it */
+    int64_t parsed_us;          /* when that file was read last */
+    const char *tags, *owners;  /* JSON arrays of texts */
+};
+/* What is wrong with a DAG file: all of its findings. */
+struct import_error_row {
+    const char *bundle, *file; /* its path below the bundle's folder */
+    const char *text;  /* a finding a line. In put_parsed NULL: the file is mended, or gone */
+    int64_t at_us;     /* since when it says so */
+    int64_t error_key; /* of results, the store's own: stays while the file has errors */
+};
+struct parsed_batch {
+    const struct parsed_dag_row *dags; /* upsert by dag_id */
+    size_t dags_len;
+    const struct import_error_row *errors; /* upsert by (bundle, file), or removed */
+    size_t errors_len;
 };
 
 /* A variable or a connection: its value is sealed before it comes here (src/secret). */
@@ -296,6 +322,18 @@ struct store_ops {
     /* Settings change in a transaction of their own, durable on return: all rows or none. -ERR_STALE: a row has another version than was
      * said; -ERR_NOTFOUND: one to be removed is not there. A row stands at most once among them. */
     int (*put_settings)(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
+    /* What a look at the DAG files found, likewise: written by the process that has the engine. */
+    int (*put_parsed)(struct store *s, const struct parsed_batch *b, struct err *e);
+    /* By dag_id; dag_id NULL: all. */
+    int (*get_parsed_dags)(struct store *s, const char *dag_id, struct arena *a,
+                           struct parsed_dag_row **ret, size_t *ret_len, struct err *e);
+    /* By (bundle, file), those after the first `offset`. error_key 0: all. */
+    int (*get_import_errors)(struct store *s, int64_t error_key, size_t offset, size_t limit,
+                             struct arena *a, struct import_error_row **ret, size_t *ret_len,
+                             struct err *e);
+    /* The bundle's versions that a run, or the current version of a DAG, refers to: sorted. */
+    int (*get_bundle_versions)(struct store *s, const char *bundle, struct arena *a,
+                               const char ***ret, size_t *ret_len, struct err *e);
     /* Likewise a pool: made or changed; remove: by its name (-ERR_NOTFOUND). */
     int (*put_pool)(struct store *s, const struct pool_row *row, bool remove, struct err *e);
 

@@ -38,8 +38,9 @@ static const char *const passed[] = {
     "AIRFLOW_CONN_*",
     "TRADEWIND_VAR_*",
     "TRADEWIND_CONN_*",
-    "TRADEWIND_DAGS", /* what files of it import beside themselves */
-    "AIRFLOW_HOME",   /* of it its plugins, config and airflow.cfg */
+    "TRADEWIND_DAGS",    /* what files of it import beside themselves */
+    "TRADEWIND_BUNDLES", /* likewise */
+    "AIRFLOW_HOME",      /* of it its plugins, config and airflow.cfg */
     "AIRFLOW_CONFIG",
     "AIRFLOW__*",
     "TRADEWIND__*",

@@ -57,7 +57,7 @@ with tempfile.TemporaryDirectory() as folder:
     for words, wanted in [((("ru",)), {"run", "runs"}), (("dags", "s"), {"show"}), (("tasks", ""), {"list", "logs", "respond", "why", "clear", "mark", "test", "render"}),
                           (("run", "--par"), {"--param"}), (("run", "meson.b"), {"meson.build"}), (("completion", ""), {"bash", "zsh", "fish"}),
                           (("tasks", "logs", "--fo"), {"--follow"}), (("--ho",), {"--home"}), (("run", "--run-id", ""), set()),
-                          (("--home", "meson.b"), {"meson.build"}), (("-q", "dags", "l"), {"list"}), (("db", "clean", "--ke"), {"--keep"})]:
+                          (("--home", "meson.b"), {"meson.build"}), (("-q", "dags", "list-"), {"list-import-errors"}), (("db", "clean", "--ke"), {"--keep"})]:
         got = set(complete(*words))
         if got != wanted:
             problems.append(f"bash completion of {words}: {got}, not {wanted}")

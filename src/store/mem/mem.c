@@ -20,6 +20,8 @@ static void op_close(struct store *s)
     free_list(&m->audits);
     free_list(&m->settings);
     free_list(&m->events);
+    free_list(&m->parsed_dags);
+    free_list(&m->import_errors);
     free_list(&m->garbage);
     /* History hangs only in the lists of its run. */
     for (size_t i = 0; m->runs.buckets != NULL && i < m->runs.buckets_len; i++) {
@@ -111,6 +113,10 @@ static const struct store_ops ops = {
     .get_settings = mem_get_settings,
     .put_settings = mem_put_settings,
     .put_pool = mem_put_pool,
+    .put_parsed = mem_put_parsed,
+    .get_parsed_dags = mem_get_parsed_dags,
+    .get_import_errors = mem_get_import_errors,
+    .get_bundle_versions = mem_get_bundle_versions,
     .get_durations = mem_get_durations,
     .get_assets = mem_get_assets,
     .find_asset = mem_find_asset,

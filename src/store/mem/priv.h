@@ -34,6 +34,8 @@ enum kind {
     KIND_AUDIT,
     KIND_SETTING,
     KIND_ASSET_EVENT,
+    KIND_PARSED_DAG,
+    KIND_IMPORT_ERROR,
     KIND_GARBAGE,
     KIND_MAX_
 };
@@ -96,8 +98,9 @@ struct mem_store {
     struct table keys[KIND_TABLES_];  /* by key */
     struct table names[KIND_TABLES_]; /* DAG, version, run: by (owner, name); XCom: by instance */
     struct owners runs, dags;
-    struct list audits, settings, events, garbage;
-    struct asset_keys { /* the last ones given */
+    struct list audits, settings, events, parsed_dags, import_errors, garbage;
+    int64_t import_error_key; /* the last one given */
+    struct asset_keys {       /* the last ones given */
         int64_t asset, event;
     } asset_keys;
     struct counter {
@@ -161,6 +164,18 @@ void mem_drop(struct mem_store *m, struct node *n);
 
 /* Puts a row in the place of the one with its key; noted for undo. -ERR_INVALID without a text that must be there. */
 int mem_put(struct mem_store *m, enum kind kind, const void *row, struct err *e);
+
+/* ---- parsed.c ---- */
+
+int mem_put_parsed(struct store *s, const struct parsed_batch *b, struct err *e);
+int mem_get_parsed_dags(struct store *s, const char *dag_id, struct arena *a,
+                        struct parsed_dag_row **ret, size_t *ret_len, struct err *e);
+int mem_get_import_errors(struct store *s, int64_t error_key, size_t offset, size_t limit,
+                          struct arena *a, struct import_error_row **ret, size_t *ret_len,
+                          struct err *e);
+int mem_get_bundle_versions(struct store *s, const char *bundle, struct arena *a, const char ***ret,
+                            size_t *ret_len, struct err *e);
+void mem_forget_parsed(struct mem_store *m, const char *dag_id);
 
 /* ---- assets.c ---- */
 

@@ -745,6 +745,7 @@ int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct e
             mem_drop(m, mem_table_find(&m->keys[KIND_VERSION], KIND_VERSION, &key, 0));
         }
     }
+    mem_forget_parsed(m, ((const struct dag_row *)node_row(dag))->dag_id);
     mem_drop(m, dag);
     *ret_runs = (int64_t)n;
     return 0;

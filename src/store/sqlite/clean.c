@@ -287,7 +287,8 @@ static int delete_slice(struct sql_store *s, int64_t dag_key, int64_t *ret_moved
     rc = rc == 0 ? change(s, ST_DELETE_MOVE, dag_key, TAKE_MAX, ret_moved, e) : rc;
     rc = rc == 0 ? sql_simple(s, ST_CLEAN_RUNS, e) : rc;
     if (rc == 0 && *ret_moved == 0) {
-        rc = change(s, ST_DELETE_VERSIONS, dag_key, 0, &gone, e);
+        rc = change(s, ST_DROP_PARSED_DAG, dag_key, 0, &gone, e);
+        rc = rc == 0 ? change(s, ST_DELETE_VERSIONS, dag_key, 0, &gone, e) : rc;
         rc = rc == 0 ? change(s, ST_DELETE_DAG, dag_key, 0, &gone, e) : rc;
         if (rc == 0 && gone == 0) {
             rc = err_set(e, ERR_NOTFOUND, "store: there is no such DAG");

@@ -70,6 +70,9 @@ static int put_versions(struct commit *c, const struct version_row *r, size_t n)
         b.rc |= sqlite3_bind_text64(b.st, ++b.i, r[i].document, r[i].document_len, SQLITE_STATIC,
                                     SQLITE_UTF8);
         put_time(&b, r[i].created_us);
+        put_text(&b, r[i].bundle);
+        put_text(&b, r[i].bundle_version);
+        put_text(&b, r[i].file);
         rc = err_prefix(c->e, end(c, &b, 0), "version %lld of DAG %lld",
                         (long long)r[i].version_key, (long long)r[i].dag_key);
     }

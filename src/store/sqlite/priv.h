@@ -148,6 +148,14 @@ int sql_get_xcoms(struct store *s, const struct ti_key *key, struct arena *a, st
                   size_t *ret_len, struct err *e);
 int sql_get_settings(struct store *s, const char *kind, const char *name, struct arena *a,
                      struct setting_row **ret, size_t *ret_len, struct err *e);
+int sql_put_parsed(struct store *store, const struct parsed_batch *batch, struct err *e);
+int sql_get_parsed_dags(struct store *s, const char *dag_id, struct arena *a,
+                        struct parsed_dag_row **ret, size_t *ret_len, struct err *e);
+int sql_get_import_errors(struct store *s, int64_t error_key, size_t offset, size_t limit,
+                          struct arena *a, struct import_error_row **ret, size_t *ret_len,
+                          struct err *e);
+int sql_get_bundle_versions(struct store *s, const char *bundle, struct arena *a, const char ***ret,
+                            size_t *ret_len, struct err *e);
 int sql_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
 int sql_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
 

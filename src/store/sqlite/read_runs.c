@@ -54,6 +54,9 @@ static int read_version(struct reader *r, void *to)
     row->document = read_text(r, 3);
     row->document_len = (size_t)sqlite3_column_bytes(r->st, 3);
     row->created_us = col_time(r->st, 4);
+    row->bundle = read_text(r, 5);
+    row->bundle_version = read_text(r, 6);
+    row->file = read_text(r, 7);
     return r->rc;
 }
 

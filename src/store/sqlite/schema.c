@@ -114,9 +114,27 @@ static const char v_retention[] =
     "CREATE INDEX asset_event_by_time ON asset_event (at_us);"
     "CREATE INDEX asset_event_alias_by_event ON asset_event_alias (event_key);";
 
+/* What a look at the DAG files found: of each DAG, and what is wrong with files. A version of a bundle that has its own names the
+ * commit: which of them are still needed is found by runs' versions. */
+static const char v_parsed[] =
+    "CREATE TABLE parsed_dag (dag_id TEXT PRIMARY KEY, bundle TEXT NOT NULL, bundle_version TEXT,"
+    " file TEXT NOT NULL, active INTEGER NOT NULL, parsed_us INTEGER, tags TEXT NOT NULL,"
+    " owners TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE import_error (error_key INTEGER PRIMARY KEY AUTOINCREMENT, bundle TEXT NOT NULL,"
+    " file TEXT NOT NULL, text TEXT NOT NULL, at_us INTEGER, UNIQUE (bundle, file));"
+    "ALTER TABLE version ADD COLUMN bundle TEXT;"
+    "ALTER TABLE version ADD COLUMN bundle_version TEXT;"
+    "ALTER TABLE version ADD COLUMN file TEXT;"
+    "CREATE INDEX version_by_bundle ON version (bundle, bundle_version)"
+    " WHERE bundle_version IS NOT NULL;";
+
 const struct sql_migration sql_migrations[] = {
-    {"first schema", v1}, {"cleaning in slices", v2},
-    {"mapped tasks", v3}, {"variables and connections", v4},
-    {"assets", v5},       {"retention", v_retention},
+    {"first schema", v1},
+    {"cleaning in slices", v2},
+    {"mapped tasks", v3},
+    {"variables and connections", v4},
+    {"assets", v5},
+    {"retention", v_retention},
+    {"what DAG files gave", v_parsed},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];

@@ -1,16 +1,15 @@
 /* The DAGs folder: TRADEWIND_DAGS, else AIRFLOW__CORE__DAGS_FOLDER, else dags in the home. */
-#ifndef TW_CLI_FOLDER_H
-#define TW_CLI_FOLDER_H
+#ifndef TW_BUNDLE_FOLDER_H
+#define TW_BUNDLE_FOLDER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cli/findings.h"
+#include "bundle/load.h"
 
 struct dag;
 struct engine;
 struct err;
-struct session;
 struct worker;
 
 /* Where it is; it need not exist. */
@@ -19,9 +18,9 @@ int folder_resolve(const char *home, char *buf, size_t cap, struct err *e);
 void folder_cache_path(const char *folder, const char *home, char *buf, size_t cap);
 /* The DAGs of all files of a folder, in the files' order, as load_file: *ret to be given to load_free. What is wrong with a file is told to
  * `out` and stops no other: the result is 0. An id that an earlier file has is an error of the later file. Python files are imported
- * again only when something that they used has changed (cache in `home`). Blocks. */
-int folder_load(const char *folder, const char *home, const char *python, const char *python_path,
-                struct findings *out, struct dag ***ret, size_t *ret_len, struct err *e);
+ * again only when something that they used has changed (cache in the home). SUSPENDS; outside of a loop it makes one for the call. */
+int folder_load(const char *folder, const struct load_env *env, struct findings *out,
+                struct dag ***ret, size_t *ret_len, struct err *e);
 /* What the argument of `run` means: a file; a folder; else the id of a DAG in the DAGs folder. */
 struct folder_target {
     const char *file;   /* or NULL */
@@ -39,12 +38,11 @@ struct loaded {
     size_t own_len, len;
 };
 /* SUSPENDS. *ret is to be freed by loaded_fini in any case. worker: as of load_file. */
-int folder_load_target(const char *arg, const char *dag_option, const char *home,
-                       const struct session *paths, struct worker *worker, struct loaded *ret,
-                       struct err *e);
+int folder_load_target(const char *arg, const char *dag_option, const struct load_env *env,
+                       struct worker *worker, struct loaded *ret, struct err *e);
 /* SUSPENDS. The same for looking at it: of a file, the other files of its folder are not read. */
-int load_target_alone(const char *arg, const char *dag_option, const char *home,
-                      const struct session *paths, struct loaded *ret, struct err *e);
+int load_target_alone(const char *arg, const char *dag_option, const struct load_env *env,
+                      struct loaded *ret, struct err *e);
 void loaded_fini(struct loaded *l);
 /* SUSPENDS. Stores the other DAGs of the folder and of the file, and makes the scheduler know them: child runs find them. Keeps the sources of
  * all, of the DAG that runs too. */

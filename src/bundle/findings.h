@@ -1,6 +1,6 @@
 /* Findings in DAG files: printed one a line, or written as JSON objects into an array that is open. */
-#ifndef TW_CLI_FINDINGS_H
-#define TW_CLI_FINDINGS_H
+#ifndef TW_BUNDLE_FINDINGS_H
+#define TW_BUNDLE_FINDINGS_H
 
 #include <stdio.h>
 

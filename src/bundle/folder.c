@@ -1,4 +1,4 @@
-#include "cli/folder.h"
+#include "bundle/folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +13,10 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/sha1.h"
-#include "cli/load.h"
-#include "cli/session.h"
+#include "bundle/load.h"
 #include "config/config.h"
 #include "dagfile/dagfile.h"
+#include "dagfile/scan.h"
 #include "engine/engine.h"
 #include "model/dag.h"
 #include "runtime/co.h"
@@ -48,7 +48,7 @@ int folder_resolve(const char *home, char *buf, size_t cap, struct err *e)
 /* ---- reading ---- */
 
 struct reading {
-    const char *python, *python_path;
+    const struct load_env *env;
     struct findings *out;
     struct dag **dags;
     size_t len, cap;
@@ -80,7 +80,7 @@ static int add_dags(struct reading *r, struct dag **dags, size_t n)
 }
 
 /* A line of the scanner. What is wrong with the file is told already; only what stops everything is an error. */
-static int add_line(struct reading *r, const char *line, struct err *e)
+static int add_line(struct reading *r, const char *line, size_t len, struct err *e)
 {
     struct arena a;
     struct value *v;
@@ -91,16 +91,16 @@ static int add_line(struct reading *r, const char *line, struct err *e)
     int rc;
 
     arena_init(&a, LIMIT_DOC_BYTES * 8);
-    rc = value_parse(&a, line, strlen(line), &v, e);
+    rc = value_parse(&a, line, len, &v, e);
     file = rc == 0 ? value_get(v, "file") : NULL;
     plain = rc == 0 ? value_get(v, "plain") : NULL;
     if (file == NULL || file->kind != VALUE_STRING) {
         rc = err_set(e, ERR_PROTOCOL, "the DAGs folder cannot be read: unexpected output of %s",
-                     r->python);
+                     r->env->python);
     } else if (plain != NULL) {
         size_t before = r->out->len;
 
-        if (load_file(file->text, NULL, r->python, r->python_path, r->out, &dags, &n, &own) != 0 &&
+        if (load_file(file->text, NULL, r->env, r->out, &dags, &n, &own) != 0 &&
             r->out->len == before) {
             findings_add(r->out, file->text, 0, 0, NULL, err_str(&own));
         }
@@ -124,53 +124,65 @@ void folder_cache_path(const char *folder, const char *home, char *buf, size_t c
                    hash[2], hash[3], hash[4], hash[5]);
 }
 
-static FILE *start_scan(const char *folder, const char *home, const char *python,
-                        const char *python_path)
-{
-    char cache[4200];
+struct folder_call {
+    struct reading *r;
+    const char *folder;
+    int rc;
+    struct err *e;
+};
 
-    folder_cache_path(folder, home, cache, sizeof cache);
-    (void)setenv("TRADEWIND_IMPORT_FILE", folder, 1); /* never through the shell's quoting */
-    (void)setenv("TRADEWIND_IMPORT_PATH", python_path, 1);
-    (void)setenv("TRADEWIND_IMPORT_PYTHON", python, 1);
-    (void)setenv("TRADEWIND_IMPORT_CACHE", cache, 1);
-    return popen("PYTHONPATH=\"$TRADEWIND_IMPORT_PATH${PYTHONPATH:+:$PYTHONPATH}\" "
-                 "TRADEWIND_DAGS=\"$TRADEWIND_IMPORT_FILE\" exec \"$TRADEWIND_IMPORT_PYTHON\" "
-                 "-m tradewind.dagfolder \"$TRADEWIND_IMPORT_FILE\" "
-                 "--cache \"$TRADEWIND_IMPORT_CACHE\"",
-                 "re");
+static int on_line(void *arg, const char *line, size_t n)
+{
+    struct folder_call *c = arg;
+
+    return add_line(c->r, line, n, c->e);
 }
 
-int folder_load(const char *folder, const char *home, const char *python, const char *python_path,
-                struct findings *out, struct dag ***ret, size_t *ret_len, struct err *e)
+static int scan_main(void *arg)
 {
-    struct reading r = {.python = python, .python_path = python_path, .out = out};
-    struct stat st;
-    char *line = NULL;
-    size_t cap = 0;
-    FILE *p;
-    int rc = 0, status;
+    struct folder_call *c = arg;
+    char cache[4200];
+    struct scan_config config = {.folder = c->folder,
+                                 .cache = cache,
+                                 .python = c->r->env->python,
+                                 .python_path = c->r->env->python_path};
+
+    folder_cache_path(c->folder, c->r->env->home, cache, sizeof cache);
+    c->rc = scan_folder(&config, on_line, c, c->e);
+    return 0;
+}
+
+/* In the loop of the caller, else in one for the call. */
+static int scan(struct folder_call *c)
+{
+    struct loop_config config = {0};
+    struct loop *l;
+    int rc;
+
+    if (co_self() != NULL) {
+        (void)scan_main(c);
+        return c->rc;
+    }
+    rc = loop_uv_new(&config, &l, c->e);
+    if (rc == 0) {
+        rc = loop_main(l, scan_main, c, c->e);
+        loop_free(l);
+    }
+    return rc == 0 ? c->rc : rc;
+}
+
+int folder_load(const char *folder, const struct load_env *env, struct findings *out,
+                struct dag ***ret, size_t *ret_len, struct err *e)
+{
+    struct reading r = {.env = env, .out = out};
+    struct folder_call c = {.r = &r, .folder = folder, .e = e};
+    int rc;
 
     *ret = NULL;
     *ret_len = 0;
-    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        return err_set(e, ERR_NOTFOUND, "%s: no such folder", folder);
-    }
-    p = start_scan(folder, home, python, python_path);
-    if (p == NULL) {
-        return err_set(e, ERR_IO, "cannot start %s", python);
-    }
     map_init(&r.ids);
-    while (rc == 0 && getline(&line, &cap, p) > 0) {
-        rc = add_line(&r, line, e);
-    }
-    free(line); /* not ours: getline made it */
+    rc = scan(&c);
     map_fini(&r.ids);
-    status = pclose(p);
-    if (rc == 0 && status != 0) {
-        rc = err_set(e, ERR_FAILED, "%s could not read the folder %s (status %d)", python, folder,
-                     status);
-    }
     if (rc != 0) {
         load_free(r.dags, r.len);
         return rc;
@@ -236,26 +248,24 @@ static bool has_dag(const struct loaded *l, const char *id)
 }
 
 /* alone: of a file its own DAGs only. */
-static int load_target(const char *arg, const char *dag_option, const char *home,
-                       const struct session *paths, struct worker *worker, bool alone,
-                       struct loaded *ret, struct err *e)
+static int load_target(const char *arg, const char *dag_option, const struct load_env *env,
+                       struct worker *worker, bool alone, struct loaded *ret, struct err *e)
 {
     struct folder_target t;
     struct findings none = {0};
-    int rc = folder_target(arg, home, &t, e);
+    int rc = folder_target(arg, env->home, &t, e);
 
     *ret = (struct loaded){0};
     if (rc == 0 && alone && t.file != NULL) {
         t.folder[0] = '\0';
     }
     if (rc == 0 && t.file != NULL) {
-        rc = load_file(t.file, worker, paths->python, paths->python_path,
-                       &(struct findings){.text = stderr}, &ret->own, &ret->own_len, e);
+        rc = load_file(t.file, worker, env, &(struct findings){.text = stderr}, &ret->own,
+                       &ret->own_len, e);
         rc = rc == 0 ? load_choose(ret->own, ret->own_len, dag_option, arg, &ret->dag, e) : rc;
     }
     if (rc == 0 && t.folder[0] != '\0') {
-        rc = folder_load(t.folder, home, paths->python, paths->python_path, &none, &ret->dags,
-                         &ret->len, e);
+        rc = folder_load(t.folder, env, &none, &ret->dags, &ret->len, e);
     }
     if (rc == 0 && t.file == NULL) {
         const char *id = t.dag_id != NULL ? t.dag_id : dag_option;
@@ -275,17 +285,16 @@ static int load_target(const char *arg, const char *dag_option, const char *home
     return rc;
 }
 
-int folder_load_target(const char *arg, const char *dag_option, const char *home,
-                       const struct session *paths, struct worker *worker, struct loaded *ret,
-                       struct err *e)
+int folder_load_target(const char *arg, const char *dag_option, const struct load_env *env,
+                       struct worker *worker, struct loaded *ret, struct err *e)
 {
-    return load_target(arg, dag_option, home, paths, worker, false, ret, e);
+    return load_target(arg, dag_option, env, worker, false, ret, e);
 }
 
-int load_target_alone(const char *arg, const char *dag_option, const char *home,
-                      const struct session *paths, struct loaded *ret, struct err *e)
+int load_target_alone(const char *arg, const char *dag_option, const struct load_env *env,
+                      struct loaded *ret, struct err *e)
 {
-    return load_target(arg, dag_option, home, paths, NULL, true, ret, e);
+    return load_target(arg, dag_option, env, NULL, true, ret, e);
 }
 
 void loaded_fini(struct loaded *l)

@@ -1,4 +1,4 @@
-#include "cli/load.h"
+#include "bundle/load.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -161,8 +161,7 @@ static int build_answer(const char *path, const char *json, struct findings *out
 }
 
 /* Without an engine: a process of its own. */
-static int import_cold(const char *path, const char *python, const char *python_path, char **ret,
-                       struct err *e)
+static int import_cold(const char *path, const struct load_env *env, char **ret, struct err *e)
 {
     struct buf b;
     char chunk[65536];
@@ -171,14 +170,14 @@ static int import_cold(const char *path, const char *python, const char *python_
     int status;
 
     (void)setenv("TRADEWIND_IMPORT_FILE", path, 1); /* never through the shell's quoting */
-    (void)setenv("TRADEWIND_IMPORT_PATH", python_path, 1);
-    (void)setenv("TRADEWIND_IMPORT_PYTHON", python, 1);
+    (void)setenv("TRADEWIND_IMPORT_PATH", env->python_path, 1);
+    (void)setenv("TRADEWIND_IMPORT_PYTHON", env->python, 1);
     p = popen("PYTHONPATH=\"$TRADEWIND_IMPORT_PATH${PYTHONPATH:+:$PYTHONPATH}\" "
               "\"$TRADEWIND_IMPORT_PYTHON\" "
               "-m tradewind.document \"$TRADEWIND_IMPORT_FILE\"",
               "re");
     if (p == NULL) {
-        return err_set(e, ERR_IO, "cannot start %s", python);
+        return err_set(e, ERR_IO, "cannot start %s", env->python);
     }
     buf_init(&b, LIMIT_DOC_BYTES);
     while ((n = fread(chunk, 1, sizeof chunk, p)) > 0) {
@@ -187,13 +186,14 @@ static int import_cold(const char *path, const char *python, const char *python_
     status = pclose(p);
     if (buf_status(&b) != 0 || b.len == 0) {
         buf_fini(&b);
-        return err_set(e, ERR_FAILED, "%s could not import %s (status %d)", python, path, status);
+        return err_set(e, ERR_FAILED, "%s could not import %s (status %d)", env->python, path,
+                       status);
     }
     *ret = buf_take(&b);
     return *ret != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory");
 }
 
-int load_file(const char *path, struct worker *worker, const char *python, const char *python_path,
+int load_file(const char *path, struct worker *worker, const struct load_env *env,
               struct findings *out, struct dag ***ret, size_t *ret_len, struct err *e)
 {
     char real[4096];
@@ -212,7 +212,7 @@ int load_file(const char *path, struct worker *worker, const char *python, const
         rc = load_plain(path, real, out, ret, ret_len, e);
     } else {
         rc = worker != NULL ? local_worker_parse(worker, real, &json, e)
-                            : import_cold(real, python, python_path, &json, e);
+                            : import_cold(real, env, &json, e);
         rc = rc == 0 ? build_answer(real, json, out, ret, ret_len, e) : rc;
         mem_free(json);
     }

@@ -1,4 +1,4 @@
-#include "cli/findings.h"
+#include "bundle/findings.h"
 
 #include <string.h>
 
