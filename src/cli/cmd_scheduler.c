@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -22,7 +21,9 @@
 #include "cli/execute.h"
 #include "cli/folder.h"
 #include "cli/sd_notify.h"
+#include "cli/service_log.h"
 #include "cli/session.h"
+#include "cli/supervised.h"
 #include "config/config.h"
 #include "dagfile/watch.h"
 #include "engine/engine.h"
@@ -74,6 +75,15 @@ static int on_hup(void *arg)
         watch_poke(v->watch);
     }
     return 0;
+}
+
+static void supervisor_gone(void *arg)
+{
+    struct service *v = arg;
+
+    log_warning("scheduler", "the supervisor is gone: stops");
+    v->stopping = true;
+    co_cancel(v->looker);
 }
 
 static int keep_watchdog(void *arg)
@@ -179,6 +189,7 @@ static int work(struct service *v, struct err *e)
         (void)co_spawn(&g, "sigterm", on_term, v, NULL, NULL);
         (void)co_spawn(&g, "sighup", on_hup, v, NULL, NULL);
         (void)co_spawn(&g, "watchdog", keep_watchdog, v, NULL, NULL);
+        (void)supervised_watch(&g, supervisor_gone, v, NULL);
         rc = co_await (v->looker, &ended);
     }
     sd_notify_send("STOPPING=1");
@@ -214,38 +225,16 @@ static int service_main(void *arg)
     return 0;
 }
 
-static long long wall_us(void)
+static int open_log(struct service *v, struct err *e)
 {
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (long long)t.tv_sec * TIME_SECOND + t.tv_nsec / 1000;
-}
-
-/* The options are the user's last word: --quiet, --json. What is odd in the configuration is said once. */
-static int set_up_log(struct cli *cli, const char *home, struct err *e)
-{
-    const struct config_finding *f;
     struct config *c;
-    size_t n;
-    int rc = config_open(home, &c, e), level;
+    int rc = config_open(v->home, &c, e);
 
-    if (rc != 0) {
-        return rc;
+    if (rc == 0) {
+        rc = service_log_open(v->cli, c, NULL, e);
+        config_close(c);
     }
-    level = log_level_parse(config_text(c, "logging.level"));
-    if (cli_flag(cli, "quiet") && level < LOG_LEVEL_WARNING) {
-        level = LOG_LEVEL_WARNING;
-    }
-    log_setup(STDERR_FILENO, (enum log_level)level,
-              cli_flag(cli, "json") || strcmp(config_text(c, "logging.format"), "json") == 0,
-              wall_us);
-    n = config_findings(c, &f);
-    for (size_t i = 0; i < n; i++) {
-        log_warning("config", "%s: %s", f[i].where, f[i].text);
-    }
-    config_close(c);
-    return 0;
+    return rc;
 }
 
 int cmd_scheduler(struct cli *cli)
@@ -257,7 +246,8 @@ int cmd_scheduler(struct cli *cli)
     struct err e = {0};
     int rc = home_resolve(cli_opt(cli, "home"), v.home, sizeof v.home, &e);
 
-    rc = rc == 0 ? set_up_log(cli, v.home, &e) : rc;
+    (void)signal(SIGPIPE, SIG_IGN);
+    rc = rc == 0 ? open_log(&v, &e) : rc;
     if (rc == 0 && folder != NULL) {
         (void)setenv("TRADEWIND_DAGS", folder, 1);
     }

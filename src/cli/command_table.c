@@ -160,6 +160,28 @@ const struct command command_table[] = {
                     {"tradewind scheduler --json 2>>log", "its own log as a JSON object a line"},
                     {0}}},
 
+    {"standalone", "start everything, and keep it running",
+     "The scheduler and what serves its page, as processes of their own: one that ends is started "
+     "again, after a pause that grows; one that does not answer its watchdog is killed first. "
+     "Their "
+     "logs come out here, each line with the process that wrote it.\n\n"
+     "SIGTERM and Ctrl-C stop all of it, in order; a second one at once. Tasks that run go on, and "
+     "the next start takes them over. SIGHUP reads the configuration and the folder again.",
+     .options = OPTS{{"dags-folder", 'S', OPTION_FILE, .value = "DIR",
+                      .help = "the DAGs folder (default: TRADEWIND_DAGS, else core.dags_folder)"},
+                     OPT_JOBS,
+                     OPT_PYTHON,
+                     {"host", 0, OPTION_TEXT, .value = "HOST",
+                      .help = "the address of the API server (default: api.host)"},
+                     {"port", 0, OPTION_INT, .value = "PORT", .min = 0, .max = 65535,
+                      .help = "its port (default: api.port)"},
+                     {0}},
+     .examples = EX{{"tradewind standalone", NULL},
+                    {"tradewind standalone -S dags --json", "the log as a JSON object a line"},
+                    {0}},
+     .exits = "0 it was stopped, or has drained\n"
+              "75 another one works in the home"},
+
     {"dags", "look at DAGs, check and test their files"},
     {"dags pause", "make no scheduled runs of a DAG",
      "No scheduled run is created, and the runs that are there start no further task, until "
