@@ -2,8 +2,9 @@
  * scheduler: the service. It has the engine, and keeps the folder of DAG files known to it: what is there at the start, and again whenever
  * something changed. Runs are created when they are due.
  *
- *   STARTING --the folder was read once--> READY --SIGHUP, a change, or a while--> READING --> READY
+ *   STARTING --the folder was read once--> READY --reload, a change, or a while--> READING --> READY
  *                                            \--SIGTERM, SIGINT--> STOPPING: tasks go on in their holders, the next start adopts them
+ *                                            \--drain (service_control.h)--> nothing new starts --nothing runs--> STOPPING
  */
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include "cli/execute.h"
 #include "cli/folder.h"
 #include "cli/sd_notify.h"
+#include "cli/service_control.h"
 #include "cli/service_log.h"
 #include "cli/session.h"
 #include "cli/supervised.h"
@@ -42,6 +44,7 @@ struct service {
     struct bundle *bundle;
     struct watch *watch;
     struct co *looker;
+    struct service_control control;
     bool stopping;
     int exit_code;
 };
@@ -72,9 +75,26 @@ static int on_hup(void *arg)
     struct service *v = arg;
 
     while (co_wait_signal(SIGHUP) == 0) {
-        watch_poke(v->watch);
+        (void)service_reload(&v->control, NULL, NULL);
     }
     return 0;
+}
+
+static void poke(void *arg)
+{
+    struct service *v = arg;
+
+    if (v->watch != NULL) {
+        watch_poke(v->watch);
+    }
+}
+
+static void drained(void *arg)
+{
+    struct service *v = arg;
+
+    v->stopping = true;
+    co_cancel(v->looker);
 }
 
 static void supervisor_gone(void *arg)
@@ -176,7 +196,14 @@ static int work(struct service *v, struct err *e)
     int rc, ended = 0;
 
     (void)snprintf(sock, sizeof sock, "%s/%s", v->home, ENGINE_SOCKET);
-    rc = engine_serve(v->s.engine, sock, execute_run_file, &v->s, e);
+    v->control = (struct service_control){.cli = v->cli,
+                                          .home = v->home,
+                                          .engine = v->s.engine,
+                                          .reread = poke,
+                                          .drained = drained,
+                                          .arg = v};
+    rc = service_control_open(&v->control, e);
+    rc = rc == 0 ? engine_serve(v->s.engine, sock, execute_run_file, &v->s, e) : rc;
     rc = rc == 0 ? bundle_new(&v->s, v->folder, &v->bundle, e) : rc;
     rc = rc == 0 ? watch_new(v->folder, LOOK_US, &v->watch, e) : rc;
     if (rc != 0) {
@@ -190,6 +217,7 @@ static int work(struct service *v, struct err *e)
         (void)co_spawn(&g, "sighup", on_hup, v, NULL, NULL);
         (void)co_spawn(&g, "watchdog", keep_watchdog, v, NULL, NULL);
         (void)supervised_watch(&g, supervisor_gone, v, NULL);
+        (void)co_spawn(&g, "drain", service_drain_main, &v->control, NULL, NULL);
         rc = co_await (v->looker, &ended);
     }
     sd_notify_send("STOPPING=1");
@@ -217,8 +245,10 @@ static int service_main(void *arg)
     } else if (rc == 0) {
         rc = work(v, &e);
         watch_free(v->watch);
+        v->watch = NULL;
         bundle_free(v->bundle);
         session_close(&v->s);
+        service_control_close(&v->control);
         log_info("scheduler", "has stopped; tasks that run go on, the next start adopts them");
     }
     v->exit_code = rc != 0 ? cli_fail(rc, &e) : 0;

@@ -58,6 +58,8 @@ int cmd_pools_set(struct cli *cli);
 int cmd_pools_delete(struct cli *cli);
 int cmd_db_rotate_key(struct cli *cli);
 int cmd_standalone(struct cli *cli);
+int cmd_drain(struct cli *cli);
+int cmd_reload(struct cli *cli);
 int cmd_config_list(struct cli *cli);
 int cmd_config_get(struct cli *cli);
 int cmd_config_lint(struct cli *cli);

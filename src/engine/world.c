@@ -608,6 +608,7 @@ static const struct {
     {"asset_count", true, engine_asset_count},
     {"asset_events", true, engine_asset_events},
     {"xcom_delete", false, engine_answer_xcom_delete},
+    {"service", false, engine_answer_service},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)
