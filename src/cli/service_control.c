@@ -109,7 +109,7 @@ int service_reload(struct service_control *c, struct json_writer *w, struct err 
         return err_set(e, ERR_BUSY, "a reload is under way");
     }
     c->reloading = true;
-    sd_notify_send("RELOADING=1");
+    sd_notify_reloading();
     rc = reload(c, w, &own);
     if (rc != 0) {
         log_error("config", "not reloaded, all stays as it was: %s", err_str(&own));
