@@ -14,9 +14,16 @@ struct arena;
 struct err;
 struct value;
 
+/*
+ * Readers take the last two versions; there is one as yet. A holder outlives the program that started it, so both must speak what the
+ * other reads: the engine says all to holders in WIRE_VERSION_OLDEST, and in `setup` what it reads (`speaks`); a holder answers in the
+ * lower of that and its own. Tests build either side with other numbers.
+ */
+#ifndef WIRE_VERSION
 #define WIRE_VERSION        1
-#define WIRE_VERSION_OLDEST 1 /* readers take the last two versions; there is one as yet */
-#define WIRE_HEADER         4
+#define WIRE_VERSION_OLDEST 1
+#endif
+#define WIRE_HEADER 4
 
 /* ---- reading: bytes are put in as they come, whole frames are taken out ---- */
 

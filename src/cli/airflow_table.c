@@ -350,8 +350,7 @@ const struct airflow_command cli_airflow_table[] = {
      .columns = "name uri group extra"},
     {"assets details", "show an asset", .why = NO_ASSETS},
     {"assets materialize", "make an asset", .why = NO_ASSETS},
-    {"standalone", "start everything", .to = "scheduler",
-     .why = "there is no web page yet: it is the scheduler, with all that belongs to it"},
+    {"standalone", "start everything", .to = "standalone"},
     {"scheduler", "start a scheduler",
      .options =
          OPTS{OPT_FOLDER,

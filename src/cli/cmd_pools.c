@@ -10,6 +10,7 @@
 #include "cli/session.h"
 #include "cli/settings_client.h"
 #include "cli/term.h"
+#include "config/config.h"
 #include "store/store.h"
 
 static int print_pools(struct settings_client *c, const struct pool_row *rows, size_t n)
@@ -62,14 +63,20 @@ static int print_pools(struct settings_client *c, const struct pool_row *rows, s
 /* Those of the store, and default_pool, which is there also where no row says so. */
 static int read_pools(struct settings_client *c, struct pool_row **ret, size_t *ret_len)
 {
-    const struct pool_row dflt = {
-        .name = DEFAULT_POOL, .slots = DEFAULT_POOL_SLOTS, .description = "Default pool"};
+    struct pool_row dflt = {.name = DEFAULT_POOL, .description = "Default pool"};
+    struct config *config;
     struct pool_row *rows = NULL, *all;
     struct store *s = NULL;
     size_t n = 0;
     bool has = false;
-    int rc = store_open_for_reading(c->home, &s, &c->e);
+    int rc = config_open(c->home, &config, &c->e);
 
+    if (rc != 0) {
+        return rc;
+    }
+    dflt.slots = (int32_t)config_int(config, "core.default_pool_task_slot_count");
+    config_close(config);
+    rc = store_open_for_reading(c->home, &s, &c->e);
     if (rc == -ERR_NOTFOUND) { /* nothing has run yet */
         c->e = (struct err){0};
         rc = 0;

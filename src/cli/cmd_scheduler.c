@@ -3,12 +3,12 @@
  * again whenever something changed. Runs are created when they are due.
  *
  *   STARTING --all bundles were read once--> READY --SIGTERM, SIGINT--> STOPPING: tasks go on in their holders, the next start adopts them
+ *                                            \--drain (service_control.h)--> nothing new starts --nothing runs--> STOPPING
  */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -22,7 +22,10 @@
 #include "cli/commands.h"
 #include "cli/execute.h"
 #include "cli/sd_notify.h"
+#include "cli/service_control.h"
+#include "cli/service_log.h"
 #include "cli/session.h"
+#include "cli/supervised.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "home/retention.h"
@@ -38,6 +41,7 @@ struct service {
     struct arena arena;
     struct retention retention;
     struct co *looker;
+    struct service_control control;
     bool stopping;
     int exit_code;
 };
@@ -68,9 +72,49 @@ static int on_hup(void *arg)
     struct service *v = arg;
 
     while (co_wait_signal(SIGHUP) == 0) {
-        bundles_poke(v->bundles);
+        (void)service_reload(&v->control, NULL, NULL);
     }
     return 0;
+}
+
+static int read_config(struct service *v, struct err *e)
+{
+    struct config *c;
+    int rc = config_open(v->home, &c, e);
+
+    if (rc == 0) {
+        v->retention = retention_of(c);
+        config_close(c);
+    }
+    return rc;
+}
+
+/* What else a reload takes over: the configuration was read without an error before. */
+static void reread(void *arg)
+{
+    struct service *v = arg;
+
+    (void)read_config(v, NULL);
+    if (v->bundles != NULL) {
+        bundles_poke(v->bundles);
+    }
+}
+
+static void drained(void *arg)
+{
+    struct service *v = arg;
+
+    v->stopping = true;
+    co_cancel(v->looker);
+}
+
+static void supervisor_gone(void *arg)
+{
+    struct service *v = arg;
+
+    log_warning("scheduler", "the supervisor is gone: stops");
+    v->stopping = true;
+    co_cancel(v->looker);
 }
 
 static int keep_watchdog(void *arg)
@@ -142,18 +186,6 @@ static int open_bundles(struct service *v, struct err *e)
 
 /* ---- the service ---- */
 
-static int read_config(struct service *v, struct err *e)
-{
-    struct config *c;
-    int rc = config_open(v->home, &c, e);
-
-    if (rc == 0) {
-        v->retention = retention_of(c);
-        config_close(c);
-    }
-    return rc;
-}
-
 static int keep_small(void *arg)
 {
     struct service *v = arg;
@@ -168,7 +200,14 @@ static int work(struct service *v, struct err *e)
     int rc, ended = 0;
 
     (void)snprintf(sock, sizeof sock, "%s/%s", v->home, ENGINE_SOCKET);
-    rc = engine_serve(v->s.engine, sock, execute_run_file, &v->s, e);
+    v->control = (struct service_control){.cli = v->cli,
+                                          .home = v->home,
+                                          .engine = v->s.engine,
+                                          .reread = reread,
+                                          .drained = drained,
+                                          .arg = v};
+    rc = service_control_open(&v->control, e);
+    rc = rc == 0 ? engine_serve(v->s.engine, sock, execute_run_file, &v->s, e) : rc;
     rc = rc == 0 ? read_config(v, e) : rc;
     rc = rc == 0 ? open_bundles(v, e) : rc;
     if (rc != 0) {
@@ -182,6 +221,8 @@ static int work(struct service *v, struct err *e)
         (void)co_spawn(&g, "sighup", on_hup, v, NULL, NULL);
         (void)co_spawn(&g, "watchdog", keep_watchdog, v, NULL, NULL);
         (void)co_spawn(&g, "retention", keep_small, v, NULL, NULL);
+        (void)supervised_watch(&g, supervisor_gone, v, NULL);
+        (void)co_spawn(&g, "drain", service_drain_main, &v->control, NULL, NULL);
         rc = co_await (v->looker, &ended);
     }
     sd_notify_send("STOPPING=1");
@@ -209,45 +250,25 @@ static int service_main(void *arg)
     } else if (rc == 0) {
         rc = work(v, &e);
         bundles_close(v->bundles);
+        v->bundles = NULL;
         session_close(&v->s);
+        service_control_close(&v->control);
         log_info("scheduler", "has stopped; tasks that run go on, the next start adopts them");
     }
     v->exit_code = rc != 0 ? cli_fail(rc, &e) : 0;
     return 0;
 }
 
-static long long wall_us(void)
+static int open_log(struct service *v, struct err *e)
 {
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (long long)t.tv_sec * TIME_SECOND + t.tv_nsec / 1000;
-}
-
-/* The options are the user's last word: --quiet, --json. What is odd in the configuration is said once. */
-static int set_up_log(struct cli *cli, const char *home, struct err *e)
-{
-    const struct config_finding *f;
     struct config *c;
-    size_t n;
-    int rc = config_open(home, &c, e), level;
+    int rc = config_open(v->home, &c, e);
 
-    if (rc != 0) {
-        return rc;
+    if (rc == 0) {
+        rc = service_log_open(v->cli, c, NULL, e);
+        config_close(c);
     }
-    level = log_level_parse(config_text(c, "logging.level"));
-    if (cli_flag(cli, "quiet") && level < LOG_LEVEL_WARNING) {
-        level = LOG_LEVEL_WARNING;
-    }
-    log_setup(STDERR_FILENO, (enum log_level)level,
-              cli_flag(cli, "json") || strcmp(config_text(c, "logging.format"), "json") == 0,
-              wall_us);
-    n = config_findings(c, &f);
-    for (size_t i = 0; i < n; i++) {
-        log_warning("config", "%s: %s", f[i].where, f[i].text);
-    }
-    config_close(c);
-    return 0;
+    return rc;
 }
 
 int cmd_scheduler(struct cli *cli)
@@ -260,7 +281,8 @@ int cmd_scheduler(struct cli *cli)
     int rc = home_resolve(cli_opt(cli, "home"), v.home, sizeof v.home, &e);
 
     arena_init(&v.arena, MiB(16));
-    rc = rc == 0 ? set_up_log(cli, v.home, &e) : rc;
+    (void)signal(SIGPIPE, SIG_IGN);
+    rc = rc == 0 ? open_log(&v, &e) : rc;
     if (rc == 0 && folder != NULL) {
         (void)setenv("TRADEWIND_DAGS", folder, 1);
         v.only_folder = true;

@@ -160,6 +160,50 @@ const struct command command_table[] = {
                     {"tradewind scheduler --json 2>>log", "its own log as a JSON object a line"},
                     {0}}},
 
+    {"standalone", "start everything, and keep it running",
+     "The scheduler and what serves its page, as processes of their own: one that ends is started "
+     "again, after a pause that grows; one that does not answer its watchdog is killed first. "
+     "Their "
+     "logs come out here, each line with the process that wrote it.\n\n"
+     "SIGTERM and Ctrl-C stop all of it, in order; a second one at once. Tasks that run go on, and "
+     "the next start takes them over. SIGHUP reads the configuration and the folder again.",
+     .options = OPTS{{"dags-folder", 'S', OPTION_FILE, .value = "DIR",
+                      .help = "the DAGs folder (default: TRADEWIND_DAGS, else core.dags_folder)"},
+                     OPT_JOBS,
+                     OPT_PYTHON,
+                     {"host", 0, OPTION_TEXT, .value = "HOST",
+                      .help = "the address of the API server (default: api.host)"},
+                     {"port", 0, OPTION_INT, .value = "PORT", .min = 0, .max = 65535,
+                      .help = "its port (default: api.port)"},
+                     {0}},
+     .examples = EX{{"tradewind standalone", NULL},
+                    {"tradewind standalone -S dags --json", "the log as a JSON object a line"},
+                    {0}},
+     .exits = "0 it was stopped, or has drained\n"
+              "75 another one works in the home"},
+
+    {"drain", "let what runs end, start nothing new, then stop the service",
+     "For work on the machine: no task starts any more, those that run go on to their end, and "
+     "then "
+     "the scheduler (and `standalone` with it) exits with 0. Runs that become due wait in the "
+     "store, "
+     "as do tasks that wait for a time or an event: the next start goes on with them. Where tasks "
+     "need not end, stop it: they go on in their holders.\n\n"
+     "When --timeout is over the drain goes on, and the exit code says that something still runs.",
+     .options = OPTS{{"timeout", 0, OPTION_TEXT, .value = "DURATION",
+                      .help = "wait so long for the end, like 90, 10m (default: for ever)"},
+                     {"no-wait", 0, OPTION_FLAG, .help = "only ask for it"},
+                     {"cancel", 0, OPTION_FLAG, .help = "end a drain: tasks start again"},
+                     {0}},
+     .examples = EX{{"tradewind drain --timeout 15m && shutdown -h now", NULL}, {0}},
+     .exits = "0 nothing runs, and the service has stopped\n"
+              "75 something still runs"},
+    {"reload", "have the service read its configuration and folder again",
+     "What can change while it runs is taken over, and shown; what needs a restart is named. A "
+     "configuration with an error changes nothing. SIGHUP does the same.",
+     .examples = EX{{"tradewind reload --json", NULL}, {0}},
+     .exits = "65 the configuration has an error\n74 no service works in the home"},
+
     {"dags", "look at DAGs, check and test their files"},
     {"dags pause", "make no scheduled runs of a DAG",
      "No scheduled run is created, and the runs that are there start no further task, until "

@@ -15,6 +15,9 @@ static const struct {
 } handlers[] = {
     {"run", cmd_run},
     {"scheduler", cmd_scheduler},
+    {"standalone", cmd_standalone},
+    {"drain", cmd_drain},
+    {"reload", cmd_reload},
     {"dags list", cmd_dags_list},
     {"dags pause", cmd_dags_pause},
     {"dags unpause", cmd_dags_unpause},

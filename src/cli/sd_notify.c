@@ -1,10 +1,12 @@
 #include "cli/sd_notify.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 void sd_notify_send(const char *state)
@@ -27,6 +29,17 @@ void sd_notify_send(const char *state)
                      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
         (void)close(fd);
     }
+}
+
+void sd_notify_reloading(void)
+{
+    struct timespec t;
+    char text[80];
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
+                   (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+    sd_notify_send(text);
 }
 
 int64_t sd_notify_watchdog_us(void)

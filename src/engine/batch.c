@@ -444,7 +444,7 @@ int batch_commit(struct engine *g)
     if (g->stats.store_error != 0) {
         log_warning("engine", "the store can be written again");
         g->stats.store_error = 0;
-        g->worker->ops->pause(g->worker, g->interrupted);
+        g->worker->ops->pause(g->worker, g->interrupted || g->draining);
     }
     g->seq++;
     g->stats.commits++;

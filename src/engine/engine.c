@@ -367,21 +367,24 @@ static int feed_resource(struct engine *g, const char *name, int64_t slots, bool
     return engine_feed(g, &ev);
 }
 
+/* Queued counts against parallelism, as in Airflow; what is claimed ahead of a free slot is queued. */
+int64_t engine_parallelism(int32_t slots)
+{
+    int64_t ahead = slots < QUEUE_AHEAD ? slots : QUEUE_AHEAD;
+
+    return slots + (slots < QUEUE_AHEAD / 2 ? QUEUE_AHEAD / 2 : ahead);
+}
+
 static int feed_resources(struct engine *g, const struct pool_row *pools, size_t n)
 {
-    int64_t ahead = g->config.parallelism < QUEUE_AHEAD ? g->config.parallelism : QUEUE_AHEAD;
     bool has_default = false;
-    int rc;
+    int rc = feed_resource(g, "parallelism", engine_parallelism(g->config.parallelism), false);
 
-    /* Queued counts against parallelism, as in Airflow; what is claimed ahead of a free slot is queued. */
-    if (g->config.parallelism < QUEUE_AHEAD / 2) {
-        ahead = QUEUE_AHEAD / 2;
-    }
-    rc = feed_resource(g, "parallelism", g->config.parallelism + ahead, false);
     for (size_t i = 0; rc == 0 && i < n; i++) {
         has_default = has_default || strcmp(pools[i].name, "default_pool") == 0;
         rc = feed_resource(g, pools[i].name, pools[i].slots, pools[i].include_deferred);
     }
+    g->has_default_pool = has_default;
     if (rc == 0 && !has_default) {
         rc = feed_resource(g, "default_pool", g->settings.default_pool_slots, false);
     }

@@ -179,6 +179,23 @@ int engine_respond(struct engine *g, const struct engine_response *r, struct err
  * `scheduled`, so that a later resume continues; those of other runs go on in their holders. Idempotent. */
 void engine_interrupt(struct engine *g);
 
+/* ---- the service: drain and reload (service.c) ---- */
+
+/* While on, nothing new is queued and nothing that is claimed starts; what runs goes on. Runs are created all the same, and wait. */
+void engine_drain(struct engine *g, bool on);
+/* Processes of attempts and callbacks that live. */
+int engine_busy(struct engine *g);
+/* SUSPENDS until it is durable what follows. Takes over what may change while it runs: parallelism (0: as it is), and the slots of default_pool
+ * where the store has no row of it. The rest of `s` has no effect before the next start. */
+int engine_reconfigure(struct engine *g, const struct engine_settings *s, int32_t parallelism,
+                       struct err *e);
+/* Who answers the socket's request `service` {op}: drain, cancel_drain, reload, status. Writes the members of "result". Without one such
+ * requests are refused. */
+struct json_writer;
+void engine_on_service(struct engine *g,
+                       int (*fn)(void *arg, const char *op, struct json_writer *w, struct err *e),
+                       void *arg);
+
 /* ---- for displays and tests: facts of the moment, read on the loop's thread ---- */
 
 const struct dag *engine_run_dag(struct engine *g, int64_t run_key); /* borrowed; NULL if unknown */

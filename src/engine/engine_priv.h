@@ -167,6 +167,9 @@ struct engine {
     int64_t
         close_by_us; /* while closing: a commit that fails is repeated until then; the next start goes on from the store */
     struct engine_stats stats;
+    bool draining, has_default_pool;
+    int (*service)(void *arg, const char *op, struct json_writer *w, struct err *e);
+    void *service_arg;
     void (*on_commit)(void *arg, const struct sched_actions *a);
     void *on_commit_arg;
     int (*load_dag)(void *arg, const struct dag_source *src, struct dag **ret, struct err *e);
@@ -185,6 +188,8 @@ struct known_dag *register_known(struct engine *g, int64_t dag_key); /* NULL: it
 int engine_next_key(struct engine *g, struct key_block *b, const char *kind, int64_t n,
                     int64_t *ret, struct err *e);
 int engine_start_main(struct engine *g, struct err *e);
+/* Slots that parallelism is fed as: what is claimed ahead of a free slot is queued, and counts. */
+int64_t engine_parallelism(int32_t slots);
 
 /* batch.c */
 int batch_consume(struct engine *g, struct msg *m); /* a message becomes an event and rows */

@@ -491,6 +491,7 @@ static int tell_scheduler(struct engine *g, const char *op, const struct value *
         return 0;
     }
     r.event.resource.name = text_of(rq, "name");
+    g->has_default_pool = g->has_default_pool || strcmp(r.event.resource.name, DEFAULT_POOL) == 0;
     r.event.resource.slots = (int32_t)slots;
     r.event.resource.granted = (int32_t)slots;
     r.event.resource.exclusive = true;

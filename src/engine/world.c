@@ -624,6 +624,7 @@ static const struct {
     {"asset_events", true, engine_asset_events},
     {"xcom_delete", false, engine_answer_xcom_delete},
     {"bundles", false, op_bundles},
+    {"service", false, engine_answer_service},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)

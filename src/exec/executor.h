@@ -32,6 +32,7 @@ struct exec_spec {
     bool last_line;
     int64_t timeout_us; /* execution_timeout; 0 = none */
     int64_t grace_us;
+    bool urgent; /* starts while paused, too: what belongs to an end that was seen */
 };
 
 struct exec_end {
@@ -69,6 +70,7 @@ struct executor_ops {
     int (*parse)(struct executor *x, const char *request_json, char **ret_response_json,
                  struct err *e);
     void (*pause)(struct executor *x, bool paused);
+    void (*resize)(struct executor *x, int slots);
 };
 
 struct executor {
@@ -123,6 +125,11 @@ static inline void exec_kill(struct executor *x, const struct uuid *attempt, con
 static inline void exec_pause(struct executor *x, bool paused)
 {
     x->ops->pause(x, paused);
+}
+/* More or fewer slots from now on; what runs goes on. */
+static inline void exec_resize(struct executor *x, int slots)
+{
+    x->ops->resize(x, slots);
 }
 static inline void exec_ack(struct executor *x, const struct uuid *attempt)
 {

@@ -106,12 +106,17 @@ static int on_setup(struct holder *h, struct arena *arena, const struct value *m
 {
     const struct value *python = value_get(message, "python"),
                        *idle = value_get(message, "idle_exit_s");
+    const struct value *speaks = value_get(message, "speaks");
     char **env, **runner_argv = NULL, **runner_env = NULL;
     const char *cwd = NULL;
-    int64_t idle_s = HOLDER_IDLE_EXIT_S;
+    int64_t idle_s = HOLDER_IDLE_EXIT_S, version = 1;
     size_t n;
     int rc = message_strings(arena, value_get(message, "env"), &env, &n, e);
 
+    if (rc == 0 && speaks != NULL && value_int(speaks, 1, INT32_MAX, &version) != 0) {
+        rc = err_set(e, ERR_PROTOCOL, "setup: speaks is not a version");
+    }
+    h->engine.version = version < WIRE_VERSION ? (int)version : WIRE_VERSION;
     if (rc == 0 && idle != NULL && idle->kind != VALUE_NULL &&
         value_int(idle, 0, INT64_C(1) << 32, &idle_s) != 0) {
         rc = err_set(e, ERR_PROTOCOL, "setup: idle_exit_s is not a number of seconds");
@@ -326,7 +331,7 @@ static void hello_write(struct holder *h, struct json_writer *w)
 
     json_object(w);
     json_key(w, "v");
-    json_int(w, WIRE_VERSION);
+    json_int(w, h->engine.version);
     json_key(w, "type");
     json_string(w, "hello");
     json_key(w, "holder");
@@ -424,7 +429,7 @@ int engine_parsed(struct holder *h, const char *id_json, const struct value *res
     json_writer_init(&w, &text, 0);
     json_object(&w);
     json_key(&w, "v");
-    json_int(&w, WIRE_VERSION);
+    json_int(&w, h->engine.version);
     json_key(&w, "type");
     json_string(&w, "parsed");
     json_key(&w, "id");

@@ -239,7 +239,7 @@ void message_started(struct json_writer *w, const struct holder *h, const struct
 {
     json_object(w);
     json_key(w, "v");
-    json_int(w, WIRE_VERSION);
+    json_int(w, journal ? WIRE_VERSION : h->engine.version);
     json_key(w, "type");
     json_string(w, "started");
     json_key(w, "attempt");
@@ -289,7 +289,7 @@ void message_ended(struct json_writer *w, const struct holder *h, const struct a
 
     json_object(w);
     json_key(w, "v");
-    json_int(w, WIRE_VERSION);
+    json_int(w, journal ? WIRE_VERSION : h->engine.version);
     json_key(w, "type");
     json_string(w, "ended");
     json_key(w, "attempt");

@@ -161,6 +161,7 @@ void control_retry(struct holder *h, struct attempt *a);
 /* ---- the engine's connection (engine.c), messages (message.c) ---- */
 
 struct engine {
+    int version; /* what we say is of this one: set by setup */
     struct source listener, socket;
     struct wire_reader reader;
     struct buf out;

@@ -56,7 +56,7 @@ enum sched_event_type {
     SCHED_RUN_STOP, /* .command: run failed by hand: live attempts killed, unfinished instances skipped (teardowns kept) */
     SCHED_ANSWER,   /* .answer */
     SCHED_SHUTDOWN, /* from now on nothing new is queued; what lives goes on */
-    SCHED_STORE_FULL, /* .full: true = queue nothing new (disk full, store unreachable); false = go on */
+    SCHED_STORE_FULL, /* .full: true = queue nothing new (disk full, store unreachable, drained); false = go on */
 };
 
 enum sched_outcome {
@@ -143,6 +143,7 @@ struct sched_event {
         } answer;
         struct {
             bool full;
+            bool draining; /* because an operator wants it so: why says it */
         } full;
     };
 };

@@ -335,7 +335,7 @@ struct sched {
     struct sched_config config;
     struct prng prng;
     int64_t now_us;
-    bool nomem, shutdown, full;
+    bool nomem, shutdown, full, draining;
     bool restoring; /* runs are being read back: nothing is queued or started until all are there */
     bool more;      /* this step left something to do: tis_per_step, restoring, sweeps */
     uint64_t batches;

@@ -268,6 +268,7 @@ static int apply(struct sched *s, const struct sched_event *ev)
         break;
     case SCHED_STORE_FULL:
         s->full = ev->full.full;
+        s->draining = ev->full.full && ev->full.draining;
         break;
     }
     return 0;

@@ -127,8 +127,11 @@ static void why_scheduled(const struct sched *s, const struct run *r, const stru
     const struct limit *on = l->pool->known ? lane_blocker(s, l) : l->pool;
 
     if (s->shutdown || s->full) {
-        buf_printf(out, s->shutdown ? "the scheduler is shutting down: nothing new is queued\n"
-                                    : "the store takes nothing new now (full or out of reach)\n");
+        buf_printf(out, "%s\n",
+                   s->shutdown   ? "the scheduler is shutting down: nothing new is queued"
+                   : s->draining ? "the scheduler is drained: nothing new is queued until "
+                                   "`tradewind drain --cancel`"
+                                 : "the store takes nothing new now (full or out of reach)");
     }
     if (on == NULL) {
         buf_printf(out, "is about to be queued\n");

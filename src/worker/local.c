@@ -480,6 +480,20 @@ static void local_pause(struct worker *base, bool paused)
     exec_pause(((struct local_worker *)base)->exec, paused);
 }
 
+/* In holders and in operator hosts. */
+static int local_busy(struct worker *base)
+{
+    struct local_worker *w = (struct local_worker *)base;
+
+    return w->exec->running + attempt_guests(w);
+}
+
+static void local_resize(struct worker *base, int slots)
+{
+    base->slots = slots;
+    exec_resize(((struct local_worker *)base)->exec, slots);
+}
+
 /* ---- from the executor ---- */
 
 static void exec_started(void *arg, const struct uuid *token, int64_t pid, const char *holder,
@@ -619,6 +633,8 @@ static const struct worker_ops local_ops = {
     .find = local_find,
     .pause = local_pause,
     .callback = callback_run,
+    .busy = local_busy,
+    .resize = local_resize,
     .close = local_close,
 };
 

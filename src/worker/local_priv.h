@@ -142,6 +142,9 @@ void triggers_add(struct attempt *a);
 void triggers_drop(struct attempt *a);
 void triggers_close(struct local_worker *w); /* SUSPENDS */
 
+/* ophost.c: attempts that live in operator hosts */
+int attempt_guests(const struct local_worker *w);
+
 /* callbacks.c */
 int callback_run(struct worker *base, const struct worker_callback *c, struct err *e);
 /* Those of a task whose process is gone without having run them. */

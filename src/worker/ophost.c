@@ -56,6 +56,18 @@ struct ophost {
     char culprit[LIMIT_ID_BYTES + 80];
 };
 
+int attempt_guests(const struct local_worker *w)
+{
+    int n = 0;
+
+    for (const struct ophost *h = w->hosts; h != NULL; h = h->next) {
+        for (const struct guest *g = h->guests; g != NULL; g = g->next) {
+            n++;
+        }
+    }
+    return n;
+}
+
 /* ---- a host's life ---- */
 
 static void forget_host(struct ophost *h)

@@ -474,7 +474,8 @@ int attempt_spawn_callback(struct attempt *a, int64_t timeout_us, struct err *e)
     struct exec_spec x = {.attempt = a->token,
                           .log = a->log,
                           .grace_us = a->worker->config.grace_us,
-                          .timeout_us = timeout_us};
+                          .timeout_us = timeout_us,
+                          .urgent = true};
     MEM_CLEANUP char *python = NULL;
     int rc;
 

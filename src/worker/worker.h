@@ -136,6 +136,10 @@ struct worker_ops {
     void (*pause)(struct worker *w, bool paused);
     /* Runs callbacks in a process of their own. Nothing follows from how it ends, but a line in the log. NULL: this worker cannot. */
     int (*callback)(struct worker *w, const struct worker_callback *c, struct err *e);
+    /* Processes of attempts and callbacks that live now: what a drain waits for. NULL: none. */
+    int (*busy)(struct worker *w);
+    /* More or fewer processes at once, from now on; what runs goes on. NULL: as many as at its birth. */
+    void (*resize)(struct worker *w, int slots);
     void (*close)(struct worker *w); /* SUSPENDS: lets go of what runs; frees */
 };
 

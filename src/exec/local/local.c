@@ -239,11 +239,22 @@ static void send_start(struct local *l, struct job *j, struct link *k)
     }
 }
 
+/* The next one that may start, or NULL. */
+static struct job *next_job(struct local *l)
+{
+    struct job *j = TAILQ_FIRST(&l->waiting);
+
+    while (l->paused && j != NULL && !j->urgent) {
+        j = TAILQ_NEXT(j, in_queue);
+    }
+    return j;
+}
+
 void local_dispatch(struct local *l)
 {
-    while (!l->closing && !l->paused && l->base.running < l->base.slots &&
-           !TAILQ_EMPTY(&l->waiting)) {
-        struct job *j = TAILQ_FIRST(&l->waiting);
+    struct job *j;
+
+    while (!l->closing && l->base.running < l->base.slots && (j = next_job(l)) != NULL) {
         struct link *k = link_for(l, j);
         struct err e = {0};
 
@@ -308,6 +319,7 @@ static int local_start(struct executor *x, const struct exec_spec *spec, struct 
     }
     j->state = JOB_SOUGHT; /* in no list yet */
     j->python = spec->python != NULL;
+    j->urgent = spec->urgent;
     rc = message_start(l, spec, j->id, &j->frame, e);
     if (rc == 0 && j->python && spec->interpreter != NULL &&
         strcmp(spec->interpreter, l->python_argv[0]) != 0) {
@@ -559,6 +571,12 @@ static void local_pause(struct executor *x, bool paused)
     local_dispatch(l);
 }
 
+static void local_resize(struct executor *x, int slots)
+{
+    x->slots = slots > 0 ? slots : 1;
+    local_dispatch((struct local *)x);
+}
+
 static const struct executor_ops local_ops = {
     .close = local_close,
     .start = local_start,
@@ -567,6 +585,7 @@ static const struct executor_ops local_ops = {
     .adopt = local_adopt,
     .parse = local_parse,
     .pause = local_pause,
+    .resize = local_resize,
 };
 
 /* A copy of a vector in the arena; NULL stays NULL. */

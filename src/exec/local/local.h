@@ -56,6 +56,7 @@ struct job {
     int sends;
     bool deferred; /* in local.deferred: its end is ours to tell */
     bool kill;     /* asked for */
+    bool urgent;   /* starts while paused, too */
     char reason[HOLDER_REASON_MAX];
     int64_t grace_us;
     char error[256]; /* deferred: why it could not start */

@@ -11,7 +11,7 @@ static void begin(struct json_writer *w, struct buf *out, size_t *mark, const ch
     json_writer_init(w, out, 0);
     json_object(w);
     json_key(w, "v");
-    json_int(w, WIRE_VERSION);
+    json_int(w, WIRE_VERSION_OLDEST);
     json_key(w, "type");
     json_string(w, type);
 }
@@ -88,6 +88,7 @@ int message_setup(struct local *l, const struct link *k, struct buf *out)
 
     link_mark(k->id, mark);
     begin(&w, out, &at, "setup");
+    integer(&w, "speaks", WIRE_VERSION);
     strings(&w, "env", (const char *const *)l->base_env);
     integer(&w, "idle_exit_s", l->idle_exit_s);
     json_key(&w, "python");
