@@ -25,6 +25,7 @@
 #include "base/prng.h"
 #include "base/time.h"
 #include "engine/engine.h"
+#include "front.h"
 #include "model/dag.h"
 #include "runtime/loop.h"
 #include "sim2_world.h"
@@ -38,7 +39,9 @@ struct options {
     uint64_t seed;
     int crashes;       /* at random points */
     uint64_t crash_at; /* 0 = none: this suspension of the first life */
+    bool cut;          /* crash_at counts calls that change the disk: the power goes within one */
     bool faults;
+    bool disk; /* SQLite on a disk that fails */
     const char *spec;
     bool trace;
 };
@@ -46,6 +49,7 @@ struct options {
 struct life {
     struct world *world;
     const struct options *o;
+    struct store *store;
     uint64_t crash_at, suspensions;
     bool done;
 };
@@ -66,7 +70,7 @@ static bool crash_now(void *arg, uint64_t n)
     struct life *l = arg;
 
     l->suspensions = n;
-    return l->crash_at != 0 && n >= l->crash_at;
+    return (l->crash_at != 0 && n >= l->crash_at) || front_is_off(l->world->front);
 }
 
 /* The run is created once in the world's life: a second try finds it, by its id. */
@@ -113,7 +117,7 @@ static int life_main(void *arg)
     struct worker *worker = world_worker(w);
     struct engine_config c = {
         .loop = loop_current(),
-        .store = world_store(w),
+        .store = l->store,
         .worker = worker,
         .owner = "sim",
         .seed = prng_next(&w->prng),
@@ -123,7 +127,7 @@ static int life_main(void *arg)
     int rc = engine_open(&c, &g, &e);
 
     if (rc != 0) {
-        (void)fprintf(stderr, "open: %s\n", err_str(&e));
+        worker->ops->close(worker);
         return rc;
     }
     rc = engine_recover(g, NULL, SIZE_MAX, load_spec, NULL, &e);
@@ -131,17 +135,15 @@ static int life_main(void *arg)
     if (rc == 0 && engine_run_dag(g, run_key) != NULL) {
         rc = engine_wait_run(g, run_key, &state, &e);
     }
-    if (rc != 0) {
-        (void)fprintf(stderr, "life: %s\n", err_str(&e));
-    }
+    world_trace(w, "life: %d %s", rc, rc != 0 ? err_str(&e) : "");
     l->done = rc == 0;
     engine_close(g);
     worker->ops->close(worker);
     return rc;
 }
 
-/* One life of the engine: until the run is finished, or the crash. 1: crashed. */
-static int live_once(struct world *w, const struct options *o, uint64_t crash_at,
+/* One life of the engine: until the run is finished, or the crash. 1: crashed, or the disk made it give up, and it is started again. */
+static int live_once(struct world *w, const struct options *o, uint64_t crash_at, uint64_t cut,
                      uint64_t *ret_suspensions)
 {
     struct loop_config lc = {.wall_start_us = w->now_us, .seed = prng_next(&w->prng)};
@@ -153,8 +155,9 @@ static int live_once(struct world *w, const struct options *o, uint64_t crash_at
     assert(rc == 0);
     world_begin_life(w, loop);
     loop_virtual_on_suspend(loop, crash_now, &l);
-    rc = loop_main(loop, life_main, &l, &e);
-    world_end_life(w);
+    rc = front_open(w->front, w->healed || !w->faults, cut, &l.store, &e);
+    rc = rc == 0 ? loop_main(loop, life_main, &l, &e) : rc;
+    world_end_life(w, rc == -ERR_CANCELED);
     if (ret_suspensions != NULL) {
         *ret_suspensions = l.suspensions;
     }
@@ -162,7 +165,8 @@ static int live_once(struct world *w, const struct options *o, uint64_t crash_at
     if (l.done) {
         return 0;
     }
-    if (rc == -ERR_CANCELED && crash_at != 0) {
+    if ((rc == -ERR_CANCELED && (crash_at != 0 || cut != 0)) ||
+        (o->disk && o->faults && !w->healed)) {
         return 1;
     }
     world_fail(w, "a life ended without finishing its run: %s (%s)", err_name(rc), err_str(&e));
@@ -176,24 +180,30 @@ static uint64_t simulate(const struct options *o, uint64_t *ret_suspensions, boo
     int rc = 1, crashes = o->crashes;
     uint64_t hash;
 
-    world_init(&w, o->seed, o->spec, o->faults, o->trace);
+    world_init(&w, o->seed, o->spec, o->faults, o->disk, o->trace);
     for (int life = 0; rc == 1 && life < LIVES_MAX && !w.failed; life++) {
-        uint64_t at = 0;
+        uint64_t at = 0, cut = 0;
 
         if (life == 0 && o->crash_at != 0) {
-            at = o->crash_at;
+            at = o->cut ? 0 : o->crash_at;
+            cut = o->cut ? o->crash_at : 0;
         } else if (crashes > 0) {
             at = 1 + prng_below(&w.prng, 400);
+            cut = o->disk && prng_below(&w.prng, 2) == 0 ? 1 + prng_below(&w.prng, 300) : 0;
             crashes--;
         } else {
             world_heal(&w);
         }
-        rc = live_once(&w, o, at, life == 0 ? ret_suspensions : NULL);
+        rc = live_once(&w, o, at, cut, life == 0 ? ret_suspensions : NULL);
+        if (rc == 1 && o->disk && !w.failed && prng_below(&w.prng, 4) == 0) {
+            front_check(w.front);
+        }
     }
     if (rc == 1) {
         world_fail(&w, "no end after %d lives", LIVES_MAX);
     }
     if (!w.failed) {
+        front_check(w.front);
         world_check_end(&w);
     }
     *ret_ok = !w.failed;
@@ -262,12 +272,12 @@ static void random_spec(struct prng *p, char *out, size_t cap)
     }
 }
 
-static int every(bool trace)
+static int every(bool disk, bool trace)
 {
     size_t points = 0;
 
     for (size_t i = 0; i < sizeof every_specs / sizeof every_specs[0]; i++) {
-        struct options o = {.seed = 7 + i, .spec = every_specs[i], .trace = trace};
+        struct options o = {.seed = 7 + i, .spec = every_specs[i], .disk = disk, .trace = trace};
         uint64_t n = 0, again;
         bool ok;
 
@@ -285,12 +295,13 @@ static int every(bool trace)
     return 0;
 }
 
-static int seeds(uint64_t first, uint64_t count, bool find, bool trace)
+static int seeds(uint64_t first, uint64_t count, bool disk, bool find, bool trace)
 {
     for (uint64_t seed = first; seed < first + count; seed++) {
         char spec[4096];
         struct prng p;
-        struct options o = {.seed = seed, .faults = true, .spec = spec, .trace = trace};
+        struct options o = {
+            .seed = seed, .faults = true, .spec = spec, .disk = disk, .trace = trace};
         uint64_t h1, h2, n;
         bool ok;
 
@@ -318,11 +329,13 @@ static int seeds(uint64_t first, uint64_t count, bool find, bool trace)
 int main(int argc, char **argv)
 {
     uint64_t first = 1, count = 0;
-    bool all = false, find = false, trace = false;
+    bool all = false, find = false, trace = false, disk = false;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--every") == 0) {
             all = true;
+        } else if (strcmp(argv[i], "--disk") == 0) {
+            disk = true;
         } else if (strcmp(argv[i], "--find") == 0) {
             find = true;
         } else if (strcmp(argv[i], "--trace") == 0) {
@@ -333,14 +346,15 @@ int main(int argc, char **argv)
             first = strtoull(argv[++i], NULL, 10);
             count = count != 0 ? count : 1;
         } else {
-            (void)fprintf(stderr,
-                          "usage: sim2 [--every] [--seeds N] [--seed FIRST] [--find] [--trace]\n");
+            (void)fprintf(
+                stderr,
+                "usage: sim2 [--disk] [--every] [--seeds N] [--seed FIRST] [--find] [--trace]\n");
             return 64;
         }
     }
     log_setup(2, LOG_LEVEL_OFF, 0, NULL);
-    if (all && every(trace) != 0) {
+    if (all && every(disk, trace) != 0) {
         return 1;
     }
-    return count != 0 ? seeds(first, count, find, trace) : 0;
+    return count != 0 ? seeds(first, count, disk, find, trace) : 0;
 }

@@ -10,6 +10,7 @@
 #include "model/rows.h"
 
 struct dag;
+struct front;
 struct loop;
 struct store;
 struct worker;
@@ -32,8 +33,8 @@ struct process {
 };
 
 struct world {
-    struct store *store; /* the memory store itself */
-    struct store *front; /* the one with faults, of this life */
+    struct front *front; /* the store with its faults */
+    struct store *store; /* what is durable of it */
     struct prng prng;
     const char *spec;
     struct dag *dag;
@@ -47,13 +48,13 @@ struct world {
 };
 
 struct dag *world_dag(const char *spec); /* one reference */
-void world_init(struct world *w, uint64_t seed, const char *spec, bool faults, bool trace);
+void world_init(struct world *w, uint64_t seed, const char *spec, bool faults, bool disk,
+                bool trace);
 void world_fini(struct world *w);
 void world_begin_life(struct world *w, struct loop *loop);
-void world_end_life(struct world *w);
+void world_end_life(struct world *w, bool crashed);
 void world_heal(struct world *w); /* no more faults */
 struct worker *world_worker(struct world *w);
-struct store *world_store(struct world *w);
 void world_check_end(struct world *w);
 void world_fail(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void world_trace(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
