@@ -77,6 +77,7 @@ static void make_durable(struct front *f, int64_t seq, const struct store_batch 
                  err_str(&e));
     }
     f->seq = seq;
+    f->stats.commits++;
     f->c.durable(f->c.arg, seq, b);
     forget_kept(f);
 }

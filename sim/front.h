@@ -53,7 +53,7 @@ struct store *front_model(struct front *f);
 void front_check(struct front *f);
 
 struct front_stats {
-    uint64_t opens, power_losses, kept, lost,
+    uint64_t opens, commits, power_losses, kept, lost,
         compared; /* kept, lost: commits of unknown outcome that were there after a crash, or not */
 };
 void front_get_stats(const struct front *f, struct front_stats *ret);

@@ -16,6 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -33,11 +36,19 @@
 #include "worker/worker.h"
 
 #define LIVES_MAX    400
+#define SEEDS_EACH   500 /* in one process */
 #define RUN_BOUND_US (30 * 86400 * TIME_SECOND)
+
+/* What all seeds came to. A crash abandons the memory of a life, so many seeds run in processes one after the other, which share this. */
+struct totals {
+    uint64_t seeds, crashes, commits, power_losses, kept, lost, compared;
+};
+static struct totals *totals;
 
 struct options {
     uint64_t seed;
     int crashes;       /* at random points */
+    uint64_t horizon;  /* of the suspensions at which one comes */
     uint64_t crash_at; /* 0 = none: this suspension of the first life */
     bool cut;          /* crash_at counts calls that change the disk: the power goes within one */
     bool faults;
@@ -157,6 +168,7 @@ static int live_once(struct world *w, const struct options *o, uint64_t crash_at
     loop_virtual_on_suspend(loop, crash_now, &l);
     rc = front_open(w->front, w->healed || !w->faults, cut, &l.store, &e);
     rc = rc == 0 ? loop_main(loop, life_main, &l, &e) : rc;
+    w->crashes += rc == -ERR_CANCELED;
     world_end_life(w, rc == -ERR_CANCELED);
     if (ret_suspensions != NULL) {
         *ret_suspensions = l.suspensions;
@@ -177,6 +189,7 @@ static int live_once(struct world *w, const struct options *o, uint64_t crash_at
 static uint64_t simulate(const struct options *o, uint64_t *ret_suspensions, bool *ret_ok)
 {
     struct world w;
+    struct front_stats stats;
     int rc = 1, crashes = o->crashes;
     uint64_t hash;
 
@@ -188,8 +201,9 @@ static uint64_t simulate(const struct options *o, uint64_t *ret_suspensions, boo
             at = o->cut ? 0 : o->crash_at;
             cut = o->cut ? o->crash_at : 0;
         } else if (crashes > 0) {
-            at = 1 + prng_below(&w.prng, 400);
-            cut = o->disk && prng_below(&w.prng, 2) == 0 ? 1 + prng_below(&w.prng, 300) : 0;
+            at = 1 + prng_below(&w.prng, o->horizon);
+            cut = o->disk && prng_below(&w.prng, 2) == 0 ? 1 + prng_below(&w.prng, 2 * o->horizon)
+                                                         : 0;
             crashes--;
         } else {
             world_heal(&w);
@@ -206,6 +220,13 @@ static uint64_t simulate(const struct options *o, uint64_t *ret_suspensions, boo
         front_check(w.front);
         world_check_end(&w);
     }
+    front_get_stats(w.front, &stats);
+    totals->crashes += w.crashes;
+    totals->commits += stats.commits;
+    totals->power_losses += stats.power_losses;
+    totals->kept += stats.kept;
+    totals->lost += stats.lost;
+    totals->compared += stats.compared;
     *ret_ok = !w.failed;
     hash = w.hash;
     if (w.failed) {
@@ -295,35 +316,81 @@ static int every(bool disk, bool trace)
     return 0;
 }
 
-static int seeds(uint64_t first, uint64_t count, bool disk, bool find, bool trace)
+static void report(bool find)
 {
-    for (uint64_t seed = first; seed < first + count; seed++) {
-        char spec[4096];
-        struct prng p;
-        struct options o = {
-            .seed = seed, .faults = true, .spec = spec, .disk = disk, .trace = trace};
-        uint64_t h1, h2, n;
-        bool ok;
+    (void)printf("sim2: %llu seeds, %llu crashes, %llu commits", (unsigned long long)totals->seeds,
+                 (unsigned long long)totals->crashes, (unsigned long long)totals->commits);
+    if (totals->power_losses > 0) {
+        (void)printf(", %llu with unsynced writes lost, %llu commits of unknown outcome kept and "
+                     "%llu lost, %llu disks "
+                     "compared",
+                     (unsigned long long)totals->power_losses, (unsigned long long)totals->kept,
+                     (unsigned long long)totals->lost, (unsigned long long)totals->compared);
+    }
+    (void)printf(": %s\n", find ? "NOT FOUND" : "no violation");
+}
 
-        prng_seed(&p, seed);
-        random_spec(&p, spec, sizeof spec);
-        o.crashes = (int)prng_below(&p, 12);
-        h1 = simulate(&o, &n, &ok);
-        if (!ok) {
-            (void)printf("sim2: seed %llu: violation\n", (unsigned long long)seed);
-            return find ? 0 : 1;
-        }
-        if (seed % 16 == 0) {
-            h2 = simulate(&o, &n, &ok);
-            if (h1 != h2) {
-                (void)printf("sim2: seed %llu does not repeat\n", (unsigned long long)seed);
-                return 1;
-            }
+static bool one_seed(uint64_t seed, bool disk, bool trace)
+{
+    char spec[4096];
+    struct prng p;
+    struct options o = {.seed = seed, .faults = true, .spec = spec, .disk = disk, .trace = trace};
+    uint64_t h1, h2, n;
+    bool ok;
+
+    prng_seed(&p, seed);
+    random_spec(&p, spec, sizeof spec);
+    o.horizon = (uint64_t)20 << prng_below(&p, 5);
+    o.crashes = (int)prng_below(&p, prng_below(&p, 2) == 0 ? 12 : 100);
+    h1 = simulate(&o, &n, &ok);
+    totals->seeds++;
+    if (!ok) {
+        (void)printf("sim2: seed %llu: violation\n", (unsigned long long)seed);
+        return false;
+    }
+    if (seed % 16 == 0) {
+        h2 = simulate(&o, &n, &ok);
+        if (h1 != h2) {
+            (void)printf("sim2: seed %llu does not repeat\n", (unsigned long long)seed);
+            return false;
         }
     }
-    (void)printf("sim2: %llu seeds: %s\n", (unsigned long long)count,
-                 find ? "NOT FOUND" : "no violation");
-    return find ? 1 : 0;
+    return true;
+}
+
+/* In a process of their own. 0: no violation. */
+static int some_seeds(uint64_t first, uint64_t count, bool disk, bool trace)
+{
+    int status = 0;
+    pid_t child;
+
+    (void)fflush(NULL);
+    child = fork();
+    if (child == 0) {
+        bool ok = true;
+
+        for (uint64_t seed = first; ok && seed < first + count; seed++) {
+            ok = one_seed(seed, disk, trace);
+        }
+        (void)fflush(NULL);
+        _exit(ok ? 0 : 1);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0 ? 0 : 1;
+}
+
+static int seeds(uint64_t first, uint64_t count, bool disk, bool find, bool trace)
+{
+    int rc = 0;
+
+    for (uint64_t done = 0; rc == 0 && done < count; done += SEEDS_EACH) {
+        uint64_t n = count - done < SEEDS_EACH ? count - done : SEEDS_EACH;
+
+        rc = some_seeds(first + done, n, disk, trace);
+    }
+    if (rc == 0) {
+        report(find);
+    }
+    return find ? rc == 0 : rc;
 }
 
 int main(int argc, char **argv)
@@ -353,6 +420,10 @@ int main(int argc, char **argv)
         }
     }
     log_setup(2, LOG_LEVEL_OFF, 0, NULL);
+    totals = mmap(NULL, sizeof *totals, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (totals == MAP_FAILED) {
+        abort();
+    }
     if (all && every(disk, trace) != 0) {
         return 1;
     }

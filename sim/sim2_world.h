@@ -44,7 +44,7 @@ struct world {
     struct process *processes;
     size_t processes_len, processes_cap;
     struct loop *loop; /* of this life */
-    uint64_t hash;
+    uint64_t hash, crashes;
 };
 
 struct dag *world_dag(const char *spec); /* one reference */
