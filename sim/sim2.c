@@ -61,6 +61,7 @@ struct life {
     struct world *world;
     const struct options *o;
     struct store *store;
+    struct engine *engine;
     uint64_t crash_at, suspensions;
     bool done;
 };
@@ -117,6 +118,58 @@ static int ensure_run(struct life *l, struct engine *g, int64_t *ret, struct err
     return rc;
 }
 
+static void draw_intent(struct world *w)
+{
+    static const int states[] = {TASK_SUCCESS, TASK_FAILED, TASK_SKIPPED};
+    struct prng *p = &w->prng;
+    uint64_t dice = prng_below(p, 8);
+
+    w->commands--;
+    w->commanded = true;
+    w->intent = (struct intent){
+        .op = dice < 4   ? ENGINE_CLEAR
+              : dice < 7 ? ENGINE_MARK
+                         : ENGINE_STOP_RUN,
+        .task = (uint32_t)prng_below(p, w->dag->tasks_len),
+        .state = states[prng_below(p, 3)],
+        .number = w->intent.number + 1,
+        .open = true,
+    };
+    w->cleared += w->intent.op == ENGINE_CLEAR;
+}
+
+/* A person with commands, each sent until it is known to be done. What is refused is done, too. */
+static int person_main(void *arg)
+{
+    struct life *l = arg;
+    struct world *w = l->world;
+
+    while ((w->intent.open || w->commands > 0) &&
+           co_sleep((int64_t)prng_below(&w->prng, 4000000)) == 0) {
+        char key[32];
+        struct err e = {0};
+        uint32_t affected;
+        int rc;
+
+        if (!w->intent.open) {
+            draw_intent(w);
+        }
+        (void)snprintf(key, sizeof key, "c%u", w->intent.number);
+        rc = engine_command(l->engine,
+                            &(struct engine_command){.op = (enum engine_op)w->intent.op,
+                                                     .key = key,
+                                                     .run_key = w->run_key,
+                                                     .tasks = &w->intent.task,
+                                                     .tasks_len = 1,
+                                                     .state = (enum task_state)w->intent.state,
+                                                     .reason = "by a person"},
+                            &affected, &e);
+        world_trace(w, "command %s op %d task %u: %d", key, w->intent.op, w->intent.task, rc);
+        w->intent.open = rc == -ERR_CLOSED || rc == -ERR_IO || rc == -ERR_BUSY || rc == -ERR_FULL;
+    }
+    return 0;
+}
+
 static int life_main(void *arg)
 {
     struct life *l = arg;
@@ -126,6 +179,7 @@ static int life_main(void *arg)
     enum run_state state;
     int64_t run_key = 0;
     struct worker *worker = world_worker(w);
+    struct co_group people;
     struct engine_config c = {
         .loop = loop_current(),
         .store = l->store,
@@ -143,7 +197,17 @@ static int life_main(void *arg)
     }
     rc = engine_recover(g, NULL, SIZE_MAX, load_spec, NULL, &e);
     rc = rc == 0 ? ensure_run(l, g, &run_key, &e) : rc;
+    l->engine = g;
+    co_group_init(&people, loop_current());
+    if (rc == 0 && (w->commands > 0 || w->intent.open) && !w->healed) {
+        rc = co_spawn(&people, "person", person_main, l, NULL, &e);
+    }
     if (rc == 0 && engine_run_dag(g, run_key) != NULL) {
+        rc = engine_wait_run(g, run_key, &state, &e);
+    }
+    co_group_close(&people);
+    /* A command may have begun it again. */
+    while (rc == 0 && engine_run_dag(g, run_key) != NULL) {
         rc = engine_wait_run(g, run_key, &state, &e);
     }
     world_trace(w, "life: %d %s", rc, rc != 0 ? err_str(&e) : "");
@@ -256,7 +320,8 @@ static void random_spec(struct prng *p, char *out, size_t cap)
     static const char *const rules[] = {
         "all_success", "all_done",   "none_failed",  "one_success",
         "one_failed",  "all_failed", "none_skipped", "none_failed_min_one_success"};
-    uint64_t n = 2 + prng_below(p, 14);
+    enum { MAPS = 1, RETRIES = 2, RULES = 4, INSTANT = 8, TEARDOWN = 16 };
+    uint64_t n = 2 + prng_below(p, 14), on = prng_next(p);
     size_t used =
         (size_t)snprintf(out, cap, "@random max_active_tasks=%d", (int)(1 + prng_below(p, 8)));
 
@@ -279,9 +344,16 @@ static void random_spec(struct prng *p, char *out, size_t cap)
             }
         }
         used += (size_t)snprintf(out + used, cap - used, " rule=%s retries=%d delay=1",
-                                 rules[prng_below(p, 8)], (int)prng_below(p, 3));
-        if (prng_below(p, 6) == 0) {
+                                 rules[(on & RULES) != 0 ? prng_below(p, 8) : 0],
+                                 (on & RETRIES) != 0 ? (int)prng_below(p, 3) : 0);
+        if ((on & TEARDOWN) != 0 && t == 0) {
+            used += (size_t)snprintf(out + used, cap - used, " setup");
+        }
+        if ((on & INSTANT) != 0 && prng_below(p, 6) == 0) {
             used += (size_t)snprintf(out + used, cap - used, " instant");
+        }
+        if ((on & MAPS) == 0) {
+            continue;
         }
         if (source >= 0 && t >= group && t < group + 3) {
             used += (size_t)snprintf(out + used, cap - used, " map=-1 src=%d mgroup=0", source);
@@ -290,6 +362,9 @@ static void random_spec(struct prng *p, char *out, size_t cap)
         } else if (prng_below(p, 6) == 0) {
             used += (size_t)snprintf(out + used, cap - used, " map=%d", (int)prng_below(p, 4));
         }
+    }
+    if ((on & TEARDOWN) != 0) {
+        (void)snprintf(out + used, cap - used, "; down <- t0,t%d teardown", (int)n - 1);
     }
 }
 

@@ -14,12 +14,14 @@
 #include "base/time.h"
 #include "dag_builder.h"
 #include "front.h"
+#include "ledger.h"
 #include "model/dag.h"
 #include "runtime/loop.h"
 #include "store/store.h"
 #include "worker/worker.h"
 
 static struct front *make_front(struct world *w, bool disk);
+static void violated(void *arg, const char *text);
 
 #define RETRY_DELAY_US TIME_SECOND /* of every task with retries, in all specs */
 
@@ -95,6 +97,10 @@ void world_init(struct world *w, uint64_t seed, const char *spec, bool faults, b
     w->lengths = mem_array(w->dag->tasks_len + 1, sizeof *w->lengths);
     assert(w->lengths != NULL);
     w->gather_us = prng_below(&w->prng, 2) == 0 ? 0 : 4000;
+    w->defers = !faults || prng_below(&w->prng, 2) == 0;
+    w->commands =
+        faults && prng_below(&w->prng, 3) == 0 ? 1 + (unsigned)prng_below(&w->prng, 4) : 0;
+    w->ledger = ledger_new(w->dag, violated, w);
     w->front = make_front(w, disk);
     w->store = front_model(w->front);
 }
@@ -102,6 +108,7 @@ void world_init(struct world *w, uint64_t seed, const char *spec, bool faults, b
 void world_fini(struct world *w)
 {
     front_free(w->front);
+    ledger_free(w->ledger);
     dag_unref(w->dag);
     mem_free(w->processes);
     mem_free(w->lengths);
@@ -132,6 +139,10 @@ static void check_lengths(struct world *w, const struct store_batch *b)
         if (row->key.map_index >= 0 || row->map_len == *len) {
             continue;
         }
+        if (w->commanded) {
+            *len = row->map_len; /* asked again after a clear, of what ran again */
+            continue;
+        }
         if (*len != 0 || row->map_len != length_of(w, row->key.task)) {
             world_fail(w, "M1: task %u has %d instances, then %d; the world says %d", row->key.task,
                        *len, row->map_len, length_of(w, row->key.task));
@@ -141,7 +152,7 @@ static void check_lengths(struct world *w, const struct store_batch *b)
     for (size_t i = 0; i < b->tis_len; i++) {
         const struct ti_row *row = &b->tis[i];
 
-        if (row->key.map_index >= w->lengths[row->key.task]) {
+        if (row->key.map_index >= w->lengths[row->key.task] && row->state != TASK_REMOVED) {
             world_fail(w, "M1: task %u has %d instances, and a row of [%d]", row->key.task,
                        w->lengths[row->key.task], row->key.map_index);
         }
@@ -169,6 +180,7 @@ static void durable(void *arg, int64_t seq, const struct store_batch *b)
     struct world *w = arg;
 
     (void)seq;
+    ledger_batch(w->ledger, b);
     check_lengths(w, b);
     for (size_t i = 0; i < b->transitions_len; i++) {
         const struct transition_row *t = &b->transitions[i];
@@ -355,11 +367,12 @@ static void check_alone(struct world *w, const struct worker_job *job)
         if (!same_instance(&p->key, &job->key)) {
             continue;
         }
-        if (p->ends_us > now) {
+        if (p->ends_us > now && !(w->commanded && p->waiting)) { /* what waits is no process */
             world_fail(w, "S1: task %u[%d] has two live attempts", task, index);
         } else if (p->try_number == job->try_number && !(goes_on(p) && job->resumed)) {
             world_fail(w, "S1: task %u[%d] try %u runs twice", task, index, job->try_number);
-        } else if (p->try_number + 1 == job->try_number && now - p->ends_us < RETRY_DELAY_US) {
+        } else if (!w->commanded && p->try_number + 1 == job->try_number &&
+                   now - p->ends_us < RETRY_DELAY_US) {
             world_fail(w, "S6: task %u[%d] try %u starts %lld us after the try before", task, index,
                        job->try_number, (long long)(now - p->ends_us));
         }
@@ -368,7 +381,7 @@ static void check_alone(struct world *w, const struct worker_job *job)
 
 static int draw_outcome(struct world *w)
 {
-    uint64_t dice = prng_below(&w->prng, 20);
+    uint64_t dice = prng_below(&w->prng, w->defers ? 20 : 17);
 
     return dice < 12   ? WORKER_SUCCESS
            : dice < 15 ? WORKER_FAILED
@@ -592,7 +605,7 @@ static void check_instance(struct world *w, const struct ti_row *row)
             last = last == NULL || p->try_number >= last->try_number ? p : last;
         }
     }
-    if (last != NULL && last->try_number == row->try_number) {
+    if (!w->commanded && last != NULL && last->try_number == row->try_number) {
         static const uint8_t states[] = {[WORKER_SUCCESS] = TASK_SUCCESS,
                                          [WORKER_FAILED] = TASK_FAILED,
                                          [WORKER_SKIPPED] = TASK_SKIPPED};
@@ -604,10 +617,12 @@ static void check_instance(struct world *w, const struct ti_row *row)
                        task_state_to_string(row->state));
         }
     }
-    check_events(w, row,
-                 last != NULL && last->try_number == row->try_number &&
-                     last->outcome == WORKER_SUCCESS && row->state == TASK_SUCCESS);
-    if (last != NULL && goes_on(last) && last->try_number == row->try_number) {
+    if (!w->commanded) {
+        check_events(w, row,
+                     last != NULL && last->try_number == row->try_number &&
+                         last->outcome == WORKER_SUCCESS && row->state == TASK_SUCCESS);
+    }
+    if (!w->commanded && last != NULL && goes_on(last) && last->try_number == row->try_number) {
         world_fail(w, "S9: task %u[%d] was to go on, and did not: it is %s", row->key.task,
                    row->key.map_index, task_state_to_string(row->state));
     }
@@ -632,6 +647,9 @@ void world_check_end(struct world *w)
     if (w->store->ops->get_run(w->store, w->run_key, &a, &run, NULL) != 0 ||
         !run_state_finished(run.state)) {
         world_fail(w, "L1: the run is not finished in the store");
+    } else if (run.clear_number > w->cleared) {
+        world_fail(w, "S9: the run was cleared %u times, asked for %u", run.clear_number,
+                   w->cleared);
     }
     if (w->store->ops->get_tis(w->store, w->run_key, 0, &a, &rows, &n, NULL) == 0) {
         for (size_t i = 0; i < n; i++) {

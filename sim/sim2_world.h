@@ -11,6 +11,7 @@
 
 struct dag;
 struct front;
+struct ledger;
 struct loop;
 struct store;
 struct worker;
@@ -32,14 +33,30 @@ struct process {
     bool acked;   /* the worker was told to forget it */
 };
 
+/* What a person asks for, under a key of its own: again after a crash, until it is known to be done. */
+struct intent {
+    int op; /* enum engine_op */
+    uint32_t task;
+    int state;
+    unsigned number;
+    bool open;
+};
+
 struct world {
     struct front *front; /* the store with its faults */
+    struct ledger *ledger;
     struct store *store; /* what is durable of it */
     struct prng prng;
     const char *spec;
     struct dag *dag;
     int64_t now_us, run_key, gather_us;
     bool faults, healed, failed, trace;
+    bool defers; /* tasks may defer and reschedule themselves */
+    bool
+        commanded; /* somebody cleared, marked or stopped: what the world did is not all that counts */
+    unsigned commands; /* still to come */
+    unsigned cleared;  /* intents to clear */
+    struct intent intent;
     int32_t *lengths; /* per task: as committed last; 0 = not expanded */
     struct process *processes;
     size_t processes_len, processes_cap;
