@@ -16,6 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -25,6 +28,7 @@
 #include "base/prng.h"
 #include "base/time.h"
 #include "engine/engine.h"
+#include "front.h"
 #include "model/dag.h"
 #include "runtime/loop.h"
 #include "sim2_world.h"
@@ -32,13 +36,23 @@
 #include "worker/worker.h"
 
 #define LIVES_MAX    400
+#define SEEDS_EACH   500 /* in one process */
 #define RUN_BOUND_US (30 * 86400 * TIME_SECOND)
+
+/* What all seeds came to. A crash abandons the memory of a life, so many seeds run in processes one after the other, which share this. */
+struct totals {
+    uint64_t seeds, crashes, commits, power_losses, kept, lost, compared;
+};
+static struct totals *totals;
 
 struct options {
     uint64_t seed;
     int crashes;       /* at random points */
+    uint64_t horizon;  /* of the suspensions at which one comes */
     uint64_t crash_at; /* 0 = none: this suspension of the first life */
+    bool cut;          /* crash_at counts calls that change the disk: the power goes within one */
     bool faults;
+    bool disk; /* SQLite on a disk that fails */
     const char *spec;
     bool trace;
 };
@@ -46,6 +60,8 @@ struct options {
 struct life {
     struct world *world;
     const struct options *o;
+    struct store *store;
+    struct engine *engine;
     uint64_t crash_at, suspensions;
     bool done;
 };
@@ -66,7 +82,7 @@ static bool crash_now(void *arg, uint64_t n)
     struct life *l = arg;
 
     l->suspensions = n;
-    return l->crash_at != 0 && n >= l->crash_at;
+    return (l->crash_at != 0 && n >= l->crash_at) || front_is_off(l->world->front);
 }
 
 /* The run is created once in the world's life: a second try finds it, by its id. */
@@ -102,6 +118,58 @@ static int ensure_run(struct life *l, struct engine *g, int64_t *ret, struct err
     return rc;
 }
 
+static void draw_intent(struct world *w)
+{
+    static const int states[] = {TASK_SUCCESS, TASK_FAILED, TASK_SKIPPED};
+    struct prng *p = &w->prng;
+    uint64_t dice = prng_below(p, 8);
+
+    w->commands--;
+    w->commanded = true;
+    w->intent = (struct intent){
+        .op = dice < 4   ? ENGINE_CLEAR
+              : dice < 7 ? ENGINE_MARK
+                         : ENGINE_STOP_RUN,
+        .task = (uint32_t)prng_below(p, w->dag->tasks_len),
+        .state = states[prng_below(p, 3)],
+        .number = w->intent.number + 1,
+        .open = true,
+    };
+    w->cleared += w->intent.op == ENGINE_CLEAR;
+}
+
+/* A person with commands, each sent until it is known to be done. What is refused is done, too. */
+static int person_main(void *arg)
+{
+    struct life *l = arg;
+    struct world *w = l->world;
+
+    while ((w->intent.open || w->commands > 0) &&
+           co_sleep((int64_t)prng_below(&w->prng, 4000000)) == 0) {
+        char key[32];
+        struct err e = {0};
+        uint32_t affected;
+        int rc;
+
+        if (!w->intent.open) {
+            draw_intent(w);
+        }
+        (void)snprintf(key, sizeof key, "c%u", w->intent.number);
+        rc = engine_command(l->engine,
+                            &(struct engine_command){.op = (enum engine_op)w->intent.op,
+                                                     .key = key,
+                                                     .run_key = w->run_key,
+                                                     .tasks = &w->intent.task,
+                                                     .tasks_len = 1,
+                                                     .state = (enum task_state)w->intent.state,
+                                                     .reason = "by a person"},
+                            &affected, &e);
+        world_trace(w, "command %s op %d task %u: %d", key, w->intent.op, w->intent.task, rc);
+        w->intent.open = rc == -ERR_CLOSED || rc == -ERR_IO || rc == -ERR_BUSY || rc == -ERR_FULL;
+    }
+    return 0;
+}
+
 static int life_main(void *arg)
 {
     struct life *l = arg;
@@ -111,9 +179,10 @@ static int life_main(void *arg)
     enum run_state state;
     int64_t run_key = 0;
     struct worker *worker = world_worker(w);
+    struct co_group people;
     struct engine_config c = {
         .loop = loop_current(),
-        .store = world_store(w),
+        .store = l->store,
         .worker = worker,
         .owner = "sim",
         .seed = prng_next(&w->prng),
@@ -123,25 +192,33 @@ static int life_main(void *arg)
     int rc = engine_open(&c, &g, &e);
 
     if (rc != 0) {
-        (void)fprintf(stderr, "open: %s\n", err_str(&e));
+        worker->ops->close(worker);
         return rc;
     }
     rc = engine_recover(g, NULL, SIZE_MAX, load_spec, NULL, &e);
     rc = rc == 0 ? ensure_run(l, g, &run_key, &e) : rc;
+    l->engine = g;
+    co_group_init(&people, loop_current());
+    if (rc == 0 && (w->commands > 0 || w->intent.open) && !w->healed) {
+        rc = co_spawn(&people, "person", person_main, l, NULL, &e);
+    }
     if (rc == 0 && engine_run_dag(g, run_key) != NULL) {
         rc = engine_wait_run(g, run_key, &state, &e);
     }
-    if (rc != 0) {
-        (void)fprintf(stderr, "life: %s\n", err_str(&e));
+    co_group_close(&people);
+    /* A command may have begun it again. */
+    while (rc == 0 && engine_run_dag(g, run_key) != NULL) {
+        rc = engine_wait_run(g, run_key, &state, &e);
     }
+    world_trace(w, "life: %d %s", rc, rc != 0 ? err_str(&e) : "");
     l->done = rc == 0;
     engine_close(g);
     worker->ops->close(worker);
     return rc;
 }
 
-/* One life of the engine: until the run is finished, or the crash. 1: crashed. */
-static int live_once(struct world *w, const struct options *o, uint64_t crash_at,
+/* One life of the engine: until the run is finished, or the crash. 1: crashed, or the disk made it give up, and it is started again. */
+static int live_once(struct world *w, const struct options *o, uint64_t crash_at, uint64_t cut,
                      uint64_t *ret_suspensions)
 {
     struct loop_config lc = {.wall_start_us = w->now_us, .seed = prng_next(&w->prng)};
@@ -153,8 +230,10 @@ static int live_once(struct world *w, const struct options *o, uint64_t crash_at
     assert(rc == 0);
     world_begin_life(w, loop);
     loop_virtual_on_suspend(loop, crash_now, &l);
-    rc = loop_main(loop, life_main, &l, &e);
-    world_end_life(w);
+    rc = front_open(w->front, w->healed || !w->faults, cut, &l.store, &e);
+    rc = rc == 0 ? loop_main(loop, life_main, &l, &e) : rc;
+    w->crashes += rc == -ERR_CANCELED;
+    world_end_life(w, rc == -ERR_CANCELED);
     if (ret_suspensions != NULL) {
         *ret_suspensions = l.suspensions;
     }
@@ -162,7 +241,8 @@ static int live_once(struct world *w, const struct options *o, uint64_t crash_at
     if (l.done) {
         return 0;
     }
-    if (rc == -ERR_CANCELED && crash_at != 0) {
+    if ((rc == -ERR_CANCELED && (crash_at != 0 || cut != 0)) ||
+        (o->disk && o->faults && !w->healed)) {
         return 1;
     }
     world_fail(w, "a life ended without finishing its run: %s (%s)", err_name(rc), err_str(&e));
@@ -173,29 +253,44 @@ static int live_once(struct world *w, const struct options *o, uint64_t crash_at
 static uint64_t simulate(const struct options *o, uint64_t *ret_suspensions, bool *ret_ok)
 {
     struct world w;
+    struct front_stats stats;
     int rc = 1, crashes = o->crashes;
     uint64_t hash;
 
-    world_init(&w, o->seed, o->spec, o->faults, o->trace);
+    world_init(&w, o->seed, o->spec, o->faults, o->disk, o->trace);
     for (int life = 0; rc == 1 && life < LIVES_MAX && !w.failed; life++) {
-        uint64_t at = 0;
+        uint64_t at = 0, cut = 0;
 
         if (life == 0 && o->crash_at != 0) {
-            at = o->crash_at;
+            at = o->cut ? 0 : o->crash_at;
+            cut = o->cut ? o->crash_at : 0;
         } else if (crashes > 0) {
-            at = 1 + prng_below(&w.prng, 400);
+            at = 1 + prng_below(&w.prng, o->horizon);
+            cut = o->disk && prng_below(&w.prng, 2) == 0 ? 1 + prng_below(&w.prng, 2 * o->horizon)
+                                                         : 0;
             crashes--;
         } else {
             world_heal(&w);
         }
-        rc = live_once(&w, o, at, life == 0 ? ret_suspensions : NULL);
+        rc = live_once(&w, o, at, cut, life == 0 ? ret_suspensions : NULL);
+        if (rc == 1 && o->disk && !w.failed && prng_below(&w.prng, 4) == 0) {
+            front_check(w.front);
+        }
     }
     if (rc == 1) {
         world_fail(&w, "no end after %d lives", LIVES_MAX);
     }
     if (!w.failed) {
+        front_check(w.front);
         world_check_end(&w);
     }
+    front_get_stats(w.front, &stats);
+    totals->crashes += w.crashes;
+    totals->commits += stats.commits;
+    totals->power_losses += stats.power_losses;
+    totals->kept += stats.kept;
+    totals->lost += stats.lost;
+    totals->compared += stats.compared;
     *ret_ok = !w.failed;
     hash = w.hash;
     if (w.failed) {
@@ -225,7 +320,8 @@ static void random_spec(struct prng *p, char *out, size_t cap)
     static const char *const rules[] = {
         "all_success", "all_done",   "none_failed",  "one_success",
         "one_failed",  "all_failed", "none_skipped", "none_failed_min_one_success"};
-    uint64_t n = 2 + prng_below(p, 14);
+    enum { MAPS = 1, RETRIES = 2, RULES = 4, INSTANT = 8, TEARDOWN = 16 };
+    uint64_t n = 2 + prng_below(p, 14), on = prng_next(p);
     size_t used =
         (size_t)snprintf(out, cap, "@random max_active_tasks=%d", (int)(1 + prng_below(p, 8)));
 
@@ -248,9 +344,16 @@ static void random_spec(struct prng *p, char *out, size_t cap)
             }
         }
         used += (size_t)snprintf(out + used, cap - used, " rule=%s retries=%d delay=1",
-                                 rules[prng_below(p, 8)], (int)prng_below(p, 3));
-        if (prng_below(p, 6) == 0) {
+                                 rules[(on & RULES) != 0 ? prng_below(p, 8) : 0],
+                                 (on & RETRIES) != 0 ? (int)prng_below(p, 3) : 0);
+        if ((on & TEARDOWN) != 0 && t == 0) {
+            used += (size_t)snprintf(out + used, cap - used, " setup");
+        }
+        if ((on & INSTANT) != 0 && prng_below(p, 6) == 0) {
             used += (size_t)snprintf(out + used, cap - used, " instant");
+        }
+        if ((on & MAPS) == 0) {
+            continue;
         }
         if (source >= 0 && t >= group && t < group + 3) {
             used += (size_t)snprintf(out + used, cap - used, " map=-1 src=%d mgroup=0", source);
@@ -260,14 +363,17 @@ static void random_spec(struct prng *p, char *out, size_t cap)
             used += (size_t)snprintf(out + used, cap - used, " map=%d", (int)prng_below(p, 4));
         }
     }
+    if ((on & TEARDOWN) != 0) {
+        (void)snprintf(out + used, cap - used, "; down <- t0,t%d teardown", (int)n - 1);
+    }
 }
 
-static int every(bool trace)
+static int every(bool disk, bool trace)
 {
     size_t points = 0;
 
     for (size_t i = 0; i < sizeof every_specs / sizeof every_specs[0]; i++) {
-        struct options o = {.seed = 7 + i, .spec = every_specs[i], .trace = trace};
+        struct options o = {.seed = 7 + i, .spec = every_specs[i], .disk = disk, .trace = trace};
         uint64_t n = 0, again;
         bool ok;
 
@@ -285,44 +391,93 @@ static int every(bool trace)
     return 0;
 }
 
-static int seeds(uint64_t first, uint64_t count, bool find, bool trace)
+static void report(bool find)
 {
-    for (uint64_t seed = first; seed < first + count; seed++) {
-        char spec[4096];
-        struct prng p;
-        struct options o = {.seed = seed, .faults = true, .spec = spec, .trace = trace};
-        uint64_t h1, h2, n;
-        bool ok;
+    (void)printf("sim2: %llu seeds, %llu crashes, %llu commits", (unsigned long long)totals->seeds,
+                 (unsigned long long)totals->crashes, (unsigned long long)totals->commits);
+    if (totals->power_losses > 0) {
+        (void)printf(", %llu with unsynced writes lost, %llu commits of unknown outcome kept and "
+                     "%llu lost, %llu disks "
+                     "compared",
+                     (unsigned long long)totals->power_losses, (unsigned long long)totals->kept,
+                     (unsigned long long)totals->lost, (unsigned long long)totals->compared);
+    }
+    (void)printf(": %s\n", find ? "NOT FOUND" : "no violation");
+}
 
-        prng_seed(&p, seed);
-        random_spec(&p, spec, sizeof spec);
-        o.crashes = (int)prng_below(&p, 12);
-        h1 = simulate(&o, &n, &ok);
-        if (!ok) {
-            (void)printf("sim2: seed %llu: violation\n", (unsigned long long)seed);
-            return find ? 0 : 1;
-        }
-        if (seed % 16 == 0) {
-            h2 = simulate(&o, &n, &ok);
-            if (h1 != h2) {
-                (void)printf("sim2: seed %llu does not repeat\n", (unsigned long long)seed);
-                return 1;
-            }
+static bool one_seed(uint64_t seed, bool disk, bool trace)
+{
+    char spec[4096];
+    struct prng p;
+    struct options o = {.seed = seed, .faults = true, .spec = spec, .disk = disk, .trace = trace};
+    uint64_t h1, h2, n;
+    bool ok;
+
+    prng_seed(&p, seed);
+    random_spec(&p, spec, sizeof spec);
+    o.horizon = (uint64_t)20 << prng_below(&p, 5);
+    o.crashes = (int)prng_below(&p, prng_below(&p, 2) == 0 ? 12 : 100);
+    h1 = simulate(&o, &n, &ok);
+    totals->seeds++;
+    if (!ok) {
+        (void)printf("sim2: seed %llu: violation\n", (unsigned long long)seed);
+        return false;
+    }
+    if (seed % 16 == 0) {
+        h2 = simulate(&o, &n, &ok);
+        if (h1 != h2) {
+            (void)printf("sim2: seed %llu does not repeat\n", (unsigned long long)seed);
+            return false;
         }
     }
-    (void)printf("sim2: %llu seeds: %s\n", (unsigned long long)count,
-                 find ? "NOT FOUND" : "no violation");
-    return find ? 1 : 0;
+    return true;
+}
+
+/* In a process of their own. 0: no violation. */
+static int some_seeds(uint64_t first, uint64_t count, bool disk, bool trace)
+{
+    int status = 0;
+    pid_t child;
+
+    (void)fflush(NULL);
+    child = fork();
+    if (child == 0) {
+        bool ok = true;
+
+        for (uint64_t seed = first; ok && seed < first + count; seed++) {
+            ok = one_seed(seed, disk, trace);
+        }
+        (void)fflush(NULL);
+        _exit(ok ? 0 : 1);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0 ? 0 : 1;
+}
+
+static int seeds(uint64_t first, uint64_t count, bool disk, bool find, bool trace)
+{
+    int rc = 0;
+
+    for (uint64_t done = 0; rc == 0 && done < count; done += SEEDS_EACH) {
+        uint64_t n = count - done < SEEDS_EACH ? count - done : SEEDS_EACH;
+
+        rc = some_seeds(first + done, n, disk, trace);
+    }
+    if (rc == 0) {
+        report(find);
+    }
+    return find ? rc == 0 : rc;
 }
 
 int main(int argc, char **argv)
 {
     uint64_t first = 1, count = 0;
-    bool all = false, find = false, trace = false;
+    bool all = false, find = false, trace = false, disk = false;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--every") == 0) {
             all = true;
+        } else if (strcmp(argv[i], "--disk") == 0) {
+            disk = true;
         } else if (strcmp(argv[i], "--find") == 0) {
             find = true;
         } else if (strcmp(argv[i], "--trace") == 0) {
@@ -333,14 +488,19 @@ int main(int argc, char **argv)
             first = strtoull(argv[++i], NULL, 10);
             count = count != 0 ? count : 1;
         } else {
-            (void)fprintf(stderr,
-                          "usage: sim2 [--every] [--seeds N] [--seed FIRST] [--find] [--trace]\n");
+            (void)fprintf(
+                stderr,
+                "usage: sim2 [--disk] [--every] [--seeds N] [--seed FIRST] [--find] [--trace]\n");
             return 64;
         }
     }
     log_setup(2, LOG_LEVEL_OFF, 0, NULL);
-    if (all && every(trace) != 0) {
+    totals = mmap(NULL, sizeof *totals, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (totals == MAP_FAILED) {
+        abort();
+    }
+    if (all && every(disk, trace) != 0) {
         return 1;
     }
-    return count != 0 ? seeds(first, count, find, trace) : 0;
+    return count != 0 ? seeds(first, count, disk, find, trace) : 0;
 }

@@ -13,10 +13,15 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "dag_builder.h"
+#include "front.h"
+#include "ledger.h"
 #include "model/dag.h"
 #include "runtime/loop.h"
 #include "store/store.h"
 #include "worker/worker.h"
+
+static struct front *make_front(struct world *w, bool disk);
+static void violated(void *arg, const char *text);
 
 #define RETRY_DELAY_US TIME_SECOND /* of every task with retries, in all specs */
 
@@ -82,7 +87,8 @@ void world_trace(struct world *w, const char *fmt, ...)
     }
 }
 
-void world_init(struct world *w, uint64_t seed, const char *spec, bool faults, bool trace)
+void world_init(struct world *w, uint64_t seed, const char *spec, bool faults, bool disk,
+                bool trace)
 {
     *w = (struct world){
         .spec = spec, .faults = faults, .trace = trace, .now_us = 1000 * TIME_SECOND};
@@ -91,14 +97,18 @@ void world_init(struct world *w, uint64_t seed, const char *spec, bool faults, b
     w->lengths = mem_array(w->dag->tasks_len + 1, sizeof *w->lengths);
     assert(w->lengths != NULL);
     w->gather_us = prng_below(&w->prng, 2) == 0 ? 0 : 4000;
-    if (store_mem_open(&w->store, NULL) != 0) {
-        assert(!"memory store");
-    }
+    w->defers = !faults || prng_below(&w->prng, 2) == 0;
+    w->commands =
+        faults && prng_below(&w->prng, 3) == 0 ? 1 + (unsigned)prng_below(&w->prng, 4) : 0;
+    w->ledger = ledger_new(w->dag, violated, w);
+    w->front = make_front(w, disk);
+    w->store = front_model(w->front);
 }
 
 void world_fini(struct world *w)
 {
-    store_close(w->store);
+    front_free(w->front);
+    ledger_free(w->ledger);
     dag_unref(w->dag);
     mem_free(w->processes);
     mem_free(w->lengths);
@@ -107,6 +117,7 @@ void world_fini(struct world *w)
 void world_heal(struct world *w)
 {
     w->healed = true;
+    front_calm(w->front);
 }
 
 static bool fault(struct world *w, unsigned one_in)
@@ -114,13 +125,7 @@ static bool fault(struct world *w, unsigned one_in)
     return w->faults && !w->healed && prng_below(&w->prng, one_in) == 0;
 }
 
-/* ---- the store with faults: an error before the commit, or after it (outcome unknown) ---- */
-
-struct faulty_store {
-    struct store base;
-    struct store_ops ops;
-    struct world *world;
-};
+/* ---- the store ---- */
 
 static int32_t length_of(const struct world *w, uint32_t task);
 
@@ -134,6 +139,10 @@ static void check_lengths(struct world *w, const struct store_batch *b)
         if (row->key.map_index >= 0 || row->map_len == *len) {
             continue;
         }
+        if (w->commanded) {
+            *len = row->map_len; /* asked again after a clear, of what ran again */
+            continue;
+        }
         if (*len != 0 || row->map_len != length_of(w, row->key.task)) {
             world_fail(w, "M1: task %u has %d instances, then %d; the world says %d", row->key.task,
                        *len, row->map_len, length_of(w, row->key.task));
@@ -143,34 +152,36 @@ static void check_lengths(struct world *w, const struct store_batch *b)
     for (size_t i = 0; i < b->tis_len; i++) {
         const struct ti_row *row = &b->tis[i];
 
-        if (row->key.map_index >= w->lengths[row->key.task]) {
+        if (row->key.map_index >= w->lengths[row->key.task] && row->state != TASK_REMOVED) {
             world_fail(w, "M1: task %u has %d instances, and a row of [%d]", row->key.task,
                        w->lengths[row->key.task], row->key.map_index);
         }
     }
 }
 
-static int faulty_commit(struct store *s, int shard, int64_t epoch, int64_t seq,
-                         const struct store_batch *b, struct err *e)
+static bool due_fault(void *arg, unsigned one_in)
 {
-    struct world *w = ((struct faulty_store *)s)->world;
-    int rc;
+    return fault(arg, one_in);
+}
 
-    if (fault(w, 10)) { /* somebody sets the wall clock: up to two days, either way */
+/* Somebody sets the wall clock: up to two days, either way. */
+static void before_commit(void *arg)
+{
+    struct world *w = arg;
+
+    if (fault(w, 10)) {
         loop_virtual_jump_wall(w->loop, (int64_t)prng_below(&w->prng, 4 * 86400) * TIME_SECOND -
                                             2 * 86400 * TIME_SECOND);
     }
-    if (fault(w, 12)) {
-        world_trace(w, "commit %lld: error before", (long long)seq);
-        return err_set(e, prng_below(&w->prng, 2) == 0 ? ERR_FULL : ERR_BUSY,
-                       "simulated error before the commit");
-    }
-    rc = w->store->ops->commit(w->store, shard, epoch, seq, b, e);
-    world_trace(w, "commit %lld: %d (%zu rows, %zu edges)", (long long)seq, rc, b->tis_len,
-                b->transitions_len);
-    if (rc == 0) {
-        check_lengths(w, b);
-    }
+}
+
+static void durable(void *arg, int64_t seq, const struct store_batch *b)
+{
+    struct world *w = arg;
+
+    (void)seq;
+    ledger_batch(w->ledger, b);
+    check_lengths(w, b);
     for (size_t i = 0; i < b->transitions_len; i++) {
         const struct transition_row *t = &b->transitions[i];
 
@@ -178,102 +189,32 @@ static int faulty_commit(struct store *s, int shard, int64_t epoch, int64_t seq,
                     t->try_number, task_state_to_string(t->from), task_state_to_string(t->to),
                     t->reason != NULL ? t->reason : "");
     }
-    if (rc == 0 && fault(w, 12)) {
-        world_trace(w, "commit %lld: error after", (long long)seq);
-        return err_set(e, ERR_IO, "simulated error after the commit");
-    }
-    return rc;
 }
 
-/* Everything but commit goes straight to the real one: the ops take the store as their first argument, so each needs a line. */
-#define W(s) (((struct faulty_store *)(s))->world->store)
-static int f_acquire(struct store *s, int shard, const char *owner, int64_t *epoch, int64_t *seq,
-                     struct err *e)
+static void told(void *arg, int64_t seq, int rc, const char *what)
 {
-    return W(s)->ops->acquire(W(s), shard, owner, epoch, seq, e);
+    world_trace(arg, "commit %lld: %s %d", (long long)seq, what, rc);
 }
-static int f_reserve(struct store *s, const char *kind, int64_t n, int64_t *first, struct err *e)
-{
-    return W(s)->ops->reserve_keys(W(s), kind, n, first, e);
-}
-static int f_find_dag(struct store *s, const char *id, struct arena *a, struct dag_row *ret,
-                      struct err *e)
-{
-    return W(s)->ops->find_dag(W(s), id, a, ret, e);
-}
-static int f_get_version(struct store *s, int64_t key, struct arena *a, struct version_row *ret,
-                         struct err *e)
-{
-    return W(s)->ops->get_version(W(s), key, a, ret, e);
-}
-static int f_find_version(struct store *s, int64_t dag, const char *hash, int64_t *ret,
-                          struct err *e)
-{
-    return W(s)->ops->find_version(W(s), dag, hash, ret, e);
-}
-static int f_get_runs(struct store *s, int64_t dag, unsigned states, int64_t after, size_t limit,
-                      struct arena *a, struct run_row **ret, size_t *n, struct err *e)
-{
-    return W(s)->ops->get_runs(W(s), dag, states, after, limit, a, ret, n, e);
-}
-static int f_find_run(struct store *s, int64_t dag, const char *id, struct arena *a,
-                      struct run_row *ret, struct err *e)
-{
-    return W(s)->ops->find_run(W(s), dag, id, a, ret, e);
-}
-static int f_get_tis(struct store *s, int64_t run, unsigned states, struct arena *a,
-                     struct ti_row **ret, size_t *n, struct err *e)
-{
-    return W(s)->ops->get_tis(W(s), run, states, a, ret, n, e);
-}
-static int f_get_dags(struct store *s, struct arena *a, struct dag_row **ret, size_t *n,
-                      struct err *e)
-{
-    return W(s)->ops->get_dags(W(s), a, ret, n, e);
-}
-static int f_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_t *n,
-                       struct err *e)
-{
-    return W(s)->ops->get_pools(W(s), a, ret, n, e);
-}
-static int f_get_xcom(struct store *s, const struct ti_key *key, const char *name, struct arena *a,
-                      struct xcom_row *ret, struct err *e)
-{
-    return W(s)->ops->get_xcom(W(s), key, name, a, ret, e);
-}
-static int f_get_map_xcoms(struct store *s, const struct ti_key *from, const char *name,
-                           size_t limit, struct arena *a, struct xcom_row **ret, size_t *n,
-                           struct err *e)
-{
-    return W(s)->ops->get_map_xcoms(W(s), from, name, limit, a, ret, n, e);
-}
-#undef W
 
-struct store *world_store(struct world *w)
+static void violated(void *arg, const char *text)
 {
-    struct faulty_store *f = mem_zalloc(sizeof *f);
+    world_fail(arg, "%s", text);
+}
 
-    assert(f != NULL);
-    f->ops = (struct store_ops){
-        .commit = faulty_commit,
-        .acquire = f_acquire,
-        .reserve_keys = f_reserve,
-        .find_dag = f_find_dag,
-        .get_version = f_get_version,
-        .find_version = f_find_version,
-        .get_runs = f_get_runs,
-        .find_run = f_find_run,
-        .get_dags = f_get_dags,
-        .get_tis = f_get_tis,
-        .get_pools = f_get_pools,
-        .get_xcom = f_get_xcom,
-        .get_map_xcoms = f_get_map_xcoms,
+static struct front *make_front(struct world *w, bool disk)
+{
+    const struct front_config c = {
+        .disk = disk,
+        .seed = prng_next(&w->prng),
+        .arg = w,
+        .fault = due_fault,
+        .before = before_commit,
+        .durable = durable,
+        .told = told,
+        .violated = violated,
     };
-    f->base.ops = &f->ops;
-    f->base.driver = "faulty";
-    f->world = w;
-    w->front = &f->base;
-    return w->front;
+
+    return front_new(&c);
 }
 
 /* ---- the worker: processes live in the world, the worker only in one life ---- */
@@ -426,11 +367,12 @@ static void check_alone(struct world *w, const struct worker_job *job)
         if (!same_instance(&p->key, &job->key)) {
             continue;
         }
-        if (p->ends_us > now) {
+        if (p->ends_us > now && !(w->commanded && p->waiting)) { /* what waits is no process */
             world_fail(w, "S1: task %u[%d] has two live attempts", task, index);
         } else if (p->try_number == job->try_number && !(goes_on(p) && job->resumed)) {
             world_fail(w, "S1: task %u[%d] try %u runs twice", task, index, job->try_number);
-        } else if (p->try_number + 1 == job->try_number && now - p->ends_us < RETRY_DELAY_US) {
+        } else if (!w->commanded && p->try_number + 1 == job->try_number &&
+                   now - p->ends_us < RETRY_DELAY_US) {
             world_fail(w, "S6: task %u[%d] try %u starts %lld us after the try before", task, index,
                        job->try_number, (long long)(now - p->ends_us));
         }
@@ -439,7 +381,7 @@ static void check_alone(struct world *w, const struct worker_job *job)
 
 static int draw_outcome(struct world *w)
 {
-    uint64_t dice = prng_below(&w->prng, 20);
+    uint64_t dice = prng_below(&w->prng, w->defers ? 20 : 17);
 
     return dice < 12   ? WORKER_SUCCESS
            : dice < 15 ? WORKER_FAILED
@@ -611,14 +553,13 @@ void world_begin_life(struct world *w, struct loop *loop)
     world_trace(w, "-- a life begins");
 }
 
-void world_end_life(struct world *w)
+void world_end_life(struct world *w, bool crashed)
 {
     w->now_us += loop_now_us(w->loop);
     world_trace(w, "-- a life ends");
     w->loop = NULL;
     w->now_us += (int64_t)prng_below(&w->prng, 2000000);
-    mem_free(w->front);
-    w->front = NULL;
+    front_close(w->front, crashed);
 }
 
 /* ---- at the end: the store says what the world did ---- */
@@ -664,7 +605,7 @@ static void check_instance(struct world *w, const struct ti_row *row)
             last = last == NULL || p->try_number >= last->try_number ? p : last;
         }
     }
-    if (last != NULL && last->try_number == row->try_number) {
+    if (!w->commanded && last != NULL && last->try_number == row->try_number) {
         static const uint8_t states[] = {[WORKER_SUCCESS] = TASK_SUCCESS,
                                          [WORKER_FAILED] = TASK_FAILED,
                                          [WORKER_SKIPPED] = TASK_SKIPPED};
@@ -676,10 +617,12 @@ static void check_instance(struct world *w, const struct ti_row *row)
                        task_state_to_string(row->state));
         }
     }
-    check_events(w, row,
-                 last != NULL && last->try_number == row->try_number &&
-                     last->outcome == WORKER_SUCCESS && row->state == TASK_SUCCESS);
-    if (last != NULL && goes_on(last) && last->try_number == row->try_number) {
+    if (!w->commanded) {
+        check_events(w, row,
+                     last != NULL && last->try_number == row->try_number &&
+                         last->outcome == WORKER_SUCCESS && row->state == TASK_SUCCESS);
+    }
+    if (!w->commanded && last != NULL && goes_on(last) && last->try_number == row->try_number) {
         world_fail(w, "S9: task %u[%d] was to go on, and did not: it is %s", row->key.task,
                    row->key.map_index, task_state_to_string(row->state));
     }
@@ -704,6 +647,9 @@ void world_check_end(struct world *w)
     if (w->store->ops->get_run(w->store, w->run_key, &a, &run, NULL) != 0 ||
         !run_state_finished(run.state)) {
         world_fail(w, "L1: the run is not finished in the store");
+    } else if (run.clear_number > w->cleared) {
+        world_fail(w, "S9: the run was cleared %u times, asked for %u", run.clear_number,
+                   w->cleared);
     }
     if (w->store->ops->get_tis(w->store, w->run_key, 0, &a, &rows, &n, NULL) == 0) {
         for (size_t i = 0; i < n; i++) {

@@ -523,6 +523,20 @@ static void answer_replies(struct engine *g)
     }
 }
 
+/* A run that was ended by hand while attempts of it lived leaves the scheduler with the last of them. */
+static void forget_with_last_attempt(struct engine *g)
+{
+    for (const struct msg *m = g->consumed; m != NULL; m = m->next) {
+        struct run_row run;
+        const struct dag *d;
+
+        if (m->type == MSG_ENDED && sched_get_run(g->sched, m->end->key.run_key, &run, &d) == 0 &&
+            run_state_finished(run.state)) {
+            (void)sched_forget_run(g->sched, run.run_key);
+        }
+    }
+}
+
 static void tell_finished_runs(struct engine *g)
 {
     for (size_t i = 0; i < g->actions.runs_len; i++) {
@@ -582,6 +596,7 @@ void batch_effects(struct engine *g)
             (void)sched_forget_run(g->sched, g->actions.runs[i].run_key);
         }
     }
+    forget_with_last_attempt(g);
 }
 
 static void free_message(struct msg *m)

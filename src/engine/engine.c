@@ -544,6 +544,20 @@ static int stored_state(struct engine *g, int64_t run_key, enum run_state *ret, 
     return rc;
 }
 
+/* Finished, and that is durable: its waiters have been told. */
+static bool is_over(struct engine *g, int64_t run_key)
+{
+    struct run_row row;
+    const struct dag *d;
+    bool over = sched_get_run(g->sched, run_key, &row, &d) != 0 || run_state_finished(row.state);
+
+    for (size_t i = 0; i < g->actions.runs_len; i++) {
+        over = over && (g->actions.runs[i].run_key != run_key ||
+                        sched_get_run(g->sched, run_key, &row, &d) != 0);
+    }
+    return over;
+}
+
 int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, struct err *e)
 {
     struct run_waiter w = {.next = g->waiters, .co = co_self(), .run_key = run_key, .state = -1};
@@ -551,7 +565,7 @@ int engine_wait_run(struct engine *g, int64_t run_key, enum run_state *ret, stru
     struct sched_stats st;
     int rc = 0;
 
-    if (engine_run_dag(g, run_key) == NULL && g->fatal == 0 && !g->closing) {
+    if (g->fatal == 0 && !g->closing && is_over(g, run_key)) {
         return stored_state(g, run_key, ret, e);
     }
     g->waiters = &w;

@@ -15,11 +15,12 @@
 #include "base/limits.h"
 #include "model/zone.h"
 
-#define NEVER    INT64_MAX
-#define EVER     TIME_NONE
-#define DAY_US   (86400 * TIME_SECOND)
-#define TIME_MIN (-INT64_C(62135596800) * TIME_SECOND) /* the year 1 */
-#define TIME_MAX (INT64_C(253402300800) * TIME_SECOND) /* the year 10000 */
+#define NEVER     INT64_MAX
+#define EVER      TIME_NONE
+#define DAY_US    (86400 * TIME_SECOND)
+#define CHANGE_US (2 * DAY_US) /* longer than any change of clocks, and the tick that it moves */
+#define TIME_MIN  (-INT64_C(62135596800) * TIME_SECOND) /* the year 1 */
+#define TIME_MAX  (INT64_C(253402300800) * TIME_SECOND) /* the year 10000 */
 
 /* ---- ticks of a cron expression ---- */
 
@@ -228,6 +229,46 @@ static int64_t align_before(struct ask *a, int64_t t_us)
     return after(a, previous) == t_us ? t_us : previous;
 }
 
+/* Clocks change in the days around t. */
+static bool near_change(const struct ask *a, int64_t t_us)
+{
+    int64_t change;
+
+    return a->cron != NULL && !a->cron->every_hour && t_us > TIME_MIN + CHANGE_US &&
+           zone_next_change(a->zone, t_us - CHANGE_US, &change) && change < t_us + DAY_US;
+}
+
+/*
+ * The last tick at or before t, as who goes forward from tick to tick finds it. One that is looked for backwards from within a change of clocks
+ * may lie ahead, or be one that is left out (timetables.md); so there it is walked to, from well before the change. EVER: none.
+ */
+static int64_t last_tick(struct ask *a, int64_t t_us)
+{
+    int64_t tick = align_before(a, t_us), from, next;
+
+    if (tick == EVER || (!near_change(a, t_us) && !near_change(a, tick))) {
+        return tick;
+    }
+    from = (tick < t_us ? tick : t_us) - CHANGE_US;
+    tick = before(a, from);
+    tick = tick != EVER ? tick : after(a, from);
+    for (next = tick; next != NEVER && next <= t_us; next = after(a, next)) {
+        tick = next;
+    }
+    return tick <= t_us ? tick : EVER;
+}
+
+/* The tick before one of them. EVER: none. */
+static int64_t tick_before(struct ask *a, int64_t tick_us)
+{
+    int64_t tick = before(a, tick_us);
+
+    if (a->cron == NULL || (!near_change(a, tick_us) && (tick == EVER || !near_change(a, tick)))) {
+        return tick;
+    }
+    return last_tick(a, tick_us - 1);
+}
+
 static int64_t max_of(int64_t x, int64_t y)
 {
     return x > y ? x : y;
@@ -262,7 +303,7 @@ static int64_t round_down(struct ask *a, int64_t t_us, int64_t anchor_us)
 /* The start of the last interval that is complete now, but none before `earliest`. */
 static int64_t latest_start(struct ask *a, int64_t earliest_us)
 {
-    int64_t now = a->q->now_us, last, next, start;
+    int64_t now = a->q->now_us, last, start;
 
     if (a->cron == NULL) {
         int64_t anchor = earliest_us != TIME_NONE ? earliest_us : now;
@@ -270,13 +311,8 @@ static int64_t latest_start(struct ask *a, int64_t earliest_us)
         start = before(a, round_down(a, now, anchor));
         return earliest_us == TIME_NONE ? start : max_of(start, earliest_us);
     }
-    last = before(a, now);
-    next = after(a, last);
-    while (next != NEVER && next < now) { /* a fold of less than an hour: not at its first side */
-        last = next;
-        next = after(a, last);
-    }
-    start = next == now ? last : before(a, last);
+    last = last_tick(a, now);
+    start = last != EVER ? tick_before(a, last) : EVER;
     if (start == EVER) {
         start = last == EVER ? after(a, now - 1) : last; /* the expression has only begun */
     }
@@ -299,7 +335,7 @@ static int next_interval(struct ask *a, struct timetable_run *ret)
             return a->rc;
         }
     } else {
-        int64_t aligned = align_before(a, last->end_us);
+        int64_t aligned = last_tick(a, last->end_us);
 
         start = start == TIME_NONE ? aligned : max_of(start, aligned);
         for (int i = 0; start != NEVER && start <= last->start_us; i++) {
@@ -354,7 +390,7 @@ static int64_t next_tick(struct ask *a, int64_t last_us)
             tick = r->earliest_us == TIME_NONE ? first_tick(a) : align_after(a, r->earliest_us);
         }
     } else {
-        tick = align_before(a, a->q->now_us);
+        tick = last_tick(a, a->q->now_us);
         if (last_us != TIME_NONE) {
             tick = max_of(tick, after(a, last_us));
         } else if (r->earliest_us == TIME_NONE) {

@@ -31,7 +31,8 @@ enum due_next {
 
 /*
  * What a DAG's time table says comes after `last` (NULL: there was none yet), when it is now_us. With DUE_FOUND *ret is set but for its
- * dag_key. Without catchup this skips what would be late, so its answer changes with time: it is asked again when the run is taken.
+ * dag_key. Without catchup this skips what would be late, so its answer changes with time: where the run after it
+ * is due, too, it is asked again when the run is taken.
  */
 typedef enum due_next due_next_fn(void *arg, int64_t dag_key, const struct due_run *last,
                                   int64_t now_us, struct due_run *ret);

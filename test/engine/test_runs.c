@@ -189,6 +189,32 @@ static void a_stop_fails_the_run(void **state)
     world_close();
 }
 
+/* The last task is marked while it lives: the run is over with that, and known no longer than its attempt lives. */
+static int marks_the_last(struct engine *g, struct err *e)
+{
+    enum run_state state = RUN_RUNNING;
+    uint32_t n = 0;
+
+    world.process_us = 3600 * TIME_SECOND;
+    assert_int_equal(world_add(g, e), 0);
+    (void)co_sleep(TIME_SECOND);
+    assert_int_equal(command(g, ENGINE_MARK, NULL, "a", &n, e), 0);
+    assert_int_equal(engine_wait_run(g, world.run_key, &state, e), 0);
+    assert_int_equal(state, RUN_SUCCESS);
+    (void)co_sleep(TIME_SECOND);
+    assert_null(engine_run_dag(g, world.run_key));
+    return engine_wait_run(g, world.run_key, &state, e);
+}
+
+static void a_run_ended_by_hand_is_forgotten_with_its_last_attempt(void **state)
+{
+    (void)state;
+    world_open("@shop; a");
+    live(marks_the_last);
+    assert_int_equal(world_run_state(), RUN_SUCCESS);
+    world_close();
+}
+
 static int unknown_run(struct engine *g, struct err *e)
 {
     uint32_t n = 9;
@@ -423,6 +449,7 @@ int main(void)
         cmocka_unit_test(a_clear_runs_again_once),
         cmocka_unit_test(a_mark_ends_what_lives),
         cmocka_unit_test(a_stop_fails_the_run),
+        cmocka_unit_test(a_run_ended_by_hand_is_forgotten_with_its_last_attempt),
         cmocka_unit_test(a_command_for_no_run_is_refused),
         cmocka_unit_test(events_of_successes_are_kept_once),
         cmocka_unit_test(a_marked_task_has_no_event),

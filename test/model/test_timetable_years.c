@@ -24,6 +24,7 @@
 #include "model/zone.h"
 #include "schedule_files.h"
 
+#define LEN(a)    (sizeof(a) / sizeof(a)[0])
 #define MINUTE    (60 * TIME_SECOND)
 #define SCHEDULES 500
 #define DAYS      (2 * 365)
@@ -217,6 +218,72 @@ static void test_years(void **state)
     free(walls);
 }
 
+/* The run that is asked for without catchup at now, while `last` was the last: of the list, the newest that is due, or else the next. */
+static void check_newest(const struct timetable *t, const struct zone *z,
+                         const struct timetable_run *list, size_t n, size_t last, int64_t now)
+{
+    struct timetable_question q = {
+        .zone = z, .last = &list[last], .restriction = {FROM, TIME_NONE, false}};
+    size_t want = last + 1;
+    struct timetable_run run;
+    struct err e = {0};
+    char x[TIME_TEXT_MAX], y[TIME_TEXT_MAX], w[TIME_TEXT_MAX];
+
+    while (want + 1 < n && list[want + 1].run_after_us <= now) {
+        want++;
+    }
+    q.now_us = now;
+    if (want + 1 >= n || timetable_next(t, &q, &run, &e) != 1 ||
+        run.start_us == list[want].start_us) {
+        return;
+    }
+    fail_msg("'%s' in %s at %s: %s, not %s", t->expressions[0], t->zone, time_format(now, w),
+             time_format(run.start_us, x), time_format(list[want].start_us, y));
+}
+
+/* Without catchup, asked in the hours around a change of clocks: none is passed over, and none is taken twice. */
+static void test_newest(void **state)
+{
+    static struct timetable_run list[2000];
+    struct prng p;
+    struct meant m;
+
+    prng_seed(&p, 7);
+    for (int i = 0; i < 60; i++) {
+        const struct zone *z;
+        const struct timetable *t;
+        struct timetable_question q = {.restriction = {FROM, TIME_NONE, true}};
+        struct arena a;
+        struct err e;
+        int64_t change = FROM;
+        size_t n = 0;
+
+        make(&p, &m);
+        m.is_interval = i % 2 == 0;
+        arena_init(&a, MiB(1));
+        t = parse(&a, &m);
+        q.zone = z = schedule_zone(m.zone);
+        while (n < LEN(list) && (n == 0 || list[n - 1].run_after_us < TO) &&
+               timetable_next(t, &q, &list[n], &e) == 1) {
+            q.last = &list[n++];
+        }
+        while (n > 2 && zone_next_change(z, change, &change) && change < list[n - 2].run_after_us) {
+            for (int64_t now = change - 5 * 60 * MINUTE; now < change + 30 * 60 * MINUTE;
+                 now += 37 * MINUTE) {
+                size_t last = 0;
+
+                while (last + 1 < n && list[last + 1].run_after_us <= now) {
+                    last++;
+                }
+                for (int k = 0; k < 4 && last > 0; k++, last--) {
+                    check_newest(t, z, list, n, last, now);
+                }
+            }
+        }
+        arena_fini(&a);
+    }
+}
+
 static int teardown(void **state)
 {
     schedule_zones_free();
@@ -225,7 +292,7 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_years)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_years), cmocka_unit_test(test_newest)};
 
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

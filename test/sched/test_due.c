@@ -233,6 +233,74 @@ static void answers_from_elsewhere(void **state)
     due_free(w.due);
 }
 
+/* A time table without catchup whose runs are not on a grid: every 100 from the last one, or from now if that is over. */
+static enum due_next every_100(void *arg, int64_t dag_key, const struct due_run *last,
+                               int64_t now_us, struct due_run *ret)
+{
+    int64_t at = last != NULL ? last->end_us + 100 : 1000;
+
+    (void)arg;
+    (void)dag_key;
+    at = at > now_us ? at : now_us;
+    *ret = (struct due_run){.logical_us = at, .start_us = at, .end_us = at, .run_after_us = at};
+    return DUE_FOUND;
+}
+
+static int64_t take_one(struct due *d, int64_t now)
+{
+    struct due_run r;
+
+    if (!due_take(d, now, &r)) {
+        return -1;
+    }
+    due_made(d, r.dag_key, true, now);
+    return r.start_us;
+}
+
+/* What was to come is looked for a moment later: its time stays, or each run would be that moment later than the one before. */
+static void a_late_look_moves_no_run(void **state)
+{
+    struct due *d = due_new(every_100, NULL);
+    struct due_dag dag = {.dag_key = 1};
+
+    (void)state;
+    assert_int_equal(due_set(d, &dag, 0), 0);
+    assert_int_equal(take_one(d, 1007), 1000);
+    assert_int_equal(due_at(d), 1100);
+    assert_int_equal(take_one(d, 1190), 1100);
+    assert_int_equal(take_one(d, 1199), -1);
+    assert_int_equal(take_one(d, 1201), 1200);
+    assert_int_equal(take_one(d, 1450), 1450); /* that of 1400 has made 1300 late: from now on */
+    assert_int_equal(due_at(d), 1550);
+    due_free(d);
+}
+
+/* Instants that are listed: 1000 and 2000; what is past when it is asked for is not given. */
+static enum due_next listed(void *arg, int64_t dag_key, const struct due_run *last, int64_t now_us,
+                            struct due_run *ret)
+{
+    int64_t from = last != NULL && last->end_us + 1 > now_us ? last->end_us + 1 : now_us;
+    int64_t at = from <= 1000 ? 1000 : 2000;
+
+    (void)arg;
+    (void)dag_key;
+    *ret = (struct due_run){.logical_us = at, .start_us = at, .end_us = at, .run_after_us = at};
+    return from <= 2000 ? DUE_FOUND : DUE_NONE;
+}
+
+static void what_was_to_come_is_not_lost_by_a_late_look(void **state)
+{
+    struct due *d = due_new(listed, NULL);
+    struct due_dag dag = {.dag_key = 1};
+
+    (void)state;
+    assert_int_equal(due_set(d, &dag, 0), 0);
+    assert_int_equal(take_one(d, 1001), 1000);
+    assert_int_equal(take_one(d, 2030), 2000);
+    assert_int_equal(take_one(d, 3000), -1);
+    due_free(d);
+}
+
 /* ---- random ---- */
 
 struct seen {
@@ -253,7 +321,11 @@ static void check_run(const struct world *w, struct seen *s, const struct due_ru
     if (t->catchup) {
         assert_int_equal(r->start_us, floor); /* none missing */
     } else if (!t->asks) {
-        assert_true(r->start_us == floor || r->start_us + 2 * t->every > now); /* the newest */
+        struct due_run after;
+
+        /* The newest; or the one that was to come when the table ended. */
+        assert_true(r->start_us == floor || r->start_us + 2 * t->every > now ||
+                    !next_of(t, r, now, &after));
     }
     assert_true(s->max == 0 || s->active < s->max);
 }
@@ -422,6 +494,8 @@ int main(void)
         cmocka_unit_test(pause_asks_again),
         cmocka_unit_test(goes_on_from_the_last_run),
         cmocka_unit_test(answers_from_elsewhere),
+        cmocka_unit_test(a_late_look_moves_no_run),
+        cmocka_unit_test(what_was_to_come_is_not_lost_by_a_late_look),
         cmocka_unit_test(random_lives),
     };
 

@@ -53,7 +53,9 @@ struct faulty_vfs {
     size_t files_len;
     uint64_t count, fail_at;
     unsigned fail_ops;
-    bool fail_forever, off;
+    bool fail_forever, off, powersafe;
+    struct faulty_odds odds;
+    uint64_t cut; /* calls that change the disk until the power goes; 0: it stays */
     size_t capacity;
     int64_t slept_us;
     int last_errno;
@@ -69,9 +71,39 @@ static struct faulty_vfs *vfs_of(sqlite3_vfs *v)
     return (struct faulty_vfs *)v;
 }
 
+static unsigned odds_of(const struct faulty_odds *o, unsigned op)
+{
+    switch (op) {
+    case FAULTY_OPEN:
+        return o->open;
+    case FAULTY_READ:
+        return o->read;
+    case FAULTY_WRITE:
+        return o->write;
+    case FAULTY_TRUNCATE:
+        return o->truncate;
+    case FAULTY_SYNC:
+        return o->sync;
+    case FAULTY_DELETE:
+        return o->del;
+    case FAULTY_SHM:
+        return o->shm;
+    default:
+        return o->lock;
+    }
+}
+
+static bool by_chance(struct faulty_vfs *v, unsigned one_in)
+{
+    return one_in != 0 && prng_below(&v->prng, one_in) == 0;
+}
+
 static bool must_fail(struct faulty_vfs *v, unsigned op)
 {
-    if (v->off) {
+    if (v->cut != 0 && (op & (FAULTY_WRITE | FAULTY_TRUNCATE | FAULTY_SYNC | FAULTY_DELETE)) != 0) {
+        v->off = v->off || --v->cut == 0;
+    }
+    if (v->off || by_chance(v, odds_of(&v->odds, op))) {
         v->last_errno = EIO;
         return true;
     }
@@ -237,6 +269,10 @@ static int x_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at
         v->last_errno = ENOSPC;
         return SQLITE_FULL;
     }
+    if (c.at + c.len > h->file->now.len && by_chance(v, v->odds.full)) {
+        v->last_errno = ENOSPC;
+        return SQLITE_FULL;
+    }
     note(h->file, c, from);
     return SQLITE_OK;
 }
@@ -254,11 +290,25 @@ static int x_truncate(sqlite3_file *file, sqlite3_int64 size)
     return SQLITE_OK;
 }
 
+/* Some of what is not synced becomes durable, the rest never will, though whoever reads still sees it. */
+static void write_some(struct faulty_vfs *v, struct disk_file *f)
+{
+    for (size_t i = 0; i < f->pending_len; i++) {
+        if (prng_below(&v->prng, 2) == 0) {
+            change(&f->durable, &f->pending[i]);
+        }
+    }
+    drop_pending(f);
+}
+
 static int x_sync(sqlite3_file *file, int flags)
 {
     struct handle *h = handle_of(file);
 
     if (must_fail(h->v, FAULTY_SYNC)) {
+        if (!h->v->off && h->v->odds.sync_drops) {
+            write_some(h->v, h->file);
+        }
         return SQLITE_IOERR_FSYNC;
     }
     for (size_t i = 0; i < h->file->pending_len; i++) {
@@ -293,6 +343,9 @@ static int x_lock(sqlite3_file *file, int level)
 
     if (level <= h->level) {
         return SQLITE_OK;
+    }
+    if (must_fail(h->v, FAULTY_LOCK)) {
+        return SQLITE_IOERR_LOCK;
     }
     if (level == SQLITE_LOCK_SHARED ? other >= SQLITE_LOCK_PENDING
                                     : other >= SQLITE_LOCK_RESERVED) {
@@ -336,7 +389,8 @@ static int x_sector_size(sqlite3_file *file)
 
 static int x_characteristics(sqlite3_file *file)
 {
-    return 0; /* the strictest disk: SQLite may rely on nothing */
+    /* The strictest disk: SQLite may rely on nothing, unless asked for. */
+    return handle_of(file)->v->powersafe ? SQLITE_IOCAP_POWERSAFE_OVERWRITE : 0;
 }
 
 /* ---- shared memory of the write-ahead log ---- */
@@ -368,6 +422,9 @@ static int x_shm_lock(sqlite3_file *file, int offset, int n, int flags)
         h->shm_shared &= ~mask;
         h->shm_exclusive &= ~mask;
         return SQLITE_OK;
+    }
+    if (by_chance(h->v, h->v->odds.lock)) {
+        return SQLITE_BUSY; /* somebody has it for a moment */
     }
     for (const struct handle *o = h->file->handles; o != NULL; o = o->next) {
         uint32_t held =
@@ -602,28 +659,87 @@ bool faulty_vfs_damage(struct faulty_vfs *v, const char *path, size_t offset, si
     return true;
 }
 
+void faulty_vfs_odds(struct faulty_vfs *v, const struct faulty_odds *o)
+{
+    v->odds = o != NULL ? *o : (struct faulty_odds){0};
+}
+
+void faulty_vfs_powersafe(struct faulty_vfs *v)
+{
+    v->powersafe = true;
+}
+
+void faulty_vfs_power_cut(struct faulty_vfs *v, uint64_t n)
+{
+    v->cut = n;
+}
+
+bool faulty_vfs_is_off(const struct faulty_vfs *v)
+{
+    return v->off;
+}
+
 void faulty_vfs_power_off(struct faulty_vfs *v)
 {
     v->off = true;
 }
 
+/* Of one write that was not synced, what the disk kept. */
+static void keep(struct faulty_vfs *v, struct disk_file *f, struct pending *c,
+                 enum faulty_lost lost)
+{
+    uint64_t dice = prng_below(&v->prng, 4);
+
+    if (lost == FAULTY_LOSE_NONE) {
+        change(&f->durable, c);
+    } else if (lost == FAULTY_LOSE_SOME && dice < 3) {
+        if (dice == 0 && !c->truncate) {
+            c->len = (size_t)prng_below(&v->prng, c->len / SECTOR + 1) * SECTOR;
+        }
+        change(&f->durable, c);
+    } else if (lost == FAULTY_LOSE_SECTORS && c->truncate && dice < 2) {
+        change(&f->durable, c);
+    } else if (lost == FAULTY_LOSE_SECTORS && !c->truncate) {
+        for (size_t at = c->at, end = c->at + c->len; at < end;) {
+            size_t next = at / SECTOR * SECTOR + SECTOR, stop = next < end ? next : end;
+            struct pending part = {.at = at, .len = stop - at, .data = c->data + (at - c->at)};
+
+            if (prng_below(&v->prng, 2) == 0) {
+                change(&f->durable, &part);
+            }
+            at = stop;
+        }
+    }
+}
+
+/* A disk that writes in order: all up to some write, and a part of that. */
+static void keep_head(struct faulty_vfs *v, struct disk_file *f)
+{
+    size_t n = (size_t)prng_below(&v->prng, f->pending_len + 1);
+
+    for (size_t k = 0; k < n; k++) {
+        struct pending *c = &f->pending[k];
+
+        if (k + 1 == n && !c->truncate) {
+            c->len = (size_t)prng_below(&v->prng, c->len / SECTOR + 1) * SECTOR;
+        }
+        change(&f->durable, c);
+    }
+}
+
 void faulty_vfs_power_on(struct faulty_vfs *v, enum faulty_lost lost)
 {
     v->off = false;
-    v->fail_at = 0;
+    v->fail_at = v->cut = 0;
+    v->odds = (struct faulty_odds){0};
     for (size_t i = v->files_len; i-- > 0;) {
         struct disk_file *f = v->files[i];
 
-        for (size_t k = 0; k < f->pending_len; k++) {
-            struct pending *c = &f->pending[k];
-            uint64_t dice = prng_below(&v->prng, 4);
-
-            if (lost == FAULTY_LOSE_SOME && dice == 0 && !c->truncate) {
-                c->len = (size_t)prng_below(&v->prng, c->len / SECTOR + 1) * SECTOR;
-            }
-            if (lost == FAULTY_LOSE_NONE || (lost == FAULTY_LOSE_SOME && dice < 3)) {
-                change(&f->durable, c);
-            }
+        if (lost == FAULTY_LOSE_TAIL) {
+            keep_head(v, f);
+        }
+        for (size_t k = 0; k < f->pending_len && lost != FAULTY_LOSE_TAIL; k++) {
+            keep(v, f, &f->pending[k], lost);
         }
         drop_pending(f);
         resize(&f->now, 0);
@@ -632,6 +748,45 @@ void faulty_vfs_power_on(struct faulty_vfs *v, enum faulty_lost lost)
             memcpy(f->now.p, f->durable.p, f->durable.len);
         }
     }
+}
+
+const void *faulty_vfs_get(const struct faulty_vfs *v, const char *path, size_t *ret_len)
+{
+    for (size_t i = 0; i < v->files_len; i++) {
+        if (v->files[i]->name != NULL && strcmp(v->files[i]->name, path) == 0) {
+            *ret_len = v->files[i]->durable.len;
+            return v->files[i]->durable.p;
+        }
+    }
+    return NULL;
+}
+
+void faulty_vfs_put(struct faulty_vfs *v, const char *path, const void *p, size_t len)
+{
+    struct disk_file *f = find_file(v, path);
+
+    if (f == NULL) {
+        f = calloc(1, sizeof *f);
+        f->name = strdup(path);
+        v->files[v->files_len++] = f;
+    }
+    drop_pending(f);
+    resize(&f->now, len);
+    resize(&f->durable, len);
+    memcpy(f->now.p, p, len);
+    memcpy(f->durable.p, p, len);
+}
+
+size_t faulty_vfs_handles(const struct faulty_vfs *v)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < v->files_len; i++) {
+        for (const struct handle *h = v->files[i]->handles; h != NULL; h = h->next) {
+            n++;
+        }
+    }
+    return n;
 }
 
 int64_t faulty_vfs_slept_us(const struct faulty_vfs *v)

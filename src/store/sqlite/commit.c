@@ -353,6 +353,18 @@ static int put_assets(struct commit *c, const struct store_batch *b)
     return rc != 0 || (n == 0 && b->assets_len == 0) ? rc : sqlite_put_assets(c->s, b, first, c->e);
 }
 
+/* None. In one of the simulator's canaries now and then an edge of the history. */
+static size_t left_out(const struct store_batch *b)
+{
+#if defined(STORE_CANARY) && STORE_CANARY == 3
+    static unsigned n;
+
+    return b->transitions_len > 0 && ++n % 50 == 0 ? 1 : 0;
+#endif
+    (void)b;
+    return 0;
+}
+
 static int put_rows(struct commit *c, const struct store_batch *b)
 {
     int64_t history = (int64_t)(b->transitions_len + b->tries_len);
@@ -363,7 +375,7 @@ static int put_rows(struct commit *c, const struct store_batch *b)
     rc = rc != 0 ? rc : put_pools(c, b->pools, b->pools_len);
     rc = rc != 0 ? rc : put_runs(c, b->runs, b->runs_len);
     rc = rc != 0 ? rc : put_tis(c, b->tis, b->tis_len);
-    rc = rc != 0 ? rc : add_transitions(c, b->transitions, b->transitions_len);
+    rc = rc != 0 ? rc : add_transitions(c, b->transitions, b->transitions_len - left_out(b));
     rc = rc != 0 ? rc : add_tries(c, b->tries, b->tries_len);
     rc = rc != 0 ? rc : put_xcoms(c, b);
     rc = rc != 0 ? rc : put_attempts(c, b);
@@ -407,6 +419,21 @@ static int check_seq(struct commit *c, int64_t epoch, int64_t seq)
     return 1;
 }
 
+/* Never. In one of the simulator's canaries (sim/meson.build), which it must find, every seventh commit is acknowledged and then forgotten. */
+static bool held_back(const struct commit *c)
+{
+#if defined(STORE_CANARY) && STORE_CANARY == 2
+    static unsigned n;
+
+    if (++n % 7 == 0) {
+        sql_rollback(c->s);
+        return true;
+    }
+#endif
+    (void)c;
+    return false;
+}
+
 static int in_transaction(struct commit *c, int64_t epoch, int64_t seq,
                           const struct store_batch *batch)
 {
@@ -430,7 +457,7 @@ static int in_transaction(struct commit *c, int64_t epoch, int64_t seq,
         put_int(&b, seq);
         rc = end(c, &b, 0);
     }
-    return rc != 0 ? rc : sql_simple(c->s, ST_COMMIT, c->e);
+    return rc != 0 || held_back(c) ? rc : sql_simple(c->s, ST_COMMIT, c->e);
 }
 
 static int may_write(struct sql_store *s, int shard, struct err *e)
