@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/backfill.h"
 #include "engine/engine_priv.h"
 #include "engine/schedule.h"
 #include "model/dag.h"
@@ -169,6 +170,17 @@ static int consume_ended(struct engine *g, struct msg *m)
     return rc == 0 ? feed_end(g, end, row.state) : rc;
 }
 
+/* A command that the scheduler has refused already. */
+static bool is_refused(const struct engine *g, const struct request *r)
+{
+    for (size_t i = g->actions.replies_len; r->wants_reply && i-- > 0;) {
+        if (g->actions.replies[i].command == r->event.command.command) {
+            return g->actions.replies[i].rc != 0;
+        }
+    }
+    return r->rc != 0;
+}
+
 static int consume_request(struct engine *g, struct msg *m)
 {
     struct request *r = m->request;
@@ -219,6 +231,12 @@ static int consume_request(struct engine *g, struct msg *m)
             return step;
         }
         r->rc = step; /* -ERR_INVALID: refused, nothing changed */
+    }
+    if (rc == 0 && r->backfill != NULL) {
+        rc = EXTRAS(g, backfills, *r->backfill);
+    }
+    for (size_t i = 0; rc == 0 && !is_refused(g, r) && i < r->backfill_runs_len; i++) {
+        rc = EXTRAS(g, backfill_runs, r->backfill_runs[i]);
     }
     return rc;
 }
@@ -291,7 +309,8 @@ bool batch_empty(const struct engine *g)
            a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 &&
            x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
            x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
-           x->assets_len == 0 && x->asset_events_len == 0 && g->requests == NULL;
+           x->assets_len == 0 && x->asset_events_len == 0 && x->backfills_len == 0 &&
+           x->backfill_runs_len == 0 && g->requests == NULL;
 }
 
 static bool nothing_durable(const struct engine *g)
@@ -303,7 +322,7 @@ static bool nothing_durable(const struct engine *g)
            a->grants_len == 0 && x->dags_len == 0 && x->versions_len == 0 && x->xcoms_len == 0 &&
            x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
            x->audits_len == 0 && x->xcom_clears_len == 0 && x->assets_len == 0 &&
-           x->asset_events_len == 0;
+           x->asset_events_len == 0 && x->backfills_len == 0 && x->backfill_runs_len == 0;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -399,6 +418,10 @@ static void fill(struct engine *g, struct store_batch *b)
         .assets_len = x->assets_len,
         .asset_events = x->asset_events,
         .asset_events_len = x->asset_events_len,
+        .backfills = x->backfills,
+        .backfills_len = x->backfills_len,
+        .backfill_runs = x->backfill_runs,
+        .backfill_runs_len = x->backfill_runs_len,
     };
 }
 
@@ -578,6 +601,7 @@ void batch_effects(struct engine *g)
         if (schedule_saw(g, &g->actions.runs[i]) != 0) {
             log_error("engine", "out of memory: a run is not counted for max_active_runs");
         }
+        backfills_saw(g, &g->actions.runs[i]);
         if (run_state_finished(g->actions.runs[i].state)) {
             (void)sched_forget_run(g->sched, g->actions.runs[i].run_key);
         }
@@ -605,6 +629,7 @@ void batch_clear(struct engine *g)
     x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
     x->assets_len = x->asset_events_len = x->event_groups_len = 0;
+    x->backfills_len = x->backfill_runs_len = 0;
     arena_fini(&x->arena);
     for (struct msg *m = g->consumed; m != NULL; m = g->consumed) {
         g->consumed = m->next;

@@ -608,6 +608,8 @@ static const struct {
     {"asset_count", true, engine_asset_count},
     {"asset_events", true, engine_asset_events},
     {"xcom_delete", false, engine_answer_xcom_delete},
+    {"backfill_create", false, engine_answer_backfill_create},
+    {"backfill_change", false, engine_answer_backfill_change},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)

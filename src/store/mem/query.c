@@ -634,9 +634,13 @@ int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct e
             runs.rows[n++] = r;
         }
     }
+    if (mem_has_active_backfill(m, dag_key)) {
+        return err_set(e, ERR_CONFLICT, "a backfill of the DAG is not finished");
+    }
     for (size_t i = 0; i < n; i++) {
         drop_run(m, ((const struct run_row *)runs.rows[i])->run_key);
     }
+    mem_drop_backfills(m, dag_key);
     for (size_t i = 0; i < versions.len; i++) {
         const struct version_row *v = versions.rows[i];
 

@@ -286,10 +286,11 @@ int sql_clean(struct store *store, int64_t before_us, size_t limit, bool dry, in
 
 /* ---- deleting a DAG ---- */
 
-static int check_finished(struct sql_store *s, int64_t dag_key, struct err *e)
+static int check_none(struct sql_store *s, enum sql_stmt_id id, int64_t dag_key, const char *what,
+                      struct err *e)
 {
     struct binder b = {0};
-    int rc = sql_stmt(s, ST_DELETE_LIVE, &b.st, e);
+    int rc = sql_stmt(s, id, &b.st, e);
 
     if (rc != 0) {
         return rc;
@@ -298,7 +299,7 @@ static int check_finished(struct sql_store *s, int64_t dag_key, struct err *e)
     rc = sqlite3_step(b.st);
     if (rc == SQLITE_ROW) {
         rc = sqlite3_column_int64(b.st, 0) != 0
-                 ? err_set(e, ERR_CONFLICT, "a run of the DAG is not finished")
+                 ? err_set(e, ERR_CONFLICT, "a %s of the DAG is not finished", what)
                  : 0;
     } else {
         rc = sql_err(s->db, rc, e, "delete");
@@ -335,11 +336,14 @@ static int delete_slice(struct sql_store *s, int64_t dag_key, int64_t *ret_moved
     if (rc != 0) {
         return rc;
     }
-    rc = check_finished(s, dag_key, e);
+    rc = check_none(s, ST_DELETE_LIVE, dag_key, "run", e);
+    rc = rc == 0 ? check_none(s, ST_DELETE_ACTIVE, dag_key, "backfill", e) : rc;
     rc = rc == 0 ? run_of_dag(s, ST_DELETE_MOVE, dag_key, MOVE_MAX, ret_moved, e) : rc;
     rc = rc == 0 ? sql_simple(s, ST_CLEAN_RUNS, e) : rc;
     if (rc == 0 && *ret_moved == 0) {
-        rc = run_of_dag(s, ST_DELETE_VERSIONS, dag_key, 0, &gone, e);
+        rc = run_of_dag(s, ST_DELETE_BACKFILL_RUNS, dag_key, 0, &gone, e);
+        rc = rc == 0 ? run_of_dag(s, ST_DELETE_BACKFILLS, dag_key, 0, &gone, e) : rc;
+        rc = rc == 0 ? run_of_dag(s, ST_DELETE_VERSIONS, dag_key, 0, &gone, e) : rc;
         rc = rc == 0 ? run_of_dag(s, ST_DELETE_DAG, dag_key, 0, &gone, e) : rc;
         if (rc == 0 && gone == 0) {
             rc = err_set(e, ERR_NOTFOUND, "store: there is no such DAG");

@@ -20,7 +20,7 @@ static int read_dag(struct reader *r, void *to)
     return r->rc;
 }
 
-static int read_run(struct reader *r, void *to)
+int read_run(struct reader *r, void *to)
 {
     struct run_row *row = to;
 
