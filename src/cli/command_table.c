@@ -332,9 +332,8 @@ const struct command command_table[] = {
               {0}},
      .examples = EX{{"tradewind backfill create sales --from 2026-07-01 --to 2026-09-30",
                      "the third quarter"},
-                    {"tradewind backfill create sales --from 2026-07-01 --to 2026-09-30 "
-                     "--reprocess-behavior failed --dry-run",
-                     "what of it would run again"},
+                    {"tradewind backfill create sales --from 2026-07-01 --to 2026-07-31 --dry-run",
+                     "only show what would be done"},
                     {0}},
      .exits = "0 it was made; with --wait, or carried out here: every run of it succeeded\n"
               "1 a run of it failed, a date could not be run, or it was cancelled\n"

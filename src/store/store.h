@@ -227,8 +227,8 @@ struct store_ops {
                    struct err *e);
     int (*find_run)(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,
                     struct run_row *ret, struct err *e);
-    /* The run of the DAG with the nearest earlier logical date; any_type false: only scheduled and
-     * backfill runs. -ERR_NOTFOUND when there is none, or this one has no logical date. */
+    /* The run of the DAG with the nearest earlier logical date; any_type false: only scheduled runs and
+     * those of backfills. -ERR_NOTFOUND when there is none, or this one has no logical date. */
     int (*previous_run)(struct store *s, int64_t run_key, bool any_type, struct arena *a,
                         struct run_row *ret, struct err *e);
     /* The scheduled run of the DAG that comes last by (run_after, run_key). -ERR_NOTFOUND. */

@@ -269,7 +269,8 @@ int mem_previous_run(struct store *s, int64_t run_key, bool any_type, struct are
     for (const struct node *n = dag != NULL ? dag->lists[KIND_RUN].first : NULL; n != NULL;
          n = n->next) {
         const struct run_row *r = node_row(n);
-        bool type = any_type || r->type == RUN_TYPE_SCHEDULED || r->type == RUN_TYPE_BACKFILL;
+        bool type = any_type || r->type == RUN_TYPE_SCHEDULED || r->type == RUN_TYPE_BACKFILL ||
+                    r->backfill_key != 0;
 
         if (!type || r->logical_date_us == TIME_NONE ||
             r->logical_date_us >= run->logical_date_us) {
