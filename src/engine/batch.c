@@ -252,6 +252,16 @@ static int consume_deferred(struct engine *g, struct msg *m)
     return engine_feed(g, &ev);
 }
 
+/* What was read of a run that ran and was forgotten meanwhile is read anew. */
+static int consume_event(struct engine *g, struct msg *m)
+{
+    if (m->watched && m->changed && engine_run_dag(g, m->question.run_key) == NULL) {
+        facts_answer(g, &m->question);
+        return 0;
+    }
+    return engine_feed(g, &m->event);
+}
+
 int batch_consume(struct engine *g, struct msg *m)
 {
     int rc = 0;
@@ -272,7 +282,7 @@ int batch_consume(struct engine *g, struct msg *m)
         rc = consume_request(g, m);
         break;
     case MSG_EVENT:
-        rc = engine_feed(g, &m->event);
+        rc = consume_event(g, m);
         break;
     }
     return rc == -ERR_NOMEM ? rc : 0; /* the scheduler counts what it ignores */
@@ -602,14 +612,16 @@ void batch_effects(struct engine *g)
             log_error("engine", "out of memory: a run is not counted for max_active_runs");
         }
         backfills_saw(g, &g->actions.runs[i]);
+        facts_saw(g, g->actions.runs[i].run_key);
         if (run_state_finished(g->actions.runs[i].state)) {
             (void)sched_forget_run(g->sched, g->actions.runs[i].run_key);
         }
     }
 }
 
-static void free_message(struct msg *m)
+static void free_message(struct engine *g, struct msg *m)
 {
+    facts_unwatch(g, m);
     mem_free(m->holder);
     mem_free(m->log);
     worker_end_free(m->end);
@@ -633,6 +645,6 @@ void batch_clear(struct engine *g)
     arena_fini(&x->arena);
     for (struct msg *m = g->consumed; m != NULL; m = g->consumed) {
         g->consumed = m->next;
-        free_message(m);
+        free_message(g, m);
     }
 }

@@ -61,6 +61,10 @@ struct msg {
     struct request *request;
     struct sched_event event; /* MSG_EVENT; what it points to lives in `arena` */
     struct arena arena;
+    /* MSG_EVENT that reads a run back for a question: while it is on its way, the run may run and be forgotten again. */
+    struct sched_question question; /* kind 0 unless it is that: run_key is what is watched */
+    bool watched, changed;
+    struct msg *watch_next;
 };
 
 /* Rows that the scheduler does not know, gathered for the batch at hand; they borrow from the messages in `consumed`. */
@@ -145,6 +149,7 @@ struct engine {
     struct msg *inbox, **inbox_last;
     size_t urgent;            /* messages in the inbox that are worth a commit of their own */
     int64_t hold_until_us;    /* the others wait for company until then (loop clock) */
+    struct msg *watches;      /* runs that are being read back */
     struct msg *consumed;     /* of the batch at hand; freed after its commit */
     struct request *requests; /* of the batch at hand */
     struct request *replies;  /* fed, the scheduler has not replied yet */
@@ -206,6 +211,9 @@ void batch_ack(struct engine *g);   /* of the effects: what has ended */
 void batch_clear(struct engine *g);
 
 /* facts.c */
+/* A run that is being read back changed: told after each durable batch. */
+void facts_saw(struct engine *g, int64_t run_key);
+void facts_unwatch(struct engine *g, struct msg *m);
 void facts_answer(struct engine *g, const struct sched_question *q);
 /* SUSPENDS. A run with its instances and its DAG (one reference), in the arena. */
 int facts_load_run(struct engine *g, const struct run_row *row, struct arena *a,
