@@ -96,8 +96,9 @@
 /* Backfills. */
 #define LIMIT_BACKFILL_DATES  100000 /* of one backfill: -ERR_LIMIT */
 #define LIMIT_BACKFILL_ACTIVE 1000   /* its max_active_runs: -ERR_INVALID */
-#define LIMIT_BACKFILL_AHEAD  32     /* runs made beyond that, which wait: a free slot is filled at once */
-#define LIMIT_BACKFILL_SLICE  256    /* dates decided in one go */
+#define LIMIT_BACKFILL_AHEAD \
+    32 /* runs made beyond that, which wait: a free slot is filled at once */
+#define LIMIT_BACKFILL_SLICE 256 /* dates decided in one go */
 
 /* Scheduler defaults: Airflow's words and values. */
 #define DEFAULT_PARALLELISM      32

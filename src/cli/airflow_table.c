@@ -166,8 +166,9 @@ const struct airflow_command cli_airflow_table[] = {
           OPT_FOLDER,
           {0}},
      .to = "backfill create {DAG_ID}",
-     .why = "a date alone for --to-date means the whole day, in the time zone of the schedule; where "
-            "no tradewind works in the home, it carries the backfill out to its end"},
+     .why =
+         "a date alone for --to-date means the whole day, in the time zone of the schedule; where "
+         "no tradewind works in the home, it carries the backfill out to its end"},
     {"dags list-jobs", "list processes",
      .why = "`airflow jobs check` says whether a tradewind works in the home"},
     {"dags show-dependencies", "draw what waits for what between DAGs",

@@ -31,9 +31,9 @@
 #include "runtime/loop.h"
 #include "worker/worker.h"
 
-#define POLL_US      100000  /* how it goes is looked at */
-#define TELL_US      1000000 /* and told, at most */
-#define LIVE_RUNS    100000
+#define POLL_US   100000  /* how it goes is looked at */
+#define TELL_US   1000000 /* and told, at most */
+#define LIVE_RUNS 100000
 
 struct job {
     struct cli *cli;
@@ -70,8 +70,9 @@ static int request_of(struct cli *cli, struct backfill_request *ret, struct err 
         .actor = user_name(),
     };
     if (ret->from == NULL || ret->to == NULL) {
-        return err_set(e, ERR_USAGE, "a backfill needs --from and --to: --from 2026-07-01 --to "
-                                     "2026-09-30");
+        return err_set(e, ERR_USAGE,
+                       "a backfill needs --from and --to: --from 2026-07-01 --to "
+                       "2026-09-30");
     }
     return 0;
 }

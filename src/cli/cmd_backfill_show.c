@@ -34,7 +34,7 @@ int backfill_tally_of(struct store *s, int64_t backfill_key, struct arena *a,
         } else if (c->outcome == BACKFILL_EXISTS || c->outcome == BACKFILL_IN_FLIGHT) {
             to = &ret->left;
         } else if (c->outcome == BACKFILL_CREATED || c->outcome == BACKFILL_CLEARED) {
-            to = c->run_state < 0               ? &ret->gone
+            to = c->run_state < 0              ? &ret->gone
                  : c->run_state == RUN_QUEUED  ? &ret->queued
                  : c->run_state == RUN_RUNNING ? &ret->running
                  : c->run_state == RUN_SUCCESS ? &ret->success
@@ -281,10 +281,13 @@ static void list_json(const struct listing *l, struct buf *out)
 
 static void list_table(const struct listing *l, struct buf *out)
 {
-    static const struct table_column columns[] = {
-        {.title = "ID", .right = true}, {.title = "DAG"},   {.title = "STATE"},
-        {.title = "FROM"},              {.title = "TO"},    {.title = "DATES", .right = true},
-        {.title = "HOW FAR", .wide = true}};
+    static const struct table_column columns[] = {{.title = "ID", .right = true},
+                                                  {.title = "DAG"},
+                                                  {.title = "STATE"},
+                                                  {.title = "FROM"},
+                                                  {.title = "TO"},
+                                                  {.title = "DATES", .right = true},
+                                                  {.title = "HOW FAR", .wide = true}};
     struct table *t = table_new(columns, 7);
     char text[TIME_TEXT_MAX];
 
@@ -341,8 +344,7 @@ static const char *word_of(struct showing *s, const struct backfill_run_row *d, 
 {
     struct store *store = s->v.store;
 
-    if (d->run_key == 0 ||
-        store->ops->get_run(store, d->run_key, &s->v.arena, run, NULL) != 0) {
+    if (d->run_key == 0 || store->ops->get_run(store, d->run_key, &s->v.arena, run, NULL) != 0) {
         *run = (struct run_row){.start_us = TIME_NONE, .end_us = TIME_NONE};
     }
     if (d->outcome == BACKFILL_PLANNED && s->v.row.cancelled_us != TIME_NONE) {
@@ -420,9 +422,9 @@ static void show_next(struct showing *s, struct buf *out)
                          next[0].ordinal, s->v.row.dates);
     }
     if (s->v.row.completed_us == TIME_NONE && s->v.dag.paused) {
-        (void)buf_printf(out,
-                         "waits: DAG %s is paused; `tradewind dags unpause %s` lets its runs start\n",
-                         s->v.dag.dag_id, s->v.dag.dag_id);
+        (void)buf_printf(
+            out, "waits: DAG %s is paused; `tradewind dags unpause %s` lets its runs start\n",
+            s->v.dag.dag_id, s->v.dag.dag_id);
     } else if (s->v.row.completed_us == TIME_NONE && s->v.row.paused) {
         (void)buf_printf(out, "waits: it is paused; `tradewind backfill unpause %lld` goes on\n",
                          (long long)s->v.row.backfill_key);

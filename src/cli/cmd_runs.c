@@ -114,9 +114,9 @@ static int runs_of_backfill(struct cli *cli, struct listing *l, unsigned states,
     struct backfill_row b;
     int rc = s->ops->get_backfill(s, cli_opt_int(cli, "backfill"), &l->f.arena, &b, e);
 
-    rc = rc == 0 ? s->ops->get_backfill_runs(s, b.backfill_key, false, 1, 0, &l->f.arena, &dates,
-                                             &n, e)
-                 : rc;
+    rc = rc == 0
+             ? s->ops->get_backfill_runs(s, b.backfill_key, false, 1, 0, &l->f.arena, &dates, &n, e)
+             : rc;
     for (size_t i = 0; rc == 0 && i < n && l->len < limit; i++) {
         if ((dates[i].outcome == BACKFILL_CREATED || dates[i].outcome == BACKFILL_CLEARED) &&
             s->ops->get_run(s, dates[i].run_key, &l->f.arena, &run, NULL) == 0 &&

@@ -113,9 +113,9 @@ const struct cli_option global_options[] = {
                .help = "a run id or its logical date; left out: the DAG's last run" \
     }
 
-#define ARG_BACKFILL                                                     \
-    {                                                                    \
-        "BACKFILL", .help = "its number, or a DAG's id: its newest one"  \
+#define ARG_BACKFILL                                                    \
+    {                                                                   \
+        "BACKFILL", .help = "its number, or a DAG's id: its newest one" \
     }
 
 const struct command command_table[] = {

@@ -25,7 +25,7 @@
 #include "engine/backfill_priv.h"
 #include "engine/engine_priv.h"
 
-#define AGAIN_US      (5 * TIME_SECOND) /* after something went wrong */
+#define AGAIN_US      (5 * TIME_SECOND)  /* after something went wrong */
 #define SOON_US       (TIME_SECOND / 20) /* somebody else makes a run of one of its dates */
 #define ACTIVE_MAX    10000
 #define STOPS_AT_ONCE 64

@@ -271,5 +271,6 @@ int engine_answer_backfill_change(const struct world_call *c, struct err *e)
             }
         }
     }
-    return err_set(e, ERR_PROTOCOL, "backfill_change needs a backfill, and pause, unpause or cancel");
+    return err_set(e, ERR_PROTOCOL,
+                   "backfill_change needs a backfill, and pause, unpause or cancel");
 }

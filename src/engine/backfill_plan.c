@@ -58,9 +58,9 @@ static int plan(const struct backfill_request *q, const struct dag *d, const str
     rc = rc == 0 ? set_bound("the first date", q->from, false, zone, &row->from_us, e) : rc;
     rc = rc == 0 ? set_bound("the last date", q->to, true, zone, &row->to_us, e) : rc;
     rc = rc == 0 ? backfill_check(row, d, now_us, e) : rc;
-    rc = rc == 0 ? backfill_dates(row, timing_timetable(timing), zone, now_us, a, ret_dates,
-                                  ret_len, e)
-                 : rc;
+    rc = rc == 0
+             ? backfill_dates(row, timing_timetable(timing), zone, now_us, a, ret_dates, ret_len, e)
+             : rc;
     if (rc == 0 && *ret_len == 0) {
         rc = err_set(e, ERR_NOTFOUND,
                      "the schedule has no date from %s to %s whose data interval has ended",

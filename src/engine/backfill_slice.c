@@ -70,8 +70,7 @@ static int read_date(struct slice *c, struct date *d)
                                       c->e);
 
     d->has_run = rc == 0;
-    if (rc == 0 &&
-        backfill_decide(c->b->row.reprocess, true, d->run.state) == BACKFILL_CLEARED) {
+    if (rc == 0 && backfill_decide(c->b->row.reprocess, true, d->run.state) == BACKFILL_CLEARED) {
         return s->ops->get_tis(s, d->run.run_key, 0, &c->arena, &d->tis, &d->tis_len, c->e);
     }
     if (rc != -ERR_NOTFOUND) {
@@ -335,8 +334,7 @@ static int prepare(struct slice *c)
     memset(c->dates, 0, c->len * sizeof *c->dates);
     for (size_t i = 0; i < c->len; i++) {
         c->dates[i].row = &c->rows[i];
-        c->dates[i].claimed =
-            dates_claim(c->g, c->b->row.dag_key, c->rows[i].logical_us);
+        c->dates[i].claimed = dates_claim(c->g, c->b->row.dag_key, c->rows[i].logical_us);
     }
     return 0;
 }
@@ -384,10 +382,8 @@ static int work(struct slice *c, size_t *ret_done)
 int backfill_slice(struct engine *g, struct active_backfill *b, uint32_t room, size_t *ret_done,
                    struct err *e)
 {
-    struct slice c = {.g = g,
-                      .b = b,
-                      .limit = room < LIMIT_BACKFILL_SLICE ? room : LIMIT_BACKFILL_SLICE,
-                      .e = e};
+    struct slice c = {
+        .g = g, .b = b, .limit = room < LIMIT_BACKFILL_SLICE ? room : LIMIT_BACKFILL_SLICE, .e = e};
     int rc;
 
     arena_init(&c.arena, SLICE_ARENA_MAX);

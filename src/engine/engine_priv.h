@@ -34,7 +34,7 @@ struct request {
     struct uuid xcom_token;
     const struct asset_row *assets; /* that the version names */
     size_t assets_len;
-    const struct backfill_row *backfill; /* or NULL */
+    const struct backfill_row *backfill;          /* or NULL */
     const struct backfill_run_row *backfill_runs; /* of a command: only if it is not refused */
     size_t backfill_runs_len;
     const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
@@ -142,7 +142,7 @@ struct engine {
         mono_base_us; /* the engine's clock: wall at birth, then monotonic (a jump harms nothing) */
     struct known_dag *dags;
     size_t dags_len, dags_cap;
-    struct schedule *schedule; /* NULL without config.schedules */
+    struct schedule *schedule;   /* NULL without config.schedules */
     struct backfills *backfills; /* NULL until there is one */
     struct key_block run_keys, dag_keys, version_keys, backfill_keys;
 

@@ -218,8 +218,13 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
 {
     char id[TIME_TEXT_MAX + 32], when[TIME_TEXT_MAX], number[24];
     struct arena a;
-    struct find_call c = {
-        .g = g, .dag_key = q->dag_key, .date_us = TIME_NONE, .run_id = q->run_id, .key = q->key, .arena = &a, .e = e};
+    struct find_call c = {.g = g,
+                          .dag_key = q->dag_key,
+                          .date_us = TIME_NONE,
+                          .run_id = q->run_id,
+                          .key = q->key,
+                          .arena = &a,
+                          .e = e};
     struct command_row made = {.key = q->key, .result = "{}", .at_us = engine_now(g)};
     struct xcom_row parent = {.name = PARENT_RECORD, .value = number, .at_us = engine_now(g)};
     struct run_row row = {

@@ -21,9 +21,9 @@
 #include "model/dag.h"
 #include "sched/due.h"
 
-#define LOOK_US    (30 * TIME_SECOND)
+#define LOOK_US       (30 * TIME_SECOND)
 #define CLAIM_POLL_US (TIME_SECOND / 50)
-#define CREATE_MAX 256 /* runs that are being created at once */
+#define CREATE_MAX    256 /* runs that are being created at once */
 
 struct active {
     int64_t run_key, dag_key; /* run_key 0: the slot is free; -1: it was used */

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "model/dag.h"
@@ -12,14 +13,10 @@
 
 static const char *const reprocess_words[BACKFILL_REPROCESS_MAX_] = {"none", "failed", "completed"};
 static const char *const outcome_words[BACKFILL_OUTCOME_MAX_] = {
-    [BACKFILL_PLANNED] = "planned",
-    [BACKFILL_CREATED] = "created",
-    [BACKFILL_CLEARED] = "cleared",
-    [BACKFILL_EXISTS] = "already exists",
-    [BACKFILL_IN_FLIGHT] = "in flight",
-    [BACKFILL_CANCELLED] = "cancelled",
-    [BACKFILL_OTHER_TASKS] = "tasks changed",
-    [BACKFILL_ERROR] = "unknown",
+    [BACKFILL_PLANNED] = "planned",           [BACKFILL_CREATED] = "created",
+    [BACKFILL_CLEARED] = "cleared",           [BACKFILL_EXISTS] = "already exists",
+    [BACKFILL_IN_FLIGHT] = "in flight",       [BACKFILL_CANCELLED] = "cancelled",
+    [BACKFILL_OTHER_TASKS] = "tasks changed", [BACKFILL_ERROR] = "unknown",
 };
 
 const char *backfill_reprocess_to_string(enum backfill_reprocess r)
@@ -80,10 +77,26 @@ static bool depends_on_past(const struct dag *d)
     return false;
 }
 
+static bool allows_backfill(const struct dag *d)
+{
+    const struct value *types =
+        d->document != NULL ? value_get(d->document, "allowed_run_types") : NULL;
+    bool allowed = types == NULL || types->kind != VALUE_ARRAY;
+
+    for (size_t i = 0; !allowed && i < types->len; i++) {
+        allowed = types->elems[i]->kind == VALUE_STRING &&
+                  strcmp(types->elems[i]->text, run_type_to_string(RUN_TYPE_BACKFILL)) == 0;
+    }
+    return allowed;
+}
+
 int backfill_check(const struct backfill_row *b, const struct dag *d, int64_t now_us, struct err *e)
 {
     char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
 
+    if (!allows_backfill(d)) {
+        return err_set(e, ERR_INVALID, "its allowed_run_types allows no backfill runs");
+    }
     if (b->from_us > b->to_us) {
         return err_set(e, ERR_INVALID, "the range ends (%s) before it begins (%s)",
                        time_format(b->to_us, to), time_format(b->from_us, from));

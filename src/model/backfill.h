@@ -48,26 +48,30 @@ struct backfill_row {
     bool backwards;          /* the last date first */
     bool own_version;        /* a run that runs again keeps its version; else it gets the newest */
     bool paused;
-    uint32_t dates;          /* how many it has */
-    const char *conf;        /* JSON object, or NULL */
-    const char *actor;       /* who asked for it, or NULL */
+    uint32_t dates;    /* how many it has */
+    const char *conf;  /* JSON object, or NULL */
+    const char *actor; /* who asked for it, or NULL */
     int64_t created_us;
-    int64_t completed_us;    /* all of its runs have ended, or it was cancelled; TIME_NONE: it is active */
-    int64_t cancelled_us;    /* TIME_NONE: it was not */
+    int64_t
+        completed_us; /* all of its runs have ended, or it was cancelled; TIME_NONE: it is active */
+    int64_t cancelled_us; /* TIME_NONE: it was not */
 };
 
 struct backfill_run_row { /* one date of it */
     int64_t backfill_key;
     uint32_t ordinal; /* its place in the order of the backfill: 1 to dates */
     uint8_t outcome;  /* enum backfill_outcome */
-    int64_t run_key;  /* CREATED, CLEARED: its run; EXISTS, IN_FLIGHT, OTHER_TASKS: the one that is there; else 0 */
+    int64_t
+        run_key; /* CREATED, CLEARED: its run; EXISTS, IN_FLIGHT, OTHER_TASKS: the one that is there; else 0 */
     int64_t logical_us, start_us, end_us, run_after_us; /* as of struct timetable_run */
 };
 
 /* Can a DAG with this time table have a backfill at all? -ERR_UNSUPPORTED says why not. */
 int backfill_check_timetable(const struct timetable *t, struct err *e);
-/* May this DAG have this one? -ERR_INVALID: a range that is none, backwards or without reprocessing where tasks depend on the past. */
-int backfill_check(const struct backfill_row *b, const struct dag *d, int64_t now_us, struct err *e);
+/* May this DAG have this one? -ERR_INVALID: a range that is none, backwards or without
+ * reprocessing where tasks depend on the past; run types that it does not allow. */
+int backfill_check(const struct backfill_row *b, const struct dag *d, int64_t now_us,
+                   struct err *e);
 
 /*
  * The dates of [from_us, to_us], in the backfill's order: those of the time table from its first one at or after from_us on (catchup and

@@ -135,7 +135,8 @@ struct sched_event {
             int32_t max_active_runs; /* instead of the DAG's; 0: it has ended */
             bool paused;             /* its queued runs stay queued; live ones go on */
             bool backwards;          /* later dates start first */
-            int64_t first_run; /* the run of its first date, which depends on no earlier run; 0: none yet */
+            int64_t
+                first_run; /* the run of its first date, which depends on no earlier run; 0: none yet */
         } backfill;
         struct {
             int64_t question;

@@ -260,7 +260,8 @@ struct run {
     int64_t logical_date_us, interval_start_us, interval_end_us, run_after_us;
     int64_t queued_us, start_us, end_us;
     int64_t order_us; /* logical date, or run_after without one */
-    int64_t turn;     /* order_us; of a backwards backfill its negative: who starts first in its group */
+    int64_t
+        turn; /* order_us; of a backwards backfill its negative: who starts first in its group */
     char *run_id, *conf;
     struct text *reason;
     uint64_t batch;

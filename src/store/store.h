@@ -186,7 +186,8 @@ struct store_batch {
 
 struct backfill_count { /* dates of a backfill that are alike */
     uint8_t outcome;    /* enum backfill_outcome */
-    int8_t run_state;   /* of CREATED and CLEARED ones: enum run_state; -1: the run is gone. Else -1 */
+    int8_t
+        run_state; /* of CREATED and CLEARED ones: enum run_state; -1: the run is gone. Else -1 */
     uint32_t n;
 };
 

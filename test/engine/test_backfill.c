@@ -26,11 +26,11 @@ static struct {
     int32_t limit;
     enum backfill_reprocess reprocess;
     bool backwards;
-    int before[DATES_MAX];  /* by day: -1, or the state of the run that is there before */
+    int before[DATES_MAX];   /* by day: -1, or the state of the run that is there before */
     bool failing[DATES_MAX]; /* unused days are false */
     int64_t key;
-    int worst;              /* most of its runs that ran at once */
-    int most;               /* most that were queued or running */
+    int worst; /* most of its runs that ran at once */
+    int most;  /* most that were queued or running */
 } it;
 
 static void set_schedule(const char *text)

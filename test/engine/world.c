@@ -517,8 +517,7 @@ void world_check(void)
 
             assert_true(uuid_cmp(&p->token, &q->token) != 0);
             assert_false(p->key.run_key == q->key.run_key && p->key.task == q->key.task &&
-                         p->try_number == q->try_number &&
-                         q->outcome != WORKER_LOST);
+                         p->try_number == q->try_number && q->outcome != WORKER_LOST);
         }
     }
 }

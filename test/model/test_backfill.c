@@ -156,9 +156,10 @@ static void both_ends_are_in_it(void **state)
 
 static void listed_events_have_dates_too(void **state)
 {
-    const struct timetable *t = parse("{\"type\": \"events\", \"event_dates\": [\"2026-01-05T00:00:00Z\", "
-                                      "\"2026-01-02T06:00:00Z\", \"2026-03-01T00:00:00Z\"]}",
-                                      false);
+    const struct timetable *t =
+        parse("{\"type\": \"events\", \"event_dates\": [\"2026-01-05T00:00:00Z\", "
+              "\"2026-01-02T06:00:00Z\", \"2026-03-01T00:00:00Z\"]}",
+              false);
     struct backfill_row b = range(at("2026-01-01T00:00:00Z"), at("2026-02-01T00:00:00Z"));
     struct backfill_run_row *rows;
 
@@ -239,7 +240,8 @@ static void what_is_done_with_a_date(void **state)
 {
     static const enum backfill_outcome expected[BACKFILL_REPROCESS_MAX_][4] = {
         /*                     queued              running             success           failed */
-        [BACKFILL_NONE] = {BACKFILL_IN_FLIGHT, BACKFILL_IN_FLIGHT, BACKFILL_EXISTS, BACKFILL_EXISTS},
+        [BACKFILL_NONE] = {BACKFILL_IN_FLIGHT, BACKFILL_IN_FLIGHT, BACKFILL_EXISTS,
+                           BACKFILL_EXISTS},
         [BACKFILL_FAILED] = {BACKFILL_IN_FLIGHT, BACKFILL_IN_FLIGHT, BACKFILL_EXISTS,
                              BACKFILL_CLEARED},
         [BACKFILL_COMPLETED] = {BACKFILL_IN_FLIGHT, BACKFILL_IN_FLIGHT, BACKFILL_CLEARED,

@@ -264,12 +264,8 @@ static void test_deleted_with_its_dag(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_backfills),
-        BOTH(test_without_dag),
-        BOTH(test_dates),
-        BOTH(test_counts),
-        BOTH(test_run_by_date),
-        BOTH(test_deleted_with_its_dag),
+        BOTH(test_backfills), BOTH(test_without_dag), BOTH(test_dates),
+        BOTH(test_counts),    BOTH(test_run_by_date), BOTH(test_deleted_with_its_dag),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,10 +73,9 @@ static int give(struct picked *p, enum kind kind, int (*compare)(const void *, c
 }
 
 /* for each row of a kind */
-#define EACH(m, kind, x)                                                         \
-    for (size_t i_ = 0; i_ < (m)->keys[kind].buckets_len; i_++)                  \
-        for (const struct node *(x) = (m)->keys[kind].buckets[i_]; (x) != NULL; \
-             (x) = (x)->chain[0])
+#define EACH(m, kind, x)                                        \
+    for (size_t i_ = 0; i_ < (m)->keys[kind].buckets_len; i_++) \
+        for (const struct node *(x) = (m)->keys[kind].buckets[i_]; (x) != NULL; (x) = (x)->chain[0])
 
 static int newest_first(const void *x, const void *y)
 {
@@ -99,7 +98,8 @@ int mem_get_backfills(struct store *s, int64_t dag_key, bool active, size_t limi
 {
     PICKED_CLEANUP struct picked p = {0};
 
-    EACH (mem_store(s), KIND_BACKFILL, n) {
+    EACH(mem_store(s), KIND_BACKFILL, n)
+    {
         const struct backfill_row *r = node_row(n);
 
         if ((dag_key == 0 || r->dag_key == dag_key) && (!active || r->completed_us == TIME_NONE)) {
@@ -130,7 +130,8 @@ int mem_get_backfill_runs(struct store *s, int64_t backfill_key, bool planned, u
 {
     PICKED_CLEANUP struct picked p = {0};
 
-    EACH (mem_store(s), KIND_BACKFILL_RUN, n) {
+    EACH(mem_store(s), KIND_BACKFILL_RUN, n)
+    {
         const struct backfill_run_row *r = node_row(n);
 
         if (r->backfill_key == backfill_key && r->ordinal >= from &&
@@ -163,7 +164,8 @@ int mem_count_backfill(struct store *s, int64_t backfill_key, struct arena *a,
     if (out == NULL) {
         return err_set(e, ERR_NOMEM, "store: out of memory");
     }
-    EACH (m, KIND_BACKFILL_RUN, node) {
+    EACH(m, KIND_BACKFILL_RUN, node)
+    {
         const struct backfill_run_row *r = node_row(node);
 
         if (r->backfill_key == backfill_key) {
@@ -187,7 +189,8 @@ int mem_find_run_by_date(struct store *s, int64_t dag_key, int64_t logical_us, s
 {
     const struct run_row *best = NULL;
 
-    EACH (mem_store(s), KIND_RUN, n) {
+    EACH(mem_store(s), KIND_RUN, n)
+    {
         const struct run_row *r = node_row(n);
 
         if (r->dag_key == dag_key && r->logical_date_us == logical_us &&
@@ -199,14 +202,15 @@ int mem_find_run_by_date(struct store *s, int64_t dag_key, int64_t logical_us, s
         return err_set(e, ERR_NOTFOUND, "there is no run of this date");
     }
     return row_copy(KIND_RUN, best, a, ret) == 0 ? 0
-                                                  : err_set(e, ERR_NOMEM, "store: out of memory");
+                                                 : err_set(e, ERR_NOMEM, "store: out of memory");
 }
 
 /* ---- deleted ---- */
 
 bool mem_has_active_backfill(const struct mem_store *m, int64_t dag_key)
 {
-    EACH (m, KIND_BACKFILL, n) {
+    EACH(m, KIND_BACKFILL, n)
+    {
         const struct backfill_row *r = node_row(n);
 
         if (r->dag_key == dag_key && r->completed_us == TIME_NONE) {
@@ -220,8 +224,7 @@ static void drop_dates(struct mem_store *m, int64_t backfill_key, uint32_t dates
 {
     for (uint32_t i = 1; i <= dates; i++) {
         struct backfill_run_row probe = {.backfill_key = backfill_key, .ordinal = i};
-        struct node *n =
-            mem_table_find(&m->keys[KIND_BACKFILL_RUN], KIND_BACKFILL_RUN, &probe, 0);
+        struct node *n = mem_table_find(&m->keys[KIND_BACKFILL_RUN], KIND_BACKFILL_RUN, &probe, 0);
 
         if (n != NULL) {
             mem_drop(m, n);

@@ -52,8 +52,7 @@ static int read_count(struct reader *r, void *to)
 }
 
 int sqlite_get_backfills(struct store *s, int64_t dag_key, bool active, size_t limit,
-                         struct arena *a, struct backfill_row **ret, size_t *ret_len,
-                         struct err *e)
+                         struct arena *a, struct backfill_row **ret, size_t *ret_len, struct err *e)
 {
     struct reader r;
     int rc = reader_init(&r, s, active ? ST_BACKFILLS_ACTIVE : ST_BACKFILLS, a, e);

@@ -118,6 +118,6 @@ static const char v_backfill[] =
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1}, {"cleaning in slices", v2},
     {"mapped tasks", v3}, {"variables and connections", v4},
-    {"assets", v5}, {"backfills", v_backfill},
+    {"assets", v5},       {"backfills", v_backfill},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
