@@ -192,7 +192,7 @@ void backfills_saw(struct engine *g, const struct run_row *run)
 
 /* ---- dates that are being made ---- */
 
-bool dates_claim(struct engine *g, int64_t dag_key, int64_t logical_us)
+bool backfills_claim_date(struct engine *g, int64_t dag_key, int64_t logical_us)
 {
     struct backfills *all = backfills_get(g);
     struct claimed_date d = {dag_key, logical_us};
@@ -208,7 +208,7 @@ bool dates_claim(struct engine *g, int64_t dag_key, int64_t logical_us)
     return VEC_PUSH(all->claims, all->claims_len, all->claims_cap, d) == 0;
 }
 
-void dates_release(struct engine *g, int64_t dag_key, int64_t logical_us)
+void backfills_release_date(struct engine *g, int64_t dag_key, int64_t logical_us)
 {
     struct backfills *all = g->backfills;
 

@@ -70,7 +70,7 @@ void backfills_free(struct engine *g);
  * Whoever makes a run for a date of a DAG claims the date until the run is durable, so that no date gets two. False: somebody else has it
  * claimed, or there is no memory: to be tried again in a while.
  */
-bool dates_claim(struct engine *g, int64_t dag_key, int64_t logical_us);
-void dates_release(struct engine *g, int64_t dag_key, int64_t logical_us);
+bool backfills_claim_date(struct engine *g, int64_t dag_key, int64_t logical_us);
+void backfills_release_date(struct engine *g, int64_t dag_key, int64_t logical_us);
 
 #endif

@@ -334,7 +334,7 @@ static int prepare(struct slice *c)
     memset(c->dates, 0, c->len * sizeof *c->dates);
     for (size_t i = 0; i < c->len; i++) {
         c->dates[i].row = &c->rows[i];
-        c->dates[i].claimed = dates_claim(c->g, c->b->row.dag_key, c->rows[i].logical_us);
+        c->dates[i].claimed = backfills_claim_date(c->g, c->b->row.dag_key, c->rows[i].logical_us);
     }
     return 0;
 }
@@ -392,7 +392,7 @@ int backfill_slice(struct engine *g, struct active_backfill *b, uint32_t room, s
     watch(g, 0);
     for (size_t i = 0; c.dates != NULL && i < c.len; i++) {
         if (c.dates[i].claimed) {
-            dates_release(g, b->row.dag_key, c.dates[i].row->logical_us);
+            backfills_release_date(g, b->row.dag_key, c.dates[i].row->logical_us);
         }
         dag_unref(c.dates[i].dag);
     }

@@ -145,12 +145,12 @@ static int create_one(void *arg)
     int64_t run_key;
     int rc = 0;
 
-    while (rc == 0 && !dates_claim(g, c->run.dag_key, c->run.logical_us)) {
+    while (rc == 0 && !backfills_claim_date(g, c->run.dag_key, c->run.logical_us)) {
         rc = co_sleep(CLAIM_POLL_US); /* a backfill makes a run of this date */
     }
     if (rc == 0) {
         rc = engine_create_run(g, &rq, &run_key, &e);
-        dates_release(g, c->run.dag_key, c->run.logical_us);
+        backfills_release_date(g, c->run.dag_key, c->run.logical_us);
     }
 
     if (rc != 0 && rc != -ERR_EXISTS && rc != -ERR_CLOSED) {

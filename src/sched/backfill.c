@@ -13,7 +13,7 @@ static struct group *group_of(const struct run *r)
     return NULL;
 }
 
-bool backfill_is_first(const struct run *r)
+bool sched_backfill_is_first(const struct run *r)
 {
     const struct group *g = r->backfill_key != 0 ? group_of(r) : NULL;
 
@@ -29,7 +29,7 @@ static void forget(struct dag_state *d, struct group *g)
     }
 }
 
-void on_backfill(struct sched *s, const struct sched_event *ev)
+void sched_on_backfill(struct sched *s, const struct sched_event *ev)
 {
     struct dag_state *d = dag_get(s, ev->backfill.dag_key);
     struct group *g = d != NULL ? group_get(s, d, ev->backfill.backfill_key) : NULL;

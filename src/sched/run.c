@@ -332,7 +332,7 @@ void run_dequeue(struct sched *s, struct run *r)
     }
 }
 
-int32_t group_limit(const struct group *g, const struct dag_state *d, const struct run *r)
+int32_t sched_group_limit(const struct group *g, const struct dag_state *d, const struct run *r)
 {
     return g->max_active_runs > 0 ? g->max_active_runs
                                   : (d->dag != NULL ? d->dag : r->dag)->max_active_runs;
@@ -345,7 +345,7 @@ void dag_settle(struct sched *s, struct dag_state *d)
         struct group *g = &d->groups[i];
 
         while (g->queued_len > 0 && !d->paused && !g->paused && !s->nomem) {
-            int32_t max = group_limit(g, d, g->queued[0]);
+            int32_t max = sched_group_limit(g, d, g->queued[0]);
 
             if (max > 0 && g->active >= (uint32_t)max) {
                 break;

@@ -651,12 +651,12 @@ void run_timeout(struct sched *s, struct run *r);
 void run_task_failed(struct sched *s, struct run *r, struct ti *ti); /* fail_fast */
 struct group *group_get(struct sched *s, struct dag_state *d, int64_t backfill_key);
 /* How many of its runs may run at once; 0 = no limit. */
-int32_t group_limit(const struct group *g, const struct dag_state *d, const struct run *r);
+int32_t sched_group_limit(const struct group *g, const struct dag_state *d, const struct run *r);
 
 /* ---- backfill.c ---- */
-void on_backfill(struct sched *s, const struct sched_event *ev);
+void sched_on_backfill(struct sched *s, const struct sched_event *ev);
 /* The run is that of its backfill's first date. */
-bool backfill_is_first(const struct run *r);
+bool sched_backfill_is_first(const struct run *r);
 
 /* ---- restore.c ---- */
 int on_run_restore(struct sched *s, const struct sched_event *ev);

@@ -267,7 +267,7 @@ static int apply(struct sched *s, const struct sched_event *ev)
         s->shutdown = true;
         break;
     case SCHED_BACKFILL:
-        on_backfill(s, ev);
+        sched_on_backfill(s, ev);
         break;
     case SCHED_STORE_FULL:
         s->full = ev->full.full;

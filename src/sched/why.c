@@ -64,7 +64,7 @@ static const struct group *group_of(const struct run *r)
 static void why_queued(const struct run *r, struct buf *out)
 {
     const struct group *g = group_of(r);
-    int32_t max = g != NULL ? group_limit(g, r->owner, r) : 0;
+    int32_t max = g != NULL ? sched_group_limit(g, r->owner, r) : 0;
 
     if (r->owner->paused) {
         buf_printf(out, "the run is queued and the DAG is paused\n");

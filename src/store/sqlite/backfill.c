@@ -118,7 +118,7 @@ int sqlite_find_run_by_date(struct store *s, int64_t dag_key, int64_t logical_us
     }
     put_int(&r.b, dag_key);
     put_int(&r.b, logical_us);
-    return read_one(&r, read_run, ret, "there is no run of this date");
+    return read_one(&r, sql_read_run, ret, "there is no run of this date");
 }
 
 /* ---- written ---- */
