@@ -275,9 +275,24 @@ static int begin(struct sim *s, struct engine *g, struct err *e)
 static int do_clean(void *arg)
 {
     struct sim *s = arg;
-    int64_t n;
+    struct run_name *names;
+    struct arena a;
+    bool more = true;
+    int64_t n, key;
+    size_t len;
+    int rc = 0;
 
-    return s->store->ops->clean(s->store, s->wall_us, 100000, false, &n, NULL);
+    while (rc == 0 && more) {
+        rc = s->store->ops->clean(s->store, s->wall_us, 0, &n, &more, NULL);
+    }
+    arena_init(&a, MiB(64)); /* runs leave no files here */
+    rc = rc == 0 ? s->store->ops->get_garbage(s->store, 0, &a, &names, &len, NULL) : rc;
+    for (size_t i = 0; rc == 0 && i < len; i++) {
+        key = names[i].run_key;
+        rc = s->store->ops->drop_garbage(s->store, &key, 1, NULL);
+    }
+    arena_fini(&a);
+    return rc;
 }
 
 static int toggle(struct sim *s, struct engine *g, struct years_dag *d, bool paused, struct err *e)

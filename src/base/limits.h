@@ -103,11 +103,19 @@
     1024 /* instances of mapped tasks that one step makes and looks at; the rest follows in the next ones */
 #define LIMIT_GRANT_RETRY_S 1 /* a wish for slots that was not met is repeated after this */
 
+/* Backfills. */
+#define LIMIT_BACKFILL_DATES  100000 /* of one backfill: -ERR_LIMIT */
+#define LIMIT_BACKFILL_ACTIVE 1000   /* its max_active_runs: -ERR_INVALID */
+#define LIMIT_BACKFILL_AHEAD \
+    32 /* runs made beyond that, which wait: a free slot is filled at once */
+#define LIMIT_BACKFILL_SLICE 256 /* dates decided in one go */
+
 /* Scheduler defaults: Airflow's words and values. */
 #define DEFAULT_PARALLELISM      32
 #define DEFAULT_MAX_ACTIVE_TASKS 16
 #define DEFAULT_MAX_ACTIVE_RUNS  16
 #define DEFAULT_POOL_SLOTS       128
+#define DEFAULT_BACKFILL_ACTIVE  10
 #define DEFAULT_RETRY_DELAY_S    300
 #define DEFAULT_QUEUED_TIMEOUT_S 600
 #define DEFAULT_QUEUED_RETRIES   2

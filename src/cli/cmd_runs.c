@@ -104,6 +104,30 @@ static int runs_between(struct cli *cli, struct listing *l, unsigned states, str
     return rc == -ERR_NOMEM ? err_set(e, ERR_NOMEM, "out of memory for a list of runs") : rc;
 }
 
+/* Those of a backfill, in its order. */
+static int runs_of_backfill(struct cli *cli, struct listing *l, unsigned states, struct err *e)
+{
+    size_t limit = (size_t)cli_opt_int(cli, "limit"), n = 0, cap = 0;
+    struct store *s = l->f.store;
+    struct run_row *all = NULL, run;
+    struct backfill_run_row *dates;
+    struct backfill_row b;
+    int rc = s->ops->get_backfill(s, cli_opt_int(cli, "backfill"), &l->f.arena, &b, e);
+
+    rc = rc == 0
+             ? s->ops->get_backfill_runs(s, b.backfill_key, false, 1, 0, &l->f.arena, &dates, &n, e)
+             : rc;
+    for (size_t i = 0; rc == 0 && i < n && l->len < limit; i++) {
+        if ((dates[i].outcome == BACKFILL_CREATED || dates[i].outcome == BACKFILL_CLEARED) &&
+            s->ops->get_run(s, dates[i].run_key, &l->f.arena, &run, NULL) == 0 &&
+            (states == 0 || (states >> run.state & 1) != 0)) {
+            rc = VEC_PUSH(all, l->len, cap, run);
+        }
+    }
+    l->runs = all;
+    return rc == -ERR_NOMEM ? err_set(e, ERR_NOMEM, "out of memory for a list of runs") : rc;
+}
+
 int cmd_runs_list(struct cli *cli)
 {
     const char *dag_id = cli_arg(cli, "DAG"), *state = cli_opt(cli, "state");
@@ -133,7 +157,10 @@ int cmd_runs_list(struct cli *cli)
         }
     }
     rc = rc == 0 ? l.f.store->ops->get_dags(l.f.store, &l.f.arena, &l.dags, &l.dags_len, &e) : rc;
-    rc = rc == 0 ? runs_between(cli, &l, states, &e) : rc;
+    if (rc == 0) {
+        rc = cli_given(cli, "backfill") ? runs_of_backfill(cli, &l, states, &e)
+                                        : runs_between(cli, &l, states, &e);
+    }
     if (rc == 0 && cli_flag(cli, "json")) {
         list_json(&l, &out);
     } else if (rc == 0) {

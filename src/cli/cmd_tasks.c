@@ -190,6 +190,49 @@ static int tell_pools(struct found *f, struct sched *s, struct sched_actions *ac
     return rc;
 }
 
+/* The limit of its backfill, if it is of one. */
+static int tell_backfill(struct found *f, struct sched *s, struct sched_actions *actions)
+{
+    struct sched_event ev = {.type = SCHED_BACKFILL, .now_us = f->run.queued_us};
+    struct backfill_row b;
+    int rc = f->run.backfill_key != 0
+                 ? f->store->ops->get_backfill(f->store, f->run.backfill_key, &f->arena, &b, NULL)
+                 : -ERR_NOTFOUND;
+
+    if (rc != 0 || b.completed_us != TIME_NONE) {
+        return rc == -ERR_NOTFOUND ? 0 : rc;
+    }
+    ev.backfill.dag_key = b.dag_key;
+    ev.backfill.backfill_key = b.backfill_key;
+    ev.backfill.max_active_runs = b.max_active_runs;
+    ev.backfill.paused = b.paused;
+    return sched_step(s, &ev, actions);
+}
+
+#define RUNNING_MAX 1000
+
+/* Of a run that is queued: what it is counted with, the running ones of its DAG or backfill; of these nothing but that they run. */
+static int tell_running(struct found *f, struct sched *s, struct sched_actions *actions)
+{
+    struct run_row *runs;
+    size_t n = 0;
+    int rc = tell_backfill(f, s, actions);
+
+    rc = rc == 0 ? f->store->ops->get_runs(f->store, f->run.dag_key, 1u << RUN_RUNNING, 0,
+                                           RUNNING_MAX, &f->arena, &runs, &n, NULL)
+                 : rc;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct sched_event ev = {.type = SCHED_RUN_RESTORE, .now_us = f->run.queued_us};
+
+        ev.run.row = &runs[i];
+        ev.run.dag = f->dag;
+        if (runs[i].backfill_key == f->run.backfill_key) {
+            rc = sched_step(s, &ev, actions);
+        }
+    }
+    return rc;
+}
+
 /* The scheduler itself says it: the run is given to a core of its own, which then explains. */
 static int explain(struct found *f, int32_t map_index, struct buf *out)
 {
@@ -203,8 +246,10 @@ static int explain(struct found *f, int32_t map_index, struct buf *out)
     ev.dag.dag_key = f->run.dag_key;
     ev.dag.version_key = f->run.version_key;
     ev.dag.dag = f->dag;
+    ev.dag.paused = f->run.state == RUN_QUEUED && f->dag_row.paused;
     rc = rc == 0 ? sched_step(s, &ev, &actions) : rc;
     rc = rc == 0 ? tell_pools(f, s, &actions) : rc;
+    rc = rc == 0 && f->run.state == RUN_QUEUED ? tell_running(f, s, &actions) : rc;
     if (rc == 0) {
         ev = (struct sched_event){.type = SCHED_RUN_RESTORE, .now_us = f->run.queued_us};
         ev.run.row = &f->run;

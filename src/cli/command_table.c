@@ -113,6 +113,11 @@ const struct cli_option global_options[] = {
                .help = "a run id or its logical date; left out: the DAG's last run" \
     }
 
+#define ARG_BACKFILL                                                    \
+    {                                                                   \
+        "BACKFILL", .help = "its number, or a DAG's id: its newest one" \
+    }
+
 const struct command command_table[] = {
     {"run", "run a DAG to its end",
      "Runs the DAG of FILE in the foreground, shows what happens, and ends when the run has ended. "
@@ -323,6 +328,8 @@ const struct command command_table[] = {
                       .help = "only runs whose logical date is not before it"},
                      {"to", 0, OPTION_TIME, .value = "TIME",
                       .help = "only runs whose logical date is not after it"},
+                     {"backfill", 0, OPTION_INT, .value = "N", .min = 1, .max = INTMAX,
+                      .help = "only runs of this backfill, in its order"},
                      {0}},
      .examples = EX{{"tradewind runs list sales --state failed", NULL}, {0}}},
     {"runs show", "show a run with its tasks",
@@ -344,6 +351,65 @@ const struct command command_table[] = {
      .options = OPTS{OPT_JOBS, OPT_PYTHON, OPT_PLAIN, {0}},
      .examples = EX{{"tradewind runs resume sales", NULL}, {0}},
      .exits = "0 the run succeeded\n1 the run failed\n130 interrupted; it can be resumed"},
+
+    {"backfill", "run a DAG for a range of dates in the past"},
+    {"backfill create", "run a DAG for a range of dates",
+     "Makes a run for every date of the DAG's schedule in the range, both ends included, and runs "
+     "them in their order, at most --max-active-runs at once; the DAG's own max_active_runs does "
+     "not count. A date alone means the whole day in the time zone of the schedule. Dates whose "
+     "data interval has not ended yet are left out.\n\n"
+     "Where a scheduler works in the home, it carries the backfill out, and this command returns "
+     "(--wait stays until it has ended). Where none does, this command carries it out to its end; "
+     "after Ctrl-C, `tradewind backfill resume` or a scheduler goes on from there.",
+     .args = ARGS{{"DAG", .help = "a DAG's id"}, {0}},
+     .options =
+         OPTS{{"from", 0, OPTION_TIME, .value = "TIME", .help = "the first date, or time"},
+              {"to", 0, OPTION_TIME, .value = "TIME", .help = "the last date, or time"},
+              {"max-active-runs", 0, OPTION_INT, .value = "N", .dflt = "10", .min = 1, .max = 1000,
+               .help = "how many of its runs may run at once"},
+              {"reprocess-behavior", 0, OPTION_TEXT, .value = "WHAT", .dflt = "none",
+               .help = "dates that have a run already: none leaves them alone, failed runs those "
+                       "again that failed, completed runs all again"},
+              {"run-backwards", 0, OPTION_FLAG, .help = "the last date first"},
+              {"own-version", 0, OPTION_FLAG,
+               .help = "runs that run again keep their version of the DAG (default: the newest)"},
+              {"dry-run", 0, OPTION_FLAG,
+               .help = "show the dates and what would be done, and change nothing"},
+              {"wait", 0, OPTION_FLAG, .help = "show how it goes until it has ended"},
+              OPT_CONF,
+              OPT_PARAM,
+              OPT_JOBS,
+              OPT_PYTHON,
+              {0}},
+     .examples = EX{{"tradewind backfill create sales --from 2026-07-01 --to 2026-09-30",
+                     "the third quarter"},
+                    {"tradewind backfill create sales --from 2026-07-01 --to 2026-07-31 --dry-run",
+                     "only show what would be done"},
+                    {0}},
+     .exits = "0 it was made; with --wait, or carried out here: every run of it succeeded\n"
+              "1 a run of it failed, a date could not be run, or it was cancelled\n"
+              "130 interrupted"},
+    {"backfill list", "list backfills, the newest first", NULL,
+     .args = ARGS{{"DAG", .optional = true, .help = "only those of this DAG"}, {0}},
+     .options = OPTS{OPT_LIMIT,
+                     {"active", 0, OPTION_FLAG, .help = "only those that have not ended"},
+                     {0}}},
+    {"backfill show", "show a backfill: how far it is, and its dates", NULL,
+     .args = ARGS{ARG_BACKFILL, {0}}, .options = OPTS{OPT_LIMIT, {0}},
+     .examples = EX{{"tradewind backfill show sales -n 100", "the newest one of sales"}, {0}}},
+    {"backfill resume", "go on with a backfill, and stay until it has ended",
+     "Where another tradewind works in the home, this one shows how the backfill goes; else it "
+     "carries it out.",
+     .args = ARGS{ARG_BACKFILL, {0}}, .options = OPTS{OPT_JOBS, OPT_PYTHON, {0}},
+     .exits = "0 every run of it succeeded\n1 a run of it failed, a date could not be run, or it "
+              "was cancelled\n130 interrupted"},
+    {"backfill pause", "make no further runs of a backfill",
+     "Runs that are queued stay queued; what runs goes on.", .args = ARGS{ARG_BACKFILL, {0}}},
+    {"backfill unpause", "go on with a backfill that was paused", NULL,
+     .args = ARGS{ARG_BACKFILL, {0}}},
+    {"backfill cancel", "end a backfill",
+     "Its queued runs become failed, and no further ones are made; what runs goes on.",
+     .args = ARGS{ARG_BACKFILL, {0}}},
 
     {"tasks", "look at tasks, their logs, and why they wait"},
     {"tasks list", "list the tasks of a DAG or of a run", NULL,

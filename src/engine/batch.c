@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/backfill.h"
 #include "engine/engine_priv.h"
 #include "engine/schedule.h"
 #include "model/dag.h"
@@ -169,6 +170,17 @@ static int consume_ended(struct engine *g, struct msg *m)
     return rc == 0 ? feed_end(g, end, row.state) : rc;
 }
 
+/* A command that the scheduler has refused already. */
+static bool is_refused(const struct engine *g, const struct request *r)
+{
+    for (size_t i = g->actions.replies_len; r->wants_reply && i-- > 0;) {
+        if (g->actions.replies[i].command == r->event.command.command) {
+            return g->actions.replies[i].rc != 0;
+        }
+    }
+    return r->rc != 0;
+}
+
 static int consume_request(struct engine *g, struct msg *m)
 {
     struct request *r = m->request;
@@ -220,6 +232,12 @@ static int consume_request(struct engine *g, struct msg *m)
         }
         r->rc = step; /* -ERR_INVALID: refused, nothing changed */
     }
+    if (rc == 0 && r->backfill != NULL) {
+        rc = EXTRAS(g, backfills, *r->backfill);
+    }
+    for (size_t i = 0; rc == 0 && !is_refused(g, r) && i < r->backfill_runs_len; i++) {
+        rc = EXTRAS(g, backfill_runs, r->backfill_runs[i]);
+    }
     return rc;
 }
 
@@ -232,6 +250,16 @@ static int consume_deferred(struct engine *g, struct msg *m)
     ev.attempt.worker = g->worker->id;
     ev.attempt.at_us = m->at_us;
     return engine_feed(g, &ev);
+}
+
+/* What was read of a run that ran and was forgotten meanwhile is read anew. */
+static int consume_event(struct engine *g, struct msg *m)
+{
+    if (m->watched && m->changed && engine_run_dag(g, m->question.run_key) == NULL) {
+        facts_answer(g, &m->question);
+        return 0;
+    }
+    return engine_feed(g, &m->event);
 }
 
 int batch_consume(struct engine *g, struct msg *m)
@@ -254,7 +282,7 @@ int batch_consume(struct engine *g, struct msg *m)
         rc = consume_request(g, m);
         break;
     case MSG_EVENT:
-        rc = engine_feed(g, &m->event);
+        rc = consume_event(g, m);
         break;
     }
     return rc == -ERR_NOMEM ? rc : 0; /* the scheduler counts what it ignores */
@@ -291,7 +319,8 @@ bool batch_empty(const struct engine *g)
            a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 &&
            x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
            x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
-           x->assets_len == 0 && x->asset_events_len == 0 && g->requests == NULL;
+           x->assets_len == 0 && x->asset_events_len == 0 && x->backfills_len == 0 &&
+           x->backfill_runs_len == 0 && g->requests == NULL;
 }
 
 static bool nothing_durable(const struct engine *g)
@@ -303,7 +332,7 @@ static bool nothing_durable(const struct engine *g)
            a->grants_len == 0 && x->dags_len == 0 && x->versions_len == 0 && x->xcoms_len == 0 &&
            x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
            x->audits_len == 0 && x->xcom_clears_len == 0 && x->assets_len == 0 &&
-           x->asset_events_len == 0;
+           x->asset_events_len == 0 && x->backfills_len == 0 && x->backfill_runs_len == 0;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -399,6 +428,10 @@ static void fill(struct engine *g, struct store_batch *b)
         .assets_len = x->assets_len,
         .asset_events = x->asset_events,
         .asset_events_len = x->asset_events_len,
+        .backfills = x->backfills,
+        .backfills_len = x->backfills_len,
+        .backfill_runs = x->backfill_runs,
+        .backfill_runs_len = x->backfill_runs_len,
     };
 }
 
@@ -592,6 +625,8 @@ void batch_effects(struct engine *g)
         if (schedule_saw(g, &g->actions.runs[i]) != 0) {
             log_error("engine", "out of memory: a run is not counted for max_active_runs");
         }
+        backfills_saw(g, &g->actions.runs[i]);
+        facts_saw(g, g->actions.runs[i].run_key);
         if (run_state_finished(g->actions.runs[i].state)) {
             (void)sched_forget_run(g->sched, g->actions.runs[i].run_key);
         }
@@ -599,8 +634,9 @@ void batch_effects(struct engine *g)
     forget_with_last_attempt(g);
 }
 
-static void free_message(struct msg *m)
+static void free_message(struct engine *g, struct msg *m)
 {
+    facts_unwatch(g, m);
     mem_free(m->holder);
     mem_free(m->log);
     worker_end_free(m->end);
@@ -620,9 +656,10 @@ void batch_clear(struct engine *g)
     x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
     x->assets_len = x->asset_events_len = x->event_groups_len = 0;
+    x->backfills_len = x->backfill_runs_len = 0;
     arena_fini(&x->arena);
     for (struct msg *m = g->consumed; m != NULL; m = g->consumed) {
         g->consumed = m->next;
-        free_message(m);
+        free_message(g, m);
     }
 }

@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/backfill.h"
 #include "engine/engine_priv.h"
 #include "engine/schedule.h"
 #include "engine/timing.h"
@@ -93,7 +94,7 @@ int engine_feed(struct engine *g, struct sched_event *ev)
     return rc;
 }
 
-int engine_ask(struct engine *g, struct request *r, struct err *e)
+int engine_send(struct engine *g, struct request *r, struct err *e)
 {
     struct msg *m;
 
@@ -109,6 +110,11 @@ int engine_ask(struct engine *g, struct request *r, struct err *e)
     m->request = r;
     r->co = co_self();
     engine_post(g, m);
+    return 0;
+}
+
+int engine_await(struct request *r, struct err *e)
+{
     while (!r->done) {
         struct co_shield s; /* the request lives in our frame: a cancel must not unwind it */
 
@@ -119,6 +125,13 @@ int engine_ask(struct engine *g, struct request *r, struct err *e)
     return r->rc == 0 ? 0
                       : err_set(e, (enum err_code) - r->rc, "%s",
                                 r->text[0] != '\0' ? r->text : err_text(r->rc));
+}
+
+int engine_ask(struct engine *g, struct request *r, struct err *e)
+{
+    int rc = engine_send(g, r, e);
+
+    return rc == 0 ? engine_await(r, e) : rc;
 }
 
 static void release_waiters(struct engine *g)
@@ -469,6 +482,8 @@ static void free_extras(struct extras *x)
     mem_free(x->audits);
     mem_free(x->assets);
     mem_free(x->asset_events);
+    mem_free(x->backfills);
+    mem_free(x->backfill_runs);
     mem_free(x->event_groups);
     mem_free(x->spills);
     mem_free(x->acks);
@@ -497,6 +512,7 @@ void engine_close(struct engine *g)
     }
     sched_free(g->sched);
     schedule_free(g);
+    backfills_free(g);
     for (size_t i = 0; i < g->dags_len; i++) {
         dag_unref(g->dags[i].dag);
         timing_free(g->dags[i].timing);

@@ -34,6 +34,9 @@ struct request {
     struct uuid xcom_token;
     const struct asset_row *assets; /* that the version names */
     size_t assets_len;
+    const struct backfill_row *backfill;          /* or NULL */
+    const struct backfill_run_row *backfill_runs; /* of a command: only if it is not refused */
+    size_t backfill_runs_len;
     const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
     const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
     size_t row_more;            /* that follow it */
@@ -58,6 +61,10 @@ struct msg {
     struct request *request;
     struct sched_event event; /* MSG_EVENT; what it points to lives in `arena` */
     struct arena arena;
+    /* MSG_EVENT that reads a run back for a question: while it is on its way, the run may run and be forgotten again. */
+    struct sched_question question; /* kind 0 unless it is that: run_key is what is watched */
+    bool watched, changed;
+    struct msg *watch_next;
 };
 
 /* Rows that the scheduler does not know, gathered for the batch at hand; they borrow from the messages in `consumed`. */
@@ -82,6 +89,10 @@ struct extras {
     size_t assets_len, assets_cap;
     struct asset_event_row *asset_events;
     size_t asset_events_len, asset_events_cap;
+    struct backfill_row *backfills;
+    size_t backfills_len, backfills_cap;
+    struct backfill_run_row *backfill_runs;
+    size_t backfill_runs_len, backfill_runs_cap;
     struct event_group { /* the events of one attempt among them */
         struct ti_key key;
         size_t first, len;
@@ -132,12 +143,14 @@ struct engine {
         mono_base_us; /* the engine's clock: wall at birth, then monotonic (a jump harms nothing) */
     struct known_dag *dags;
     size_t dags_len, dags_cap;
-    struct schedule *schedule; /* NULL without config.schedules */
-    struct key_block run_keys, dag_keys, version_keys;
+    struct schedule *schedule;   /* NULL without config.schedules */
+    struct backfills *backfills; /* NULL until there is one */
+    struct key_block run_keys, dag_keys, version_keys, backfill_keys;
 
     struct msg *inbox, **inbox_last;
     size_t urgent;            /* messages in the inbox that are worth a commit of their own */
     int64_t hold_until_us;    /* the others wait for company until then (loop clock) */
+    struct msg *watches;      /* runs that are being read back */
     struct msg *consumed;     /* of the batch at hand; freed after its commit */
     struct request *requests; /* of the batch at hand */
     struct request *replies;  /* fed, the scheduler has not replied yet */
@@ -182,6 +195,9 @@ int64_t engine_now(const struct engine *g);
 void engine_post(struct engine *g, struct msg *m);
 /* SUSPENDS until the request's batch is durable. The request's rc, or why it could not be. */
 int engine_ask(struct engine *g, struct request *r, struct err *e);
+/* The same in two steps, for many at once: after engine_send the request must be waited for. */
+int engine_send(struct engine *g, struct request *r, struct err *e);
+int engine_await(struct request *r, struct err *e);
 int engine_feed(struct engine *g, struct sched_event *ev); /* one step; -ERR_NOMEM becomes fatal */
 /* SUSPENDS perhaps. The next key of a kind. */
 struct known_dag *register_known(struct engine *g, int64_t dag_key); /* NULL: it is not */
@@ -202,6 +218,9 @@ void batch_ack(struct engine *g);   /* of the effects: what has ended */
 void batch_clear(struct engine *g);
 
 /* facts.c */
+/* A run that is being read back changed: told after each durable batch. */
+void facts_saw(struct engine *g, int64_t run_key);
+void facts_unwatch(struct engine *g, struct msg *m);
 void facts_answer(struct engine *g, const struct sched_question *q);
 /* SUSPENDS. A run with its instances and its DAG (one reference), in the arena. */
 int facts_load_run(struct engine *g, const struct run_row *row, struct arena *a,
@@ -245,6 +264,8 @@ static inline struct ti_key parent_key(int64_t run_key)
 /* deferral.c: SUSPENDS. worker_callbacks.record_get */
 int deferral_record(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
                     size_t *ret_len, struct err *e);
+
+#define RUN_KEYS 256 /* reserved at once */
 
 /* callbacks.c: of the effects, before finished runs leave the scheduler */
 void callbacks_of_runs(struct engine *g);

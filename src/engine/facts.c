@@ -437,6 +437,36 @@ static int answer_previous(struct question *q, struct msg *m, struct err *e)
     return rc;
 }
 
+/* ---- runs on their way back ---- */
+
+static void watch(struct engine *g, struct msg *m, const struct sched_question *q)
+{
+    m->question = *q;
+    m->watched = true;
+    m->watch_next = g->watches;
+    g->watches = m;
+}
+
+void facts_unwatch(struct engine *g, struct msg *m)
+{
+    struct msg **p = &g->watches;
+
+    while (m->watched && *p != m) {
+        p = &(*p)->watch_next;
+    }
+    if (m->watched) {
+        *p = m->watch_next;
+        m->watched = false;
+    }
+}
+
+void facts_saw(struct engine *g, int64_t run_key)
+{
+    for (struct msg *m = g->watches; m != NULL; m = m->watch_next) {
+        m->changed |= m->question.run_key == run_key;
+    }
+}
+
 static int answer_main(void *arg)
 {
     struct question *q = arg;
@@ -449,6 +479,7 @@ static int answer_main(void *arg)
         arena_init(&m->arena, ANSWER_ARENA_MAX);
         switch (q->q.kind) {
         case SCHED_ASK_RUN:
+            watch(q->g, m, &q->q);
             rc = answer_run(q, m, &e);
             break;
         case SCHED_ASK_MAP:
@@ -464,6 +495,7 @@ static int answer_main(void *arg)
     } else {
         log_warning("engine", "a question of the scheduler has no answer: %s", err_str(&e));
         if (m != NULL) {
+            facts_unwatch(q->g, m);
             arena_fini(&m->arena);
             mem_free(m);
         }

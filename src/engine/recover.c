@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/backfill.h"
 #include "engine/engine_priv.h"
 #include "engine/schedule.h"
 #include "model/dag.h"
@@ -126,6 +127,7 @@ static int restore(struct recovery *r, const struct run_row *run)
         rc = engine_feed(r->g, &ev);
     }
     rc = rc == 0 ? schedule_saw(r->g, run) : rc;
+    backfills_saw(r->g, run);
     return rc == 0 ? add_jobs(r, run, d) : rc;
 }
 
@@ -204,6 +206,7 @@ int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
     chosen = rc == 0 ? mem_array(r.runs_len + 1, sizeof *chosen) : NULL;
     rc = rc == 0 && chosen == NULL ? -ERR_NOMEM : rc;
     rc = rc == 0 ? choose(&r, run_keys, n, chosen) : rc;
+    rc = rc == 0 ? backfills_recover(g, r.runs, chosen, r.runs_len, e) : rc;
     for (size_t i = 0; rc == 0 && i < r.runs_len; i++) {
         rc = chosen[i] ? restore(&r, &r.runs[i]) : leave_alone(&r, &r.runs[i]);
     }
@@ -214,6 +217,7 @@ int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
         rc = engine_start_main(g, e);
     }
     rc = rc == 0 && g->schedule != NULL ? schedule_start(g, e) : rc;
+    rc = rc == 0 ? backfills_start(g, e) : rc;
     for (size_t i = 0; i < r.dags_len; i++) {
         dag_unref(r.dags[i]);
     }

@@ -11,13 +11,13 @@
 #include "model/dag.h"
 #include "sched/due.h"
 
-#define RUN_KEYS 256
 #define DAG_KEYS 64
 
 struct find_call {
     struct engine *g;
     const char *dag_id, *hash, *run_id, *key;
     int64_t dag_key, version_key;
+    int64_t date_us; /* a run of this logical date counts too; TIME_NONE: none does */
     struct arena *arena;
     struct dag_row row;
     struct version_row stored;
@@ -47,8 +47,13 @@ static int do_find_dag(void *arg)
 static int do_find_run(void *arg)
 {
     struct find_call *c = arg;
+    struct store *s = c->g->store;
+    int rc = s->ops->find_run(s, c->dag_key, c->run_id, c->arena, &c->run, c->e);
 
-    return c->g->store->ops->find_run(c->g->store, c->dag_key, c->run_id, c->arena, &c->run, c->e);
+    if (rc == -ERR_NOTFOUND && c->date_us != TIME_NONE) {
+        rc = s->ops->find_run_by_date(s, c->dag_key, c->date_us, c->arena, &c->run, c->e);
+    }
+    return rc;
 }
 
 struct known_dag *register_known(struct engine *g, int64_t dag_key)
@@ -168,6 +173,7 @@ int register_stored_dag(struct engine *g, const struct dag_row *row, struct err 
     r.event.dag.dag_key = row->dag_key;
     r.event.dag.version_key = row->version_key;
     r.event.dag.dag = d;
+    r.event.dag.paused = g->schedule != NULL && row->paused;
     rc = engine_ask(g, &r, e);
     if (rc == 0 && remember(g, row->dag_key, row->version_key, d) != 0) {
         rc = err_set(e, ERR_NOMEM, "out of memory for a DAG");
@@ -218,8 +224,13 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
 {
     char id[TIME_TEXT_MAX + 32], when[TIME_TEXT_MAX], number[24];
     struct arena a;
-    struct find_call c = {
-        .g = g, .dag_key = q->dag_key, .run_id = q->run_id, .key = q->key, .arena = &a, .e = e};
+    struct find_call c = {.g = g,
+                          .dag_key = q->dag_key,
+                          .date_us = TIME_NONE,
+                          .run_id = q->run_id,
+                          .key = q->key,
+                          .arena = &a,
+                          .e = e};
     struct command_row made = {.key = q->key, .result = "{}", .at_us = engine_now(g)};
     struct xcom_row parent = {.name = PARENT_RECORD, .value = number, .at_us = engine_now(g)};
     struct run_row row = {
@@ -248,6 +259,7 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
         row.data_interval_start_us = q->scheduled->start_us;
         row.data_interval_end_us = q->scheduled->end_us;
         row.run_after_us = q->scheduled->run_after_us;
+        c.date_us = row.logical_date_us; /* a backfill may have made it */
     }
     if (c.run_id == NULL) {
         (void)snprintf(

@@ -15,13 +15,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/backfill.h"
 #include "engine/engine_priv.h"
 #include "engine/timing.h"
 #include "model/dag.h"
 #include "sched/due.h"
 
-#define LOOK_US    (30 * TIME_SECOND)
-#define CREATE_MAX 256 /* runs that are being created at once */
+#define LOOK_US       (30 * TIME_SECOND)
+#define CLAIM_POLL_US (TIME_SECOND / 50)
+#define CREATE_MAX    256 /* runs that are being created at once */
 
 struct active {
     int64_t run_key, dag_key; /* run_key 0: the slot is free; -1: it was used */
@@ -141,7 +143,15 @@ static int create_one(void *arg)
         .dag_key = c->run.dag_key, .type = RUN_TYPE_SCHEDULED, .scheduled = &c->run};
     struct err e = {0};
     int64_t run_key;
-    int rc = engine_create_run(g, &rq, &run_key, &e);
+    int rc = 0;
+
+    while (rc == 0 && !backfills_claim_date(g, c->run.dag_key, c->run.logical_us)) {
+        rc = co_sleep(CLAIM_POLL_US); /* a backfill makes a run of this date */
+    }
+    if (rc == 0) {
+        rc = engine_create_run(g, &rq, &run_key, &e);
+        backfills_release_date(g, c->run.dag_key, c->run.logical_us);
+    }
 
     if (rc != 0 && rc != -ERR_EXISTS && rc != -ERR_CLOSED) {
         log_error("schedule", "a run of DAG %lld could not be created: %s",

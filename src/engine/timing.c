@@ -152,6 +152,16 @@ void timing_free(struct timing *p)
     }
 }
 
+const struct timetable *timing_timetable(const struct timing *p)
+{
+    return p->timetable;
+}
+
+const struct zone *timing_zone(const struct timing *p)
+{
+    return p->zone;
+}
+
 int32_t timing_active_runs(const struct timing *p, const struct dag *d)
 {
     int32_t most = timetable_active_runs_limit(p->timetable);

@@ -9,7 +9,9 @@
 
 struct dag;
 struct err;
+struct timetable;
 struct timing;
+struct zone;
 
 /*
  * Reads the zone's file (TZDIR, else /usr/share/zoneinfo). *ret NULL and 0 when no clock starts the DAG. Errors are the DAG's, in words:
@@ -19,6 +21,10 @@ int timing_new(const struct dag *d, struct timing **ret, struct err *e);
 void timing_free(struct timing *p);
 /* At most so many runs at once because of it and of the DAG's max_active_runs; 0 = no limit. */
 int32_t timing_active_runs(const struct timing *p, const struct dag *d);
+
+/* Borrowed. The zone may be NULL for kinds that have no cron expression. */
+const struct timetable *timing_timetable(const struct timing *p);
+const struct zone *timing_zone(const struct timing *p);
 
 /* due.h's question for this DAG. */
 enum due_next timing_next(const struct timing *p, const struct dag *d, const struct due_run *last,

@@ -625,6 +625,8 @@ static const struct {
     {"xcom_delete", false, engine_answer_xcom_delete},
     {"bundles", false, op_bundles},
     {"service", false, engine_answer_service},
+    {"backfill_create", false, engine_answer_backfill_create},
+    {"backfill_change", false, engine_answer_backfill_change},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)

@@ -36,6 +36,9 @@ int engine_answer_xcom_delete(const struct world_call *c, struct err *e);
 
 /* service.c: SUSPENDS. */
 int engine_answer_service(const struct world_call *c, struct err *e);
+/* backfill_ask.c: SUSPENDS. */
+int engine_answer_backfill_create(const struct world_call *c, struct err *e);
+int engine_answer_backfill_change(const struct world_call *c, struct err *e);
 
 /* assets.c: SUSPENDS. */
 int engine_asset_get(const struct world_call *c, struct err *e);

@@ -90,6 +90,28 @@ static void work_picked(struct sched *s, struct run *r, const struct sched_event
     }
 }
 
+/* An ended run becomes one of a backfill. */
+static bool take_over(struct sched *s, struct run *r, const struct sched_event *ev)
+{
+    char *conf = ev->command.conf != NULL ? mem_strdup(ev->command.conf) : NULL;
+
+    if (!run_state_finished(r->state)) {
+        mem_free(conf);
+        out_reply(s, ev->command.command, -ERR_CONFLICT, "the run has not ended", 0);
+        return false;
+    }
+    if (ev->command.conf != NULL && conf == NULL) {
+        s->nomem = true;
+        return false;
+    }
+    if (conf != NULL) {
+        mem_free(r->conf);
+        r->conf = conf;
+    }
+    r->backfill_key = ev->command.backfill_key;
+    return true;
+}
+
 static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
 {
     struct picked p = {0};
@@ -101,6 +123,9 @@ static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
                   "the run is being stopped: clear it when it has ended", 0);
         return;
     }
+    if (ev->command.backfill_key != 0 && !take_over(s, r, ev)) {
+        return;
+    }
     while ((ti = pick(r, ev, &p)) != NULL) {
         if (ti->state != TASK_NONE) {
             ti_clear(s, r, ti);
@@ -108,7 +133,7 @@ static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
             affected++;
         }
     }
-    if (affected > 0) {
+    if (affected > 0 || ev->command.backfill_key != 0) {
         reopen(s, r);
     }
     work_picked(s, r, ev);
@@ -321,7 +346,9 @@ void on_command(struct sched *s, const struct sched_event *ev)
 {
     struct run *r = run_find(s, ev->command.run_key);
 
-    if (r == NULL) {
+    if (r == NULL && ev->type == SCHED_CLEAR && ev->command.backfill_key != 0) {
+        out_reply(s, ev->command.command, -ERR_NOTFOUND, "the run was not read back before", 0);
+    } else if (r == NULL) {
         wait_for_run(s, ev);
     } else {
         apply(s, r, ev);

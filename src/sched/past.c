@@ -66,7 +66,7 @@ bool past_met(struct sched *s, struct run *r, struct ti *ti)
 {
     const struct task *t = ti_task(r, ti);
 
-    if (!t->depends_on_past && !t->wait_for_downstream) {
+    if ((!t->depends_on_past && !t->wait_for_downstream) || sched_backfill_is_first(r)) {
         return true;
     }
     if (r->previous == PREVIOUS_UNASKED) {

@@ -8,7 +8,7 @@
 /* Runs of one group start in the order of their logical dates. */
 static inline bool run_before(const struct run *a, const struct run *b)
 {
-    return a->order_us != b->order_us ? a->order_us < b->order_us : a->key < b->key;
+    return a->turn != b->turn ? a->turn < b->turn : a->key < b->key;
 }
 #define RUN_MOVED(e, i) ((void)(e), (void)(i))
 HEAP_DEFINE(queue, struct run *, run_before, RUN_MOVED)
@@ -281,6 +281,7 @@ void run_enqueue(struct sched *s, struct run *r)
     if (g == NULL || r->queued_in_group) {
         return;
     }
+    r->turn = g->backwards ? -r->order_us : r->order_us;
     if (VEC_PUSH(g->queued, g->queued_len, g->queued_cap, r) != 0) {
         s->nomem = true;
         return;
@@ -331,14 +332,20 @@ void run_dequeue(struct sched *s, struct run *r)
     }
 }
 
+int32_t sched_group_limit(const struct group *g, const struct dag_state *d, const struct run *r)
+{
+    return g->max_active_runs > 0 ? g->max_active_runs
+                                  : (d->dag != NULL ? d->dag : r->dag)->max_active_runs;
+}
+
 void dag_settle(struct sched *s, struct dag_state *d)
 {
     d->checked = false;
     for (size_t i = 0; i < d->groups_len && !s->shutdown; i++) {
         struct group *g = &d->groups[i];
 
-        while (g->queued_len > 0 && !d->paused && !s->nomem) {
-            int32_t max = (d->dag != NULL ? d->dag : g->queued[0]->dag)->max_active_runs;
+        while (g->queued_len > 0 && !d->paused && !g->paused && !s->nomem) {
+            int32_t max = sched_group_limit(g, d, g->queued[0]);
 
             if (max > 0 && g->active >= (uint32_t)max) {
                 break;

@@ -9,7 +9,7 @@
  * Long mapped tasks: a step makes and looks at no more than LIMIT_MAP_SLICE of their instances; the rest is done by the ticks that
  * sched_next_timer then asks for at once. Other events come in between as they may.
  *
- * Recovery: after sched_new the driver sends SCHED_DAG and SCHED_RESOURCE, then SCHED_RUN_RESTORE for each unfinished run. A restored
+ * Recovery: after sched_new the driver sends SCHED_DAG, SCHED_RESOURCE and SCHED_BACKFILL, then SCHED_RUN_RESTORE for each unfinished run. A restored
  * run queues and starts nothing (slots may belong to runs that are not read back yet); the first event of another kind, or the TICK
  * that sched_next_timer then asks for at once, goes on. An unfinished run with a reason is being failed: rows must keep their reasons.
  *
@@ -56,6 +56,7 @@ enum sched_event_type {
     SCHED_RUN_STOP, /* .command: run failed by hand: live attempts killed, unfinished instances skipped (teardowns kept) */
     SCHED_ANSWER,   /* .answer */
     SCHED_SHUTDOWN, /* from now on nothing new is queued; what lives goes on */
+    SCHED_BACKFILL, /* .backfill: its runs have a limit of their own from now on, or an ended one has none any more */
     SCHED_STORE_FULL, /* .full: true = queue nothing new (disk full, store unreachable, drained); false = go on */
 };
 
@@ -124,7 +125,19 @@ struct sched_event {
             const int32_t *map_indexes; /* one per task, -1 = all of the task; or NULL */
             uint8_t state;              /* MARK: enum task_state */
             const char *reason;         /* "marked success by anna", or NULL */
+            /* CLEAR: a run that has ended becomes one of this backfill, with this conf if it is not NULL; one that has not is refused
+             * (-ERR_CONFLICT), as is one that was not restored before (-ERR_NOTFOUND). 0: it stays what it is. */
+            int64_t backfill_key;
+            const char *conf;
         } command;
+        struct {
+            int64_t dag_key, backfill_key;
+            int32_t max_active_runs; /* instead of the DAG's; 0: it has ended */
+            bool paused;             /* its queued runs stay queued; live ones go on */
+            bool backwards;          /* later dates start first */
+            int64_t
+                first_run; /* the run of its first date, which depends on no earlier run; 0: none yet */
+        } backfill;
         struct {
             int64_t question;
             bool unknown; /* could not be answered (timeout): fails closed */

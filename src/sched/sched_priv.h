@@ -260,6 +260,8 @@ struct run {
     int64_t logical_date_us, interval_start_us, interval_end_us, run_after_us;
     int64_t queued_us, start_us, end_us;
     int64_t order_us; /* logical date, or run_after without one */
+    int64_t
+        turn; /* order_us; of a backwards backfill its negative: who starts first in its group */
     char *run_id, *conf;
     struct text *reason;
     uint64_t batch;
@@ -289,6 +291,9 @@ struct run {
 
 struct group { /* runs of one (dag, backfill): max_active_runs */
     int64_t backfill_key;
+    int32_t max_active_runs; /* of a backfill; 0: the DAG's */
+    bool paused, backwards;  /* of a backfill */
+    int64_t first_run;       /* of a backfill; or 0 */
     uint32_t active;
     struct run **queued; /* a heap */
     size_t queued_len, queued_cap;
@@ -645,6 +650,13 @@ uint32_t run_stop(struct sched *s, struct run *r, struct text *reason, uint8_t l
 void run_timeout(struct sched *s, struct run *r);
 void run_task_failed(struct sched *s, struct run *r, struct ti *ti); /* fail_fast */
 struct group *group_get(struct sched *s, struct dag_state *d, int64_t backfill_key);
+/* How many of its runs may run at once; 0 = no limit. */
+int32_t sched_group_limit(const struct group *g, const struct dag_state *d, const struct run *r);
+
+/* ---- backfill.c ---- */
+void sched_on_backfill(struct sched *s, const struct sched_event *ev);
+/* The run is that of its backfill's first date. */
+bool sched_backfill_is_first(const struct run *r);
 
 /* ---- restore.c ---- */
 int on_run_restore(struct sched *s, const struct sched_event *ev);

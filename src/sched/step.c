@@ -266,6 +266,9 @@ static int apply(struct sched *s, const struct sched_event *ev)
     case SCHED_SHUTDOWN:
         s->shutdown = true;
         break;
+    case SCHED_BACKFILL:
+        sched_on_backfill(s, ev);
+        break;
     case SCHED_STORE_FULL:
         s->full = ev->full.full;
         s->draining = ev->full.full && ev->full.draining;
@@ -280,7 +283,7 @@ static void note_restoring(struct sched *s, const struct sched_event *ev)
 {
     if (ev->type == SCHED_RUN_RESTORE) {
         s->restoring |= ev->run.question == 0;
-    } else if (ev->type != SCHED_DAG && ev->type != SCHED_RESOURCE) {
+    } else if (ev->type != SCHED_DAG && ev->type != SCHED_RESOURCE && ev->type != SCHED_BACKFILL) {
         s->restoring = false;
     }
 }

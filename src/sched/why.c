@@ -50,15 +50,35 @@ static void name_unfinished(const struct run *r, const uint32_t *list, uint32_t 
     }
 }
 
-/* Runs of the DAG (and backfill) that are running now. */
-static uint32_t active_runs(const struct run *r)
+/* The runs that this one is counted among: those of its DAG, or of its backfill. */
+static const struct group *group_of(const struct run *r)
 {
     for (size_t i = 0; i < r->owner->groups_len; i++) {
         if (r->owner->groups[i].backfill_key == r->backfill_key) {
-            return r->owner->groups[i].active;
+            return &r->owner->groups[i];
         }
     }
-    return 0;
+    return NULL;
+}
+
+static void why_queued(const struct run *r, struct buf *out)
+{
+    const struct group *g = group_of(r);
+    int32_t max = g != NULL ? sched_group_limit(g, r->owner, r) : 0;
+
+    if (r->owner->paused) {
+        buf_printf(out, "the run is queued and the DAG is paused\n");
+    } else if (g != NULL && g->paused) {
+        buf_printf(out, "the run is queued and backfill %lld is paused\n",
+                   (long long)r->backfill_key);
+    } else if (g != NULL && r->backfill_key != 0 && max > 0 && g->active >= (uint32_t)max) {
+        buf_printf(out, "the run is queued: backfill %lld has %u of %d active runs\n",
+                   (long long)r->backfill_key, g->active, max);
+    } else if (g != NULL && g->active >= (uint32_t)max) {
+        buf_printf(out, "the run is queued: all %d of max_active_runs are running\n", max);
+    } else {
+        buf_printf(out, "the run is queued\n");
+    }
 }
 
 static void why_none(const struct sched *s, const struct run *r, const struct ti *ti,
@@ -68,15 +88,7 @@ static void why_none(const struct sched *s, const struct run *r, const struct ti
     const struct dag *d = r->dag;
 
     if (r->state == RUN_QUEUED) {
-        int32_t max = (r->owner->dag != NULL ? r->owner->dag : d)->max_active_runs;
-
-        if (r->owner->paused) {
-            buf_printf(out, "the run is queued and the DAG is paused\n");
-        } else if (active_runs(r) >= (uint32_t)max) {
-            buf_printf(out, "the run is queued: all %d of max_active_runs are running\n", max);
-        } else {
-            buf_printf(out, "the run is queued\n");
-        }
+        why_queued(r, out);
     }
     name_unfinished(r, d->up + d->up_off[ti->task], dag_up_len(d, ti->task), "waits for ", out);
     name_unfinished(r, t->setups, t->setups_len, "waits for the setup ", out);

@@ -9,12 +9,12 @@
  * nothing changed.
  *
  * Order within a batch: dags, versions, pools, runs, tis, transitions, tries, xcom_clears, xcoms,
- * rendered, attempts, commands, grants, audits, assets, asset_events. What is refused, always the whole batch: a version
+ * rendered, attempts, commands, grants, audits, assets, asset_events, backfills, backfill_runs. What is refused, always the whole batch: a version
  * or run whose DAG or version does not exist (-ERR_INVALID); a dag_id, a (dag, run_id), a (dag,
  * hash) that another key has, or an idempotency key that was applied before (-ERR_EXISTS); a grant
  * that grows over its resource's slots, which are those of the pool row of that name (no row: none)
  * (-ERR_CONFLICT). A version is immutable: the same version_key again changes nothing. A run keeps
- * what its first row said of its dag_key, run_id, type, dates and backfill.
+ * what its first row said of its dag_key, run_id, type and dates.
  *
  * After any other error of commit (-ERR_IO, -ERR_FULL, -ERR_BUSY, -ERR_NOMEM) nothing of the batch
  * is visible and the handle is usable; the batch is to be sent again with the same seq.
@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "base/prng.h"
+#include "model/backfill.h"
 #include "model/rows.h"
 
 struct arena;
@@ -219,6 +220,17 @@ struct store_batch {
     size_t assets_len; /* upsert by (name, uri) */
     const struct asset_event_row *asset_events;
     size_t asset_events_len; /* append */
+    const struct backfill_row *backfills;
+    size_t backfills_len; /* upsert; their DAG exists, else -ERR_INVALID */
+    const struct backfill_run_row *backfill_runs;
+    size_t backfill_runs_len; /* upsert by (backfill_key, ordinal) */
+};
+
+struct backfill_count { /* dates of a backfill that are alike */
+    uint8_t outcome;    /* enum backfill_outcome */
+    int8_t
+        run_state; /* of CREATED and CLEARED ones: enum run_state; -1: the run is gone. Else -1 */
+    uint32_t n;
 };
 
 /* ---- driver interface ---- */
@@ -261,8 +273,8 @@ struct store_ops {
                    struct err *e);
     int (*find_run)(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,
                     struct run_row *ret, struct err *e);
-    /* The run of the DAG with the nearest earlier logical date; any_type false: only scheduled and
-     * backfill runs. -ERR_NOTFOUND when there is none, or this one has no logical date. */
+    /* The run of the DAG with the nearest earlier logical date; any_type false: only scheduled runs and
+     * those of backfills. -ERR_NOTFOUND when there is none, or this one has no logical date. */
     int (*previous_run)(struct store *s, int64_t run_key, bool any_type, struct arena *a,
                         struct run_row *ret, struct err *e);
     /* The scheduled run of the DAG that comes last by (run_after, run_key). -ERR_NOTFOUND. */
@@ -319,6 +331,23 @@ struct store_ops {
     int (*count_asset_events)(struct store *s, const struct asset_event_query *q, int64_t *ret,
                               int64_t *ret_newest, struct err *e);
 
+    /* Backfills, newest first. dag_key 0 = all; active: only those that have not ended. */
+    int (*get_backfills)(struct store *s, int64_t dag_key, bool active, size_t limit,
+                         struct arena *a, struct backfill_row **ret, size_t *ret_len,
+                         struct err *e);
+    int (*get_backfill)(struct store *s, int64_t backfill_key, struct arena *a,
+                        struct backfill_row *ret, struct err *e);
+    /* Its dates in its order, those from an ordinal on. planned: only those whose turn has not come. */
+    int (*get_backfill_runs)(struct store *s, int64_t backfill_key, bool planned, uint32_t from,
+                             size_t limit, struct arena *a, struct backfill_run_row **ret,
+                             size_t *ret_len, struct err *e);
+    /* By (outcome, run_state). */
+    int (*count_backfill)(struct store *s, int64_t backfill_key, struct arena *a,
+                          struct backfill_count **ret, size_t *ret_len, struct err *e);
+    /* The newest run (by run_key) of the DAG with this logical date. */
+    int (*find_run_by_date)(struct store *s, int64_t dag_key, int64_t logical_us, struct arena *a,
+                            struct run_row *ret, struct err *e);
+
     /* Settings change in a transaction of their own, durable on return: all rows or none. -ERR_STALE: a row has another version than was
      * said; -ERR_NOTFOUND: one to be removed is not there. A row stands at most once among them. */
     int (*put_settings)(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
@@ -358,8 +387,8 @@ struct store_ops {
     /* Deletes at most `limit` rows of a kind that are older than a time, oldest first. How many. */
     int (*prune)(struct store *s, enum prune_kind kind, int64_t before_us, size_t limit,
                  int64_t *ret_rows, struct err *e);
-    /* Deletes a DAG with its versions, its runs and all that hangs on them, in bounded transactions:
-     * killed in between, it goes on when asked again. -ERR_CONFLICT: a run of it is not finished,
+    /* Deletes a DAG with its versions, its backfills, its runs and all that hangs on them, in bounded transactions:
+     * killed in between, it goes on when asked again. -ERR_CONFLICT: a run or a backfill of it is not finished,
      * nothing was deleted; -ERR_NOTFOUND. How many runs; they become garbage. */
     int (*delete_dag)(struct store *s, int64_t dag_key, int64_t *ret_runs, struct err *e);
     int (*schema_version)(struct store *s, int *ret, int *ret_newest, struct err *e);

@@ -85,6 +85,23 @@ TRIP(get_xcom,
      (struct store * s, const struct ti_key *k, const char *name, struct arena *a,
       struct xcom_row *r, struct err *e),
      (s, k, name, a, r, e))
+TRIP(get_backfills,
+     (struct store * s, int64_t d, bool active, size_t l, struct arena *a, struct backfill_row **r,
+      size_t *n, struct err *e),
+     (s, d, active, l, a, r, n, e))
+TRIP(get_backfill,
+     (struct store * s, int64_t k, struct arena *a, struct backfill_row *r, struct err *e),
+     (s, k, a, r, e))
+TRIP(get_backfill_runs,
+     (struct store * s, int64_t k, bool planned, uint32_t from, size_t l, struct arena *a,
+      struct backfill_run_row **r, size_t *n, struct err *e),
+     (s, k, planned, from, l, a, r, n, e))
+TRIP(find_run_by_date,
+     (struct store * s, int64_t d, int64_t t, struct arena *a, struct run_row *r, struct err *e),
+     (s, d, t, a, r, e))
+TRIP(previous_run,
+     (struct store * s, int64_t k, bool any, struct arena *a, struct run_row *r, struct err *e),
+     (s, k, any, a, r, e))
 TRIP(find_command,
      (struct store * s, const char *k, struct arena *a, const char **r, struct err *e),
      (s, k, a, r, e))
@@ -107,6 +124,11 @@ static void patch(struct store *s)
     patched.get_pools = t_get_pools;
     patched.get_xcom = t_get_xcom;
     patched.find_command = t_find_command;
+    patched.get_backfills = t_get_backfills;
+    patched.get_backfill = t_get_backfill;
+    patched.get_backfill_runs = t_get_backfill_runs;
+    patched.find_run_by_date = t_find_run_by_date;
+    patched.previous_run = t_previous_run;
     s->ops = &patched;
 }
 
@@ -346,7 +368,8 @@ static int life_main(void *arg)
                               .owner = "test",
                               .home = world.home,
                               .seed = (uint64_t)world.now_us,
-                              .parallelism = 2};
+                              .parallelism = 2,
+                              .schedules = world.schedules};
     struct engine *g;
     int rc;
 
@@ -360,6 +383,13 @@ static int life_main(void *arg)
     }
     w_close(&w.base);
     return rc;
+}
+
+static bool crash_now(void *arg, uint64_t n)
+{
+    (void)arg;
+    world.suspensions = n;
+    return world.crash_at != 0 && n >= world.crash_at;
 }
 
 int world_live(int (*fn)(struct engine *g, struct err *e), struct err *e)
@@ -377,6 +407,9 @@ int world_live(int (*fn)(struct engine *g, struct err *e), struct err *e)
     rc = world.uv ? loop_uv_new(&lc, &loop, &made) : loop_virtual_new(&lc, &loop, &made);
     if (rc != 0) {
         return rc;
+    }
+    if (!world.uv) {
+        loop_virtual_on_suspend(loop, crash_now, NULL);
     }
     rc = loop_main(loop, life_main, &l, &made);
     world.now_us = loop_wall_us(loop) + TIME_SECOND;
@@ -483,8 +516,8 @@ void world_check(void)
             const struct process *p = &world.processes[i], *q = &world.processes[j];
 
             assert_true(uuid_cmp(&p->token, &q->token) != 0);
-            assert_false(p->key.task == q->key.task && p->try_number == q->try_number &&
-                         q->outcome != WORKER_LOST);
+            assert_false(p->key.run_key == q->key.run_key && p->key.task == q->key.task &&
+                         p->try_number == q->try_number && q->outcome != WORKER_LOST);
         }
     }
 }

@@ -23,7 +23,7 @@
 #include "store/store.h"
 #include "worker/worker.h"
 
-#define PROCESSES_MAX 256
+#define PROCESSES_MAX 512
 
 struct process {
     struct uuid token;
@@ -47,6 +47,9 @@ struct world {
     const char *asset; /* whose event every process that succeeds leaves behind; or NULL */
     const char *xcom;  /* what every process returns, JSON; or NULL */
     bool uv, paused;
+    bool schedules;       /* the engine makes scheduled runs, and carries out backfills */
+    uint64_t crash_at;    /* the life ends at this suspension as by kill -9; 0 = none */
+    uint64_t suspensions; /* of the life at hand */
 
     /* The store's call number trip_at fails with trip_rc (all later ones too, for trip_more more); 0 = none does. */
     uint64_t commits, calls, trip_at, trip_more, tripped;

@@ -327,7 +327,7 @@ static void test_run_fields(void **state)
     assert_null(got.reason);
     assert_int_equal(got.clear_number, 1);
     assert_string_equal(got.run_id, "manual__2026-01-01T00:00:00+00:00");
-    assert_int_equal(got.backfill_key, INT64_C(1) << 40);
+    assert_int_equal(got.backfill_key, 3);
     assert_int_equal(got.logical_date_us, TIME_NONE);
     assert_int_equal(got.type, RUN_TYPE_MANUAL);
     assert_int_equal(OPS(f)->get_run(f->s, 8, &f->a, &got, &f->e), -ERR_NOTFOUND);

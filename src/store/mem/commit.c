@@ -234,7 +234,6 @@ static struct run_row merged(const struct run_row *old, const struct run_row *ne
     r.data_interval_start_us = old->data_interval_start_us;
     r.data_interval_end_us = old->data_interval_end_us;
     r.run_after_us = old->run_after_us;
-    r.backfill_key = old->backfill_key;
     return r;
 }
 
@@ -341,7 +340,8 @@ static int put_batch(struct mem_store *m, int shard, const struct store_batch *b
     }
     rc = rc != 0 ? rc : add_commands(m, b->commands, b->commands_len, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_AUDIT, b->audits, b->audits_len, e);
-    return rc != 0 ? rc : mem_put_assets(m, b, e);
+    rc = rc != 0 ? rc : mem_put_assets(m, b, e);
+    return rc != 0 ? rc : mem_put_backfills(m, b, e);
 }
 
 static int check_shard(int shard, struct err *e)

@@ -28,6 +28,8 @@ enum kind {
     KIND_POOL,
     KIND_GRANT,
     KIND_ASSET,
+    KIND_BACKFILL,
+    KIND_BACKFILL_RUN,
     KIND_TABLES_, /* kinds up to here are found by key */
     KIND_TRANSITION = KIND_TABLES_,
     KIND_TRY,
@@ -188,6 +190,23 @@ int mem_get_asset_events(struct store *s, const struct asset_event_query *q, str
                          struct asset_event_row **ret, size_t *ret_len, struct err *e);
 int mem_count_asset_events(struct store *s, const struct asset_event_query *q, int64_t *ret,
                            int64_t *ret_newest, struct err *e);
+
+/* ---- backfill.c ---- */
+
+int mem_put_backfills(struct mem_store *m, const struct store_batch *b, struct err *e);
+bool mem_has_active_backfill(const struct mem_store *m, int64_t dag_key);
+void mem_drop_backfills(struct mem_store *m, int64_t dag_key);
+int mem_get_backfills(struct store *s, int64_t dag_key, bool active, size_t limit, struct arena *a,
+                      struct backfill_row **ret, size_t *ret_len, struct err *e);
+int mem_get_backfill(struct store *s, int64_t backfill_key, struct arena *a,
+                     struct backfill_row *ret, struct err *e);
+int mem_get_backfill_runs(struct store *s, int64_t backfill_key, bool planned, uint32_t from,
+                          size_t limit, struct arena *a, struct backfill_run_row **ret,
+                          size_t *ret_len, struct err *e);
+int mem_count_backfill(struct store *s, int64_t backfill_key, struct arena *a,
+                       struct backfill_count **ret, size_t *ret_len, struct err *e);
+int mem_find_run_by_date(struct store *s, int64_t dag_key, int64_t logical_us, struct arena *a,
+                         struct run_row *ret, struct err *e);
 
 /* ---- query.c ---- */
 

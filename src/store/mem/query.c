@@ -291,7 +291,8 @@ int mem_previous_run(struct store *s, int64_t run_key, bool any_type, struct are
     for (const struct node *n = dag != NULL ? dag->lists[KIND_RUN].first : NULL; n != NULL;
          n = n->next) {
         const struct run_row *r = node_row(n);
-        bool type = any_type || r->type == RUN_TYPE_SCHEDULED || r->type == RUN_TYPE_BACKFILL;
+        bool type = any_type || r->type == RUN_TYPE_SCHEDULED || r->type == RUN_TYPE_BACKFILL ||
+                    r->backfill_key != 0;
 
         if (!type || r->logical_date_us == TIME_NONE ||
             r->logical_date_us >= run->logical_date_us) {
@@ -731,11 +732,15 @@ int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct e
             runs.rows[n++] = r;
         }
     }
+    if (mem_has_active_backfill(m, dag_key)) {
+        return err_set(e, ERR_CONFLICT, "a backfill of the DAG is not finished");
+    }
     for (size_t i = 0; i < n; i++) {
         if (take_run(m, runs.rows[i]) != 0) {
             return err_set(e, ERR_NOMEM, "store: out of memory");
         }
     }
+    mem_drop_backfills(m, dag_key);
     for (size_t i = 0; i < versions.len; i++) {
         const struct version_row *v = versions.rows[i];
 

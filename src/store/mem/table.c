@@ -76,6 +76,13 @@ uint32_t row_hash(enum kind kind, const void *row, int link)
 
         return mix2(hash_text(r->name), hash_text(r->uri));
     }
+    case KIND_BACKFILL:
+        return mix2(((const struct backfill_row *)row)->backfill_key, 0);
+    case KIND_BACKFILL_RUN: {
+        const struct backfill_run_row *r = row;
+
+        return mix2(r->backfill_key, r->ordinal);
+    }
     default:
         return 0; /* no other kind has a key */
     }
@@ -139,6 +146,14 @@ static bool same(enum kind kind, const void *x, const void *y)
         const struct held_grant *a = x, *b = y;
 
         return a->shard == b->shard && strcmp(a->resource, b->resource) == 0;
+    }
+    case KIND_BACKFILL:
+        return ((const struct backfill_row *)x)->backfill_key ==
+               ((const struct backfill_row *)y)->backfill_key;
+    case KIND_BACKFILL_RUN: {
+        const struct backfill_run_row *a = x, *b = y;
+
+        return a->backfill_key == b->backfill_key && a->ordinal == b->ordinal;
     }
     case KIND_ASSET: {
         const struct asset_row *a = x, *b = y;

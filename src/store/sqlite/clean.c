@@ -265,12 +265,15 @@ int sql_prune(struct store *store, enum prune_kind kind, int64_t before_us, size
 
 /* ---- deleting a DAG ---- */
 
-static int check_finished(struct sql_store *s, int64_t dag_key, struct err *e)
+static int check_none(struct sql_store *s, enum sql_stmt_id id, int64_t dag_key, const char *what,
+                      struct err *e)
 {
     int64_t live = 0;
-    int rc = ask(s, ST_DELETE_LIVE, &dag_key, &live, e);
+    int rc = ask(s, id, &dag_key, &live, e);
 
-    return rc == 0 && live != 0 ? err_set(e, ERR_CONFLICT, "a run of the DAG is not finished") : rc;
+    return rc == 0 && live != 0
+               ? err_set(e, ERR_CONFLICT, "a %s of the DAG is not finished", what)
+               : rc;
 }
 
 /* A slice of its runs; when none is left, itself. */
@@ -283,11 +286,14 @@ static int delete_slice(struct sql_store *s, int64_t dag_key, int64_t *ret_moved
     if (rc != 0) {
         return rc;
     }
-    rc = check_finished(s, dag_key, e);
+    rc = check_none(s, ST_DELETE_LIVE, dag_key, "run", e);
+    rc = rc == 0 ? check_none(s, ST_DELETE_ACTIVE, dag_key, "backfill", e) : rc;
     rc = rc == 0 ? change(s, ST_DELETE_MOVE, dag_key, TAKE_MAX, ret_moved, e) : rc;
     rc = rc == 0 ? sql_simple(s, ST_CLEAN_RUNS, e) : rc;
     if (rc == 0 && *ret_moved == 0) {
         rc = change(s, ST_DROP_PARSED_DAG, dag_key, 0, &gone, e);
+        rc = rc == 0 ? change(s, ST_DELETE_BACKFILL_RUNS, dag_key, 0, &gone, e) : rc;
+        rc = rc == 0 ? change(s, ST_DELETE_BACKFILLS, dag_key, 0, &gone, e) : rc;
         rc = rc == 0 ? change(s, ST_DELETE_VERSIONS, dag_key, 0, &gone, e) : rc;
         rc = rc == 0 ? change(s, ST_DELETE_DAG, dag_key, 0, &gone, e) : rc;
         if (rc == 0 && gone == 0) {

@@ -172,6 +172,22 @@ int sqlite_count_asset_events(struct store *s, const struct asset_event_query *q
 int sqlite_put_assets(struct sql_store *s, const struct store_batch *b, int64_t first_key,
                       struct err *e);
 
+/* backfill.c */
+int sqlite_get_backfills(struct store *s, int64_t dag_key, bool active, size_t limit,
+                         struct arena *a, struct backfill_row **ret, size_t *ret_len,
+                         struct err *e);
+int sqlite_get_backfill(struct store *s, int64_t backfill_key, struct arena *a,
+                        struct backfill_row *ret, struct err *e);
+int sqlite_get_backfill_runs(struct store *s, int64_t backfill_key, bool planned, uint32_t from,
+                             size_t limit, struct arena *a, struct backfill_run_row **ret,
+                             size_t *ret_len, struct err *e);
+int sqlite_count_backfill(struct store *s, int64_t backfill_key, struct arena *a,
+                          struct backfill_count **ret, size_t *ret_len, struct err *e);
+int sqlite_find_run_by_date(struct store *s, int64_t dag_key, int64_t logical_us, struct arena *a,
+                            struct run_row *ret, struct err *e);
+/* Of a commit, within its transaction. */
+int sqlite_put_backfills(struct sql_store *s, const struct store_batch *b, struct err *e);
+
 int sql_check(struct store *s, struct err *e);
 int sql_backup(struct store *s, const char *path, struct err *e);
 

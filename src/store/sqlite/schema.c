@@ -128,6 +128,21 @@ static const char v_parsed[] =
     "CREATE INDEX version_by_bundle ON version (bundle, bundle_version)"
     " WHERE bundle_version IS NOT NULL;";
 
+/* Backfills. The dates of one are one range of a tree; those whose turn has not come have an index of their own. */
+static const char v_backfill[] =
+    "CREATE TABLE backfill (backfill_key INTEGER PRIMARY KEY,"
+    " dag_key INTEGER NOT NULL REFERENCES dag (dag_key), from_us INTEGER NOT NULL,"
+    " to_us INTEGER NOT NULL, max_active_runs INTEGER NOT NULL, reprocess INTEGER NOT NULL,"
+    " backwards INTEGER NOT NULL, own_version INTEGER NOT NULL, paused INTEGER NOT NULL,"
+    " dates INTEGER NOT NULL, conf TEXT, actor TEXT, created_us INTEGER, completed_us INTEGER,"
+    " cancelled_us INTEGER);"
+    "CREATE INDEX backfill_active ON backfill (backfill_key) WHERE completed_us IS NULL;"
+    "CREATE TABLE backfill_run (backfill_key INTEGER NOT NULL, ordinal INTEGER NOT NULL,"
+    " outcome INTEGER NOT NULL, run_key INTEGER NOT NULL, logical_us INTEGER NOT NULL,"
+    " start_us INTEGER NOT NULL, end_us INTEGER NOT NULL, run_after_us INTEGER NOT NULL,"
+    " PRIMARY KEY (backfill_key, ordinal)) WITHOUT ROWID;"
+    "CREATE INDEX backfill_planned ON backfill_run (backfill_key, ordinal) WHERE outcome = 0;";
+
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1},
     {"cleaning in slices", v2},
@@ -136,5 +151,6 @@ const struct sql_migration sql_migrations[] = {
     {"assets", v5},
     {"retention", v_retention},
     {"what DAG files gave", v_parsed},
+    {"backfills", v_backfill},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
