@@ -17,6 +17,9 @@
 
 #include "model/rows.h"
 
+struct alert_channel;
+struct alert_config;
+struct alert_message;
 struct arena;
 struct dag;
 struct engine;
@@ -46,6 +49,10 @@ struct engine_config {
     /* While the worker has claimed work ahead, a commit may wait this long for company: fewer syncs, no slot idle. 0 = never. */
     int64_t gather_us;
     bool schedules; /* creates the runs that are due (engine_schedule_dag) */
+    const struct alert_config *alerts; /* borrowed; NULL: nobody is told of anything, and no deadline is watched */
+    /* In place of alert_send, for tests: arg is the engine. NULL: alert_send. */
+    int (*send_alert)(void *arg, const struct alert_channel *c, const struct alert_message *m,
+                      bool *ret_final, struct err *e);
 };
 
 /* SUSPENDS. Takes the shard, loads settings, starts the engine's coroutine. */
@@ -150,6 +157,10 @@ int engine_respond(struct engine *g, const struct engine_response *r, struct err
 /* From now on nothing new starts. Live attempts of the runs that somebody waits for (engine_wait_run) are ended and go back to
  * `scheduled`, so that a later resume continues; those of other runs go on in their holders. Idempotent. */
 void engine_interrupt(struct engine *g);
+
+/* SUSPENDS until it is durable. A DAG file cannot be read: those whom rules of import_error name are told (docs/guide/alerts.md). text: one
+ * line, which names the file. Without alerts nothing is done. */
+int engine_tell_import_error(struct engine *g, const char *text, struct err *e);
 
 /* ---- for displays and tests: facts of the moment, read on the loop's thread ---- */
 

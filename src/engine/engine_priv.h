@@ -37,6 +37,13 @@ struct request {
     const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
     const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
     size_t row_more;            /* that follow it */
+    const struct alert_row *alerts;
+    size_t alerts_len;
+    const struct deadline_row *deadlines;
+    size_t deadlines_len;
+    /* When its batch is made: adds to it. -ERR_NOMEM */
+    int (*on_consume)(struct engine *g, void *arg);
+    void *on_consume_arg;
     struct co *co;
     bool done;
     bool
@@ -82,6 +89,10 @@ struct extras {
     size_t assets_len, assets_cap;
     struct asset_event_row *asset_events;
     size_t asset_events_len, asset_events_cap;
+    struct alert_row *alerts;
+    size_t alerts_len, alerts_cap;
+    struct deadline_row *deadlines;
+    size_t deadlines_len, deadlines_cap;
     struct event_group { /* the events of one attempt among them */
         struct ti_key key;
         size_t first, len;
@@ -132,6 +143,8 @@ struct engine {
     struct known_dag *dags;
     size_t dags_len, dags_cap;
     struct schedule *schedule; /* NULL without config.schedules */
+    struct alerts *alerts;     /* NULL without config.alerts; and so is late */
+    struct late *late;
     struct key_block run_keys, dag_keys, version_keys;
 
     struct msg *inbox, **inbox_last;

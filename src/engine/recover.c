@@ -10,7 +10,9 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/alerts.h"
 #include "engine/engine_priv.h"
+#include "engine/late.h"
 #include "engine/schedule.h"
 #include "model/dag.h"
 
@@ -126,6 +128,7 @@ static int restore(struct recovery *r, const struct run_row *run)
         rc = engine_feed(r->g, &ev);
     }
     rc = rc == 0 ? schedule_saw(r->g, run) : rc;
+    rc = rc == 0 ? late_restored(r->g, run, d, r->tis, r->tis_len) : rc;
     return rc == 0 ? add_jobs(r, run, d) : rc;
 }
 
@@ -210,6 +213,7 @@ int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
     if (rc == 0) {
         rc = g->worker->ops->adopt(g->worker, r.jobs, r.jobs_len, r.others, r.others_len, e);
     }
+    rc = rc == 0 ? alerts_start(g, e) : rc;
     if (rc == 0) {
         rc = engine_start_main(g, e);
     }

@@ -28,6 +28,8 @@ enum kind {
     KIND_POOL,
     KIND_GRANT,
     KIND_ASSET,
+    KIND_ALERT,
+    KIND_DEADLINE,
     KIND_TABLES_, /* kinds up to here are found by key */
     KIND_TRANSITION = KIND_TABLES_,
     KIND_TRY,
@@ -172,6 +174,17 @@ int mem_get_asset_events(struct store *s, const struct asset_event_query *q, str
                          struct asset_event_row **ret, size_t *ret_len, struct err *e);
 int mem_count_asset_events(struct store *s, const struct asset_event_query *q, int64_t *ret,
                            int64_t *ret_newest, struct err *e);
+
+/* ---- alerts.c ---- */
+
+int mem_get_alerts(struct store *s, const struct alert_query *q, struct arena *a,
+                   struct alert_row **ret, size_t *ret_len, struct err *e);
+int mem_prune_alerts(struct store *s, int64_t before_us, size_t keep, size_t limit,
+                     int64_t *ret_rows, struct err *e);
+int mem_get_deadlines(struct store *s, int64_t run_key, struct arena *a, struct deadline_row **ret,
+                      size_t *ret_len, struct err *e);
+int mem_get_runtimes(struct store *s, const struct runtime_query *q, struct arena *a,
+                     struct runtime_row **ret, size_t *ret_len, struct err *e);
 
 /* ---- query.c ---- */
 

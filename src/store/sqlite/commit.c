@@ -366,7 +366,8 @@ static int put_rows(struct commit *c, const struct store_batch *b)
     rc = rc != 0 ? rc : put_attempts(c, b);
     rc = rc != 0 ? rc : put_grants(c, b->grants, b->grants_len);
     rc = rc != 0 ? rc : add_others(c, b);
-    return rc != 0 ? rc : put_assets(c, b);
+    rc = rc != 0 ? rc : put_assets(c, b);
+    return rc != 0 ? rc : sqlite_put_alerts(c->s, b, c->e);
 }
 
 /* 1: go on; 0: this seq was committed before; negative: refused. */
