@@ -497,4 +497,6 @@ void alerts_free(struct engine *g)
         mem_free(g->alerts);
         g->alerts = NULL;
     }
+    alert_config_free(g->config.alerts);
+    g->config.alerts = NULL;
 }

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/limits.h"
+#include "base/time.h"
 #include "model/rows.h"
 
 struct alert_channel;
@@ -38,6 +40,19 @@ struct dag_source {
     const char *file; /* where it came from, or NULL */
 };
 
+/* What the configuration says. */
+struct engine_settings {
+    int32_t max_map_length;     /* instances of a mapped task */
+    int32_t default_pool_slots; /* while the store has no row of default_pool */
+    int32_t queued_retries;     /* how often a task that a worker does not start is queued again */
+    int64_t queued_timeout_us;  /* ... after this time */
+};
+#define ENGINE_SETTINGS_DEFAULT                                       \
+    {                                                                 \
+        LIMIT_MAP_LENGTH, DEFAULT_POOL_SLOTS, DEFAULT_QUEUED_RETRIES, \
+            DEFAULT_QUEUED_TIMEOUT_S *TIME_SECOND                     \
+    }
+
 struct engine_config {
     struct loop *loop;
     struct store *store;
@@ -49,7 +64,8 @@ struct engine_config {
     /* While the worker has claimed work ahead, a commit may wait this long for company: fewer syncs, no slot idle. 0 = never. */
     int64_t gather_us;
     bool schedules; /* creates the runs that are due (engine_schedule_dag) */
-    const struct alert_config *alerts; /* borrowed; NULL: nobody is told of anything, and no deadline is watched */
+    const struct engine_settings *settings; /* borrowed until it is open; NULL = the defaults */
+    struct alert_config *alerts; /* taken, also on failure; NULL: nobody is told of anything, and no deadline is watched */
     /* In place of alert_send, for tests: arg is the engine. NULL: alert_send. */
     int (*send_alert)(void *arg, const struct alert_channel *c, const struct alert_message *m,
                       bool *ret_final, struct err *e);
