@@ -8,6 +8,7 @@
  */
 #include "cli/bundle.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -160,9 +161,17 @@ static uint32_t hash_of_file(const char *path)
     return hash_bytes(all, sizeof all);
 }
 
-static void tell_errors(const char *file, const char *text, size_t n)
+/* In the log, and to whom rules of import_error name: that is the first of them, which names the file. */
+static void tell_errors(struct bundle *b, const char *file, const char *text, size_t n)
 {
+    char line[300];
+    struct err e = {0};
+
     log_warning("dags", "%s has %zu error%s:\n%s", file, n, n == 1 ? "" : "s", text);
+    (void)snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text);
+    if (engine_tell_import_error(b->s->engine, line, &e) != 0 && e.code != -ERR_CLOSED) {
+        log_warning("alerts", "nobody is told of the errors in %s: %s", file, err_str(&e));
+    }
 }
 
 /* Reads the file of an entry again, from the scanner's answer (NULL: a plain file, read here). */
@@ -188,7 +197,7 @@ static int read_entry(struct bundle *b, struct entry *f, const struct value *ans
     (void)fclose(out.text);
     f->errors = out.len;
     if (out.len != 0) {
-        tell_errors(f->file, text, out.len);
+        tell_errors(b, f->file, text, out.len);
     }
     free(text); /* not ours: open_memstream made it */
     if (rc == 0 || n != 0) {

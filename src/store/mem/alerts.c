@@ -205,7 +205,7 @@ static int add_tasks(struct mem_store *m, const struct run_row *run, size_t max,
     const struct node *n = owner != NULL ? owner->lists[KIND_TI].first : NULL;
     int rc = 0;
 
-    for (; rc == 0 && n != NULL && r->len < max; n = n->next) {
+    for (; rc == 0 && n != NULL && (max == 0 || r->len < max); n = n->next) {
         const struct ti_row *t = node_row(n);
         struct runtime_row row = {run->run_key, run->version_key, t->key.task, 0};
 
