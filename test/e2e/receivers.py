@@ -3,6 +3,7 @@ import base64
 import email
 import email.policy
 import http.server
+import io
 import json
 import socket
 import socketserver
@@ -83,12 +84,20 @@ class Mail:
                 self.say("220 go on")
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.load_cert_chain(*certificate)
-                self.connection = context.wrap_socket(self.connection, server_side=True)
+                try:
+                    self.connection = context.wrap_socket(self.connection, server_side=True)
+                except ssl.SSLError:  # the other side does not trust us: it says so, and goes
+                    self.rfile = io.BytesIO(b"QUIT\r\n")
+                    return
                 self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
                 self.tls = True
 
             def on_auth(self, line):
-                _, user, password = base64.b64decode(line.split(" ")[2]).decode().split("\0")
+                words = line.split(" ")
+                if len(words) < 3:
+                    self.say("334 ")
+                    words.append(self.rfile.readline().decode().strip())
+                _, user, password = base64.b64decode(words[2]).decode().split("\0")
                 self.known = (user, password) == outer.login
                 self.say("235 welcome" if self.known else "535 no")
 
