@@ -48,6 +48,10 @@ class BaseNotifier:
         for name in self.template_fields:
             setattr(self, name, renderer.render(getattr(self, name), self.template_ext))
 
+    def __await__(self) -> Any:
+        """Awaited, as the callback of a missed deadline may be: tells it."""
+        return self.async_notify(self.context).__await__()
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """As a callback: called with the context."""
         context = args[0] if len(args) == 1 else kwargs.get("context", kwargs)

@@ -384,6 +384,26 @@ static int put_rows(void *arg)
     return s->ops->put_parsed(s, &batch, r->e);
 }
 
+/* To whom rules of import_error name: the first line of what is wrong, with its file. */
+static void tell_people(struct rows *r)
+{
+    char line[600];
+    struct err e = {0};
+
+    for (size_t i = 0; i < r->errors_len; i++) {
+        const struct import_error_row *row = &r->errors[i];
+
+        if (row->text == NULL) {
+            continue;
+        }
+        (void)snprintf(line, sizeof line, "%s: %.*s", row->file, (int)strcspn(row->text, "\n"),
+                       row->text);
+        if (engine_tell_import_error(r->b->config.engine, line, &e) != 0 && e.code != -ERR_CLOSED) {
+            log_warning("alerts", "nobody is told of the errors in %s: %s", row->file, err_str(&e));
+        }
+    }
+}
+
 static int finish_rows(struct rows *r)
 {
     int rc =
@@ -403,6 +423,7 @@ static int finish_rows(struct rows *r)
     if (rc == 0) { /* others may have come meanwhile */
         r->b->gone_len -= r->gone_len;
         memmove(r->b->gone, r->b->gone + r->gone_len, r->b->gone_len * sizeof *r->b->gone);
+        tell_people(r);
     }
     return rc;
 }

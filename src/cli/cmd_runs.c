@@ -1,5 +1,6 @@
 /* runs list, runs show. */
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -229,7 +230,70 @@ static void version_text(struct buf *out, const struct dag *d)
     (void)buf_char(out, '\n');
 }
 
-static void show_json(struct found *f, struct buf *out)
+/* ---- deadlines ---- */
+
+static int64_t wall_us(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * TIME_SECOND + t.tv_nsec / 1000;
+}
+
+static bool is_missed(const struct found *f, const struct deadline_row *r)
+{
+    return r->missed_us != TIME_NONE || (f->run.end_us != TIME_NONE && f->run.end_us > r->due_us);
+}
+
+/* By how much: of a run that goes on so far. */
+static int64_t lateness(const struct found *f, const struct deadline_row *r)
+{
+    return (f->run.end_us != TIME_NONE ? f->run.end_us : wall_us()) - r->due_us;
+}
+
+static void deadlines_text(const struct found *f, const struct deadline_row *rows, size_t n,
+                           struct buf *out)
+{
+    char text[TIME_TEXT_MAX];
+
+    for (size_t i = 0; i < n; i++) {
+        const struct deadline_row *r = &rows[i];
+        const char *name = r->name != NULL ? r->name : "";
+
+        (void)buf_printf(out, "deadline%s%s ", name[0] != '\0' ? " " : "", name);
+        if (is_missed(f, r) && lateness(f, r) > 0) {
+            (void)buf_printf(out, "missed by %s", duration_format(lateness(f, r), text));
+        } else if (is_missed(f, r)) {
+            (void)buf_str(out, "missed");
+        } else {
+            (void)buf_str(out, run_state_finished(f->run.state) ? "met" : "open");
+        }
+        (void)buf_printf(out, " (%s)\n", print_time(r->due_us, text));
+    }
+}
+
+static void deadlines_json(const struct found *f, const struct deadline_row *rows, size_t n,
+                           struct json_writer *w)
+{
+    char text[TIME_TEXT_MAX];
+
+    json_key(w, "deadlines");
+    json_array(w);
+    for (size_t i = 0; i < n; i++) {
+        json_object(w);
+        json_key(w, "name");
+        json_string(w, rows[i].name);
+        json_key(w, "deadline_time");
+        json_string(w, time_format(rows[i].due_us, text));
+        json_key(w, "missed");
+        json_bool(w, is_missed(f, &rows[i]));
+        json_object_end(w);
+    }
+    json_array_end(w);
+}
+
+static void show_json(struct found *f, const struct deadline_row *deadlines, size_t deadlines_len,
+                      struct buf *out)
 {
     struct json_writer w;
     size_t at = 0;
@@ -238,6 +302,7 @@ static void show_json(struct found *f, struct buf *out)
     json_object(&w);
     print_run_members(&w, &f->run, f->dag->dag_id);
     version_json(&w, f->dag);
+    deadlines_json(f, deadlines, deadlines_len, &w);
     json_key(&w, "tasks");
     json_array(&w);
     for (uint32_t t = 0; t < f->dag->tasks_len; t++) {
@@ -261,7 +326,8 @@ static void show_json(struct found *f, struct buf *out)
     (void)buf_char(out, '\n');
 }
 
-static void show_text(struct found *f, struct buf *out)
+static void show_text(struct found *f, const struct deadline_row *deadlines, size_t deadlines_len,
+                      struct buf *out)
 {
     char a[TIME_TEXT_MAX];
 
@@ -273,6 +339,7 @@ static void show_text(struct found *f, struct buf *out)
     if (f->run.reason != NULL) {
         (void)buf_printf(out, "%s\n", f->run.reason);
     }
+    deadlines_text(f, deadlines, deadlines_len, out);
     (void)buf_char(out, '\n');
     print_tis(f, out);
 }
@@ -283,16 +350,21 @@ int cmd_runs_show(struct cli *cli)
     struct found f = {0};
     struct err e = {0};
     struct buf out BUF_CLEANUP;
+    struct deadline_row *deadlines = NULL;
+    size_t deadlines_len = 0;
     int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
 
     buf_init(&out, MiB(256));
     if (rc == 0) {
         rc = found_open(&f, home, cli_arg(cli, "DAG"), cli_arg(cli, "RUN"), NULL, &e);
     }
+    rc = rc == 0 ? f.store->ops->get_deadlines(f.store, f.run.run_key, &f.arena, &deadlines,
+                                               &deadlines_len, &e)
+                 : rc;
     if (rc == 0 && cli_flag(cli, "json")) {
-        show_json(&f, &out);
+        show_json(&f, deadlines, deadlines_len, &out);
     } else if (rc == 0) {
-        show_text(&f, &out);
+        show_text(&f, deadlines, deadlines_len, &out);
     }
     (void)fputs(buf_cstr(&out), stdout);
     found_fini(&f);

@@ -690,6 +690,29 @@ const struct command command_table[] = {
      .examples = EX{{"tradewind bundles refresh team", "after a push"}, {0}},
      .exits = "66 there is no such bundle\n74 no scheduler works in the home\n1 it takes longer: "
               "`bundles list` says how it ends"},
+    {"alerts", "who is told of what, and whether it arrived"},
+    {"alerts list", "list what people were told of, or are to be told of, the newest first",
+     "One line for each thing and channel. What is the same is one line with a number, until it was "
+     "sent.",
+     .options =
+         OPTS{{"failed", 0, OPTION_FLAG, .help = "only those that could not be sent"},
+              {"waiting", 0, OPTION_FLAG, .help = "only those that are still to be sent"},
+              {"channel", 0, OPTION_TEXT, .value = "CHANNEL", .help = "only those of this channel"},
+              {"limit", 'n', OPTION_INT, .value = "N", .dflt = "20", .max = INTMAX,
+               .help = "at most N; 0: all"},
+              {0}},
+     .examples = EX{{"tradewind alerts list --failed", NULL}, {0}}},
+    {"alerts channels", "list the channels of the configuration",
+     "Reads tradewind.yaml and says what is wrong with it. What is secret is not shown.",
+     .examples = EX{{"tradewind alerts channels", NULL}, {0}}},
+    {"alerts test", "send one message through a channel and tell what happened",
+     "It is sent by this command itself, now, whatever waits for the channel; nothing is kept of "
+     "it. `email:ADDRESS` is a channel too: what a task's `email` uses.",
+     .args = ARGS{{"CHANNEL", .help = "the channel's name"}, {0}},
+     .examples = EX{{"tradewind alerts test ops", NULL},
+                    {"tradewind alerts test email:anna@example.com", NULL},
+                    {0}},
+     .exits = "0 it was sent\n66 there is no such channel"},
 
     {"assets", "show the data that tasks make and use"},
     {"assets list", "list the assets that DAGs and tasks named", NULL,

@@ -177,6 +177,7 @@ static int open_parts(struct session *s, const struct session_options *o,
         .slots = o->jobs,
         .gather_us = o->gather_us,
         .schedules = o->schedules,
+        .alerts = o->schedules, /* a service tells; who runs something by hand looks at it */
     };
 
     return home_open(&c, &s->worker, &s->engine, e);

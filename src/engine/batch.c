@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/backfill.h"
+#include "engine/alerts.h"
 #include "engine/engine_priv.h"
 #include "engine/schedule.h"
 #include "model/dag.h"
@@ -207,6 +208,15 @@ static int consume_request(struct engine *g, struct msg *m)
     for (size_t i = 0; rc == 0 && r->row != NULL && i <= r->row_more; i++) {
         rc = EXTRAS(g, xcoms, r->row[i]);
     }
+    for (size_t i = 0; rc == 0 && i < r->alerts_len; i++) {
+        rc = EXTRAS(g, alerts, r->alerts[i]);
+    }
+    for (size_t i = 0; rc == 0 && i < r->deadlines_len; i++) {
+        rc = EXTRAS(g, deadlines, r->deadlines[i]);
+    }
+    if (rc == 0 && r->on_consume != NULL) {
+        rc = r->on_consume(g, r->on_consume_arg);
+    }
     if (rc == 0 && r->xcom != NULL) {
         struct ti_row row;
 
@@ -320,7 +330,8 @@ bool batch_empty(const struct engine *g)
            x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
            x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
            x->assets_len == 0 && x->asset_events_len == 0 && x->backfills_len == 0 &&
-           x->backfill_runs_len == 0 && g->requests == NULL;
+           x->backfill_runs_len == 0 && x->alerts_len == 0 && x->deadlines_len == 0 &&
+           g->requests == NULL;
 }
 
 static bool nothing_durable(const struct engine *g)
@@ -332,7 +343,8 @@ static bool nothing_durable(const struct engine *g)
            a->grants_len == 0 && x->dags_len == 0 && x->versions_len == 0 && x->xcoms_len == 0 &&
            x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
            x->audits_len == 0 && x->xcom_clears_len == 0 && x->assets_len == 0 &&
-           x->asset_events_len == 0 && x->backfills_len == 0 && x->backfill_runs_len == 0;
+           x->asset_events_len == 0 && x->backfills_len == 0 && x->backfill_runs_len == 0 &&
+           x->alerts_len == 0 && x->deadlines_len == 0;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -432,6 +444,10 @@ static void fill(struct engine *g, struct store_batch *b)
         .backfills_len = x->backfills_len,
         .backfill_runs = x->backfill_runs,
         .backfill_runs_len = x->backfill_runs_len,
+        .alerts = x->alerts,
+        .alerts_len = x->alerts_len,
+        .deadlines = x->deadlines,
+        .deadlines_len = x->deadlines_len,
     };
 }
 
@@ -618,6 +634,7 @@ void batch_effects(struct engine *g)
     }
     answer_replies(g);
     callbacks_of_runs(g);
+    alerts_told(g);
     batch_tell_runs(g);
     batch_tell_events(g);
     tell_finished_runs(g);
@@ -657,6 +674,7 @@ void batch_clear(struct engine *g)
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
     x->assets_len = x->asset_events_len = x->event_groups_len = 0;
     x->backfills_len = x->backfill_runs_len = 0;
+    x->alerts_len = x->deadlines_len = 0;
     arena_fini(&x->arena);
     for (struct msg *m = g->consumed; m != NULL; m = g->consumed) {
         g->consumed = m->next;

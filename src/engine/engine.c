@@ -21,12 +21,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alert/alert.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/backfill.h"
+#include "engine/alerts.h"
 #include "engine/engine_priv.h"
 #include "engine/schedule.h"
 #include "engine/timing.h"
@@ -267,6 +269,7 @@ static int engine_main(void *arg)
             break;
         }
         gather(g);
+        alerts_gather(g);
         release_early(g);
         if (g->fatal != 0 || (!batch_empty(g) && batch_commit(g) != 0)) {
             break;
@@ -443,6 +446,7 @@ int engine_open(const struct engine_config *c, struct engine **ret, struct err *
     int rc;
 
     if (g == NULL) {
+        alert_config_free(c->alerts);
         return err_set(e, ERR_NOMEM, "out of memory for the engine");
     }
     g->config = *c;
@@ -461,6 +465,7 @@ int engine_open(const struct engine_config *c, struct engine **ret, struct err *
     co_group_init(&g->group, c->loop);
     co_cond_init(&g->answered);
     rc = c->schedules ? schedule_new(g, e) : 0;
+    rc = rc == 0 ? alerts_new(g, e) : rc;
     rc = rc == 0 ? open_with(g, e) : rc;
     if (rc != 0) {
         engine_close(g);
@@ -484,6 +489,8 @@ static void free_extras(struct extras *x)
     mem_free(x->asset_events);
     mem_free(x->backfills);
     mem_free(x->backfill_runs);
+    mem_free(x->alerts);
+    mem_free(x->deadlines);
     mem_free(x->event_groups);
     mem_free(x->spills);
     mem_free(x->acks);
@@ -507,6 +514,7 @@ void engine_close(struct engine *g)
         (void)co_await (g->main, &rc);
     }
     co_group_close(&g->group);
+    alerts_free(g);
     if (g->pool != NULL) {
         pool_free(g->pool);
     }

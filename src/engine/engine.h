@@ -19,6 +19,9 @@
 #include "base/time.h"
 #include "model/rows.h"
 
+struct alert_channel;
+struct alert_config;
+struct alert_message;
 struct arena;
 struct dag;
 struct engine;
@@ -62,6 +65,10 @@ struct engine_config {
     int64_t gather_us;
     bool schedules; /* creates the runs that are due (engine_schedule_dag) */
     const struct engine_settings *settings; /* borrowed until it is open; NULL = the defaults */
+    struct alert_config *alerts; /* taken, also on failure; NULL: nobody is told of anything, and no deadline is watched */
+    /* In place of alert_send, for tests: arg is the engine. NULL: alert_send. */
+    int (*send_alert)(void *arg, const struct alert_channel *c, const struct alert_message *m,
+                      bool *ret_final, struct err *e);
 };
 
 /* SUSPENDS. Takes the shard, loads settings, starts the engine's coroutine. */
@@ -195,6 +202,10 @@ struct json_writer;
 void engine_on_service(struct engine *g,
                        int (*fn)(void *arg, const char *op, struct json_writer *w, struct err *e),
                        void *arg);
+
+/* SUSPENDS until it is durable. A DAG file cannot be read: those whom rules of import_error name are told (docs/guide/alerts.md). text: one
+ * line, which names the file. Without alerts nothing is done. */
+int engine_tell_import_error(struct engine *g, const char *text, struct err *e);
 
 /* ---- for displays and tests: facts of the moment, read on the loop's thread ---- */
 

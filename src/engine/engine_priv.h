@@ -40,6 +40,13 @@ struct request {
     const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
     const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
     size_t row_more;            /* that follow it */
+    const struct alert_row *alerts;
+    size_t alerts_len;
+    const struct deadline_row *deadlines;
+    size_t deadlines_len;
+    /* When its batch is made: adds to it. -ERR_NOMEM */
+    int (*on_consume)(struct engine *g, void *arg);
+    void *on_consume_arg;
     struct co *co;
     bool done;
     bool
@@ -93,6 +100,10 @@ struct extras {
     size_t backfills_len, backfills_cap;
     struct backfill_run_row *backfill_runs;
     size_t backfill_runs_len, backfill_runs_cap;
+    struct alert_row *alerts;
+    size_t alerts_len, alerts_cap;
+    struct deadline_row *deadlines;
+    size_t deadlines_len, deadlines_cap;
     struct event_group { /* the events of one attempt among them */
         struct ti_key key;
         size_t first, len;
@@ -145,6 +156,8 @@ struct engine {
     size_t dags_len, dags_cap;
     struct schedule *schedule;   /* NULL without config.schedules */
     struct backfills *backfills; /* NULL until there is one */
+    struct alerts *alerts;       /* NULL without config.alerts; and so is late */
+    struct late *late;
     struct key_block run_keys, dag_keys, version_keys, backfill_keys;
 
     struct msg *inbox, **inbox_last;

@@ -11,7 +11,9 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/backfill.h"
+#include "engine/alerts.h"
 #include "engine/engine_priv.h"
+#include "engine/late.h"
 #include "engine/schedule.h"
 #include "model/dag.h"
 
@@ -128,6 +130,7 @@ static int restore(struct recovery *r, const struct run_row *run)
     }
     rc = rc == 0 ? schedule_saw(r->g, run) : rc;
     backfills_saw(r->g, run);
+    rc = rc == 0 ? late_restored(r->g, run, d, r->tis, r->tis_len) : rc;
     return rc == 0 ? add_jobs(r, run, d) : rc;
 }
 
@@ -213,6 +216,7 @@ int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
     if (rc == 0) {
         rc = g->worker->ops->adopt(g->worker, r.jobs, r.jobs_len, r.others, r.others_len, e);
     }
+    rc = rc == 0 ? alerts_start(g, e) : rc;
     if (rc == 0) {
         rc = engine_start_main(g, e);
     }

@@ -228,7 +228,8 @@ int home_open(const struct home_config *c, struct worker **ret_worker, struct en
     if (getrandom(&g.seed, sizeof g.seed, 0) != sizeof g.seed) {
         return err_errno(e, errno, "cannot get random bytes");
     }
-    return engine_open(&g, ret_engine, e);
+    rc = c->alerts ? home_alert_config(c->config, &g.alerts, e) : 0;
+    return rc == 0 ? engine_open(&g, ret_engine, e) : rc;
 }
 
 int home_serve(struct engine *g, const char *home,

@@ -51,7 +51,11 @@ struct home_config {
     int idle_exit_s;   /* of holders that have nothing to do; 0 = worker.holder_idle_exit */
     int64_t gather_us; /* -1 = the default */
     bool schedules;    /* as engine_config */
+    bool alerts;       /* people are told, and deadlines watched: home_alert_config */
 };
+/* The section `alerts` of the configuration, with Airflow's smtp.* (alert_config_free). Errors name file, line and remedy. */
+struct alert_config;
+int home_alert_config(const struct config *c, struct alert_config **ret, struct err *e);
 /* What of the configuration the engine takes. */
 struct engine_settings home_engine_settings(const struct config *c);
 /* SUSPENDS. The worker and the engine. After an error *ret_worker may be there: home_close it. */

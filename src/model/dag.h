@@ -13,6 +13,8 @@
 #include "base/map.h"
 #include "model/states.h"
 
+struct alert_rule;
+struct deadline;
 struct value;
 struct err;
 
@@ -113,6 +115,10 @@ struct dag {
     const struct timetable *
         timetable; /* what the schedule says, by the default settings; NULL only in a DAG without a document */
     bool on_success, on_failure;        /* it has such callbacks */
+    struct deadline *deadlines;         /* model/deadline.h */
+    size_t deadlines_len;
+    struct alert_rule *alerts; /* model/alert.h */
+    size_t alerts_len;
     int64_t start_date_us, end_date_us; /* TIME_NONE if not given */
     bool catchup, fail_fast, is_paused_upon_creation;
     int32_t max_active_tasks; /* per run */

@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "model/alert.h"
+#include "model/deadline.h"
 #include "model/document_priv.h"
 #include "model/timetable.h"
 #include "model/zone.h"
@@ -194,6 +196,34 @@ static void check_labels(struct doc *d, const struct value *v)
     }
 }
 
+/* Rules and deadlines are read in full where they are written wrong, not when somebody should have been told. */
+static int finding_of(struct doc *d, const char *member, int rc, const struct err *found)
+{
+    if (rc == -ERR_NOMEM) {
+        return doc_nomem(d);
+    }
+    if (rc < 0) {
+        doc_finding(d, found->line, found->col, "'%s': %s", member, found->text);
+    }
+    return 0;
+}
+
+static int set_deadlines(struct doc *d, const struct value *v)
+{
+    struct err found = {0};
+    int rc = deadlines_parse(&d->dag->arena, v, &d->dag->deadlines, &d->dag->deadlines_len, &found);
+
+    return finding_of(d, "deadline", rc, &found);
+}
+
+static int set_alerts(struct doc *d, const struct value *v)
+{
+    struct err found = {0};
+    int rc = alert_rules_parse(&d->dag->arena, v, true, &d->dag->alerts, &d->dag->alerts_len, &found);
+
+    return finding_of(d, "alerts", rc, &found);
+}
+
 static int apply(struct doc *d, const struct doc_member *m, const struct value *v)
 {
     struct dag *dag = d->dag;
@@ -274,6 +304,10 @@ static int apply(struct doc *d, const struct doc_member *m, const struct value *
     case M_LABELS:
         check_labels(d, v);
         break;
+    case M_DEADLINE:
+        return set_deadlines(d, v);
+    case M_ALERTS:
+        return set_alerts(d, v);
     case M_PYTHON:
         set_python(d, v);
         break;

@@ -45,6 +45,7 @@ static const struct doc_member dag_members[] = {
     {"listeners", M_LISTENERS, PARAM_STRINGS, NUL,
      .doc = "What listeners of the installation hear: running, success, failed, assets."},
     {"deadline", M_DEADLINE, DOC_OBJECTS, NUL, .doc = "Deadlines of a run."},
+    {"alerts", M_ALERTS, DOC_OBJECTS, NUL, .doc = "Rules: what is told to whom. on, channels, tasks, owner."},
     {"owner_links", M_OWNER_LINKS, PARAM_STRING_MAP, NUL, .doc = "A link for each owner."},
     {"allowed_run_types", M_ALLOWED_RUN_TYPES, PARAM_STRINGS, NUL,
      .doc = "Types of runs that may be made."},

@@ -104,6 +104,7 @@ enum member_id {
     M_VERSION,
     M_PYTHON,
     M_DEADLINE,
+    M_ALERTS,
     M_OWNER_LINKS,
     M_ALLOWED_RUN_TYPES,
     M_LABELS,

@@ -302,6 +302,7 @@ int http_perform(struct http_client *c, const struct http_request *r, struct htt
     if (rc == 0) {
         rc = outcome(&p, r, e);
     }
+    *ret = (struct http_response){.status = p.t.status};
     if (rc == 0 && hand_over(&p, ret) != 0) {
         rc = err_set(e, ERR_NOMEM, "%s: out of memory", r->url);
     }

@@ -19,7 +19,9 @@ struct module {
 
 struct transfer {
     CURL *easy;
-    struct curl_slist *headers;
+    struct curl_slist *headers; /* of a mail: who gets it */
+    const struct http_request *request;
+    size_t sent; /* of a mail's body */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -154,6 +156,39 @@ static void set_method(CURL *easy, const struct http_request *r)
     }
 }
 
+static size_t on_mail(char *p, size_t size, size_t n, void *arg)
+{
+    struct transfer *x = arg;
+    size_t left = x->request->body_len - x->sent, some = size * n < left ? size * n : left;
+
+    memcpy(p, (const char *)x->request->body + x->sent, some);
+    x->sent += some;
+    return some;
+}
+
+static bool set_mail(struct transfer *x, const struct http_mail *m)
+{
+    CURL *c = x->easy;
+    bool ok = true;
+
+    (void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+    (void)curl_easy_setopt(c, CURLOPT_USE_SSL, m->starttls ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_NONE);
+    if (m->user != NULL) {
+        (void)curl_easy_setopt(c, CURLOPT_USERNAME, m->user);
+        (void)curl_easy_setopt(c, CURLOPT_PASSWORD, m->password != NULL ? m->password : "");
+    }
+    (void)curl_easy_setopt(c, CURLOPT_MAIL_FROM, m->from);
+    for (const char *const *to = m->to; ok && *to != NULL; to++) {
+        ok = add_header(x, *to);
+    }
+    (void)curl_easy_setopt(c, CURLOPT_MAIL_RCPT, x->headers);
+    (void)curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+    (void)curl_easy_setopt(c, CURLOPT_READFUNCTION, on_mail);
+    (void)curl_easy_setopt(c, CURLOPT_READDATA, x);
+    (void)curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->request->body_len);
+    return ok;
+}
+
 static void transfer_free(struct transfer *x)
 {
     if (x->easy != NULL) {
@@ -192,6 +227,13 @@ static bool set_options(struct transfer *x, struct http_transfer *t)
     (void)curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
     (void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
+    if (r->ca_file != NULL) {
+        (void)curl_easy_setopt(c, CURLOPT_CAINFO, r->ca_file);
+    }
+    x->request = r;
+    if (r->mail != NULL) {
+        return set_mail(x, r->mail) && curl_easy_setopt(c, CURLOPT_URL, r->url) == CURLE_OK;
+    }
     set_method(c, r);
     return set_headers(x, r) && curl_easy_setopt(c, CURLOPT_URL, r->url) == CURLE_OK;
 }

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP_MODULE_VERSION 1
+#define HTTP_MODULE_VERSION 2
 #define HTTP_MODULE_FILE    "tradewind-http.so"
 #define HTTP_MODULE_SYMBOL  "tradewind_http_module"
 

@@ -9,7 +9,7 @@
  * nothing changed.
  *
  * Order within a batch: dags, versions, pools, runs, tis, transitions, tries, xcom_clears, xcoms,
- * rendered, attempts, commands, grants, audits, assets, asset_events, backfills, backfill_runs. What is refused, always the whole batch: a version
+ * rendered, attempts, commands, grants, audits, assets, asset_events, backfills, backfill_runs, alerts, deadlines. What is refused, always the whole batch: a version
  * or run whose DAG or version does not exist (-ERR_INVALID); a dag_id, a (dag, run_id), a (dag,
  * hash) that another key has, or an idempotency key that was applied before (-ERR_EXISTS); a grant
  * that grows over its resource's slots, which are those of the pool row of that name (no row: none)
@@ -170,6 +170,58 @@ struct asset_event_query {
     size_t offset, limit;
 };
 
+/* One thing that somebody is to be told of through one channel (src/model/alert.h, docs/internals/alerts.md). Texts outlive the run. */
+struct alert_row {
+    int64_t alert_key; /* of the kind "alert"; grows */
+    const char *channel, *kind;
+    const char *dag_id, *run_id, *task_id; /* or NULL */
+    int32_t map_index;                     /* of the last one; -1 none */
+    uint16_t try_number;
+    int64_t at_us, last_us; /* of the first and of the last that it stands for */
+    int64_t count;          /* how many */
+    const char *reason;     /* in words, or NULL */
+    uint8_t state;          /* enum alert_state */
+    struct uuid message;    /* that it is part of; zero: of none yet */
+    uint16_t tries;         /* to send it */
+    int64_t next_us;        /* not before; or TIME_NONE */
+    int64_t sent_us;        /* when it was sent, or given up; or TIME_NONE */
+    const char *error;      /* of the last try, masked; or NULL */
+};
+#define STORE_ALERT_ENDED (1u << 2 | 1u << 3) /* states: sent, failed */
+
+struct alert_query {
+    unsigned states; /* bit per enum alert_state; 0 = all */
+    const char *channel;
+    int64_t above_key, below_key; /* neither included; 0: open */
+    bool newest_first;            /* by alert_key; of those that wait the oldest is always first */
+    size_t limit;
+};
+
+/* When a run should have ended. */
+struct deadline_row {
+    int64_t run_key;
+    int32_t n;        /* which of its DAG's deadlines */
+    const char *name; /* or NULL */
+    int64_t due_us;
+    int64_t missed_us; /* when it was seen that the run had not ended by then; TIME_NONE: it was not */
+    bool told;         /* its callback was started */
+};
+
+/* How long runs of a DAG took, or their tasks that ended well: newest run first. */
+struct runtime_query {
+    int64_t dag_key;
+    unsigned states; /* of runs: bit per enum run_state */
+    size_t runs;     /* so many at most, of the newest STORE_RUNTIMES_LOOK */
+    bool tasks;      /* a row each, instead of one for the run */
+    size_t limit;    /* of rows of tasks; 0 = no limit */
+};
+#define STORE_RUNTIMES_LOOK 1000
+struct runtime_row {
+    int64_t run_key, version_key;
+    uint32_t task; /* index in that version; UINT32_MAX: the run */
+    int64_t us;
+};
+
 /* A run by what its files are named after. */
 struct run_name {
     int64_t run_key;
@@ -224,6 +276,10 @@ struct store_batch {
     size_t backfills_len; /* upsert; their DAG exists, else -ERR_INVALID */
     const struct backfill_run_row *backfill_runs;
     size_t backfill_runs_len; /* upsert by (backfill_key, ordinal) */
+    const struct alert_row *alerts;
+    size_t alerts_len; /* upsert by alert_key */
+    const struct deadline_row *deadlines;
+    size_t deadlines_len; /* upsert by (run_key, n) */
 };
 
 struct backfill_count { /* dates of a backfill that are alike */
@@ -347,6 +403,13 @@ struct store_ops {
     /* The newest run (by run_key) of the DAG with this logical date. */
     int (*find_run_by_date)(struct store *s, int64_t dag_key, int64_t logical_us, struct arena *a,
                             struct run_row *ret, struct err *e);
+    int (*get_alerts)(struct store *s, const struct alert_query *q, struct arena *a,
+                      struct alert_row **ret, size_t *ret_len, struct err *e);
+    /* By n. run_key 0: of all runs those that were missed, and not told. */
+    int (*get_deadlines)(struct store *s, int64_t run_key, struct arena *a,
+                         struct deadline_row **ret, size_t *ret_len, struct err *e);
+    int (*get_runtimes)(struct store *s, const struct runtime_query *q, struct arena *a,
+                        struct runtime_row **ret, size_t *ret_len, struct err *e);
 
     /* Settings change in a transaction of their own, durable on return: all rows or none. -ERR_STALE: a row has another version than was
      * said; -ERR_NOTFOUND: one to be removed is not there. A row stands at most once among them. */
@@ -391,6 +454,10 @@ struct store_ops {
      * killed in between, it goes on when asked again. -ERR_CONFLICT: a run or a backfill of it is not finished,
      * nothing was deleted; -ERR_NOTFOUND. How many runs; they become garbage. */
     int (*delete_dag)(struct store *s, int64_t dag_key, int64_t *ret_runs, struct err *e);
+    /* Deletes alerts that have ended (sent, failed): those that did before a time, and the oldest beyond `keep`; at most
+     * `limit` (0: all), in one transaction. How many. */
+    int (*prune_alerts)(struct store *s, int64_t before_us, size_t keep, size_t limit,
+                        int64_t *ret_rows, struct err *e);
     int (*schema_version)(struct store *s, int *ret, int *ret_newest, struct err *e);
     /* A bounded piece of work that keeps later commits fast (SQLite: moves the write-ahead log into
      * the file). To be called when there is nothing to commit; commit does it itself only when it

@@ -23,7 +23,10 @@ void callback_members(struct attempt *a, struct json_writer *w)
     json_key(w, "callback");
     json_string(w, a->callback);
     json_key(w, "callback_of");
-    json_string(w, a->callback_listeners ? "listeners" : a->callback_of_task ? "task" : "dag");
+    json_string(w, a->callback_listeners  ? "listeners"
+                   : a->callback_deadline ? "deadline"
+                   : a->callback_of_task  ? "task"
+                                          : "dag");
     if (a->callback_events != NULL) {
         json_key(w, "events");
         json_raw(w, a->callback_events, strlen(a->callback_events));
@@ -35,7 +38,10 @@ void callback_members(struct attempt *a, struct json_writer *w)
 /* What it is, for a line of the log. */
 static const char *name_of(const struct attempt *a, char buf[static NAME_MAX_])
 {
-    (void)snprintf(buf, NAME_MAX_, a->callback_listeners ? "a listener (%s)" : "on_%s_callback",
+    (void)snprintf(buf, NAME_MAX_,
+                   a->callback_listeners  ? "a listener (%s)"
+                   : a->callback_deadline ? "the callback of a missed %s"
+                                          : "on_%s_callback",
                    a->callback);
     return buf;
 }
@@ -49,6 +55,12 @@ static int log_path(struct attempt *a)
                               a->worker->config.home, a->dag->dag_id, a->run.run_id, a->callback);
     } else if (a->callback_of_task) {
         a->log = arena_printf(&a->arena, "%s.on_%s_callback", a->log, a->callback);
+    } else if (a->callback_deadline) { /* a run may miss several */
+        char token[UUID_TEXT_MAX];
+
+        a->log = arena_printf(&a->arena, "%s/logs/dag_id=%s/run_id=%s/deadline_callback_%s.log",
+                              a->worker->config.home, a->dag->dag_id, a->run.run_id,
+                              uuid_format(&a->token, token));
     } else {
         a->log = arena_printf(&a->arena, "%s/logs/dag_id=%s/run_id=%s/on_%s_callback.log",
                               a->worker->config.home, a->dag->dag_id, a->run.run_id, a->callback);
@@ -79,6 +91,7 @@ int callback_run(struct worker *base, const struct worker_callback *c, struct er
     a->callback_reason = c->reason != NULL ? arena_strdup(&a->arena, c->reason) : NULL;
     a->callback_of_task = c->of_task;
     a->callback_listeners = c->listeners;
+    a->callback_deadline = c->deadline;
     a->callback_events = c->events != NULL ? arena_strdup(&a->arena, c->events) : NULL;
     if (a->callback == NULL || (c->events != NULL && a->callback_events == NULL) ||
         log_path(a) != 0) {

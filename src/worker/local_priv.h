@@ -57,7 +57,7 @@ struct attempt {
     struct value *record;   /* what the try keeps between its processes (deferral.c), or NULL */
     const char *callback, *callback_reason; /* of ATTEMPT_CALLBACK: which ones, and why */
     const char *callback_events;
-    bool callback_of_task, callback_listeners;
+    bool callback_of_task, callback_listeners, callback_deadline;
     struct co *co; /* rendering or waiting, or NULL */
     const char *kill_reason;
 };

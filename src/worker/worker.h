@@ -116,10 +116,11 @@ struct worker_callback {
     uint16_t try_number, max_tries;
     bool of_task;
     bool listeners; /* these are told, no callbacks called */
+    bool deadline;  /* the callback of a missed deadline: `events` says which, and of what */
     const char
         *word; /* "success", "failure" ...; of listeners a word of the document's `listeners` */
     const char *reason; /* or NULL */
-    const char *events; /* what listeners hear of assets: JSON; else NULL */
+    const char *events; /* what listeners hear of assets, or what was missed: JSON; else NULL */
 };
 
 struct worker_ops {

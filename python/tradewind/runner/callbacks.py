@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
+import importlib
+import inspect
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,6 +23,8 @@ def run(start: dict[str, Any], task: Any, dag: Any, ti: Any, context: Any) -> di
 
     if start.get("callback_of") == "listeners":
         return _listeners(start, dag, ti)
+    if start.get("callback_of") == "deadline":
+        return _deadline(start["events"], dag, ti)
     word, of_task = start["callback"], start.get("callback_of") == "task"
     name = f"on_{word}_callback"
     ti.state = {"failure": "failed", "retry": "up_for_retry"}.get(word, word)
@@ -37,6 +43,82 @@ def run(start: dict[str, Any], task: Any, dag: Any, ti: Any, context: Any) -> di
     if failed:
         return {"outcome": "failed", "error": f"{failed} callbacks failed"}
     return {"outcome": "success"}
+
+
+def _deadline(events: dict[str, Any], dag: Any, ti: Any) -> dict[str, Any]:
+    """The callback of a missed deadline: a function, a coroutine function, or a notifier."""
+    from tradewind import timezone
+    from tradewind.importer import user_traceback
+    from tradewind.runner.task import call
+
+    spec, deadline = events["callback"], dict(events["deadline"])
+    deadline["deadline_time"] = timezone.parse(deadline["deadline_time"])
+    context = {"dag_run": run_as_data(ti.dag_run, dag), "deadline": deadline, "dag": dag}
+    kwargs = dict(spec.get("kwargs") or {})
+    try:
+        function = find(spec["path"])
+        if isinstance(function, type):
+            call(function(**kwargs), context)
+        else:
+            if takes(function, "context"):
+                kwargs["context"] = context
+            result = function(**kwargs)
+            if inspect.isawaitable(result):
+                asyncio.run(_wait(result))
+    except Exception as error:
+        sys.stderr.write(f"tradewind: {spec['path']} failed:\n{user_traceback(error)}")
+        return {"outcome": "failed", "error": f"{spec['path']} failed"}
+    return {"outcome": "success"}
+
+
+async def _wait(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def find(path: str) -> Any:
+    """What a path "module.name" stands for; the module may be that of the DAG file itself."""
+    parts = path.split(".")
+    for n in range(len(parts) - 1, 0, -1):
+        name = ".".join(parts[:n])
+        if name not in sys.modules:
+            try:
+                importlib.import_module(name)
+            except ModuleNotFoundError as error:
+                if error.name is None or not (name + ".").startswith(error.name + "."):
+                    raise
+                continue
+        found: Any = sys.modules[name]
+        for part in parts[n:]:
+            found = getattr(found, part)
+        return found
+    raise ImportError(f"{path!r}: there is no module {'.'.join(parts[:-1])!r}")
+
+
+def takes(function: Any, name: str) -> bool:
+    """Whether a function can be called with an argument of that name."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.name == name or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+
+
+def run_as_data(run: Any, dag: Any) -> dict[str, Any]:
+    """A run as Airflow's REST API shows it, which is what callbacks of deadlines get."""
+    names = (
+        "dag_id logical_date queued_at start_date end_date data_interval_start data_interval_end"
+        " run_after run_type state conf note"
+    )
+    out = {name: _plain(getattr(run, name, None)) for name in names.split()}
+    out["dag_run_id"] = out["run_id"] = run.run_id
+    out["dag_display_name"] = getattr(dag, "dag_display_name", None) or run.dag_id
+    return out
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, str) else value
 
 
 def _listeners(start: dict[str, Any], dag: Any, ti: Any) -> dict[str, Any]:

@@ -27,6 +27,8 @@ static int64_t run_of(enum kind kind, const void *row)
         return ((const struct xcom_row *)row)->key.run_key;
     case KIND_RENDERED:
         return ((const struct rendered_row *)row)->key.run_key;
+    case KIND_DEADLINE:
+        return ((const struct deadline_row *)row)->run_key;
     default:
         assert(kind == KIND_ATTEMPT);
         return ((const struct attempt_row *)row)->key.run_key;
@@ -54,6 +56,7 @@ static int list_of(struct mem_store *m, enum kind kind, const void *row, struct 
     case KIND_XCOM:
     case KIND_RENDERED:
     case KIND_ATTEMPT:
+    case KIND_DEADLINE:
         owner = owners_get(&m->runs, run_of(kind, row));
         break;
     default:
@@ -341,6 +344,8 @@ static int put_batch(struct mem_store *m, int shard, const struct store_batch *b
     rc = rc != 0 ? rc : add_commands(m, b->commands, b->commands_len, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_AUDIT, b->audits, b->audits_len, e);
     rc = rc != 0 ? rc : mem_put_assets(m, b, e);
+    rc = rc != 0 ? rc : put_rows(m, KIND_ALERT, b->alerts, b->alerts_len, e);
+    rc = rc != 0 ? rc : put_rows(m, KIND_DEADLINE, b->deadlines, b->deadlines_len, e);
     return rc != 0 ? rc : mem_put_backfills(m, b, e);
 }
 

@@ -30,6 +30,9 @@ enum kind {
     KIND_ASSET,
     KIND_BACKFILL,
     KIND_BACKFILL_RUN,
+
+    KIND_ALERT,
+    KIND_DEADLINE,
     KIND_TABLES_, /* kinds up to here are found by key */
     KIND_TRANSITION = KIND_TABLES_,
     KIND_TRY,
@@ -207,6 +210,17 @@ int mem_count_backfill(struct store *s, int64_t backfill_key, struct arena *a,
                        struct backfill_count **ret, size_t *ret_len, struct err *e);
 int mem_find_run_by_date(struct store *s, int64_t dag_key, int64_t logical_us, struct arena *a,
                          struct run_row *ret, struct err *e);
+
+/* ---- alerts.c ---- */
+
+int mem_get_alerts(struct store *s, const struct alert_query *q, struct arena *a,
+                   struct alert_row **ret, size_t *ret_len, struct err *e);
+int mem_prune_alerts(struct store *s, int64_t before_us, size_t keep, size_t limit,
+                     int64_t *ret_rows, struct err *e);
+int mem_get_deadlines(struct store *s, int64_t run_key, struct arena *a, struct deadline_row **ret,
+                      size_t *ret_len, struct err *e);
+int mem_get_runtimes(struct store *s, const struct runtime_query *q, struct arena *a,
+                     struct runtime_row **ret, size_t *ret_len, struct err *e);
 
 /* ---- query.c ---- */
 

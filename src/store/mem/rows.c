@@ -67,6 +67,12 @@ static const struct row_type types[KIND_MAX_] = {
     [KIND_ASSET] = {sizeof(struct asset_row),
                     {TEXT(asset_row, name, true), TEXT(asset_row, uri, true),
                      TEXT(asset_row, group, true), TEXT(asset_row, extra, false)}},
+    [KIND_ALERT] = {sizeof(struct alert_row),
+                    {TEXT(alert_row, channel, true), TEXT(alert_row, kind, true),
+                     TEXT(alert_row, dag_id, false), TEXT(alert_row, run_id, false),
+                     TEXT(alert_row, task_id, false), TEXT(alert_row, reason, false),
+                     TEXT(alert_row, error, false)}},
+    [KIND_DEADLINE] = {sizeof(struct deadline_row), {TEXT(deadline_row, name, false)}},
     [KIND_ASSET_EVENT] =
         {sizeof(struct asset_event_row),
          {TEXT(asset_event_row, name, true), TEXT(asset_event_row, uri, true),

@@ -83,6 +83,13 @@ uint32_t row_hash(enum kind kind, const void *row, int link)
 
         return mix2(r->backfill_key, r->ordinal);
     }
+    case KIND_ALERT:
+        return mix2(((const struct alert_row *)row)->alert_key, 0);
+    case KIND_DEADLINE: {
+        const struct deadline_row *r = row;
+
+        return mix2(r->run_key, (uint64_t)r->n);
+    }
     default:
         return 0; /* no other kind has a key */
     }
@@ -159,6 +166,13 @@ static bool same(enum kind kind, const void *x, const void *y)
         const struct asset_row *a = x, *b = y;
 
         return strcmp(a->name, b->name) == 0 && strcmp(a->uri, b->uri) == 0;
+    }
+    case KIND_ALERT:
+        return ((const struct alert_row *)x)->alert_key == ((const struct alert_row *)y)->alert_key;
+    case KIND_DEADLINE: {
+        const struct deadline_row *a = x, *b = y;
+
+        return a->run_key == b->run_key && a->n == b->n;
     }
     default:
         return false;

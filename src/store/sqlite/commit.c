@@ -382,9 +382,10 @@ static int put_rows(struct commit *c, const struct store_batch *b)
     rc = rc != 0 ? rc : put_grants(c, b->grants, b->grants_len);
     rc = rc != 0 ? rc : add_others(c, b);
     rc = rc != 0 ? rc : put_assets(c, b);
-    return rc != 0 || (b->backfills_len == 0 && b->backfill_runs_len == 0)
-               ? rc
-               : sqlite_put_backfills(c->s, b, c->e);
+    if (rc == 0 && (b->backfills_len != 0 || b->backfill_runs_len != 0)) {
+        rc = sqlite_put_backfills(c->s, b, c->e);
+    }
+    return rc != 0 ? rc : sqlite_put_alerts(c->s, b, c->e);
 }
 
 /* 1: go on; 0: this seq was committed before; negative: refused. */

@@ -188,6 +188,18 @@ int sqlite_find_run_by_date(struct store *s, int64_t dag_key, int64_t logical_us
 /* Of a commit, within its transaction. */
 int sqlite_put_backfills(struct sql_store *s, const struct store_batch *b, struct err *e);
 
+/* alerts.c */
+int sqlite_get_alerts(struct store *s, const struct alert_query *q, struct arena *a,
+                      struct alert_row **ret, size_t *ret_len, struct err *e);
+int sqlite_get_deadlines(struct store *s, int64_t run_key, struct arena *a,
+                         struct deadline_row **ret, size_t *ret_len, struct err *e);
+int sqlite_get_runtimes(struct store *s, const struct runtime_query *q, struct arena *a,
+                        struct runtime_row **ret, size_t *ret_len, struct err *e);
+int sqlite_prune_alerts(struct store *s, int64_t before_us, size_t keep, size_t limit,
+                        int64_t *ret_rows, struct err *e);
+/* Of a commit, within its transaction. */
+int sqlite_put_alerts(struct sql_store *s, const struct store_batch *b, struct err *e);
+
 int sql_check(struct store *s, struct err *e);
 int sql_backup(struct store *s, const char *path, struct err *e);
 

@@ -143,6 +143,20 @@ static const char v_backfill[] =
     " PRIMARY KEY (backfill_key, ordinal)) WITHOUT ROWID;"
     "CREATE INDEX backfill_planned ON backfill_run (backfill_key, ordinal) WHERE outcome = 0;";
 
+/* What people are to be told of, and deadlines of runs. The index holds only what is still to be sent. */
+static const char v_alerts[] =
+    "CREATE TABLE alert (alert_key INTEGER PRIMARY KEY, channel TEXT NOT NULL, kind TEXT NOT NULL,"
+    " dag_id TEXT, run_id TEXT, task_id TEXT, map_index INTEGER NOT NULL,"
+    " try_number INTEGER NOT NULL, at_us INTEGER, last_us INTEGER, count INTEGER NOT NULL,"
+    " reason TEXT, state INTEGER NOT NULL, message BLOB, tries INTEGER NOT NULL, next_us INTEGER,"
+    " sent_us INTEGER, error TEXT);"
+    "CREATE INDEX alert_waiting ON alert (alert_key) WHERE state IN (0, 1);"
+    "CREATE INDEX alert_ended ON alert (alert_key) WHERE state IN (2, 3);"
+    "CREATE TABLE deadline (run_key INTEGER NOT NULL, n INTEGER NOT NULL, name TEXT,"
+    " due_us INTEGER, missed_us INTEGER, told INTEGER NOT NULL, PRIMARY KEY (run_key, n))"
+    " WITHOUT ROWID;"
+    "CREATE INDEX deadline_untold ON deadline (run_key, n) WHERE missed_us IS NOT NULL AND told = 0;";
+
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1},
     {"cleaning in slices", v2},
@@ -152,5 +166,6 @@ const struct sql_migration sql_migrations[] = {
     {"retention", v_retention},
     {"what DAG files gave", v_parsed},
     {"backfills", v_backfill},
+    {"alerts and deadlines", v_alerts},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
