@@ -63,8 +63,10 @@
 #define LIMIT_ASSET_EVENTS 10000    /* of one attempt: more fail it */
 #define LIMIT_ASSET_EXTRA  KiB(256) /* what one event, or an asset itself, says beside its name */
 #define LIMIT_ASSET_NAME   1500     /* a name or URI of an asset, as Airflow */
-#define LIMIT_ASSET_LEAVES 4096    /* assets, aliases and combinations of one schedule: -ERR_LIMIT at load */
-#define LIMIT_ASSET_QUEUE  10000   /* events that wait for one run of a DAG: further ones are not added, the log says so */
+#define LIMIT_ASSET_LEAVES \
+    4096 /* assets, aliases and combinations of one schedule: -ERR_LIMIT at load */
+#define LIMIT_ASSET_QUEUE \
+    10000 /* events that wait for one run of a DAG: further ones are not added, the log says so */
 #define LIMIT_ASSET_PARTITIONS \
     10000 /* partitions of a DAG that wait for further assets: events for more are not queued, the log says so */
 #define LIMIT_MAPPED_KEPT \

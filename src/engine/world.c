@@ -178,6 +178,8 @@ static void put_run(struct json_writer *w, const struct run_row *r)
     put_time(w, "end_date", r->end_us);
     json_key(w, "clear_number");
     json_int(w, r->clear_number);
+    json_key(w, "partition_key");
+    json_string(w, r->partition_key);
     json_key(w, "conf");
     if (r->conf != NULL) {
         json_raw(w, r->conf, strlen(r->conf));

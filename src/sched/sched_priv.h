@@ -260,7 +260,7 @@ struct run {
     int64_t logical_date_us, interval_start_us, interval_end_us, run_after_us;
     int64_t queued_us, start_us, end_us;
     int64_t order_us; /* logical date, or run_after without one */
-    char *run_id, *conf;
+    char *run_id, *conf, *partition_key;
     struct text *reason;
     uint64_t batch;
     size_t row;

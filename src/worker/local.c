@@ -75,10 +75,10 @@ void attempt_forget(struct attempt *a)
 
 static int copy_run(struct attempt *a, const struct run_row *run)
 {
-    const char **strings[] = {&a->run.run_id, &a->run.reason, &a->run.conf};
+    const char **strings[] = {&a->run.run_id, &a->run.reason, &a->run.conf, &a->run.partition_key};
 
     a->run = *run;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         if (*strings[i] != NULL) {
             *strings[i] = arena_strdup(&a->arena, *strings[i]);
             if (*strings[i] == NULL) {

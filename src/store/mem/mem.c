@@ -21,6 +21,10 @@ static void op_close(struct store *s)
         next = n->next;
         mem_free(n);
     }
+    for (struct node *n = m->queued.first, *next; n != NULL; n = next) {
+        next = n->next;
+        mem_free(n);
+    }
     /* History hangs only in the lists of its run. */
     for (size_t i = 0; m->runs.buckets != NULL && i < m->runs.buckets_len; i++) {
         for (struct owner *o = m->runs.buckets[i]; o != NULL; o = o->chain) {
@@ -117,6 +121,9 @@ static const struct store_ops ops = {
     .find_asset = mem_find_asset,
     .get_asset_events = mem_get_asset_events,
     .count_asset_events = mem_count_asset_events,
+    .get_asset_consumers = mem_get_asset_consumers,
+    .get_asset_queue = mem_get_asset_queue,
+    .get_run_events = mem_get_run_events,
     .check = op_check,
     .backup = op_backup,
     .clean = mem_clean,

@@ -646,6 +646,7 @@ int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct e
             mem_drop(m, mem_table_find(&m->keys[KIND_VERSION], KIND_VERSION, &key, 0));
         }
     }
+    mem_drop_consumer(m, dag_key);
     mem_drop(m, dag);
     *ret_runs = (int64_t)n;
     return 0;

@@ -76,6 +76,8 @@ uint32_t row_hash(enum kind kind, const void *row, int link)
 
         return mix2(hash_text(r->name), hash_text(r->uri));
     }
+    case KIND_CONSUMER:
+        return mix2(((const struct asset_consumer_row *)row)->dag_key, 0);
     default:
         return 0; /* no other kind has a key */
     }
@@ -145,6 +147,9 @@ static bool same(enum kind kind, const void *x, const void *y)
 
         return strcmp(a->name, b->name) == 0 && strcmp(a->uri, b->uri) == 0;
     }
+    case KIND_CONSUMER:
+        return ((const struct asset_consumer_row *)x)->dag_key ==
+               ((const struct asset_consumer_row *)y)->dag_key;
     default:
         return false;
     }

@@ -167,8 +167,9 @@ static int move_runs(struct sql_store *s, int64_t before_us, int64_t max, int64_
 /* Deletes up to *budget rows of a run and lowers it by as many. */
 static int sweep_run(struct sql_store *s, int64_t run_key, int64_t *budget, struct err *e)
 {
-    static const enum sql_stmt_id tables[] = {ST_CLEAN_TI,   ST_CLEAN_TRY,      ST_CLEAN_TRANSITION,
-                                              ST_CLEAN_XCOM, ST_CLEAN_RENDERED, ST_CLEAN_ATTEMPT};
+    static const enum sql_stmt_id tables[] = {
+        ST_CLEAN_TI,       ST_CLEAN_TRY,     ST_CLEAN_TRANSITION, ST_CLEAN_XCOM,
+        ST_CLEAN_RENDERED, ST_CLEAN_ATTEMPT, ST_CLEAN_RUN_EVENT};
     int rc = 0;
 
     for (size_t i = 0; i < sizeof tables / sizeof tables[0] && rc == 0 && *budget > 0; i++) {
@@ -339,7 +340,9 @@ static int delete_slice(struct sql_store *s, int64_t dag_key, int64_t *ret_moved
     rc = rc == 0 ? run_of_dag(s, ST_DELETE_MOVE, dag_key, MOVE_MAX, ret_moved, e) : rc;
     rc = rc == 0 ? sql_simple(s, ST_CLEAN_RUNS, e) : rc;
     if (rc == 0 && *ret_moved == 0) {
-        rc = run_of_dag(s, ST_DELETE_VERSIONS, dag_key, 0, &gone, e);
+        rc = run_of_dag(s, ST_DROP_CONSUMER, dag_key, 0, &gone, e);
+        rc = rc == 0 ? run_of_dag(s, ST_DROP_QUEUES, dag_key, 0, &gone, e) : rc;
+        rc = rc == 0 ? run_of_dag(s, ST_DELETE_VERSIONS, dag_key, 0, &gone, e) : rc;
         rc = rc == 0 ? run_of_dag(s, ST_DELETE_DAG, dag_key, 0, &gone, e) : rc;
         if (rc == 0 && gone == 0) {
             rc = err_set(e, ERR_NOTFOUND, "store: there is no such DAG");

@@ -100,9 +100,20 @@ static const char v5[] =
     " event_key INTEGER NOT NULL REFERENCES asset_event (event_key),"
     " PRIMARY KEY (alias, event_key)) WITHOUT ROWID;";
 
+/* Runs by assets. asset_queue: the events that wait for the next run of a DAG and partition ('': without); run_asset_event: what a run
+ * consumed. Rows go from one to the other in the commit of the run. */
+static const char v_asset_runs[] =
+    "ALTER TABLE run ADD COLUMN partition_key TEXT;"
+    "CREATE TABLE asset_consumer (dag_key INTEGER PRIMARY KEY REFERENCES dag (dag_key),"
+    " schedule TEXT NOT NULL);"
+    "CREATE TABLE asset_queue (dag_key INTEGER NOT NULL, partition_key TEXT NOT NULL,"
+    " event_key INTEGER NOT NULL, PRIMARY KEY (dag_key, partition_key, event_key)) WITHOUT ROWID;"
+    "CREATE TABLE run_asset_event (run_key INTEGER NOT NULL, event_key INTEGER NOT NULL,"
+    " PRIMARY KEY (run_key, event_key)) WITHOUT ROWID;";
+
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1}, {"cleaning in slices", v2},
     {"mapped tasks", v3}, {"variables and connections", v4},
-    {"assets", v5},
+    {"assets", v5},       {"runs by assets", v_asset_runs},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
