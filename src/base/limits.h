@@ -67,6 +67,8 @@
     4096 /* assets, aliases and combinations of one schedule: -ERR_LIMIT at load */
 #define LIMIT_ASSET_QUEUE \
     10000 /* events that wait for one run of a DAG: further ones are not added, the log says so */
+#define LIMIT_RUN_EVENTS_BYTES \
+    MiB(16) /* of the events that a run consumed, what its tasks are told: the newest */
 #define LIMIT_ASSET_PARTITIONS \
     10000 /* partitions of a DAG that wait for further assets: events for more are not queued, the log says so */
 #define LIMIT_MAPPED_KEPT \

@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/consumers.h"
 #include "engine/engine_priv.h"
 #include "engine/schedule.h"
 #include "model/dag.h"
@@ -174,8 +175,14 @@ static int consume_request(struct engine *g, struct msg *m)
     struct request *r = m->request;
     int rc = 0;
 
+    if (r->turn != NULL && (r->rc = r->turn(g, r)) != 0) {
+        r->next_waiting = g->requests;
+        g->requests = r;
+        return 0;
+    }
     if (r->dag != NULL) {
         rc = EXTRAS(g, dags, *r->dag);
+        consumers_paused(g, r->dag->dag_key, r->dag->paused);
     }
     if (rc == 0 && r->version != NULL) {
         rc = EXTRAS(g, versions, *r->version);
@@ -219,6 +226,9 @@ static int consume_request(struct engine *g, struct msg *m)
             return step;
         }
         r->rc = step; /* -ERR_INVALID: refused, nothing changed */
+    }
+    for (size_t i = 0; rc == 0 && r->rc == 0 && i < r->queue_len; i++) {
+        rc = EXTRAS(g, asset_queue, r->queue[i]);
     }
     return rc;
 }
@@ -291,7 +301,8 @@ bool batch_empty(const struct engine *g)
            a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 &&
            x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
            x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
-           x->assets_len == 0 && x->asset_events_len == 0 && g->requests == NULL;
+           x->assets_len == 0 && x->asset_events_len == 0 && x->asset_queue_len == 0 &&
+           g->requests == NULL;
 }
 
 static bool nothing_durable(const struct engine *g)
@@ -303,7 +314,7 @@ static bool nothing_durable(const struct engine *g)
            a->grants_len == 0 && x->dags_len == 0 && x->versions_len == 0 && x->xcoms_len == 0 &&
            x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
            x->audits_len == 0 && x->xcom_clears_len == 0 && x->assets_len == 0 &&
-           x->asset_events_len == 0;
+           x->asset_events_len == 0 && x->asset_queue_len == 0;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -399,6 +410,8 @@ static void fill(struct engine *g, struct store_batch *b)
         .assets_len = x->assets_len,
         .asset_events = x->asset_events,
         .asset_events_len = x->asset_events_len,
+        .asset_queue = x->asset_queue,
+        .asset_queue_len = x->asset_queue_len,
     };
 }
 
@@ -582,6 +595,7 @@ void batch_effects(struct engine *g)
             (void)sched_forget_run(g->sched, g->actions.runs[i].run_key);
         }
     }
+    consumers_look(g);
 }
 
 static void free_message(struct msg *m)
@@ -604,7 +618,7 @@ void batch_clear(struct engine *g)
     g->claimed = 0;
     x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
-    x->assets_len = x->asset_events_len = x->event_groups_len = 0;
+    x->assets_len = x->asset_events_len = x->asset_queue_len = x->event_groups_len = 0;
     arena_fini(&x->arena);
     for (struct msg *m = g->consumed; m != NULL; m = g->consumed) {
         g->consumed = m->next;

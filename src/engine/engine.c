@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/consumers.h"
 #include "engine/engine_priv.h"
 #include "engine/schedule.h"
 #include "engine/timing.h"
@@ -431,7 +432,7 @@ static int open_with(struct engine *g, struct err *e)
     }
     arena_fini(&a);
     g->worker->ops->set_callbacks(g->worker, &cb);
-    return rc;
+    return rc == 0 ? consumers_open(g, e) : rc;
 }
 
 int engine_open(const struct engine_config *c, struct engine **ret, struct err *e)
@@ -476,6 +477,7 @@ static void free_extras(struct extras *x)
     mem_free(x->audits);
     mem_free(x->assets);
     mem_free(x->asset_events);
+    mem_free(x->asset_queue);
     mem_free(x->event_groups);
     mem_free(x->spills);
     mem_free(x->acks);
@@ -504,6 +506,7 @@ void engine_close(struct engine *g)
     }
     sched_free(g->sched);
     schedule_free(g);
+    consumers_free(g);
     for (size_t i = 0; i < g->dags_len; i++) {
         dag_unref(g->dags[i].dag);
         timing_free(g->dags[i].timing);

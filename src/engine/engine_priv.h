@@ -34,9 +34,13 @@ struct request {
     struct uuid xcom_token;
     const struct asset_row *assets; /* that the version names */
     size_t assets_len;
-    const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
-    const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
-    size_t row_more;            /* that follow it */
+    const struct ti_key *clear;          /* the instance whose XComs go first, or NULL */
+    const struct xcom_row *row;          /* a record that is nobody's XCom, or NULL */
+    size_t row_more;                     /* that follow it */
+    const struct asset_queue_row *queue; /* once its event was taken */
+    size_t queue_len;
+    /* Its turn in the batch has come: looks whether it still holds, and what it changes beside rows. Not 0: it is refused with that. Or NULL. */
+    int (*turn)(struct engine *g, struct request *r);
     struct co *co;
     bool done;
     bool
@@ -82,6 +86,8 @@ struct extras {
     size_t assets_len, assets_cap;
     struct asset_event_row *asset_events;
     size_t asset_events_len, asset_events_cap;
+    struct asset_queue_row *asset_queue;
+    size_t asset_queue_len, asset_queue_cap;
     struct event_group { /* the events of one attempt among them */
         struct ti_key key;
         size_t first, len;
@@ -132,6 +138,7 @@ struct engine {
     struct known_dag *dags;
     size_t dags_len, dags_cap;
     struct schedule *schedule; /* NULL without config.schedules */
+    struct consumers *consumers;
     struct key_block run_keys, dag_keys, version_keys;
 
     struct msg *inbox, **inbox_last;
@@ -221,6 +228,9 @@ int mapping_list(struct engine *g, const struct ti_key *key, const char *name, s
 /* The assets that a DAG's document names: as inlets and outlets of its tasks, and in its schedule. In the arena. -ERR_LIMIT. */
 int engine_assets_of(const struct dag *d, int64_t now_us, struct arena *a, struct asset_row **ret,
                      size_t *ret_len, struct err *e);
+/* SUSPENDS. worker_callbacks.events_get */
+int engine_run_events(void *arg, int64_t run_key, struct arena *a, const char **ret,
+                      size_t *ret_len, struct err *e);
 /* The events of an attempt's end become rows of the batch at hand. */
 int batch_add_asset_events(struct engine *g, const struct worker_end *end);
 

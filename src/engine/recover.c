@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/consumers.h"
 #include "engine/engine_priv.h"
 #include "engine/schedule.h"
 #include "model/dag.h"
@@ -214,6 +215,7 @@ int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
         rc = engine_start_main(g, e);
     }
     rc = rc == 0 && g->schedule != NULL ? schedule_start(g, e) : rc;
+    rc = rc == 0 && g->schedule != NULL ? consumers_start(g, e) : rc;
     for (size_t i = 0; i < r.dags_len; i++) {
         dag_unref(r.dags[i]);
     }

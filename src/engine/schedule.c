@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/consumers.h"
 #include "engine/engine_priv.h"
 #include "engine/timing.h"
 #include "model/dag.h"
@@ -111,10 +112,12 @@ int schedule_saw(struct engine *g, const struct run_row *run)
         s->active_len++;
         s->active_used++;
         due_active(s->due, run->dag_key, 1, wall(g));
+        consumers_active(g, run->dag_key, 1);
     } else if (!is_active && was) {
         s->active[i].run_key = -1;
         s->active_len--;
         due_active(s->due, run->dag_key, -1, wall(g));
+        consumers_active(g, run->dag_key, -1);
         look(g);
     }
     return 0;
@@ -128,6 +131,11 @@ static int32_t count_active(const struct schedule *s, int64_t dag_key)
         n += s->active[i].run_key > 0 && s->active[i].dag_key == dag_key;
     }
     return n;
+}
+
+int32_t schedule_active_runs(const struct engine *g, int64_t dag_key)
+{
+    return g->schedule != NULL ? count_active(g->schedule, dag_key) : 0;
 }
 
 /* ---- creating ---- */
@@ -245,7 +253,7 @@ static int do_get_last(void *arg)
     return rc;
 }
 
-int engine_schedule_dag(struct engine *g, int64_t dag_key, struct err *e)
+static int schedule_by_clock(struct engine *g, int64_t dag_key, struct err *e)
 {
     struct last_call c = {.g = g, .dag_key = dag_key, .e = e};
     struct known_dag *k = register_known(g, dag_key);
@@ -275,9 +283,17 @@ int engine_schedule_dag(struct engine *g, int64_t dag_key, struct err *e)
     return rc;
 }
 
+int engine_schedule_dag(struct engine *g, int64_t dag_key, struct err *e)
+{
+    int rc = consumers_set(g, dag_key, e);
+
+    return rc == 0 ? schedule_by_clock(g, dag_key, e) : rc;
+}
+
 void engine_unschedule_dag(struct engine *g, int64_t dag_key)
 {
     due_remove(g->schedule->due, dag_key);
+    consumers_gone(g, dag_key);
 }
 
 /* ---- birth and death ---- */

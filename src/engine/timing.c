@@ -72,7 +72,7 @@ static void find_release(char *buf, size_t cap)
     }
 }
 
-static int load_zone(const char *name, struct zone **ret, struct err *e)
+int timing_zone(const char *name, struct zone **ret, struct err *e)
 {
     char path[4200], release[64];
     struct stat st;
@@ -120,8 +120,9 @@ static int fill(struct timing *p, const struct dag *d, struct err *e)
     };
     int rc = timetable_parse(&p->arena, value_get(d->document, "schedule"), &o, &p->timetable, e);
 
-    return rc == 0 && timetable_is_timed(p->timetable) ? load_zone(p->timetable->zone, &p->zone, e)
-                                                       : rc;
+    return rc == 0 && timetable_is_timed(p->timetable)
+               ? timing_zone(p->timetable->zone, &p->zone, e)
+               : rc;
 }
 
 int timing_new(const struct dag *d, struct timing **ret, struct err *e)

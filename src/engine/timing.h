@@ -10,6 +10,7 @@
 struct dag;
 struct err;
 struct timing;
+struct zone;
 
 /*
  * Reads the zone's file (TZDIR, else /usr/share/zoneinfo). *ret NULL and 0 when no clock starts the DAG. Errors are the DAG's, in words:
@@ -17,6 +18,8 @@ struct timing;
  */
 int timing_new(const struct dag *d, struct timing **ret, struct err *e);
 void timing_free(struct timing *p);
+/* A zone by its name, from the same file. -ERR_INVALID in words. Blocks for a small file. */
+int timing_zone(const char *name, struct zone **ret, struct err *e);
 /* At most so many runs at once because of it and of the DAG's max_active_runs; 0 = no limit. */
 int32_t timing_active_runs(const struct timing *p, const struct dag *d);
 

@@ -1,0 +1,168 @@
+"""Runs that asset events start: by the scheduler, over kills, by partition; and the chain of Airflow's own example."""
+import json
+import os
+import signal
+import time
+
+from conftest import wait_until
+from test_scheduler import put, start, stop
+
+
+def asset(name):
+    return {"type": "asset", "name": name, "uri": "s3://" + name}
+
+
+def all_of(*names):
+    return {"type": "all", "of": [asset(n) for n in names]}
+
+
+def any_of(*names):
+    return {"type": "any", "of": [asset(n) for n in names]}
+
+
+def producer(tw, dag, *names, command="true", **more):
+    put(tw, dag + ".yaml", dag_id=dag,
+        tasks={"p": {"operator": "bash", "bash_command": command, "outlets": [asset(n) for n in names]}}, **more)
+
+
+def consumer(tw, dag, condition, command="true", type="assets", schedule=None, **more):
+    put(tw, dag + ".yaml", dag_id=dag, schedule={"type": type, "condition": condition, **(schedule or {})},
+        tasks={"c": {"operator": "bash", "bash_command": command}}, **more)
+
+
+def runs(tw, dag):
+    """All runs of a DAG, oldest first; none while it is not known."""
+    if not os.path.exists(os.path.join(tw.home, "tradewind.db")):
+        return []
+    done = tw("runs", "list", dag, "-n", "1000", "--json", code=None)
+    return json.loads(done.stdout)[::-1] if done.returncode == 0 else []
+
+
+def states(tw, dag):
+    return [r["state"] for r in runs(tw, dag) if r["run_id"].startswith("asset_triggered__")]
+
+
+def trigger(tw, dag, *more):
+    tw("run", tw.path("dags/%s.yaml" % dag), *more)
+
+
+def ready(tw, *dags):
+    wait_until(lambda: tw("dags", "list", code=None).returncode == 0 and all(d in tw("dags", "list").stdout for d in dags))
+
+
+def finish(tw, dag):
+    wait_until(lambda: runs(tw, dag) and all(r["state"] in ("success", "failed") for r in runs(tw, dag)))
+
+
+def test_all_any_and_a_chain(tw):
+    producer(tw, "pa", "a")
+    producer(tw, "pb", "b")
+    consumer(tw, "both", all_of("a", "b"), command="echo {{ run_id }} {{ dag_run.run_type }} {{ logical_date | default('none') }}")
+    consumer(tw, "either", any_of("a", "b"))
+    put(tw, "last.yaml", dag_id="last", schedule={"type": "assets", "condition": asset("made")},
+        tasks={"t": {"operator": "bash", "bash_command": "true"}})
+    put(tw, "middle.yaml", dag_id="middle", schedule={"type": "assets", "condition": asset("a")},
+        tasks={"t": {"operator": "bash", "bash_command": "true", "outlets": [asset("made")]}})
+    p = start(tw)
+    ready(tw, "both", "either", "middle", "last", "pa", "pb")
+    trigger(tw, "pa")
+    wait_until(lambda: states(tw, "either") == ["success"] and states(tw, "last") == ["success"])
+    assert states(tw, "both") == []
+    trigger(tw, "pa")
+    wait_until(lambda: len(states(tw, "either")) == 2)
+    trigger(tw, "pb")
+    wait_until(lambda: states(tw, "both") == ["success"] and states(tw, "either") == ["success"] * 3)
+    one = [r for r in runs(tw, "both")][0]
+    assert one["logical_date"] is None and one["run_type"] == "asset_triggered"
+    assert tw("tasks", "logs", "both", one["run_id"], "c").stdout == one["run_id"] + " asset_triggered none\n"
+    stop(p)
+
+
+def test_events_without_a_scheduler_count(tw):
+    producer(tw, "pa", "a")
+    consumer(tw, "c", asset("a"))
+    p = start(tw)
+    ready(tw, "c", "pa")
+    stop(p)
+    tw("run", tw.path("dags/pa.yaml"))
+    tw("run", tw.path("dags/pa.yaml"))
+    assert states(tw, "c") == []
+    p = start(tw)
+    wait_until(lambda: states(tw, "c") == ["success"])
+    stop(p)
+
+
+def test_paused_consumers_do_not_gather(tw):
+    producer(tw, "pa", "a")
+    producer(tw, "pb", "b")
+    consumer(tw, "c", all_of("a", "b"))
+    p = start(tw)
+    ready(tw, "c", "pa", "pb")
+    trigger(tw, "pa")
+    finish(tw, "pa")
+    tw("dags", "pause", "c")
+    trigger(tw, "pb")
+    finish(tw, "pb")
+    tw("dags", "unpause", "c")
+    trigger(tw, "pa")
+    wait_until(lambda: [r["state"] for r in runs(tw, "pa")] == ["success"] * 2)
+    assert states(tw, "c") == []
+    trigger(tw, "pb")
+    wait_until(lambda: states(tw, "c") == ["success"])
+    stop(p)
+
+
+def test_a_changed_condition_and_a_file_that_comes_back(tw):
+    producer(tw, "pa", "a")
+    producer(tw, "pb", "b")
+    consumer(tw, "c", all_of("a", "b"))
+    p = start(tw)
+    ready(tw, "c", "pa", "pb")
+    trigger(tw, "pa")
+    finish(tw, "pa")
+    consumer(tw, "c", all_of("a", "x"))  # a stays
+    consumer(tw, "d", all_of("a", "b"))  # new: what was before is not for it
+    ready(tw, "d")
+    consumer(tw, "c", all_of("a", "b"))
+    os.rename(tw.path("dags/c.yaml"), tw.path("c.kept"))
+    trigger(tw, "pb")
+    finish(tw, "pb")
+    os.rename(tw.path("c.kept"), tw.path("dags/c.yaml"))
+    wait_until(lambda: states(tw, "c") == ["success"])
+    assert states(tw, "d") == []
+    stop(p)
+
+
+def test_killed_at_any_time_each_event_is_of_one_run(tw):
+    producer(tw, "pa", "a", max_active_runs=50)
+    for i in range(5):
+        consumer(tw, "c%d" % i, asset("a"), max_active_runs=3)
+    p = start(tw)
+    ready(tw, "pa", *["c%d" % i for i in range(5)])
+    for i in range(8):
+        # Runs that the killed one could not tell of count too; where it lives, is what they wait for.
+        wait_until(lambda: tw("run", tw.path("dags/pa.yaml"), code=None).returncode == 0)
+        clients = [tw.start("run", tw.path("dags/pa.yaml")) for _ in range(4)]
+        time.sleep(0.02 * i)
+        os.kill(p.pid, signal.SIGKILL)
+        p.wait()
+        for c in clients:  # one of them may be the engine meanwhile
+            c.communicate(timeout=60)
+        p = start(tw)
+    finish(tw, "pa")
+    events = {e["id"] for e in json.loads(tw("assets", "events", "--limit", "1000", "--json").stdout)}
+    assert len(events) == len(runs(tw, "pa")) >= 8
+    for i in range(5):
+        dag = "c%d" % i
+        wait_until(lambda: sum(len(consumed(tw, dag, r["run_id"])) for r in runs(tw, dag)) >= len(events))
+        seen = [e for r in runs(tw, dag) for e in consumed(tw, dag, r["run_id"])]
+        assert sorted(seen) == sorted(events)
+    stop(p)
+
+
+def consumed(tw, dag, run):
+    db = tw.db()
+    rows = db.execute("SELECT x.event_key FROM run_asset_event AS x JOIN run AS r ON r.run_key = x.run_key JOIN dag AS d"
+                      " ON d.dag_key = r.dag_key WHERE d.dag_id = ? AND r.run_id = ?", (dag, run)).fetchall()
+    db.close()
+    return [r[0] for r in rows]
