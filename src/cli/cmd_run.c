@@ -51,6 +51,11 @@ static int64_t logical_date(struct cli *cli)
     return text != NULL && time_parse(text, strlen(text), &t) == 0 ? t : TIME_NONE;
 }
 
+static const char *partition_key(const struct job *j)
+{
+    return cli_opt(j->cli, "partition-key");
+}
+
 /* ---- as a client ---- */
 
 static int client_members(struct job *j, const struct dag *d, const char *conf, struct buf *b)
@@ -72,6 +77,10 @@ static int client_members(struct job *j, const struct dag *d, const char *conf, 
     if (conf != NULL) {
         json_key(&w, "conf");
         json_string(&w, conf);
+    }
+    if (partition_key(j) != NULL) {
+        json_key(&w, "partition_key");
+        json_string(&w, partition_key(j));
     }
     if (logical_date(j->cli) != TIME_NONE) {
         json_key(&w, "logical_date_us");
@@ -123,6 +132,7 @@ static int add_and_create(struct session *s, struct job *j, struct dag *d, const
     struct engine_run_request rq = {.run_id = cli_opt(j->cli, "run-id"),
                                     .type = RUN_TYPE_MANUAL,
                                     .logical_date_us = logical_date(j->cli),
+                                    .partition_key = partition_key(j),
                                     .conf = conf};
     struct buf b BUF_CLEANUP;
     int rc;

@@ -46,6 +46,11 @@ const struct cli_option global_options[] = {
         "logical-date", 0, OPTION_TIME, .value = "TIME",                                \
                                         .help = "the run's logical date (default: now)" \
     }
+#define OPT_PARTITION                                                                \
+    {                                                                                \
+        "partition-key", 0, OPTION_TEXT, .value = "KEY",                             \
+                                         .help = "the partition that the run is for" \
+    }
 #define OPT_RUN_ID                                                                     \
     {                                                                                  \
         "run-id", 0, OPTION_TEXT, .value = "ID",                                       \
@@ -132,6 +137,7 @@ const struct command command_table[] = {
                      OPT_PARAM,
                      OPT_RUN_ID,
                      OPT_LOGICAL,
+                     OPT_PARTITION,
                      OPT_PYTHON,
                      OPT_PLAIN,
                      {0}},
@@ -242,8 +248,15 @@ const struct command command_table[] = {
      "and nothing is waited for; where none works, it is carried out here, to its end. Then the "
      "run is told.",
      .args = ARGS{ARG_FILE, {0}},
-     .options =
-         OPTS{OPT_DAG, OPT_JOBS, OPT_CONF, OPT_PARAM, OPT_RUN_ID, OPT_LOGICAL, OPT_PYTHON, {0}},
+     .options = OPTS{OPT_DAG,
+                     OPT_JOBS,
+                     OPT_CONF,
+                     OPT_PARAM,
+                     OPT_RUN_ID,
+                     OPT_LOGICAL,
+                     OPT_PARTITION,
+                     OPT_PYTHON,
+                     {0}},
      .examples = EX{{"tradewind dags trigger sales --conf '{\"region\": \"eu\"}'", NULL}, {0}},
      .exits = "0 the run was made, or it succeeded here\n1 the run failed here\n73 there is a run "
               "of that id already"},

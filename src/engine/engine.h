@@ -77,6 +77,7 @@ struct engine_run_request {
         *key; /* idempotency key: the same request again finds the run that it made; NULL = none */
     int64_t
         parent; /* the run whose task asked for it, or 0: who continues that one continues this one too */
+    const char *partition_key;       /* what it is for, or NULL; at most LIMIT_ID_BYTES */
     const struct due_run *scheduled; /* its times, in place of logical_date_us and now; or NULL */
 };
 struct due_run;

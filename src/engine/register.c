@@ -226,6 +226,7 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
         .start_us = TIME_NONE,
         .end_us = TIME_NONE,
         .conf = q->conf,
+        .partition_key = q->partition_key,
     };
     struct request r = {.event.type = SCHED_RUN_CREATE};
     const struct known_dag *known = register_known(g, q->dag_key);
@@ -250,6 +251,10 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
         c.run_id = id;
     }
     rc = check_run_id(c.run_id, e);
+    if (rc == 0 && q->partition_key != NULL &&
+        (q->partition_key[0] == '\0' || strlen(q->partition_key) > LIMIT_ID_BYTES)) {
+        rc = err_set(e, ERR_INVALID, "partition_key: 1 to %d bytes", LIMIT_ID_BYTES);
+    }
     if (rc != 0) {
         return rc;
     }

@@ -147,9 +147,17 @@ static int create_one(void *arg)
     struct engine *g = c->g;
     struct engine_run_request rq = {
         .dag_key = c->run.dag_key, .type = RUN_TYPE_SCHEDULED, .scheduled = &c->run};
+    const struct known_dag *k = register_known(g, c->run.dag_key);
+    char partition[LIMIT_ID_BYTES + 1] = "";
     struct err e = {0};
     int64_t run_key;
-    int rc = engine_create_run(g, &rq, &run_key, &e);
+    int rc;
+
+    if (k != NULL && k->timing != NULL) {
+        timing_partition(k->timing, c->run.run_after_us, partition, sizeof partition);
+    }
+    rq.partition_key = partition[0] != '\0' ? partition : NULL;
+    rc = engine_create_run(g, &rq, &run_key, &e);
 
     if (rc != 0 && rc != -ERR_EXISTS && rc != -ERR_CLOSED) {
         log_error("schedule", "a run of DAG %lld could not be created: %s",

@@ -161,6 +161,15 @@ int32_t timing_active_runs(const struct timing *p, const struct dag *d)
                                                                               : d->max_active_runs;
 }
 
+void timing_partition(const struct timing *p, int64_t run_after_us, char *ret, size_t cap)
+{
+    struct err e = {0};
+
+    if (timetable_partition(p->timetable, p->zone, run_after_us, ret, cap, &e) != 0) {
+        log_error("schedule", "a run has no partition: %s", err_str(&e));
+    }
+}
+
 enum due_next timing_next(const struct timing *p, const struct dag *d, const struct due_run *last,
                           int64_t now_us, struct due_run *ret)
 {

@@ -23,6 +23,9 @@ int timing_zone(const char *name, struct zone **ret, struct err *e);
 /* At most so many runs at once because of it and of the DAG's max_active_runs; 0 = no limit. */
 int32_t timing_active_runs(const struct timing *p, const struct dag *d);
 
+/* The partition of a run that was answered with this run_after; "" when its schedule has none. */
+void timing_partition(const struct timing *p, int64_t run_after_us, char *ret, size_t cap);
+
 /* due.h's question for this DAG. */
 enum due_next timing_next(const struct timing *p, const struct dag *d, const struct due_run *last,
                           int64_t now_us, struct due_run *ret);

@@ -166,3 +166,74 @@ def consumed(tw, dag, run):
                       " ON d.dag_key = r.dag_key WHERE d.dag_id = ? AND r.run_id = ?", (dag, run)).fetchall()
     db.close()
     return [r[0] for r in rows]
+
+
+def test_partitions(tw):
+    producer(tw, "hourly", "h")
+    producer(tw, "daily", "d")
+    consumer(tw, "c", all_of("h", "d"), type="partitioned_assets",
+             command="echo {{ dag_run.partition_key }}",
+             schedule={"default_mapper": {"type": "StartOfDayMapper"},
+                       "mappers": [{"asset": asset("d"), "mapper": {"type": "IdentityMapper"}}]})
+    consumer(tw, "plain", asset("h"))
+    p = start(tw)
+    ready(tw, "c", "plain", "hourly", "daily")
+    for key in ("2026-03-01T10:00:00", "2026-03-02T11:00:00", "2026-03-02T12:00:00", "no time"):
+        trigger(tw, "hourly", "--partition-key", key)
+    trigger(tw, "hourly")  # without a key: for nobody who is started by partition
+    wait_until(lambda: states(tw, "plain") == ["success"])
+    assert states(tw, "c") == []
+    trigger(tw, "daily", "--partition-key", "2026-03-02")
+    wait_until(lambda: states(tw, "c") == ["success"])
+    one = runs(tw, "c")[0]
+    assert one["partition_key"] == "2026-03-02"
+    assert len(consumed(tw, "c", one["run_id"])) == 3
+    assert tw("tasks", "logs", "c", one["run_id"], "c").stdout == "2026-03-02\n"
+    trigger(tw, "daily", "--partition-key", "2026-03-01")
+    wait_until(lambda: states(tw, "c") == ["success"] * 2)
+    assert {r["partition_key"] for r in runs(tw, "c")} == {"2026-03-01", "2026-03-02"}
+    out = stop(p)
+    assert "'no time' is no time" in out and "without a partition key" in out
+
+
+def test_partitions_of_a_cron(tw):
+    put(tw, "p.yaml", dag_id="p", start_date="2026-01-01", catchup=True, end_date="2026-01-03",
+        schedule={"type": "cron_partition", "cron": "0 0 * * *", "run_offset": -1, "key_format": "%Y-%m-%d"},
+        tasks={"t": {"operator": "bash", "bash_command": "true", "outlets": [asset("a")]}})
+    consumer(tw, "c", asset("a"), type="partitioned_assets", schedule={"default_mapper": {"type": "StartOfMonthMapper", "input_format": "%Y-%m-%d"}})
+    p = start(tw)
+    wait_until(lambda: [r["state"] for r in runs(tw, "p")] == ["success"] * 3)
+    assert [r["partition_key"] for r in runs(tw, "p")] == ["2025-12-31", "2026-01-01", "2026-01-02"]
+    wait_until(lambda: sum(len(consumed(tw, "c", r["run_id"])) for r in runs(tw, "c")) == 3)
+    assert {r["partition_key"] for r in runs(tw, "c")} == {"2025-12", "2026-01"}
+    stop(p)
+
+
+def test_what_tasks_in_python_see(tw):
+    os.makedirs(tw.path("dags"))
+    tw.write("dags/both.py", '''
+        from airflow.sdk import DAG, Asset, AssetAlias, AssetOrTimeSchedule, Metadata, task
+        from airflow.timetables.trigger import CronTriggerTimetable
+        a, alias = Asset("a"), AssetAlias("al")
+
+        with DAG("make"):
+            @task(outlets=[a, alias])
+            def make(outlet_events):
+                yield Metadata(a, {"rows": 3})
+                outlet_events[alias].add(Asset("x"), {"k": 1})
+            make()
+
+        with DAG("see", schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 0 1 1 *", timezone="UTC"), assets=(a & alias))):
+            @task
+            def see(triggering_asset_events, dag_run, logical_date=None):
+                return {"a": [e.extra for e in triggering_asset_events[a]], "n": len(dag_run.consumed_asset_events),
+                        "type": dag_run.run_type, "date": str(logical_date),
+                        "x": [e.extra for e in triggering_asset_events[Asset("x")]]}
+            see()
+    ''')
+    p = start(tw)
+    ready(tw, "make", "see")
+    tw("run", tw.path("dags/both.py"), "--dag", "make")
+    wait_until(lambda: states(tw, "see") == ["success"])
+    assert tw.xcom("see") == {"a": [{"rows": 3}], "x": [{"k": 1}], "n": 2, "type": "asset_triggered", "date": "None"}
+    stop(p)
