@@ -122,6 +122,8 @@ static int open_parts(struct session *s, struct err *e)
         .gather_us = s->in_memory ? 0 : -1,
     };
 
+    s->ask = (struct ask_config){s->python, s->python_path};
+    c.ask = &s->ask;
     return home_open(&c, &s->worker, &s->engine, e);
 }
 

@@ -152,6 +152,8 @@ static int open_parts(struct session *s, const struct session_options *o, struct
         .schedules = o->schedules,
     };
 
+    s->ask = (struct ask_config){s->python, s->python_path};
+    c.ask = &s->ask;
     return home_open(&c, &s->worker, &s->engine, e);
 }
 

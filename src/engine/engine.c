@@ -455,6 +455,7 @@ int engine_open(const struct engine_config *c, struct engine **ret, struct err *
     arena_init(&g->extras.arena, MiB(64));
     co_group_init(&g->group, c->loop);
     co_cond_init(&g->answered);
+    co_cond_init(&g->asked);
     rc = c->schedules ? schedule_new(g, e) : 0;
     rc = rc == 0 ? open_with(g, e) : rc;
     if (rc != 0) {

@@ -46,6 +46,10 @@ struct engine_config {
     /* While the worker has claimed work ahead, a commit may wait this long for company: fewer syncs, no slot idle. 0 = never. */
     int64_t gather_us;
     bool schedules; /* creates the runs that are due (engine_schedule_dag) */
+    /* SUSPENDS. Asks a time table of Python (engine/asking.h): a line of JSON, and one as the answer, in the arena. NULL: they cannot be asked. */
+    int (*ask)(void *arg, const char *question, size_t n, struct arena *a, const char **ret,
+               size_t *ret_len, struct err *e);
+    void *ask_arg;
 };
 
 /* SUSPENDS. Takes the shard, loads settings, starts the engine's coroutine. */

@@ -121,6 +121,7 @@ struct known_dag {
     int64_t dag_key, version_key;
     struct dag *dag;       /* one reference */
     struct timing *timing; /* owned; NULL: nothing is created by the clock */
+    uint64_t question;     /* that is open about its time table; 0: none */
 };
 
 struct engine {
@@ -139,6 +140,9 @@ struct engine {
     size_t dags_len, dags_cap;
     struct schedule *schedule; /* NULL without config.schedules */
     struct consumers *consumers;
+    uint64_t questions; /* about time tables, so far */
+    unsigned asking;    /* that are being asked */
+    struct co_cond asked;
     struct key_block run_keys, dag_keys, version_keys;
 
     struct msg *inbox, **inbox_last;

@@ -4,8 +4,10 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/asking.h"
 #include "engine/engine_priv.h"
 #include "engine/timing.h"
 #include "model/dag.h"
@@ -64,7 +66,7 @@ struct known_dag *register_known(struct engine *g, int64_t dag_key)
 static int remember(struct engine *g, int64_t dag_key, int64_t version_key, struct dag *d)
 {
     struct known_dag *k = register_known(g, dag_key);
-    struct known_dag new = {dag_key, version_key, dag_ref(d), NULL};
+    struct known_dag new = {dag_key, version_key, dag_ref(d), NULL, 0};
 
     if (k != NULL) {
         dag_unref(k->dag);
@@ -207,6 +209,31 @@ static int check_run_id(const char *id, struct err *e)
     return id[0] == '.' ? err_set(e, ERR_INVALID, "run_id '%s' begins with a dot", id) : 0;
 }
 
+/* What a run by hand is for, as its DAG's time table says: an instant, where it says nothing. SUSPENDS perhaps. */
+static int manual_interval(struct engine *g, int64_t dag_key, struct run_row *row, struct err *e)
+{
+    struct known_dag *k = register_known(g, dag_key);
+    struct dag *d = dag_ref(k->dag);
+    struct err own = {0};
+    int rc = 0;
+
+    row->data_interval_start_us = row->data_interval_end_us = row->logical_date_us;
+    if (k->timing == NULL && timing_new(k->dag, &k->timing, &own) != 0) {
+        log_warning("schedule", "DAG '%s': the run's data interval is an instant: %s", d->dag_id,
+                    err_str(&own));
+    }
+    if (k->timing != NULL && asking_needed(d)) {
+        rc = asking_interval(g, d, row->logical_date_us, &row->data_interval_start_us,
+                             &row->data_interval_end_us, e);
+        rc = rc != 0 ? err_prefix(e, rc, "the data interval of a run of DAG '%s'", d->dag_id) : 0;
+    } else if (k->timing != NULL) {
+        rc = timing_interval(k->timing, row->logical_date_us, &row->data_interval_start_us,
+                             &row->data_interval_end_us, e);
+    }
+    dag_unref(d);
+    return rc;
+}
+
 int engine_create_run(struct engine *g, const struct engine_run_request *q, int64_t *ret_run_key,
                       struct err *e)
 {
@@ -235,9 +262,15 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
     if (known == NULL) {
         return err_set(e, ERR_NOTFOUND, "the DAG is not known to this engine");
     }
+    rc = q->scheduled == NULL && q->type == RUN_TYPE_MANUAL
+             ? manual_interval(g, q->dag_key, &row, e)
+             : 0;
+    if (rc != 0) {
+        return rc;
+    }
+    known = register_known(g, q->dag_key);
     row.version_key = known->version_key;
     r.event.run.dag = known->dag;
-    row.data_interval_start_us = row.data_interval_end_us = row.logical_date_us;
     if (q->scheduled != NULL) {
         row.logical_date_us = q->scheduled->logical_us;
         row.data_interval_start_us = q->scheduled->start_us;

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/asking.h"
 #include "engine/consumers.h"
 #include "engine/engine_priv.h"
 #include "engine/timing.h"
@@ -230,8 +231,18 @@ static enum due_next next_run(void *arg, int64_t dag_key, const struct due_run *
     struct engine *g = arg;
     const struct known_dag *k = register_known(g, dag_key);
 
+    if (k != NULL && k->timing != NULL && asking_needed(k->dag)) {
+        asking_start(g, dag_key, last);
+        return DUE_ASK;
+    }
     return k == NULL || k->timing == NULL ? DUE_NONE
                                           : timing_next(k->timing, k->dag, last, now_us, ret);
+}
+
+void schedule_answered(struct engine *g, int64_t dag_key, const struct due_run *run)
+{
+    due_answer(g->schedule->due, dag_key, run, wall(g));
+    look(g);
 }
 
 struct last_call {

@@ -170,6 +170,13 @@ void timing_partition(const struct timing *p, int64_t run_after_us, char *ret, s
     }
 }
 
+int timing_interval(const struct timing *p, int64_t run_after_us, int64_t *ret_start_us,
+                    int64_t *ret_end_us, struct err *e)
+{
+    return timetable_manual_interval(p->timetable, p->zone, run_after_us, ret_start_us, ret_end_us,
+                                     e);
+}
+
 enum due_next timing_next(const struct timing *p, const struct dag *d, const struct due_run *last,
                           int64_t now_us, struct due_run *ret)
 {

@@ -26,6 +26,10 @@ int32_t timing_active_runs(const struct timing *p, const struct dag *d);
 /* The partition of a run that was answered with this run_after; "" when its schedule has none. */
 void timing_partition(const struct timing *p, int64_t run_after_us, char *ret, size_t cap);
 
+/* The data interval of a run by hand, where its kind is no Python class: -ERR_UNSUPPORTED. */
+int timing_interval(const struct timing *p, int64_t run_after_us, int64_t *ret_start_us,
+                    int64_t *ret_end_us, struct err *e);
+
 /* due.h's question for this DAG. */
 enum due_next timing_next(const struct timing *p, const struct dag *d, const struct due_run *last,
                           int64_t now_us, struct due_run *ret);

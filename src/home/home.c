@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "dagfile/ask.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/document.h"
@@ -181,6 +182,12 @@ static int open_worker(const struct home_config *c, struct worker **ret, struct 
     return local_worker_new(&w, ret, e);
 }
 
+static int ask(void *arg, const char *question, size_t n, struct arena *a, const char **ret,
+               size_t *ret_len, struct err *e)
+{
+    return ask_python(arg, question, n, a, ret, ret_len, e);
+}
+
 int home_open(const struct home_config *c, struct worker **ret_worker, struct engine **ret_engine,
               struct err *e)
 {
@@ -193,6 +200,8 @@ int home_open(const struct home_config *c, struct worker **ret_worker, struct en
         .parallelism = c->slots,
         .gather_us = c->gather_us >= 0 ? c->gather_us : GATHER_US,
         .schedules = c->schedules,
+        .ask = c->ask != NULL ? ask : NULL,
+        .ask_arg = (void *)c->ask,
     };
     size_t n;
     int rc = open_worker(c, ret_worker, e);

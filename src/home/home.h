@@ -17,6 +17,7 @@ struct lock;
 struct loop;
 struct store;
 struct worker;
+struct ask_config;
 
 #define STORE_FILE    "tradewind.db"
 #define ENGINE_SOCKET "engine.sock"
@@ -48,6 +49,8 @@ struct home_config {
     int idle_exit_s;   /* of holders that have nothing to do; 0 = the default */
     int64_t gather_us; /* -1 = the default */
     bool schedules;    /* as engine_config */
+    const struct ask_config *
+        ask; /* of time tables of Python; lives as long as the engine. NULL: they cannot be asked */
 };
 /* SUSPENDS. The worker and the engine. After an error *ret_worker may be there: home_close it. */
 int home_open(const struct home_config *c, struct worker **ret_worker, struct engine **ret_engine,
