@@ -50,8 +50,24 @@ def find_class(classpath: str, file: str) -> Any:
     return module
 
 
+def _complete_pendulum() -> None:
+    """Time tables of Airflow 3 are written for pendulum 3: DateTime.combine takes a tzinfo there."""
+    pendulum: Any = timezone.pendulum_or_none()
+    if pendulum is None or not pendulum.__version__.startswith(("1.", "2.")):
+        return
+    own = pendulum.DateTime.combine
+
+    def combine(cls: Any, date: Any, time: Any, tzinfo: Any = None) -> Any:
+        if tzinfo is None:
+            return own(date, time)
+        return pendulum.instance(dt.datetime.combine(date, time), tz=tzinfo)
+
+    pendulum.DateTime.combine = classmethod(combine)
+
+
 def _prepare(file: str) -> None:
     """Modules are found as when the DAG file is imported."""
+    _complete_pendulum()
     target = Target.of(file, kind="callback")
     folder = os.path.dirname(os.path.abspath(file))
     for place in (target.root, os.environ.get("TRADEWIND_DAGS")):
