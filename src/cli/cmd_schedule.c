@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/folder.h"
 #include "cli/session.h"
+#include "cli/waiting.h"
 #include "dagfile/ask.h"
 #include "dagfile/dagfile.h"
 #include "engine/asking.h"
@@ -22,6 +23,8 @@
 #include "model/dag.h"
 #include "runtime/loop.h"
 #include "store/store.h"
+
+#define WAITING_SHOWN 20 /* partitions */
 
 /* ---- pause ---- */
 
@@ -233,6 +236,39 @@ static int show_coming(struct coming *c, int64_t n, struct json_writer *w)
     return rc;
 }
 
+/* What it waits for beside the clock: to people as words, before the times. */
+static int show_waiting(struct coming *c)
+{
+    const struct value *schedule =
+        c->dag->document != NULL ? value_get(c->dag->document, "schedule") : NULL;
+    struct waiting_row *rows;
+    struct buf words BUF_CLEANUP;
+    size_t n;
+    int rc;
+
+    buf_init(&words, MiB(64));
+    if (!waiting_is_schedule(schedule)) {
+        if (c->timing == NULL) {
+            (void)fprintf(stderr, "DAG %s has no schedule.\n", c->dag->dag_id);
+        }
+        return 0;
+    }
+    rc = waiting_rows(c->store, c->row.dag_key, schedule, &c->arena, &rows, &n, &c->e);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        buf_clear(&words);
+        waiting_words(&rows[i], &words);
+        if (i == WAITING_SHOWN) {
+            (void)printf("... %zu more partitions: `tradewind assets queue %s`\n", n - i,
+                         c->dag->dag_id);
+            break;
+        }
+        (void)printf("%s%s%s%s\n", rows[i].partition != NULL ? "partition " : "",
+                     rows[i].partition != NULL ? rows[i].partition : "",
+                     rows[i].partition != NULL ? " " : "", buf_cstr(&words));
+    }
+    return rc;
+}
+
 int cmd_dags_next(struct cli *cli)
 {
     struct coming c = {0};
@@ -245,6 +281,7 @@ int cmd_dags_next(struct cli *cli)
     arena_init(&c.arena, MiB(64));
     buf_init(&b, MiB(16));
     rc = rc == 0 ? open_coming(&c, home, cli_arg(cli, "DAG")) : rc;
+    rc = rc == 0 && !json ? show_waiting(&c) : rc;
     if (rc == 0) {
         json_writer_init(&w, &b, 2);
         json_array(&w);
@@ -254,8 +291,6 @@ int cmd_dags_next(struct cli *cli)
     if (rc == 0) {
         if (json) {
             (void)puts(buf_cstr(&b));
-        } else if (c.timing == NULL) {
-            (void)fprintf(stderr, "DAG %s has no schedule by the clock.\n", c.dag->dag_id);
         }
         if (c.row.paused && !cli_flag(cli, "quiet")) {
             (void)fprintf(stderr,

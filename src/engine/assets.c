@@ -496,3 +496,81 @@ int engine_asset_events(const struct world_call *c, struct err *e)
     }
     return rc;
 }
+
+/* ---- events by hand ---- */
+
+struct by_hand {
+    struct request r; /* first: the request is the event */
+    struct asset_event_row row;
+};
+
+static int add_by_hand(struct engine *g, struct request *r)
+{
+    struct by_hand *x = (struct by_hand *)r;
+
+    x->row.at_us = engine_now(g);
+    return add_event(g, &x->row);
+}
+
+int engine_create_asset_event(struct engine *g, const struct engine_asset_event *ev, struct err *e)
+{
+    struct arena a;
+    struct question q = {.g = g, .name = ev->name, .uri = ev->uri, .arena = &a, .e = e};
+    struct audit_row audit = {.actor = ev->actor,
+                              .action = "asset event",
+                              .subject = ev->name,
+                              .after = ev->extra,
+                              .at_us = engine_now(g)};
+    struct by_hand x = {.r = {.audit = &audit, .turn = add_by_hand}};
+    int rc;
+
+    if (ev->partition_key != NULL &&
+        (ev->partition_key[0] == '\0' || strlen(ev->partition_key) > LIMIT_ID_BYTES)) {
+        return err_set(e, ERR_INVALID, "partition_key: 1 to %d bytes", LIMIT_ID_BYTES);
+    }
+    arena_init(&a, MiB(4));
+    rc = engine_on_store(g, do_find, &q);
+    if (rc == 0 && !q.found) {
+        rc = err_set(e, ERR_NOTFOUND, "there is no asset '%s'", ev->name);
+    }
+    if (rc == 0) {
+        x.row = (struct asset_event_row){.name = q.asset.name,
+                                         .uri = q.asset.uri,
+                                         .group = q.asset.group,
+                                         .asset_extra = q.asset.extra,
+                                         .extra = ev->extra,
+                                         .map_index = -1,
+                                         .partition_key = ev->partition_key};
+        rc = engine_ask(g, &x.r, e);
+    }
+    arena_fini(&a);
+    return rc;
+}
+
+int engine_answer_event_create(const struct world_call *c, struct err *e)
+{
+    struct engine_asset_event ev = {.name = text_of(c->rq, "name"),
+                                    .uri = text_of(c->rq, "uri"),
+                                    .extra = text_of(c->rq, "extra"),
+                                    .partition_key = text_of(c->rq, "partition_key"),
+                                    .actor = "cli"};
+    struct value *v;
+    int rc = 0;
+
+    if (ev.name == NULL || ev.uri == NULL) {
+        return err_set(e, ERR_PROTOCOL, "asset_event_create needs name and uri");
+    }
+    if (ev.extra != NULL && (strlen(ev.extra) > LIMIT_ASSET_EXTRA ||
+                             value_parse(c->arena, ev.extra, strlen(ev.extra), &v, NULL) != 0 ||
+                             v->kind != VALUE_OBJECT)) {
+        return err_set(e, ERR_INVALID, "extra: an object of at most %zu KiB, as a JSON text",
+                       LIMIT_ASSET_EXTRA >> 10);
+    }
+    rc = engine_create_asset_event(c->g, &ev, e);
+    if (rc == 0) {
+        json_key(c->w, "result");
+        json_object(c->w);
+        json_object_end(c->w);
+    }
+    return rc;
+}

@@ -152,6 +152,16 @@ struct engine_response {
  * option. The run need not be known to the scheduler. */
 int engine_respond(struct engine *g, const struct engine_response *r, struct err *e);
 
+/* An event of an asset that no task made. */
+struct engine_asset_event {
+    const char *name, *uri; /* as the store has the asset */
+    const char *extra;      /* JSON object, or NULL */
+    const char *partition_key;
+    const char *actor;
+};
+/* SUSPENDS until it is durable, with what it starts. -ERR_NOTFOUND: there is no such asset; -ERR_INVALID. */
+int engine_create_asset_event(struct engine *g, const struct engine_asset_event *ev, struct err *e);
+
 /* From now on nothing new starts. Live attempts of the runs that somebody waits for (engine_wait_run) are ended and go back to
  * `scheduled`, so that a later resume continues; those of other runs go on in their holders. Idempotent. */
 void engine_interrupt(struct engine *g);

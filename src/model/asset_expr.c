@@ -205,6 +205,7 @@ static void describe(const struct asset_expr *x, uint32_t at, const uint64_t *bi
     const struct asset_node *n = &x->nodes[at];
     const char *word = n->kind == ASSET_NODE_ALL ? " and " : " or ";
     size_t shown = 0;
+    bool several;
 
     if (n->kind == ASSET_NODE_LEAF) {
         asset_leaf_describe(&x->leaves[n->leaf], out);
@@ -213,13 +214,14 @@ static void describe(const struct asset_expr *x, uint32_t at, const uint64_t *bi
     for (uint32_t i = at + 1; i < n->end; i = x->nodes[i].end) {
         shown += bits == NULL || !holds(x, i, bits);
     }
-    nested = nested && shown > 1;
+    several = shown > 1;
+    nested = nested && several;
     (void)buf_str(out, nested ? "(" : "");
     shown = 0;
     for (uint32_t i = at + 1; i < n->end; i = x->nodes[i].end) {
         if (bits == NULL || !holds(x, i, bits)) {
             (void)buf_str(out, shown++ > 0 ? word : "");
-            describe(x, i, bits, true, out);
+            describe(x, i, bits, several || nested, out);
         }
     }
     (void)buf_str(out, nested ? ")" : "");

@@ -237,3 +237,40 @@ def test_what_tasks_in_python_see(tw):
     wait_until(lambda: states(tw, "see") == ["success"])
     assert tw.xcom("see") == {"a": [{"rows": 3}], "x": [{"k": 1}], "n": 2, "type": "asset_triggered", "date": "None"}
     stop(p)
+
+
+def test_commands_with_a_scheduler_and_without(tw):
+    producer(tw, "pa", "a")
+    consumer(tw, "c", {"type": "all", "of": [asset("a"), any_of("b", "x")]})
+    consumer(tw, "parts", all_of("a", "b"), type="partitioned_assets")
+    p = start(tw)
+    ready(tw, "c", "parts", "pa")
+    assert tw("dags", "next-execution", "c").stdout == "waits for asset a and (asset b or asset x)\n"
+    tw("assets", "create-event", "a", "--extra", '{"rows": 3}')
+    tw("assets", "create-event", "s3://a", "--partition-key", "2026")
+    assert tw("dags", "next-execution", "c").stdout == "waits for asset b or asset x; there: asset a (1 event)\n"
+    assert tw("dags", "next-execution", "parts").stdout == "partition 2026 waits for asset b; there: asset a (1 event)\n"
+    queue = {(q["dag_id"], q["partition_key"]): q for q in tw.json("assets", "queue")}
+    assert queue["c", None]["waits_for"] == "asset b or asset x" and queue["parts", "2026"]["events"] == 1
+    shown = tw.json("assets", "show", "a")
+    assert shown["produced_by"] == [{"dag_id": "pa", "task_id": "p"}]
+    assert [s["dag_id"] for s in shown["starts"]] == ["c", "parts"]
+    assert "produced by  DAG pa, task p" in tw("assets", "show", "s3://a").stdout
+    assert "no DAG that is known here makes" in tw("assets", "materialize", "b", code=66).stderr
+    made = tw.json("assets", "materialize", "a")
+    assert made["dag_id"] == "pa"
+    finish(tw, "pa")
+    stop(p)
+    # and without a scheduler: its events start what waits when one comes
+    tw("assets", "create-event", "b")
+    tw("assets", "create-event", "b", "--partition-key", "2026")
+    assert tw("dags", "next-execution", "c").stdout.startswith("has all that it waits for; there: asset a (2 events)")
+    p = start(tw)
+    wait_until(lambda: states(tw, "c") == ["success"] and states(tw, "parts") == ["success"])
+    found = tw.json("assets", "events", "--dag", "c")
+    assert [(e["name"], e["extra"]) for e in found] == [("b", {}), ("a", {}), ("a", {"rows": 3})]
+    assert len(tw.json("assets", "events", "--dag", "parts", "--run", runs(tw, "parts")[0]["run_id"])) == 2
+    assert "no asset 'nope'" in tw("assets", "create-event", "nope", code=66).stderr
+    assert tw("assets", "create-event", "a", "--extra", "3", code=64)
+    assert "no scheduler knows" in tw("assets", "queue", "pa", code=66).stderr
+    stop(p)
