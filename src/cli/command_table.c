@@ -649,12 +649,28 @@ const struct command command_table[] = {
      .exits = "66 there is no such pool"},
 
     {"config", "show the configuration"},
-    {"config list", "list the settings, and where each comes from", NULL,
+    {"config list", "list the settings, and where each comes from",
+     "From tradewind.yaml in the home, and the environment: TRADEWIND__SECTION__KEY, then "
+     "AIRFLOW__SECTION__KEY where the meaning is the same.",
+     .options = OPTS{{"all", 0, OPTION_FLAG,
+                      .help = "also those that only DAG files and tasks ask for, set or not"},
+                     {0}},
      .examples = EX{{"tradewind config list --json", NULL}, {0}}},
     {"config get", "show one setting's value", NULL,
-     .args = ARGS{{"KEY", .help = "the setting"}, {0}},
+     .args = ARGS{{"KEY", .help = "the setting, like core.parallelism"}, {0}},
      .examples = EX{{"tradewind config get home", NULL}, {0}},
      .exits = "66 there is no such setting"},
+    {"config show-origin", "show where a setting comes from",
+     "All places that may set it, in their order; a star marks the one that counts. Without KEY: "
+     "all settings that "
+     "are not as built in.",
+     .args = ARGS{{"KEY", .optional = true, .help = "the setting"}, {0}},
+     .examples = EX{{"tradewind config show-origin core.parallelism", NULL}, {0}},
+     .exits = "66 there is no such setting"},
+    {"config lint", "check tradewind.yaml and the environment",
+     "All that is wrong, with line and column, and what to write instead. Airflow's settings that "
+     "have no effect here are warnings.",
+     .examples = EX{{"tradewind config lint", NULL}, {0}}, .exits = "65 there are errors"},
 
     {"info", "show the version, the places, and who works in the home", NULL,
      .options =

@@ -63,6 +63,8 @@ int cmd_pools_delete(struct cli *cli);
 int cmd_db_rotate_key(struct cli *cli);
 int cmd_config_list(struct cli *cli);
 int cmd_config_get(struct cli *cli);
+int cmd_config_lint(struct cli *cli);
+int cmd_config_origin(struct cli *cli);
 int cmd_info(struct cli *cli);
 int cmd_airflow(struct cli *cli);
 int cmd_version(struct cli *cli);

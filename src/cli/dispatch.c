@@ -72,6 +72,8 @@ static const struct {
     {"db rotate-key", cmd_db_rotate_key},
     {"config list", cmd_config_list},
     {"config get", cmd_config_get},
+    {"config lint", cmd_config_lint},
+    {"config show-origin", cmd_config_origin},
     {"info", cmd_info},
     {"airflow", cmd_airflow},
     {"version", cmd_version},

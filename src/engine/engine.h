@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/limits.h"
+#include "base/time.h"
 #include "model/rows.h"
 
 struct arena;
@@ -35,6 +37,19 @@ struct dag_source {
     const char *file; /* where it came from, or NULL */
 };
 
+/* What the configuration says. */
+struct engine_settings {
+    int32_t max_map_length;     /* instances of a mapped task */
+    int32_t default_pool_slots; /* while the store has no row of default_pool */
+    int32_t queued_retries;     /* how often a task that a worker does not start is queued again */
+    int64_t queued_timeout_us;  /* ... after this time */
+};
+#define ENGINE_SETTINGS_DEFAULT                                       \
+    {                                                                 \
+        LIMIT_MAP_LENGTH, DEFAULT_POOL_SLOTS, DEFAULT_QUEUED_RETRIES, \
+            DEFAULT_QUEUED_TIMEOUT_S *TIME_SECOND                     \
+    }
+
 struct engine_config {
     struct loop *loop;
     struct store *store;
@@ -50,6 +65,7 @@ struct engine_config {
     int (*ask)(void *arg, const char *question, size_t n, struct arena *a, const char **ret,
                size_t *ret_len, struct err *e);
     void *ask_arg;
+    const struct engine_settings *settings; /* borrowed until it is open; NULL = the defaults */
 };
 
 /* SUSPENDS. Takes the shard, loads settings, starts the engine's coroutine. */

@@ -126,6 +126,7 @@ struct known_dag {
 
 struct engine {
     struct engine_config config;
+    struct engine_settings settings;
     struct loop *loop;
     struct store *store;
     struct worker *worker;
