@@ -1,6 +1,5 @@
 """Time tables of the user's own, in Python: asked by the scheduler, by commands, and for runs by hand."""
 import datetime as dt
-import json
 import os
 
 from conftest import wait_until
