@@ -584,7 +584,7 @@ const struct command command_table[] = {
                      "what its last run was started by"},
                     {0}},
      .exits = "66 there is no such asset, DAG or run"},
-    {"assets show", "show an asset: who makes it, who uses it, which DAGs it starts",
+    {"assets show", "show who makes and uses an asset, and what it starts",
      "From the DAGs that the store knows, as they are now.",
      .args = ARGS{{"ASSET", .help = "its name or URI"}, {0}},
      .examples = EX{{"tradewind assets show orders", NULL}, {0}},
