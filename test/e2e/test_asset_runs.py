@@ -274,3 +274,61 @@ def test_commands_with_a_scheduler_and_without(tw):
     assert tw("assets", "create-event", "a", "--extra", "3", code=64)
     assert "no scheduler knows" in tw("assets", "queue", "pa", code=66).stderr
     stop(p)
+
+
+EXAMPLES = '''
+    import datetime as dt
+    from airflow.sdk import DAG, Asset, AssetOrTimeSchedule
+    from airflow.timetables.trigger import CronTriggerTimetable
+    from airflow.providers.standard.operators.bash import BashOperator
+
+    one, two, three = Asset("s3://one/out.txt", extra={"hi": "bye"}), Asset("s3://two/out.txt"), Asset("s3://three/out.txt")
+    start = dt.datetime(2024, 1, 1)
+
+
+    def dag(dag_id, schedule, **more):
+        with DAG(dag_id, schedule=schedule, start_date=start, catchup=False):
+            BashOperator(task_id="t", bash_command="true", **more)
+
+    dag("produces_1", "@daily", outlets=[one])
+    dag("produces_2", None, outlets=[two])
+    dag("consumes_1", [one], outlets=[Asset("s3://consuming_1/out.txt")])
+    dag("consumes_1_and_2", [one, two])
+    dag("never", [one, Asset("s3://unrelated/asset3.txt")])
+    dag("unknown", [Asset("s3://unrelated/asset3.txt"), Asset("s3://unrelated/other.txt")])
+    dag("and_expression", one & two)
+    dag("or_expression", one | two)
+    dag("mixed_expression", one | (two & three))
+    dag("chained", Asset("s3://consuming_1/out.txt"))
+    dag("asset_or_time", AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 1 * * 3", timezone="UTC"), assets=(one & two)))
+'''
+
+
+def test_the_chain_of_airflows_example(tw):
+    os.makedirs(tw.path("dags"))
+    tw.write("dags/examples.py", EXAMPLES)
+    p = start(tw)
+    for dag in ("consumes_1", "or_expression", "mixed_expression", "chained"):  # the daily one starts them
+        wait_until(lambda dag=dag: states(tw, dag) == ["success"])
+    tw("run", tw.path("dags/examples.py"), "--dag", "produces_2")
+    for dag in ("consumes_1_and_2", "and_expression", "asset_or_time"):
+        wait_until(lambda dag=dag: states(tw, dag) == ["success"])
+    wait_until(lambda: states(tw, "or_expression") == ["success"] * 2)
+    assert [len(states(tw, d)) for d in ("consumes_1", "mixed_expression", "chained", "never", "unknown")] == [1, 1, 1, 0, 0]
+    assert tw("dags", "next-execution", "never").stdout == \
+        "waits for asset s3://unrelated/asset3.txt; there: asset s3://one/out.txt (1 event)\n"
+    types = sorted(r["run_type"] for r in runs(tw, "asset_or_time"))
+    assert types == ["asset_triggered", "scheduled"]
+    stop(p)
+
+
+def test_events_in_templates_of_yaml(tw):
+    producer(tw, "pa", "a")
+    consumer(tw, "c", asset("a"), command="echo {{ triggering_asset_events | length }} {{ dag_run.consumed_asset_events | length }}"
+                                          " {{ dag_run.partition_key is none }}")
+    p = start(tw)
+    ready(tw, "c", "pa")
+    tw("assets", "create-event", "a")
+    wait_until(lambda: states(tw, "c") == ["success"])
+    assert tw("tasks", "logs", "c", "c").stdout == "1 1 True\n"
+    stop(p)
