@@ -247,6 +247,16 @@ static int f_get_map_xcoms(struct store *s, const struct ti_key *from, const cha
 {
     return W(s)->ops->get_map_xcoms(W(s), from, name, limit, a, ret, n, e);
 }
+static int f_get_asset_consumers(struct store *s, struct arena *a, struct asset_consumer_row **ret,
+                                 size_t *n, struct err *e)
+{
+    return W(s)->ops->get_asset_consumers(W(s), a, ret, n, e);
+}
+static int f_get_asset_queue(struct store *s, int64_t dag_key, struct arena *a,
+                             struct asset_queue_shape **ret, size_t *n, struct err *e)
+{
+    return W(s)->ops->get_asset_queue(W(s), dag_key, a, ret, n, e);
+}
 #undef W
 
 struct store *world_store(struct world *w)
@@ -268,6 +278,8 @@ struct store *world_store(struct world *w)
         .get_pools = f_get_pools,
         .get_xcom = f_get_xcom,
         .get_map_xcoms = f_get_map_xcoms,
+        .get_asset_consumers = f_get_asset_consumers,
+        .get_asset_queue = f_get_asset_queue,
     };
     f->base.ops = &f->ops;
     f->base.driver = "faulty";

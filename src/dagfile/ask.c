@@ -111,6 +111,7 @@ static int finish(struct asking *x, int rc)
     co_shield_begin(&s, INT64_MAX / 4);
     (void)child_wait(x->child, &code, &sig);
     co_shield_end(&s);
+    child_release(x->child);
     if (rc == -ERR_TIMEOUT) {
         return err_set(x->e, ERR_TIMEOUT, "the time table gave no answer within %d s",
                        LIMIT_ANSWER_S);
