@@ -290,9 +290,14 @@ int mem_get_run_events(struct store *s, int64_t run_key, size_t offset, size_t l
         rc = out != NULL ? 0 : -ERR_NOMEM;
     }
     for (struct node *x = first; rc == 0 && x != NULL; x = x->next) {
-        rc = mem_give_event(m, event_of(m, ((struct run_event *)node_row(x))->event_key), a,
-                            &out[i++]);
+        const struct asset_event_row *row =
+            event_of(m, ((struct run_event *)node_row(x))->event_key);
+
+        if (row != NULL) { /* it may have been pruned */
+            rc = mem_give_event(m, row, a, &out[i++]);
+        }
     }
+    n = i;
     if (rc != 0) {
         return err_set(e, ERR_NOMEM, "store: out of memory");
     }

@@ -68,6 +68,8 @@ static const struct row_type types[KIND_MAX_] = {
                         TEXT(asset_consumer_row, dag_id, false)}},
     [KIND_QUEUED] = {sizeof(struct queued), {TEXT(queued, partition, true)}},
     [KIND_RUN_EVENT] = {sizeof(struct run_event), {{0}}},
+    [KIND_GARBAGE] = {sizeof(struct run_name),
+                      {TEXT(run_name, dag_id, true), TEXT(run_name, run_id, true)}},
     [KIND_AUDIT] = {sizeof(struct audit_row),
                     {TEXT(audit_row, actor, false), TEXT(audit_row, action, false),
                      TEXT(audit_row, subject, false), TEXT(audit_row, before, false),
