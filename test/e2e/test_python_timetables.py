@@ -92,12 +92,15 @@ def test_runs_by_classes_of_plugins_and_of_the_file(tw):
     assert set(scheduled(tw, "own")) == {"scheduled__" + day(n).isoformat() for n in (0, 2)}
     out = tw("dags", "next-execution", "plugged", "-n", "2").stdout.split()
     assert out == [day(-1).isoformat(), day(-2).isoformat()]
-    p.kill()
-    p.wait()
-    p = start(tw)
     # By hand: the interval is what the class infers.
     tw("run", tw.path("dags/n.py"), "--dag", "plugged", "--logical-date", "2026-03-05T10:00:00Z")
     assert tw.xcom("t") == ["2026-03-04T00:00:00+00:00", "2026-03-05T00:00:00+00:00"]
+    p.kill()
+    p.wait()
+    p = start(tw)
+    # It goes on from its last run: nothing is made twice.
+    write(tw, "dags/later.py", DAGS.replace('"plugged"', '"later"').replace('"own"', '"later_own"') % day(1).isoformat())
+    wait_until(lambda: list(scheduled(tw, "later").values()) == ["success"], patience=40)
     assert len(scheduled(tw, "plugged")) == 4
     stop(p)
 
