@@ -264,6 +264,13 @@ static int twice_get_runs(struct store *s, int64_t dag_key, unsigned states, int
     return INNER(s)->ops->get_runs(INNER(s), dag_key, states, after_key, limit, a, ret, ret_len, e);
 }
 
+static int twice_get_asset_consumers(struct store *s, struct arena *a,
+                                     struct asset_consumer_row **ret, size_t *ret_len,
+                                     struct err *e)
+{
+    return INNER(s)->ops->get_asset_consumers(INNER(s), a, ret, ret_len, e);
+}
+
 static void twice_init(struct twice *t, struct store *inner, const char *bare)
 {
     *t = (struct twice){.inner = inner};
@@ -276,6 +283,7 @@ static void twice_init(struct twice *t, struct store *inner, const char *bare)
         .find_run = twice_find_run,
         .get_run = twice_get_run,
         .get_runs = twice_get_runs,
+        .get_asset_consumers = twice_get_asset_consumers,
     };
     t->base = (struct store){.ops = &t->ops, .driver = "twice"};
     if (bare == NULL) {

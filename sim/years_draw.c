@@ -192,7 +192,7 @@ static void schedule(struct draw *d, struct years_dag *dag)
     } else if (kind == 2) {
         buf_str(&d->out, "{\"type\":\"asset_or_time\",\"timetable\":");
         object(d, 0);
-        buf_str(&d->out, ",\"assets\":{\"type\":\"asset\",\"name\":\"a\",\"uri\":\"a\"}}");
+        buf_str(&d->out, ",\"condition\":{\"type\":\"asset\",\"name\":\"a\",\"uri\":\"a\"}}");
     } else {
         kind = kind < 11 ? upto(d, 2) : (kind - 11) % 8;
         dag->from_now = kind == 7 && !d->catchup;

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "dagfile/ask.h"
 #include "model/rows.h"
 
 struct dag;
@@ -71,6 +72,7 @@ struct session {
     char home[4096], holder[4096], python[4096], python_path[4096];
     bool in_memory, made; /* made: the folder is ours and goes with us */
     int jobs;
+    struct ask_config ask;
     struct lock *lock;
     struct store *store;
     struct worker *worker;

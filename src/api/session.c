@@ -127,6 +127,8 @@ static int open_parts(struct session *s, struct err *e)
         .gather_us = s->in_memory ? 0 : -1,
     };
 
+    s->ask = (struct ask_config){s->python, s->python_path};
+    c.ask = &s->ask;
     rc = home_open(&c, &s->worker, &s->engine, e);
     config_close(config);
     return rc;

@@ -63,6 +63,7 @@
 #define LIMIT_SCHEDULE_DATES 100000 /* dates listed in one schedule: -ERR_LIMIT at load */
 #define LIMIT_SCHEDULE_STEPS \
     1000000 /* periods from start_date to now, where they are counted one by one: -ERR_LIMIT */
+#define LIMIT_ANSWER_S         30 /* for the answer of a time table of Python: then its process is killed */
 #define LIMIT_PARTITION_OFFSET 10000  /* ticks from a run to its partition: -ERR_LIMIT at load */
 #define LIMIT_ZONE_BYTES       MiB(1) /* a file of time zone data: -ERR_LIMIT */
 
@@ -73,6 +74,14 @@
 #define LIMIT_ASSET_EVENTS 10000    /* of one attempt: more fail it */
 #define LIMIT_ASSET_EXTRA  KiB(256) /* what one event, or an asset itself, says beside its name */
 #define LIMIT_ASSET_NAME   1500     /* a name or URI of an asset, as Airflow */
+#define LIMIT_ASSET_LEAVES \
+    4096 /* assets, aliases and combinations of one schedule: -ERR_LIMIT at load */
+#define LIMIT_ASSET_QUEUE \
+    10000 /* events that wait for one run of a DAG: further ones are not added, the log says so */
+#define LIMIT_RUN_EVENTS_BYTES \
+    MiB(16) /* of the events that a run consumed, what its tasks are told: the newest */
+#define LIMIT_ASSET_PARTITIONS \
+    10000 /* partitions of a DAG that wait for further assets: events for more are not queued, the log says so */
 #define LIMIT_MAPPED_KEPT \
     MiB(4) /* an XCom that a task is mapped over: up to here it is read once for many instances, beyond it for each */
 #define LIMIT_LAST_LINE \
@@ -121,11 +130,13 @@
 #define DEFAULT_QUEUED_RETRIES   2
 
 /* Alerts. */
-#define LIMIT_ALERT_CHANNELS 256   /* of the configuration: -ERR_LIMIT when it is read */
-#define LIMIT_ALERT_PENDING 10000 /* different things that wait for one channel; more are only counted */
+#define LIMIT_ALERT_CHANNELS 256 /* of the configuration: -ERR_LIMIT when it is read */
+#define LIMIT_ALERT_PENDING \
+    10000 /* different things that wait for one channel; more are only counted */
 #define LIMIT_ALERT_ROWS    20000 /* ended alerts that are kept; the oldest go */
 #define LIMIT_ALERT_SENDING 16    /* messages on their way at once */
-#define LIMIT_ALERT_LANES   4096  /* channels of one engine, with those of mail addresses: what is for others is only logged */
+#define LIMIT_ALERT_LANES \
+    4096 /* channels of one engine, with those of mail addresses: what is for others is only logged */
 
 /* The store. */
 #define LIMIT_STORE_BUSY_MS 2000 /* wait for another connection's lock: -ERR_BUSY */

@@ -30,7 +30,6 @@
 #define NO_LOCAL_RUN \
     "tasks start as parts of runs: `airflow dags trigger`; one alone: `airflow tasks test`"
 #define NO_ACCESS "there is no web server and no users; who may read the home may do all"
-#define NO_ASSETS "asset events start nothing here yet"
 #define NO_TEAMS  "there are no teams"
 #define NO_ARCHIVE \
     "nothing is archived; `tradewind db backup FOLDER` copies the store before a clean"
@@ -386,8 +385,13 @@ const struct airflow_command cli_airflow_table[] = {
 
     {"assets list", "list assets", .to = "assets list", .view = AIRFLOW_ROWS,
      .columns = "name uri group extra"},
-    {"assets details", "show an asset", .why = NO_ASSETS},
-    {"assets materialize", "make an asset", .why = NO_ASSETS},
+    {"assets details", "show an asset",
+     .options = OPTS{{"name", 0, "NAME", "=NAME"}, {"uri", 0, "URI", "=URI"}, {0}},
+     .to = "assets show {NAME} {URI}", .view = AIRFLOW_ROWS, .columns = "name uri group extra"},
+    {"assets materialize", "make an asset",
+     .options = OPTS{{"name", 0, "NAME", "=NAME"}, {"uri", 0, "URI", "=URI"}, {0}},
+     .to = "assets materialize {NAME} {URI}",
+     .why = "where no tradewind works in the home, it carries the run out to its end"},
     {"standalone", "start everything", .to = "standalone"},
     {"scheduler", "start a scheduler",
      .options =

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/lookup.h"
 #include "cli/print.h"
 #include "cli/session.h"
 #include "cli/term.h"
@@ -204,6 +205,29 @@ static void events_table(struct assets *x)
     print_table(t, &x->out);
 }
 
+/* What the run of --dag and --run was started by, the newest first. */
+static int consumed(struct assets *x, struct cli *cli, const char *dag_id, struct err *e)
+{
+    size_t limit = (size_t)cli_opt_int(cli, "limit");
+    char home[4096];
+    struct found f = {0};
+    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, e);
+
+    rc = rc == 0 ? found_open(&f, home, dag_id, cli_opt(cli, "run"), NULL, e) : rc;
+    rc = rc == 0 ? x->store->ops->get_run_events(x->store, f.run.run_key, 0, 0, &x->arena,
+                                                 &x->events, &x->len, e)
+                 : rc;
+    for (size_t i = 0; rc == 0 && i < x->len / 2; i++) {
+        struct asset_event_row row = x->events[i];
+
+        x->events[i] = x->events[x->len - 1 - i];
+        x->events[x->len - 1 - i] = row;
+    }
+    x->len = limit != 0 && limit < x->len ? limit : x->len;
+    found_fini(&f);
+    return rc;
+}
+
 int cmd_assets_events(struct cli *cli)
 {
     struct assets x = {0};
@@ -216,8 +240,11 @@ int cmd_assets_events(struct cli *cli)
     int rc = open_assets(&x, cli, &e);
 
     rc = rc == 0 ? find_asset(&x, cli_opt(cli, "asset"), &q.asset_key, &e) : rc;
-    rc =
-        rc == 0 ? x.store->ops->get_asset_events(x.store, &q, &x.arena, &x.events, &x.len, &e) : rc;
+    if (rc == 0 && cli_opt(cli, "dag") != NULL) {
+        rc = consumed(&x, cli, cli_opt(cli, "dag"), &e);
+    } else if (rc == 0) {
+        rc = x.store->ops->get_asset_events(x.store, &q, &x.arena, &x.events, &x.len, &e);
+    }
     if (rc == 0 && cli_flag(cli, "json")) {
         events_json(&x);
     } else if (rc == 0) {

@@ -1,4 +1,5 @@
 /* run, runs resume, dags test: what carries a run to its end. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,12 +16,14 @@
 #include "cli/execute.h"
 #include "cli/lookup.h"
 #include "cli/print.h"
+#include "cli/producers.h"
 #include "cli/test_home.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
 #include "runtime/loop.h"
 #include "sched/sched.h"
+#include "store/store.h"
 
 struct job {
     struct cli *cli;
@@ -28,6 +31,7 @@ struct job {
     int64_t resume; /* run key, or 0 */
     char resume_id[LIMIT_ID_BYTES + 1];
     bool clear_failed; /* resume of a finished run: what failed runs again */
+    char file[4096], dag_id[LIMIT_ID_BYTES + 1]; /* of the run; as the command line says */
     bool trigger; /* the run is made; where another process carries it out, nothing is waited for */
     int64_t made; /* run key, or 0 */
     int exit_code;
@@ -49,6 +53,30 @@ static int64_t logical_date(struct cli *cli)
     int64_t t = TIME_NONE;
 
     return text != NULL && time_parse(text, strlen(text), &t) == 0 ? t : TIME_NONE;
+}
+
+/* Of the file that the run is of; NULL: it has one only. */
+static const char *dag_of(const struct job *j)
+{
+    return j->dag_id[0] != '\0' ? j->dag_id : NULL;
+}
+
+/* FILE and --dag of the command line. */
+static int take_target(struct job *j, struct err *e)
+{
+    const char *file = cli_arg(j->cli, "FILE"), *dag = cli_opt(j->cli, "dag");
+
+    if (strlen(file) >= sizeof j->file || (dag != NULL && strlen(dag) >= sizeof j->dag_id)) {
+        return err_set(e, ERR_LIMIT, "FILE or --dag is too long");
+    }
+    (void)snprintf(j->file, sizeof j->file, "%s", file);
+    (void)snprintf(j->dag_id, sizeof j->dag_id, "%s", dag != NULL ? dag : "");
+    return 0;
+}
+
+static const char *partition_key(const struct job *j)
+{
+    return cli_opt(j->cli, "partition-key");
 }
 
 /* ---- as a client ---- */
@@ -73,6 +101,10 @@ static int client_members(struct job *j, const struct dag *d, const char *conf, 
         json_key(&w, "conf");
         json_string(&w, conf);
     }
+    if (partition_key(j) != NULL) {
+        json_key(&w, "partition_key");
+        json_string(&w, partition_key(j));
+    }
     if (logical_date(j->cli) != TIME_NONE) {
         json_key(&w, "logical_date_us");
         json_int(&w, logical_date(j->cli));
@@ -96,9 +128,7 @@ static int run_as_client(struct job *j, int64_t pid, struct err *e)
     (void)snprintf(paths.home, sizeof paths.home, "%s", j->home);
     rc = session_find_parts(&paths, cli_opt(j->cli, "python"), e);
     buf_init(&b, LIMIT_MESSAGE / 2);
-    rc = rc == 0 ? folder_load_target(cli_arg(j->cli, "FILE"), cli_opt(j->cli, "dag"), &env, NULL,
-                                      &l, e)
-                 : rc;
+    rc = rc == 0 ? folder_load_target(j->file, dag_of(j), &env, NULL, &l, e) : rc;
     rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
     rc = rc == 0 ? client_members(j, l.dag, conf, &b) : rc;
     if (rc == 0) {
@@ -126,6 +156,7 @@ static int add_and_create(struct session *s, struct job *j, struct dag *d, const
     struct engine_run_request rq = {.run_id = cli_opt(j->cli, "run-id"),
                                     .type = RUN_TYPE_MANUAL,
                                     .logical_date_us = logical_date(j->cli),
+                                    .partition_key = partition_key(j),
                                     .conf = conf};
     struct buf b BUF_CLEANUP;
     int rc;
@@ -144,8 +175,7 @@ static int run_file(struct session *s, struct job *j, struct err *e)
     size_t params_len = cli_opt_all(j->cli, "param", &params);
     int64_t run_key = 0;
     struct load_env env = session_load_env(s, s->home);
-    int rc =
-        folder_load_target(cli_arg(j->cli, "FILE"), cli_opt(j->cli, "dag"), &env, s->worker, &l, e);
+    int rc = folder_load_target(j->file, dag_of(j), &env, s->worker, &l, e);
 
     rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
     rc = rc == 0 ? home_serve(s->engine, s->home, execute_run_file, s, e) : rc;
@@ -234,6 +264,7 @@ int cmd_run(struct cli *cli)
     struct err e = {0};
     int rc = home_resolve(cli_opt(cli, "home"), j.home, sizeof j.home, &e);
 
+    rc = rc == 0 ? take_target(&j, &e) : rc;
     return rc != 0 ? cli_fail(rc, &e) : run_job(&j);
 }
 
@@ -260,18 +291,74 @@ static int tell_run(struct job *j, struct err *e)
     return rc;
 }
 
+static int trigger(struct job *j, int rc, struct err *e)
+{
+    int code = rc == 0 ? run_job(j) : cli_fail(rc, e);
+
+    if (j->made != 0) {
+        rc = tell_run(j, e);
+        code = rc != 0 ? cli_fail(rc, e) : code;
+    }
+    return code;
+}
+
 int cmd_dags_trigger(struct cli *cli)
 {
     struct job j = {.cli = cli, .trigger = true};
     struct err e = {0};
-    int rc = home_resolve(cli_opt(cli, "home"), j.home, sizeof j.home, &e), code;
+    int rc = home_resolve(cli_opt(cli, "home"), j.home, sizeof j.home, &e);
 
-    code = rc == 0 ? run_job(&j) : cli_fail(rc, &e);
-    if (j.made != 0) {
-        rc = tell_run(&j, &e);
-        code = rc != 0 ? cli_fail(rc, &e) : code;
+    rc = rc == 0 ? take_target(&j, &e) : rc;
+    return trigger(&j, rc, &e);
+}
+
+/* The one DAG that has a task with this outlet. */
+static int find_producer(struct job *j, const char *word, struct err *e)
+{
+    const struct asset_mention *by = NULL;
+    struct asset_mention *m = NULL;
+    struct asset_row row = {0};
+    struct store *s = NULL;
+    struct arena a;
+    size_t n = 0;
+    int rc = store_open_for_reading(j->home, &s, e);
+
+    arena_init(&a, MiB(512));
+    rc = rc == 0 ? s->ops->find_asset(s, word, NULL, &a, &row, e) : rc;
+    rc = rc == -ERR_NOTFOUND && s != NULL ? s->ops->find_asset(s, NULL, word, &a, &row, e) : rc;
+    rc = rc == 0 ? producers_find(s, row.name, row.uri, &a, &m, &n, e) : rc;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        if (m[i].role != ASSET_MADE) {
+            continue;
+        }
+        if (by != NULL && strcmp(by->dag_id, m[i].dag_id) != 0) {
+            rc = err_set(e, ERR_CONFLICT,
+                         "the asset '%s' is made by several DAGs ('%s', '%s' ...): trigger one of "
+                         "them",
+                         row.name, by->dag_id, m[i].dag_id);
+        }
+        by = &m[i];
     }
-    return code;
+    if (rc == 0 && (by == NULL || by->file == NULL)) {
+        rc = err_set(e, ERR_NOTFOUND, "no DAG that is known here makes the asset '%s'", row.name);
+    }
+    if (rc == 0) {
+        (void)snprintf(j->file, sizeof j->file, "%s", by->file);
+        (void)snprintf(j->dag_id, sizeof j->dag_id, "%s", by->dag_id);
+    }
+    store_close(s);
+    arena_fini(&a);
+    return rc;
+}
+
+int cmd_assets_materialize(struct cli *cli)
+{
+    struct job j = {.cli = cli, .trigger = true};
+    struct err e = {0};
+    int rc = home_resolve(cli_opt(cli, "home"), j.home, sizeof j.home, &e);
+
+    rc = rc == 0 ? find_producer(&j, cli_arg(cli, "ASSET"), &e) : rc;
+    return trigger(&j, rc, &e);
 }
 
 /* The newest unfinished run when none is named; else the named one, finished or not. */
@@ -319,8 +406,9 @@ int cmd_dags_test(struct cli *cli)
 {
     struct job j = {.cli = cli};
     struct err e = {0};
-    int code, rc = test_home_make(cli, j.home, sizeof j.home, &e);
+    int code, rc = take_target(&j, &e);
 
+    rc = rc == 0 ? test_home_make(cli, j.home, sizeof j.home, &e) : rc;
     if (rc != 0) {
         return cli_fail(rc, &e);
     }

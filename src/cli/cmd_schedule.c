@@ -13,12 +13,18 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "cli/waiting.h"
+#include "dagfile/ask.h"
 #include "dagfile/dagfile.h"
+#include "engine/asking.h"
 #include "engine/engine.h"
 #include "engine/timing.h"
 #include "home/home.h"
 #include "model/dag.h"
+#include "runtime/loop.h"
 #include "store/store.h"
+
+#define WAITING_SHOWN 20 /* partitions */
 
 /* ---- pause ---- */
 
@@ -119,8 +125,10 @@ struct coming {
     struct dag_row row;
     struct dag *dag;
     struct timing *timing;
-    struct due_run last;
+    struct session paths;
+    struct due_run last, next;
     bool has_last;
+    int found; /* 1: there is a next one; 0: there is none */
     struct err e;
 };
 
@@ -173,20 +181,95 @@ static void show_run(struct json_writer *w, const struct due_run *r)
     json_object_end(w);
 }
 
-static void show_coming(struct coming *c, int64_t n, struct json_writer *w)
+/* Its class is asked here, too. */
+static int ask(void *arg)
+{
+    struct coming *c = arg;
+    struct ask_config config = {c->paths.python, c->paths.python_path};
+    struct buf question BUF_CLEANUP;
+    const char *answer;
+    size_t n;
+    int rc;
+
+    buf_init(&question, MiB(16));
+    asking_next(c->dag, c->has_last ? &c->last : NULL, &question);
+    rc = buf_status(&question) != 0 ? err_set(&c->e, ERR_LIMIT, "the time table is too large")
+                                    : ask_python(&config, buf_cstr(&question), question.len,
+                                                 &c->arena, &answer, &n, &c->e);
+    c->found = rc == 0 ? asking_read(answer, n, &c->next, &c->e) : rc;
+    return 0;
+}
+
+static int ask_class(struct coming *c)
+{
+    struct loop_config lc = {0};
+    struct loop *l;
+    int rc = c->paths.python[0] == '\0' ? session_find_parts(&c->paths, NULL, &c->e) : 0;
+
+    rc = rc == 0 ? loop_uv_new(&lc, &l, &c->e) : rc;
+    if (rc == 0) {
+        rc = loop_main(l, ask, c, &c->e);
+        loop_free(l);
+    }
+    if (rc == 0 && c->found < 0) {
+        rc = err_prefix(&c->e, c->found, "the time table of DAG '%s'", c->dag->dag_id);
+    }
+    return rc;
+}
+
+static int show_coming(struct coming *c, int64_t n, struct json_writer *w)
 {
     int64_t now_us = (int64_t)time(NULL) * TIME_SECOND;
-    struct due_run r;
+    int rc = 0;
 
-    for (int64_t i = 0; i < n && c->timing != NULL; i++) {
-        if (timing_next(c->timing, c->dag, c->has_last ? &c->last : NULL, now_us, &r) !=
-            DUE_FOUND) {
+    for (int64_t i = 0; rc == 0 && i < n && c->timing != NULL; i++) {
+        if (asking_needed(c->dag)) {
+            rc = ask_class(c);
+        } else {
+            c->found = timing_next(c->timing, c->dag, c->has_last ? &c->last : NULL, now_us,
+                                   &c->next) == DUE_FOUND;
+        }
+        if (rc != 0 || c->found == 0) {
             break;
         }
-        show_run(w, &r);
-        c->last = r;
+        show_run(w, &c->next);
+        c->last = c->next;
         c->has_last = true;
     }
+    return rc;
+}
+
+/* What it waits for beside the clock: to people as words, before the times. */
+static int show_waiting(struct coming *c)
+{
+    const struct value *schedule =
+        c->dag->document != NULL ? value_get(c->dag->document, "schedule") : NULL;
+    struct waiting_row *rows;
+    struct buf words BUF_CLEANUP;
+    size_t n;
+    int rc;
+
+    buf_init(&words, MiB(64));
+    if (!waiting_is_schedule(schedule)) {
+        if (c->timing == NULL) {
+            (void)fprintf(stderr, "DAG %s has no schedule.\n", c->dag->dag_id);
+        }
+        return 0;
+    }
+    rc = waiting_rows(c->store, c->row.dag_key, schedule, &c->arena, &rows, &n, &c->e);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        buf_clear(&words);
+        waiting_words(&rows[i], &words);
+        if (i == WAITING_SHOWN) {
+            (void)printf("... %zu more partitions: `tradewind assets queue %s`\n", n - i,
+                         c->dag->dag_id);
+            break;
+        }
+        (void)printf("%s%s%s%s\n", rows[i].partition != NULL ? "partition " : "",
+                     rows[i].partition != NULL ? rows[i].partition : "",
+                     rows[i].partition != NULL ? " " : "", buf_cstr(&words));
+    }
+    return rc;
 }
 
 int cmd_dags_next(struct cli *cli)
@@ -201,15 +284,16 @@ int cmd_dags_next(struct cli *cli)
     arena_init(&c.arena, MiB(64));
     buf_init(&b, MiB(16));
     rc = rc == 0 ? open_coming(&c, home, cli_arg(cli, "DAG")) : rc;
+    rc = rc == 0 && !json ? show_waiting(&c) : rc;
     if (rc == 0) {
         json_writer_init(&w, &b, 2);
         json_array(&w);
-        show_coming(&c, cli_opt_int(cli, "num-executions"), json ? &w : NULL);
+        rc = show_coming(&c, cli_opt_int(cli, "num-executions"), json ? &w : NULL);
         json_array_end(&w);
+    }
+    if (rc == 0) {
         if (json) {
             (void)puts(buf_cstr(&b));
-        } else if (c.timing == NULL) {
-            (void)fprintf(stderr, "DAG %s has no schedule by the clock.\n", c.dag->dag_id);
         }
         if (c.row.paused && !cli_flag(cli, "quiet")) {
             (void)fprintf(stderr,

@@ -46,6 +46,11 @@ const struct cli_option global_options[] = {
         "logical-date", 0, OPTION_TIME, .value = "TIME",                                \
                                         .help = "the run's logical date (default: now)" \
     }
+#define OPT_PARTITION                                                                \
+    {                                                                                \
+        "partition-key", 0, OPTION_TEXT, .value = "KEY",                             \
+                                         .help = "the partition that the run is for" \
+    }
 #define OPT_RUN_ID                                                                     \
     {                                                                                  \
         "run-id", 0, OPTION_TEXT, .value = "ID",                                       \
@@ -137,6 +142,7 @@ const struct command command_table[] = {
                      OPT_PARAM,
                      OPT_RUN_ID,
                      OPT_LOGICAL,
+                     OPT_PARTITION,
                      OPT_PYTHON,
                      OPT_PLAIN,
                      {0}},
@@ -298,8 +304,15 @@ const struct command command_table[] = {
      "and nothing is waited for; where none works, it is carried out here, to its end. Then the "
      "run is told.",
      .args = ARGS{ARG_FILE, {0}},
-     .options =
-         OPTS{OPT_DAG, OPT_JOBS, OPT_CONF, OPT_PARAM, OPT_RUN_ID, OPT_LOGICAL, OPT_PYTHON, {0}},
+     .options = OPTS{OPT_DAG,
+                     OPT_JOBS,
+                     OPT_CONF,
+                     OPT_PARAM,
+                     OPT_RUN_ID,
+                     OPT_LOGICAL,
+                     OPT_PARTITION,
+                     OPT_PYTHON,
+                     {0}},
      .examples = EX{{"tradewind dags trigger sales --conf '{\"region\": \"eu\"}'", NULL}, {0}},
      .exits = "0 the run was made, or it succeeded here\n1 the run failed here\n73 there is a run "
               "of that id already"},
@@ -691,8 +704,9 @@ const struct command command_table[] = {
      .exits = "66 there is no such bundle\n74 no scheduler works in the home\n1 it takes longer: "
               "`bundles list` says how it ends"},
     {"alerts", "who is told of what, and whether it arrived"},
-    {"alerts list", "list what people were told of, or are to be told of, the newest first",
-     "One line for each thing and channel. What is the same is one line with a number, until it was "
+    {"alerts list", "list what people were or are to be told, the newest first",
+     "One line for each thing and channel. What is the same is one line with a number, until it "
+     "was "
      "sent.",
      .options =
          OPTS{{"failed", 0, OPTION_FLAG, .help = "only those that could not be sent"},
@@ -705,7 +719,7 @@ const struct command command_table[] = {
     {"alerts channels", "list the channels of the configuration",
      "Reads tradewind.yaml and says what is wrong with it. What is secret is not shown.",
      .examples = EX{{"tradewind alerts channels", NULL}, {0}}},
-    {"alerts test", "send one message through a channel and tell what happened",
+    {"alerts test", "send one message through a channel",
      "It is sent by this command itself, now, whatever waits for the channel; nothing is kept of "
      "it. `email:ADDRESS` is a channel too: what a task's `email` uses.",
      .args = ARGS{{"CHANNEL", .help = "the channel's name"}, {0}},
@@ -726,11 +740,56 @@ const struct command command_table[] = {
                       .help = "of this asset alone: its name or URI"},
                      {"alias", 0, OPTION_TEXT, .value = "NAME",
                       .help = "only those that came through this alias"},
+                     {"dag", 0, OPTION_TEXT, .value = "DAG",
+                      .help = "those that a run of this DAG was started by"},
+                     {"run", 0, OPTION_TEXT, .value = "RUN",
+                      .help = "with --dag: which run (default: the last)"},
                      {"limit", 0, OPTION_INT, .value = "N", .dflt = "20", .max = INTMAX,
                       .help = "at most N; 0: all"},
                      {0}},
-     .examples = EX{{"tradewind assets events --asset s3://bucket/orders --json", NULL}, {0}},
+     .examples = EX{{"tradewind assets events --asset s3://bucket/orders --json", NULL},
+                    {"tradewind assets events --dag report --run latest",
+                     "what its last run was started by"},
+                    {0}},
+     .exits = "66 there is no such asset, DAG or run"},
+    {"assets show", "show who makes and uses an asset, and what it starts",
+     "From the DAGs that the store knows, as they are now.",
+     .args = ARGS{{"ASSET", .help = "its name or URI"}, {0}},
+     .examples = EX{{"tradewind assets show orders", NULL}, {0}},
      .exits = "66 there is no such asset"},
+    {"assets queue", "show what DAGs wait for, and what is there already",
+     "A DAG that assets start gathers their events until its condition holds; then a run takes all "
+     "of them. By partition there is a row for each that has begun.",
+     .args = ARGS{{"DAG", .optional = true, .help = "this DAG alone"}, {0}},
+     .examples = EX{{"tradewind assets queue", NULL}, {"tradewind assets queue report", NULL}, {0}},
+     .exits = "66 no scheduler knows such a DAG"},
+    {"assets create-event", "say by hand that an asset was changed",
+     "As if a task had: DAGs that wait for it take it. For data that comes from elsewhere.",
+     .args = ARGS{{"ASSET", .help = "its name or URI"}, {0}},
+     .options = OPTS{{"extra", 0, OPTION_TEXT, .value = "JSON",
+                      .help = "what is to be known of it: an object, as a JSON text"},
+                     {"partition-key", 0, OPTION_TEXT, .value = "KEY",
+                      .help = "the partition that was changed"},
+                     {0}},
+     .examples =
+         EX{{"tradewind assets create-event s3://bucket/orders --extra '{\"rows\": 3}'", NULL},
+            {0}},
+     .exits = "66 there is no such asset"},
+    {"assets materialize", "start the DAG that makes an asset",
+     "As `dags trigger` of the one DAG that has a task with this outlet.",
+     .args = ARGS{{"ASSET", .help = "its name or URI"}, {0}},
+     .options = OPTS{OPT_JOBS,
+                     OPT_CONF,
+                     OPT_PARAM,
+                     OPT_RUN_ID,
+                     OPT_LOGICAL,
+                     OPT_PARTITION,
+                     OPT_PYTHON,
+                     {0}},
+     .examples = EX{{"tradewind assets materialize orders", NULL}, {0}},
+     .exits =
+         "0 the run was made, or it succeeded here\n1 the run failed here\n66 there is no such "
+         "asset, or no DAG makes it\n75 several DAGs make it"},
 
     {"pools", "shared limits of tasks at once"},
     {"pools list", "list the pools", NULL, .examples = EX{{"tradewind pools list", NULL}, {0}}},

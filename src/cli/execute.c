@@ -161,6 +161,8 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
         r.run_id = v != NULL ? v->text : NULL;
         v = value_get(rq, "conf");
         r.conf = v != NULL ? v->text : NULL;
+        v = value_get(rq, "partition_key");
+        r.partition_key = v != NULL && v->kind == VALUE_STRING ? v->text : NULL;
         v = value_get(rq, "logical_date_us");
         if (v != NULL && value_int(v, INT64_MIN + 1, INT64_MAX, &r.logical_date_us) != 0) {
             r.logical_date_us = TIME_NONE;

@@ -46,6 +46,8 @@ void print_run_members(struct json_writer *w, const struct run_row *r, const cha
     json_key(w, "state");
     json_string(w, run_state_to_string(r->state));
     json_time(w, "logical_date", r->logical_date_us);
+    json_key(w, "partition_key");
+    json_string(w, r->partition_key);
     json_time(w, "queued_at", r->queued_us);
     json_time(w, "start_date", r->start_us);
     json_time(w, "end_date", r->end_us);

@@ -180,6 +180,8 @@ static int open_parts(struct session *s, const struct session_options *o,
         .alerts = o->schedules, /* a service tells; who runs something by hand looks at it */
     };
 
+    s->ask = (struct ask_config){s->python, s->python_path};
+    c.ask = &s->ask;
     return home_open(&c, &s->worker, &s->engine, e);
 }
 

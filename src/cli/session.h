@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "bundle/load.h"
+#include "dagfile/ask.h"
 #include "home/home.h"
 #include "model/rows.h"
 
@@ -43,6 +44,7 @@ struct session {
     struct loop *loop;
     char home[4096];
     char holder[4096], python_path[4096], python[4096];
+    struct ask_config ask;
     struct lock *lock;
     struct store *store;
     struct worker *worker;

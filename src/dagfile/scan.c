@@ -132,6 +132,7 @@ static int finish(struct child *child, const struct scan_config *c, int rc, stru
     co_shield_begin(&s, INT64_MAX / 4);
     (void)child_wait(child, &code, &sig);
     co_shield_end(&s);
+    child_release(child); /* with its descriptor */
     return rc == 0 && code != 0
                ? err_set(e, ERR_FAILED, "%s could not read the folder %s (%s %d)", c->python,
                          c->folder, sig != 0 ? "signal" : "exit code", sig != 0 ? sig : code)

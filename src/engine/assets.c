@@ -8,9 +8,11 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/consumers.h"
 #include "engine/engine_priv.h"
 #include "engine/world.h"
 #include "model/dag.h"
@@ -136,8 +138,10 @@ int engine_assets_of(const struct dag *d, int64_t now_us, struct arena *a, struc
 
 static int add_event(struct engine *g, const struct asset_event_row *row)
 {
-    return VEC_PUSH(g->extras.asset_events, g->extras.asset_events_len, g->extras.asset_events_cap,
-                    *row);
+    int rc = VEC_PUSH(g->extras.asset_events, g->extras.asset_events_len,
+                      g->extras.asset_events_cap, *row);
+
+    return rc == 0 ? consumers_event(g, g->extras.asset_events_len - 1) : rc;
 }
 
 /* What the process said of its outlets. */
@@ -203,6 +207,10 @@ int batch_add_asset_events(struct engine *g, const struct worker_end *end)
     row.task_id = arena_strdup(&g->extras.arena, t->task_id);
     row.run_id = arena_strdup(&g->extras.arena, run.run_id);
     rc = row.dag_id != NULL && row.task_id != NULL && row.run_id != NULL ? 0 : -ERR_NOMEM;
+    if (rc == 0 && run.partition_key != NULL) {
+        row.partition_key = arena_strdup(&g->extras.arena, run.partition_key);
+        rc = row.partition_key != NULL ? 0 : -ERR_NOMEM;
+    }
     if (rc == 0) {
         rc = end->asset_events_len > 0 ? add_told(g, end, &row) : add_outlets(g, outlets, &row);
     }
@@ -210,6 +218,77 @@ int batch_add_asset_events(struct engine *g, const struct worker_end *end)
     return rc != 0 || group.len == 0 ? rc
                                      : VEC_PUSH(g->extras.event_groups, g->extras.event_groups_len,
                                                 g->extras.event_groups_cap, group);
+}
+
+/* ---- what a run consumed ---- */
+
+struct consumed {
+    struct engine *g;
+    int64_t run_key;
+    struct arena arena;
+    struct asset_event_row *rows;
+    size_t len;
+    struct err *e;
+};
+
+static int do_run_events(void *arg)
+{
+    struct consumed *x = arg;
+    struct store *s = x->g->store;
+
+    return s->ops->get_run_events(s, x->run_key, 0, 0, &x->arena, &x->rows, &x->len, x->e);
+}
+
+/* All that fit: of too many the oldest are left out. */
+static int put_consumed(const struct consumed *x, struct buf *b)
+{
+    struct json_writer w;
+    size_t first = x->len, bytes = 0;
+
+    while (first > 0) {
+        const struct asset_event_row *r = &x->rows[first - 1];
+        size_t n = 512 + (r->extra != NULL ? strlen(r->extra) : 0) +
+                   (r->asset_extra != NULL ? strlen(r->asset_extra) : 0) + r->aliases_len +
+                   2 * strlen(r->name) + 2 * strlen(r->uri);
+
+        if (bytes + n > LIMIT_RUN_EVENTS_BYTES) {
+            log_warning("assets", "a run consumed %zu events; its tasks see the last %zu", x->len,
+                        x->len - first);
+            break;
+        }
+        bytes += n;
+        first--;
+    }
+    json_writer_init(&w, b, 0);
+    json_array(&w);
+    for (size_t i = first; i < x->len; i++) {
+        json_object(&w);
+        engine_put_event(&w, &x->rows[i]);
+        json_object_end(&w);
+    }
+    json_array_end(&w);
+    return buf_status(b);
+}
+
+int engine_run_events(void *arg, int64_t run_key, struct arena *a, const char **ret,
+                      size_t *ret_len, struct err *e)
+{
+    struct consumed x = {.g = arg, .run_key = run_key, .e = e};
+    struct buf b BUF_CLEANUP;
+    int rc;
+
+    buf_init(&b, 4 * LIMIT_RUN_EVENTS_BYTES);
+    arena_init(&x.arena, MiB(2048));
+    *ret = NULL;
+    rc = engine_on_store(x.g, do_run_events, &x);
+    if (rc == 0) {
+        rc = put_consumed(&x, &b);
+        *ret = rc == 0 ? arena_strndup(a, buf_cstr(&b), b.len) : NULL;
+        *ret_len = b.len;
+        rc = *ret == NULL ? err_set(e, ERR_NOMEM, "out of memory for asset events") : 0;
+    }
+    arena_fini(&x.arena);
+    return rc;
 }
 
 /* ---- what tasks ask ---- */
@@ -413,6 +492,84 @@ int engine_asset_events(const struct world_call *c, struct err *e)
             json_object_end(c->w);
         }
         json_array_end(c->w);
+        json_object_end(c->w);
+    }
+    return rc;
+}
+
+/* ---- events by hand ---- */
+
+struct by_hand {
+    struct request r; /* first: the request is the event */
+    struct asset_event_row row;
+};
+
+static int add_by_hand(struct engine *g, struct request *r)
+{
+    struct by_hand *x = (struct by_hand *)r;
+
+    x->row.at_us = engine_now(g);
+    return add_event(g, &x->row);
+}
+
+int engine_create_asset_event(struct engine *g, const struct engine_asset_event *ev, struct err *e)
+{
+    struct arena a;
+    struct question q = {.g = g, .name = ev->name, .uri = ev->uri, .arena = &a, .e = e};
+    struct audit_row audit = {.actor = ev->actor,
+                              .action = "asset event",
+                              .subject = ev->name,
+                              .after = ev->extra,
+                              .at_us = engine_now(g)};
+    struct by_hand x = {.r = {.audit = &audit, .turn = add_by_hand}};
+    int rc;
+
+    if (ev->partition_key != NULL &&
+        (ev->partition_key[0] == '\0' || strlen(ev->partition_key) > LIMIT_ID_BYTES)) {
+        return err_set(e, ERR_INVALID, "partition_key: 1 to %d bytes", LIMIT_ID_BYTES);
+    }
+    arena_init(&a, MiB(4));
+    rc = engine_on_store(g, do_find, &q);
+    if (rc == 0 && !q.found) {
+        rc = err_set(e, ERR_NOTFOUND, "there is no asset '%s'", ev->name);
+    }
+    if (rc == 0) {
+        x.row = (struct asset_event_row){.name = q.asset.name,
+                                         .uri = q.asset.uri,
+                                         .group = q.asset.group,
+                                         .asset_extra = q.asset.extra,
+                                         .extra = ev->extra,
+                                         .map_index = -1,
+                                         .partition_key = ev->partition_key};
+        rc = engine_ask(g, &x.r, e);
+    }
+    arena_fini(&a);
+    return rc;
+}
+
+int engine_answer_event_create(const struct world_call *c, struct err *e)
+{
+    struct engine_asset_event ev = {.name = text_of(c->rq, "name"),
+                                    .uri = text_of(c->rq, "uri"),
+                                    .extra = text_of(c->rq, "extra"),
+                                    .partition_key = text_of(c->rq, "partition_key"),
+                                    .actor = "cli"};
+    struct value *v;
+    int rc = 0;
+
+    if (ev.name == NULL || ev.uri == NULL) {
+        return err_set(e, ERR_PROTOCOL, "asset_event_create needs name and uri");
+    }
+    if (ev.extra != NULL && (strlen(ev.extra) > LIMIT_ASSET_EXTRA ||
+                             value_parse(c->arena, ev.extra, strlen(ev.extra), &v, NULL) != 0 ||
+                             v->kind != VALUE_OBJECT)) {
+        return err_set(e, ERR_INVALID, "extra: an object of at most %zu KiB, as a JSON text",
+                       LIMIT_ASSET_EXTRA >> 10);
+    }
+    rc = engine_create_asset_event(c->g, &ev, e);
+    if (rc == 0) {
+        json_key(c->w, "result");
+        json_object(c->w);
         json_object_end(c->w);
     }
     return rc;

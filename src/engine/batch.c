@@ -14,8 +14,9 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "engine/backfill.h"
 #include "engine/alerts.h"
+#include "engine/backfill.h"
+#include "engine/consumers.h"
 #include "engine/engine_priv.h"
 #include "engine/schedule.h"
 #include "model/dag.h"
@@ -187,8 +188,14 @@ static int consume_request(struct engine *g, struct msg *m)
     struct request *r = m->request;
     int rc = 0;
 
+    if (r->turn != NULL && (r->rc = r->turn(g, r)) != 0) {
+        r->next_waiting = g->requests;
+        g->requests = r;
+        return 0;
+    }
     if (r->dag != NULL) {
         rc = EXTRAS(g, dags, *r->dag);
+        consumers_paused(g, r->dag->dag_key, r->dag->paused);
     }
     if (rc == 0 && r->version != NULL) {
         rc = EXTRAS(g, versions, *r->version);
@@ -247,6 +254,9 @@ static int consume_request(struct engine *g, struct msg *m)
     }
     for (size_t i = 0; rc == 0 && !is_refused(g, r) && i < r->backfill_runs_len; i++) {
         rc = EXTRAS(g, backfill_runs, r->backfill_runs[i]);
+    }
+    for (size_t i = 0; rc == 0 && r->rc == 0 && i < r->queue_len; i++) {
+        rc = EXTRAS(g, asset_queue, r->queue[i]);
     }
     return rc;
 }
@@ -329,9 +339,9 @@ bool batch_empty(const struct engine *g)
            a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 &&
            x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
            x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
-           x->assets_len == 0 && x->asset_events_len == 0 && x->backfills_len == 0 &&
-           x->backfill_runs_len == 0 && x->alerts_len == 0 && x->deadlines_len == 0 &&
-           g->requests == NULL;
+           x->assets_len == 0 && x->asset_events_len == 0 && x->asset_queue_len == 0 &&
+           x->backfills_len == 0 && x->backfill_runs_len == 0 && x->alerts_len == 0 &&
+           x->deadlines_len == 0 && g->requests == NULL;
 }
 
 static bool nothing_durable(const struct engine *g)
@@ -343,8 +353,8 @@ static bool nothing_durable(const struct engine *g)
            a->grants_len == 0 && x->dags_len == 0 && x->versions_len == 0 && x->xcoms_len == 0 &&
            x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
            x->audits_len == 0 && x->xcom_clears_len == 0 && x->assets_len == 0 &&
-           x->asset_events_len == 0 && x->backfills_len == 0 && x->backfill_runs_len == 0 &&
-           x->alerts_len == 0 && x->deadlines_len == 0;
+           x->asset_events_len == 0 && x->asset_queue_len == 0 && x->backfills_len == 0 &&
+           x->backfill_runs_len == 0 && x->alerts_len == 0 && x->deadlines_len == 0;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -448,6 +458,8 @@ static void fill(struct engine *g, struct store_batch *b)
         .alerts_len = x->alerts_len,
         .deadlines = x->deadlines,
         .deadlines_len = x->deadlines_len,
+        .asset_queue = x->asset_queue,
+        .asset_queue_len = x->asset_queue_len,
     };
 }
 
@@ -649,6 +661,7 @@ void batch_effects(struct engine *g)
         }
     }
     forget_with_last_attempt(g);
+    consumers_look(g);
 }
 
 static void free_message(struct engine *g, struct msg *m)
@@ -672,7 +685,7 @@ void batch_clear(struct engine *g)
     g->claimed = 0;
     x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
-    x->assets_len = x->asset_events_len = x->event_groups_len = 0;
+    x->assets_len = x->asset_events_len = x->asset_queue_len = x->event_groups_len = 0;
     x->backfills_len = x->backfill_runs_len = 0;
     x->alerts_len = x->deadlines_len = 0;
     arena_fini(&x->arena);

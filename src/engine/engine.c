@@ -27,8 +27,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "engine/backfill.h"
 #include "engine/alerts.h"
+#include "engine/backfill.h"
+#include "engine/consumers.h"
 #include "engine/engine_priv.h"
 #include "engine/schedule.h"
 #include "engine/timing.h"
@@ -437,7 +438,7 @@ static int open_with(struct engine *g, struct err *e)
     }
     arena_fini(&a);
     g->worker->ops->set_callbacks(g->worker, &cb);
-    return rc;
+    return rc == 0 ? consumers_open(g, e) : rc;
 }
 
 int engine_open(const struct engine_config *c, struct engine **ret, struct err *e)
@@ -464,6 +465,7 @@ int engine_open(const struct engine_config *c, struct engine **ret, struct err *
     arena_init(&g->extras.arena, MiB(64));
     co_group_init(&g->group, c->loop);
     co_cond_init(&g->answered);
+    co_cond_init(&g->asked);
     rc = c->schedules ? schedule_new(g, e) : 0;
     rc = rc == 0 ? alerts_new(g, e) : rc;
     rc = rc == 0 ? open_with(g, e) : rc;
@@ -491,6 +493,7 @@ static void free_extras(struct extras *x)
     mem_free(x->backfill_runs);
     mem_free(x->alerts);
     mem_free(x->deadlines);
+    mem_free(x->asset_queue);
     mem_free(x->event_groups);
     mem_free(x->spills);
     mem_free(x->acks);
@@ -521,6 +524,7 @@ void engine_close(struct engine *g)
     sched_free(g->sched);
     schedule_free(g);
     backfills_free(g);
+    consumers_free(g);
     for (size_t i = 0; i < g->dags_len; i++) {
         dag_unref(g->dags[i].dag);
         timing_free(g->dags[i].timing);

@@ -64,8 +64,13 @@ struct engine_config {
     /* While the worker has claimed work ahead, a commit may wait this long for company: fewer syncs, no slot idle. 0 = never. */
     int64_t gather_us;
     bool schedules; /* creates the runs that are due (engine_schedule_dag) */
+    /* SUSPENDS. Asks a time table of Python (engine/asking.h): a line of JSON, and one as the answer, in the arena. NULL: they cannot be asked. */
+    int (*ask)(void *arg, const char *question, size_t n, struct arena *a, const char **ret,
+               size_t *ret_len, struct err *e);
+    void *ask_arg;
     const struct engine_settings *settings; /* borrowed until it is open; NULL = the defaults */
-    struct alert_config *alerts; /* taken, also on failure; NULL: nobody is told of anything, and no deadline is watched */
+    struct alert_config *
+        alerts; /* taken, also on failure; NULL: nobody is told of anything, and no deadline is watched */
     /* In place of alert_send, for tests: arg is the engine. NULL: alert_send. */
     int (*send_alert)(void *arg, const struct alert_channel *c, const struct alert_message *m,
                       bool *ret_final, struct err *e);
@@ -100,6 +105,7 @@ struct engine_run_request {
         *key; /* idempotency key: the same request again finds the run that it made; NULL = none */
     int64_t
         parent; /* the run whose task asked for it, or 0: who continues that one continues this one too */
+    const char *partition_key;       /* what it is for, or NULL; at most LIMIT_ID_BYTES */
     const struct due_run *scheduled; /* its times, in place of logical_date_us and now; or NULL */
 };
 struct due_run;
@@ -181,6 +187,16 @@ struct engine_response {
 /* SUSPENDS until it is durable. -ERR_NOTFOUND: the task asks nobody; -ERR_CONFLICT: it was answered, or waits no more; -ERR_INVALID: no such
  * option. The run need not be known to the scheduler. */
 int engine_respond(struct engine *g, const struct engine_response *r, struct err *e);
+
+/* An event of an asset that no task made. */
+struct engine_asset_event {
+    const char *name, *uri; /* as the store has the asset */
+    const char *extra;      /* JSON object, or NULL */
+    const char *partition_key;
+    const char *actor;
+};
+/* SUSPENDS until it is durable, with what it starts. -ERR_NOTFOUND: there is no such asset; -ERR_INVALID. */
+int engine_create_asset_event(struct engine *g, const struct engine_asset_event *ev, struct err *e);
 
 /* From now on nothing new starts. Live attempts of the runs that somebody waits for (engine_wait_run) are ended and go back to
  * `scheduled`, so that a later resume continues; those of other runs go on in their holders. Idempotent. */

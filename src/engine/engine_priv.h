@@ -37,9 +37,6 @@ struct request {
     const struct backfill_row *backfill;          /* or NULL */
     const struct backfill_run_row *backfill_runs; /* of a command: only if it is not refused */
     size_t backfill_runs_len;
-    const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
-    const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
-    size_t row_more;            /* that follow it */
     const struct alert_row *alerts;
     size_t alerts_len;
     const struct deadline_row *deadlines;
@@ -47,6 +44,13 @@ struct request {
     /* When its batch is made: adds to it. -ERR_NOMEM */
     int (*on_consume)(struct engine *g, void *arg);
     void *on_consume_arg;
+    const struct ti_key *clear;          /* the instance whose XComs go first, or NULL */
+    const struct xcom_row *row;          /* a record that is nobody's XCom, or NULL */
+    size_t row_more;                     /* that follow it */
+    const struct asset_queue_row *queue; /* once its event was taken */
+    size_t queue_len;
+    /* Its turn in the batch has come: looks whether it still holds, and what it changes beside rows. Not 0: it is refused with that. Or NULL. */
+    int (*turn)(struct engine *g, struct request *r);
     struct co *co;
     bool done;
     bool
@@ -104,6 +108,8 @@ struct extras {
     size_t alerts_len, alerts_cap;
     struct deadline_row *deadlines;
     size_t deadlines_len, deadlines_cap;
+    struct asset_queue_row *asset_queue;
+    size_t asset_queue_len, asset_queue_cap;
     struct event_group { /* the events of one attempt among them */
         struct ti_key key;
         size_t first, len;
@@ -137,6 +143,7 @@ struct known_dag {
     int64_t dag_key, version_key;
     struct dag *dag;       /* one reference */
     struct timing *timing; /* owned; NULL: nothing is created by the clock */
+    uint64_t question;     /* that is open about its time table; 0: none */
 };
 
 struct engine {
@@ -158,6 +165,10 @@ struct engine {
     struct backfills *backfills; /* NULL until there is one */
     struct alerts *alerts;       /* NULL without config.alerts; and so is late */
     struct late *late;
+    struct consumers *consumers;
+    uint64_t questions; /* about time tables, so far */
+    unsigned asking;    /* that are being asked */
+    struct co_cond asked;
     struct key_block run_keys, dag_keys, version_keys, backfill_keys;
 
     struct msg *inbox, **inbox_last;
@@ -260,6 +271,9 @@ int mapping_list(struct engine *g, const struct ti_key *key, const char *name, s
 /* The assets that a DAG's document names: as inlets and outlets of its tasks, and in its schedule. In the arena. -ERR_LIMIT. */
 int engine_assets_of(const struct dag *d, int64_t now_us, struct arena *a, struct asset_row **ret,
                      size_t *ret_len, struct err *e);
+/* SUSPENDS. worker_callbacks.events_get */
+int engine_run_events(void *arg, int64_t run_key, struct arena *a, const char **ret,
+                      size_t *ret_len, struct err *e);
 /* The events of an attempt's end become rows of the batch at hand. */
 int batch_add_asset_events(struct engine *g, const struct worker_end *end);
 

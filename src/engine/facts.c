@@ -226,6 +226,7 @@ struct worker_callbacks facts_callbacks(struct engine *g)
         .ended = on_ended,
         .xcom_get = on_xcom_get,
         .record_get = deferral_record,
+        .events_get = engine_run_events,
         .variable_get = settings_variable,
     };
 }

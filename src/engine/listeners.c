@@ -263,6 +263,7 @@ static int fill(struct telling *t, const struct event_group *x, const struct run
     rc = rc == 0 ? copy_text(t, &t->run.run_id) : rc;
     rc = rc == 0 ? copy_text(t, &t->run.reason) : rc;
     rc = rc == 0 ? copy_text(t, &t->run.conf) : rc;
+    rc = rc == 0 ? copy_text(t, &t->run.partition_key) : rc;
     for (size_t i = 0; rc == 0 && i < x->len; i++) {
         rc = copy_event(t, &g->extras.asset_events[x->first + i]);
     }

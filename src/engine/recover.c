@@ -10,8 +10,9 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "engine/backfill.h"
 #include "engine/alerts.h"
+#include "engine/backfill.h"
+#include "engine/consumers.h"
 #include "engine/engine_priv.h"
 #include "engine/late.h"
 #include "engine/schedule.h"
@@ -222,6 +223,7 @@ int engine_recover(struct engine *g, const int64_t *run_keys, size_t n,
     }
     rc = rc == 0 && g->schedule != NULL ? schedule_start(g, e) : rc;
     rc = rc == 0 ? backfills_start(g, e) : rc;
+    rc = rc == 0 && g->schedule != NULL ? consumers_start(g, e) : rc;
     for (size_t i = 0; i < r.dags_len; i++) {
         dag_unref(r.dags[i]);
     }

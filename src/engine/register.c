@@ -4,8 +4,10 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/asking.h"
 #include "engine/engine_priv.h"
 #include "engine/timing.h"
 #include "model/dag.h"
@@ -17,7 +19,7 @@ struct find_call {
     struct engine *g;
     const char *dag_id, *hash, *run_id, *key;
     int64_t dag_key, version_key;
-    int64_t date_us; /* a run of this logical date counts too; TIME_NONE: none does */
+    int64_t date_us; /* a backfill's run of this logical date counts too; TIME_NONE: none does */
     struct arena *arena;
     struct dag_row row;
     struct version_row stored;
@@ -52,6 +54,9 @@ static int do_find_run(void *arg)
 
     if (rc == -ERR_NOTFOUND && c->date_us != TIME_NONE) {
         rc = s->ops->find_run_by_date(s, c->dag_key, c->date_us, c->arena, &c->run, c->e);
+        if (rc == 0 && c->run.backfill_key == 0) {
+            rc = err_set(c->e, ERR_NOTFOUND, "no backfill has a run of this date");
+        }
     }
     return rc;
 }
@@ -69,7 +74,7 @@ struct known_dag *register_known(struct engine *g, int64_t dag_key)
 static int remember(struct engine *g, int64_t dag_key, int64_t version_key, struct dag *d)
 {
     struct known_dag *k = register_known(g, dag_key);
-    struct known_dag new = {dag_key, version_key, dag_ref(d), NULL};
+    struct known_dag new = {dag_key, version_key, dag_ref(d), NULL, 0};
 
     if (k != NULL) {
         dag_unref(k->dag);
@@ -219,6 +224,31 @@ static int check_run_id(const char *id, struct err *e)
     return id[0] == '.' ? err_set(e, ERR_INVALID, "run_id '%s' begins with a dot", id) : 0;
 }
 
+/* What a run by hand is for, as its DAG's time table says: an instant, where it says nothing. SUSPENDS perhaps. */
+static int manual_interval(struct engine *g, int64_t dag_key, struct run_row *row, struct err *e)
+{
+    struct known_dag *k = register_known(g, dag_key);
+    struct dag *d = dag_ref(k->dag);
+    struct err own = {0};
+    int rc = 0;
+
+    row->data_interval_start_us = row->data_interval_end_us = row->logical_date_us;
+    if (k->timing == NULL && timing_new(k->dag, &k->timing, &own) != 0) {
+        log_warning("schedule", "DAG '%s': the run's data interval is an instant: %s", d->dag_id,
+                    err_str(&own));
+    }
+    if (k->timing != NULL && asking_needed(d)) {
+        rc = asking_interval(g, d, row->logical_date_us, &row->data_interval_start_us,
+                             &row->data_interval_end_us, e);
+        rc = rc != 0 ? err_prefix(e, rc, "the data interval of a run of DAG '%s'", d->dag_id) : 0;
+    } else if (k->timing != NULL) {
+        rc = timing_interval(k->timing, row->logical_date_us, &row->data_interval_start_us,
+                             &row->data_interval_end_us, e);
+    }
+    dag_unref(d);
+    return rc;
+}
+
 int engine_create_run(struct engine *g, const struct engine_run_request *q, int64_t *ret_run_key,
                       struct err *e)
 {
@@ -243,6 +273,7 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
         .start_us = TIME_NONE,
         .end_us = TIME_NONE,
         .conf = q->conf,
+        .partition_key = q->partition_key,
     };
     struct request r = {.event.type = SCHED_RUN_CREATE};
     const struct known_dag *known = register_known(g, q->dag_key);
@@ -251,9 +282,15 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
     if (known == NULL) {
         return err_set(e, ERR_NOTFOUND, "the DAG is not known to this engine");
     }
+    rc = q->scheduled == NULL && q->type == RUN_TYPE_MANUAL
+             ? manual_interval(g, q->dag_key, &row, e)
+             : 0;
+    if (rc != 0) {
+        return rc;
+    }
+    known = register_known(g, q->dag_key);
     row.version_key = known->version_key;
     r.event.run.dag = known->dag;
-    row.data_interval_start_us = row.data_interval_end_us = row.logical_date_us;
     if (q->scheduled != NULL) {
         row.logical_date_us = q->scheduled->logical_us;
         row.data_interval_start_us = q->scheduled->start_us;
@@ -268,6 +305,10 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
         c.run_id = id;
     }
     rc = check_run_id(c.run_id, e);
+    if (rc == 0 && q->partition_key != NULL &&
+        (q->partition_key[0] == '\0' || strlen(q->partition_key) > LIMIT_ID_BYTES)) {
+        rc = err_set(e, ERR_INVALID, "partition_key: 1 to %d bytes", LIMIT_ID_BYTES);
+    }
     if (rc != 0) {
         return rc;
     }

@@ -15,7 +15,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/asking.h"
 #include "engine/backfill.h"
+#include "engine/consumers.h"
 #include "engine/engine_priv.h"
 #include "engine/timing.h"
 #include "model/dag.h"
@@ -113,10 +115,12 @@ int schedule_saw(struct engine *g, const struct run_row *run)
         s->active_len++;
         s->active_used++;
         due_active(s->due, run->dag_key, 1, wall(g));
+        consumers_active(g, run->dag_key, 1);
     } else if (!is_active && was) {
         s->active[i].run_key = -1;
         s->active_len--;
         due_active(s->due, run->dag_key, -1, wall(g));
+        consumers_active(g, run->dag_key, -1);
         look(g);
     }
     return 0;
@@ -132,6 +136,11 @@ static int32_t count_active(const struct schedule *s, int64_t dag_key)
     return n;
 }
 
+int32_t schedule_active_runs(const struct engine *g, int64_t dag_key)
+{
+    return g->schedule != NULL ? count_active(g->schedule, dag_key) : 0;
+}
+
 /* ---- creating ---- */
 
 /* A run of that id is there already: it was made before, and counts. */
@@ -141,10 +150,16 @@ static int create_one(void *arg)
     struct engine *g = c->g;
     struct engine_run_request rq = {
         .dag_key = c->run.dag_key, .type = RUN_TYPE_SCHEDULED, .scheduled = &c->run};
+    const struct known_dag *k = register_known(g, c->run.dag_key);
+    char partition[LIMIT_ID_BYTES + 1] = "";
     struct err e = {0};
     int64_t run_key;
     int rc = 0;
 
+    if (k != NULL && k->timing != NULL) {
+        timing_partition(k->timing, c->run.run_after_us, partition, sizeof partition);
+    }
+    rq.partition_key = partition[0] != '\0' ? partition : NULL;
     while (rc == 0 && !backfills_claim_date(g, c->run.dag_key, c->run.logical_us)) {
         rc = co_sleep(CLAIM_POLL_US); /* a backfill makes a run of this date */
     }
@@ -224,8 +239,18 @@ static enum due_next next_run(void *arg, int64_t dag_key, const struct due_run *
     struct engine *g = arg;
     const struct known_dag *k = register_known(g, dag_key);
 
+    if (k != NULL && k->timing != NULL && asking_needed(k->dag)) {
+        asking_start(g, dag_key, last);
+        return DUE_ASK;
+    }
     return k == NULL || k->timing == NULL ? DUE_NONE
                                           : timing_next(k->timing, k->dag, last, now_us, ret);
+}
+
+void schedule_answered(struct engine *g, int64_t dag_key, const struct due_run *run)
+{
+    due_answer(g->schedule->due, dag_key, run, wall(g));
+    look(g);
 }
 
 struct last_call {
@@ -253,7 +278,7 @@ static int do_get_last(void *arg)
     return rc;
 }
 
-int engine_schedule_dag(struct engine *g, int64_t dag_key, struct err *e)
+static int schedule_by_clock(struct engine *g, int64_t dag_key, struct err *e)
 {
     struct last_call c = {.g = g, .dag_key = dag_key, .e = e};
     struct known_dag *k = register_known(g, dag_key);
@@ -284,9 +309,17 @@ int engine_schedule_dag(struct engine *g, int64_t dag_key, struct err *e)
     return rc;
 }
 
+int engine_schedule_dag(struct engine *g, int64_t dag_key, struct err *e)
+{
+    int rc = consumers_set(g, dag_key, e);
+
+    return rc == 0 ? schedule_by_clock(g, dag_key, e) : rc;
+}
+
 void engine_unschedule_dag(struct engine *g, int64_t dag_key)
 {
     due_remove(g->schedule->due, dag_key);
+    consumers_gone(g, dag_key);
 }
 
 /* ---- birth and death ---- */

@@ -72,7 +72,7 @@ static void find_release(char *buf, size_t cap)
     }
 }
 
-static int load_zone(const char *name, struct zone **ret, struct err *e)
+int timing_load_zone(const char *name, struct zone **ret, struct err *e)
 {
     char path[4200], release[64];
     struct stat st;
@@ -120,8 +120,9 @@ static int fill(struct timing *p, const struct dag *d, struct err *e)
     };
     int rc = timetable_parse(&p->arena, value_get(d->document, "schedule"), &o, &p->timetable, e);
 
-    return rc == 0 && timetable_is_timed(p->timetable) ? load_zone(p->timetable->zone, &p->zone, e)
-                                                       : rc;
+    return rc == 0 && timetable_is_timed(p->timetable)
+               ? timing_load_zone(p->timetable->zone, &p->zone, e)
+               : rc;
 }
 
 int timing_new(const struct dag *d, struct timing **ret, struct err *e)
@@ -168,6 +169,22 @@ int32_t timing_active_runs(const struct timing *p, const struct dag *d)
 
     return most > 0 && (d->max_active_runs <= 0 || most < d->max_active_runs) ? most
                                                                               : d->max_active_runs;
+}
+
+void timing_partition(const struct timing *p, int64_t run_after_us, char *ret, size_t cap)
+{
+    struct err e = {0};
+
+    if (timetable_partition(p->timetable, p->zone, run_after_us, ret, cap, &e) != 0) {
+        log_error("schedule", "a run has no partition: %s", err_str(&e));
+    }
+}
+
+int timing_interval(const struct timing *p, int64_t run_after_us, int64_t *ret_start_us,
+                    int64_t *ret_end_us, struct err *e)
+{
+    return timetable_manual_interval(p->timetable, p->zone, run_after_us, ret_start_us, ret_end_us,
+                                     e);
 }
 
 enum due_next timing_next(const struct timing *p, const struct dag *d, const struct due_run *last,

@@ -19,12 +19,20 @@ struct zone;
  */
 int timing_new(const struct dag *d, struct timing **ret, struct err *e);
 void timing_free(struct timing *p);
+/* A zone by its name, from the same file. -ERR_INVALID in words. Blocks for a small file. */
+int timing_load_zone(const char *name, struct zone **ret, struct err *e);
 /* At most so many runs at once because of it and of the DAG's max_active_runs; 0 = no limit. */
 int32_t timing_active_runs(const struct timing *p, const struct dag *d);
 
 /* Borrowed. The zone may be NULL for kinds that have no cron expression. */
 const struct timetable *timing_timetable(const struct timing *p);
 const struct zone *timing_zone(const struct timing *p);
+/* The partition of a run that was answered with this run_after; "" when its schedule has none. */
+void timing_partition(const struct timing *p, int64_t run_after_us, char *ret, size_t cap);
+
+/* The data interval of a run by hand, where its kind is no Python class: -ERR_UNSUPPORTED. */
+int timing_interval(const struct timing *p, int64_t run_after_us, int64_t *ret_start_us,
+                    int64_t *ret_end_us, struct err *e);
 
 /* due.h's question for this DAG. */
 enum due_next timing_next(const struct timing *p, const struct dag *d, const struct due_run *last,

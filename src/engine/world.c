@@ -178,6 +178,8 @@ static void put_run(struct json_writer *w, const struct run_row *r)
     put_time(w, "end_date", r->end_us);
     json_key(w, "clear_number");
     json_int(w, r->clear_number);
+    json_key(w, "partition_key");
+    json_string(w, r->partition_key);
     json_key(w, "conf");
     if (r->conf != NULL) {
         json_raw(w, r->conf, strlen(r->conf));
@@ -622,6 +624,7 @@ static const struct {
     {"asset_get", true, engine_asset_get},
     {"asset_count", true, engine_asset_count},
     {"asset_events", true, engine_asset_events},
+    {"asset_event_create", false, engine_answer_event_create},
     {"xcom_delete", false, engine_answer_xcom_delete},
     {"bundles", false, op_bundles},
     {"service", false, engine_answer_service},

@@ -44,5 +44,6 @@ int engine_answer_backfill_change(const struct world_call *c, struct err *e);
 int engine_asset_get(const struct world_call *c, struct err *e);
 int engine_asset_count(const struct world_call *c, struct err *e);
 int engine_asset_events(const struct world_call *c, struct err *e);
+int engine_answer_event_create(const struct world_call *c, struct err *e);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "config/config.h"
+#include "dagfile/ask.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
@@ -188,6 +189,12 @@ static int open_worker(const struct home_config *c, int slots, struct worker **r
     return local_worker_new(&w, ret, e);
 }
 
+static int ask(void *arg, const char *question, size_t n, struct arena *a, const char **ret,
+               size_t *ret_len, struct err *e)
+{
+    return ask_python(arg, question, n, a, ret, ret_len, e);
+}
+
 struct engine_settings home_engine_settings(const struct config *c)
 {
     return (struct engine_settings){
@@ -212,6 +219,8 @@ int home_open(const struct home_config *c, struct worker **ret_worker, struct en
         .parallelism = slots,
         .gather_us = c->gather_us >= 0 ? c->gather_us : GATHER_US,
         .schedules = c->schedules,
+        .ask = c->ask != NULL ? ask : NULL,
+        .ask_arg = (void *)c->ask,
         .settings = &settings,
     };
     size_t n;

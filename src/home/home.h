@@ -19,6 +19,7 @@ struct lock;
 struct loop;
 struct store;
 struct worker;
+struct ask_config;
 
 #define STORE_FILE    "tradewind.db"
 #define ENGINE_SOCKET "engine.sock"
@@ -52,6 +53,8 @@ struct home_config {
     int64_t gather_us; /* -1 = the default */
     bool schedules;    /* as engine_config */
     bool alerts;       /* people are told, and deadlines watched: home_alert_config */
+    const struct ask_config *
+        ask; /* of time tables of Python; lives as long as the engine. NULL: they cannot be asked */
 };
 /* The section `alerts` of the configuration, with Airflow's smtp.* (alert_config_free). Errors name file, line and remedy. */
 struct alert_config;

@@ -6,8 +6,10 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "model/alert.h"
+#include "model/asset_expr.h"
 #include "model/deadline.h"
 #include "model/document_priv.h"
+#include "model/partition.h"
 #include "model/timetable.h"
 #include "model/zone.h"
 
@@ -219,7 +221,8 @@ static int set_deadlines(struct doc *d, const struct value *v)
 static int set_alerts(struct doc *d, const struct value *v)
 {
     struct err found = {0};
-    int rc = alert_rules_parse(&d->dag->arena, v, true, &d->dag->alerts, &d->dag->alerts_len, &found);
+    int rc =
+        alert_rules_parse(&d->dag->arena, v, true, &d->dag->alerts, &d->dag->alerts_len, &found);
 
     return finding_of(d, "alerts", rc, &found);
 }
@@ -328,6 +331,18 @@ static void check_required(struct doc *d)
     }
 }
 
+/* What the engine reads of a schedule by assets (engine/consumers.c). */
+static int check_assets(struct doc *d, enum timetable_kind kind, struct err *e)
+{
+    const struct asset_expr *condition;
+    struct partition_map *partitions;
+    int rc = asset_expr_parse(&d->dag->arena, value_get(d->schedule, "condition"), &condition, e);
+
+    return rc == 0 && kind == TIMETABLE_PARTITIONED_ASSETS
+               ? partition_map_parse(&d->dag->arena, d->schedule, &partitions, e)
+               : rc;
+}
+
 /* What the schedule says, now that its zone is known: read for what is wrong with it, and kept. */
 static int set_timetable(struct doc *d)
 {
@@ -336,6 +351,11 @@ static int set_timetable(struct doc *d)
     struct err found = {0};
     int rc = timetable_parse(&dag->arena, d->schedule, &o, &dag->timetable, &found);
 
+    if (rc == 0 && (dag->timetable->kind == TIMETABLE_ASSETS ||
+                    dag->timetable->kind == TIMETABLE_PARTITIONED_ASSETS ||
+                    dag->timetable->kind == TIMETABLE_ASSET_OR_TIME)) {
+        rc = check_assets(d, dag->timetable->kind, &found);
+    }
     if (rc == -ERR_NOMEM) {
         return doc_nomem(d);
     }

@@ -51,7 +51,8 @@ struct run_row {
     uint32_t clear_number; /* how often the run was cleared */
     const char *
         reason; /* of a failed run: "task load failed", "timed out after 1h", "deadlocked" ..., or NULL */
-    const char *conf; /* JSON, opaque to the core; carried for the store; or NULL */
+    const char *conf;          /* JSON, opaque to the core; carried for the store; or NULL */
+    const char *partition_key; /* of what it is for, or NULL; never changes */
 };
 
 struct transition_row { /* one edge of one instance; the history */

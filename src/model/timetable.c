@@ -624,6 +624,29 @@ int timetable_next(const struct timetable *t, const struct timetable_question *q
     return rc;
 }
 
+int timetable_partition(const struct timetable *t, const struct zone *zone, int64_t run_after_us,
+                        char *ret, size_t cap, struct err *e)
+{
+    struct timetable_run run = {.partition_us = TIME_NONE};
+    struct timetable_question q = {.zone = zone, .now_us = run_after_us};
+    struct ask a = {.t = t, .zone = zone, .q = &q, .e = e};
+    int rc;
+
+    ret[0] = '\0';
+    if (t->kind == TIMETABLE_ASSET_OR_TIME) {
+        return timetable_partition(t->inner, zone, run_after_us, ret, cap, e);
+    }
+    if (t->kind != TIMETABLE_CRON_PARTITION) {
+        return 0;
+    }
+    a.cron = &t->crons[0];
+    rc = partition_of(&a, run_after_us - t->delay_us, &run);
+    if (rc == 1 && strlen(run.partition) < cap) {
+        memcpy(ret, run.partition, strlen(run.partition) + 1);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 static int manual_of_ticks(struct ask *a, int64_t run_after_us, int64_t *ret_start,
                            int64_t *ret_end)
 {

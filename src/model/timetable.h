@@ -112,6 +112,10 @@ struct timetable_question {
 int timetable_next(const struct timetable *t, const struct timetable_question *q,
                    struct timetable_run *ret, struct err *e);
 
+/* The key of the partition of a run that was answered with this run_after: of CRON_PARTITION; "" for other kinds. Errors as above. */
+int timetable_partition(const struct timetable *t, const struct zone *zone, int64_t run_after_us,
+                        char *ret, size_t cap, struct err *e);
+
 /* The data interval of a run made by hand. Errors as above. */
 int timetable_manual_interval(const struct timetable *t, const struct zone *zone,
                               int64_t run_after_us, int64_t *ret_start_us, int64_t *ret_end_us,

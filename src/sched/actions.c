@@ -91,6 +91,7 @@ void run_to_row(const struct run *r, struct run_row *ret)
         .clear_number = r->clear_number,
         .reason = r->reason != NULL ? r->reason->s : NULL,
         .conf = r->conf,
+        .partition_key = r->partition_key,
     };
 }
 
@@ -119,13 +120,15 @@ static void write_run(struct sched *s, struct run *r)
     if (r->batch == s->a->batch) {
         struct run_row *old = &s->a->runs[r->row];
 
-        row.run_id = old->run_id; /* these two never change */
+        row.run_id = old->run_id; /* these never change */
         row.conf = old->conf;
+        row.partition_key = old->partition_key;
         *old = row;
         return;
     }
     row.run_id = copy(s, r->run_id);
     row.conf = copy(s, r->conf);
+    row.partition_key = copy(s, r->partition_key);
     r->batch = s->a->batch;
     r->row = s->a->runs_len;
     PUSH(s, runs, row);

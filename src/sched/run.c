@@ -141,8 +141,10 @@ static int run_fill(struct sched *s, struct run *r, const struct run_row *row, s
     }
     r->run_id = mem_strdup(row->run_id != NULL ? row->run_id : "");
     r->conf = row->conf != NULL ? mem_strdup(row->conf) : NULL;
+    r->partition_key = row->partition_key != NULL ? mem_strdup(row->partition_key) : NULL;
     r->reason = row->reason != NULL ? text_new(row->reason, LIMIT_REASON_BYTES) : NULL;
     if (r->run_id == NULL || (row->conf != NULL && r->conf == NULL) ||
+        (row->partition_key != NULL && r->partition_key == NULL) ||
         (row->reason != NULL && r->reason == NULL)) {
         return -ERR_NOMEM;
     }
@@ -218,6 +220,7 @@ void run_free(struct sched *s, struct run *r)
     mem_free(r->extras);
     mem_free(r->run_id);
     mem_free(r->conf);
+    mem_free(r->partition_key);
     text_unref(r->reason);
     plan_unref(r->plan);
     mem_free(r);

@@ -9,8 +9,8 @@
  * nothing changed.
  *
  * Order within a batch: dags, versions, pools, runs, tis, transitions, tries, xcom_clears, xcoms,
- * rendered, attempts, commands, grants, audits, assets, asset_events, backfills, backfill_runs, alerts, deadlines. What is refused, always the whole batch: a version
- * or run whose DAG or version does not exist (-ERR_INVALID); a dag_id, a (dag, run_id), a (dag,
+ * rendered, attempts, commands, grants, audits, assets, asset_events, asset_queue, backfills, backfill_runs, alerts, deadlines. What is refused, always the whole batch: a version
+ * or run whose DAG or version does not exist, a queue row whose event is not in the batch, a consumer whose DAG does not exist (-ERR_INVALID); a dag_id, a (dag, run_id), a (dag,
  * hash) that another key has, or an idempotency key that was applied before (-ERR_EXISTS); a grant
  * that grows over its resource's slots, which are those of the pool row of that name (no row: none)
  * (-ERR_CONFLICT). A version is immutable: the same version_key again changes nothing. A run keeps
@@ -161,6 +161,44 @@ struct asset_event_row {
     int64_t asset_key;
 };
 
+/* A DAG that waits for assets. */
+struct asset_consumer_row {
+    int64_t dag_key;
+    const char *schedule; /* that of its document: JSON */
+    const char *dag_id;
+    bool paused;
+};
+
+enum asset_queue_op {
+    ASSET_QUEUE_CONSUMER, /* the DAG waits for the assets of this schedule; NULL: it waits no more, and what was queued for it goes */
+    ASSET_QUEUE_ADD,      /* an event of this batch waits for a run of the DAG */
+    ASSET_QUEUE_TAKE,     /* all that waits is the run's: what it consumed */
+    ASSET_QUEUE_DROP,     /* events of a shape wait no more */
+};
+/* What changes in the queues of a DAG; applied in order, after the events. */
+struct asset_queue_row {
+    enum asset_queue_op op;
+    int64_t dag_key;
+    const char *schedule;  /* CONSUMER */
+    const char *partition; /* the others; "": without */
+    size_t event;          /* ADD: which of the batch's asset_events */
+    int64_t run_key;       /* TAKE */
+    int64_t asset_key;     /* DROP: events of this asset, through exactly these aliases */
+    const char *aliases;
+    size_t aliases_len;
+};
+
+/* Events of one asset, through the same aliases, that wait for the same run. */
+struct asset_queue_shape {
+    const char *partition;
+    int64_t asset_key;
+    const char *name, *uri;
+    const char *aliases;
+    size_t aliases_len;
+    int64_t count;
+    int64_t first_us, last_us; /* the times of the first and the last of them */
+};
+
 struct asset_event_query {
     int64_t asset_key;            /* 0: of all assets */
     const char *alias;            /* through this alias; NULL: through any or none */
@@ -203,8 +241,9 @@ struct deadline_row {
     int32_t n;        /* which of its DAG's deadlines */
     const char *name; /* or NULL */
     int64_t due_us;
-    int64_t missed_us; /* when it was seen that the run had not ended by then; TIME_NONE: it was not */
-    bool told;         /* its callback was started */
+    int64_t
+        missed_us; /* when it was seen that the run had not ended by then; TIME_NONE: it was not */
+    bool told;     /* its callback was started */
 };
 
 /* How long runs of a DAG took, or their tasks that ended well: newest run first. */
@@ -233,7 +272,7 @@ struct run_name {
 enum prune_kind {
     PRUNE_AUDITS,
     PRUNE_COMMANDS,     /* idempotency keys: the same command again is a new one */
-    PRUNE_ASSET_EVENTS, /* but for the newest of each asset */
+    PRUNE_ASSET_EVENTS, /* but for the newest of each asset, and those that wait for a run */
     PRUNE_VERSIONS, /* that no run has, of DAGs that changed before that time, but for the current one */
     PRUNE_MAX_
 };
@@ -272,6 +311,8 @@ struct store_batch {
     size_t assets_len; /* upsert by (name, uri) */
     const struct asset_event_row *asset_events;
     size_t asset_events_len; /* append */
+    const struct asset_queue_row *asset_queue;
+    size_t asset_queue_len; /* in order */
     const struct backfill_row *backfills;
     size_t backfills_len; /* upsert; their DAG exists, else -ERR_INVALID */
     const struct backfill_run_row *backfill_runs;
@@ -410,6 +451,16 @@ struct store_ops {
                          struct deadline_row **ret, size_t *ret_len, struct err *e);
     int (*get_runtimes)(struct store *s, const struct runtime_query *q, struct arena *a,
                         struct runtime_row **ret, size_t *ret_len, struct err *e);
+    /* By dag_key. */
+    int (*get_asset_consumers)(struct store *s, struct arena *a, struct asset_consumer_row **ret,
+                               size_t *ret_len, struct err *e);
+    /* What waits for runs of a DAG: by (partition, asset_key, aliases). */
+    int (*get_asset_queue)(struct store *s, int64_t dag_key, struct arena *a,
+                           struct asset_queue_shape **ret, size_t *ret_len, struct err *e);
+    /* What a run consumed, by event_key, after the first `offset`. */
+    int (*get_run_events)(struct store *s, int64_t run_key, size_t offset, size_t limit,
+                          struct arena *a, struct asset_event_row **ret, size_t *ret_len,
+                          struct err *e);
 
     /* Settings change in a transaction of their own, durable on return: all rows or none. -ERR_STALE: a row has another version than was
      * said; -ERR_NOTFOUND: one to be removed is not there. A row stands at most once among them. */

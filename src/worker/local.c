@@ -75,10 +75,10 @@ void attempt_forget(struct attempt *a)
 
 static int copy_run(struct attempt *a, const struct run_row *run)
 {
-    const char **strings[] = {&a->run.run_id, &a->run.reason, &a->run.conf};
+    const char **strings[] = {&a->run.run_id, &a->run.reason, &a->run.conf, &a->run.partition_key};
 
     a->run = *run;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         if (*strings[i] != NULL) {
             *strings[i] = arena_strdup(&a->arena, *strings[i]);
             if (*strings[i] == NULL) {
@@ -344,6 +344,13 @@ static void run_rendered(struct attempt *a, bool jinja)
     }
 }
 
+/* Its process is to be told what its run consumed. */
+static bool has_events(const struct attempt *a)
+{
+    return a->run.type == RUN_TYPE_ASSET_TRIGGERED && a->op->prepare != NULL &&
+           a->worker->cb.events_get != NULL;
+}
+
 static int attempt_main(void *arg)
 {
     struct attempt *a = arg;
@@ -352,7 +359,11 @@ static int attempt_main(void *arg)
     int rc = 0;
 
     a->co = co_self();
-    if (a->params == NULL) {
+    if (has_events(a)) {
+        rc = a->worker->cb.events_get(a->worker->cb.arg, a->run.run_key, &a->arena, &a->events,
+                                      &a->events_len, &e);
+    }
+    if (rc == 0 && a->params == NULL) {
         rc = attempt_render(a, &jinja, &e);
     }
     if (rc == 0 && a->resumed && a->op->prepare != NULL) {
@@ -386,7 +397,7 @@ int attempt_launch(struct attempt *a, struct err *e)
     }
     if (!attempt_needs_render(a)) {
         a->params = (struct value *)a->task->spec; /* read only from here on */
-        if (a->op->wait == NULL && !a->resumed) {
+        if (a->op->wait == NULL && !a->resumed && !has_events(a)) {
             run_rendered(a, false);
             return 0;
         }

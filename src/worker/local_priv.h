@@ -54,7 +54,9 @@ struct attempt {
     int64_t start_us;
     int64_t first_start_us; /* of the try; TIME_NONE: it begins now */
     bool resumed;           /* the try goes on: its record says with what */
-    struct value *record;   /* what the try keeps between its processes (deferral.c), or NULL */
+    const char *events;     /* that its run consumed: JSON, or NULL */
+    size_t events_len;
+    struct value *record; /* what the try keeps between its processes (deferral.c), or NULL */
     const char *callback, *callback_reason; /* of ATTEMPT_CALLBACK: which ones, and why */
     const char *callback_events;
     bool callback_of_task, callback_listeners, callback_deadline;

@@ -259,6 +259,12 @@ static int python_spec(struct attempt *a, const char *kind, bool rendered, char 
     json_int(&w, a->run.clear_number);
     json_key(&w, "run_type");
     json_string(&w, run_type_to_string(a->run.type));
+    json_key(&w, "partition_key");
+    json_string(&w, a->run.partition_key);
+    if (a->events != NULL) {
+        json_key(&w, "consumed_asset_events");
+        json_raw(&w, a->events, a->events_len);
+    }
     json_key(&w, "conf");
     if (a->run.conf != NULL) {
         json_raw(&w, a->run.conf, strlen(a->run.conf));

@@ -217,6 +217,7 @@ static int set_run(struct arena *m, struct value *o, const struct attempt *a, st
     rc = rc == 0 ? set_time(m, run, "run_after", a->run.run_after_us) : rc;
     rc = rc == 0 ? set_time(m, run, "start_date", a->run.start_us) : rc;
     rc = rc == 0 ? set_int(m, run, "clear_number", a->run.clear_number) : rc;
+    rc = rc == 0 ? set_text(m, run, "partition_key", a->run.partition_key) : rc;
     rc = rc == 0 ? value_set(m, run, "conf", conf) : rc;
     return rc == 0 ? value_set(m, o, "dag_run", run) : rc;
 }

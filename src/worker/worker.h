@@ -104,6 +104,9 @@ struct worker_callbacks {
     /* SUSPENDS. The last worker_end.record of an instance, as JSON in the arena; *ret NULL when there is none. */
     int (*record_get)(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
                       size_t *ret_len, struct err *e);
+    /* SUSPENDS. The asset events that a run consumed, as a JSON array in the arena. NULL: this engine has none. */
+    int (*events_get)(void *arg, int64_t run_key, struct arena *a, const char **ret,
+                      size_t *ret_len, struct err *e);
 };
 
 /* Callbacks of a DAG after its run, or of a task whose process could not run them itself; or what listeners of the installation hear of a

@@ -63,7 +63,7 @@ static void test_options(void **state)
         "run f.yaml -j 4 --home /h -qv --param a=1 -p b=2",
         "run -j4 --home=/h -q -v -pa=1 --param=b=2 f.yaml",
         "--home /h -vq run --jobs=4 -p a=1 f.yaml --param b=2",
-        "run --job 4 --ho /h --quiet --verb --par a=1 --par b=2 -- f.yaml"};
+        "run --job 4 --ho /h --quiet --verb --para a=1 --para b=2 -- f.yaml"};
     const char *const *params;
 
     (void)state;

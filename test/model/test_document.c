@@ -183,7 +183,8 @@ static void mapped_tasks(void **state)
 
     builder_build(
         &b,
-        "{'dag_id':'d','schedule':{'type':'assets','of':[]},'callbacks':{'failure':'a.py:f'},"
+        "{'dag_id':'d','schedule':{'type':'assets','condition':{'type':'asset','name':'a'}},'"
+        "callbacks':{'failure':'a.py:f'},"
         "'labels':[{'upstream':'s','downstream':'x','label':'l'}],"
         "'task_groups':{'g':{'expand':{'p':{'__xcom__':{'task_id':'s'}}}},'g.h':{'parent':'g'}},"
         "'tasks':{'s':{'operator':'bash','bash_command':'x'},"

@@ -163,13 +163,14 @@ static void dump_run(const struct run_row *r, struct buf *out)
 {
     buf_printf(out,
                "run %lld dag %lld version %lld %s state %d type %d %lld %lld %lld %lld %lld %lld "
-               "%lld %lld %u %s %s\n",
+               "%lld %lld %u %s %s %s\n",
                (long long)r->run_key, (long long)r->dag_key, (long long)r->version_key, r->run_id,
                r->state, r->type, (long long)r->logical_date_us,
                (long long)r->data_interval_start_us, (long long)r->data_interval_end_us,
                (long long)r->run_after_us, (long long)r->queued_us, (long long)r->start_us,
                (long long)r->end_us, (long long)r->backfill_key, r->clear_number,
-               r->reason != NULL ? r->reason : "-", r->conf != NULL ? r->conf : "-");
+               r->reason != NULL ? r->reason : "-", r->conf != NULL ? r->conf : "-",
+               r->partition_key != NULL ? r->partition_key : "-");
 }
 
 static void dump_xcom(struct store *s, const struct ti_key *key, const char *name, struct arena *a,
@@ -352,6 +353,43 @@ static void dump_assets(struct store *s, struct arena *a, struct buf *out)
     }
 }
 
+static void dump_queues(struct store *s, struct arena *a, struct buf *out)
+{
+    struct asset_consumer_row *rows;
+    struct asset_queue_shape *q;
+    size_t n;
+
+    assert_int_equal(s->ops->get_asset_consumers(s, a, &rows, &n, NULL), 0);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(out, "consumer %lld %s %s %d\n", (long long)rows[i].dag_key, rows[i].dag_id,
+                   rows[i].schedule, rows[i].paused);
+    }
+    for (int64_t k = 1; k < 4; k++) {
+        assert_int_equal(s->ops->get_asset_queue(s, k, a, &q, &n, NULL), 0);
+        for (size_t i = 0; i < n; i++) {
+            buf_printf(out, " waits %lld '%s' %lld %s %s %zu %lld %lld %lld\n", (long long)k,
+                       q[i].partition, (long long)q[i].asset_key, q[i].name, q[i].uri,
+                       q[i].aliases_len, (long long)q[i].count, (long long)q[i].first_us,
+                       (long long)q[i].last_us);
+        }
+    }
+}
+
+static void dump_run_events(struct store *s, int64_t run_key, struct arena *a, struct buf *out)
+{
+    struct asset_event_row *rows;
+    size_t n;
+
+    for (size_t offset = 0; offset < 2; offset++) {
+        assert_int_equal(s->ops->get_run_events(s, run_key, offset, offset * 2, a, &rows, &n, NULL),
+                         0);
+        for (size_t i = 0; i < n; i++) {
+            buf_printf(out, "  %zu consumed %lld %s %s\n", offset, (long long)rows[i].event_key,
+                       rows[i].name, rows[i].uri);
+        }
+    }
+}
+
 void store_dump(struct store *s, int64_t runs_max, uint32_t tasks_max, struct buf *out)
 {
     struct arena a;
@@ -359,6 +397,7 @@ void store_dump(struct store *s, int64_t runs_max, uint32_t tasks_max, struct bu
     arena_init(&a, (size_t)1 << 30);
     dump_dags(s, &a, out);
     dump_assets(s, &a, out);
+    dump_queues(s, &a, out);
     for (unsigned states = 0; states < 16; states++) {
         dump_runs(s, 0, states, &a, out);
         dump_runs(s, 1, states, &a, out);
@@ -385,6 +424,7 @@ void store_dump(struct store *s, int64_t runs_max, uint32_t tasks_max, struct bu
             }
         }
         dump_under_run(s, k, tasks_max, &a, out);
+        dump_run_events(s, k, &a, out);
         snprintf(key, sizeof key, "command-%lld", (long long)k);
         if (s->ops->find_command(s, key, &a, &result, NULL) == 0) {
             buf_printf(out, " %s -> %s\n", key, result);

@@ -93,7 +93,8 @@ static void fill_runs(struct prng *p, struct random_batch *r)
                                       .backfill_key = below(p, 2),
                                       .clear_number = (uint32_t)below(p, 3),
                                       .reason = reason(p, r),
-                                      .conf = below(p, 2) == 0 ? NULL : "{\"x\": 1}"};
+                                      .conf = below(p, 2) == 0 ? NULL : "{\"x\": 1}",
+                                      .partition_key = below(p, 3) == 0 ? "2026" : NULL};
     }
 }
 
@@ -196,6 +197,44 @@ static void fill_assets(struct prng *p, struct random_batch *r)
     }
 }
 
+/* Two DAGs of three; now and then a row that cannot be. */
+static void fill_queue(struct prng *p, struct random_batch *r)
+{
+    static const char *const partitions[] = {"", "", "2026", "2027"};
+
+    r->b.asset_queue_len = (size_t)below(p, 5);
+    for (size_t i = 0; i < r->b.asset_queue_len; i++) {
+        int what = below(p, 10);
+
+        if (what < 6 && r->b.asset_events_len == 0) {
+            what = 6 + below(p, 4);
+        }
+        r->queue[i] = (struct asset_queue_row){
+            .op = what < 6   ? ASSET_QUEUE_ADD
+                  : what < 8 ? ASSET_QUEUE_TAKE
+                  : what < 9 ? ASSET_QUEUE_DROP
+                             : ASSET_QUEUE_CONSUMER,
+            .dag_key = 1 + below(p, what == 9 && below(p, 5) == 0 ? 4 : 2),
+            .schedule = below(p, 3) == 0 ? NULL : text(p, r, "schedule", 2),
+            .partition = below(p, 40) == 0 ? NULL : partitions[below(p, 4)],
+            .event = r->b.asset_events_len > 0 && what < 6
+                         ? (size_t)below(p, (int)r->b.asset_events_len)
+                         : 0,
+            .run_key = 1 + below(p, RANDOM_RUNS),
+            .asset_key = 1 + below(p, RANDOM_ASSETS),
+            .aliases = below(p, 2) == 0 ? NULL : "one\0",
+            .aliases_len = 0,
+        };
+        r->queue[i].aliases_len = r->queue[i].aliases != NULL ? 4 : 0;
+        for (size_t k = 0; k < i; k++) { /* an event waits once */
+            if (r->queue[k].op == ASSET_QUEUE_ADD && r->queue[i].op == ASSET_QUEUE_ADD &&
+                r->queue[k].event == r->queue[i].event) {
+                r->queue[i].op = ASSET_QUEUE_TAKE;
+            }
+        }
+    }
+}
+
 void random_batch(struct prng *p, struct random_batch *r)
 {
     memset(r, 0, sizeof *r);
@@ -214,9 +253,11 @@ void random_batch(struct prng *p, struct random_batch *r)
                                 .pools = r->pools,
                                 .audits = r->audits,
                                 .assets = r->assets,
-                                .asset_events = r->events};
+                                .asset_events = r->events,
+                                .asset_queue = r->queue};
     fill_runs(p, r);
     fill_instances(p, r);
     fill_others(p, r);
     fill_assets(p, r);
+    fill_queue(p, r);
 }

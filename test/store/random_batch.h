@@ -26,6 +26,7 @@ struct random_batch {
     struct audit_row audits[1];
     struct asset_row assets[2];
     struct asset_event_row events[3];
+    struct asset_queue_row queue[6];
     char texts[64][24];
     size_t texts_len;
 };

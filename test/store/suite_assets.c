@@ -212,6 +212,63 @@ static void test_clean_keeps_events(void **state)
     assert_int_equal(count, 1);
 }
 
+/* Events wait for runs, are taken in the order of the batch, and are a run's. */
+static void test_queue(void **state)
+{
+    struct fixture *f = *state;
+    struct asset_event_row rows[3] = {event("a", T0), event("b", T0 + 1), event("a", T0 + 2)};
+    struct asset_queue_row queue[] = {
+        {.op = ASSET_QUEUE_CONSUMER, .dag_key = 1, .schedule = "{}"},
+        {.op = ASSET_QUEUE_ADD, .dag_key = 1, .partition = "", .event = 0},
+        {.op = ASSET_QUEUE_ADD, .dag_key = 1, .partition = "", .event = 1},
+        {.op = ASSET_QUEUE_TAKE, .dag_key = 1, .partition = "", .run_key = 7},
+        {.op = ASSET_QUEUE_ADD, .dag_key = 1, .partition = "", .event = 2},
+        {.op = ASSET_QUEUE_ADD, .dag_key = 1, .partition = "p", .event = 2},
+    };
+    struct asset_queue_row drop = {
+        .op = ASSET_QUEUE_DROP, .dag_key = 1, .partition = "", .asset_key = 1};
+    struct asset_queue_row end = {.op = ASSET_QUEUE_CONSUMER, .dag_key = 1};
+    struct store_batch b = {.asset_events = rows,
+                            .asset_events_len = 3,
+                            .asset_queue = queue,
+                            .asset_queue_len = LEN(queue)};
+    struct asset_consumer_row *consumers;
+    struct asset_queue_shape *q;
+    struct asset_event_row *found;
+    size_t n;
+
+    assert_int_equal(fixture_commit(f, &b), -ERR_INVALID); /* there is no such DAG */
+    fixture_dag(f, 1);
+    queue[5].event = 3;
+    assert_int_equal(fixture_commit(f, &b), -ERR_INVALID);
+    queue[5].event = 2;
+    OK(fixture_commit(f, &b), f);
+    OK(OPS(f)->get_asset_consumers(f->s, &f->a, &consumers, &n, &f->e), f);
+    assert_int_equal(n, 1);
+    assert_string_equal(consumers[0].schedule, "{}");
+    assert_non_null(consumers[0].dag_id);
+    OK(OPS(f)->get_run_events(f->s, 7, 0, 0, &f->a, &found, &n, &f->e), f);
+    assert_int_equal(n, 2);
+    assert_string_equal(found[1].name, "b");
+    OK(OPS(f)->get_run_events(f->s, 7, 1, 5, &f->a, &found, &n, &f->e), f);
+    assert_int_equal(n, 1);
+    assert_int_equal(found[0].event_key, 2);
+    OK(OPS(f)->get_asset_queue(f->s, 1, &f->a, &q, &n, &f->e), f);
+    assert_int_equal(n, 2);
+    assert_string_equal(q[0].partition, "");
+    assert_string_equal(q[1].partition, "p");
+    assert_int_equal(q[1].count, 1);
+    assert_int_equal(q[1].last_us, T0 + 2);
+    OK(fixture_commit(f, &(struct store_batch){.asset_queue = &drop, .asset_queue_len = 1}), f);
+    OK(OPS(f)->get_asset_queue(f->s, 1, &f->a, &q, &n, &f->e), f);
+    assert_int_equal(n, 1);
+    OK(fixture_commit(f, &(struct store_batch){.asset_queue = &end, .asset_queue_len = 1}), f);
+    OK(OPS(f)->get_asset_queue(f->s, 1, &f->a, &q, &n, &f->e), f);
+    assert_int_equal(n, 0);
+    OK(OPS(f)->get_asset_consumers(f->s, &f->a, &consumers, &n, &f->e), f);
+    assert_int_equal(n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +277,7 @@ int main(void)
         BOTH(test_pages),
         BOTH(test_refused),
         BOTH(test_clean_keeps_events),
+        BOTH(test_queue),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

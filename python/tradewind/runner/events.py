@@ -223,7 +223,7 @@ class AssetEvent:
         self.source_dag_id, self.source_task_id = data["dag_id"], data["task_id"]
         self.source_run_id, self.source_map_index = data["run_id"], data["map_index"]
         self.partition_key = data.get("partition_key")
-        # Runs that it made: nothing starts by events yet.
+        # Runs that it started are not told: they may come later.
         self.created_dagruns: list[Any] = []
 
     # Made when they are asked for: there may be many events.

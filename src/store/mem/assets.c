@@ -187,9 +187,8 @@ static struct node *next_fit(struct node *n, const struct asset_event_query *q)
     return n;
 }
 
-/* A copy of an event, with what its asset is now. */
-static int give_event(struct mem_store *m, const struct asset_event_row *row, struct arena *a,
-                      struct asset_event_row *ret)
+int mem_give_event(struct mem_store *m, const struct asset_event_row *row, struct arena *a,
+                   struct asset_event_row *ret)
 {
     const struct asset_row *asset = node_row(find(m, row->name, row->uri));
     struct asset_event_row r = *row;
@@ -221,7 +220,7 @@ int mem_get_asset_events(struct store *s, const struct asset_event_query *q, str
         rc = out != NULL ? 0 : -ERR_NOMEM;
     }
     for (n = first; rc == 0 && i < len; i++) {
-        rc = give_event(m, node_row(n), a, &out[i]);
+        rc = mem_give_event(m, node_row(n), a, &out[i]);
         n = next_fit(q->newest_first ? n->prev : n->next, q);
     }
     if (rc != 0) {

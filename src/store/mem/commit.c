@@ -29,6 +29,8 @@ static int64_t run_of(enum kind kind, const void *row)
         return ((const struct rendered_row *)row)->key.run_key;
     case KIND_DEADLINE:
         return ((const struct deadline_row *)row)->run_key;
+    case KIND_RUN_EVENT:
+        return ((const struct run_event *)row)->run_key;
     default:
         assert(kind == KIND_ATTEMPT);
         return ((const struct attempt_row *)row)->key.run_key;
@@ -47,6 +49,9 @@ static int list_of(struct mem_store *m, enum kind kind, const void *row, struct 
     case KIND_ASSET_EVENT:
         *ret = &m->events;
         return 0;
+    case KIND_QUEUED:
+        *ret = &m->queued;
+        return 0;
     case KIND_RUN:
         owner = owners_get(&m->dags, ((const struct run_row *)row)->dag_key);
         break;
@@ -57,6 +62,7 @@ static int list_of(struct mem_store *m, enum kind kind, const void *row, struct 
     case KIND_RENDERED:
     case KIND_ATTEMPT:
     case KIND_DEADLINE:
+    case KIND_RUN_EVENT:
         owner = owners_get(&m->runs, run_of(kind, row));
         break;
     default:
@@ -153,7 +159,7 @@ int mem_put(struct mem_store *m, enum kind kind, const void *row, struct err *e)
     return 0;
 }
 
-static int take_out(struct mem_store *m, struct node *old, struct err *e)
+int mem_take_out(struct mem_store *m, struct node *old, struct err *e)
 {
     if (note(m, old, NULL) != 0) {
         return err_set(e, ERR_NOMEM, "store: out of memory");
@@ -237,6 +243,7 @@ static struct run_row merged(const struct run_row *old, const struct run_row *ne
     r.data_interval_start_us = old->data_interval_start_us;
     r.data_interval_end_us = old->data_interval_end_us;
     r.run_after_us = old->run_after_us;
+    r.partition_key = old->partition_key;
     return r;
 }
 
@@ -268,7 +275,7 @@ static int put_xcoms(struct mem_store *m, const struct store_batch *b, struct er
         struct node *n = mem_table_find(&m->names[KIND_XCOM], KIND_XCOM, &probe, 1);
 
         while (n != NULL && rc == 0) {
-            rc = take_out(m, n, e);
+            rc = mem_take_out(m, n, e);
             n = mem_table_find(&m->names[KIND_XCOM], KIND_XCOM, &probe, 1);
         }
     }
@@ -320,7 +327,7 @@ static int put_grant(struct mem_store *m, int shard, const struct grant_row *row
     if (row->n > 0) {
         return mem_put(m, KIND_GRANT, &g, e);
     }
-    return mine != NULL ? take_out(m, mine, e) : 0;
+    return mine != NULL ? mem_take_out(m, mine, e) : 0;
 }
 
 static int put_batch(struct mem_store *m, int shard, const struct store_batch *b, struct err *e)
@@ -346,7 +353,9 @@ static int put_batch(struct mem_store *m, int shard, const struct store_batch *b
     rc = rc != 0 ? rc : mem_put_assets(m, b, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_ALERT, b->alerts, b->alerts_len, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_DEADLINE, b->deadlines, b->deadlines_len, e);
-    return rc != 0 ? rc : mem_put_backfills(m, b, e);
+    rc = rc != 0 ? rc : mem_put_backfills(m, b, e);
+    return rc != 0 ? rc
+                   : mem_put_queue(m, b, m->asset_keys.event + 1 - (int64_t)b->asset_events_len, e);
 }
 
 static int check_shard(int shard, struct err *e)
@@ -445,7 +454,7 @@ int mem_put_pool(struct store *store, const struct pool_row *row, bool remove, s
     if (remove && old == NULL) {
         return err_set(e, ERR_NOTFOUND, "there is no pool '%s'", row->name);
     }
-    rc = remove ? take_out(m, old, e) : mem_put(m, KIND_POOL, row, e);
+    rc = remove ? mem_take_out(m, old, e) : mem_put(m, KIND_POOL, row, e);
     if (rc != 0) {
         take_back(m);
     } else {

@@ -101,7 +101,20 @@ static bool is_newest(const struct node *n)
     return true;
 }
 
-static size_t prune_list(struct list *l, enum prune_kind kind, int64_t before_us, size_t limit)
+static bool waits(const struct mem_store *m, const struct node *n)
+{
+    int64_t key = ((const struct asset_event_row *)node_row(n))->event_key;
+
+    for (const struct node *x = m->queued.first; x != NULL; x = x->next) {
+        if (((const struct queued *)node_row(x))->event_key == key) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t prune_list(const struct mem_store *m, struct list *l, enum prune_kind kind,
+                         int64_t before_us, size_t limit)
 {
     size_t done = 0;
 
@@ -110,7 +123,8 @@ static size_t prune_list(struct list *l, enum prune_kind kind, int64_t before_us
                                           : ((const struct asset_event_row *)node_row(n))->at_us;
 
         next = n->next;
-        if (at < before_us && at != TIME_NONE && (kind == PRUNE_AUDITS || !is_newest(n))) {
+        if (at < before_us && at != TIME_NONE &&
+            (kind == PRUNE_AUDITS || (!is_newest(n) && !waits(m, n)))) {
             list_remove(n);
             mem_free(n);
             done++;
@@ -176,7 +190,7 @@ int mem_prune(struct store *s, enum prune_kind kind, int64_t before_us, size_t l
 
     (void)e;
     if (kind == PRUNE_AUDITS || kind == PRUNE_ASSET_EVENTS) {
-        n = prune_list(kind == PRUNE_AUDITS ? &m->audits : &m->events, kind, before_us, limit);
+        n = prune_list(m, kind == PRUNE_AUDITS ? &m->audits : &m->events, kind, before_us, limit);
     } else {
         n = prune_table(m, kind == PRUNE_COMMANDS ? KIND_COMMAND : KIND_VERSION, before_us, limit);
     }

@@ -23,6 +23,7 @@ static void op_close(struct store *s)
     free_list(&m->parsed_dags);
     free_list(&m->import_errors);
     free_list(&m->garbage);
+    free_list(&m->queued);
     /* History hangs only in the lists of its run. */
     for (size_t i = 0; m->runs.buckets != NULL && i < m->runs.buckets_len; i++) {
         for (struct owner *o = m->runs.buckets[i]; o != NULL; o = o->chain) {
@@ -131,6 +132,9 @@ static const struct store_ops ops = {
     .get_deadlines = mem_get_deadlines,
     .get_runtimes = mem_get_runtimes,
     .prune_alerts = mem_prune_alerts,
+    .get_asset_consumers = mem_get_asset_consumers,
+    .get_asset_queue = mem_get_asset_queue,
+    .get_run_events = mem_get_run_events,
     .check = op_check,
     .backup = op_backup,
     .clean = mem_clean,

@@ -33,6 +33,7 @@ enum kind {
 
     KIND_ALERT,
     KIND_DEADLINE,
+    KIND_CONSUMER,
     KIND_TABLES_, /* kinds up to here are found by key */
     KIND_TRANSITION = KIND_TABLES_,
     KIND_TRY,
@@ -41,6 +42,8 @@ enum kind {
     KIND_ASSET_EVENT,
     KIND_PARSED_DAG,
     KIND_IMPORT_ERROR,
+    KIND_QUEUED,
+    KIND_RUN_EVENT,
     KIND_GARBAGE,
     KIND_MAX_
 };
@@ -49,6 +52,15 @@ struct held_grant { /* the row of KIND_GRANT */
     const char *resource;
     int shard;
     int64_t n;
+};
+
+struct queued { /* of KIND_QUEUED: an event that waits for a run */
+    int64_t dag_key, event_key;
+    const char *partition;
+};
+
+struct run_event { /* of KIND_RUN_EVENT */
+    int64_t run_key, event_key;
 };
 
 struct node;
@@ -103,7 +115,7 @@ struct mem_store {
     struct table keys[KIND_TABLES_];  /* by key */
     struct table names[KIND_TABLES_]; /* DAG, version, run: by (owner, name); XCom: by instance */
     struct owners runs, dags;
-    struct list audits, settings, events, parsed_dags, import_errors, garbage;
+    struct list audits, settings, events, parsed_dags, import_errors, queued, garbage;
     int64_t import_error_key; /* the last one given */
     struct asset_keys {       /* the last ones given */
         int64_t asset, event;
@@ -181,8 +193,28 @@ int mem_get_import_errors(struct store *s, int64_t error_key, size_t offset, siz
 int mem_get_bundle_versions(struct store *s, const char *bundle, struct arena *a, const char ***ret,
                             size_t *ret_len, struct err *e);
 void mem_forget_parsed(struct mem_store *m, const char *dag_id);
+/* Takes a row out; noted for undo. */
+int mem_take_out(struct mem_store *m, struct node *old, struct err *e);
+
+/* ---- queue.c ---- */
+
+/* first_key: of the first of the batch's events. */
+int mem_put_queue(struct mem_store *m, const struct store_batch *b, int64_t first_key,
+                  struct err *e);
+void mem_drop_consumer(struct mem_store *m, int64_t dag_key); /* and what waits for it */
+int mem_get_asset_consumers(struct store *s, struct arena *a, struct asset_consumer_row **ret,
+                            size_t *ret_len, struct err *e);
+int mem_get_asset_queue(struct store *s, int64_t dag_key, struct arena *a,
+                        struct asset_queue_shape **ret, size_t *ret_len, struct err *e);
+int mem_get_run_events(struct store *s, int64_t run_key, size_t offset, size_t limit,
+                       struct arena *a, struct asset_event_row **ret, size_t *ret_len,
+                       struct err *e);
 
 /* ---- assets.c ---- */
+
+/* A copy of an event, with what its asset is now. */
+int mem_give_event(struct mem_store *m, const struct asset_event_row *row, struct arena *a,
+                   struct asset_event_row *ret);
 
 int mem_put_assets(struct mem_store *m, const struct store_batch *b, struct err *e);
 int mem_get_assets(struct store *s, size_t offset, size_t limit, struct arena *a,

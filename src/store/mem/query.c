@@ -751,6 +751,7 @@ int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct e
         }
     }
     mem_forget_parsed(m, ((const struct dag_row *)node_row(dag))->dag_id);
+    mem_drop_consumer(m, dag_key);
     mem_drop(m, dag);
     *ret_runs = (int64_t)n;
     return 0;

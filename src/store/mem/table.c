@@ -90,6 +90,8 @@ uint32_t row_hash(enum kind kind, const void *row, int link)
 
         return mix2(r->run_key, (uint64_t)r->n);
     }
+    case KIND_CONSUMER:
+        return mix2(((const struct asset_consumer_row *)row)->dag_key, 0);
     default:
         return 0; /* no other kind has a key */
     }
@@ -174,6 +176,9 @@ static bool same(enum kind kind, const void *x, const void *y)
 
         return a->run_key == b->run_key && a->n == b->n;
     }
+    case KIND_CONSUMER:
+        return ((const struct asset_consumer_row *)x)->dag_key ==
+               ((const struct asset_consumer_row *)y)->dag_key;
     default:
         return false;
     }

@@ -20,7 +20,7 @@ static int read_asset(struct reader *r, void *to)
     return r->rc;
 }
 
-static int read_aliases(struct reader *r, int column, struct asset_event_row *row)
+int sqlite_read_aliases(struct reader *r, int column, const char **ret, size_t *ret_len)
 {
     size_t n = (size_t)sqlite3_column_bytes(r->st, column);
     const void *bytes = sqlite3_column_blob(r->st, column);
@@ -32,12 +32,12 @@ static int read_aliases(struct reader *r, int column, struct asset_event_row *ro
     if (n > 0) {
         memcpy(copy, bytes, n);
     }
-    row->aliases = copy;
-    row->aliases_len = n;
+    *ret = copy;
+    *ret_len = n;
     return r->rc;
 }
 
-static int read_event(struct reader *r, void *to)
+int sqlite_read_event(struct reader *r, void *to)
 {
     struct asset_event_row *row = to;
 
@@ -54,7 +54,7 @@ static int read_event(struct reader *r, void *to)
     row->at_us = col_time(r->st, 11);
     row->event_key = sqlite3_column_int64(r->st, 12);
     row->asset_key = sqlite3_column_int64(r->st, 13);
-    return read_aliases(r, 9, row);
+    return sqlite_read_aliases(r, 9, &row->aliases, &row->aliases_len);
 }
 
 int sqlite_get_assets(struct store *s, size_t offset, size_t limit, struct arena *a,
@@ -118,7 +118,7 @@ int sqlite_get_asset_events(struct store *s, const struct asset_event_query *q, 
     put_query(&r.b, q);
     put_limit(&r.b, q->limit);
     put_int(&r.b, (int64_t)q->offset);
-    return read_all(&r, read_event, sizeof **ret, (void **)ret, ret_len);
+    return read_all(&r, sqlite_read_event, sizeof **ret, (void **)ret, ret_len);
 }
 
 struct count {

@@ -88,9 +88,9 @@ int sql_count_old_runs(struct store *store, int64_t before_us, int64_t *ret, str
 /* Deletes up to *budget rows of a run and lowers it by as many. */
 static int sweep_run(struct sql_store *s, int64_t run_key, int64_t *budget, struct err *e)
 {
-    static const enum sql_stmt_id tables[] = {ST_CLEAN_TI,   ST_CLEAN_TRY,      ST_CLEAN_TRANSITION,
-                                              ST_CLEAN_XCOM, ST_CLEAN_RENDERED, ST_CLEAN_ATTEMPT,
-                                              ST_CLEAN_DEADLINE};
+    static const enum sql_stmt_id tables[] = {
+        ST_CLEAN_TI,       ST_CLEAN_TRY,     ST_CLEAN_TRANSITION, ST_CLEAN_XCOM,
+        ST_CLEAN_RENDERED, ST_CLEAN_ATTEMPT, ST_CLEAN_DEADLINE,   ST_CLEAN_RUN_EVENT};
     int64_t n = 0;
     int rc = 0;
 
@@ -272,9 +272,8 @@ static int check_none(struct sql_store *s, enum sql_stmt_id id, int64_t dag_key,
     int64_t live = 0;
     int rc = ask(s, id, &dag_key, &live, e);
 
-    return rc == 0 && live != 0
-               ? err_set(e, ERR_CONFLICT, "a %s of the DAG is not finished", what)
-               : rc;
+    return rc == 0 && live != 0 ? err_set(e, ERR_CONFLICT, "a %s of the DAG is not finished", what)
+                                : rc;
 }
 
 /* A slice of its runs; when none is left, itself. */
@@ -295,6 +294,8 @@ static int delete_slice(struct sql_store *s, int64_t dag_key, int64_t *ret_moved
         rc = change(s, ST_DROP_PARSED_DAG, dag_key, 0, &gone, e);
         rc = rc == 0 ? change(s, ST_DELETE_BACKFILL_RUNS, dag_key, 0, &gone, e) : rc;
         rc = rc == 0 ? change(s, ST_DELETE_BACKFILLS, dag_key, 0, &gone, e) : rc;
+        rc = rc == 0 ? change(s, ST_DROP_CONSUMER, dag_key, 0, &gone, e) : rc;
+        rc = rc == 0 ? change(s, ST_DROP_QUEUES, dag_key, 0, &gone, e) : rc;
         rc = rc == 0 ? change(s, ST_DELETE_VERSIONS, dag_key, 0, &gone, e) : rc;
         rc = rc == 0 ? change(s, ST_DELETE_DAG, dag_key, 0, &gone, e) : rc;
         if (rc == 0 && gone == 0) {

@@ -102,6 +102,7 @@ static int put_runs(struct commit *c, const struct run_row *r, size_t n)
         put_int(&b, r[i].clear_number);
         put_text(&b, r[i].reason);
         put_text(&b, r[i].conf);
+        put_text(&b, r[i].partition_key);
         rc = err_prefix(c->e, end(c, &b, 0), "run %s of DAG %lld", r[i].run_id,
                         (long long)r[i].dag_key);
     }
@@ -350,7 +351,8 @@ static int put_assets(struct commit *c, const struct store_batch *b)
     int64_t n = (int64_t)b->asset_events_len, first = 0;
     int rc = n > 0 ? take_keys(c->s, "asset_event", n, &first, c->e) : 0;
 
-    return rc != 0 || (n == 0 && b->assets_len == 0) ? rc : sqlite_put_assets(c->s, b, first, c->e);
+    rc = rc == 0 && (n > 0 || b->assets_len > 0) ? sqlite_put_assets(c->s, b, first, c->e) : rc;
+    return rc == 0 ? sqlite_put_queue(c->s, b, first, c->e) : rc;
 }
 
 /* None. In one of the simulator's canaries now and then an edge of the history. */

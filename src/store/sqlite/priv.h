@@ -169,6 +169,9 @@ int sqlite_get_asset_events(struct store *s, const struct asset_event_query *q, 
 int sqlite_count_asset_events(struct store *s, const struct asset_event_query *q, int64_t *ret,
                               int64_t *ret_newest, struct err *e);
 /* Of a commit, within its transaction: first_key is the first of the events' keys. */
+struct reader;
+int sqlite_read_event(struct reader *r, void *to); /* one row */
+int sqlite_read_aliases(struct reader *r, int column, const char **ret, size_t *ret_len);
 int sqlite_put_assets(struct sql_store *s, const struct store_batch *b, int64_t first_key,
                       struct err *e);
 
@@ -199,6 +202,17 @@ int sqlite_prune_alerts(struct store *s, int64_t before_us, size_t keep, size_t 
                         int64_t *ret_rows, struct err *e);
 /* Of a commit, within its transaction. */
 int sqlite_put_alerts(struct sql_store *s, const struct store_batch *b, struct err *e);
+/* queue.c */
+int sqlite_get_asset_consumers(struct store *s, struct arena *a, struct asset_consumer_row **ret,
+                               size_t *ret_len, struct err *e);
+int sqlite_get_asset_queue(struct store *s, int64_t dag_key, struct arena *a,
+                           struct asset_queue_shape **ret, size_t *ret_len, struct err *e);
+int sqlite_get_run_events(struct store *s, int64_t run_key, size_t offset, size_t limit,
+                          struct arena *a, struct asset_event_row **ret, size_t *ret_len,
+                          struct err *e);
+/* first_key: of the first of the batch's events. */
+int sqlite_put_queue(struct sql_store *s, const struct store_batch *b, int64_t first_key,
+                     struct err *e);
 
 int sql_check(struct store *s, struct err *e);
 int sql_backup(struct store *s, const char *path, struct err *e);

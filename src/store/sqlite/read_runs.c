@@ -41,6 +41,7 @@ int sql_read_run(struct reader *r, void *to)
     row->clear_number = (uint32_t)sqlite3_column_int64(r->st, 14);
     row->reason = read_text(r, 15);
     row->conf = read_text(r, 16);
+    row->partition_key = read_text(r, 17);
     return r->rc;
 }
 

@@ -155,7 +155,20 @@ static const char v_alerts[] =
     "CREATE TABLE deadline (run_key INTEGER NOT NULL, n INTEGER NOT NULL, name TEXT,"
     " due_us INTEGER, missed_us INTEGER, told INTEGER NOT NULL, PRIMARY KEY (run_key, n))"
     " WITHOUT ROWID;"
-    "CREATE INDEX deadline_untold ON deadline (run_key, n) WHERE missed_us IS NOT NULL AND told = 0;";
+    "CREATE INDEX deadline_untold ON deadline (run_key, n) WHERE missed_us IS NOT NULL AND told = "
+    "0;";
+
+/* Runs by assets. asset_queue: the events that wait for the next run of a DAG and partition ('': without); run_asset_event: what a run
+ * consumed. Rows go from one to the other in the commit of the run. */
+static const char v_asset_runs[] =
+    "ALTER TABLE run ADD COLUMN partition_key TEXT;"
+    "CREATE TABLE asset_consumer (dag_key INTEGER PRIMARY KEY REFERENCES dag (dag_key),"
+    " schedule TEXT NOT NULL);"
+    "CREATE TABLE asset_queue (dag_key INTEGER NOT NULL, partition_key TEXT NOT NULL,"
+    " event_key INTEGER NOT NULL, PRIMARY KEY (dag_key, partition_key, event_key)) WITHOUT ROWID;"
+    "CREATE INDEX asset_queue_by_event ON asset_queue (event_key);"
+    "CREATE TABLE run_asset_event (run_key INTEGER NOT NULL, event_key INTEGER NOT NULL,"
+    " PRIMARY KEY (run_key, event_key)) WITHOUT ROWID;";
 
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1},
@@ -167,5 +180,6 @@ const struct sql_migration sql_migrations[] = {
     {"what DAG files gave", v_parsed},
     {"backfills", v_backfill},
     {"alerts and deadlines", v_alerts},
+    {"runs by assets", v_asset_runs},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];

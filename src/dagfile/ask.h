@@ -1,0 +1,24 @@
+/*
+ * Asks a process of Python what a time table of the user's own says (python/tradewind/timetable_answers.py): one question, one answer, in a time.
+ */
+#ifndef TW_DAGFILE_ASK_H
+#define TW_DAGFILE_ASK_H
+
+#include <stddef.h>
+
+struct arena;
+struct err;
+
+struct ask_config {
+    const char *python;      /* interpreter */
+    const char *python_path; /* folder that holds the tradewind package */
+};
+
+/*
+ * SUSPENDS. `question`: a line of JSON without its end; *ret: the answer's line in the arena. The process gets LIMIT_ANSWER_S, then it and what it
+ * started is killed: -ERR_TIMEOUT; so it is when this is cancelled. -ERR_FAILED: it said nothing; -ERR_LIMIT: too much.
+ */
+int ask_python(const struct ask_config *c, const char *question, size_t n, struct arena *a,
+               const char **ret, size_t *ret_len, struct err *e);
+
+#endif
