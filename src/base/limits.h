@@ -107,11 +107,13 @@
 #define DEFAULT_QUEUED_RETRIES   2
 
 /* Alerts. */
-#define LIMIT_ALERT_CHANNELS 256   /* of the configuration: -ERR_LIMIT when it is read */
-#define LIMIT_ALERT_PENDING 10000 /* different things that wait for one channel; more are only counted */
+#define LIMIT_ALERT_CHANNELS 256 /* of the configuration: -ERR_LIMIT when it is read */
+#define LIMIT_ALERT_PENDING \
+    10000 /* different things that wait for one channel; more are only counted */
 #define LIMIT_ALERT_ROWS    20000 /* ended alerts that are kept; the oldest go */
 #define LIMIT_ALERT_SENDING 16    /* messages on their way at once */
-#define LIMIT_ALERT_LANES   4096  /* channels of one engine, with those of mail addresses: what is for others is only logged */
+#define LIMIT_ALERT_LANES \
+    4096 /* channels of one engine, with those of mail addresses: what is for others is only logged */
 
 /* The store. */
 #define LIMIT_STORE_BUSY_MS 2000 /* wait for another connection's lock: -ERR_BUSY */

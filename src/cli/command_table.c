@@ -560,7 +560,8 @@ const struct command command_table[] = {
 
     {"alerts", "who is told of what, and whether it arrived"},
     {"alerts list", "list what people were told of, or are to be told of, the newest first",
-     "One line for each thing and channel. What is the same is one line with a number, until it was "
+     "One line for each thing and channel. What is the same is one line with a number, until it "
+     "was "
      "sent.",
      .options =
          OPTS{{"failed", 0, OPTION_FLAG, .help = "only those that could not be sent"},

@@ -65,7 +65,8 @@ struct engine_config {
     int64_t gather_us;
     bool schedules; /* creates the runs that are due (engine_schedule_dag) */
     const struct engine_settings *settings; /* borrowed until it is open; NULL = the defaults */
-    struct alert_config *alerts; /* taken, also on failure; NULL: nobody is told of anything, and no deadline is watched */
+    struct alert_config *
+        alerts; /* taken, also on failure; NULL: nobody is told of anything, and no deadline is watched */
     /* In place of alert_send, for tests: arg is the engine. NULL: alert_send. */
     int (*send_alert)(void *arg, const struct alert_channel *c, const struct alert_message *m,
                       bool *ret_final, struct err *e);

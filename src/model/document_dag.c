@@ -219,7 +219,8 @@ static int set_deadlines(struct doc *d, const struct value *v)
 static int set_alerts(struct doc *d, const struct value *v)
 {
     struct err found = {0};
-    int rc = alert_rules_parse(&d->dag->arena, v, true, &d->dag->alerts, &d->dag->alerts_len, &found);
+    int rc =
+        alert_rules_parse(&d->dag->arena, v, true, &d->dag->alerts, &d->dag->alerts_len, &found);
 
     return finding_of(d, "alerts", rc, &found);
 }

@@ -176,8 +176,9 @@ struct deadline_row {
     int32_t n;        /* which of its DAG's deadlines */
     const char *name; /* or NULL */
     int64_t due_us;
-    int64_t missed_us; /* when it was seen that the run had not ended by then; TIME_NONE: it was not */
-    bool told;         /* its callback was started */
+    int64_t
+        missed_us; /* when it was seen that the run had not ended by then; TIME_NONE: it was not */
+    bool told;     /* its callback was started */
 };
 
 /* How long runs of a DAG took, or their tasks that ended well: newest run first. */

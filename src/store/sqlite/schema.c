@@ -126,12 +126,16 @@ static const char v_alerts[] =
     "CREATE TABLE deadline (run_key INTEGER NOT NULL, n INTEGER NOT NULL, name TEXT,"
     " due_us INTEGER, missed_us INTEGER, told INTEGER NOT NULL, PRIMARY KEY (run_key, n))"
     " WITHOUT ROWID;"
-    "CREATE INDEX deadline_untold ON deadline (run_key, n) WHERE missed_us IS NOT NULL AND told = 0;";
+    "CREATE INDEX deadline_untold ON deadline (run_key, n) WHERE missed_us IS NOT NULL AND told = "
+    "0;";
 
 const struct sql_migration sql_migrations[] = {
-    {"first schema", v1}, {"cleaning in slices", v2},
-    {"mapped tasks", v3}, {"variables and connections", v4},
-    {"assets", v5},       {"retention", v_retention},
+    {"first schema", v1},
+    {"cleaning in slices", v2},
+    {"mapped tasks", v3},
+    {"variables and connections", v4},
+    {"assets", v5},
+    {"retention", v_retention},
     {"alerts and deadlines", v_alerts},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
