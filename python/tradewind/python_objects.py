@@ -284,7 +284,9 @@ class Objects:
 
     def deadline(self, data: Any) -> Any:
         """A DeadlineAlert."""
-        reference, callback = data["reference"], data["callback"]
+        reference, callback = data["reference"], data.get("callback")
+        if not callback or data.get("channels"):
+            raise NotSaid("deadline: channels (Airflow has callbacks alone)")
         self.used.add("DeadlineReference")
         rest = {key: value for key, value in reference.items() if key != "type"}
         kind = reference["type"]
@@ -297,15 +299,19 @@ class Objects:
             made = Code(f"DeadlineReference.{kind.upper()}")
         else:
             raise NotSaid(f"deadline: the reference {kind!r}")
-        if callback["type"] not in ("AsyncCallback", "SyncCallback"):
-            raise NotSaid(f"deadline: a callback of the type {callback['type']!r}")
+        kind = callback.get("type", "SyncCallback")
+        if kind not in ("AsyncCallback", "SyncCallback"):
+            raise NotSaid(f"deadline: a callback of the type {kind!r}")
         arguments: list[tuple[str | None, Any]] = [(None, callback["path"])]
         arguments += [(name, callback[name]) for name in ("kwargs", "executor") if callback.get(name)]
         seconds = data["interval"]
         self.modules.add("timedelta")
-        interval = Call("timedelta", [("seconds", seconds)]) if seconds < 0 else self.duration(seconds)
+        negative = isinstance(seconds, (int, float)) and seconds < 0
+        if isinstance(seconds, str) and seconds.startswith("-"):
+            raise NotSaid("deadline: a negative interval that is a text; write it as seconds")
+        interval = Call("timedelta", [("seconds", seconds)]) if negative else self.duration(seconds)
         alert = [("reference", made), ("interval", interval)]
-        alert.append(("callback", self.sdk(callback["type"], arguments)))
+        alert.append(("callback", self.sdk(kind, arguments)))
         if data.get("name"):
             alert.append(("name", data["name"]))
         return self.sdk("DeadlineAlert", alert)

@@ -41,7 +41,7 @@ const char *alert_channel_type_to_string(enum alert_channel_type t);
 struct alert_channel {
     const char *name;
     enum alert_channel_type type;
-    const char *connection; /* or NULL */
+    const char *connection;                    /* or NULL */
     const char *url, *from, *secret, *ca_file; /* or NULL */
     const char *const *to;
     size_t to_len;
@@ -84,7 +84,8 @@ void alert_config_free(struct alert_config *c); /* NULL is allowed */
 #define ALERT_EMAIL_PREFIX "email:"
 int alert_channel_find(const struct alert_config *c, const char *name, struct arena *a,
                        struct alert_channel *ret, struct err *e);
-bool alert_address_is_valid(const char *s); /* name@host, and nothing that ends a line or an address */
+bool alert_address_is_valid(
+    const char *s); /* name@host, and nothing that ends a line or an address */
 
 /* ---- how often: pure ---- */
 

@@ -32,8 +32,8 @@ struct co_group;
 
 struct alerter_host {
     void *arg;
-    struct co_group *group; /* of its coroutines; closed before alerter_free */
-    const char *name;       /* the machine's: shown in messages */
+    struct co_group *group;    /* of its coroutines; closed before alerter_free */
+    const char *name;          /* the machine's: shown in messages */
     int64_t (*now)(void *arg); /* wall time, which never goes back */
     /* SUSPENDS. Rows, after all that was noted before is durable. -ERR_CLOSED: the host ends. */
     int (*load)(void *arg, const struct alert_query *q, struct arena *a, struct alert_row **ret,

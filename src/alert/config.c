@@ -28,8 +28,8 @@ bool alert_address_is_valid(const char *s)
 {
     const char *at = strchr(s, '@');
 
-    if (at == NULL || at == s || at[1] == '\0' || strchr(at + 1, '@') != NULL ||
-        strlen(s) > 320 || *s == '-') {
+    if (at == NULL || at == s || at[1] == '\0' || strchr(at + 1, '@') != NULL || strlen(s) > 320 ||
+        *s == '-') {
         return false;
     }
     for (; *s != '\0'; s++) {
@@ -112,8 +112,7 @@ static int put_email(struct arena *a, const struct value *o, struct alert_channe
             const struct value *v = value_get(o, "to");
 
             v = v->kind == VALUE_ARRAY ? v->elems[i] : v;
-            return err_at(e, ERR_INVALID, v->line, v->col, "'%.100s' is no mail address",
-                          c->to[i]);
+            return err_at(e, ERR_INVALID, v->line, v->col, "'%.100s' is no mail address", c->to[i]);
         }
     }
     if (rc == 0 && c->from != NULL && !alert_address_is_valid(c->from)) {
@@ -133,8 +132,7 @@ static int put_web(const struct value *o, struct alert_channel *c, struct err *e
         strncmp(c->url, "https://", 8) != 0) {
         const struct value *v = value_get(o, "url");
 
-        return err_at(e, ERR_INVALID, v->line, v->col,
-                      "'url' must begin with https:// or http://");
+        return err_at(e, ERR_INVALID, v->line, v->col, "'url' must begin with https:// or http://");
     }
     return rc == 0 && (c->url == NULL) == (c->connection == NULL)
                ? err_at(e, ERR_INVALID, o->line, o->col,
@@ -224,8 +222,9 @@ static bool is_name(const char *s)
 {
     size_t n = strlen(s);
 
-    return n > 0 && n <= 100 && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "0123456789-_.") == n;
+    return n > 0 && n <= 100 &&
+           strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                     "0123456789-_.") == n;
 }
 
 static int put_channels(struct alert_config *c, const struct value *v, struct err *e)

@@ -28,7 +28,7 @@ static const char *phrase(const char *kind)
         enum alert_kind kind;
         const char *text;
     } words[] = {
-        {ALERT_TASK_FAILURE, "task failed"},   {ALERT_TASK_RETRY, "task failed and is retried"},
+        {ALERT_TASK_FAILURE, "task failed"},    {ALERT_TASK_RETRY, "task failed and is retried"},
         {ALERT_TASK_SUCCESS, "task succeeded"}, {ALERT_TASK_SLOW, "task is slow"},
         {ALERT_RUN_FAILURE, "run failed"},      {ALERT_RUN_SUCCESS, "run succeeded"},
         {ALERT_RUN_SLOW, "run is slow"},        {ALERT_DEADLINE_MISSED, "deadline missed"},

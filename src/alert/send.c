@@ -77,9 +77,8 @@ static const char *member(const struct value *o, const char *name)
 {
     const struct value *v = o != NULL && o->kind == VALUE_OBJECT ? value_get(o, name) : NULL;
 
-    return v != NULL && (v->kind == VALUE_STRING || v->kind == VALUE_NUMBER) && v->len > 0
-               ? v->text
-               : NULL;
+    return v != NULL && (v->kind == VALUE_STRING || v->kind == VALUE_NUMBER) && v->len > 0 ? v->text
+                                                                                           : NULL;
 }
 
 static int connection_of(struct sending *s, const char *id, struct value **ret)
@@ -182,8 +181,8 @@ static int post(struct sending *s, const struct http_request *r)
             text[i] = (unsigned char)answer.body[i] < ' ' ? ' ' : answer.body[i];
         }
         s->final = is_final(answer.status);
-        rc = err_set(s->e, ERR_IO, "the server answered %d%s%s", answer.status,
-                     n > 0 ? ": " : "", text);
+        rc = err_set(s->e, ERR_IO, "the server answered %d%s%s", answer.status, n > 0 ? ": " : "",
+                     text);
     }
     http_response_fini(&answer);
     return rc;
@@ -245,8 +244,8 @@ static bool flag(const struct value *o, const char *name)
     const struct value *v = o != NULL && o->kind == VALUE_OBJECT ? value_get(o, name) : NULL;
 
     return v != NULL && ((v->kind == VALUE_BOOL && v->boolean) ||
-                         (v->kind == VALUE_STRING && (strcmp(v->text, "True") == 0 ||
-                                                      strcmp(v->text, "true") == 0)));
+                         (v->kind == VALUE_STRING &&
+                          (strcmp(v->text, "True") == 0 || strcmp(v->text, "true") == 0)));
 }
 
 /* As Airflow's SmtpHook reads a connection: extra has from_email, disable_ssl, disable_tls. */
@@ -399,7 +398,8 @@ static int wait_for(struct sending *s, struct child *child)
 static int send_command(struct sending *s)
 {
     const char *home = s->t->home != NULL ? s->t->home : "";
-    struct child_spec spec = {.argv = s->c->command, .stdio = {-1, 2, 2}, .extra_fd = -1, .new_session = true};
+    struct child_spec spec = {
+        .argv = s->c->command, .stdio = {-1, 2, 2}, .extra_fd = -1, .new_session = true};
     size_t n = 0;
     const char **env;
     struct child *child;

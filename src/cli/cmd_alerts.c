@@ -84,10 +84,14 @@ static void list_json(const struct alert_row *rows, size_t n, struct buf *out)
 
 static void list_table(const struct alert_row *rows, size_t n, struct buf *out)
 {
-    static const struct table_column columns[] = {
-        {.title = "TIME"},  {.title = "CHANNEL"},           {.title = "STATE"},
-        {.title = "KIND"},  {.title = "OF", .wide = true},  {.title = "COUNT", .right = true},
-        {.title = "TRIES", .right = true}, {.title = "WHAT", .wide = true}};
+    static const struct table_column columns[] = {{.title = "TIME"},
+                                                  {.title = "CHANNEL"},
+                                                  {.title = "STATE"},
+                                                  {.title = "KIND"},
+                                                  {.title = "OF", .wide = true},
+                                                  {.title = "COUNT", .right = true},
+                                                  {.title = "TRIES", .right = true},
+                                                  {.title = "WHAT", .wide = true}};
     struct table *t = table_new(columns, 8);
     char text[TIME_TEXT_MAX];
 
@@ -98,8 +102,8 @@ static void list_table(const struct alert_row *rows, size_t n, struct buf *out)
         table_cell(t, r->channel);
         table_cell(t, alert_state_to_string(r->state));
         table_cell(t, r->kind);
-        table_cellf(t, "%s%s%s", r->dag_id != NULL ? r->dag_id : "",
-                    r->task_id != NULL ? "." : "", r->task_id != NULL ? r->task_id : "");
+        table_cellf(t, "%s%s%s", r->dag_id != NULL ? r->dag_id : "", r->task_id != NULL ? "." : "",
+                    r->task_id != NULL ? r->task_id : "");
         table_cellf(t, "%lld", (long long)r->count);
         table_cellf(t, "%u", r->tries);
         table_cell(t, r->error != NULL ? r->error : r->reason != NULL ? r->reason : "");

@@ -704,7 +704,7 @@ const struct command command_table[] = {
      .exits = "66 there is no such bundle\n74 no scheduler works in the home\n1 it takes longer: "
               "`bundles list` says how it ends"},
     {"alerts", "who is told of what, and whether it arrived"},
-    {"alerts list", "list what people were or are to be told, the newest first",
+    {"alerts list", "list what people are told of, the newest first",
      "One line for each thing and channel. What is the same is one line with a number, until it "
      "was "
      "sent.",
@@ -719,8 +719,9 @@ const struct command command_table[] = {
     {"alerts channels", "list the channels of the configuration",
      "Reads tradewind.yaml and says what is wrong with it. What is secret is not shown.",
      .examples = EX{{"tradewind alerts channels", NULL}, {0}}},
-    {"alerts test", "send one message through a channel",
-     "It is sent by this command itself, now, whatever waits for the channel; nothing is kept of "
+    {"alerts test", "send one message through a channel now",
+     "What became of it is told. It is sent by this command itself, whatever waits for the "
+     "channel; nothing is kept of "
      "it. `email:ADDRESS` is a channel too: what a task's `email` uses.",
      .args = ARGS{{"CHANNEL", .help = "the channel's name"}, {0}},
      .examples = EX{{"tradewind alerts test ops", NULL},

@@ -30,7 +30,7 @@ struct alerts {
     struct alerter_host host;
     struct alert_transport transport;
     struct alerter *alerter;
-    unsigned on; /* kinds that rules of the configuration name */
+    unsigned on;    /* kinds that rules of the configuration name */
     uint64_t batch; /* the one at hand */
     bool started;
     char name[HOST_MAX];
@@ -420,10 +420,8 @@ struct import_error {
 static int consume_import_error(struct engine *g, void *arg)
 {
     const struct import_error *x = arg;
-    struct alert_fact f = {.kind = ALERT_IMPORT_ERROR,
-                           .map_index = -1,
-                           .at_us = engine_now(g),
-                           .reason = x->text};
+    struct alert_fact f = {
+        .kind = ALERT_IMPORT_ERROR, .map_index = -1, .at_us = engine_now(g), .reason = x->text};
 
     alerts_add(g, &f);
     return 0;

@@ -252,7 +252,8 @@ static void tell_ended(struct engine *g, struct late_run *r)
         *x = (struct ended){g, r};
     }
     if (x == NULL || co_spawn(&g->group, "deadlines", ended_main, x, NULL, NULL) != 0) {
-        log_error("alerts", "out of memory: a missed deadline of run %s is not told", r->row.run_id);
+        log_error("alerts", "out of memory: a missed deadline of run %s is not told",
+                  r->row.run_id);
         late_run_unref(r);
         mem_free(x);
     }
@@ -328,8 +329,8 @@ bool late_wants(const struct engine *g, const struct transition_row *t)
 {
     const struct late_run *r;
 
-    if (g->late->watched == 0 || (t->to != TASK_RUNNING && t->from != TASK_RUNNING &&
-                                  t->from != TASK_DEFERRED)) {
+    if (g->late->watched == 0 ||
+        (t->to != TASK_RUNNING && t->from != TASK_RUNNING && t->from != TASK_DEFERRED)) {
         return false;
     }
     r = late_find(g, t->key.run_key);

@@ -12,17 +12,17 @@ enum late_kind { LATE_DEADLINE, LATE_RUN, LATE_TASK };
 
 struct late_item {
     enum late_kind kind;
-    int32_t n;          /* DEADLINE: which of the DAG's */
-    uint32_t task;      /* TASK */
+    int32_t n;     /* DEADLINE: which of the DAG's */
+    uint32_t task; /* TASK */
     int32_t map_index;
     uint16_t try_number;
-    int64_t from_us;    /* RUN, TASK: since when */
-    int64_t usual_us;   /* and how long it used to take */
-    size_t successes;   /* of so many */
-    int64_t due_us;     /* TIME_NONE: not known yet */
+    int64_t from_us;  /* RUN, TASK: since when */
+    int64_t usual_us; /* and how long it used to take */
+    size_t successes; /* of so many */
+    int64_t due_us;   /* TIME_NONE: not known yet */
 };
 
-struct late_limit { /* of a task, or of the run */
+struct late_limit {       /* of a task, or of the run */
     int64_t us, usual_us; /* us 0: too little is known */
     size_t successes;
 };
@@ -67,6 +67,7 @@ void late_prepare(struct engine *g, struct late_run *r); /* starts reading; read
 void late_add_run_slow(struct engine *g, struct late_run *r);
 void late_task_due(const struct late_run *r, struct late_item *item);
 int late_tell(struct engine *g, struct late_run *r); /* SUSPENDS. Its items that are due */
-void late_call_again(struct engine *g); /* SUSPENDS. Callbacks that an earlier engine did not start */
+void late_call_again(
+    struct engine *g); /* SUSPENDS. Callbacks that an earlier engine did not start */
 
 #endif

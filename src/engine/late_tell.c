@@ -65,7 +65,8 @@ static int do_read(void *arg)
     if (rc == 0 && c->last_runs > 0) {
         rc = get_runtimes(c, won, (size_t)c->last_runs, false, &c->won, &c->won_len);
     }
-    if (rc == 0 && c->last_tasks > 0) { /* of runs that failed, too: their tasks may have ended well */
+    if (rc == 0 &&
+        c->last_tasks > 0) { /* of runs that failed, too: their tasks may have ended well */
         rc = get_runtimes(c, ended, (size_t)c->last_tasks * 2, true, &c->tasks, &c->tasks_len);
     }
     return rc;
@@ -172,7 +173,8 @@ static int translate(struct reading *c)
     return rc;
 }
 
-static int by_task(const void *x, const void *y) /* the newest first stays so: rows know their run */
+static int by_task(const void *x,
+                   const void *y) /* the newest first stays so: rows know their run */
 {
     const struct runtime_row *a = x, *b = y;
 
@@ -454,8 +456,7 @@ static int call(struct engine *g, struct dag *dag, const struct deadline_row *ro
     }
     if (rc != 0) { /* it is not tried again: what is wrong with it stays so */
         log_warning("engine", "the callback of a missed deadline of %s in run %lld cannot run: %s",
-                    dag->dag_id, (long long)row->run_key,
-                    e->code != 0 ? err_str(e) : err_text(rc));
+                    dag->dag_id, (long long)row->run_key, e->code != 0 ? err_str(e) : err_text(rc));
     }
     arena_fini(&a);
     told.told = true;
@@ -477,8 +478,7 @@ static int take(struct telling *t)
         struct late_item *p = &r->items[i];
         bool due = p->due_us != TIME_NONE && p->due_us <= t->at_us &&
                    (!r->ended || p->kind == LATE_DEADLINE);
-        const struct deadline *d =
-            p->kind == LATE_DEADLINE ? &r->dag->deadlines[p->n] : NULL;
+        const struct deadline *d = p->kind == LATE_DEADLINE ? &r->dag->deadlines[p->n] : NULL;
 
         if (!due) {
             r->items[kept++] = *p;

@@ -318,10 +318,10 @@ static int parse_slow(const struct value *o, struct alert_slow *s, struct err *e
 static int parse_rule(struct arena *a, const struct value *o, bool of_dag, struct alert_rule *r,
                       struct err *e)
 {
-    static const char *const names[] = {"on",   "channels", "dags",     "tags",   "owner",
-                                        "tasks", "last",     "at_least", "factor", "margin", NULL};
-    static const char *const of_dags[] = {"on",   "channels", "owner",  "tasks",
-                                          "last", "at_least", "factor", "margin", NULL};
+    static const char *const names[] = {"on",   "channels", "dags",   "tags",   "owner", "tasks",
+                                        "last", "at_least", "factor", "margin", NULL};
+    static const char *const of_dags[] = {"on",       "channels", "owner",  "tasks", "last",
+                                          "at_least", "factor",   "margin", NULL};
     int rc = alert_known(o, of_dag ? "a rule of a DAG" : "a rule", of_dag ? of_dags : names, e);
 
     if (rc != 0) {

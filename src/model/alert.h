@@ -34,7 +34,7 @@ enum alert_kind {
     ALERT_TEST,         /* somebody tries a channel: no rule has it */
     ALERT_KINDS
 };
-const char *alert_kind_to_string(enum alert_kind k);            /* "task_failure" ... */
+const char *alert_kind_to_string(enum alert_kind k);             /* "task_failure" ... */
 int alert_kind_from_string(const char *s, enum alert_kind *ret); /* -ERR_NOTFOUND */
 
 /* Of a row of the store. Numbers are kept: append, never renumber. */
@@ -69,9 +69,9 @@ bool alert_slow_limit(const struct alert_slow *s, int64_t *us, size_t n, int64_t
 /* ---- rules ---- */
 
 struct alert_rule {
-    unsigned on;                     /* bit per enum alert_kind */
+    unsigned on;                      /* bit per enum alert_kind */
     const char *dags, *tasks, *owner; /* globs, or NULL: any */
-    const char *const *tags;         /* any of them; none: any DAG */
+    const char *const *tags;          /* any of them; none: any DAG */
     size_t tags_len;
     const char *const *channels;
     size_t channels_len;

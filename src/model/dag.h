@@ -114,8 +114,8 @@ struct dag {
     const char *timezone;              /* of a schedule that names none; NULL: UTC */
     const struct timetable *
         timetable; /* what the schedule says, by the default settings; NULL only in a DAG without a document */
-    bool on_success, on_failure;        /* it has such callbacks */
-    struct deadline *deadlines;         /* model/deadline.h */
+    bool on_success, on_failure; /* it has such callbacks */
+    struct deadline *deadlines;  /* model/deadline.h */
     size_t deadlines_len;
     struct alert_rule *alerts; /* model/alert.h */
     size_t alerts_len;

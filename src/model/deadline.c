@@ -124,8 +124,8 @@ static int parse_callback(const struct value *o, struct deadline *d, struct err 
     path = value_get(c, "path");
     kwargs = value_get(c, "kwargs");
     if (type != NULL &&
-        (type->kind != VALUE_STRING || (strcmp(type->text, "SyncCallback") != 0 &&
-                                        strcmp(type->text, "AsyncCallback") != 0))) {
+        (type->kind != VALUE_STRING ||
+         (strcmp(type->text, "SyncCallback") != 0 && strcmp(type->text, "AsyncCallback") != 0))) {
         return err_at(e, ERR_INVALID, type->line, type->col,
                       "the 'type' of a callback is SyncCallback or AsyncCallback");
     }

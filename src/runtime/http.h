@@ -16,8 +16,8 @@ struct http_client;
 
 /* A mail: url is smtp://HOST:PORT or smtps://HOST:PORT, body the message (RFC 5322, lines end in CRLF). */
 struct http_mail {
-    const char *from;      /* the envelope's: an address alone */
-    const char *const *to; /* NULL-terminated */
+    const char *from;            /* the envelope's: an address alone */
+    const char *const *to;       /* NULL-terminated */
     const char *user, *password; /* NULL: no sign-in */
     bool starttls;               /* of smtp: TLS before anything else is said, or nothing is */
 };
@@ -27,9 +27,9 @@ struct http_request {
     const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
     const void *body;
     size_t body_len;
-    int64_t timeout_us; /* whole request; 0 = 60 s */
-    size_t max_body;    /* of the answer; 0 = 16 MiB; beyond: -ERR_LIMIT */
-    int follow;         /* redirects followed at most */
+    int64_t timeout_us;  /* whole request; 0 = 60 s */
+    size_t max_body;     /* of the answer; 0 = 16 MiB; beyond: -ERR_LIMIT */
+    int follow;          /* redirects followed at most */
     const char *ca_file; /* certificates that are trusted, in place of the system's; or NULL */
     const struct http_mail *mail; /* it is one; or NULL */
 };

@@ -172,7 +172,8 @@ static bool set_mail(struct transfer *x, const struct http_mail *m)
     bool ok = true;
 
     (void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-    (void)curl_easy_setopt(c, CURLOPT_USE_SSL, m->starttls ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_NONE);
+    (void)curl_easy_setopt(c, CURLOPT_USE_SSL,
+                           m->starttls ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_NONE);
     if (m->user != NULL) {
         (void)curl_easy_setopt(c, CURLOPT_USERNAME, m->user);
         (void)curl_easy_setopt(c, CURLOPT_PASSWORD, m->password != NULL ? m->password : "");

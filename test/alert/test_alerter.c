@@ -401,11 +401,11 @@ static int folded(struct world *w)
     return 0;
 }
 
-#define STORY(name)                      \
+#define STORY(name)                       \
     static void test_##name(void **state) \
-    {                                    \
-        (void)state;                     \
-        play(name);                      \
+    {                                     \
+        (void)state;                      \
+        play(name);                       \
     }
 STORY(flood)
 STORY(storm)
@@ -419,10 +419,10 @@ STORY(folded)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flood),    cmocka_unit_test(test_storm),
-        cmocka_unit_test(test_failing),  cmocka_unit_test(test_given_up),
-        cmocka_unit_test(test_refused),  cmocka_unit_test(test_hanging),
-        cmocka_unit_test(test_killed),   cmocka_unit_test(test_folded),
+        cmocka_unit_test(test_flood),   cmocka_unit_test(test_storm),
+        cmocka_unit_test(test_failing), cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_hanging),
+        cmocka_unit_test(test_killed),  cmocka_unit_test(test_folded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

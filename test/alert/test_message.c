@@ -60,19 +60,19 @@ static void test_one(void **state)
     r.map_index = 7;
     r.reason = "line one\nline two\x1b[31m";
     alert_put_text(&m, &b);
-    contains(&b, "task failed: etl.load\n\n2023-11-14 22:13:21Z  etl.load[7]: task failed: line one "
-                 "line two [31m (run r1, try 1)\n");
+    contains(&b,
+             "task failed: etl.load\n\n2023-11-14 22:13:21Z  etl.load[7]: task failed: line one "
+             "line two [31m (run r1, try 1)\n");
     contains(&b, "tradewind tasks logs etl load --run r1\n");
     contains(&b, "from vm, message id-1\n");
 }
 
 static void test_digest(void **state)
 {
-    struct alert_row rows[5] = {row(1, "task_failure", "etl", "load"),
-                                row(2, "task_failure", "etl", "load"),
-                                row(3, "run_failure", "etl", NULL),
-                                row(4, "import_error", NULL, NULL),
-                                row(5, "import_error", NULL, NULL)};
+    struct alert_row rows[5] = {
+        row(1, "task_failure", "etl", "load"), row(2, "task_failure", "etl", "load"),
+        row(3, "run_failure", "etl", NULL), row(4, "import_error", NULL, NULL),
+        row(5, "import_error", NULL, NULL)};
     struct alert_message m = message(rows, 5);
     struct buf b BUF_CLEANUP;
 
@@ -87,8 +87,9 @@ static void test_digest(void **state)
     assert_string_equal(buf_cstr(&b), "41 x task failed, 1 x run failed, 2 x import error");
     buf_clear(&b);
     alert_put_text(&m, &b);
-    contains(&b, "etl.load: task failed, 41 times in 2 runs, last at 2023-11-14 22:13:22Z: exit code "
-                 "1 (last run r2, try 1)\n");
+    contains(&b,
+             "etl.load: task failed, 41 times in 2 runs, last at 2023-11-14 22:13:22Z: exit code "
+             "1 (last run r2, try 1)\n");
     contains(&b, "import error: a.py:1: error\n");
     contains(&b, "import error: b.py:1: error\n");
     buf_clear(&b);
@@ -185,8 +186,9 @@ static void test_signature(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one),  cmocka_unit_test(test_digest), cmocka_unit_test(test_random),
-        cmocka_unit_test(test_mail), cmocka_unit_test(test_signature),
+        cmocka_unit_test(test_one),       cmocka_unit_test(test_digest),
+        cmocka_unit_test(test_random),    cmocka_unit_test(test_mail),
+        cmocka_unit_test(test_signature),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,7 +107,8 @@ static void test_refused(void **state)
     (void)state;
     refused("{\"channels\": \"c\"}", false, "must have 'on'");
     refused("{\"on\": \"task_failure\"}", false, "must have 'channels'");
-    refused("{\"on\": \"task_fialure\", \"channels\": \"c\"}", false, "did you mean 'task_failure'");
+    refused("{\"on\": \"task_fialure\", \"channels\": \"c\"}", false,
+            "did you mean 'task_failure'");
     refused("{\"on\": \"test\", \"channels\": \"c\"}", false, "there is no 'test'");
     refused("{\"on\": \"task_retry\", \"chanels\": \"c\"}", false, "did you mean 'channels'");
     refused("{\"on\": \"task_retry\", \"dags\": \"a\", \"channels\": \"c\"}", true, "no 'dags'");
@@ -245,16 +246,18 @@ static void test_deadlines(void **state)
     int64_t us[] = {10 * TIME_SECOND, 20 * TIME_SECOND, 60 * TIME_SECOND}, at;
 
     (void)state;
-    assert_true(moment(DEADLINE("\"type\": \"dagrun_logical_date\"", "\"1m\""), &run, NULL, 0, &at));
+    assert_true(
+        moment(DEADLINE("\"type\": \"dagrun_logical_date\"", "\"1m\""), &run, NULL, 0, &at));
     assert_int_equal(at, 1060 * TIME_SECOND);
     assert_true(moment(DEADLINE("\"type\": \"dagrun_queued_at\"", "0.5"), &run, NULL, 0, &at));
     assert_int_equal(at, 2000500000);
-    assert_true(moment(
-        DEADLINE("\"type\": \"fixed_datetime\", \"datetime\": \"1970-01-01T01:00:00Z\"", "\"-10m\""),
-        &run, NULL, 0, &at));
+    assert_true(
+        moment(DEADLINE("\"type\": \"fixed_datetime\", \"datetime\": \"1970-01-01T01:00:00Z\"",
+                        "\"-10m\""),
+               &run, NULL, 0, &at));
     assert_int_equal(at, 3000 * TIME_SECOND);
-    assert_true(moment(DEADLINE("\"type\": \"average_runtime\", \"max_runs\": 2", "5"), &run, us, 3,
-                       &at));
+    assert_true(
+        moment(DEADLINE("\"type\": \"average_runtime\", \"max_runs\": 2", "5"), &run, us, 3, &at));
     assert_int_equal(at, 5020 * TIME_SECOND);
     assert_false(
         moment(DEADLINE("\"type\": \"average_runtime\"", "5"), &run, us, 3, &at)); /* 10 runs */
@@ -274,7 +277,8 @@ static void test_deadlines_refused(void **state)
         {DEADLINE("\"type\": \"average_runtime\", \"min_runs\": 0", "1"), "'min_runs'"},
         {"{\"reference\": {\"type\": \"dagrun_queued_at\"}, \"channels\": \"c\"}", "'interval'"},
         {"{\"reference\": {\"type\": \"dagrun_queued_at\"}, \"interval\": 1}", "who is told"},
-        {"{\"reference\": {\"type\": \"dagrun_queued_at\"}, \"interval\": 1, \"callback\": {\"path\":"
+        {"{\"reference\": {\"type\": \"dagrun_queued_at\"}, \"interval\": 1, \"callback\": "
+         "{\"path\":"
          " \"a;b\"}}",
          "'path'"},
         {"{\"reference\": {\"type\": \"dagrun_queued_at\"}, \"interval\": 1, \"callbak\": 1}",
@@ -304,10 +308,11 @@ static void test_config(void **state)
     (void)state;
     assert_int_equal(
         alert_config_parse(
-            json("{\"channels\": {\"ops\": {\"type\": \"email\", \"to\": [\"a@x.org\", \"b@x.org\"],"
-                 " \"interval\": \"1m\"}, \"run\": {\"type\": \"command\", \"command\": [\"page\","
-                 " \"-v\"], \"env\": {\"A\": \"1\"}}}, \"rules\": {\"on\": \"run_failure\","
-                 " \"channels\": [\"ops\", \"run\"]}, \"retention\": \"2d\"}"),
+            json(
+                "{\"channels\": {\"ops\": {\"type\": \"email\", \"to\": [\"a@x.org\", \"b@x.org\"],"
+                " \"interval\": \"1m\"}, \"run\": {\"type\": \"command\", \"command\": [\"page\","
+                " \"-v\"], \"env\": {\"A\": \"1\"}}}, \"rules\": {\"on\": \"run_failure\","
+                " \"channels\": [\"ops\", \"run\"]}, \"retention\": \"2d\"}"),
             "f.yaml", &c, &e),
         0);
     assert_int_equal(c->channels_len, 2);
@@ -347,7 +352,8 @@ static void test_config_refused(void **state)
          "has no 'url'"},
         {"{\"channels\": {\"a\": {\"type\": \"command\", \"command\": \"x\", \"timeout\": 0}}}",
          "'timeout'"},
-        {"{\"channels\": {\"ops\": {\"type\": \"command\", \"command\": \"x\"}}, \"rules\": [{\"on\":"
+        {"{\"channels\": {\"ops\": {\"type\": \"command\", \"command\": \"x\"}}, \"rules\": "
+         "[{\"on\":"
          " \"run_failure\", \"channels\": \"opps\"}]}",
          "did you mean 'ops'"},
     };
@@ -414,10 +420,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_matching),  T(test_refused),          T(test_globs),
-        T(test_slow),      T(test_slow_random),      T(test_deadlines),
-        T(test_pace),      T(test_deadlines_refused), T(test_config),
-        T(test_retries),   T(test_config_refused),
+        T(test_matching),    T(test_refused),   T(test_globs),          T(test_slow),
+        T(test_slow_random), T(test_deadlines), T(test_pace),           T(test_deadlines_refused),
+        T(test_config),      T(test_retries),   T(test_config_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,8 +74,8 @@ static void test_alerts(void **state)
     rows[3].count = 12;
     commit_alerts(f, &rows[3], 1);
     assert_int_equal(count(f, &waiting), 1);
-    OK(OPS(f)->get_alerts(f->s, &(struct alert_query){.above_key = 3, .below_key = 5}, &f->a, &found,
-                          &n, &f->e),
+    OK(OPS(f)->get_alerts(f->s, &(struct alert_query){.above_key = 3, .below_key = 5}, &f->a,
+                          &found, &n, &f->e),
        f);
     assert_int_equal(n, 1);
     assert_int_equal(found[0].count, 12);
@@ -166,7 +166,8 @@ static void end_run(struct fixture *f, int64_t key, enum run_state state, int64_
         tis[i].end_us = T0 + took_us / 2 + i;
         tis[i].state = i == 0 || state == RUN_SUCCESS ? TASK_SUCCESS : TASK_FAILED;
     }
-    OK(fixture_commit(f, &(struct store_batch){.runs = &run, .runs_len = 1, .tis = tis, .tis_len = 2}),
+    OK(fixture_commit(f,
+                      &(struct store_batch){.runs = &run, .runs_len = 1, .tis = tis, .tis_len = 2}),
        f);
 }
 
