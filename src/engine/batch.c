@@ -186,6 +186,9 @@ static int consume_request(struct engine *g, struct msg *m)
     if (rc == 0 && r->audit != NULL) {
         rc = EXTRAS(g, audits, *r->audit);
     }
+    if (rc == 0 && r->note != NULL) {
+        rc = EXTRAS(g, notes, *r->note);
+    }
     for (size_t i = 0; rc == 0 && i < r->assets_len; i++) {
         rc = EXTRAS(g, assets, r->assets[i]);
     }
@@ -281,6 +284,13 @@ int batch_claim(struct engine *g)
 
 /* ---- commit ---- */
 
+bool batch_is_alone(const struct msg *m)
+{
+    return (m->type == MSG_EVENT && m->event.type == SCHED_RUN_RESTORE) ||
+           (m->type == MSG_REQUEST && m->request->event.type == SCHED_CLEAR &&
+            m->request->event.command.dag != NULL);
+}
+
 bool batch_empty(const struct engine *g)
 {
     const struct sched_actions *a = &g->actions;
@@ -291,7 +301,8 @@ bool batch_empty(const struct engine *g)
            a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 &&
            x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
            x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
-           x->assets_len == 0 && x->asset_events_len == 0 && g->requests == NULL;
+           x->assets_len == 0 && x->asset_events_len == 0 && x->notes_len == 0 && a->moves_len == 0 &&
+           g->requests == NULL;
 }
 
 static bool nothing_durable(const struct engine *g)
@@ -303,7 +314,7 @@ static bool nothing_durable(const struct engine *g)
            a->grants_len == 0 && x->dags_len == 0 && x->versions_len == 0 && x->xcoms_len == 0 &&
            x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
            x->audits_len == 0 && x->xcom_clears_len == 0 && x->assets_len == 0 &&
-           x->asset_events_len == 0;
+           x->asset_events_len == 0 && x->notes_len == 0 && a->moves_len == 0;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -365,10 +376,34 @@ static int do_commit(void *arg)
                                            &c->e);
 }
 
-static void fill(struct engine *g, struct store_batch *b)
+/* In the extras' arena: NULL when out of memory. */
+static const struct move_row *moves_of(struct engine *g)
+{
+    const struct sched_actions *a = &g->actions;
+    struct move_row *rows = arena_array(&g->extras.arena, a->moves_len + 1, sizeof *rows);
+
+    for (size_t i = 0; rows != NULL && i < a->moves_len; i++) {
+        const struct sched_move *m = &a->moves[i];
+
+        rows[i] = (struct move_row){.run_key = m->run_key,
+                                    .version_key = m->version_key,
+                                    .at_us = m->at_us,
+                                    .to = m->to,
+                                    .task_ids = m->task_ids,
+                                    .len = m->to_len};
+    }
+    return rows;
+}
+
+static int fill(struct engine *g, struct store_batch *b)
 {
     const struct sched_actions *a = &g->actions;
     const struct extras *x = &g->extras;
+    const struct move_row *moves = a->moves_len > 0 ? moves_of(g) : NULL;
+
+    if (moves == NULL && a->moves_len > 0) {
+        return -ERR_NOMEM;
+    }
 
     *b = (struct store_batch){
         .dags = x->dags,
@@ -399,7 +434,12 @@ static void fill(struct engine *g, struct store_batch *b)
         .assets_len = x->assets_len,
         .asset_events = x->asset_events,
         .asset_events_len = x->asset_events_len,
+        .moves = moves,
+        .moves_len = a->moves_len,
+        .notes = x->notes,
+        .notes_len = x->notes_len,
     };
+    return 0;
 }
 
 static bool worth_repeating(int rc)
@@ -430,7 +470,12 @@ int batch_commit(struct engine *g)
     if (nothing_durable(g)) {
         return 0;
     }
-    fill(g, &c.batch);
+    if (fill(g, &c.batch) != 0) {
+        g->fatal = -ERR_NOMEM;
+        (void)snprintf(g->fatal_text, sizeof g->fatal_text, "out of memory for a commit");
+        log_error("engine", "%s", g->fatal_text);
+        return g->fatal;
+    }
     while ((rc = co_offload(g->pool, do_commit, &c)) != 0) {
         if (!worth_repeating(rc) || (g->closing && loop_now_us(g->loop) >= g->close_by_us)) {
             g->fatal = rc;
@@ -604,6 +649,7 @@ void batch_clear(struct engine *g)
     g->claimed = 0;
     x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
+    x->notes_len = 0;
     x->assets_len = x->asset_events_len = x->event_groups_len = 0;
     arena_fini(&x->arena);
     for (struct msg *m = g->consumed; m != NULL; m = g->consumed) {

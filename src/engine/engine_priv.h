@@ -34,6 +34,7 @@ struct request {
     struct uuid xcom_token;
     const struct asset_row *assets; /* that the version names */
     size_t assets_len;
+    const struct note_row *note; /* or NULL */
     const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
     const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
     size_t row_more;            /* that follow it */
@@ -78,6 +79,8 @@ struct extras {
     size_t commands_len, commands_cap;
     struct audit_row *audits;
     size_t audits_len, audits_cap;
+    struct note_row *notes;
+    size_t notes_len, notes_cap;
     struct asset_row *assets;
     size_t assets_len, assets_cap;
     struct asset_event_row *asset_events;
@@ -187,6 +190,8 @@ int engine_start_main(struct engine *g, struct err *e);
 /* batch.c */
 int batch_consume(struct engine *g, struct msg *m); /* a message becomes an event and rows */
 int batch_claim(struct engine *g); /* claims what was dispatched, within the worker's reach */
+/* It may move a run to another version: nothing may be in the batch before it (sched.h, struct sched_move). */
+bool batch_is_alone(const struct msg *m);
 bool batch_empty(const struct engine *g);
 int batch_commit(struct engine *g); /* SUSPENDS; repeats until durable or fatal */
 void batch_effects(struct engine *g);

@@ -607,6 +607,7 @@ static const struct {
     {"asset_get", true, engine_asset_get},
     {"asset_count", true, engine_asset_count},
     {"asset_events", true, engine_asset_events},
+    {"note", false, engine_answer_note},
     {"xcom_delete", false, engine_answer_xcom_delete},
 };
 

@@ -34,6 +34,9 @@ int hitl_respond(const struct world_call *c, struct err *e);
 /* xcom.c: SUSPENDS. */
 int engine_answer_xcom_delete(const struct world_call *c, struct err *e);
 
+/* note.c: SUSPENDS. */
+int engine_answer_note(const struct world_call *c, struct err *e);
+
 /* assets.c: SUSPENDS. */
 int engine_asset_get(const struct world_call *c, struct err *e);
 int engine_asset_count(const struct world_call *c, struct err *e);

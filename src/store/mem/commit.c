@@ -27,6 +27,10 @@ static int64_t run_of(enum kind kind, const void *row)
         return ((const struct xcom_row *)row)->key.run_key;
     case KIND_RENDERED:
         return ((const struct rendered_row *)row)->key.run_key;
+    case KIND_NOTE:
+        return ((const struct note_row *)row)->key.run_key;
+    case KIND_GONE:
+        return ((const struct gone_row *)row)->run_key;
     default:
         assert(kind == KIND_ATTEMPT);
         return ((const struct attempt_row *)row)->key.run_key;
@@ -54,6 +58,8 @@ static int list_of(struct mem_store *m, enum kind kind, const void *row, struct 
     case KIND_XCOM:
     case KIND_RENDERED:
     case KIND_ATTEMPT:
+    case KIND_NOTE:
+    case KIND_GONE:
         owner = owners_get(&m->runs, run_of(kind, row));
         break;
     default:
@@ -150,7 +156,7 @@ int mem_put(struct mem_store *m, enum kind kind, const void *row, struct err *e)
     return 0;
 }
 
-static int take_out(struct mem_store *m, struct node *old, struct err *e)
+int mem_take_out(struct mem_store *m, struct node *old, struct err *e)
 {
     if (note(m, old, NULL) != 0) {
         return err_set(e, ERR_NOMEM, "store: out of memory");
@@ -266,7 +272,7 @@ static int put_xcoms(struct mem_store *m, const struct store_batch *b, struct er
         struct node *n = mem_table_find(&m->names[KIND_XCOM], KIND_XCOM, &probe, 1);
 
         while (n != NULL && rc == 0) {
-            rc = take_out(m, n, e);
+            rc = mem_take_out(m, n, e);
             n = mem_table_find(&m->names[KIND_XCOM], KIND_XCOM, &probe, 1);
         }
     }
@@ -318,7 +324,7 @@ static int put_grant(struct mem_store *m, int shard, const struct grant_row *row
     if (row->n > 0) {
         return mem_put(m, KIND_GRANT, &g, e);
     }
-    return mine != NULL ? take_out(m, mine, e) : 0;
+    return mine != NULL ? mem_take_out(m, mine, e) : 0;
 }
 
 static int put_batch(struct mem_store *m, int shard, const struct store_batch *b, struct err *e)
@@ -327,6 +333,7 @@ static int put_batch(struct mem_store *m, int shard, const struct store_batch *b
 
     rc = rc != 0 ? rc : put_versions(m, b->versions, b->versions_len, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_POOL, b->pools, b->pools_len, e);
+    rc = rc != 0 ? rc : mem_put_moves(m, b, e);
     for (size_t i = 0; i < b->runs_len && rc == 0; i++) {
         rc = put_run(m, &b->runs[i], e);
     }
@@ -336,6 +343,7 @@ static int put_batch(struct mem_store *m, int shard, const struct store_batch *b
     rc = rc != 0 ? rc : put_xcoms(m, b, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_RENDERED, b->rendered, b->rendered_len, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_ATTEMPT, b->attempts, b->attempts_len, e);
+    rc = rc != 0 ? rc : mem_put_notes(m, b, e);
     for (size_t i = 0; i < b->grants_len && rc == 0; i++) {
         rc = put_grant(m, shard, &b->grants[i], e);
     }
@@ -440,7 +448,7 @@ int mem_put_pool(struct store *store, const struct pool_row *row, bool remove, s
     if (remove && old == NULL) {
         return err_set(e, ERR_NOTFOUND, "there is no pool '%s'", row->name);
     }
-    rc = remove ? take_out(m, old, e) : mem_put(m, KIND_POOL, row, e);
+    rc = remove ? mem_take_out(m, old, e) : mem_put(m, KIND_POOL, row, e);
     if (rc != 0) {
         take_back(m);
     } else {

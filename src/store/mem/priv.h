@@ -28,12 +28,14 @@ enum kind {
     KIND_POOL,
     KIND_GRANT,
     KIND_ASSET,
+    KIND_NOTE,
     KIND_TABLES_, /* kinds up to here are found by key */
     KIND_TRANSITION = KIND_TABLES_,
     KIND_TRY,
     KIND_AUDIT,
     KIND_SETTING,
     KIND_ASSET_EVENT,
+    KIND_GONE,
     KIND_MAX_
 };
 
@@ -160,6 +162,18 @@ void mem_drop(struct mem_store *m, struct node *n);
 
 /* Puts a row in the place of the one with its key; noted for undo. -ERR_INVALID without a text that must be there. */
 int mem_put(struct mem_store *m, enum kind kind, const void *row, struct err *e);
+
+/* Takes a node out; noted for undo, so its row stays until the commit is over. */
+int mem_take_out(struct mem_store *m, struct node *old, struct err *e);
+
+/* ---- moves.c ---- */
+
+int mem_put_moves(struct mem_store *m, const struct store_batch *b, struct err *e);
+int mem_put_notes(struct mem_store *m, const struct store_batch *b, struct err *e);
+int mem_get_gone(struct store *s, int64_t run_key, struct arena *a, struct gone_row **ret,
+                 size_t *ret_len, struct err *e);
+int mem_get_notes(struct store *s, int64_t run_key, struct arena *a, struct note_row **ret,
+                  size_t *ret_len, struct err *e);
 
 /* ---- assets.c ---- */
 

@@ -76,6 +76,8 @@ uint32_t row_hash(enum kind kind, const void *row, int link)
 
         return mix2(hash_text(r->name), hash_text(r->uri));
     }
+    case KIND_NOTE:
+        return hash_key(&((const struct note_row *)row)->key);
     default:
         return 0; /* no other kind has a key */
     }
@@ -145,6 +147,8 @@ static bool same(enum kind kind, const void *x, const void *y)
 
         return strcmp(a->name, b->name) == 0 && strcmp(a->uri, b->uri) == 0;
     }
+    case KIND_NOTE:
+        return same_key(&((const struct note_row *)x)->key, &((const struct note_row *)y)->key);
     default:
         return false;
     }

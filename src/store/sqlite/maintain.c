@@ -62,6 +62,8 @@ int sql_check(struct store *store, struct err *e)
         ORPHANS("xcom"),
         ORPHANS("rendered"),
         ORPHANS("attempt"),
+        ORPHANS("note"),
+        ORPHANS("gone"),
         "SELECT 'number ' || reason || ' has no reason' FROM (SELECT reason FROM ti UNION SELECT "
         "reason FROM try "
         "UNION SELECT reason FROM transition) WHERE typeof(reason) = 'integer' AND reason NOT IN "
@@ -168,7 +170,8 @@ static int move_runs(struct sql_store *s, int64_t before_us, int64_t max, int64_
 static int sweep_run(struct sql_store *s, int64_t run_key, int64_t *budget, struct err *e)
 {
     static const enum sql_stmt_id tables[] = {ST_CLEAN_TI,   ST_CLEAN_TRY,      ST_CLEAN_TRANSITION,
-                                              ST_CLEAN_XCOM, ST_CLEAN_RENDERED, ST_CLEAN_ATTEMPT};
+                                              ST_CLEAN_XCOM, ST_CLEAN_RENDERED, ST_CLEAN_ATTEMPT,
+                                              ST_CLEAN_NOTE, ST_CLEAN_GONE};
     int rc = 0;
 
     for (size_t i = 0; i < sizeof tables / sizeof tables[0] && rc == 0 && *budget > 0; i++) {
