@@ -22,6 +22,8 @@
 #include "runtime/loop.h"
 #include "store/store.h"
 
+#define STARTS_US  (TIME_SECOND / 20)
+#define STARTS_MAX 100
 #define TOLD_RUNS  50   /* with more of them, runs are counted and not told one by one */
 #define TOLD_EVERY 1000 /* of so many runs */
 
@@ -269,6 +271,19 @@ static int apply_all(struct work *w)
     return rc;
 }
 
+/* One that has just begun has the lock before it listens. */
+static void wait_for_engine(const struct changes *c)
+{
+    for (int i = 0; i < STARTS_MAX; i++) {
+        struct err e = {0};
+        int rc = engine_request(c->home, "ping", "", NULL, &e);
+
+        if (rc == 0 || co_sleep(STARTS_US) != 0) {
+            return;
+        }
+    }
+}
+
 static int apply_main(void *arg)
 {
     struct work *w = arg;
@@ -280,6 +295,7 @@ static int apply_main(void *arg)
     w->c->alive = w->rc == -ERR_BUSY;
     if (w->c->alive) {
         w->c->e = (struct err){0};
+        wait_for_engine(w->c);
         w->rc = apply_all(w);
     } else if (w->rc == 0) {
         engine_interrupt(s.engine); /* nothing starts here */

@@ -169,6 +169,39 @@ static int consume_ended(struct engine *g, struct msg *m)
     return rc == 0 ? feed_end(g, end, row.state) : rc;
 }
 
+/* That a request was applied: its idempotency key, and who asked. */
+static int record(struct engine *g, const struct request *r)
+{
+    int rc = r->command != NULL ? EXTRAS(g, commands, *r->command) : 0;
+
+    return rc == 0 && r->audit != NULL ? EXTRAS(g, audits, *r->audit) : rc;
+}
+
+static struct request *request_of(struct engine *g, int64_t command)
+{
+    struct request *r = g->replies;
+
+    while (r != NULL && r->event.command.command != command) {
+        r = r->next_waiting;
+    }
+    return r;
+}
+
+/* A command may have waited for its run to be loaded. It is written down as applied in the very commit that applies it: else a kill in between
+ * would lose it, and its key would say that it is done. One that was refused may be tried again. */
+static int settle_commands(struct engine *g)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < g->actions.replies_len; i++) {
+        const struct sched_reply *p = &g->actions.replies[i];
+        const struct request *r = p->rc == 0 ? request_of(g, p->command) : NULL;
+
+        rc = r != NULL ? record(g, r) : 0;
+    }
+    return rc;
+}
+
 static int consume_request(struct engine *g, struct msg *m)
 {
     struct request *r = m->request;
@@ -180,11 +213,8 @@ static int consume_request(struct engine *g, struct msg *m)
     if (rc == 0 && r->version != NULL) {
         rc = EXTRAS(g, versions, *r->version);
     }
-    if (rc == 0 && r->command != NULL) {
-        rc = EXTRAS(g, commands, *r->command);
-    }
-    if (rc == 0 && r->audit != NULL) {
-        rc = EXTRAS(g, audits, *r->audit);
+    if (rc == 0 && !r->wants_reply) { /* else with the reply: settle_commands */
+        rc = record(g, r);
     }
     if (rc == 0 && r->note != NULL) {
         rc = EXTRAS(g, notes, *r->note);
@@ -465,12 +495,12 @@ int batch_commit(struct engine *g)
 {
     struct commit_call c = {.g = g};
     int64_t delay = REPEAT_FIRST_US, began = loop_now_us(g->loop);
-    int rc;
+    int rc = settle_commands(g);
 
-    if (nothing_durable(g)) {
+    if (rc == 0 && nothing_durable(g)) {
         return 0;
     }
-    if (fill(g, &c.batch) != 0) {
+    if (rc != 0 || fill(g, &c.batch) != 0) {
         g->fatal = -ERR_NOMEM;
         (void)snprintf(g->fatal_text, sizeof g->fatal_text, "out of memory for a commit");
         log_error("engine", "%s", g->fatal_text);
