@@ -46,6 +46,11 @@
 #define LIMIT_TEMPLATE_MEMORY   MiB(64)  /* one render */
 #define LIMIT_TEMPLATE_COMPILED MiB(256) /* one compiled template */
 
+/* Params checked by their JSON Schema: -ERR_LIMIT. */
+#define LIMIT_PATTERN_PROGRAM 20000   /* steps of a regular expression, its counts written out */
+#define LIMIT_SCHEMA_STEPS    1000000 /* (schema, value) pairs looked at for one value */
+#define LIMIT_SCHEMA_DEPTH    200     /* schemas within schemas, references included */
+
 /* Schedules. */
 #define LIMIT_CRON_BYTES     1000 /* a cron expression: -ERR_LIMIT at load */
 #define LIMIT_CRON_YEARS     50 /* how far it is searched: -ERR_NOTFOUND, there is no further run */

@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/engine_priv.h"
 #include "engine/timing.h"
 #include "model/dag.h"
+#include "model/params.h"
 #include "sched/due.h"
 
 #define RUN_KEYS 256
@@ -207,6 +209,27 @@ static int check_run_id(const char *id, struct err *e)
     return id[0] == '.' ? err_set(e, ERR_INVALID, "run_id '%s' begins with a dot", id) : 0;
 }
 
+/* What a run is given is checked by what its DAG says of its params, whoever asks for it. What the clock makes is given nothing, and the
+ * defaults were checked when the DAG was read. */
+static int check_conf(const struct dag *d, const struct engine_run_request *q, struct err *e)
+{
+    struct value *conf = NULL;
+    struct arena a;
+    int rc = 0;
+
+    if (q->scheduled != NULL && q->conf == NULL) {
+        return 0;
+    }
+    arena_init(&a, MiB(64));
+    rc = q->conf != NULL ? value_parse(&a, q->conf, strlen(q->conf), &conf, e) : 0;
+    if (rc == 0 && conf != NULL && conf->kind != VALUE_OBJECT) {
+        rc = err_set(e, ERR_INVALID, "conf must be an object");
+    }
+    rc = rc == 0 ? params_check(d, conf, e) : rc;
+    arena_fini(&a);
+    return rc;
+}
+
 int engine_create_run(struct engine *g, const struct engine_run_request *q, int64_t *ret_run_key,
                       struct err *e)
 {
@@ -250,6 +273,7 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
         c.run_id = id;
     }
     rc = check_run_id(c.run_id, e);
+    rc = rc == 0 ? check_conf(known->dag, q, e) : rc;
     if (rc != 0) {
         return rc;
     }
