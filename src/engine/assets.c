@@ -140,6 +140,11 @@ static int add_event(struct engine *g, const struct asset_event_row *row)
                     *row);
 }
 
+int batch_add_event(struct engine *g, const struct asset_event_row *row)
+{
+    return add_event(g, row);
+}
+
 /* What the process said of its outlets. */
 static int add_told(struct engine *g, const struct worker_end *end, struct asset_event_row *row)
 {

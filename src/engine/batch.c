@@ -216,6 +216,12 @@ static int consume_request(struct engine *g, struct msg *m)
     if (rc == 0 && !r->wants_reply) { /* else with the reply: settle_commands */
         rc = record(g, r);
     }
+    for (size_t i = 0; rc == 0 && i < r->arrivals_len; i++) {
+        rc = EXTRAS(g, arrivals, r->arrivals[i]);
+    }
+    if (rc == 0 && r->turn != NULL) {
+        rc = r->turn(g, r);
+    }
     if (rc == 0 && r->note != NULL) {
         rc = EXTRAS(g, notes, *r->note);
     }
@@ -331,7 +337,8 @@ bool batch_empty(const struct engine *g)
            a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 &&
            x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
            x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
-           x->assets_len == 0 && x->asset_events_len == 0 && x->notes_len == 0 && a->moves_len == 0 &&
+           x->assets_len == 0 && x->asset_events_len == 0 && x->notes_len == 0 && x->arrivals_len == 0 &&
+           a->moves_len == 0 &&
            g->requests == NULL;
 }
 
@@ -344,7 +351,8 @@ static bool nothing_durable(const struct engine *g)
            a->grants_len == 0 && x->dags_len == 0 && x->versions_len == 0 && x->xcoms_len == 0 &&
            x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
            x->audits_len == 0 && x->xcom_clears_len == 0 && x->assets_len == 0 &&
-           x->asset_events_len == 0 && x->notes_len == 0 && a->moves_len == 0;
+           x->asset_events_len == 0 && x->notes_len == 0 && x->arrivals_len == 0 &&
+           a->moves_len == 0;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -468,6 +476,8 @@ static int fill(struct engine *g, struct store_batch *b)
         .moves_len = a->moves_len,
         .notes = x->notes,
         .notes_len = x->notes_len,
+        .arrivals = x->arrivals,
+        .arrivals_len = x->arrivals_len,
     };
     return 0;
 }
@@ -679,7 +689,7 @@ void batch_clear(struct engine *g)
     g->claimed = 0;
     x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
-    x->notes_len = 0;
+    x->notes_len = x->arrivals_len = 0;
     x->assets_len = x->asset_events_len = x->event_groups_len = 0;
     arena_fini(&x->arena);
     for (struct msg *m = g->consumed; m != NULL; m = g->consumed) {

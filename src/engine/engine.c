@@ -479,6 +479,7 @@ static void free_extras(struct extras *x)
     mem_free(x->commands);
     mem_free(x->audits);
     mem_free(x->notes);
+    mem_free(x->arrivals);
     mem_free(x->assets);
     mem_free(x->asset_events);
     mem_free(x->event_groups);
@@ -504,6 +505,7 @@ void engine_close(struct engine *g)
         (void)co_await (g->main, &rc);
     }
     co_group_close(&g->group);
+    arrivals_free(g);
     if (g->pool != NULL) {
         pool_free(g->pool);
     }

@@ -38,6 +38,10 @@ struct request {
     const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
     const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
     size_t row_more;            /* that follow it */
+    const struct arrival_row *arrivals;
+    size_t arrivals_len;
+    /* Its turn in the batch has come: looks whether it still holds, and what it changes beside rows. Not 0: it is refused with that. Or NULL. */
+    int (*turn)(struct engine *g, struct request *r);
     struct co *co;
     bool done;
     bool
@@ -81,6 +85,8 @@ struct extras {
     size_t audits_len, audits_cap;
     struct note_row *notes;
     size_t notes_len, notes_cap;
+    struct arrival_row *arrivals;
+    size_t arrivals_len, arrivals_cap;
     struct asset_row *assets;
     size_t assets_len, assets_cap;
     struct asset_event_row *asset_events;
@@ -135,6 +141,7 @@ struct engine {
     struct known_dag *dags;
     size_t dags_len, dags_cap;
     struct schedule *schedule; /* NULL without config.schedules */
+    struct arrivals *arrivals; /* watchers of files; NULL while there are none */
     struct key_block run_keys, dag_keys, version_keys;
 
     struct msg *inbox, **inbox_last;
@@ -226,6 +233,11 @@ int mapping_list(struct engine *g, const struct ti_key *key, const char *name, s
 /* The assets that a DAG's document names: as inlets and outlets of its tasks, and in its schedule. In the arena. -ERR_LIMIT. */
 int engine_assets_of(const struct dag *d, int64_t now_us, struct arena *a, struct asset_row **ret,
                      size_t *ret_len, struct err *e);
+/* One event becomes a row of the batch at hand. */
+int batch_add_event(struct engine *g, const struct asset_event_row *row);
+/* arrival.c: the files that a DAG's assets wait for are watched from now on, and those that it named before no more. d NULL: none. */
+int arrivals_of(struct engine *g, int64_t dag_key, const struct dag *d, struct err *e);
+void arrivals_free(struct engine *g); /* after the engine's coroutines have ended */
 /* The events of an attempt's end become rows of the batch at hand. */
 int batch_add_asset_events(struct engine *g, const struct worker_end *end);
 

@@ -253,7 +253,9 @@ int engine_schedule_dag(struct engine *g, int64_t dag_key, struct err *e)
     struct due_dag d = {.dag_key = dag_key, .active = count_active(g->schedule, dag_key)};
     int rc = k != NULL && k->timing == NULL ? timing_new(k->dag, &k->timing, e) : 0;
 
-    if (k == NULL || k->timing == NULL) {
+    rc = rc == 0 && k != NULL ? arrivals_of(g, dag_key, k->dag, e) : rc;
+
+    if (rc != 0 || k == NULL || k->timing == NULL) {
         due_remove(g->schedule->due, dag_key);
         return rc;
     }
@@ -278,6 +280,7 @@ int engine_schedule_dag(struct engine *g, int64_t dag_key, struct err *e)
 void engine_unschedule_dag(struct engine *g, int64_t dag_key)
 {
     due_remove(g->schedule->due, dag_key);
+    (void)arrivals_of(g, dag_key, NULL, NULL);
 }
 
 /* ---- birth and death ---- */

@@ -175,6 +175,15 @@ struct note_row {
 };
 #define NOTE_OF_RUN UINT32_MAX
 
+/* A file that a watcher of an asset has told: as it was then. It is told again once it is another (written anew, replaced). */
+struct arrival_row {
+    const char *watcher; /* "name\nuri\nwatcher" */
+    const char *path;
+    int64_t mtime_ns, size;
+    int64_t inode; /* in a batch -1: the row is removed, the file is gone */
+    int64_t at_us;
+};
+
 struct store_batch {
     const struct dag_row *dags;
     size_t dags_len;
@@ -209,6 +218,8 @@ struct store_batch {
     size_t moves_len; /* before the rows of runs and instances */
     const struct note_row *notes;
     size_t notes_len; /* upsert */
+    const struct arrival_row *arrivals;
+    size_t arrivals_len; /* upsert by (watcher, path) */
     const struct asset_row *assets;
     size_t assets_len; /* upsert by (name, uri) */
     const struct asset_event_row *asset_events;
@@ -284,6 +295,9 @@ struct store_ops {
     /* Notes of a run: by (task, map_index), its own (NOTE_OF_RUN) last. */
     int (*get_notes)(struct store *s, int64_t run_key, struct arena *a, struct note_row **ret,
                      size_t *ret_len, struct err *e);
+    /* Of a watcher, by path. */
+    int (*get_arrivals)(struct store *s, const char *watcher, struct arena *a,
+                        struct arrival_row **ret, size_t *ret_len, struct err *e);
     int (*find_command)(struct store *s, const char *key, struct arena *a, const char **ret_result,
                         struct err *e);
     int (*get_pools)(struct store *s, struct arena *a, struct pool_row **ret, size_t *ret_len,

@@ -343,6 +343,7 @@ static int put_batch(struct mem_store *m, int shard, const struct store_batch *b
     rc = rc != 0 ? rc : put_xcoms(m, b, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_RENDERED, b->rendered, b->rendered_len, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_ATTEMPT, b->attempts, b->attempts_len, e);
+    rc = rc != 0 ? rc : mem_put_arrivals(m, b, e);
     rc = rc != 0 ? rc : mem_put_notes(m, b, e);
     for (size_t i = 0; i < b->grants_len && rc == 0; i++) {
         rc = put_grant(m, shard, &b->grants[i], e);

@@ -1,4 +1,4 @@
-/* Notes; and runs that go on with another version of their DAG. */
+/* Notes, file arrivals; and runs that go on with another version of their DAG. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,4 +197,54 @@ int mem_get_notes(struct store *s, int64_t run_key, struct arena *a, struct note
                   size_t *ret_len, struct err *e)
 {
     return give(mem_store(s), run_key, KIND_NOTE, by_key, a, (void **)ret, ret_len, e);
+}
+
+/* ---- arrivals ---- */
+
+int mem_put_arrivals(struct mem_store *m, const struct store_batch *b, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < b->arrivals_len; i++) {
+        struct node *old = mem_table_find(&m->keys[KIND_ARRIVAL], KIND_ARRIVAL, &b->arrivals[i], 0);
+
+        if (b->arrivals[i].inode >= 0) {
+            rc = mem_put(m, KIND_ARRIVAL, &b->arrivals[i], e);
+        } else if (old != NULL) {
+            rc = mem_take_out(m, old, e);
+        }
+    }
+    return rc;
+}
+
+static int by_path(const void *x, const void *y)
+{
+    return strcmp(((const struct arrival_row *)x)->path, ((const struct arrival_row *)y)->path);
+}
+
+int mem_get_arrivals(struct store *s, const char *watcher, struct arena *a,
+                     struct arrival_row **ret, size_t *ret_len, struct err *e)
+{
+    const struct table *t = &mem_store(s)->keys[KIND_ARRIVAL];
+    struct arrival_row *out = arena_array(a, t->len + 1, sizeof *out);
+    size_t n = 0;
+
+    for (size_t i = 0; out != NULL && i < t->buckets_len; i++) {
+        for (struct node *p = t->buckets[i]; p != NULL; p = p->chain[0]) {
+            const struct arrival_row *r = node_row(p);
+
+            if (strcmp(r->watcher, watcher) == 0 && row_copy(KIND_ARRIVAL, r, a, &out[n++]) != 0) {
+                return err_set(e, ERR_NOMEM, "store: out of memory");
+            }
+        }
+    }
+    if (out == NULL) {
+        return err_set(e, ERR_NOMEM, "store: out of memory");
+    }
+    if (n > 1) {
+        qsort(out, n, sizeof *out, by_path);
+    }
+    *ret = n > 0 ? out : NULL;
+    *ret_len = n;
+    return 0;
 }

@@ -29,6 +29,7 @@ enum kind {
     KIND_GRANT,
     KIND_ASSET,
     KIND_NOTE,
+    KIND_ARRIVAL,
     KIND_TABLES_, /* kinds up to here are found by key */
     KIND_TRANSITION = KIND_TABLES_,
     KIND_TRY,
@@ -169,6 +170,9 @@ int mem_take_out(struct mem_store *m, struct node *old, struct err *e);
 /* ---- moves.c ---- */
 
 int mem_put_moves(struct mem_store *m, const struct store_batch *b, struct err *e);
+int mem_put_arrivals(struct mem_store *m, const struct store_batch *b, struct err *e);
+int mem_get_arrivals(struct store *s, const char *watcher, struct arena *a,
+                     struct arrival_row **ret, size_t *ret_len, struct err *e);
 int mem_put_notes(struct mem_store *m, const struct store_batch *b, struct err *e);
 int mem_get_gone(struct store *s, int64_t run_key, struct arena *a, struct gone_row **ret,
                  size_t *ret_len, struct err *e);

@@ -65,6 +65,8 @@ static const struct row_type types[KIND_MAX_] = {
           TEXT(asset_event_row, partition_key, false), BYTES(asset_event_row, aliases, false)}},
     [KIND_NOTE] = {sizeof(struct note_row),
                    {TEXT(note_row, text, true), TEXT(note_row, actor, false)}},
+    [KIND_ARRIVAL] = {sizeof(struct arrival_row),
+                      {TEXT(arrival_row, watcher, true), TEXT(arrival_row, path, true)}},
     [KIND_GONE] = {sizeof(struct gone_row), {TEXT(gone_row, task_id, true)}},
     [KIND_AUDIT] = {sizeof(struct audit_row),
                     {TEXT(audit_row, actor, false), TEXT(audit_row, action, false),

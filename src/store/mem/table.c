@@ -76,6 +76,11 @@ uint32_t row_hash(enum kind kind, const void *row, int link)
 
         return mix2(hash_text(r->name), hash_text(r->uri));
     }
+    case KIND_ARRIVAL: {
+        const struct arrival_row *r = row;
+
+        return mix2(hash_text(r->watcher), hash_text(r->path));
+    }
     case KIND_NOTE:
         return hash_key(&((const struct note_row *)row)->key);
     default:
@@ -146,6 +151,11 @@ static bool same(enum kind kind, const void *x, const void *y)
         const struct asset_row *a = x, *b = y;
 
         return strcmp(a->name, b->name) == 0 && strcmp(a->uri, b->uri) == 0;
+    }
+    case KIND_ARRIVAL: {
+        const struct arrival_row *a = x, *b = y;
+
+        return strcmp(a->watcher, b->watcher) == 0 && strcmp(a->path, b->path) == 0;
     }
     case KIND_NOTE:
         return same_key(&((const struct note_row *)x)->key, &((const struct note_row *)y)->key);

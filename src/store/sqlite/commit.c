@@ -365,6 +365,7 @@ static int put_rows(struct commit *c, const struct store_batch *b)
     rc = rc != 0 ? rc : add_tries(c, b->tries, b->tries_len);
     rc = rc != 0 ? rc : put_xcoms(c, b);
     rc = rc != 0 ? rc : put_attempts(c, b);
+    rc = rc != 0 || b->arrivals_len == 0 ? rc : sqlite_put_arrivals(c->s, b, c->e);
     rc = rc != 0 || b->notes_len == 0 ? rc : sqlite_put_notes(c->s, b, c->e);
     rc = rc != 0 ? rc : put_grants(c, b->grants, b->grants_len);
     rc = rc != 0 ? rc : add_others(c, b);

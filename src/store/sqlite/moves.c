@@ -1,5 +1,5 @@
 /*
- * Notes; and runs that go on with another version of their DAG. The rows of a run are clustered by (run_key, task): its tasks' indices are
+ * Notes, file arrivals; and runs that go on with another version of their DAG. The rows of a run are clustered by (run_key, task): its tasks' indices are
  * changed in two passes over that range, first out of the way (an index that another task has still is never met), then to where they
  * belong. Where no index changes, nothing is touched.
  */
@@ -205,4 +205,57 @@ int sqlite_get_notes(struct store *s, int64_t run_key, struct arena *a, struct n
     }
     put_int(&r.b, run_key);
     return read_all(&r, read_note, sizeof **ret, (void **)ret, ret_len);
+}
+
+/* ---- arrivals ---- */
+
+int sqlite_put_arrivals(struct sql_store *s, const struct store_batch *batch, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < batch->arrivals_len; i++) {
+        const struct arrival_row *r = &batch->arrivals[i];
+        struct binder b;
+
+        rc = begin(s, r->inode >= 0 ? ST_PUT_ARRIVAL : ST_DROP_ARRIVAL, &b, e);
+        if (rc != 0) {
+            return rc;
+        }
+        put_text(&b, r->watcher);
+        put_text(&b, r->path);
+        if (r->inode >= 0) {
+            put_int(&b, r->mtime_ns);
+            put_int(&b, r->size);
+            put_int(&b, r->inode);
+            put_time(&b, r->at_us);
+        }
+        rc = end(s, &b, e);
+    }
+    return rc;
+}
+
+static int read_arrival(struct reader *r, void *to)
+{
+    struct arrival_row *row = to;
+
+    row->watcher = read_text(r, 0);
+    row->path = read_text(r, 1);
+    row->mtime_ns = sqlite3_column_int64(r->st, 2);
+    row->size = sqlite3_column_int64(r->st, 3);
+    row->inode = sqlite3_column_int64(r->st, 4);
+    row->at_us = col_time(r->st, 5);
+    return r->rc;
+}
+
+int sqlite_get_arrivals(struct store *s, const char *watcher, struct arena *a,
+                        struct arrival_row **ret, size_t *ret_len, struct err *e)
+{
+    struct reader r;
+    int rc = reader_init(&r, s, ST_GET_ARRIVALS, a, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    put_text(&r.b, watcher);
+    return read_all(&r, read_arrival, sizeof **ret, (void **)ret, ret_len);
 }
