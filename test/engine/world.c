@@ -305,13 +305,20 @@ static const struct worker_ops w_ops = {
 
 /* ---- lives ---- */
 
+struct dag *world_dag_of(const char *spec)
+{
+    struct dag *d = test_dag(spec);
+
+    (void)snprintf(d->hash, sizeof d->hash, "%08x", hash_bytes(spec, strlen(spec)));
+    return d;
+}
+
 void world_open(const char *spec)
 {
     struct err e = {0};
 
     world = (struct world){.spec = spec, .now_us = 1000 * TIME_SECOND, .process_us = TIME_SECOND};
-    world.dag = test_dag(spec);
-    (void)snprintf(world.dag->hash, sizeof world.dag->hash, "%08x", hash_bytes(spec, strlen(spec)));
+    world.dag = world_dag_of(spec);
     assert_int_equal(store_mem_open(&world.store, &e), 0);
     patch(world.store);
 }
@@ -324,10 +331,12 @@ void world_close(void)
 
 static int load_same(void *arg, const struct dag_source *src, struct dag **ret, struct err *e)
 {
+    char spec[1000];
+
     (void)arg;
-    (void)src;
     (void)e;
-    *ret = dag_ref(world.dag);
+    (void)snprintf(spec, sizeof spec, "%.*s", (int)src->len, src->document);
+    *ret = strcmp(spec, world.spec) == 0 ? dag_ref(world.dag) : world_dag_of(spec);
     return 0;
 }
 
@@ -362,6 +371,13 @@ static int life_main(void *arg)
     return rc;
 }
 
+static bool crash_now(void *arg, uint64_t n)
+{
+    (void)arg;
+    world.suspensions = n;
+    return world.crash_at != 0 && n >= world.crash_at;
+}
+
 int world_live(int (*fn)(struct engine *g, struct err *e), struct err *e)
 {
     struct loop_config lc = {.wall_start_us = world.now_us};
@@ -377,6 +393,9 @@ int world_live(int (*fn)(struct engine *g, struct err *e), struct err *e)
     rc = world.uv ? loop_uv_new(&lc, &loop, &made) : loop_virtual_new(&lc, &loop, &made);
     if (rc != 0) {
         return rc;
+    }
+    if (!world.uv) {
+        loop_virtual_on_suspend(loop, crash_now, NULL);
     }
     rc = loop_main(loop, life_main, &l, &made);
     world.now_us = loop_wall_us(loop) + TIME_SECOND;
@@ -483,8 +502,8 @@ void world_check(void)
             const struct process *p = &world.processes[i], *q = &world.processes[j];
 
             assert_true(uuid_cmp(&p->token, &q->token) != 0);
-            assert_false(p->key.task == q->key.task && p->try_number == q->try_number &&
-                         q->outcome != WORKER_LOST);
+            assert_false(p->key.run_key == q->key.run_key && p->key.task == q->key.task &&
+                         p->try_number == q->try_number && q->outcome != WORKER_LOST);
         }
     }
 }

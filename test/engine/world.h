@@ -47,6 +47,7 @@ struct world {
     const char *asset; /* whose event every process that succeeds leaves behind; or NULL */
     const char *xcom;  /* what every process returns, JSON; or NULL */
     bool uv, paused;
+    uint64_t crash_at, suspensions; /* the life is abandoned at this suspension (0: at none); how many there were */
 
     /* The store's call number trip_at fails with trip_rc (all later ones too, for trip_more more); 0 = none does. */
     uint64_t commits, calls, trip_at, trip_more, tripped;
@@ -65,6 +66,8 @@ void world_open(const char *spec);
 void world_close(void);
 /* One life: 0 or the first error of opening, recovering and fn. */
 int world_live(int (*fn)(struct engine *g, struct err *e), struct err *e);
+/* A DAG of a spec, with its hash (one reference). */
+struct dag *world_dag_of(const char *spec);
 /* Creates the run "r" if it is not there, and waits for its end. */
 int world_finish(struct engine *g, struct err *e);
 int world_add(struct engine *g, struct err *e); /* creates it only */
