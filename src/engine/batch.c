@@ -293,7 +293,11 @@ int batch_consume(struct engine *g, struct msg *m)
         rc = consume_request(g, m);
         break;
     case MSG_EVENT:
-        rc = engine_feed(g, &m->event);
+        if (facts_stale(g, m)) {
+            facts_answer(g, &m->asked); /* it is read anew */
+        } else {
+            rc = engine_feed(g, &m->event);
+        }
         break;
     }
     return rc == -ERR_NOMEM ? rc : 0; /* the scheduler counts what it ignores */
@@ -664,7 +668,9 @@ void batch_effects(struct engine *g)
             log_error("engine", "out of memory: a run is not counted for max_active_runs");
         }
         if (run_state_finished(g->actions.runs[i].state)) {
-            (void)sched_forget_run(g->sched, g->actions.runs[i].run_key);
+            if (sched_forget_run(g->sched, g->actions.runs[i].run_key) == 0) {
+                g->forgotten[g->forgets++ % FORGOTTEN_KEPT] = g->actions.runs[i].run_key;
+            }
         }
     }
 }

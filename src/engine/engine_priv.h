@@ -63,6 +63,10 @@ struct msg {
     struct request *request;
     struct sched_event event; /* MSG_EVENT; what it points to lives in `arena` */
     struct arena arena;
+    /* MSG_EVENT that answers SCHED_ASK_PREVIOUS: what was asked, and how many runs had left the scheduler before the store was read. */
+    struct sched_question asked;
+    int64_t previous_key;        /* whose rows were read; 0 = none */
+    uint64_t forgets;
 };
 
 /* Rows that the scheduler does not know, gathered for the batch at hand; they borrow from the messages in `consumed`. */
@@ -126,6 +130,8 @@ struct known_dag {
     struct timing *timing; /* owned; NULL: nothing is created by the clock */
 };
 
+#define FORGOTTEN_KEPT 64
+
 struct engine {
     struct engine_config config;
     struct loop *loop;
@@ -151,6 +157,8 @@ struct engine {
     struct request *requests; /* of the batch at hand */
     struct request *replies;  /* fed, the scheduler has not replied yet */
     int64_t next_command;
+    uint64_t forgets; /* runs that left the scheduler; the last of them: */
+    int64_t forgotten[FORGOTTEN_KEPT];
     struct sched_actions actions;
     size_t claimed; /* dispatches of `actions` that are claimed already */
     struct extras extras;
@@ -207,6 +215,8 @@ void batch_ack(struct engine *g);   /* of the effects: what has ended */
 void batch_clear(struct engine *g);
 
 /* facts.c */
+/* The previous run ended and left the scheduler after its rows were read: they are no longer what is. */
+bool facts_stale(struct engine *g, const struct msg *m);
 void facts_answer(struct engine *g, const struct sched_question *q);
 /* SUSPENDS. A run with its instances and its DAG (one reference), in the arena. */
 int facts_load_run(struct engine *g, const struct run_row *row, struct arena *a,
