@@ -98,10 +98,12 @@
     1024 /* instances of mapped tasks that one step makes and looks at; the rest follows in the next ones */
 #define LIMIT_GRANT_RETRY_S 1 /* a wish for slots that was not met is repeated after this */
 
-#define LIMIT_WATCHERS      1000   /* files and patterns that assets of one installation wait for: -ERR_LIMIT */
-#define LIMIT_ARRIVAL_FILES 100000 /* files of one folder that a watcher looks at; the rest is said and left */
-#define LIMIT_PLAN_RUNS     100000 /* runs that one clear or mark may be about: -ERR_LIMIT */
-#define LIMIT_NOTE_BYTES    KiB(16) /* a note on a run or an instance: -ERR_LIMIT */
+#define LIMIT_WATCHERS \
+    1000 /* files and patterns that assets of one installation wait for: -ERR_LIMIT */
+#define LIMIT_ARRIVAL_FILES \
+    100000 /* files of one folder that a watcher looks at; the rest is said and left */
+#define LIMIT_PLAN_RUNS  100000  /* runs that one clear or mark may be about: -ERR_LIMIT */
+#define LIMIT_NOTE_BYTES KiB(16) /* a note on a run or an instance: -ERR_LIMIT */
 
 /* Scheduler defaults: Airflow's words and values. */
 #define DEFAULT_PARALLELISM      32

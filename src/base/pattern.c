@@ -14,22 +14,34 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-enum op { OP_CHAR, OP_CLASS, OP_ANY, OP_SPLIT, OP_JUMP, OP_BEGIN, OP_END, OP_WORD, OP_NO_WORD, OP_MATCH };
+enum op {
+    OP_CHAR,
+    OP_CLASS,
+    OP_ANY,
+    OP_SPLIT,
+    OP_JUMP,
+    OP_BEGIN,
+    OP_END,
+    OP_WORD,
+    OP_NO_WORD,
+    OP_MATCH
+};
 
 struct inst {
     uint8_t op;
-    uint32_t c;     /* CHAR: the character; CLASS: which */
-    int32_t x, y;   /* SPLIT, JUMP: relative */
+    uint32_t c;   /* CHAR: the character; CLASS: which */
+    int32_t x, y; /* SPLIT, JUMP: relative */
 };
 
 struct range {
     uint32_t lo, hi;
 };
 
-struct class {
+struct class
+{
     struct range *ranges;
     size_t len, cap;
-    bool not;
+    bool not ;
 };
 
 struct pattern {
@@ -524,7 +536,8 @@ static void parse_choice(struct parser *s)
             break;
         }
         insert(s, at, OP_SPLIT, 1, (int32_t)(s->len - at) + 2);
-        emit(s, OP_JUMP, (uint32_t)jump, 0, 0); /* to the end; until then it names the one before it */
+        emit(s, OP_JUMP, (uint32_t)jump, 0,
+             0); /* to the end; until then it names the one before it */
         jump = s->len - 1;
         at = s->len;
     }
@@ -631,7 +644,7 @@ static bool in_class(const struct class *c, uint32_t cp)
     for (size_t i = 0; i < c->len && !in; i++) {
         in = cp >= c->ranges[i].lo && cp <= c->ranges[i].hi;
     }
-    return in != c->not;
+    return in != c->not ;
 }
 
 static bool takes(const struct run *r, const struct inst *i, uint32_t cp)

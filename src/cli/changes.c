@@ -416,9 +416,8 @@ int changes_options(struct changes *c)
     q->only_failed = flag(c, "failed");
     q->only_running = flag(c, "running");
     q->newest = flag(c, "newest");
-    q->map_index = cli_opt(c->cli, "map-index") != NULL
-                       ? (int32_t)cli_opt_int(c->cli, "map-index")
-                       : -1;
+    q->map_index =
+        cli_opt(c->cli, "map-index") != NULL ? (int32_t)cli_opt_int(c->cli, "map-index") : -1;
     if (q->all_runs && run != NULL) {
         return err_set(&c->e, ERR_USAGE, "--all-runs takes no run");
     }

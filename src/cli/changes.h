@@ -20,7 +20,7 @@ struct changes {
     /* What was done. */
     size_t runs, refused;
     uint64_t instances;
-    int64_t run_key;  /* of the last run that was changed */
+    int64_t run_key; /* of the last run that was changed */
     char run_id[256];
     bool alive; /* a tradewind works in this home: the runs go on there */
 };

@@ -92,8 +92,7 @@ int cmd_runs_rerun(struct cli *cli)
     rc = rc == 0 ? changes_options(&c) : rc;
     c.q.downstream = c.q.only_failed;
     rc = rc == 0 ? changes_run(&c) : rc;
-    if (rc == 0 && c.runs == 1 && !c.alive && !cli_flag(cli, "dry-run") &&
-        !cli_flag(cli, "json")) {
+    if (rc == 0 && c.runs == 1 && !c.alive && !cli_flag(cli, "dry-run") && !cli_flag(cli, "json")) {
         return run_on(cli, c.home, c.run_key, c.run_id); /* to its end, here */
     }
     if (rc == 0) {

@@ -96,8 +96,9 @@ static int note(struct cli *cli, bool of_task)
     }
     n.key.run_key = f.run.run_key;
     if (rc == 0) {
-        rc = text != NULL || cli_flag(cli, "delete") ? write_note(home, &n, &e)
-                                                     : show_note(&f, &n.key, cli_flag(cli, "json"), &e);
+        rc = text != NULL || cli_flag(cli, "delete")
+                 ? write_note(home, &n, &e)
+                 : show_note(&f, &n.key, cli_flag(cli, "json"), &e);
     }
     found_fini(&f);
     return rc != 0 ? cli_fail(rc, &e) : 0;

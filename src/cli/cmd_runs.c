@@ -247,7 +247,8 @@ static void gone_text(struct buf *out, struct found *f)
     struct gone_row *rows = NULL;
     size_t n = 0;
 
-    if (f->store->ops->get_gone(f->store, f->run.run_key, &f->arena, &rows, &n, NULL) == 0 && n > 0) {
+    if (f->store->ops->get_gone(f->store, f->run.run_key, &f->arena, &rows, &n, NULL) == 0 &&
+        n > 0) {
         (void)buf_printf(out, "\nremoved, as its version does not have them: ");
         for (size_t i = 0; i < n; i++) {
             (void)buf_printf(out, "%s%s", i > 0 ? ", " : "", rows[i].task_id);

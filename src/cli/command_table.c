@@ -103,47 +103,47 @@ const struct cli_option global_options[] = {
         "yes", 'y', OPTION_FLAG, .help = "do not ask" \
     }
 
-#define OPT_PAST                                                                             \
-    {                                                                                        \
-        "past", 0, OPTION_FLAG, .help = "in the DAG's runs of earlier logical dates too"     \
+#define OPT_PAST                                                                         \
+    {                                                                                    \
+        "past", 0, OPTION_FLAG, .help = "in the DAG's runs of earlier logical dates too" \
     }
-#define OPT_FUTURE                                                                           \
-    {                                                                                        \
-        "future", 0, OPTION_FLAG, .help = "in the DAG's runs of later logical dates too"     \
+#define OPT_FUTURE                                                                       \
+    {                                                                                    \
+        "future", 0, OPTION_FLAG, .help = "in the DAG's runs of later logical dates too" \
     }
-#define OPT_ALL_RUNS                                                                         \
-    {                                                                                        \
-        "all-runs", 0, OPTION_FLAG, .help = "in all runs of the DAG"                         \
+#define OPT_ALL_RUNS                                                 \
+    {                                                                \
+        "all-runs", 0, OPTION_FLAG, .help = "in all runs of the DAG" \
     }
-#define OPT_RANGE_FROM                                                                       \
-    {                                                                                        \
-        "from", 0, OPTION_TIME, .value = "TIME",                                             \
+#define OPT_RANGE_FROM                                                                         \
+    {                                                                                          \
+        "from", 0, OPTION_TIME, .value = "TIME",                                               \
                                 .help = "with --all-runs: whose logical date is not before it" \
     }
-#define OPT_RANGE_TO                                                                         \
-    {                                                                                        \
-        "to", 0, OPTION_TIME, .value = "TIME",                                               \
-                              .help = "with --all-runs: whose logical date is not after it"  \
+#define OPT_RANGE_TO                                                                        \
+    {                                                                                       \
+        "to", 0, OPTION_TIME, .value = "TIME",                                              \
+                              .help = "with --all-runs: whose logical date is not after it" \
     }
-#define OPT_NEWEST                                                                           \
-    {                                                                                        \
-        "newest", 0, OPTION_FLAG,                                                            \
-            .help = "on the DAG's newest version, not the one that the run was made with"    \
+#define OPT_NEWEST                                                                        \
+    {                                                                                     \
+        "newest", 0, OPTION_FLAG,                                                         \
+            .help = "on the DAG's newest version, not the one that the run was made with" \
     }
-#define OPT_CHANGE_KEY                                                                       \
-    {                                                                                        \
-        "key", 0, OPTION_TEXT, .value = "KEY",                                               \
+#define OPT_CHANGE_KEY                                                                          \
+    {                                                                                           \
+        "key", 0, OPTION_TEXT, .value = "KEY",                                                  \
                                .help = "each run is changed once by commands of this key: one " \
-                                       "that was interrupted goes on"                        \
+                                       "that was interrupted goes on"                           \
     }
 
-#define OPT_SET_NOTE                                                              \
-    {                                                                             \
+#define OPT_SET_NOTE                                                                        \
+    {                                                                                       \
         "set", 0, OPTION_TEXT, .value = "TEXT", .help = "write it, in place of the old one" \
     }
-#define OPT_DELETE_NOTE                                     \
-    {                                                       \
-        "delete", 0, OPTION_FLAG, .help = "remove it"       \
+#define OPT_DELETE_NOTE                               \
+    {                                                 \
+        "delete", 0, OPTION_FLAG, .help = "remove it" \
     }
 
 #define ARG_FILE                                                              \
@@ -357,10 +357,11 @@ const struct command command_table[] = {
                      OPT_PYTHON,
                      OPT_PLAIN,
                      {0}},
-     .examples = EX{{"tradewind runs rerun sales", "the last run, all of it"},
-                    {"tradewind runs rerun sales 2026-01-31 --newest", NULL},
-                    {"tradewind runs rerun sales --all-runs --from 2026-01-01 --to 2026-03-31", NULL},
-                    {0}},
+     .examples =
+         EX{{"tradewind runs rerun sales", "the last run, all of it"},
+            {"tradewind runs rerun sales 2026-01-31 --newest", NULL},
+            {"tradewind runs rerun sales --all-runs --from 2026-01-01 --to 2026-03-31", NULL},
+            {0}},
      .exits = "0 the run succeeded, or was cleared\n1 the run failed, or stays as it is"},
     {"runs mark", "say that a run succeeded or failed",
      "success: all of its tasks, but teardowns that have still to run. failed: what lives is ended "
@@ -375,8 +376,9 @@ const struct command command_table[] = {
     {"runs note", "read or write the note of a run", NULL,
      .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {0}},
      .options = OPTS{OPT_SET_NOTE, OPT_DELETE_NOTE, {0}},
-     .examples = EX{{"tradewind runs note sales --set 'source was late, see the mail of Monday'", NULL},
-                    {0}},
+     .examples =
+         EX{{"tradewind runs note sales --set 'source was late, see the mail of Monday'", NULL},
+            {0}},
      .exits = "66 there is no note"},
 
     {"tasks", "look at tasks, their logs, and why they wait"},

@@ -124,8 +124,9 @@ static int load_rows(struct found *f, struct err *e)
     const struct store_ops *ops = f->store->ops;
     int rc = ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis, &f->tis_len, e);
 
-    return rc == 0 ? ops->get_notes(f->store, f->run.run_key, &f->arena, &f->notes, &f->notes_len, e)
-                   : rc;
+    return rc == 0
+               ? ops->get_notes(f->store, f->run.run_key, &f->arena, &f->notes, &f->notes_len, e)
+               : rc;
 }
 
 const struct note_row *found_note(const struct found *f, const struct ti_key *key)

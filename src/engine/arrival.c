@@ -115,8 +115,7 @@ static int keep_seen(struct watcher *w, const struct file_seen *f)
     if (s == NULL) {
         s = mem_zalloc(sizeof *s);
         name = arena_strdup(&w->names, f->name);
-        if (s == NULL || name == NULL ||
-            map_add(&w->seen, name, strlen(name), s, NULL) != 0) {
+        if (s == NULL || name == NULL || map_add(&w->seen, name, strlen(name), s, NULL) != 0) {
             mem_free(s);
             return -ERR_NOMEM;
         }
@@ -297,8 +296,9 @@ static int look(struct watcher *w, struct err *e)
     }
     if (l.more && !w->told_more) {
         w->told_more = true;
-        log_warning("watcher", "%s of asset '%s': %s has more than %d files like %s: only these are looked at", w->name,
-                    w->asset.name, w->dir, LIMIT_ARRIVAL_FILES, w->glob);
+        log_warning("watcher",
+                    "%s of asset '%s': %s has more than %d files like %s: only these are looked at",
+                    w->name, w->asset.name, w->dir, LIMIT_ARRIVAL_FILES, w->glob);
     }
     rc = rc == 0 && !l.more ? forget_gone(w) : rc;
     arena_fini(&a);
@@ -548,7 +548,8 @@ static int add_watcher(struct engine *g, int64_t dag_key, const struct value *as
     rc = rc == 0 ? set_texts(w, asset, v, path, e) : rc;
     for (old = g->arrivals->first; rc == 0 && old != NULL; old = old->next) {
         if (!old->ends && strcmp(old->id, w->id) == 0 && old->deletes == w->deletes) {
-            rc = serves(old, dag_key) ? 0 : VEC_PUSH(old->dags, old->dags_len, old->dags_cap, dag_key);
+            rc = serves(old, dag_key) ? 0
+                                      : VEC_PUSH(old->dags, old->dags_len, old->dags_cap, dag_key);
             free_watcher(w);
             return rc;
         }

@@ -51,11 +51,11 @@ int arrival_stat(const char *dir, const char *name, struct file_seen *ret)
         stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
         return -ERR_NOTFOUND;
     }
-    *ret = (struct file_seen){.name = name,
-                              .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 +
-                                          st.st_mtim.tv_nsec,
-                              .size = st.st_size,
-                              .inode = (int64_t)(st.st_ino & INT64_MAX)};
+    *ret =
+        (struct file_seen){.name = name,
+                           .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+                           .size = st.st_size,
+                           .inode = (int64_t)(st.st_ino & INT64_MAX)};
     return 0;
 }
 
@@ -91,8 +91,8 @@ int arrival_list(const char *dir, const char *glob, int64_t settle_us, struct ar
             *ret_more = true;
             break;
         }
-        one.fresh = ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec - one.mtime_ns) / 1000 <
-                    settle_us;
+        one.fresh =
+            ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec - one.mtime_ns) / 1000 < settle_us;
         one.name = arena_strdup(a, d->d_name);
         rc = one.name == NULL ? -ERR_NOMEM : VEC_PUSH(rows, n, cap, one);
     }
@@ -113,10 +113,17 @@ int arrival_list(const char *dir, const char *glob, int64_t settle_us, struct ar
 
 bool arrival_is_remote(const char *dir)
 {
-    static const unsigned long remote[] = {
-        0x6969 /* NFS */, 0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, 0x517b /* SMB */,
-        0x65735546 /* FUSE */, 0x01021997 /* 9P */, 0x5346414f /* AFS */, 0x00c36400 /* CEPH */,
-        0x0bd00bd0 /* LUSTRE */, 0x01161970 /* GFS2 */, 0x6b414653 /* kAFS */};
+    static const unsigned long remote[] = {0x6969 /* NFS */,
+                                           0xff534d42 /* CIFS */,
+                                           0xfe534d42 /* SMB2 */,
+                                           0x517b /* SMB */,
+                                           0x65735546 /* FUSE */,
+                                           0x01021997 /* 9P */,
+                                           0x5346414f /* AFS */,
+                                           0x00c36400 /* CEPH */,
+                                           0x0bd00bd0 /* LUSTRE */,
+                                           0x01161970 /* GFS2 */,
+                                           0x6b414653 /* kAFS */};
     struct statfs fs;
 
     if (statfs(dir, &fs) != 0) {

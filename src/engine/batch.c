@@ -341,9 +341,8 @@ bool batch_empty(const struct engine *g)
            a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 &&
            x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
            x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
-           x->assets_len == 0 && x->asset_events_len == 0 && x->notes_len == 0 && x->arrivals_len == 0 &&
-           a->moves_len == 0 &&
-           g->requests == NULL;
+           x->assets_len == 0 && x->asset_events_len == 0 && x->notes_len == 0 &&
+           x->arrivals_len == 0 && a->moves_len == 0 && g->requests == NULL;
 }
 
 static bool nothing_durable(const struct engine *g)

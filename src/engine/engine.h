@@ -109,9 +109,10 @@ struct engine_command {
     const uint32_t *tasks; /* NULL with 0 = all */
     size_t tasks_len;
     const int32_t *map_indexes; /* one per task, -1 = all of it; or NULL */
-    int64_t version_key;        /* that tasks are indices of; 0 = whatever the run has. Of another: -ERR_CONFLICT, */
-    bool move;                  /* CLEAR: or the run goes on with that version (sched.h, SCHED_CLEAR) */
-    enum task_state state;      /* MARK */
+    int64_t
+        version_key; /* that tasks are indices of; 0 = whatever the run has. Of another: -ERR_CONFLICT, */
+    bool move;       /* CLEAR: or the run goes on with that version (sched.h, SCHED_CLEAR) */
+    enum task_state state; /* MARK */
     const char *reason;
 };
 /* SUSPENDS until applied and durable. *ret_affected: instances. The run must be known to the scheduler or in the store (it is loaded). */

@@ -35,9 +35,9 @@ struct request {
     const struct asset_row *assets; /* that the version names */
     size_t assets_len;
     const struct note_row *note; /* or NULL */
-    const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
-    const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
-    size_t row_more;            /* that follow it */
+    const struct ti_key *clear;  /* the instance whose XComs go first, or NULL */
+    const struct xcom_row *row;  /* a record that is nobody's XCom, or NULL */
+    size_t row_more;             /* that follow it */
     const struct arrival_row *arrivals;
     size_t arrivals_len;
     /* Its turn in the batch has come: looks whether it still holds, and what it changes beside rows. Not 0: it is refused with that. Or NULL. */
@@ -65,7 +65,7 @@ struct msg {
     struct arena arena;
     /* MSG_EVENT that answers SCHED_ASK_PREVIOUS: what was asked, and how many runs had left the scheduler before the store was read. */
     struct sched_question asked;
-    int64_t previous_key;        /* whose rows were read; 0 = none */
+    int64_t previous_key; /* whose rows were read; 0 = none */
     uint64_t forgets;
 };
 

@@ -73,7 +73,6 @@ int engine_answer_note(const struct world_call *c, struct err *e)
     }
     key.task = (uint32_t)t;
     key.map_index = (int32_t)m;
-    return engine_note(c->g, &key,
-                       text != NULL && text->kind == VALUE_STRING ? text->text : NULL,
+    return engine_note(c->g, &key, text != NULL && text->kind == VALUE_STRING ? text->text : NULL,
                        actor != NULL && actor->kind == VALUE_STRING ? actor->text : NULL, e);
 }

@@ -279,9 +279,9 @@ int plan_command(struct plan *p, const struct plan_run *r, const char *key, cons
     size_t n = r->tis_len;
     uint32_t *tasks = arena_array(&p->run_arena, n + 1, sizeof *tasks);
     int32_t *maps = arena_array(&p->run_arena, n + 1, sizeof *maps);
-    const char *own = key != NULL ? arena_printf(&p->run_arena, "%s/%lld", key,
-                                                 (long long)r->run->run_key)
-                                  : NULL;
+    const char *own = key != NULL
+                          ? arena_printf(&p->run_arena, "%s/%lld", key, (long long)r->run->run_key)
+                          : NULL;
 
     if (tasks == NULL || maps == NULL || (key != NULL && own == NULL)) {
         return err_set(e, ERR_NOMEM, "out of memory for a command");

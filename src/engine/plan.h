@@ -46,8 +46,10 @@ struct plan_query {
     size_t tasks_len;
     bool regex;
     bool upstream, downstream; /* and what is reachable from them */
-    int32_t map_index; /* of the named tasks, and of those in their mapped group, this index alone; -1: all */
-    bool only_failed, only_running; /* only instances that failed or were upstream_failed; that are running */
+    int32_t
+        map_index; /* of the named tasks, and of those in their mapped group, this index alone; -1: all */
+    bool only_failed,
+        only_running; /* only instances that failed or were upstream_failed; that are running */
 
     /* CLEAR: on the newest version of the DAG; else on the run's own. */
     bool newest;
@@ -66,7 +68,7 @@ struct plan_run {
     const struct run_row *run;
     const struct dag *dag; /* what the indices are of */
     int64_t version_key;
-    bool moves; /* it goes on with that version, which is not its own */
+    bool moves;                /* it goes on with that version, which is not its own */
     const struct plan_ti *tis; /* by (task, map_index) */
     size_t tis_len;
     uint64_t instances;
@@ -82,8 +84,8 @@ struct plan_run {
 int plan_open(struct store *s, const struct plan_query *q,
               int (*load)(struct store *s, int64_t version_key, struct dag **ret, struct err *e),
               struct plan **ret, struct err *e);
-void plan_close(struct plan *p);         /* NULL is allowed */
-size_t plan_runs(const struct plan *p);  /* how many runs are looked at */
+void plan_close(struct plan *p);        /* NULL is allowed */
+size_t plan_runs(const struct plan *p); /* how many runs are looked at */
 /* 1: the next run of which something is to be touched, or that is refused; 0: there is none. Blocks. */
 int plan_next(struct plan *p, const struct plan_run **ret, struct err *e);
 /* The command that does it; its arrays belong to the plan until the next plan_next. key: of the whole, or NULL; the run's own is made of it. */

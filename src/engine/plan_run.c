@@ -12,8 +12,9 @@
 
 struct choice {
     struct plan *p;
-    const struct dag *d;     /* what the indices are of */
-    const uint32_t *own_of;  /* by index in d: the index in the run's own version, or TASK_INDEX_NONE */
+    const struct dag *d; /* what the indices are of */
+    const uint32_t
+        *own_of; /* by index in d: the index in the run's own version, or TASK_INDEX_NONE */
     bool *named, *taken, *related;
     struct plan_ti *out;
     size_t len, cap;
@@ -294,7 +295,8 @@ static int add_mapped(struct choice *c, uint32_t task, size_t at, bool related)
     if (p->q.op == ENGINE_MARK && one < 0) {
         wanted += (uint32_t)len - rows; /* those without a row are none */
     }
-    if (one < 0 && (wanted == (uint32_t)len || (wanted > 0 && !p->q.only_failed && !p->q.only_running))) {
+    if (one < 0 &&
+        (wanted == (uint32_t)len || (wanted > 0 && !p->q.only_failed && !p->q.only_running))) {
         return add(c, task, -1, state, wanted);
     }
     for (size_t i = at + 1; rc == 0 && i < p->tis_len && p->tis[i].key.task == p->tis[at].key.task;
@@ -360,8 +362,8 @@ static int match(struct choice *c)
             bool goes = own != NULL && sched_same_shape(p->own, own, c->d, &c->d->tasks[t]);
 
             own_of[t] = goes ? own->index : TASK_INDEX_NONE;
-            rc = goes ? 0
-                      : add_word(p, &p->out.fresh, &p->out.fresh_len, c->d->tasks[t].task_id, n);
+            rc =
+                goes ? 0 : add_word(p, &p->out.fresh, &p->out.fresh_len, c->d->tasks[t].task_id, n);
         }
     }
     for (uint32_t t = 0; rc == 0 && p->out.moves && t < p->own->tasks_len; t++) {

@@ -317,7 +317,8 @@ static void check_params(struct doc *d)
 {
     const struct value *list = value_get(d->root, "params");
 
-    for (uint32_t i = 0; !d->ops->stored && d->dag->schedule != NULL && i < d->dag->params_len; i++) {
+    for (uint32_t i = 0; !d->ops->stored && d->dag->schedule != NULL && i < d->dag->params_len;
+         i++) {
         const struct dag_param *p = &d->dag->params[i];
         const struct value_key *k = &list->keys[i];
         struct err e = {0};

@@ -4,8 +4,8 @@
  */
 #include "model/schema.h"
 
-#include <stdint.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -274,8 +274,8 @@ static int check_string(struct check *c, const struct value *s, const struct val
                      n, bound);
     }
     if (count_of(s, "maxLength", &bound) && n > bound) {
-        return unmet(c, at, "%s has %zu characters, more than its maxLength %zu", shown(v, text),
-                     n, bound);
+        return unmet(c, at, "%s has %zu characters, more than its maxLength %zu", shown(v, text), n,
+                     bound);
     }
     if (pattern != NULL && pattern->kind == VALUE_STRING) {
         rc = matches(c, pattern->text, pattern->len, v->text, v->len);
@@ -385,9 +385,8 @@ static int check_member(struct check *c, const struct value *s, const struct val
     bool known = own != NULL;
     int rc = own != NULL ? check_value(c, own, v->elems[i], &in) : 0;
 
-    for (size_t k = 0; rc == 0 && patterns != NULL && patterns->kind == VALUE_OBJECT &&
-                       k < patterns->len;
-         k++) {
+    for (size_t k = 0;
+         rc == 0 && patterns != NULL && patterns->kind == VALUE_OBJECT && k < patterns->len; k++) {
         int one = matches(c, patterns->keys[k].text, patterns->keys[k].len, key->text, key->len);
 
         known = known || one == 1;
@@ -409,8 +408,7 @@ static int check_required(struct check *c, const struct value *list, const struc
                           const struct place *at, const char *word)
 {
     for (size_t i = 0; list != NULL && list->kind == VALUE_ARRAY && i < list->len; i++) {
-        if (list->elems[i]->kind == VALUE_STRING &&
-            value_get(v, list->elems[i]->text) == NULL) {
+        if (list->elems[i]->kind == VALUE_STRING && value_get(v, list->elems[i]->text) == NULL) {
             return unmet(c, at, "'%.60s' is missing (%s)", list->elems[i]->text, word);
         }
     }

@@ -372,8 +372,8 @@ static bool is_uri(const char *p, size_t n, bool reference)
             return false;
         }
     }
-    while (i < n && (digit(p[i]) || ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'z') ||
-                     p[i] == '+' || p[i] == '-' || p[i] == '.')) {
+    while (i < n && (digit(p[i]) || ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'z') || p[i] == '+' ||
+                     p[i] == '-' || p[i] == '.')) {
         i++;
     }
     return reference || (i > 0 && i < n && p[i] == ':' && !digit(p[0]) && p[0] != '+' &&
@@ -423,12 +423,10 @@ bool schema_format(const char *format, const char *text, size_t n, bool *ret_met
         const char *name;
         bool (*met)(const char *p, size_t n);
     } formats[] = {
-        {"date", is_date},         {"time", is_any_time},
-        {"date-time", is_date_time}, {"email", is_email},
-        {"hostname", is_hostname}, {"ipv4", is_ipv4},
-        {"ipv6", is_ipv6},         {"uri", is_uri_text},
-        {"uri-reference", is_uri_reference}, {"uuid", is_uuid},
-        {"json-pointer", is_pointer},
+        {"date", is_date},   {"time", is_any_time},        {"date-time", is_date_time},
+        {"email", is_email}, {"hostname", is_hostname},    {"ipv4", is_ipv4},
+        {"ipv6", is_ipv6},   {"uri", is_uri_text},         {"uri-reference", is_uri_reference},
+        {"uuid", is_uuid},   {"json-pointer", is_pointer},
     };
 
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {

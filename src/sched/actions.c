@@ -239,7 +239,7 @@ void out_grant(struct sched *s, const char *resource, int64_t n)
 }
 
 /* Its arrays and texts are copied. */
-void out_move(struct sched *s, const struct sched_move *m)
+void sched_out_move(struct sched *s, const struct sched_move *m)
 {
     struct sched_move row = *m;
     uint32_t *to = arena_array(&s->a->strings, (size_t)m->to_len + 1, sizeof *to);

@@ -161,7 +161,7 @@ static void stop(struct sched *s, struct run *r, const struct sched_event *ev)
     uint32_t n;
 
     if (run_state_finished(r->state) && failed && why != NULL) {
-        run_mark_failed(s, r, why);
+        sched_run_mark_failed(s, r, why);
         out_reply(s, ev->command.command, 0, NULL, 0);
     } else if (run_state_finished(r->state)) {
         out_reply(s, ev->command.command, -ERR_CONFLICT, "the run has ended already", 0);
@@ -185,8 +185,7 @@ static bool fits_version(struct sched *s, struct run **run, const struct sched_e
     }
     if (ev->type == SCHED_CLEAR && ev->command.dag != NULL) {
         sched_maps_make(s, *run);
-        rc = s->nomem ? 0
-                      : sched_move(s, run, ev->command.dag, ev->command.version_key, &why);
+        rc = s->nomem ? 0 : sched_move(s, run, ev->command.dag, ev->command.version_key, &why);
         *ret_moved = rc == 0;
     }
     if (rc != 0) {

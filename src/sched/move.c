@@ -109,8 +109,7 @@ static void leave_core(struct sched *s, struct run *r)
 }
 
 /* The new index of each task, and all rows under it. */
-static int go_over(struct run *r, struct dag *d, struct rows *rows, uint32_t *to,
-                   const char **ids)
+static int go_over(struct run *r, struct dag *d, struct rows *rows, uint32_t *to, const char **ids)
 {
     int rc = 0;
 
@@ -175,7 +174,7 @@ int sched_move(struct sched *s, struct run **run, struct dag *d, int64_t version
         struct sched_move m = {r->key, version_key, s->now_us, to, ids, n};
 
         make_again(s, run, d, version_key, &rows);
-        out_move(s, &m);
+        sched_out_move(s, &m);
     }
     dag_unref(old);
     mem_free(rows.p);

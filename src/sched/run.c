@@ -513,7 +513,7 @@ uint32_t run_stop(struct sched *s, struct run *r, struct text *reason, uint8_t l
     return n;
 }
 
-void run_mark_failed(struct sched *s, struct run *r, struct text *reason)
+void sched_run_mark_failed(struct sched *s, struct run *r, struct text *reason)
 {
     if (r->state != RUN_FAILED) {
         r->state = RUN_FAILED;

@@ -128,8 +128,8 @@ struct sched_event {
              * nothing lives can be (-ERR_CONFLICT). */
             int64_t version_key;
             struct dag *dag;
-            uint8_t state;              /* MARK: enum task_state */
-            const char *reason;         /* "marked success by anna", or NULL */
+            uint8_t state;      /* MARK: enum task_state */
+            const char *reason; /* "marked success by anna", or NULL */
         } command;
         struct {
             int64_t question;

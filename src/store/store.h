@@ -169,7 +169,7 @@ struct gone_row {
 /* What a person wrote about an instance, or about a run: then the task is NOTE_OF_RUN and the map index -1. */
 struct note_row {
     struct ti_key key;
-    const char *text; /* in a batch NULL: it is removed */
+    const char *text;  /* in a batch NULL: it is removed */
     const char *actor; /* or NULL */
     int64_t at_us;
 };

@@ -22,9 +22,8 @@ static int create(struct engine *g, struct err *e)
 
     for (int i = 0; rc == 0 && i < RUNS; i++) {
         char id[16];
-        struct engine_run_request rq = {.run_id = id,
-                                        .type = RUN_TYPE_MANUAL,
-                                        .logical_date_us = (i + 1) * TIME_SECOND};
+        struct engine_run_request rq = {
+            .run_id = id, .type = RUN_TYPE_MANUAL, .logical_date_us = (i + 1) * TIME_SECOND};
         enum run_state state;
         int64_t key;
 
@@ -117,8 +116,7 @@ static void check(uint64_t crash)
         size_t n, gone_len;
 
         assert_int_equal(world.store->ops->get_run(world.store, key, &arena, &run, &e), 0);
-        if (run.state != RUN_SUCCESS || run.clear_number != 1 ||
-            (run.version_key != 1) != newest) {
+        if (run.state != RUN_SUCCESS || run.clear_number != 1 || (run.version_key != 1) != newest) {
             fail_msg("crash %llu: run %lld is %d, cleared %u times, of version %lld",
                      (unsigned long long)crash, (long long)key, run.state, run.clear_number,
                      (long long)run.version_key);
@@ -134,7 +132,8 @@ static void check(uint64_t crash)
                          (long long)key, tis[i].key.task, tis[i].try_number);
             }
         }
-        assert_int_equal(world.store->ops->get_gone(world.store, key, &arena, &gone, &gone_len, &e), 0);
+        assert_int_equal(world.store->ops->get_gone(world.store, key, &arena, &gone, &gone_len, &e),
+                         0);
         assert_int_equal(gone_len, newest ? 1 : 0);
         if (key > 1) { /* depends_on_past: after that of the run before */
             const struct process *own = try_of(key, a, 2), *before = try_of(key - 1, a, 2);

@@ -47,7 +47,8 @@ struct world {
     const char *asset; /* whose event every process that succeeds leaves behind; or NULL */
     const char *xcom;  /* what every process returns, JSON; or NULL */
     bool uv, paused;
-    uint64_t crash_at, suspensions; /* the life is abandoned at this suspension (0: at none); how many there were */
+    uint64_t crash_at,
+        suspensions; /* the life is abandoned at this suspension (0: at none); how many there were */
 
     /* The store's call number trip_at fails with trip_rc (all later ones too, for trip_more more); 0 = none does. */
     uint64_t commits, calls, trip_at, trip_more, tripped;

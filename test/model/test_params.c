@@ -33,14 +33,16 @@ static void test_what_is_said(void **state)
 {
     check("{\"type\": \"integer\", \"minimum\": 1}", "0", -ERR_INVALID, "0 is below its minimum 1");
     check("{\"type\": \"integer\"}", "\"x\"", -ERR_INVALID, "expected integer, got string (type)");
-    check("{\"items\": {\"properties\": {\"a/b\": {\"maxLength\": 2}}}}", "[{}, {\"a/b\": \"abc\"}]",
-          -ERR_INVALID, "at /1/a~1b: \"abc\" has 3 characters, more than its maxLength 2");
+    check("{\"items\": {\"properties\": {\"a/b\": {\"maxLength\": 2}}}}",
+          "[{}, {\"a/b\": \"abc\"}]", -ERR_INVALID,
+          "at /1/a~1b: \"abc\" has 3 characters, more than its maxLength 2");
     check("{\"enum\": [\"a\", \"b\"]}", "\"c\"", -ERR_INVALID,
           "\"c\" is not one of its 2 allowed values: [\"a\",\"b\"] (enum)");
     check("{\"required\": [\"x\"]}", "{}", -ERR_INVALID, "'x' is missing (required)");
     check("{\"format\": \"date\"}", "\"2026-02-29\"", -ERR_INVALID,
           "\"2026-02-29\" is no date (format)");
-    check("{\"pattern\": \"^a+$\"}", "\"b\"", -ERR_INVALID, "\"b\" does not match its pattern ^a+$");
+    check("{\"pattern\": \"^a+$\"}", "\"b\"", -ERR_INVALID,
+          "\"b\" does not match its pattern ^a+$");
     check("{\"additionalProperties\": false, \"properties\": {\"a\": true}}", "{\"b\": 1}",
           -ERR_INVALID, "'b' is not one of its properties (additionalProperties)");
 }
@@ -49,7 +51,8 @@ static void test_decimals_are_exact(void **state)
 {
     check("{\"multipleOf\": 0.1}", "0.3", 0, "");
     check("{\"multipleOf\": 0.0001}", "0.0075", 0, "");
-    check("{\"multipleOf\": 0.01}", "0.075", -ERR_INVALID, "0.075 is no multiple of 0.01 (multipleOf)");
+    check("{\"multipleOf\": 0.01}", "0.075", -ERR_INVALID,
+          "0.075 is no multiple of 0.01 (multipleOf)");
     check("{\"maximum\": 9007199254740992}", "9007199254740993", -ERR_INVALID,
           "9007199254740993 is above its maximum 9007199254740992");
     check("{\"type\": \"integer\"}", "1e3", 0, "");
@@ -72,7 +75,8 @@ static void test_what_is_not_known_is_no_yes(void **state)
 static void test_no_pattern_is_catastrophic(void **state)
 {
     static char text[20001];
-    static const char *const patterns[] = {"^(a+)+$", "^(a|a)*$", "^(a*)*b$", "(x+x+)+y", "^((a|aa)+)+$"};
+    static const char *const patterns[] = {"^(a+)+$", "^(a|a)*$", "^(a*)*b$", "(x+x+)+y",
+                                           "^((a|aa)+)+$"};
     struct arena a;
 
     memset(text, 'a', sizeof text - 2);
@@ -86,8 +90,9 @@ static void test_no_pattern_is_catastrophic(void **state)
         assert_int_equal(pattern_search(p, text, sizeof text - 1, &found), 0);
         assert_false(found);
     }
-    assert_int_equal(pattern_compile(&a, "((a{1000}){1000}){1000}", 23, &(struct pattern *){NULL}, NULL),
-                     -ERR_LIMIT);
+    assert_int_equal(
+        pattern_compile(&a, "((a{1000}){1000}){1000}", 23, &(struct pattern *){NULL}, NULL),
+        -ERR_LIMIT);
     arena_fini(&a);
 }
 

@@ -384,8 +384,8 @@ static void dump_arrivals(struct store *s, const char *watcher, struct arena *a,
     assert_int_equal(s->ops->get_arrivals(s, watcher, a, &rows, &n, NULL), 0);
     for (size_t i = 0; i < n; i++) {
         buf_printf(out, " arrival %s %s %lld %lld %lld %lld\n", rows[i].watcher, rows[i].path,
-                   (long long)rows[i].mtime_ns, (long long)rows[i].size,
-                   (long long)rows[i].inode, (long long)rows[i].at_us);
+                   (long long)rows[i].mtime_ns, (long long)rows[i].size, (long long)rows[i].inode,
+                   (long long)rows[i].at_us);
     }
 }
 

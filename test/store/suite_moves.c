@@ -72,11 +72,21 @@ static void test_moves(void **state)
     size_t n;
 
     fixture_dag(f, 2);
-    OK(fixture_commit(f, &(struct store_batch){.tis = tis, .tis_len = 5, .tries = tries, .tries_len = 2, .transitions = history,
-                                               .transitions_len = 3, .xcoms = xcoms, .xcoms_len = 2, .notes = notes, .notes_len = 2}),
+    OK(fixture_commit(f, &(struct store_batch){.tis = tis,
+                                               .tis_len = 5,
+                                               .tries = tries,
+                                               .tries_len = 2,
+                                               .transitions = history,
+                                               .transitions_len = 3,
+                                               .xcoms = xcoms,
+                                               .xcoms_len = 2,
+                                               .notes = notes,
+                                               .notes_len = 2}),
        f);
     /* The rows of the batch have the new indices already. */
-    OK(fixture_commit(f, &(struct store_batch){.moves = &move, .moves_len = 1, .tis = &again, .tis_len = 1}), f);
+    OK(fixture_commit(
+           f, &(struct store_batch){.moves = &move, .moves_len = 1, .tis = &again, .tis_len = 1}),
+       f);
     OK(OPS(f)->get_tis(f->s, 1, 0, &f->a, &got, &n, &f->e), f);
     assert_int_equal(n, 5);
     assert_int_equal(got[0].key.task, 0);
@@ -112,7 +122,8 @@ static void test_moves(void **state)
 static void test_arrivals(void **state)
 {
     struct fixture *f = *state;
-    struct arrival_row rows[] = {{"w", "b.csv", 5, 6, 7, T0}, {"w", "a.csv", 1, 2, 3, T0}, {"other", "a.csv", 1, 2, 3, T0}};
+    struct arrival_row rows[] = {
+        {"w", "b.csv", 5, 6, 7, T0}, {"w", "a.csv", 1, 2, 3, T0}, {"other", "a.csv", 1, 2, 3, T0}};
     struct arrival_row *got;
     size_t n;
 

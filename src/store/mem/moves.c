@@ -50,7 +50,8 @@ static int move_kind(struct mem_store *m, struct owner *o, enum kind kind, const
     for (struct node *p = o->lists[kind].first; rc == 0 && p != NULL; p = p->next) {
         rc = VEC_PUSH(nodes, n, cap, p);
     }
-    for (size_t i = n; rc == 0 && i-- > 0;) { /* the last first: undone in turn, they stand as before */
+    for (size_t i = n;
+         rc == 0 && i-- > 0;) { /* the last first: undone in turn, they stand as before */
         rc = mem_take_out(m, nodes[i], e);
     }
     for (size_t i = 0; rc == 0 && i < n; i++) {

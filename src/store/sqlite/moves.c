@@ -95,9 +95,9 @@ static int write_map(struct sql_store *s, const struct move_row *m, struct err *
 static int move_rows(struct sql_store *s, int64_t run_key, struct err *e)
 {
     static const enum sql_stmt_id steps[] = {
-        ST_AWAY_TI,      ST_BACK_TI,      ST_AWAY_TRY,     ST_BACK_TRY,     ST_AWAY_XCOM,
-        ST_BACK_XCOM,    ST_AWAY_RENDERED, ST_BACK_RENDERED, ST_AWAY_ATTEMPT, ST_BACK_ATTEMPT,
-        ST_AWAY_NOTE,    ST_BACK_NOTE,    ST_MOVE_TRANSITION};
+        ST_AWAY_TI,   ST_BACK_TI,       ST_AWAY_TRY,       ST_BACK_TRY,     ST_AWAY_XCOM,
+        ST_BACK_XCOM, ST_AWAY_RENDERED, ST_BACK_RENDERED,  ST_AWAY_ATTEMPT, ST_BACK_ATTEMPT,
+        ST_AWAY_NOTE, ST_BACK_NOTE,     ST_MOVE_TRANSITION};
     struct binder b;
     int rc = 0;
 

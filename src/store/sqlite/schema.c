@@ -102,7 +102,8 @@ static const char v5[] =
 
 /* Notes; files that watchers of assets have told; tasks that a run's version has no more; and, empty between commits, the map of a move (moves.c). */
 static const char v_notes[] =
-    "CREATE TABLE note (run_key INTEGER NOT NULL, task INTEGER NOT NULL, map_index INTEGER NOT NULL,"
+    "CREATE TABLE note (run_key INTEGER NOT NULL, task INTEGER NOT NULL, map_index INTEGER NOT "
+    "NULL,"
     " text TEXT NOT NULL, actor TEXT, at_us INTEGER, PRIMARY KEY (run_key, task, map_index))"
     " WITHOUT ROWID;"
     "CREATE TABLE gone (run_key INTEGER NOT NULL, task INTEGER NOT NULL, task_id TEXT NOT NULL,"
@@ -115,7 +116,6 @@ static const char v_notes[] =
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1}, {"cleaning in slices", v2},
     {"mapped tasks", v3}, {"variables and connections", v4},
-    {"assets", v5},
-    {"notes, file arrivals, and runs that change their version", v_notes},
+    {"assets", v5},       {"notes, file arrivals, and runs that change their version", v_notes},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
