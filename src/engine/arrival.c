@@ -1,7 +1,8 @@
 /*
- * Files that arrive are events of assets: `watchers` of an asset, with a path, or with Airflow's FileTrigger or FileDeleteTrigger.
+ * Watchers of assets: files that arrive (a path, or Airflow's FileTrigger or FileDeleteTrigger), and any other trigger, which the worker's trigger
+ * process runs. Each event is an event of the asset.
  *
- * Each watcher is a coroutine over one folder:
+ * Each watcher of files is a coroutine over one folder:
  *
  *   look at all files -> tell what is new or another -> wait (inotify: closed after writing, or renamed into the folder) -> ...
  *
@@ -10,7 +11,8 @@
  *     any kill tells what came meanwhile.
  *  2. A file is told when whoever wrote it has closed it. Where nobody says so (at the first look, on file systems of other machines, or with no
  *     inotify watch left) it is told once it has not changed for SETTLE_US.
- *  3. FileDeleteTrigger: the file is deleted only after its event is durable; one that is told and still there is deleted at the next look.
+ *  3. Another trigger goes on after its event is durable, not before: a source that counts by what was taken loses none.
+ *  4. FileDeleteTrigger: the file is deleted only after its event is durable; one that is told and still there is deleted at the next look.
  */
 #include <errno.h>
 #include <limits.h>
@@ -47,6 +49,8 @@ struct watcher {
     struct engine *g;
     struct arena arena, names; /* its texts; the names in `seen` */
     const char *id, *name, *dir, *glob;
+    const char *file;    /* of the DAG that named it first, or NULL */
+    const char *trigger; /* JSON, of a trigger that the worker runs; else NULL */
     struct asset_row asset;
     bool deletes;
     int64_t *dags; /* that name it */
@@ -82,6 +86,26 @@ static int add_told(struct engine *g, struct request *r)
     return batch_add_event(g, &t->row);
 }
 
+static void put_head(const struct watcher *w, struct json_writer *j)
+{
+    json_object(j);
+    json_key(j, "from_trigger");
+    json_bool(j, true);
+    json_key(j, "watcher");
+    json_string(j, w->name);
+    json_key(j, "payload");
+}
+
+static struct asset_event_row row_of(const struct watcher *w, const char *extra)
+{
+    return (struct asset_event_row){.name = w->asset.name,
+                                    .uri = w->asset.uri,
+                                    .group = w->asset.group,
+                                    .asset_extra = w->asset.extra,
+                                    .extra = extra,
+                                    .map_index = -1};
+}
+
 static int put_extra(const struct watcher *w, const struct file_seen *f, struct buf *b)
 {
     char text[TIME_TEXT_MAX], path[4400];
@@ -89,12 +113,7 @@ static int put_extra(const struct watcher *w, const struct file_seen *f, struct 
 
     (void)snprintf(path, sizeof path, "%s/%s", w->dir, f->name);
     json_writer_init(&j, b, 0);
-    json_object(&j);
-    json_key(&j, "from_trigger");
-    json_bool(&j, true);
-    json_key(&j, "watcher");
-    json_string(&j, w->name);
-    json_key(&j, "payload");
+    put_head(w, &j);
     json_object(&j);
     json_key(&j, "filepath");
     json_string(&j, path);
@@ -146,12 +165,7 @@ static int tell(struct watcher *w, const struct file_seen *f)
 
     buf_init(&b, LIMIT_ASSET_EXTRA);
     rc = put_extra(w, f, &b);
-    t.row = (struct asset_event_row){.name = w->asset.name,
-                                     .uri = w->asset.uri,
-                                     .group = w->asset.group,
-                                     .asset_extra = w->asset.extra,
-                                     .extra = buf_cstr(&b),
-                                     .map_index = -1};
+    t.row = row_of(w, buf_cstr(&b));
     rc = rc == 0 ? engine_ask(w->g, &t.r, &e) : rc;
     if (rc != 0) {
         log_error("watcher", "%s of asset '%s': %s/%s is not told: %s", w->name, w->asset.name,
@@ -426,6 +440,74 @@ static int watch_main(void *arg)
     return 0;
 }
 
+/* ---- triggers that the worker runs ---- */
+
+struct fired { /* one allocation with its texts */
+    struct engine *g;
+    const char *id, *payload;
+};
+
+static struct watcher *find_watcher(struct engine *g, const char *id)
+{
+    struct watcher *w = g->arrivals != NULL ? g->arrivals->first : NULL;
+
+    while (w != NULL && (w->ends || w->trigger == NULL || strcmp(w->id, id) != 0)) {
+        w = w->next;
+    }
+    return w;
+}
+
+static int fired_main(void *arg)
+{
+    struct fired *f = arg;
+    struct watcher *w = find_watcher(f->g, f->id);
+    struct telling t = {.r.turn = add_told};
+    struct buf b BUF_CLEANUP;
+    struct json_writer j;
+    struct err e = {0};
+    int rc;
+
+    buf_init(&b, LIMIT_ASSET_EXTRA);
+    if (w != NULL) {
+        json_writer_init(&j, &b, 0);
+        put_head(w, &j);
+        json_raw(&j, f->payload, strlen(f->payload));
+        json_object_end(&j);
+        rc = buf_status(&b) == 0 ? 0
+                                 : err_set(&e, ERR_LIMIT, "its payload is larger than %zu KiB",
+                                           LIMIT_ASSET_EXTRA >> 10);
+        t.row = row_of(w, buf_cstr(&b));
+        rc = rc == 0 ? engine_ask(f->g, &t.r, &e) : rc;
+        if (rc != 0) {
+            log_error("watcher", "an event of a trigger is not told: %s", err_str(&e));
+        }
+        if (rc == 0 || rc == -ERR_LIMIT) {
+            f->g->worker->ops->watch_next(f->g->worker, f->id);
+        }
+    }
+    mem_free(f);
+    return 0;
+}
+
+void arrivals_heard(void *arg, const char *id, const char *payload)
+{
+    struct engine *g = arg;
+    size_t n = strlen(id) + 1, m = strlen(payload) + 1;
+    struct fired *f = mem_zalloc(sizeof *f + n + m);
+
+    if (f != NULL) {
+        memcpy(f + 1, id, n);
+        memcpy((char *)(f + 1) + n, payload, m);
+        f->g = g;
+        f->id = (const char *)(f + 1);
+        f->payload = f->id + n;
+    }
+    if (f == NULL || co_spawn(&g->group, "watched", fired_main, f, NULL, NULL) != 0) {
+        log_error("watcher", "out of memory for an event of a trigger");
+        mem_free(f);
+    }
+}
+
 /* ---- which ---- */
 
 static void free_watcher(struct watcher *w)
@@ -473,13 +555,8 @@ static int path_of(const struct value *watcher, const char **ret, bool *ret_dele
     if (*ret_deletes || strcmp(last, "FileTrigger") == 0) {
         *ret = text_of(value_get(trigger, "kwargs"), "filepath");
     }
-    if (*ret == NULL && class != NULL) {
-        return err_set(e, ERR_UNSUPPORTED,
-                       "triggers of class %s are not run for assets, only FileTrigger and "
-                       "FileDeleteTrigger; let a task produce the event",
-                       class);
-    }
-    return *ret != NULL ? 0 : err_set(e, ERR_INVALID, "a watcher has a path or a trigger");
+    return *ret != NULL || class != NULL ? 0
+                                         : err_set(e, ERR_INVALID, "a watcher has a path or a trigger");
 }
 
 static int set_texts(struct watcher *w, const struct value *asset, const struct value *v,
@@ -487,7 +564,18 @@ static int set_texts(struct watcher *w, const struct value *asset, const struct 
 {
     const char *name = text_of(asset, "name"), *uri = text_of(asset, "uri");
     const char *group = text_of(asset, "group"), *own = text_of(v, "name");
-    int rc = arrival_split(path, &w->arena, &w->dir, &w->glob, e);
+    struct buf b BUF_CLEANUP;
+    struct json_writer j;
+    int rc = path != NULL ? arrival_split(path, &w->arena, &w->dir, &w->glob, e) : 0;
+
+    buf_init(&b, LIMIT_ASSET_EXTRA);
+    if (path == NULL) {
+        json_writer_init(&j, &b, 0);
+        json_value(&j, value_get(v, "trigger"));
+        w->trigger = buf_status(&b) == 0 ? arena_strdup(&w->arena, buf_cstr(&b)) : NULL;
+        path = w->trigger;
+        rc = path != NULL ? 0 : err_set(e, ERR_LIMIT, "its trigger is too large");
+    }
 
     name = name != NULL ? name : uri;
     uri = uri != NULL ? uri : name;
@@ -516,9 +604,15 @@ static int start(struct engine *g, struct watcher *w, struct err *e)
                  ? 0
                  : err_set(e, ERR_LIMIT, "more than %d watchers of assets", LIMIT_WATCHERS);
 
-    rc = rc == 0 && all->pool == NULL ? pool_new(g->loop, "watchers", 1, &all->pool, e) : rc;
     w->next = all->first;
-    if (rc == 0) {
+    if (rc == 0 && w->trigger != NULL) {
+        rc = g->worker->ops->watch != NULL
+                 ? g->worker->ops->watch(g->worker, w->id, w->trigger, w->file, e)
+                 : err_set(e, ERR_UNSUPPORTED, "this worker runs no triggers of assets");
+    } else if (rc == 0) {
+        rc = all->pool == NULL ? pool_new(g->loop, "watchers", 1, &all->pool, e) : 0;
+    }
+    if (rc == 0 && w->trigger == NULL) {
         rc = co_spawn(&g->group, "watcher", watch_main, w, &w->co, e);
     }
     if (rc == 0) {
@@ -528,8 +622,8 @@ static int start(struct engine *g, struct watcher *w, struct err *e)
     return rc;
 }
 
-static int add_watcher(struct engine *g, int64_t dag_key, const struct value *asset,
-                       const struct value *v, struct err *e)
+static int add_watcher(struct engine *g, int64_t dag_key, const struct dag *d,
+                       const struct value *asset, const struct value *v, struct err *e)
 {
     struct watcher *w = mem_zalloc(sizeof *w), *old;
     const char *path;
@@ -546,6 +640,7 @@ static int add_watcher(struct engine *g, int64_t dag_key, const struct value *as
     rc = v->kind == VALUE_OBJECT ? path_of(v, &path, &w->deletes, e)
                                  : err_set(e, ERR_INVALID, "a watcher is an object");
     rc = rc == 0 ? set_texts(w, asset, v, path, e) : rc;
+    w->file = d->file != NULL ? arena_strdup(&w->arena, d->file) : NULL;
     for (old = g->arrivals->first; rc == 0 && old != NULL; old = old->next) {
         if (!old->ends && strcmp(old->id, w->id) == 0 && old->deletes == w->deletes) {
             rc = serves(old, dag_key) ? 0
@@ -576,7 +671,7 @@ static void gather(struct engine *g, int64_t dag_key, const struct dag *d, const
         for (size_t i = 0; i < list->len; i++) {
             struct err e = {0};
 
-            if (add_watcher(g, dag_key, v, list->elems[i], &e) != 0) {
+            if (add_watcher(g, dag_key, d, v, list->elems[i], &e) != 0) {
                 log_error("watcher", "DAG %s, asset '%s': %s", d->dag_id,
                           text_of(v, "name") != NULL ? text_of(v, "name") : "?", err_str(&e));
             }
@@ -592,7 +687,11 @@ static void gather(struct engine *g, int64_t dag_key, const struct dag *d, const
 static void end_watcher(struct watcher *w)
 {
     w->ends = true;
-    co_cancel(w->co);
+    if (w->trigger != NULL) {
+        w->g->worker->ops->unwatch(w->g->worker, w->id);
+    } else {
+        co_cancel(w->co);
+    }
 }
 
 int arrivals_of(struct engine *g, int64_t dag_key, const struct dag *d, struct err *e)

@@ -247,6 +247,8 @@ int engine_assets_of(const struct dag *d, int64_t now_us, struct arena *a, struc
 int batch_add_event(struct engine *g, const struct asset_event_row *row);
 /* arrival.c: the files that a DAG's assets wait for are watched from now on, and those that it named before no more. d NULL: none. */
 int arrivals_of(struct engine *g, int64_t dag_key, const struct dag *d, struct err *e);
+/* worker_callbacks.watched: a trigger of an asset fired. */
+void arrivals_heard(void *arg, const char *id, const char *payload);
 void arrivals_free(struct engine *g); /* after the engine's coroutines have ended */
 /* The events of an attempt's end become rows of the batch at hand. */
 int batch_add_asset_events(struct engine *g, const struct worker_end *end);

@@ -227,6 +227,7 @@ struct worker_callbacks facts_callbacks(struct engine *g)
         .xcom_get = on_xcom_get,
         .record_get = deferral_record,
         .variable_get = settings_variable,
+        .watched = arrivals_heard,
     };
 }
 

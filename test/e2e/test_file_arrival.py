@@ -134,3 +134,65 @@ def test_what_cannot_be_watched_is_said(tw):
     wait_until(lambda: tw("dags", "list", code=None).stdout.count("\n") >= 3)
     out = stop(p)
     assert "only the last part of a path may be a pattern" in out and "is no absolute path" in out
+
+
+def payloads(tw, name):
+    if not os.path.exists(os.path.join(tw.home, "tradewind.db")):
+        return []
+    db = tw.db()
+    try:
+        return [json.loads(x)["payload"] for x, in db.execute(
+            "SELECT e.extra FROM asset_event e JOIN asset a USING (asset_key) WHERE a.name = ? ORDER BY event_key", (name,))]
+    except Exception:  # the store is being made
+        return []
+    finally:
+        db.close()
+
+
+def test_triggers_of_ones_own(tw):
+    """A BaseEventTrigger tells one event after the other; each is durable before it goes on; it is made again when it fails or its process dies."""
+    os.makedirs(tw.path("dags"))
+    tw.write("dags/mytriggers.py", """
+        import asyncio, os
+        from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+        class Lines(BaseEventTrigger):
+            \"\"\"The lines of a file from where it had come to.\"\"\"
+            def __init__(self, path):
+                super().__init__()
+                self.path = path
+            def serialize(self):
+                return "mytriggers.Lines", {"path": self.path}
+            async def run(self):
+                while True:
+                    lines = open(self.path).read().split() if os.path.exists(self.path) else []
+                    done = int(open(self.path + ".done").read()) if os.path.exists(self.path + ".done") else 0
+                    for n, line in list(enumerate(lines))[done:]:
+                        if line == "die":
+                            open(self.path + ".done", "w").write(str(n + 1))
+                            os._exit(1)
+                        if line == "fail":
+                            open(self.path + ".done", "w").write(str(n + 1))
+                            raise ValueError("told to")
+                        yield TriggerEvent({"line": line})
+                        open(self.path + ".done", "w").write(str(n + 1))  # only now: it is durable
+                    await asyncio.sleep(0.05)
+        """)
+    tw.write("dags/up.py", """
+        from airflow.sdk import DAG, Asset, AssetWatcher
+        from airflow.providers.standard.operators.empty import EmptyOperator
+        from mytriggers import Lines
+        with DAG("up", schedule=[Asset("queue", watchers=[AssetWatcher("w", Lines(%r))])]):
+            EmptyOperator(task_id="t")
+        """ % tw.path("lines"))
+    tw.write("lines", "a\nb\n")
+    p = start(tw)
+    wait_until(lambda: [x["line"] for x in payloads(tw, "queue")] == ["a", "b"])
+    tw.write("lines", "a\nb\nfail\nc\ndie\nd\n")
+    wait_until(lambda: [x["line"] for x in payloads(tw, "queue")] == ["a", "b", "c", "d"])
+    p.send_signal(signal.SIGKILL)
+    p.wait()
+    tw.write("lines", "a\nb\nfail\nc\ndie\nd\ne\n")
+    p = start(tw)
+    wait_until(lambda: [x["line"] for x in payloads(tw, "queue")] == ["a", "b", "c", "d", "e"])
+    stop(p)
