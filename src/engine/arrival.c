@@ -62,7 +62,8 @@ struct watcher {
     bool told_poll, told_more;
     bool unsettled; /* some file was changed a moment ago */
     struct co *co;
-    bool ends;
+    bool ends, done; /* nobody names it any more; its coroutine has ended */
+    int busy;        /* its texts are in use by an event of its trigger */
 };
 
 struct arrivals {
@@ -437,6 +438,7 @@ static int watch_main(void *arg)
         rc = rc == 0 ? wait(w) : rc;
     }
     close_watch(w);
+    w->done = true;
     return 0;
 }
 
@@ -477,7 +479,9 @@ static int fired_main(void *arg)
                                  : err_set(&e, ERR_LIMIT, "its payload is larger than %zu KiB",
                                            LIMIT_ASSET_EXTRA >> 10);
         t.row = row_of(w, buf_cstr(&b));
+        w->busy++;
         rc = rc == 0 ? engine_ask(f->g, &t.r, &e) : rc;
+        w->busy--;
         if (rc != 0) {
             log_error("watcher", "an event of a trigger is not told: %s", err_str(&e));
         }
@@ -555,8 +559,9 @@ static int path_of(const struct value *watcher, const char **ret, bool *ret_dele
     if (*ret_deletes || strcmp(last, "FileTrigger") == 0) {
         *ret = text_of(value_get(trigger, "kwargs"), "filepath");
     }
-    return *ret != NULL || class != NULL ? 0
-                                         : err_set(e, ERR_INVALID, "a watcher has a path or a trigger");
+    return *ret != NULL || class != NULL
+               ? 0
+               : err_set(e, ERR_INVALID, "a watcher has a path or a trigger");
 }
 
 static int set_texts(struct watcher *w, const struct value *asset, const struct value *v,
@@ -683,7 +688,28 @@ static void gather(struct engine *g, int64_t dag_key, const struct dag *d, const
     }
 }
 
-/* No DAG names it any more. Its coroutine sees it, and the next sweep frees it. */
+/* Those that ended are freed, once nothing of them is in use. */
+static void sweep(struct arrivals *all)
+{
+    struct watcher **p = &all->first;
+
+    while (*p != NULL) {
+        struct watcher *w = *p;
+        int rc;
+
+        if (!w->ends || w->busy > 0 || (w->trigger == NULL && !w->done)) {
+            p = &w->next;
+            continue;
+        }
+        *p = w->next;
+        if (w->co != NULL) {
+            (void)co_await (w->co, &rc); /* it has ended: nothing is waited for */
+        }
+        free_watcher(w);
+    }
+}
+
+/* No DAG names it any more. Its coroutine sees it, and a later sweep frees it. */
 static void end_watcher(struct watcher *w)
 {
     w->ends = true;
@@ -702,6 +728,7 @@ int arrivals_of(struct engine *g, int64_t dag_key, const struct dag *d, struct e
             return err_set(e, ERR_NOMEM, "out of memory for watchers");
         }
     }
+    sweep(g->arrivals);
     for (struct watcher *w = g->arrivals->first; w != NULL; w = w->next) {
         for (size_t i = 0; i < w->dags_len; i++) {
             if (w->dags[i] == dag_key) {

@@ -613,17 +613,17 @@ static void local_close(struct worker *base)
 static int local_watch(struct worker *base, const char *id, const char *trigger, const char *file,
                        struct err *e)
 {
-    return triggers_watch((struct local_worker *)base, id, trigger, file, e);
+    return worker_watch((struct local_worker *)base, id, trigger, file, e);
 }
 
 static void local_watch_next(struct worker *base, const char *id)
 {
-    triggers_watch_next((struct local_worker *)base, id);
+    worker_watch_next((struct local_worker *)base, id);
 }
 
 static void local_unwatch(struct worker *base, const char *id)
 {
-    triggers_unwatch((struct local_worker *)base, id);
+    worker_unwatch((struct local_worker *)base, id);
 }
 
 static const struct worker_ops local_ops = {

@@ -140,10 +140,10 @@ struct triggers;
 /* Has the attempt's trigger run; it ends with deferral_fired. */
 void triggers_add(struct attempt *a);
 void triggers_drop(struct attempt *a);
-int triggers_watch(struct local_worker *w, const char *id, const char *trigger, const char *file,
-                   struct err *e);
-void triggers_watch_next(struct local_worker *w, const char *id);
-void triggers_unwatch(struct local_worker *w, const char *id);
+int worker_watch(struct local_worker *w, const char *id, const char *trigger, const char *file,
+                 struct err *e);
+void worker_watch_next(struct local_worker *w, const char *id);
+void worker_unwatch(struct local_worker *w, const char *id);
 void triggers_close(struct local_worker *w); /* SUSPENDS */
 
 /* callbacks.c */

@@ -428,8 +428,8 @@ static int put_watch(const char *type, const char *id, const char *trigger, cons
     return buf_status(b);
 }
 
-int triggers_watch(struct local_worker *w, const char *id, const char *trigger, const char *file,
-                   struct err *e)
+int worker_watch(struct local_worker *w, const char *id, const char *trigger, const char *file,
+                 struct err *e)
 {
     struct buf b BUF_CLEANUP;
     struct watched *x;
@@ -474,14 +474,14 @@ static void say(struct triggers *t, const char *type, const char *id)
     }
 }
 
-void triggers_watch_next(struct local_worker *w, const char *id)
+void worker_watch_next(struct local_worker *w, const char *id)
 {
     if (w->triggers != NULL) {
         say(w->triggers, "next", id);
     }
 }
 
-void triggers_unwatch(struct local_worker *w, const char *id)
+void worker_unwatch(struct local_worker *w, const char *id)
 {
     struct watched **p = w->triggers != NULL ? &w->triggers->watches : NULL;
 
