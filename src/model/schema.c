@@ -415,19 +415,35 @@ static int check_required(struct check *c, const struct value *list, const struc
     return 0;
 }
 
+/* What one member asks of the others: names, or a schema; draft 7 has both in one word. */
+static int check_dependent(struct check *c, const struct value *s, const struct value *v,
+                           const struct place *at)
+{
+    static const char *const words[] = {"dependentRequired", "dependentSchemas", "dependencies"};
+    int rc = 0;
+
+    for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
+        const struct value *depend = value_get(s, words[w]);
+
+        for (size_t i = 0;
+             rc == 0 && depend != NULL && depend->kind == VALUE_OBJECT && i < depend->len; i++) {
+            if (value_get(v, depend->keys[i].text) != NULL) {
+                rc = depend->elems[i]->kind == VALUE_ARRAY
+                         ? check_required(c, depend->elems[i], v, at, words[w])
+                         : check_value(c, depend->elems[i], v, at);
+            }
+        }
+    }
+    return rc;
+}
+
 static int check_object(struct check *c, const struct value *s, const struct value *v,
                         const struct place *at)
 {
-    const struct value *depend = value_get(s, "dependentRequired");
     size_t bound;
     int rc = check_required(c, value_get(s, "required"), v, at, "required");
 
-    for (size_t i = 0; rc == 0 && depend != NULL && depend->kind == VALUE_OBJECT && i < depend->len;
-         i++) {
-        if (value_get(v, depend->keys[i].text) != NULL) {
-            rc = check_required(c, depend->elems[i], v, at, "dependentRequired");
-        }
-    }
+    rc = rc == 0 ? check_dependent(c, s, v, at) : rc;
     if (rc == 0 && count_of(s, "minProperties", &bound) && v->len < bound) {
         return unmet(c, at, "%zu properties, fewer than its minProperties %zu", v->len, bound);
     }
@@ -535,8 +551,18 @@ static int check_ref(struct check *c, const char *ref, const struct value *v,
 static int check_words(struct check *c, const struct value *s, const struct value *v,
                        const struct place *at)
 {
+    static const char *const unknown[] = {"unevaluatedItems", "unevaluatedProperties",
+                                          "$dynamicRef", "$recursiveRef"};
     const struct value *ref = value_get(s, "$ref");
-    int rc = ref != NULL && ref->kind == VALUE_STRING ? check_ref(c, ref->text, v, at) : 0;
+    int rc;
+
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        if (value_get(s, unknown[i]) != NULL) {
+            return err_set(c->e, ERR_UNSUPPORTED, "the schema uses %s, which is not supported",
+                           unknown[i]);
+        }
+    }
+    rc = ref != NULL && ref->kind == VALUE_STRING ? check_ref(c, ref->text, v, at) : 0;
 
     rc = rc == 0 ? check_type(c, s, v, at) : rc;
     rc = rc == 0 ? check_enum(c, s, v, at) : rc;
@@ -577,14 +603,14 @@ static int check_value(struct check *c, const struct value *schema, const struct
     return rc;
 }
 
-/* Texts were cut somewhere: no half characters. */
+/* Texts were cut somewhere, and names may be anything: no half characters, one line. */
 static void mend(char *p)
 {
     size_t n = strlen(p), len;
 
     for (size_t i = 0; i < n; i += len) {
         len = utf8_char_len(p + i, n - i);
-        if (len == 0) {
+        if (len == 0 || (unsigned char)p[i] < ' ') {
             p[i] = '?';
             len = 1;
         }

@@ -3,9 +3,10 @@
  *
  * type, enum, const; minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf (exact, in decimals); minLength, maxLength, pattern
  * (base/pattern.h), format; items (also a list, with additionalItems), prefixItems, contains with its counts, minItems, maxItems, uniqueItems;
- * properties, patternProperties, additionalProperties, propertyNames, required, dependentRequired, minProperties, maxProperties; allOf, anyOf,
+ * properties, patternProperties, additionalProperties, propertyNames, required, dependentRequired, dependentSchemas, dependencies, minProperties, maxProperties; allOf, anyOf,
  * oneOf, not, if/then/else; $ref to a place within the schema ("#", "#/..."); true and false. Formats: date, time, date-time, email, hostname,
- * ipv4, ipv6, uri, uri-reference, uuid, json-pointer, regex. Other words and formats say nothing (title, description, examples ...).
+ * ipv4, ipv6, uri, uri-reference, uuid, json-pointer, regex. What says more than that is refused
+ * (unevaluatedItems, unevaluatedProperties, $dynamicRef, $recursiveRef); other words and formats say nothing (title, description, examples ...).
  */
 #ifndef TW_MODEL_SCHEMA_H
 #define TW_MODEL_SCHEMA_H
