@@ -53,7 +53,7 @@ class Param:
             except ImportError:
                 return final
             try:
-                jsonschema.validate(final, self.schema)
+                jsonschema.validate(final, self.schema, format_checker=jsonschema.FormatChecker())
             except jsonschema.ValidationError as error:
                 if suppress_exception:
                     return None

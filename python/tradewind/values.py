@@ -190,6 +190,7 @@ def asset(data: Any) -> Any:
         watchers = [
             assets.AssetWatcher(one["name"], _trigger(one["trigger"]))
             for one in data.get("watchers") or ()
+            if "trigger" in one  # one with a path alone is the engine's
         ]
         return assets.Asset(
             data.get("name"),

@@ -56,6 +56,11 @@
 #define LIMIT_TEMPLATE_MEMORY   MiB(64)  /* one render */
 #define LIMIT_TEMPLATE_COMPILED MiB(256) /* one compiled template */
 
+/* Params checked by their JSON Schema: -ERR_LIMIT. */
+#define LIMIT_PATTERN_PROGRAM 20000   /* steps of a regular expression, its counts written out */
+#define LIMIT_SCHEMA_STEPS    1000000 /* (schema, value) pairs looked at for one value */
+#define LIMIT_SCHEMA_DEPTH    200     /* schemas within schemas, references included */
+
 /* Schedules. */
 #define LIMIT_CRON_BYTES     1000 /* a cron expression: -ERR_LIMIT at load */
 #define LIMIT_CRON_YEARS     50 /* how far it is searched: -ERR_NOTFOUND, there is no further run */
@@ -118,6 +123,12 @@
 #define LIMIT_BACKFILL_AHEAD \
     32 /* runs made beyond that, which wait: a free slot is filled at once */
 #define LIMIT_BACKFILL_SLICE 256 /* dates decided in one go */
+#define LIMIT_WATCHERS \
+    1000 /* files and patterns that assets of one installation wait for: -ERR_LIMIT */
+#define LIMIT_ARRIVAL_FILES \
+    100000 /* files of one folder that a watcher looks at; the rest is said and left */
+#define LIMIT_PLAN_RUNS  100000  /* runs that one clear or mark may be about: -ERR_LIMIT */
+#define LIMIT_NOTE_BYTES KiB(16) /* a note on a run or an instance: -ERR_LIMIT */
 
 /* Scheduler defaults: Airflow's words and values. */
 #define DEFAULT_PARALLELISM      32

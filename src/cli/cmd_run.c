@@ -401,6 +401,15 @@ int cmd_runs_resume(struct cli *cli)
     return rc != 0 ? cli_fail(rc, &e) : run_job(&j);
 }
 
+int run_on(struct cli *cli, const char *home, int64_t run_key, const char *run_id)
+{
+    struct job j = {.cli = cli, .resume = run_key};
+
+    (void)snprintf(j.home, sizeof j.home, "%s", home);
+    (void)snprintf(j.resume_id, sizeof j.resume_id, "%s", run_id);
+    return run_job(&j);
+}
+
 /* A home of its own, removed at the end. */
 int cmd_dags_test(struct cli *cli)
 {

@@ -24,6 +24,7 @@ struct listing {
     size_t len;
     struct dag_row *dags;
     size_t dags_len;
+    const struct note_row **notes; /* of each run its own, or NULL */
 };
 
 static const char *dag_id_of(const struct listing *l, int64_t dag_key)
@@ -45,6 +46,7 @@ static void list_json(const struct listing *l, struct buf *out)
     for (size_t i = 0; i < l->len; i++) {
         json_object(&w);
         print_run_members(&w, &l->runs[i], dag_id_of(l, l->runs[i].dag_key));
+        print_note_members(&w, l->notes[i]);
         json_object_end(&w);
     }
     json_array_end(&w);
@@ -55,11 +57,16 @@ static void list_table(const struct listing *l, struct buf *out)
 {
     static const struct table_column columns[] = {
         {.title = "DAG"},     {.title = "RUN", .wide = true},   {.title = "STATE"},
-        {.title = "STARTED"}, {.title = "TOOK", .right = true},
+        {.title = "STARTED"}, {.title = "TOOK", .right = true}, {.title = "NOTE", .wide = true},
     };
-    struct table *t = table_new(columns, 5);
+    bool noted = false;
+    struct table *t;
     char text[TIME_TEXT_MAX];
 
+    for (size_t i = 0; i < l->len; i++) {
+        noted = noted || l->notes[i] != NULL;
+    }
+    t = table_new(columns, noted ? 6 : 5);
     for (size_t i = 0; t != NULL && i < l->len; i++) {
         const struct run_row *r = &l->runs[i];
 
@@ -68,8 +75,32 @@ static void list_table(const struct listing *l, struct buf *out)
         table_run_state(t, r->state);
         table_cell(t, print_time(r->start_us, text));
         table_cell(t, print_span(r->start_us, r->end_us, text));
+        if (noted) {
+            table_cell(t, l->notes[i] != NULL ? l->notes[i]->text : "");
+        }
     }
     print_table(t, out);
+}
+
+/* Of each run its own note. */
+static int load_notes(struct listing *l, struct err *e)
+{
+    struct note_row *rows;
+    int rc = 0;
+
+    l->notes = arena_array(&l->f.arena, l->len + 1, sizeof *l->notes);
+    if (l->notes == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for notes");
+    }
+    for (size_t i = 0; rc == 0 && i < l->len; i++) {
+        size_t n = 0;
+
+        rc = l->f.store->ops->get_notes(l->f.store, l->runs[i].run_key, &l->f.arena, &rows, &n, e);
+        if (rc == 0 && n > 0 && rows[n - 1].key.task == NOTE_OF_RUN) {
+            l->notes[i] = &rows[n - 1]; /* it is the last */
+        }
+    }
+    return rc;
 }
 
 static int64_t time_option(struct cli *cli, const char *name, int64_t dflt)
@@ -162,6 +193,7 @@ int cmd_runs_list(struct cli *cli)
         rc = cli_given(cli, "backfill") ? runs_of_backfill(cli, &l, states, &e)
                                         : runs_between(cli, &l, states, &e);
     }
+    rc = rc == 0 ? load_notes(&l, &e) : rc;
     if (rc == 0 && cli_flag(cli, "json")) {
         list_json(&l, &out);
     } else if (rc == 0) {
@@ -292,6 +324,38 @@ static void deadlines_json(const struct found *f, const struct deadline_row *row
     json_array_end(w);
 }
 
+/* Tasks that an earlier version of the run had. */
+static void gone_json(struct json_writer *w, struct found *f)
+{
+    struct gone_row *rows = NULL;
+    size_t n = 0;
+
+    if (f->store->ops->get_gone(f->store, f->run.run_key, &f->arena, &rows, &n, NULL) != 0) {
+        n = 0;
+    }
+    json_key(w, "removed_tasks");
+    json_array(w);
+    for (size_t i = 0; i < n; i++) {
+        json_string(w, rows[i].task_id);
+    }
+    json_array_end(w);
+}
+
+static void gone_text(struct buf *out, struct found *f)
+{
+    struct gone_row *rows = NULL;
+    size_t n = 0;
+
+    if (f->store->ops->get_gone(f->store, f->run.run_key, &f->arena, &rows, &n, NULL) == 0 &&
+        n > 0) {
+        (void)buf_printf(out, "\nremoved, as its version does not have them: ");
+        for (size_t i = 0; i < n; i++) {
+            (void)buf_printf(out, "%s%s", i > 0 ? ", " : "", rows[i].task_id);
+        }
+        (void)buf_char(out, '\n');
+    }
+}
+
 static void show_json(struct found *f, const struct deadline_row *deadlines, size_t deadlines_len,
                       struct buf *out)
 {
@@ -303,6 +367,8 @@ static void show_json(struct found *f, const struct deadline_row *deadlines, siz
     print_run_members(&w, &f->run, f->dag->dag_id);
     version_json(&w, f->dag);
     deadlines_json(f, deadlines, deadlines_len, &w);
+    print_note_members(&w, found_note(f, &(struct ti_key){0, NOTE_OF_RUN, -1}));
+    gone_json(&w, f);
     json_key(&w, "tasks");
     json_array(&w);
     for (uint32_t t = 0; t < f->dag->tasks_len; t++) {
@@ -310,12 +376,14 @@ static void show_json(struct found *f, const struct deadline_row *deadlines, siz
 
         json_object(&w);
         print_ti_members(&w, &row, f->dag->tasks[t].task_id);
+        print_note_members(&w, found_note(f, &(struct ti_key){0, t, -1}));
         json_object_end(&w);
         /* Programs get the instances of a mapped task too; people its counts. */
         while (at < f->tis_len && f->tis[at].key.task <= t) {
             if (f->tis[at].key.task == t && f->tis[at].key.map_index >= 0) {
                 json_object(&w);
                 print_ti_members(&w, &f->tis[at], f->dag->tasks[t].task_id);
+                print_note_members(&w, found_note(f, &f->tis[at].key));
                 json_object_end(&w);
             }
             at++;
@@ -329,6 +397,7 @@ static void show_json(struct found *f, const struct deadline_row *deadlines, siz
 static void show_text(struct found *f, const struct deadline_row *deadlines, size_t deadlines_len,
                       struct buf *out)
 {
+    const struct note_row *note;
     char a[TIME_TEXT_MAX];
 
     (void)buf_printf(out, "%s  %s  ", f->dag->dag_id, f->run.run_id);
@@ -340,8 +409,13 @@ static void show_text(struct found *f, const struct deadline_row *deadlines, siz
         (void)buf_printf(out, "%s\n", f->run.reason);
     }
     deadlines_text(f, deadlines, deadlines_len, out);
+    note = found_note(f, &(struct ti_key){0, NOTE_OF_RUN, -1});
+    if (note != NULL) {
+        (void)buf_printf(out, "note: %s\n", note->text);
+    }
     (void)buf_char(out, '\n');
     print_tis(f, out);
+    gone_text(out, f);
 }
 
 int cmd_runs_show(struct cli *cli)

@@ -108,6 +108,49 @@ const struct cli_option global_options[] = {
         "yes", 'y', OPTION_FLAG, .help = "do not ask" \
     }
 
+#define OPT_PAST                                                                         \
+    {                                                                                    \
+        "past", 0, OPTION_FLAG, .help = "in the DAG's runs of earlier logical dates too" \
+    }
+#define OPT_FUTURE                                                                       \
+    {                                                                                    \
+        "future", 0, OPTION_FLAG, .help = "in the DAG's runs of later logical dates too" \
+    }
+#define OPT_ALL_RUNS                                                 \
+    {                                                                \
+        "all-runs", 0, OPTION_FLAG, .help = "in all runs of the DAG" \
+    }
+#define OPT_RANGE_FROM                                                                         \
+    {                                                                                          \
+        "from", 0, OPTION_TIME, .value = "TIME",                                               \
+                                .help = "with --all-runs: whose logical date is not before it" \
+    }
+#define OPT_RANGE_TO                                                                        \
+    {                                                                                       \
+        "to", 0, OPTION_TIME, .value = "TIME",                                              \
+                              .help = "with --all-runs: whose logical date is not after it" \
+    }
+#define OPT_NEWEST                                                                        \
+    {                                                                                     \
+        "newest", 0, OPTION_FLAG,                                                         \
+            .help = "on the DAG's newest version, not the one that the run was made with" \
+    }
+#define OPT_CHANGE_KEY                                                                          \
+    {                                                                                           \
+        "key", 0, OPTION_TEXT, .value = "KEY",                                                  \
+                               .help = "each run is changed once by commands of this key: one " \
+                                       "that was interrupted goes on"                           \
+    }
+
+#define OPT_SET_NOTE                                                                        \
+    {                                                                                       \
+        "set", 0, OPTION_TEXT, .value = "TEXT", .help = "write it, in place of the old one" \
+    }
+#define OPT_DELETE_NOTE                               \
+    {                                                 \
+        "delete", 0, OPTION_FLAG, .help = "remove it" \
+    }
+
 #define ARG_FILE                                                              \
     {                                                                         \
         "FILE", .file = true, .help = "a DAG file: .yaml, .yml, .json or .py" \
@@ -423,6 +466,49 @@ const struct command command_table[] = {
     {"backfill cancel", "end a backfill",
      "Its queued runs become failed, and no further ones are made; what runs goes on.",
      .args = ARGS{ARG_BACKFILL, {0}}},
+    {"runs rerun", "run a run again",
+     "Clears all tasks of the run, or those that failed, and carries it to its end; with --past, "
+     "--future or --all-runs those of many runs, the earliest first. If a tradewind works in this "
+     "home the runs go on there at once.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {0}},
+     .options = OPTS{{"failed", 0, OPTION_FLAG,
+                      .help = "only what failed or was not reached, and what is downstream of it"},
+                     OPT_NEWEST,
+                     OPT_PAST,
+                     OPT_FUTURE,
+                     OPT_ALL_RUNS,
+                     OPT_RANGE_FROM,
+                     OPT_RANGE_TO,
+                     {"dry-run", 0, OPTION_FLAG, .help = "say what would be run, change nothing"},
+                     OPT_CHANGE_KEY,
+                     OPT_YES,
+                     OPT_JOBS,
+                     OPT_PYTHON,
+                     OPT_PLAIN,
+                     {0}},
+     .examples =
+         EX{{"tradewind runs rerun sales", "the last run, all of it"},
+            {"tradewind runs rerun sales 2026-01-31 --newest", NULL},
+            {"tradewind runs rerun sales --all-runs --from 2026-01-01 --to 2026-03-31", NULL},
+            {0}},
+     .exits = "0 the run succeeded, or was cleared\n1 the run failed, or stays as it is"},
+    {"runs mark", "say that a run succeeded or failed",
+     "success: all of its tasks, but teardowns that have still to run. failed: what lives is ended "
+     "and failed, what has not begun is skipped, teardowns run; a run that has ended keeps its "
+     "tasks.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"},
+                  ARG_RUN,
+                  {"STATE", .words = "success failed", .help = "success or failed"},
+                  {0}},
+     .options = OPTS{{"dry-run", 0, OPTION_FLAG, .help = "say what would be marked"}, {0}},
+     .examples = EX{{"tradewind runs mark sales success", NULL}, {0}}},
+    {"runs note", "read or write the note of a run", NULL,
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {0}},
+     .options = OPTS{OPT_SET_NOTE, OPT_DELETE_NOTE, {0}},
+     .examples =
+         EX{{"tradewind runs note sales --set 'source was late, see the mail of Monday'", NULL},
+            {0}},
+     .exits = "66 there is no note"},
 
     {"tasks", "look at tasks, their logs, and why they wait"},
     {"tasks list", "list the tasks of a DAG or of a run", NULL,
@@ -449,9 +535,13 @@ const struct command command_table[] = {
      .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
      .options = OPTS{OPT_MAP, {0}}, .examples = EX{{"tradewind tasks why sales load", NULL}, {0}}},
     {"tasks clear", "make tasks of a run run again",
-     "Sets the tasks back and, unless told otherwise, everything downstream of them. The run goes "
-     "on with `runs resume`, or at once if a tradewind works in this home.",
-     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
+     "Sets the tasks back and, unless told otherwise, everything downstream of them, with their "
+     "setups and teardowns. The run goes on with `runs resume`, or at once if a tradewind works in "
+     "this home. On a terminal, what will be touched is told and asked first.",
+     .args = ARGS{{"DAG", .help = "the DAG's id"},
+                  ARG_RUN,
+                  {"TASK", .help = "the task's id, or that of a group: all in it"},
+                  {0}},
      .options =
          OPTS{{"only", 0, OPTION_FLAG, .help = "this task alone, nothing downstream"},
               {"upstream", 0, OPTION_FLAG, .help = "everything upstream too"},
@@ -459,19 +549,23 @@ const struct command command_table[] = {
               {"running", 0, OPTION_FLAG, .help = "only those that are running"},
               {"regex", 0, OPTION_FLAG,
                .help = "TASK is a POSIX extended regular expression: all tasks whose id has it"},
-              {"all-runs", 0, OPTION_FLAG, .help = "in all runs of the DAG"},
-              {"from", 0, OPTION_TIME, .value = "TIME",
-               .help = "with --all-runs: whose logical date is not before it"},
-              {"to", 0, OPTION_TIME, .value = "TIME",
-               .help = "with --all-runs: whose logical date is not after it"},
+              OPT_PAST,
+              OPT_FUTURE,
+              OPT_ALL_RUNS,
+              OPT_RANGE_FROM,
+              OPT_RANGE_TO,
+              OPT_NEWEST,
               {"dry-run", 0, OPTION_FLAG, .help = "say what would be cleared, change nothing"},
+              OPT_CHANGE_KEY,
               OPT_MAP,
               OPT_YES,
               {0}},
      .examples =
          EX{{"tradewind tasks clear sales load --dry-run", NULL},
             {"tradewind tasks clear sales '^load' --regex --all-runs --from 2026-01-01", NULL},
-            {0}}},
+            {"tradewind tasks clear sales 2026-01-31 load --future --newest", NULL},
+            {0}},
+     .exits = "1 a run stays as it is: it is at work, or has another version by now"},
     {"tasks mark", "say that tasks of a run succeeded, failed or were skipped",
      "Their state becomes that, whatever they did; a task that is running is ended. Nothing "
      "downstream is changed by it: what failed for it before is run by `tasks clear`. What will be "
@@ -479,18 +573,26 @@ const struct command command_table[] = {
      .args =
          ARGS{{"DAG", .help = "the DAG's id"},
               ARG_RUN,
-              {"TASK", .help = "the task's id"},
+              {"TASK", .help = "the task's id, or that of a group: all in it"},
               {"STATE", .words = "success failed skipped", .help = "success, failed or skipped"},
               {0}},
      .options =
          OPTS{{"upstream", 0, OPTION_FLAG, .help = "everything upstream too"},
               {"downstream", 0, OPTION_FLAG, .help = "everything downstream too"},
+              OPT_PAST,
+              OPT_FUTURE,
+              OPT_CHANGE_KEY,
               {"dry-run", 0, OPTION_FLAG, .help = "say what would be marked, change nothing"},
               OPT_MAP,
               OPT_YES,
               {0}},
      .examples = EX{{"tradewind tasks mark sales load success --yes", NULL}, {0}},
      .exits = "64 it was not agreed to: --yes, where nobody can be asked"},
+    {"tasks note", "read or write the note of a task of a run", NULL,
+     .args = ARGS{{"DAG", .help = "the DAG's id"}, ARG_RUN, {"TASK", .help = "the task's id"}, {0}},
+     .options = OPTS{OPT_SET_NOTE, OPT_DELETE_NOTE, OPT_MAP, {0}},
+     .examples = EX{{"tradewind tasks note sales load --set 'loaded by hand'", NULL}, {0}},
+     .exits = "66 there is no note"},
     {"tasks respond", "answer what a task asks a person",
      "A task of an operator that asks (HITLOperator, ApprovalOperator and the like) waits until it "
      "is "

@@ -31,6 +31,9 @@ int execute_ask(const char *home, const char *members, int64_t *ret_run, struct 
 /* SUSPENDS. As a client: has the living engine run it, and shows what the store tells. Returns the exit code. */
 int execute_as_client(struct cli *cli, struct loop *l, const char *home, const char *members);
 
+/* Carries a stored run to its end, as `runs resume`. Returns the exit code. */
+int run_on(struct cli *cli, const char *home, int64_t run_key, const char *run_id);
+
 /* SUSPENDS. Clears what failed, or was not reached for it, of a finished run, so that it goes on. */
 int resume_failed(struct session *s, int64_t run_key, uint32_t *ret_affected, struct err *e);
 

@@ -119,6 +119,26 @@ static int find_task(struct found *f, const char *task_id, struct err *e)
                                   f->dag->dag_id, task_id, f->dag->dag_id);
 }
 
+static int load_rows(struct found *f, struct err *e)
+{
+    const struct store_ops *ops = f->store->ops;
+    int rc = ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis, &f->tis_len, e);
+
+    return rc == 0
+               ? ops->get_notes(f->store, f->run.run_key, &f->arena, &f->notes, &f->notes_len, e)
+               : rc;
+}
+
+const struct note_row *found_note(const struct found *f, const struct ti_key *key)
+{
+    for (size_t i = 0; i < f->notes_len; i++) {
+        if (f->notes[i].key.task == key->task && f->notes[i].key.map_index == key->map_index) {
+            return &f->notes[i];
+        }
+    }
+    return NULL;
+}
+
 int found_open(struct found *f, const char *home, const char *dag_id, const char *run_id,
                const char *task_id, struct err *e)
 {
@@ -130,9 +150,7 @@ int found_open(struct found *f, const char *home, const char *dag_id, const char
     rc = rc == 0 ? find_run(f, dag_id, run_id, e) : rc;
     rc = rc == 0 ? home_load_version(f->store, f->run.version_key, &f->dag, e) : rc;
     rc = rc == 0 && task_id != NULL ? find_task(f, task_id, e) : rc;
-    return rc == 0 ? f->store->ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis,
-                                            &f->tis_len, e)
-                   : rc;
+    return rc == 0 ? load_rows(f, e) : rc;
 }
 
 int found_open_key(struct found *f, const char *home, int64_t run_key, struct err *e)
@@ -144,9 +162,7 @@ int found_open_key(struct found *f, const char *home, int64_t run_key, struct er
     rc = store_open_for_reading(home, &f->store, e);
     rc = rc == 0 ? f->store->ops->get_run(f->store, run_key, &f->arena, &f->run, e) : rc;
     rc = rc == 0 ? home_load_version(f->store, f->run.version_key, &f->dag, e) : rc;
-    return rc == 0 ? f->store->ops->get_tis(f->store, f->run.run_key, 0, &f->arena, &f->tis,
-                                            &f->tis_len, e)
-                   : rc;
+    return rc == 0 ? load_rows(f, e) : rc;
 }
 
 /* Its first row, or where it would be. */

@@ -15,6 +15,8 @@ struct found {
     const struct task *task;
     struct ti_row *tis; /* of the run: those that have a row */
     size_t tis_len;
+    struct note_row *notes; /* of the run and its instances */
+    size_t notes_len;
 };
 
 /* dag_id NULL: that of the newest run of all. run_id NULL: the last run of the DAG; it may be a logical date too. task_id NULL: none. Loads the instances too.
@@ -32,6 +34,8 @@ int32_t found_counts(const struct found *f, uint32_t task, uint32_t ret[TASK_STA
 int found_check_index(const struct found *f, int map_index, struct err *e);
 /* One instance; -1: the task as a whole. */
 struct ti_row found_child(const struct found *f, uint32_t task, int32_t map_index);
+/* NULL: there is none. */
+const struct note_row *found_note(const struct found *f, const struct ti_key *key);
 /* The attempt facts of a task's try (0 = the last): NULL when it never started. */
 const struct attempt_row *found_attempt(struct found *f, uint32_t task, unsigned try_number,
                                         struct err *e);

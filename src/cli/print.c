@@ -89,6 +89,17 @@ void print_ti_members(struct json_writer *w, const struct ti_row *r, const char 
     json_string(w, r->reason);
 }
 
+void print_note_members(struct json_writer *w, const struct note_row *note)
+{
+    json_key(w, "note");
+    json_string(w, note != NULL ? note->text : NULL);
+    if (note != NULL) {
+        json_key(w, "note_by");
+        json_string(w, note->actor);
+        json_time(w, "note_at", note->at_us);
+    }
+}
+
 /* "load [12]" for a mapped task. */
 static void print_name(struct table *t, const struct found *f, uint32_t task)
 {
@@ -149,6 +160,15 @@ void print_tis(struct found *f, struct buf *out)
         print_reason(t, f, &r);
     }
     print_table(t, out);
+    for (size_t i = 0; i < f->notes_len; i++) {
+        const struct note_row *n = &f->notes[i];
+
+        if (n->key.task < f->dag->tasks_len) {
+            (void)buf_printf(out, "note on %s", f->dag->tasks[n->key.task].task_id);
+            (void)(n->key.map_index >= 0 ? buf_printf(out, "[%d]", n->key.map_index) : 0);
+            (void)buf_printf(out, ": %s\n", n->text);
+        }
+    }
 }
 
 void print_table(struct table *t, struct buf *out)

@@ -18,6 +18,9 @@ const char *print_span(int64_t start_us, int64_t end_us, char *buf);
 /* The members of a run or an instance, inside an open object. */
 void print_run_members(struct json_writer *w, const struct run_row *r, const char *dag_id);
 void print_ti_members(struct json_writer *w, const struct ti_row *r, const char *task_id);
+/* "note", null without one, and who wrote it when. */
+struct note_row;
+void print_note_members(struct json_writer *w, const struct note_row *note);
 /* The table of a run's instances. */
 void print_tis(struct found *f, struct buf *out);
 /* The links to other systems that an instance has, a line each: "Link NAME: ADDRESS". */

@@ -144,6 +144,11 @@ static int add_event(struct engine *g, const struct asset_event_row *row)
     return rc == 0 ? consumers_event(g, g->extras.asset_events_len - 1) : rc;
 }
 
+int batch_add_event(struct engine *g, const struct asset_event_row *row)
+{
+    return add_event(g, row);
+}
+
 /* What the process said of its outlets. */
 static int add_told(struct engine *g, const struct worker_end *end, struct asset_event_row *row)
 {

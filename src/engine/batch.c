@@ -183,6 +183,39 @@ static bool is_refused(const struct engine *g, const struct request *r)
     return r->rc != 0;
 }
 
+/* That a request was applied: its idempotency key, and who asked. */
+static int record(struct engine *g, const struct request *r)
+{
+    int rc = r->command != NULL ? EXTRAS(g, commands, *r->command) : 0;
+
+    return rc == 0 && r->audit != NULL ? EXTRAS(g, audits, *r->audit) : rc;
+}
+
+static struct request *request_of(struct engine *g, int64_t command)
+{
+    struct request *r = g->replies;
+
+    while (r != NULL && r->event.command.command != command) {
+        r = r->next_waiting;
+    }
+    return r;
+}
+
+/* A command may have waited for its run to be loaded. It is written down as applied in the very commit that applies it: else a kill in between
+ * would lose it, and its key would say that it is done. One that was refused may be tried again. */
+static int settle_commands(struct engine *g)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < g->actions.replies_len; i++) {
+        const struct sched_reply *p = &g->actions.replies[i];
+        const struct request *r = p->rc == 0 ? request_of(g, p->command) : NULL;
+
+        rc = r != NULL ? record(g, r) : 0;
+    }
+    return rc;
+}
+
 static int consume_request(struct engine *g, struct msg *m)
 {
     struct request *r = m->request;
@@ -200,11 +233,14 @@ static int consume_request(struct engine *g, struct msg *m)
     if (rc == 0 && r->version != NULL) {
         rc = EXTRAS(g, versions, *r->version);
     }
-    if (rc == 0 && r->command != NULL) {
-        rc = EXTRAS(g, commands, *r->command);
+    if (rc == 0 && !r->wants_reply) { /* else with the reply: settle_commands */
+        rc = record(g, r);
     }
-    if (rc == 0 && r->audit != NULL) {
-        rc = EXTRAS(g, audits, *r->audit);
+    for (size_t i = 0; rc == 0 && i < r->arrivals_len; i++) {
+        rc = EXTRAS(g, arrivals, r->arrivals[i]);
+    }
+    if (rc == 0 && r->note != NULL) {
+        rc = EXTRAS(g, notes, *r->note);
     }
     for (size_t i = 0; rc == 0 && i < r->assets_len; i++) {
         rc = EXTRAS(g, assets, r->assets[i]);
@@ -302,7 +338,11 @@ int batch_consume(struct engine *g, struct msg *m)
         rc = consume_request(g, m);
         break;
     case MSG_EVENT:
-        rc = consume_event(g, m);
+        if (facts_stale(g, m)) {
+            facts_answer(g, &m->asked); /* it is read anew */
+        } else {
+            rc = consume_event(g, m);
+        }
         break;
     }
     return rc == -ERR_NOMEM ? rc : 0; /* the scheduler counts what it ignores */
@@ -329,6 +369,13 @@ int batch_claim(struct engine *g)
 
 /* ---- commit ---- */
 
+bool batch_is_alone(const struct msg *m)
+{
+    return (m->type == MSG_EVENT && m->event.type == SCHED_RUN_RESTORE) ||
+           (m->type == MSG_REQUEST && m->request->event.type == SCHED_CLEAR &&
+            m->request->event.command.dag != NULL);
+}
+
 bool batch_empty(const struct engine *g)
 {
     const struct sched_actions *a = &g->actions;
@@ -341,7 +388,8 @@ bool batch_empty(const struct engine *g)
            x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
            x->assets_len == 0 && x->asset_events_len == 0 && x->asset_queue_len == 0 &&
            x->backfills_len == 0 && x->backfill_runs_len == 0 && x->alerts_len == 0 &&
-           x->deadlines_len == 0 && g->requests == NULL;
+           x->deadlines_len == 0 && x->notes_len == 0 && x->arrivals_len == 0 &&
+           a->moves_len == 0 && g->requests == NULL;
 }
 
 static bool nothing_durable(const struct engine *g)
@@ -354,7 +402,8 @@ static bool nothing_durable(const struct engine *g)
            x->rendered_len == 0 && x->attempts_len == 0 && x->commands_len == 0 &&
            x->audits_len == 0 && x->xcom_clears_len == 0 && x->assets_len == 0 &&
            x->asset_events_len == 0 && x->asset_queue_len == 0 && x->backfills_len == 0 &&
-           x->backfill_runs_len == 0 && x->alerts_len == 0 && x->deadlines_len == 0;
+           x->backfill_runs_len == 0 && x->alerts_len == 0 && x->deadlines_len == 0 &&
+           x->notes_len == 0 && x->arrivals_len == 0 && a->moves_len == 0;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -416,10 +465,34 @@ static int do_commit(void *arg)
                                            &c->e);
 }
 
-static void fill(struct engine *g, struct store_batch *b)
+/* In the extras' arena: NULL when out of memory. */
+static const struct move_row *moves_of(struct engine *g)
+{
+    const struct sched_actions *a = &g->actions;
+    struct move_row *rows = arena_array(&g->extras.arena, a->moves_len + 1, sizeof *rows);
+
+    for (size_t i = 0; rows != NULL && i < a->moves_len; i++) {
+        const struct sched_move *m = &a->moves[i];
+
+        rows[i] = (struct move_row){.run_key = m->run_key,
+                                    .version_key = m->version_key,
+                                    .at_us = m->at_us,
+                                    .to = m->to,
+                                    .task_ids = m->task_ids,
+                                    .len = m->to_len};
+    }
+    return rows;
+}
+
+static int fill(struct engine *g, struct store_batch *b)
 {
     const struct sched_actions *a = &g->actions;
     const struct extras *x = &g->extras;
+    const struct move_row *moves = a->moves_len > 0 ? moves_of(g) : NULL;
+
+    if (moves == NULL && a->moves_len > 0) {
+        return -ERR_NOMEM;
+    }
 
     *b = (struct store_batch){
         .dags = x->dags,
@@ -460,7 +533,14 @@ static void fill(struct engine *g, struct store_batch *b)
         .deadlines_len = x->deadlines_len,
         .asset_queue = x->asset_queue,
         .asset_queue_len = x->asset_queue_len,
+        .moves = moves,
+        .moves_len = a->moves_len,
+        .notes = x->notes,
+        .notes_len = x->notes_len,
+        .arrivals = x->arrivals,
+        .arrivals_len = x->arrivals_len,
     };
+    return 0;
 }
 
 static bool worth_repeating(int rc)
@@ -486,12 +566,17 @@ int batch_commit(struct engine *g)
 {
     struct commit_call c = {.g = g};
     int64_t delay = REPEAT_FIRST_US, began = loop_now_us(g->loop);
-    int rc;
+    int rc = settle_commands(g);
 
-    if (nothing_durable(g)) {
+    if (rc == 0 && nothing_durable(g)) {
         return 0;
     }
-    fill(g, &c.batch);
+    if (rc != 0 || fill(g, &c.batch) != 0) {
+        g->fatal = -ERR_NOMEM;
+        (void)snprintf(g->fatal_text, sizeof g->fatal_text, "out of memory for a commit");
+        log_error("engine", "%s", g->fatal_text);
+        return g->fatal;
+    }
     while ((rc = co_offload(g->pool, do_commit, &c)) != 0) {
         if (!worth_repeating(rc) || (g->closing && loop_now_us(g->loop) >= g->close_by_us)) {
             g->fatal = rc;
@@ -657,7 +742,9 @@ void batch_effects(struct engine *g)
         backfills_saw(g, &g->actions.runs[i]);
         facts_saw(g, g->actions.runs[i].run_key);
         if (run_state_finished(g->actions.runs[i].state)) {
-            (void)sched_forget_run(g->sched, g->actions.runs[i].run_key);
+            if (sched_forget_run(g->sched, g->actions.runs[i].run_key) == 0) {
+                g->forgotten[g->forgets++ % FORGOTTEN_KEPT] = g->actions.runs[i].run_key;
+            }
         }
     }
     forget_with_last_attempt(g);
@@ -685,6 +772,7 @@ void batch_clear(struct engine *g)
     g->claimed = 0;
     x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
+    x->notes_len = x->arrivals_len = 0;
     x->assets_len = x->asset_events_len = x->asset_queue_len = x->event_groups_len = 0;
     x->backfills_len = x->backfill_runs_len = 0;
     x->alerts_len = x->deadlines_len = 0;

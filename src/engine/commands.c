@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "engine/engine_priv.h"
+#include "model/dag.h"
 #include "runtime/loop.h"
 
 struct known_call {
@@ -37,6 +38,40 @@ static int was_applied(struct engine *g, const char *key, struct err *e)
     return rc == 0 ? 1 : rc == -ERR_NOTFOUND ? 0 : rc;
 }
 
+struct version_call {
+    struct engine *g;
+    int64_t version_key;
+    struct arena arena;
+    struct version_row row;
+    struct err *e;
+};
+
+static int do_find_version(void *arg)
+{
+    struct version_call *c = arg;
+
+    return c->g->store->ops->get_version(c->g->store, c->version_key, &c->arena, &c->row, c->e);
+}
+
+/* The DAG of a version: the one that new runs get, so that all runs of it are one DAG, or read from the store. One reference. */
+static int version_of(struct engine *g, int64_t version_key, struct dag **ret, struct err *e)
+{
+    struct version_call c = {.g = g, .version_key = version_key, .e = e};
+    int rc;
+
+    for (size_t i = 0; i < g->dags_len; i++) {
+        if (g->dags[i].version_key == version_key && g->dags[i].dag != NULL) {
+            *ret = dag_ref(g->dags[i].dag);
+            return 0;
+        }
+    }
+    arena_init(&c.arena, LIMIT_DOC_BYTES);
+    rc = engine_on_store(g, do_find_version, &c);
+    rc = rc == 0 ? facts_load_version(g, c.row.dag_key, version_key, ret, e) : rc;
+    arena_fini(&c.arena);
+    return rc;
+}
+
 int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected,
                    struct err *e)
 {
@@ -53,11 +88,16 @@ int engine_command(struct engine *g, const struct engine_command *c, uint32_t *r
                               .subject = subject,
                               .at_us = engine_now(g)};
     struct request r = {.event.type = types[c->op], .wants_reply = true, .audit = &audit};
+    struct dag *d = NULL;
     int rc = was_applied(g, c->key, e);
 
+    *ret_affected = 0;
     if (rc != 0) {
-        *ret_affected = 0;
         return rc < 0 ? rc : 0;
+    }
+    rc = c->op == ENGINE_CLEAR && c->move ? version_of(g, c->version_key, &d, e) : 0;
+    if (rc != 0) {
+        return rc;
     }
     (void)snprintf(subject, sizeof subject, "run %lld", (long long)c->run_key);
     r.command = c->key != NULL ? &done : NULL;
@@ -65,10 +105,13 @@ int engine_command(struct engine *g, const struct engine_command *c, uint32_t *r
     r.event.command.tasks = c->tasks;
     r.event.command.tasks_len = c->tasks_len;
     r.event.command.map_indexes = c->map_indexes;
+    r.event.command.version_key = c->version_key;
+    r.event.command.dag = d;
     r.event.command.state = (uint8_t)c->state;
     r.event.command.reason = c->reason;
     rc = engine_ask(g, &r, e);
     *ret_affected = r.affected;
+    dag_unref(d);
     return rc;
 }
 

@@ -205,7 +205,11 @@ static int step_all(struct engine *g)
     struct msg *m;
     int rc = 0;
 
-    for (int n = 0; rc == 0 && n < MESSAGES_PER_BATCH && (m = take_message(g)) != NULL; n++) {
+    for (int n = 0; rc == 0 && n < MESSAGES_PER_BATCH && g->inbox != NULL; n++) {
+        if (batch_is_alone(g->inbox) && !batch_empty(g)) {
+            break;
+        }
+        m = take_message(g);
         rc = batch_consume(g, m);
     }
     if (rc == 0 && timer_delay(g) == 0) {
@@ -487,6 +491,8 @@ static void free_extras(struct extras *x)
     mem_free(x->attempts);
     mem_free(x->commands);
     mem_free(x->audits);
+    mem_free(x->notes);
+    mem_free(x->arrivals);
     mem_free(x->assets);
     mem_free(x->asset_events);
     mem_free(x->backfills);
@@ -518,6 +524,7 @@ void engine_close(struct engine *g)
     }
     co_group_close(&g->group);
     alerts_free(g);
+    arrivals_free(g);
     if (g->pool != NULL) {
         pool_free(g->pool);
     }

@@ -150,12 +150,20 @@ struct engine_command {
     const uint32_t *tasks; /* NULL with 0 = all */
     size_t tasks_len;
     const int32_t *map_indexes; /* one per task, -1 = all of it; or NULL */
-    enum task_state state;      /* MARK */
+    int64_t
+        version_key; /* that tasks are indices of; 0 = whatever the run has. Of another: -ERR_CONFLICT, */
+    bool move;       /* CLEAR: or the run goes on with that version (sched.h, SCHED_CLEAR) */
+    enum task_state state; /* MARK */
     const char *reason;
 };
 /* SUSPENDS until applied and durable. *ret_affected: instances. The run must be known to the scheduler or in the store (it is loaded). */
 int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected,
                    struct err *e);
+
+/* SUSPENDS until it is durable. A note on an instance, or (task NOTE_OF_RUN) on a run; NULL or "": it is removed. The run need not be known to
+ * the scheduler. -ERR_NOTFOUND: there is no such run; -ERR_LIMIT. */
+int engine_note(struct engine *g, const struct ti_key *key, const char *text, const char *actor,
+                struct err *e);
 
 /* Runs that tasks of runs of this engine made, or that were made so before and go on here. Borrowed until the next suspension. */
 const int64_t *engine_children(struct engine *g, size_t *ret_len);

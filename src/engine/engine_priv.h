@@ -49,6 +49,9 @@ struct request {
     size_t row_more;                     /* that follow it */
     const struct asset_queue_row *queue; /* once its event was taken */
     size_t queue_len;
+    const struct note_row *note; /* or NULL */
+    const struct arrival_row *arrivals;
+    size_t arrivals_len;
     /* Its turn in the batch has come: looks whether it still holds, and what it changes beside rows. Not 0: it is refused with that. Or NULL. */
     int (*turn)(struct engine *g, struct request *r);
     struct co *co;
@@ -76,6 +79,10 @@ struct msg {
     struct sched_question question; /* kind 0 unless it is that: run_key is what is watched */
     bool watched, changed;
     struct msg *watch_next;
+    /* MSG_EVENT that answers SCHED_ASK_PREVIOUS: what was asked, and how many runs had left the scheduler before the store was read. */
+    struct sched_question asked;
+    int64_t previous_key; /* whose rows were read; 0 = none */
+    uint64_t forgets;
 };
 
 /* Rows that the scheduler does not know, gathered for the batch at hand; they borrow from the messages in `consumed`. */
@@ -96,6 +103,10 @@ struct extras {
     size_t commands_len, commands_cap;
     struct audit_row *audits;
     size_t audits_len, audits_cap;
+    struct note_row *notes;
+    size_t notes_len, notes_cap;
+    struct arrival_row *arrivals;
+    size_t arrivals_len, arrivals_cap;
     struct asset_row *assets;
     size_t assets_len, assets_cap;
     struct asset_event_row *asset_events;
@@ -146,6 +157,8 @@ struct known_dag {
     uint64_t question;     /* that is open about its time table; 0: none */
 };
 
+#define FORGOTTEN_KEPT 64
+
 struct engine {
     struct engine_config config;
     struct engine_settings settings;
@@ -165,6 +178,7 @@ struct engine {
     struct backfills *backfills; /* NULL until there is one */
     struct alerts *alerts;       /* NULL without config.alerts; and so is late */
     struct late *late;
+    struct arrivals *arrivals; /* watchers of files; NULL while there are none */
     struct consumers *consumers;
     uint64_t questions; /* about time tables, so far */
     unsigned asking;    /* that are being asked */
@@ -179,6 +193,8 @@ struct engine {
     struct request *requests; /* of the batch at hand */
     struct request *replies;  /* fed, the scheduler has not replied yet */
     int64_t next_command;
+    uint64_t forgets; /* runs that left the scheduler; the last of them: */
+    int64_t forgotten[FORGOTTEN_KEPT];
     struct sched_actions actions;
     size_t claimed; /* dispatches of `actions` that are claimed already */
     struct extras extras;
@@ -234,6 +250,8 @@ int64_t engine_parallelism(int32_t slots);
 /* batch.c */
 int batch_consume(struct engine *g, struct msg *m); /* a message becomes an event and rows */
 int batch_claim(struct engine *g); /* claims what was dispatched, within the worker's reach */
+/* It may move a run to another version: nothing may be in the batch before it (sched.h, struct sched_move). */
+bool batch_is_alone(const struct msg *m);
 bool batch_empty(const struct engine *g);
 int batch_commit(struct engine *g); /* SUSPENDS; repeats until durable or fatal */
 void batch_effects(struct engine *g);
@@ -245,6 +263,8 @@ void batch_clear(struct engine *g);
 /* A run that is being read back changed: told after each durable batch. */
 void facts_saw(struct engine *g, int64_t run_key);
 void facts_unwatch(struct engine *g, struct msg *m);
+/* The previous run ended and left the scheduler after its rows were read: they are no longer what is. */
+bool facts_stale(struct engine *g, const struct msg *m);
 void facts_answer(struct engine *g, const struct sched_question *q);
 /* SUSPENDS. A run with its instances and its DAG (one reference), in the arena. */
 int facts_load_run(struct engine *g, const struct run_row *row, struct arena *a,
@@ -274,6 +294,13 @@ int engine_assets_of(const struct dag *d, int64_t now_us, struct arena *a, struc
 /* SUSPENDS. worker_callbacks.events_get */
 int engine_run_events(void *arg, int64_t run_key, struct arena *a, const char **ret,
                       size_t *ret_len, struct err *e);
+/* One event becomes a row of the batch at hand. */
+int batch_add_event(struct engine *g, const struct asset_event_row *row);
+/* arrival.c: the files that a DAG's assets wait for are watched from now on, and those that it named before no more. d NULL: none. */
+int arrivals_of(struct engine *g, int64_t dag_key, const struct dag *d, struct err *e);
+/* worker_callbacks.watched: a trigger of an asset fired. */
+void arrivals_heard(void *arg, const char *id, const char *payload);
+void arrivals_free(struct engine *g); /* after the engine's coroutines have ended */
 /* The events of an attempt's end become rows of the batch at hand. */
 int batch_add_asset_events(struct engine *g, const struct worker_end *end);
 

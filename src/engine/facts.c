@@ -228,6 +228,7 @@ struct worker_callbacks facts_callbacks(struct engine *g)
         .record_get = deferral_record,
         .events_get = engine_run_events,
         .variable_get = settings_variable,
+        .watched = arrivals_heard,
     };
 }
 
@@ -412,6 +413,8 @@ static int answer_previous(struct question *q, struct msg *m, struct err *e)
         return rc;
     }
     c.any_type = !asking->catchup;
+    m->asked = q->q;
+    m->forgets = q->g->forgets;
     rc = engine_on_store(q->g, do_previous, &c);
     if (rc == -ERR_NOTFOUND) {
         return 0; /* there is none: run_key 0 */
@@ -430,6 +433,7 @@ static int answer_previous(struct question *q, struct msg *m, struct err *e)
         rc = translate(q, keep, &c, row.version_key, c.tis, &c.tis_len, e);
         dag_unref(keep);
     }
+    m->previous_key = c.run.run_key;
     m->event.answer.run_key = c.run.run_key;
     m->event.answer.tis = c.tis;
     m->event.answer.tis_len = c.tis_len;
@@ -466,6 +470,23 @@ void facts_saw(struct engine *g, int64_t run_key)
     for (struct msg *m = g->watches; m != NULL; m = m->watch_next) {
         m->changed |= m->question.run_key == run_key;
     }
+}
+
+bool facts_stale(struct engine *g, const struct msg *m)
+{
+    uint64_t since = g->forgets - m->forgets;
+    struct run_row row;
+
+    if (m->previous_key == 0 || since == 0 ||
+        sched_get_run(g->sched, m->previous_key, &row, NULL) == 0) {
+        return false;
+    }
+    for (uint64_t i = 0; i < since && i < FORGOTTEN_KEPT; i++) {
+        if (g->forgotten[(g->forgets - 1 - i) % FORGOTTEN_KEPT] == m->previous_key) {
+            return true;
+        }
+    }
+    return since > FORGOTTEN_KEPT; /* it may have been among them */
 }
 
 static int answer_main(void *arg)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -11,6 +12,7 @@
 #include "engine/engine_priv.h"
 #include "engine/timing.h"
 #include "model/dag.h"
+#include "model/params.h"
 #include "sched/due.h"
 
 #define DAG_KEYS 64
@@ -249,6 +251,27 @@ static int manual_interval(struct engine *g, int64_t dag_key, struct run_row *ro
     return rc;
 }
 
+/* What a run is given is checked by what its DAG says of its params, whoever asks for it. What the clock makes is given nothing, and the
+ * defaults were checked when the DAG was read. */
+static int check_conf(const struct dag *d, const struct engine_run_request *q, struct err *e)
+{
+    struct value *conf = NULL;
+    struct arena a;
+    int rc = 0;
+
+    if (q->scheduled != NULL && q->conf == NULL) {
+        return 0;
+    }
+    arena_init(&a, MiB(64));
+    rc = q->conf != NULL ? value_parse(&a, q->conf, strlen(q->conf), &conf, e) : 0;
+    if (rc == 0 && conf != NULL && conf->kind != VALUE_OBJECT) {
+        rc = err_set(e, ERR_INVALID, "conf must be an object");
+    }
+    rc = rc == 0 ? params_check(d, conf, e) : rc;
+    arena_fini(&a);
+    return rc;
+}
+
 int engine_create_run(struct engine *g, const struct engine_run_request *q, int64_t *ret_run_key,
                       struct err *e)
 {
@@ -309,6 +332,7 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
         (q->partition_key[0] == '\0' || strlen(q->partition_key) > LIMIT_ID_BYTES)) {
         rc = err_set(e, ERR_INVALID, "partition_key: 1 to %d bytes", LIMIT_ID_BYTES);
     }
+    rc = rc == 0 ? check_conf(known->dag, q, e) : rc;
     if (rc != 0) {
         return rc;
     }

@@ -286,7 +286,9 @@ static int schedule_by_clock(struct engine *g, int64_t dag_key, struct err *e)
     struct due_dag d = {.dag_key = dag_key, .active = count_active(g->schedule, dag_key)};
     int rc = k != NULL && k->timing == NULL ? timing_new(k->dag, &k->timing, e) : 0;
 
-    if (k == NULL || k->timing == NULL) {
+    rc = rc == 0 && k != NULL ? arrivals_of(g, dag_key, k->dag, e) : rc;
+
+    if (rc != 0 || k == NULL || k->timing == NULL) {
         due_remove(g->schedule->due, dag_key);
         return rc;
     }
@@ -320,6 +322,7 @@ void engine_unschedule_dag(struct engine *g, int64_t dag_key)
 {
     due_remove(g->schedule->due, dag_key);
     consumers_gone(g, dag_key);
+    (void)arrivals_of(g, dag_key, NULL, NULL);
 }
 
 /* ---- birth and death ---- */

@@ -292,10 +292,10 @@ static int tasks_of(struct call *c, const uint32_t **ret, size_t *ret_len, struc
 
     *ret = NULL;
     *ret_len = 0;
-    if (list == NULL || list->kind != VALUE_ARRAY || list->len == 0) {
-        return 0;
+    if (list == NULL || list->kind != VALUE_ARRAY) {
+        return 0; /* all; an empty list is none */
     }
-    tasks = arena_array(c->arena, list->len, sizeof *tasks);
+    tasks = arena_array(c->arena, list->len + 1, sizeof *tasks);
     if (tasks == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory for a command");
     }
@@ -342,6 +342,17 @@ static int op_pause(struct call *c, bool paused, struct err *e)
                           : err_set(e, ERR_PROTOCOL, "pause needs a dag_id");
 }
 
+/* "version_key": of the tasks' indices; "move": the run goes on with that version. */
+static void version_of(struct call *c, struct engine_command *cmd)
+{
+    const struct value *v = value_get(c->rq, "version_key"), *move = value_get(c->rq, "move");
+
+    if (v != NULL) {
+        (void)value_int(v, 0, INT64_MAX, &cmd->version_key);
+    }
+    cmd->move = move != NULL && move->kind == VALUE_BOOL && move->boolean;
+}
+
 static int op_command(struct call *c, struct err *e)
 {
     static const char *const words[] = {"clear", "mark", "stop"};
@@ -374,6 +385,7 @@ static int op_command(struct call *c, struct err *e)
         return err_set(e, ERR_PROTOCOL, "unknown state '%s'", state);
     }
     cmd.state = (enum task_state)rc;
+    version_of(c, &cmd);
     rc = tasks_of(c, &cmd.tasks, &cmd.tasks_len, e);
     rc = rc == 0 ? map_indexes_of(c, cmd.tasks_len, &cmd.map_indexes, e) : rc;
     if (rc == 0) {

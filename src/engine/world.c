@@ -630,6 +630,22 @@ static const struct {
     {"service", false, engine_answer_service},
     {"backfill_create", false, engine_answer_backfill_create},
     {"backfill_change", false, engine_answer_backfill_change},
+    {"ti_states", true, op_ti_states},
+    {"dag_get", true, op_dag_get},
+    {"dag_run_get", true, op_dag_run_get},
+    {"dag_run_state", true, op_dag_run_state},
+    {"dag_run_count", true, op_dag_run_count},
+    {"dag_run_trigger", true, op_dag_run_trigger},
+    {"previous_run", true, op_previous_run},
+    {"xcom_prior", true, op_xcom_prior},
+    {"hitl_request", true, hitl_request},
+    {"hitl_get", true, hitl_get},
+    {"hitl_respond", false, hitl_respond},
+    {"asset_get", true, engine_asset_get},
+    {"asset_count", true, engine_asset_count},
+    {"asset_events", true, engine_asset_events},
+    {"note", false, engine_answer_note},
+    {"xcom_delete", false, engine_answer_xcom_delete},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)

@@ -39,6 +39,8 @@ int engine_answer_service(const struct world_call *c, struct err *e);
 /* backfill_ask.c: SUSPENDS. */
 int engine_answer_backfill_create(const struct world_call *c, struct err *e);
 int engine_answer_backfill_change(const struct world_call *c, struct err *e);
+/* note.c: SUSPENDS. */
+int engine_answer_note(const struct world_call *c, struct err *e);
 
 /* assets.c: SUSPENDS. */
 int engine_asset_get(const struct world_call *c, struct err *e);

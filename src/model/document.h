@@ -63,6 +63,8 @@ struct operator_desc {
 struct operator_table {
     const struct operator_desc *const *operators;
     size_t len;
+    bool
+        stored; /* for documents of stored versions: what was accepted once is not judged by newer rules (defaults of params) */
 };
 
 /*

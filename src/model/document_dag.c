@@ -9,6 +9,7 @@
 #include "model/asset_expr.h"
 #include "model/deadline.h"
 #include "model/document_priv.h"
+#include "model/params.h"
 #include "model/partition.h"
 #include "model/timetable.h"
 #include "model/zone.h"
@@ -365,6 +366,27 @@ static int set_timetable(struct doc *d)
     return 0;
 }
 
+/* As Airflow: who runs by a schedule is asked nothing, so every param needs a default, and a good one. */
+static void check_params(struct doc *d)
+{
+    const struct value *list = value_get(d->root, "params");
+
+    for (uint32_t i = 0; !d->ops->stored && d->dag->schedule != NULL && i < d->dag->params_len;
+         i++) {
+        const struct dag_param *p = &d->dag->params[i];
+        const struct value_key *k = &list->keys[i];
+        struct err e = {0};
+
+        if (p->value == NULL) {
+            doc_finding(d, k->line, k->col,
+                        "param '%s' has no default: a DAG with a schedule needs one", p->name);
+        } else if (params_check_one(p, p->value, &e) != 0) {
+            doc_finding(d, k->line, k->col,
+                        "the default of %s; a DAG with a schedule needs one that fits", e.text);
+        }
+    }
+}
+
 int doc_dag(struct doc *d)
 {
     int rc = 0;
@@ -385,6 +407,9 @@ int doc_dag(struct doc *d)
         }
     }
     rc = rc == 0 ? set_timetable(d) : rc;
+    if (rc == 0) {
+        check_params(d);
+    }
     check_required(d);
     if (d->dag->dag_id != NULL && d->dag->display_name == NULL) {
         d->dag->display_name = d->dag->dag_id;

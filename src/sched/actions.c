@@ -241,6 +241,26 @@ void out_grant(struct sched *s, const char *resource, int64_t n)
     PUSH(s, grants, g);
 }
 
+/* Its arrays and texts are copied. */
+void sched_out_move(struct sched *s, const struct sched_move *m)
+{
+    struct sched_move row = *m;
+    uint32_t *to = arena_array(&s->a->strings, (size_t)m->to_len + 1, sizeof *to);
+    const char **ids = arena_array(&s->a->strings, (size_t)m->to_len + 1, sizeof *ids);
+
+    if (to == NULL || ids == NULL) {
+        s->nomem = true;
+        return;
+    }
+    for (uint32_t i = 0; i < m->to_len; i++) {
+        to[i] = m->to[i];
+        ids[i] = copy(s, m->task_ids[i]);
+    }
+    row.to = to;
+    row.task_ids = ids;
+    PUSH(s, moves, row);
+}
+
 void out_reply(struct sched *s, int64_t command, int rc, const char *text, uint32_t affected)
 {
     struct sched_reply reply = {command, rc, copy(s, text), affected};
@@ -262,6 +282,7 @@ void sched_actions_clear(struct sched_actions *a)
     }
     a->batch = 0;
     a->tis_len = a->runs_len = a->transitions_len = a->tries_len = a->grants_len = 0;
+    a->moves_len = 0;
     a->dispatches_len = a->kills_len = a->questions_len = a->replies_len = a->pauses_len = 0;
 }
 
@@ -273,6 +294,7 @@ void sched_actions_fini(struct sched_actions *a)
     mem_free(a->transitions);
     mem_free(a->tries);
     mem_free(a->grants);
+    mem_free(a->moves);
     mem_free(a->dispatches);
     mem_free(a->kills);
     mem_free(a->questions);

@@ -112,7 +112,8 @@ static bool take_over(struct sched *s, struct run *r, const struct sched_event *
     return true;
 }
 
-static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
+/* moved: to another version, whose new tasks are to be run too. */
+static void clear(struct sched *s, struct run *r, const struct sched_event *ev, bool moved)
 {
     struct picked p = {0};
     struct ti *ti;
@@ -133,7 +134,7 @@ static void clear(struct sched *s, struct run *r, const struct sched_event *ev)
             affected++;
         }
     }
-    if (affected > 0 || ev->command.backfill_key != 0) {
+    if (affected > 0 || ev->command.backfill_key != 0 || (moved && r->unfinished > 0)) {
         reopen(s, r);
     }
     work_picked(s, r, ev);
@@ -177,20 +178,54 @@ static void mark(struct sched *s, struct run *r, const struct sched_event *ev)
 static void stop(struct sched *s, struct run *r, const struct sched_event *ev)
 {
     struct text *why =
-        text_make(s, "%s", ev->command.reason != NULL ? ev->command.reason : "stopped");
+        ev->command.state == TASK_FAILED
+            ? text_make(s, RUN_MARKED_FAILED "%s%s", ev->command.reason != NULL ? " " : "",
+                        ev->command.reason != NULL ? ev->command.reason : "")
+            : text_make(s, "%s", ev->command.reason != NULL ? ev->command.reason : "stopped");
+    bool failed = ev->command.state == TASK_FAILED;
     uint32_t n;
 
-    if (run_state_finished(r->state)) {
+    if (run_state_finished(r->state) && failed && why != NULL) {
+        sched_run_mark_failed(s, r, why);
+        out_reply(s, ev->command.command, 0, NULL, 0);
+    } else if (run_state_finished(r->state)) {
         out_reply(s, ev->command.command, -ERR_CONFLICT, "the run has ended already", 0);
     } else if (why != NULL) {
-        n = run_stop(s, r, why, TASK_SKIPPED);
+        n = run_stop(s, r, why, failed ? TASK_FAILED : TASK_SKIPPED);
         out_reply(s, ev->command.command, 0, NULL, n);
     }
     text_unref(why);
 }
 
+/* The command's indices are those of its version. False: refused, and that was said. */
+static bool fits_version(struct sched *s, struct run **run, const struct sched_event *ev,
+                         bool *ret_moved)
+{
+    const char *why = "the run goes on with another version of its DAG now: look again";
+    int rc = -ERR_CONFLICT;
+
+    *ret_moved = false;
+    if (ev->command.version_key == 0 || (*run)->version_key == ev->command.version_key) {
+        return true;
+    }
+    if (ev->type == SCHED_CLEAR && ev->command.dag != NULL) {
+        sched_maps_make(s, *run);
+        rc = s->nomem ? 0 : sched_move(s, run, ev->command.dag, ev->command.version_key, &why);
+        *ret_moved = rc == 0;
+    }
+    if (rc != 0) {
+        out_reply(s, ev->command.command, rc, why, 0);
+    }
+    return rc == 0;
+}
+
 static void apply(struct sched *s, struct run *r, const struct sched_event *ev)
 {
+    bool moved;
+
+    if (!fits_version(s, &r, ev, &moved) || s->nomem) {
+        return;
+    }
     if (!selected(r, ev->command.tasks, ev->command.map_indexes,
                   ev->command.tasks != NULL ? ev->command.tasks_len : 0, ev->command.command, s)) {
         return;
@@ -201,7 +236,7 @@ static void apply(struct sched *s, struct run *r, const struct sched_event *ev)
     }
     switch (ev->type) {
     case SCHED_CLEAR:
-        clear(s, r, ev);
+        clear(s, r, ev, moved);
         break;
     case SCHED_MARK:
         mark(s, r, ev);
@@ -219,6 +254,7 @@ void pending_free(struct sched *s, struct pending *p)
 {
     if (p != NULL) {
         timer_clear(s, &p->timer);
+        dag_unref(p->dag);
         mem_free(p->tasks);
         mem_free(p->map_indexes);
         mem_free(p->reason);
@@ -233,6 +269,8 @@ static int pending_fill(struct pending *p, const struct sched_event *ev)
     p->type = (uint8_t)ev->type;
     p->state = ev->command.state;
     p->all = ev->command.tasks == NULL;
+    p->version_key = ev->command.version_key;
+    p->dag = ev->command.dag != NULL ? dag_ref(ev->command.dag) : NULL;
     if (!p->all) {
         p->tasks = mem_array(ev->command.tasks_len, sizeof *p->tasks);
         if (p->tasks == NULL) {
@@ -284,6 +322,8 @@ static void pending_finish(struct sched *s, struct pending *p, int rc)
         ev.command.command = p->command;
         ev.command.run_key = p->run_key;
         ev.command.tasks = p->tasks;
+        ev.command.version_key = p->version_key;
+        ev.command.dag = p->dag;
         ev.command.tasks_len = p->tasks_len;
         ev.command.map_indexes = p->map_indexes;
         ev.command.state = p->state;

@@ -133,7 +133,10 @@ static void revive_running(struct sched *s, struct run *r)
     }
     if (r->reason != NULL) {
         /* A running run has a reason only when it is being failed: the stop goes on. */
-        run_stop(s, r, r->reason, r->dag->fail_fast && r->failed > 0 ? TASK_FAILED : TASK_SKIPPED);
+        bool marked = strncmp(r->reason->s, RUN_MARKED_FAILED, strlen(RUN_MARKED_FAILED)) == 0;
+        bool fast = r->dag->fail_fast && r->failed > 0;
+
+        run_stop(s, r, r->reason, marked || fast ? TASK_FAILED : TASK_SKIPPED);
     }
     for (uint32_t t = 0; t < r->dag->tasks_len; t++) {
         sched_task_work(s, r, t);

@@ -523,6 +523,15 @@ uint32_t run_stop(struct sched *s, struct run *r, struct text *reason, uint8_t l
     return n;
 }
 
+void sched_run_mark_failed(struct sched *s, struct run *r, struct text *reason)
+{
+    if (r->state != RUN_FAILED) {
+        r->state = RUN_FAILED;
+        set_reason(r, reason);
+        touch_run(s, r);
+    }
+}
+
 void run_timeout(struct sched *s, struct run *r)
 {
     char text[TIME_TEXT_MAX];

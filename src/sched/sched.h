@@ -51,9 +51,10 @@ enum sched_event_type {
     SCHED_RESCHEDULE, /* .attempt: running -> up_for_reschedule until at_us; same try */
     SCHED_LOST, /* .attempt: nothing of it lives: it never started (its worker is gone), or was ended with its worker: back to scheduled, same
 	                       try, new token */
-    SCHED_CLEAR, /* .command: tasks of a run run again; the run is queued again */
+    SCHED_CLEAR, /* .command: tasks of a run run again, perhaps of a newer version; the run is queued again */
     SCHED_MARK, /* .command: tasks set to SUCCESS, FAILED or SKIPPED by hand; live ones are killed */
-    SCHED_RUN_STOP, /* .command: run failed by hand: live attempts killed, unfinished instances skipped (teardowns kept) */
+    SCHED_RUN_STOP, /* .command: run failed by hand: live attempts killed, unfinished instances skipped (teardowns kept). With state FAILED as
+	                       Airflow marks a run failed: what lived is failed; one that has ended becomes failed and keeps its tasks */
     SCHED_ANSWER,   /* .answer */
     SCHED_SHUTDOWN, /* from now on nothing new is queued; what lives goes on */
     SCHED_BACKFILL, /* .backfill: its runs have a limit of their own from now on, or an ended one has none any more */
@@ -123,8 +124,13 @@ struct sched_event {
                 *tasks; /* CLEAR, MARK: indices; NULL with len 0 = all tasks of the run */
             size_t tasks_len;
             const int32_t *map_indexes; /* one per task, -1 = all of the task; or NULL */
-            uint8_t state;              /* MARK: enum task_state */
-            const char *reason;         /* "marked success by anna", or NULL */
+            /* The version that `tasks` are indices of; 0: whatever the run has. A run of another one: -ERR_CONFLICT, or with `dag` (CLEAR; that
+             * version) the run is moved to it first: its instances go over by their task ids, see sched_move. Only a finished run of which
+             * nothing lives can be (-ERR_CONFLICT). */
+            int64_t version_key;
+            struct dag *dag;
+            uint8_t state;      /* MARK: enum task_state */
+            const char *reason; /* "marked success by anna", or NULL */
             /* CLEAR: a run that has ended becomes one of this backfill, with this conf if it is not NULL; one that has not is refused
              * (-ERR_CONFLICT), as is one that was not restored before (-ERR_NOTFOUND). 0: it stays what it is. */
             int64_t backfill_key;
@@ -205,6 +211,24 @@ struct sched_grant {
     int32_t n;
 };
 
+/*
+ * A run that goes on with another version of its DAG. Rows of its instances are known by the index of their task, so the store gives
+ * them their new ones, in the commit and before everything else that is in it: the driver must not have anything else of that run in the
+ * batch from before the step that moved it.
+ */
+struct sched_move {
+    int64_t run_key, version_key;
+    int64_t at_us;
+    const uint32_t *to; /* by the old index: the new one, or TASK_INDEX_NONE: the task is gone */
+    const char *const *task_ids; /* by the old index */
+    uint32_t to_len;
+};
+
+/* Whether a task's instances are kept in a move: the other is mapped in the same way. */
+struct task;
+bool sched_same_shape(const struct dag *a, const struct task *x, const struct dag *b,
+                      const struct task *y);
+
 struct sched_reply { /* a command was applied (rc 0) or refused (-ERR_x) */
     int64_t command;
     int rc;
@@ -228,6 +252,8 @@ struct sched_actions {
     size_t tries_len, tries_cap;
     struct sched_grant *grants;
     size_t grants_len, grants_cap;
+    struct sched_move *moves; /* before the rows */
+    size_t moves_len, moves_cap;
     /* To do once that is durable, in this order. */
     struct sched_dispatch *dispatches;
     size_t dispatches_len, dispatches_cap;

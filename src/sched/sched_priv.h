@@ -34,7 +34,9 @@ struct lane;
  * when it is cleared. */
 #define LEFT_OUT "left out by "
 /* The reason of an expanded task (its -1) whose length is to be asked again; so the wish is in the rows. */
-#define STALE_LENGTH "cleared: its length is asked for again"
+/* How the reason of a run begins that was marked failed: its live instances become failed, also after a restart. */
+#define RUN_MARKED_FAILED "marked failed"
+#define STALE_LENGTH      "cleared: its length is asked for again"
 
 /* ---- small containers (table.c) ---- */
 
@@ -325,6 +327,8 @@ struct pending { /* a command that waits for its run to be loaded */
     uint32_t *tasks;
     int32_t *map_indexes;
     size_t tasks_len;
+    int64_t version_key;
+    struct dag *dag; /* one reference, or NULL */
     char *reason;
     uint32_t timer;
 };
@@ -647,6 +651,8 @@ void dag_settle(struct sched *s, struct dag_state *d);
 /* The run fails: live instances are killed and become live_to, the others are skipped; teardowns go
  * on. How many it touched. */
 uint32_t run_stop(struct sched *s, struct run *r, struct text *reason, uint8_t live_to);
+/* A finished run becomes failed, whatever its tasks are. */
+void sched_run_mark_failed(struct sched *s, struct run *r, struct text *reason);
 void run_timeout(struct sched *s, struct run *r);
 void run_task_failed(struct sched *s, struct run *r, struct ti *ti); /* fail_fast */
 struct group *group_get(struct sched *s, struct dag_state *d, int64_t backfill_key);
@@ -676,6 +682,10 @@ void on_command(struct sched *s, const struct sched_event *ev);
 void pending_loaded(struct sched *s, int64_t run_key);
 void pending_unknown(struct sched *s, int64_t question);
 void pending_timeout(struct sched *s, struct pending *p);
+void sched_out_move(struct sched *s, const struct sched_move *m);
+/* move.c: a finished run goes on with another version of its DAG. *run becomes the new one. 0, or -ERR_CONFLICT with *ret_why. */
+int sched_move(struct sched *s, struct run **run, struct dag *d, int64_t version_key,
+               const char **ret_why);
 void pending_free(struct sched *s, struct pending *p);
 
 #endif

@@ -8,8 +8,8 @@
  * stale epoch returns -ERR_STALE; a gap in seq returns -ERR_CONFLICT; a full disk -ERR_FULL and
  * nothing changed.
  *
- * Order within a batch: dags, versions, pools, runs, tis, transitions, tries, xcom_clears, xcoms,
- * rendered, attempts, commands, grants, audits, assets, asset_events, asset_queue, backfills, backfill_runs, alerts, deadlines. What is refused, always the whole batch: a version
+ * Order within a batch: dags, versions, pools, moves, runs, tis, transitions, tries, xcom_clears, xcoms,
+ * rendered, attempts, notes, commands, grants, audits, assets, asset_events, asset_queue, backfills, backfill_runs, alerts, deadlines. What is refused, always the whole batch: a version
  * or run whose DAG or version does not exist, a queue row whose event is not in the batch, a consumer whose DAG does not exist (-ERR_INVALID); a dag_id, a (dag, run_id), a (dag,
  * hash) that another key has, or an idempotency key that was applied before (-ERR_EXISTS); a grant
  * that grows over its resource's slots, which are those of the pool row of that name (no row: none)
@@ -208,6 +208,47 @@ struct asset_event_query {
     size_t offset, limit;
 };
 
+/*
+ * A run goes on with another version of its DAG: all that is kept of its tasks (instances, tries, history, XComs, rendered fields, attempts,
+ * notes) gets their new indices. A task that the version does not have is gone: what is kept of it goes to an index from
+ * STORE_GONE_TASK on, of its own, its instances become removed, and get_gone names it. Queries that list a run show no gone tasks; those
+ * that are asked for an instance answer for that index. The run's row, with its new version, is another row of the batch.
+ */
+struct move_row {
+    int64_t run_key, version_key;
+    int64_t at_us;
+    const uint32_t *to;          /* by the old index: the new one; TASK_GONE */
+    const char *const *task_ids; /* by the old index */
+    size_t len;
+};
+#define TASK_GONE       UINT32_MAX
+#define STORE_GONE_TASK (UINT32_C(1) << 30) /* beyond LIMIT_TASKS; up to twice that */
+struct gone_row {
+    int64_t run_key;
+    uint32_t task; /* from STORE_GONE_TASK on */
+    const char *task_id;
+    int64_t version_key; /* the first that did not have it */
+    int64_t at_us;
+};
+
+/* What a person wrote about an instance, or about a run: then the task is NOTE_OF_RUN and the map index -1. */
+struct note_row {
+    struct ti_key key;
+    const char *text;  /* in a batch NULL: it is removed */
+    const char *actor; /* or NULL */
+    int64_t at_us;
+};
+#define NOTE_OF_RUN UINT32_MAX
+
+/* A file that a watcher of an asset has told: as it was then. It is told again once it is another (written anew, replaced). */
+struct arrival_row {
+    const char *watcher; /* "name\nuri\nwatcher" */
+    const char *path;
+    int64_t mtime_ns, size;
+    int64_t inode; /* in a batch -1: the row is removed, the file is gone */
+    int64_t at_us;
+};
+
 /* One thing that somebody is to be told of through one channel (src/model/alert.h, docs/internals/alerts.md). Texts outlive the run. */
 struct alert_row {
     int64_t alert_key; /* of the kind "alert"; grows */
@@ -307,6 +348,12 @@ struct store_batch {
     size_t pools_len; /* upsert */
     const struct audit_row *audits;
     size_t audits_len; /* append */
+    const struct move_row *moves;
+    size_t moves_len; /* before the rows of runs and instances */
+    const struct note_row *notes;
+    size_t notes_len; /* upsert */
+    const struct arrival_row *arrivals;
+    size_t arrivals_len; /* upsert by (watcher, path) */
     const struct asset_row *assets;
     size_t assets_len; /* upsert by (name, uri) */
     const struct asset_event_row *asset_events;
@@ -400,6 +447,15 @@ struct store_ops {
                          struct arena *a, struct xcom_row **ret, size_t *ret_len, struct err *e);
     int (*get_rendered)(struct store *s, const struct ti_key *key, struct arena *a,
                         const char **ret_json, struct err *e);
+    /* Tasks that versions of a run had once and its version has no more, by index. */
+    int (*get_gone)(struct store *s, int64_t run_key, struct arena *a, struct gone_row **ret,
+                    size_t *ret_len, struct err *e);
+    /* Notes of a run: by (task, map_index), its own (NOTE_OF_RUN) last. */
+    int (*get_notes)(struct store *s, int64_t run_key, struct arena *a, struct note_row **ret,
+                     size_t *ret_len, struct err *e);
+    /* Of a watcher, by path. */
+    int (*get_arrivals)(struct store *s, const char *watcher, struct arena *a,
+                        struct arrival_row **ret, size_t *ret_len, struct err *e);
     int (*find_command)(struct store *s, const char *key, struct arena *a, const char **ret_result,
                         struct err *e);
     int (*get_pools)(struct store *s, struct arena *a, struct pool_row **ret, size_t *ret_len,

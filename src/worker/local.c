@@ -635,6 +635,22 @@ static void local_close(struct worker *base)
     free_worker(w);
 }
 
+static int local_watch(struct worker *base, const char *id, const char *trigger, const char *file,
+                       struct err *e)
+{
+    return worker_watch((struct local_worker *)base, id, trigger, file, e);
+}
+
+static void local_watch_next(struct worker *base, const char *id)
+{
+    worker_watch_next((struct local_worker *)base, id);
+}
+
+static void local_unwatch(struct worker *base, const char *id)
+{
+    worker_unwatch((struct local_worker *)base, id);
+}
+
 static const struct worker_ops local_ops = {
     .set_callbacks = local_set_callbacks,
     .adopt = worker_adopt,
@@ -646,6 +662,9 @@ static const struct worker_ops local_ops = {
     .callback = callback_run,
     .busy = local_busy,
     .resize = local_resize,
+    .watch = local_watch,
+    .watch_next = local_watch_next,
+    .unwatch = local_unwatch,
     .close = local_close,
 };
 

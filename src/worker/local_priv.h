@@ -142,6 +142,10 @@ struct triggers;
 /* Has the attempt's trigger run; it ends with deferral_fired. */
 void triggers_add(struct attempt *a);
 void triggers_drop(struct attempt *a);
+int worker_watch(struct local_worker *w, const char *id, const char *trigger, const char *file,
+                 struct err *e);
+void worker_watch_next(struct local_worker *w, const char *id);
+void worker_unwatch(struct local_worker *w, const char *id);
 void triggers_close(struct local_worker *w); /* SUSPENDS */
 
 /* ophost.c: attempts that live in operator hosts */

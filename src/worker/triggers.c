@@ -7,7 +7,9 @@
  * Invariants
  *  1. The attempts in phase ATTEMPT_TRIGGER are what should run; each new process is given all of them, so its death loses nothing.
  *  2. A trigger tells one end (deferral_fired); what it tells later finds no attempt in that phase and is dropped.
- *  3. The process has no life of its own: it ends when its socket closes.
+ *  3. Triggers of assets (watches) run in it as well, until they are dropped: each tells an event and waits for "next", which follows when the event is
+ *     durable. A new process is told them again.
+ *  4. The process has no life of its own: it ends when its socket closes.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -31,7 +33,13 @@
 #define STEADY_US      (10 * TIME_SECOND) /* who lived so long did not die of its start */
 #define STARTS_MAX     8                  /* deaths in a row before what it should run fails */
 
+struct watched { /* one allocation */
+    struct watched *next;
+    const char *id, *message; /* JSON, as it is told */
+};
+
 struct triggers {
+    struct watched *watches;
     struct local_worker *worker;
     struct co_group group;
     struct co_cond more; /* there is something to write */
@@ -98,6 +106,39 @@ static void put_drop(const struct attempt *a, struct buf *out)
     }
 }
 
+static struct watched *find_watch(const struct triggers *t, const char *id)
+{
+    struct watched *x = t->watches;
+
+    while (x != NULL && strcmp(x->id, id) != 0) {
+        x = x->next;
+    }
+    return x;
+}
+
+static void hear_event(struct triggers *t, const struct value *message)
+{
+    const struct value *id = value_get(message, "id"), *event = value_get(message, "event");
+    const struct worker_callbacks *cb = &t->worker->cb;
+    struct buf b BUF_CLEANUP;
+    struct json_writer w;
+
+    buf_init(&b, LIMIT_MESSAGE);
+    if (id == NULL || id->kind != VALUE_STRING || find_watch(t, id->text) == NULL ||
+        cb->watched == NULL) {
+        return;
+    }
+    json_writer_init(&w, &b, 0);
+    if (event != NULL) {
+        json_value(&w, event);
+    } else {
+        json_null(&w);
+    }
+    if (buf_status(&b) == 0) {
+        cb->watched(cb->arg, id->text, buf_cstr(&b));
+    }
+}
+
 static void hear(struct triggers *t, const char *body, size_t n)
 {
     const struct value *message, *token;
@@ -119,6 +160,9 @@ static void hear(struct triggers *t, const char *body, size_t n)
             t->deaths = 0;
             deferral_fired(a, message);
         }
+    } else if (strcmp(type, "event") == 0) {
+        t->deaths = 0;
+        hear_event(t, message);
     }
     arena_fini(&arena);
 }
@@ -241,6 +285,16 @@ static int read_all(struct triggers *t)
     return rc;
 }
 
+static void put_text(struct triggers *t, const char *message)
+{
+    size_t mark;
+
+    if (wire_begin(&t->out, &mark) == 0) {
+        (void)buf_str(&t->out, message);
+        (void)wire_end(&t->out, mark);
+    }
+}
+
 static int live(struct triggers *t, struct err *e)
 {
     struct co_group writer;
@@ -253,6 +307,9 @@ static int live(struct triggers *t, struct err *e)
     co_group_init(&writer, t->worker->config.loop);
     buf_clear(&t->out);
     (void)each(t->worker, add_one, t);
+    for (const struct watched *x = t->watches; x != NULL; x = x->next) {
+        put_text(t, x->message);
+    }
     rc = co_spawn(&writer, "triggers out", write_all, t, NULL, e);
     rc = rc == 0 ? read_all(t) : rc;
     co_group_close(&writer);
@@ -277,7 +334,7 @@ static int triggers_main(void *arg)
         int64_t began = loop_now_us(t->worker->config.loop);
         struct err e = {0};
 
-        if (each(t->worker, NULL, NULL) == 0) {
+        if (each(t->worker, NULL, NULL) == 0 && t->watches == NULL) {
             rc = co_cond_wait(&t->more);
             continue;
         }
@@ -346,6 +403,100 @@ void triggers_drop(struct attempt *a)
     }
 }
 
+/* ---- triggers of assets ---- */
+
+static int put_watch(const char *type, const char *id, const char *trigger, const char *file,
+                     struct buf *b)
+{
+    struct json_writer w;
+
+    json_writer_init(&w, b, 0);
+    json_object(&w);
+    json_key(&w, "v");
+    json_int(&w, WIRE_VERSION);
+    json_key(&w, "type");
+    json_string(&w, type);
+    json_key(&w, "id");
+    json_string(&w, id);
+    if (trigger != NULL) {
+        json_key(&w, "trigger");
+        json_raw(&w, trigger, strlen(trigger));
+        json_key(&w, "file");
+        json_string(&w, file);
+    }
+    json_object_end(&w);
+    return buf_status(b);
+}
+
+int worker_watch(struct local_worker *w, const char *id, const char *trigger, const char *file,
+                 struct err *e)
+{
+    struct buf b BUF_CLEANUP;
+    struct watched *x;
+    struct triggers *t;
+
+    buf_init(&b, LIMIT_MESSAGE);
+    if (w->triggers == NULL) {
+        w->triggers = make(w);
+    }
+    t = w->triggers;
+    if (t == NULL || put_watch("watch", id, trigger, file, &b) != 0) {
+        return err_set(e, ERR_NOMEM, "out of memory for a trigger");
+    }
+    if (find_watch(t, id) != NULL) {
+        return 0;
+    }
+    x = mem_zalloc(sizeof *x + strlen(id) + b.len + 2);
+    if (x == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for a trigger");
+    }
+    memcpy(x + 1, id, strlen(id) + 1);
+    memcpy((char *)(x + 1) + strlen(id) + 1, buf_cstr(&b), b.len + 1);
+    x->id = (const char *)(x + 1);
+    x->message = x->id + strlen(id) + 1;
+    x->next = t->watches;
+    t->watches = x;
+    if (t->fd >= 0) {
+        put_text(t, x->message);
+    }
+    co_cond_broadcast(&t->more);
+    return 0;
+}
+
+static void say(struct triggers *t, const char *type, const char *id)
+{
+    struct buf b BUF_CLEANUP;
+
+    buf_init(&b, MiB(1));
+    if (t->fd >= 0 && put_watch(type, id, NULL, NULL, &b) == 0) {
+        put_text(t, buf_cstr(&b));
+        co_cond_broadcast(&t->more);
+    }
+}
+
+void worker_watch_next(struct local_worker *w, const char *id)
+{
+    if (w->triggers != NULL) {
+        say(w->triggers, "next", id);
+    }
+}
+
+void worker_unwatch(struct local_worker *w, const char *id)
+{
+    struct watched **p = w->triggers != NULL ? &w->triggers->watches : NULL;
+
+    while (p != NULL && *p != NULL && strcmp((*p)->id, id) != 0) {
+        p = &(*p)->next;
+    }
+    if (p != NULL && *p != NULL) {
+        struct watched *x = *p;
+
+        *p = x->next;
+        say(w->triggers, "unwatch", id);
+        mem_free(x);
+    }
+}
+
 void triggers_close(struct local_worker *w)
 {
     struct triggers *t = w->triggers;
@@ -354,6 +505,10 @@ void triggers_close(struct local_worker *w)
         w->triggers = NULL;
         co_group_close(&t->group);
         buf_fini(&t->out);
+        for (struct watched *x = t->watches; x != NULL; x = t->watches) {
+            t->watches = x->next;
+            mem_free(x);
+        }
         mem_free(t);
     }
 }

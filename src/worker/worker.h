@@ -101,6 +101,8 @@ struct worker_callbacks {
      * NULL: this engine has none. */
     int (*variable_get)(void *arg, const char *key, bool folder, struct arena *a, const char **ret,
                         struct err *e);
+    /* A trigger that is watched (worker_ops.watch) fired: its payload as JSON. It goes on when worker_ops.watch_next says so. */
+    void (*watched)(void *arg, const char *id, const char *payload);
     /* SUSPENDS. The last worker_end.record of an instance, as JSON in the arena; *ret NULL when there is none. */
     int (*record_get)(void *arg, const struct ti_key *key, struct arena *a, const char **ret,
                       size_t *ret_len, struct err *e);
@@ -144,6 +146,13 @@ struct worker_ops {
     int (*busy)(struct worker *w);
     /* More or fewer processes at once, from now on; what runs goes on. NULL: as many as at its birth. */
     void (*resize)(struct worker *w, int slots);
+
+    /* Runs a trigger (JSON: classpath, kwargs) again and again, and tells each event (worker_callbacks.watched). file: of the DAG, or NULL. Once an
+     * id. NULL: this worker cannot. */
+    int (*watch)(struct worker *w, const char *id, const char *trigger, const char *file,
+                 struct err *e);
+    void (*watch_next)(struct worker *w, const char *id); /* its event is durable */
+    void (*unwatch)(struct worker *w, const char *id);
     void (*close)(struct worker *w); /* SUSPENDS: lets go of what runs; frees */
 };
 

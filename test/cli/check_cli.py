@@ -54,7 +54,7 @@ with tempfile.TemporaryDirectory() as folder:
                   "_tradewind 2>/dev/null; printf '%s\\n' \"${COMPREPLY[@]}\"")
         return subprocess.run(["bash", "--norc", "-c", script], stdout=subprocess.PIPE, text=True, cwd=source).stdout.split()
 
-    for words, wanted in [((("ru",)), {"run", "runs"}), (("dags", "s"), {"show"}), (("tasks", ""), {"list", "logs", "respond", "why", "clear", "mark", "test", "render"}),
+    for words, wanted in [((("ru",)), {"run", "runs"}), (("dags", "s"), {"show"}), (("tasks", ""), {"list", "logs", "respond", "why", "clear", "mark", "test", "render", "note"}),
                           (("run", "--para"), {"--param"}), (("run", "meson.b"), {"meson.build"}), (("completion", ""), {"bash", "zsh", "fish"}),
                           (("tasks", "logs", "--fo"), {"--follow"}), (("--ho",), {"--home"}), (("run", "--run-id", ""), set()),
                           (("--home", "meson.b"), {"meson.build"}), (("-q", "dags", "list-"), {"list-import-errors"}), (("db", "clean", "--ke"), {"--keep"})]:

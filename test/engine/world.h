@@ -68,6 +68,8 @@ void world_open(const char *spec);
 void world_close(void);
 /* One life: 0 or the first error of opening, recovering and fn. */
 int world_live(int (*fn)(struct engine *g, struct err *e), struct err *e);
+/* A DAG of a spec, with its hash (one reference). */
+struct dag *world_dag_of(const char *spec);
 /* Creates the run "r" if it is not there, and waits for its end. */
 int world_finish(struct engine *g, struct err *e);
 int world_add(struct engine *g, struct err *e); /* creates it only */

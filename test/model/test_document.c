@@ -59,16 +59,16 @@ static void dag_members(void **state)
     struct built b;
 
     builder_build(
-        &b,
-        "{'dag_id':'d','display_name':'D','description':'x','doc_md':'# "
-        "d','schedule':'@daily','timezone':'Europe/Berlin',"
-        "'start_date':'2026-01-01','end_date':'2026-02-01T00:00:00Z','catchup':true,"
-        "'is_paused_upon_creation':true,'max_active_tasks':3,'max_active_runs':4,"
-        "'max_consecutive_failed_dag_runs':5,'dagrun_timeout':'2h','fail_fast':true,"
-        "'tags':['x','y'],'params':{'p':1,'q':{'type':'integer'},'r':{'default':2},'s':{'x':1}},"
-        "'env':{'A':'b'},'task_groups':{'g':{'tooltip':'t'},'g.h':{'parent':'g'},'i':null},"
-        "'version':1,'python':{'file':'/d.py'},"
-        "'tasks':{'g.h.a':{'operator':'empty','group':'g.h'}}}");
+        &b, "{'dag_id':'d','display_name':'D','description':'x','doc_md':'# "
+            "d','schedule':'@daily','timezone':'Europe/Berlin',"
+            "'start_date':'2026-01-01','end_date':'2026-02-01T00:00:00Z','catchup':true,"
+            "'is_paused_upon_creation':true,'max_active_tasks':3,'max_active_runs':4,"
+            "'max_consecutive_failed_dag_runs':5,'dagrun_timeout':'2h','fail_fast':true,"
+            "'tags':['x','y'],'params':{'p':1,'q':{'type':'integer','default':1},'r':{'default':2},"
+            "'s':{'x':1}},"
+            "'env':{'A':'b'},'task_groups':{'g':{'tooltip':'t'},'g.h':{'parent':'g'},'i':null},"
+            "'version':1,'python':{'file':'/d.py'},"
+            "'tasks':{'g.h.a':{'operator':'empty','group':'g.h'}}}");
     assert_int_equal(b.rc, 0);
     assert_string_equal(b.dag->display_name, "D");
     assert_string_equal(b.dag->description, "x");
@@ -86,7 +86,7 @@ static void dag_members(void **state)
     assert_string_equal(b.dag->tags[1], "y");
     assert_int_equal(b.dag->params_len, 4);
     assert_true(b.dag->params[0].value != NULL && b.dag->params[0].schema == NULL);
-    assert_true(b.dag->params[1].value == NULL && b.dag->params[1].schema != NULL);
+    assert_true(b.dag->params[1].value != NULL && b.dag->params[1].schema != NULL);
     assert_string_equal(b.dag->params[2].value->text, "2");
     assert_true(b.dag->params[3].value->kind == VALUE_OBJECT && b.dag->params[3].schema == NULL);
     assert_string_equal(value_get(b.dag->env, "A")->text, "b");

@@ -390,6 +390,43 @@ static void dump_run_events(struct store *s, int64_t run_key, struct arena *a, s
     }
 }
 
+static void dump_notes(struct store *s, int64_t run_key, struct arena *a, struct buf *out)
+{
+    struct note_row *notes;
+    struct gone_row *gone;
+    size_t n = 0;
+
+    assert_int_equal(s->ops->get_notes(s, run_key, a, &notes, &n, NULL), 0);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(out, " note %u[%d] %s by %s at %lld\n", notes[i].key.task,
+                   notes[i].key.map_index, notes[i].text,
+                   notes[i].actor != NULL ? notes[i].actor : "-", (long long)notes[i].at_us);
+    }
+    assert_int_equal(s->ops->get_gone(s, run_key, a, &gone, &n, NULL), 0);
+    for (size_t i = 0; i < n; i++) {
+        struct ti_key key = {run_key, gone[i].task, -1};
+        struct transition_row *rows;
+        size_t len = 0;
+
+        assert_int_equal(s->ops->get_transitions(s, run_key, &key, 0, a, &rows, &len, NULL), 0);
+        buf_printf(out, " gone %u %s since %lld at %lld: %zu transitions\n", gone[i].task,
+                   gone[i].task_id, (long long)gone[i].version_key, (long long)gone[i].at_us, len);
+    }
+}
+
+static void dump_arrivals(struct store *s, const char *watcher, struct arena *a, struct buf *out)
+{
+    struct arrival_row *rows;
+    size_t n = 0;
+
+    assert_int_equal(s->ops->get_arrivals(s, watcher, a, &rows, &n, NULL), 0);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(out, " arrival %s %s %lld %lld %lld %lld\n", rows[i].watcher, rows[i].path,
+                   (long long)rows[i].mtime_ns, (long long)rows[i].size, (long long)rows[i].inode,
+                   (long long)rows[i].at_us);
+    }
+}
+
 void store_dump(struct store *s, int64_t runs_max, uint32_t tasks_max, struct buf *out)
 {
     struct arena a;
@@ -403,6 +440,8 @@ void store_dump(struct store *s, int64_t runs_max, uint32_t tasks_max, struct bu
         dump_runs(s, 1, states, &a, out);
         dump_runs(s, 2, states, &a, out);
     }
+    dump_arrivals(s, "w-0", &a, out);
+    dump_arrivals(s, "w-1", &a, out);
     for (int64_t k = 1; k <= 2; k++) {
         struct run_row last;
 
@@ -425,6 +464,7 @@ void store_dump(struct store *s, int64_t runs_max, uint32_t tasks_max, struct bu
         }
         dump_under_run(s, k, tasks_max, &a, out);
         dump_run_events(s, k, &a, out);
+        dump_notes(s, k, &a, out);
         snprintf(key, sizeof key, "command-%lld", (long long)k);
         if (s->ops->find_command(s, key, &a, &result, NULL) == 0) {
             buf_printf(out, " %s -> %s\n", key, result);

@@ -235,6 +235,52 @@ static void fill_queue(struct prng *p, struct random_batch *r)
     }
 }
 
+/* Now and then a run whose tasks change places, and some are gone. */
+static void fill_moves(struct prng *p, struct random_batch *r)
+{
+    static const char *const ids[RANDOM_TASKS] = {"a", "b", "c", "d"};
+
+    r->b.moves_len = (size_t)(below(p, 8) == 0);
+    for (uint32_t i = 0; i < RANDOM_TASKS; i++) {
+        r->to[i] = i;
+    }
+    for (uint32_t i = 0; i < RANDOM_TASKS; i++) {
+        uint32_t k = (uint32_t)below(p, RANDOM_TASKS), old = r->to[i];
+
+        r->to[i] = r->to[k];
+        r->to[k] = old;
+    }
+    for (uint32_t i = 0; i < RANDOM_TASKS; i++) {
+        r->to[i] = below(p, 5) == 0 ? TASK_GONE : r->to[i];
+    }
+    r->moves[0] = (struct move_row){.run_key = 1 + below(p, RANDOM_RUNS),
+                                    .version_key = 1 + below(p, 4),
+                                    .at_us = at(p),
+                                    .to = r->to,
+                                    .task_ids = ids,
+                                    .len = RANDOM_TASKS};
+    r->b.notes_len = (size_t)(below(p, 4) == 0 ? 1 + below(p, 2) : 0);
+    for (size_t i = 0; i < r->b.notes_len; i++) {
+        r->notes[i] = (struct note_row){.key = key(p),
+                                        .text = below(p, 4) == 0 ? NULL : text(p, r, "note", 9),
+                                        .actor = below(p, 2) == 0 ? NULL : "anna",
+                                        .at_us = at(p)};
+        if (below(p, 3) == 0) {
+            r->notes[i].key.task = NOTE_OF_RUN;
+            r->notes[i].key.map_index = -1;
+        }
+    }
+    r->b.arrivals_len = (size_t)(below(p, 4) == 0 ? 1 + below(p, 2) : 0);
+    for (size_t i = 0; i < r->b.arrivals_len; i++) {
+        r->arrivals[i] = (struct arrival_row){.watcher = text(p, r, "w", 2),
+                                              .path = text(p, r, "file", 4),
+                                              .mtime_ns = below(p, 1000),
+                                              .size = below(p, 10),
+                                              .inode = below(p, 5) - 1,
+                                              .at_us = at(p)};
+    }
+}
+
 void random_batch(struct prng *p, struct random_batch *r)
 {
     memset(r, 0, sizeof *r);
@@ -254,10 +300,14 @@ void random_batch(struct prng *p, struct random_batch *r)
                                 .audits = r->audits,
                                 .assets = r->assets,
                                 .asset_events = r->events,
-                                .asset_queue = r->queue};
+                                .asset_queue = r->queue,
+                                .moves = r->moves,
+                                .notes = r->notes,
+                                .arrivals = r->arrivals};
     fill_runs(p, r);
     fill_instances(p, r);
     fill_others(p, r);
     fill_assets(p, r);
     fill_queue(p, r);
+    fill_moves(p, r);
 }

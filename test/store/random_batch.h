@@ -27,6 +27,10 @@ struct random_batch {
     struct asset_row assets[2];
     struct asset_event_row events[3];
     struct asset_queue_row queue[6];
+    struct move_row moves[1];
+    uint32_t to[RANDOM_TASKS];
+    struct note_row notes[2];
+    struct arrival_row arrivals[2];
     char texts[64][24];
     size_t texts_len;
 };

@@ -107,6 +107,7 @@ class Process:
         self.reader, self.writer = reader, writer
         self.running: dict[str, Any] = {}  # attempt → task
         self.dropped: set[str] = set()
+        self.watched: dict[str, Any] = {}  # id of an asset's watcher → (task, event "next")
 
     async def serve(self) -> None:
         """Until the socket ends."""
@@ -125,9 +126,48 @@ class Process:
         if message.get("type") == "trigger" and attempt not in self.running:
             task = asyncio.get_running_loop().create_task(self.run(message))
             self.running[attempt] = task
+        elif message.get("type") == "watch" and message["id"] not in self.watched:
+            go_on = asyncio.Event()
+            task = asyncio.get_running_loop().create_task(self.watch(message, go_on))
+            self.watched[message["id"]] = (task, go_on)
+        elif message.get("type") == "next" and message.get("id") in self.watched:
+            self.watched[message["id"]][1].set()
+        elif message.get("type") == "unwatch" and message.get("id") in self.watched:
+            self.watched.pop(message["id"])[0].cancel()
         elif message.get("type") == "drop" and attempt in self.running:
             self.dropped.add(attempt)
             self.running[attempt].cancel()
+
+    async def watch(self, message: dict[str, Any], go_on: asyncio.Event) -> None:
+        """
+        A trigger of an asset, made again whenever it ends: an event is told, and it goes on when
+        that is durable.
+        """
+        pause = 1.0
+        while True:
+            try:
+                current = Current({**message, "attempt": message["id"]})
+                trigger, events = _made(message, current)
+                try:
+                    async for event in events:
+                        payload = storable(getattr(event, "payload", event), "the event of a trigger")
+                        go_on.clear()
+                        self.tell({"type": "event", "id": message["id"], "event": payload})
+                        await go_on.wait()
+                        pause = 1.0
+                finally:
+                    await events.aclose()
+                    await trigger.cleanup()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                logging.getLogger("tradewind.triggers").error(
+                    "the trigger of the watcher %r failed; it is made again in %d s:\n%s",
+                    message["id"].replace("\n", " "), pause,
+                    "".join(traceback.format_exception(error)).rstrip(),
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 60.0)
 
     async def run(self, message: dict[str, Any]) -> None:
         """One trigger, from its message to its end."""
@@ -154,15 +194,10 @@ class Process:
 
     async def first_event(self, message: dict[str, Any], current: Current) -> dict[str, Any]:
         """The answer that the first event makes. TimeoutError after the task's timeout."""
-        spec = message["trigger"]
-        cls = find_class(spec["classpath"], spec.get("file") or message.get("file"))
-        trigger = cls(**decode(spec.get("kwargs") or {}))
-        trigger.task_instance = current
-        trigger.trigger_id = current.attempt
+        trigger, events = _made(message, current)
         left = None
         if message.get("timeout_us") is not None:
             left = max(0.0, message["timeout_us"] / 1e6 - dt.datetime.now().timestamp())
-        events = trigger.run()
         try:
             event = await asyncio.wait_for(_next(events), left)
         except asyncio.CancelledError:
@@ -177,6 +212,16 @@ class Process:
     def tell(self, message: dict[str, Any]) -> None:
         """Sends a message; what cannot be sent is told as a failure."""
         self.writer.write(wire.encode(message))
+
+
+def _made(message: dict[str, Any], current: Current) -> tuple[Any, Any]:
+    """The trigger of a message, and its events."""
+    spec = message["trigger"]
+    cls = find_class(spec["classpath"], spec.get("file") or message.get("file"))
+    trigger = cls(**decode(spec.get("kwargs") or {}))
+    trigger.task_instance = current
+    trigger.trigger_id = current.attempt
+    return trigger, trigger.run()
 
 
 async def _next(events: Any) -> Any:

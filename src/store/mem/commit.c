@@ -31,6 +31,10 @@ static int64_t run_of(enum kind kind, const void *row)
         return ((const struct deadline_row *)row)->run_key;
     case KIND_RUN_EVENT:
         return ((const struct run_event *)row)->run_key;
+    case KIND_NOTE:
+        return ((const struct note_row *)row)->key.run_key;
+    case KIND_GONE:
+        return ((const struct gone_row *)row)->run_key;
     default:
         assert(kind == KIND_ATTEMPT);
         return ((const struct attempt_row *)row)->key.run_key;
@@ -63,6 +67,8 @@ static int list_of(struct mem_store *m, enum kind kind, const void *row, struct 
     case KIND_ATTEMPT:
     case KIND_DEADLINE:
     case KIND_RUN_EVENT:
+    case KIND_NOTE:
+    case KIND_GONE:
         owner = owners_get(&m->runs, run_of(kind, row));
         break;
     default:
@@ -336,6 +342,7 @@ static int put_batch(struct mem_store *m, int shard, const struct store_batch *b
 
     rc = rc != 0 ? rc : put_versions(m, b->versions, b->versions_len, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_POOL, b->pools, b->pools_len, e);
+    rc = rc != 0 ? rc : mem_put_moves(m, b, e);
     for (size_t i = 0; i < b->runs_len && rc == 0; i++) {
         rc = put_run(m, &b->runs[i], e);
     }
@@ -345,6 +352,8 @@ static int put_batch(struct mem_store *m, int shard, const struct store_batch *b
     rc = rc != 0 ? rc : put_xcoms(m, b, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_RENDERED, b->rendered, b->rendered_len, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_ATTEMPT, b->attempts, b->attempts_len, e);
+    rc = rc != 0 ? rc : mem_put_arrivals(m, b, e);
+    rc = rc != 0 ? rc : mem_put_notes(m, b, e);
     for (size_t i = 0; i < b->grants_len && rc == 0; i++) {
         rc = put_grant(m, shard, &b->grants[i], e);
     }

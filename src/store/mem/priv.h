@@ -34,6 +34,8 @@ enum kind {
     KIND_ALERT,
     KIND_DEADLINE,
     KIND_CONSUMER,
+    KIND_NOTE,
+    KIND_ARRIVAL,
     KIND_TABLES_, /* kinds up to here are found by key */
     KIND_TRANSITION = KIND_TABLES_,
     KIND_TRY,
@@ -45,6 +47,7 @@ enum kind {
     KIND_QUEUED,
     KIND_RUN_EVENT,
     KIND_GARBAGE,
+    KIND_GONE,
     KIND_MAX_
 };
 
@@ -209,6 +212,18 @@ int mem_get_asset_queue(struct store *s, int64_t dag_key, struct arena *a,
 int mem_get_run_events(struct store *s, int64_t run_key, size_t offset, size_t limit,
                        struct arena *a, struct asset_event_row **ret, size_t *ret_len,
                        struct err *e);
+
+/* ---- moves.c ---- */
+
+int mem_put_moves(struct mem_store *m, const struct store_batch *b, struct err *e);
+int mem_put_arrivals(struct mem_store *m, const struct store_batch *b, struct err *e);
+int mem_get_arrivals(struct store *s, const char *watcher, struct arena *a,
+                     struct arrival_row **ret, size_t *ret_len, struct err *e);
+int mem_put_notes(struct mem_store *m, const struct store_batch *b, struct err *e);
+int mem_get_gone(struct store *s, int64_t run_key, struct arena *a, struct gone_row **ret,
+                 size_t *ret_len, struct err *e);
+int mem_get_notes(struct store *s, int64_t run_key, struct arena *a, struct note_row **ret,
+                  size_t *ret_len, struct err *e);
 
 /* ---- assets.c ---- */
 

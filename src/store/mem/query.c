@@ -28,6 +28,12 @@ static void found_add(struct found *f, const void *row)
     }
 }
 
+/* Not of a task that the run's version has no more (moves.c). */
+static bool is_listed(uint32_t task)
+{
+    return task >> 30 != 1;
+}
+
 typedef int compare_fn(const void *a, const void *b);
 
 /* Rows into the arena, in order. */
@@ -339,7 +345,7 @@ int mem_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena 
          n = n->next) {
         const struct ti_row *r = node_row(n);
 
-        if (states == 0 || (states >> r->state & 1) != 0) {
+        if (is_listed(r->key.task) && (states == 0 || (states >> r->state & 1) != 0)) {
             found_add(&f, r);
         }
     }
@@ -367,7 +373,9 @@ int mem_get_attempts(struct store *s, int64_t run_key, struct arena *a, struct a
 
     for (const struct node *n = first_of_run(mem_store(s), run_key, KIND_ATTEMPT); n != NULL;
          n = n->next) {
-        found_add(&f, node_row(n));
+        if (is_listed(((const struct attempt_row *)node_row(n))->key.task)) {
+            found_add(&f, node_row(n));
+        }
     }
     return give(&f, KIND_ATTEMPT, by_attempt, 0, a, (void **)ret, ret_len, e);
 }
@@ -382,7 +390,8 @@ int mem_get_transitions(struct store *s, int64_t run_key, const struct ti_key *k
          n = n->next) {
         const struct transition_row *r = node_row(n);
 
-        if (key == NULL || (r->key.task == key->task && r->key.map_index == key->map_index)) {
+        if ((key == NULL && is_listed(r->key.task)) ||
+            (key != NULL && r->key.task == key->task && r->key.map_index == key->map_index)) {
             found_add(&f, r);
         }
         if (limit != 0 && f.len == limit) {

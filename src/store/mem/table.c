@@ -92,6 +92,13 @@ uint32_t row_hash(enum kind kind, const void *row, int link)
     }
     case KIND_CONSUMER:
         return mix2(((const struct asset_consumer_row *)row)->dag_key, 0);
+    case KIND_ARRIVAL: {
+        const struct arrival_row *r = row;
+
+        return mix2(hash_text(r->watcher), hash_text(r->path));
+    }
+    case KIND_NOTE:
+        return hash_key(&((const struct note_row *)row)->key);
     default:
         return 0; /* no other kind has a key */
     }
@@ -179,6 +186,13 @@ static bool same(enum kind kind, const void *x, const void *y)
     case KIND_CONSUMER:
         return ((const struct asset_consumer_row *)x)->dag_key ==
                ((const struct asset_consumer_row *)y)->dag_key;
+    case KIND_ARRIVAL: {
+        const struct arrival_row *a = x, *b = y;
+
+        return strcmp(a->watcher, b->watcher) == 0 && strcmp(a->path, b->path) == 0;
+    }
+    case KIND_NOTE:
+        return same_key(&((const struct note_row *)x)->key, &((const struct note_row *)y)->key);
     default:
         return false;
     }

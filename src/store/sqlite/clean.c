@@ -89,8 +89,8 @@ int sql_count_old_runs(struct store *store, int64_t before_us, int64_t *ret, str
 static int sweep_run(struct sql_store *s, int64_t run_key, int64_t *budget, struct err *e)
 {
     static const enum sql_stmt_id tables[] = {
-        ST_CLEAN_TI,       ST_CLEAN_TRY,     ST_CLEAN_TRANSITION, ST_CLEAN_XCOM,
-        ST_CLEAN_RENDERED, ST_CLEAN_ATTEMPT, ST_CLEAN_DEADLINE,   ST_CLEAN_RUN_EVENT};
+        ST_CLEAN_TI,      ST_CLEAN_TRY,      ST_CLEAN_TRANSITION, ST_CLEAN_XCOM, ST_CLEAN_RENDERED,
+        ST_CLEAN_ATTEMPT, ST_CLEAN_DEADLINE, ST_CLEAN_RUN_EVENT,  ST_CLEAN_NOTE, ST_CLEAN_GONE};
     int64_t n = 0;
     int rc = 0;
 

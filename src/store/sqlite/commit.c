@@ -375,12 +375,15 @@ static int put_rows(struct commit *c, const struct store_batch *b)
     rc = rc != 0 ? rc : put_dags(c, b->dags, b->dags_len);
     rc = rc != 0 ? rc : put_versions(c, b->versions, b->versions_len);
     rc = rc != 0 ? rc : put_pools(c, b->pools, b->pools_len);
+    rc = rc != 0 || b->moves_len == 0 ? rc : sqlite_put_moves(c->s, b, c->e);
     rc = rc != 0 ? rc : put_runs(c, b->runs, b->runs_len);
     rc = rc != 0 ? rc : put_tis(c, b->tis, b->tis_len);
     rc = rc != 0 ? rc : add_transitions(c, b->transitions, b->transitions_len - left_out(b));
     rc = rc != 0 ? rc : add_tries(c, b->tries, b->tries_len);
     rc = rc != 0 ? rc : put_xcoms(c, b);
     rc = rc != 0 ? rc : put_attempts(c, b);
+    rc = rc != 0 || b->arrivals_len == 0 ? rc : sqlite_put_arrivals(c->s, b, c->e);
+    rc = rc != 0 || b->notes_len == 0 ? rc : sqlite_put_notes(c->s, b, c->e);
     rc = rc != 0 ? rc : put_grants(c, b->grants, b->grants_len);
     rc = rc != 0 ? rc : add_others(c, b);
     rc = rc != 0 ? rc : put_assets(c, b);

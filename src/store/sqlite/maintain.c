@@ -48,6 +48,8 @@ int sql_check(struct store *store, struct err *e)
         ORPHANS("rendered"),
         ORPHANS("attempt"),
         ORPHANS("deadline"),
+        ORPHANS("note"),
+        ORPHANS("gone"),
         "SELECT 'number ' || reason || ' has no reason' FROM (SELECT reason FROM ti UNION SELECT "
         "reason FROM try "
         "UNION SELECT reason FROM transition) WHERE typeof(reason) = 'integer' AND reason NOT IN "

@@ -168,6 +168,16 @@ int sqlite_get_asset_events(struct store *s, const struct asset_event_query *q, 
                             struct asset_event_row **ret, size_t *ret_len, struct err *e);
 int sqlite_count_asset_events(struct store *s, const struct asset_event_query *q, int64_t *ret,
                               int64_t *ret_newest, struct err *e);
+/* moves.c; the puts are of a commit, within its transaction. */
+int sqlite_put_moves(struct sql_store *s, const struct store_batch *b, struct err *e);
+int sqlite_put_arrivals(struct sql_store *s, const struct store_batch *b, struct err *e);
+int sqlite_get_arrivals(struct store *s, const char *watcher, struct arena *a,
+                        struct arrival_row **ret, size_t *ret_len, struct err *e);
+int sqlite_put_notes(struct sql_store *s, const struct store_batch *b, struct err *e);
+int sqlite_get_gone(struct store *s, int64_t run_key, struct arena *a, struct gone_row **ret,
+                    size_t *ret_len, struct err *e);
+int sqlite_get_notes(struct store *s, int64_t run_key, struct arena *a, struct note_row **ret,
+                     size_t *ret_len, struct err *e);
 /* Of a commit, within its transaction: first_key is the first of the events' keys. */
 struct reader;
 int sqlite_read_event(struct reader *r, void *to); /* one row */

@@ -170,6 +170,19 @@ static const char v_asset_runs[] =
     "CREATE TABLE run_asset_event (run_key INTEGER NOT NULL, event_key INTEGER NOT NULL,"
     " PRIMARY KEY (run_key, event_key)) WITHOUT ROWID;";
 
+/* Notes; files that watchers of assets have told; tasks that a run's version has no more; and, empty between commits, the map of a move (moves.c). */
+static const char v_notes[] =
+    "CREATE TABLE note (run_key INTEGER NOT NULL, task INTEGER NOT NULL, map_index INTEGER NOT "
+    "NULL,"
+    " text TEXT NOT NULL, actor TEXT, at_us INTEGER, PRIMARY KEY (run_key, task, map_index))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE gone (run_key INTEGER NOT NULL, task INTEGER NOT NULL, task_id TEXT NOT NULL,"
+    " version_key INTEGER NOT NULL, at_us INTEGER, PRIMARY KEY (run_key, task)) WITHOUT ROWID;"
+    "CREATE TABLE arrival (watcher TEXT NOT NULL, path TEXT NOT NULL, mtime_ns INTEGER NOT NULL,"
+    " size INTEGER NOT NULL, inode INTEGER NOT NULL, at_us INTEGER, PRIMARY KEY (watcher, path))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE task_move (old INTEGER PRIMARY KEY, new INTEGER NOT NULL);";
+
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1},
     {"cleaning in slices", v2},
@@ -181,5 +194,6 @@ const struct sql_migration sql_migrations[] = {
     {"backfills", v_backfill},
     {"alerts and deadlines", v_alerts},
     {"runs by assets", v_asset_runs},
+    {"notes, file arrivals, and runs that change their version", v_notes},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
