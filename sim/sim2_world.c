@@ -293,8 +293,11 @@ static int watch_main(void *arg)
     }
     p = find_process(s->world, &watch->token); /* the table may have moved */
     p->state = PROCESS_ENDED;
-    if (fault(s->world, 10)) {
-        (void)co_sleep(TIME_SECOND); /* late */
+    if (fault(s->world, 10)) { /* late */
+        if (co_sleep(TIME_SECOND) != 0) {
+            mem_free(watch); /* the life has ended meanwhile: the next one hears of it */
+            return 0;
+        }
         p = find_process(s->world, &watch->token);
     }
     tell_end(s, p);
