@@ -1,0 +1,61 @@
+/* What is asked of the engine, and told to it: over its socket (home/client.h). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "home/client.h"
+#include "server/server_priv.h"
+
+#define ASK_US     (5 * TIME_SECOND)
+#define COMMAND_US (5 * TIME_SECOND) /* after that the answer is 202: the engine has it, and is busy */
+
+static int request(struct call *c, const char *type, const struct buf *members, int64_t us,
+                   struct value **ret, bool *ret_refused, struct err *e)
+{
+    char *json = NULL;
+    int rc = members != NULL ? buf_status(members) : 0;
+
+    *ret = NULL;
+    *ret_refused = false;
+    if (rc != 0) {
+        return err_set(e, (enum err_code) - rc, "the request is too large");
+    }
+    rc = home_request(c->thread->server->config.home, type,
+                      members != NULL ? buf_cstr(members) : "", us, &json, ret_refused, e);
+    if (rc == 0 && json != NULL) {
+        char *copy = arena_strdup(&c->arena, json);
+
+        rc = copy != NULL ? value_parse(&c->arena, copy, strlen(copy), ret, e)
+                          : err_set(e, ERR_NOMEM, "out of memory for an answer");
+    } else if (rc != 0 && !*ret_refused && rc != -ERR_TIMEOUT && rc != -ERR_CANCELED &&
+               rc != -ERR_NOMEM) {
+        rc = err_set(e, ERR_CLOSED, "The scheduler does not run: start `tradewind scheduler`");
+    }
+    mem_free(json);
+    return rc;
+}
+
+int server_ask(struct call *c, const char *type, const struct buf *members, struct value **ret,
+               struct err *e)
+{
+    bool refused;
+
+    return request(c, type, members, ASK_US, ret, &refused, e);
+}
+
+int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
+                   bool *ret_later, struct err *e)
+{
+    bool refused;
+    int rc = request(c, type, members, COMMAND_US, ret, &refused, e);
+
+    *ret_later = rc == -ERR_TIMEOUT && !refused;
+    if (*ret_later) {
+        call_fail(c, 202, "The scheduler has the command and is busy; it will be carried out once. "
+                          "Its id: %s", c->id);
+        rc = 0;
+    }
+    return rc;
+}
