@@ -7,6 +7,7 @@
 
 #include "api/priv.h"
 #include "base/limits.h"
+#include "config/config.h"
 #include "engine/engine.h"
 #include "home/home.h"
 #include "operators/plugins.h"
@@ -110,6 +111,9 @@ void api_discover(const struct tw_runner *r, struct err *ret_refused)
 
 static int open_parts(struct session *s, struct err *e)
 {
+    struct config *config;
+    int rc = config_open(s->home, &config, e);
+
     struct home_config c = {
         .loop = s->loop,
         .store = s->store,
@@ -117,12 +121,15 @@ static int open_parts(struct session *s, struct err *e)
         .holder = s->holder,
         .python = s->python,
         .python_path = s->python_path,
+        .config = config,
         .slots = s->jobs,
         .idle_exit_s = s->in_memory ? 1 : 0,
         .gather_us = s->in_memory ? 0 : -1,
     };
 
-    return home_open(&c, &s->worker, &s->engine, e);
+    rc = home_open(&c, &s->worker, &s->engine, e);
+    config_close(config);
+    return rc;
 }
 
 static int take_lock(struct session *s, struct err *e)
@@ -142,9 +149,7 @@ int api_session_open(struct session *s, const struct tw_runner *r,
     int64_t key = 0;
     int rc;
 
-    *s = (struct session){.loop = loop_current(),
-                          .in_memory = r->in_memory,
-                          .jobs = r->jobs > 0 ? r->jobs : DEFAULT_PARALLELISM};
+    *s = (struct session){.loop = loop_current(), .in_memory = r->in_memory, .jobs = r->jobs};
     rc = open_home(s, r, e);
     rc = rc == 0 ? take_lock(s, e) : rc;
     rc = rc == 0 ? find_parts(s, e) : rc;

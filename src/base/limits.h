@@ -37,6 +37,10 @@
 #define LIMIT_SOURCE_TREE_BYTES MiB(64) /* all files of a version; held by the SDK */
 #define LIMIT_SOURCE_FILES      2000
 
+/* The configuration. */
+#define LIMIT_CONFIG_BYTES    MiB(1) /* tradewind.yaml: -ERR_LIMIT */
+#define LIMIT_CONFIG_FINDINGS 200    /* findings that are kept */
+
 /* Templates: -ERR_LIMIT; the task fails with the expression named. */
 #define LIMIT_TEMPLATE_OUTPUT MiB(1)
 #define LIMIT_TEMPLATE_STEPS  1000000
@@ -106,6 +110,8 @@
 #define DEFAULT_MAX_ACTIVE_RUNS  16
 #define DEFAULT_POOL_SLOTS       128
 #define DEFAULT_RETRY_DELAY_S    300
+#define DEFAULT_QUEUED_TIMEOUT_S 600
+#define DEFAULT_QUEUED_RETRIES   2
 
 /* The store. */
 #define LIMIT_STORE_BUSY_MS 2000 /* wait for another connection's lock: -ERR_BUSY */

@@ -189,6 +189,7 @@ static int list_folder(struct cli *cli, struct listing *l, struct findings *erro
     if (!*ret_any) {
         return rc;
     }
+    (void)snprintf(l->paths.home, sizeof l->paths.home, "%s", l->home);
     rc = session_find_parts(&l->paths, cli_opt(cli, "python"), e);
     return rc == 0 ? folder_load(l->folder, l->home, l->paths.python, l->paths.python_path, errors,
                                  &l->dags, &l->dags_len, e)

@@ -90,8 +90,10 @@ static int run_as_client(struct job *j, int64_t pid, struct err *e)
     struct buf b BUF_CLEANUP;
     char *conf = NULL;
     size_t params_len = cli_opt_all(j->cli, "param", &params);
-    int rc = session_find_parts(&paths, cli_opt(j->cli, "python"), e);
+    int rc;
 
+    (void)snprintf(paths.home, sizeof paths.home, "%s", j->home);
+    rc = session_find_parts(&paths, cli_opt(j->cli, "python"), e);
     buf_init(&b, LIMIT_MESSAGE / 2);
     rc = rc == 0 ? folder_load_target(cli_arg(j->cli, "FILE"), cli_opt(j->cli, "dag"), j->home,
                                       &paths, NULL, &l, e)

@@ -35,8 +35,10 @@ static int pause_new(struct engine *g, const struct pausing *p, struct err *e)
     struct loaded l = {0};
     struct buf b BUF_CLEANUP;
     int64_t key;
-    int rc = session_find_parts(&paths, NULL, e);
+    int rc;
 
+    (void)snprintf(paths.home, sizeof paths.home, "%s", p->home);
+    rc = session_find_parts(&paths, NULL, e);
     buf_init(&b, LIMIT_DOC_BYTES);
     rc = rc == 0 ? folder_load_target(p->dag_id, NULL, p->home, &paths, NULL, &l, e) : rc;
     rc = rc == 0 ? folder_register(g, p->home, &l, e) : rc;

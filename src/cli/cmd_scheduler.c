@@ -23,6 +23,7 @@
 #include "cli/folder.h"
 #include "cli/sd_notify.h"
 #include "cli/session.h"
+#include "config/config.h"
 #include "dagfile/watch.h"
 #include "engine/engine.h"
 #include "runtime/loop.h"
@@ -119,6 +120,8 @@ static int look(struct service *v, bool first, int64_t *ret_took_us)
         log_error("dags", "%s", err_str(&e));
         return 0;
     }
+    engine_report_dags(v->s.engine, &(struct engine_dags_report){(int64_t)r.dags, (int64_t)r.files,
+                                                                 (int64_t)r.errors, *ret_took_us});
     tell(&r, first);
     return 0;
 }
@@ -221,6 +224,32 @@ static long long wall_us(void)
     return (long long)t.tv_sec * TIME_SECOND + t.tv_nsec / 1000;
 }
 
+/* The options are the user's last word: --quiet, --json. What is odd in the configuration is said once. */
+static int set_up_log(struct cli *cli, const char *home, struct err *e)
+{
+    const struct config_finding *f;
+    struct config *c;
+    size_t n;
+    int rc = config_open(home, &c, e), level;
+
+    if (rc != 0) {
+        return rc;
+    }
+    level = log_level_parse(config_text(c, "logging.level"));
+    if (cli_flag(cli, "quiet") && level < LOG_LEVEL_WARNING) {
+        level = LOG_LEVEL_WARNING;
+    }
+    log_setup(STDERR_FILENO, (enum log_level)level,
+              cli_flag(cli, "json") || strcmp(config_text(c, "logging.format"), "json") == 0,
+              wall_us);
+    n = config_findings(c, &f);
+    for (size_t i = 0; i < n; i++) {
+        log_warning("config", "%s: %s", f[i].where, f[i].text);
+    }
+    config_close(c);
+    return 0;
+}
+
 int cmd_scheduler(struct cli *cli)
 {
     struct service v = {.cli = cli};
@@ -230,8 +259,7 @@ int cmd_scheduler(struct cli *cli)
     struct err e = {0};
     int rc = home_resolve(cli_opt(cli, "home"), v.home, sizeof v.home, &e);
 
-    log_setup(STDERR_FILENO, cli_flag(cli, "quiet") ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-              cli_flag(cli, "json"), wall_us);
+    rc = rc == 0 ? set_up_log(cli, v.home, &e) : rc;
     if (rc == 0 && folder != NULL) {
         (void)setenv("TRADEWIND_DAGS", folder, 1);
     }

@@ -43,8 +43,10 @@ static int show_file(struct cli *cli, const char *dag, const char *home, struct 
 {
     struct session paths = {0};
     struct loaded l = {0};
-    int rc = session_find_parts(&paths, cli_opt(cli, "python"), e);
+    int rc;
 
+    (void)snprintf(paths.home, sizeof paths.home, "%s", home);
+    rc = session_find_parts(&paths, cli_opt(cli, "python"), e);
     rc = rc == 0 ? load_target_alone(dag, cli_opt(cli, "dag"), home, &paths, &l, e) : rc;
     rc = rc == 0 ? draw(cli, l.dag, NULL, out, e) : rc;
     loaded_fini(&l);

@@ -48,13 +48,16 @@ static int open_task(struct one_task *o)
     const char *const *params;
     char home[4096];
     size_t n = cli_opt_all(o->cli, "param", &params);
-    int rc = session_find_parts(&o->paths, cli_opt(o->cli, "python"), &o->e);
+    int rc = home_resolve(cli_opt(o->cli, "home"), home, sizeof home, &o->e);
 
+    if (rc == 0) {
+        (void)snprintf(o->paths.home, sizeof o->paths.home, "%s", home);
+    }
+    rc = rc == 0 ? session_find_parts(&o->paths, cli_opt(o->cli, "python"), &o->e) : rc;
     o->logical_date_us = (int64_t)time(NULL) * TIME_SECOND;
     if (date != NULL) {
         (void)time_parse(date, strlen(date), &o->logical_date_us);
     }
-    rc = rc == 0 ? home_resolve(cli_opt(o->cli, "home"), home, sizeof home, &o->e) : rc;
     rc = rc == 0
              ? load_target_alone(file, cli_opt(o->cli, "dag"), home, &o->paths, &o->loaded, &o->e)
              : rc;

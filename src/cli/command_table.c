@@ -160,6 +160,24 @@ const struct command command_table[] = {
                     {"tradewind scheduler --json 2>>log", "its own log as a JSON object a line"},
                     {0}}},
 
+    {"api-server", "serve the REST API, /health, /metrics and webhooks",
+     "Answers HTTP on loopback, port 8080, unless `api.host` and `api.port` say otherwise, and prints "
+     "its address. It reads the store; what changes something is sent to the scheduler of the same "
+     "home, so it may be started, stopped and restarted at any time.\n\n"
+     "Who asks proves itself by a token: `Authorization: Bearer TOKEN`. It is made at the first start, "
+     "in the file api.token of the home, which only its owner may read.\n\n"
+     "SIGTERM and Ctrl-C stop it: what it is answering has `api.stop_grace`. Under systemd it tells "
+     "when it is ready (Type=notify), and answers a watchdog.",
+     .options = OPTS{{"host", 0, OPTION_TEXT, .value = "ADDRESS",
+                      .help = "listen on this address (default: api.host)"},
+                     {"port", 'p', OPTION_INT, .value = "N", .min = 0, .max = 65535,
+                      .help = "listen on this port; 0: any that is free (default: api.port)"},
+                     {0}},
+     .examples = EX{{"tradewind api-server", "http://127.0.0.1:8080"},
+                    {"curl -H \"Authorization: Bearer $(cat ~/.tradewind/api.token)\" "
+                     "127.0.0.1:8080/api/v2/dags", "the DAGs"},
+                    {0}}},
+
     {"dags", "look at DAGs, check and test their files"},
     {"dags pause", "make no scheduled runs of a DAG",
      "No scheduled run is created, and the runs that are there start no further task, until "
@@ -591,12 +609,28 @@ const struct command command_table[] = {
      .exits = "66 there is no such pool"},
 
     {"config", "show the configuration"},
-    {"config list", "list the settings, and where each comes from", NULL,
+    {"config list", "list the settings, and where each comes from",
+     "From tradewind.yaml in the home, and the environment: TRADEWIND__SECTION__KEY, then "
+     "AIRFLOW__SECTION__KEY where the meaning is the same.",
+     .options = OPTS{{"all", 0, OPTION_FLAG,
+                      .help = "also those that only DAG files and tasks ask for, set or not"},
+                     {0}},
      .examples = EX{{"tradewind config list --json", NULL}, {0}}},
     {"config get", "show one setting's value", NULL,
-     .args = ARGS{{"KEY", .help = "the setting"}, {0}},
+     .args = ARGS{{"KEY", .help = "the setting, like core.parallelism"}, {0}},
      .examples = EX{{"tradewind config get home", NULL}, {0}},
      .exits = "66 there is no such setting"},
+    {"config show-origin", "show where a setting comes from",
+     "All places that may set it, in their order; a star marks the one that counts. Without KEY: "
+     "all settings that "
+     "are not as built in.",
+     .args = ARGS{{"KEY", .optional = true, .help = "the setting"}, {0}},
+     .examples = EX{{"tradewind config show-origin core.parallelism", NULL}, {0}},
+     .exits = "66 there is no such setting"},
+    {"config lint", "check tradewind.yaml and the environment",
+     "All that is wrong, with line and column, and what to write instead. Airflow's settings that "
+     "have no effect here are warnings.",
+     .examples = EX{{"tradewind config lint", NULL}, {0}}, .exits = "65 there are errors"},
 
     {"info", "show the version, the places, and who works in the home", NULL,
      .options =

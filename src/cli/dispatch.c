@@ -15,6 +15,7 @@ static const struct {
 } handlers[] = {
     {"run", cmd_run},
     {"scheduler", cmd_scheduler},
+    {"api-server", cmd_api_server},
     {"dags list", cmd_dags_list},
     {"dags pause", cmd_dags_pause},
     {"dags unpause", cmd_dags_unpause},
@@ -68,6 +69,8 @@ static const struct {
     {"db rotate-key", cmd_db_rotate_key},
     {"config list", cmd_config_list},
     {"config get", cmd_config_get},
+    {"config lint", cmd_config_lint},
+    {"config show-origin", cmd_config_origin},
     {"info", cmd_info},
     {"airflow", cmd_airflow},
     {"version", cmd_version},

@@ -15,6 +15,7 @@
 #include "base/sha1.h"
 #include "cli/load.h"
 #include "cli/session.h"
+#include "config/config.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
@@ -25,23 +26,23 @@
 
 int folder_resolve(const char *home, char *buf, size_t cap, struct err *e)
 {
-    static const char *const names[] = {"TRADEWIND_DAGS", "AIRFLOW__CORE__DAGS_FOLDER"};
+    const char *named = getenv("TRADEWIND_DAGS");
     char cwd[4096] = "";
-    const char *path = NULL;
-    int n;
+    struct config *c = NULL;
+    int n, rc = 0;
 
-    for (size_t i = 0; path == NULL && i < sizeof names / sizeof names[0]; i++) {
-        path = getenv(names[i]);
-        path = path != NULL && path[0] != '\0' ? path : NULL;
-    }
-    if (path == NULL) {
-        n = snprintf(buf, cap, "%s/dags", home);
-    } else if (path[0] == '/' || getcwd(cwd, sizeof cwd) == NULL) {
-        n = snprintf(buf, cap, "%s", path);
+    if (named == NULL || named[0] == '\0') {
+        rc = config_open(home, &c, e);
+        n = rc == 0 ? snprintf(buf, cap, "%s", config_text(c, "core.dags_folder")) : 0;
+    } else if (named[0] == '/' || getcwd(cwd, sizeof cwd) == NULL) {
+        n = snprintf(buf, cap, "%s", named);
     } else {
-        n = snprintf(buf, cap, "%s/%s", cwd, path);
+        n = snprintf(buf, cap, "%s/%s", cwd, named);
     }
-    return n >= (int)cap ? err_set(e, ERR_LIMIT, "the path of the DAGs folder is too long") : 0;
+    config_close(c);
+    return rc == 0 && n >= (int)cap
+               ? err_set(e, ERR_LIMIT, "the path of the DAGs folder is too long")
+               : rc;
 }
 
 /* ---- reading ---- */

@@ -40,6 +40,9 @@ int cli_python(struct cli *cli, const char *module, const char *const *words, si
     int rc = n <= WORDS_MAX ? 0 : err_set(e, ERR_LIMIT, "more than %d words", WORDS_MAX);
 
     rc = rc == 0 ? home_resolve(cli_opt(cli, "home"), home, sizeof home, e) : rc;
+    if (rc == 0) {
+        (void)snprintf(paths.home, sizeof paths.home, "%s", home);
+    }
     rc = rc == 0 ? session_find_parts(&paths, cli_opt(cli, "python"), e) : rc;
     if (rc != 0) {
         return rc;

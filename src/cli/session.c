@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "cli/folder.h"
+#include "config/config.h"
 #include "engine/engine.h"
 #include "home/client.h"
 #include "runtime/loop.h"
@@ -74,7 +75,20 @@ static int find_parts(struct session *s, struct err *e)
 static int find_python(struct session *s, const char *option, struct err *e)
 {
     const char *venv = getenv("VIRTUAL_ENV");
-    int n;
+    struct config *c = NULL;
+    int n, rc = 0;
+
+    if (s->home[0] != '\0' || home_resolve(NULL, s->home, sizeof s->home, NULL) == 0) {
+        rc = config_open(s->home, &c, e);
+        rc = rc == 0 ? config_export(c, e) : rc;
+    }
+    if (rc != 0) {
+        config_close(c);
+        return rc;
+    }
+    if (option == NULL && c != NULL && config_text(c, "worker.python")[0] != '\0') {
+        option = config_text(c, "worker.python");
+    }
 
     if (option != NULL) {
         n = snprintf(s->python, sizeof s->python, "%s", option);
@@ -84,6 +98,7 @@ static int find_python(struct session *s, const char *option, struct err *e)
         n = snprintf(s->python, sizeof s->python, "%s",
                      is_file("/usr/bin/python3") ? "/usr/bin/python3" : "python3");
     }
+    config_close(c);
     return n >= (int)sizeof s->python ? err_set(e, ERR_LIMIT, "the path of Python is too long") : 0;
 }
 
@@ -136,7 +151,8 @@ static int tell_folder(const struct session *s, struct err *e)
     return rc;
 }
 
-static int open_parts(struct session *s, const struct session_options *o, struct err *e)
+static int open_parts(struct session *s, const struct session_options *o,
+                      const struct config *config, struct err *e)
 {
     struct home_config c = {
         .loop = s->loop,
@@ -147,7 +163,8 @@ static int open_parts(struct session *s, const struct session_options *o, struct
         .python_path = s->python_path,
         .lookup_program = getenv("TRADEWIND_LOOKUP"),
         .task_env = o->task_env,
-        .slots = o->jobs > 0 ? o->jobs : DEFAULT_PARALLELISM,
+        .config = config,
+        .slots = o->jobs,
         .gather_us = o->gather_us,
         .schedules = o->schedules,
     };
@@ -158,12 +175,14 @@ static int open_parts(struct session *s, const struct session_options *o, struct
 int session_open(struct session *s, struct loop *loop, const struct session_options *o,
                  const int64_t *run_keys, size_t n, int64_t *ret_pid, struct err *e)
 {
+    struct config *config = NULL;
     pid_t pid = 0;
     int rc;
 
     *s = (struct session){.loop = loop};
     (void)snprintf(s->home, sizeof s->home, "%s", o->home);
     rc = home_prepare(s->home, e);
+    rc = rc == 0 ? config_open(s->home, &config, e) : rc;
     if (rc == 0) {
         rc = lock_acquire(s->home, &s->lock, &pid, e);
         *ret_pid = pid;
@@ -171,7 +190,8 @@ int session_open(struct session *s, struct loop *loop, const struct session_opti
     rc = rc == 0 ? session_find_parts(s, o->python, e) : rc;
     rc = rc == 0 ? home_open_store(s->home, &s->store, e) : rc;
     rc = rc == 0 ? tell_folder(s, e) : rc;
-    rc = rc == 0 ? open_parts(s, o, e) : rc;
+    rc = rc == 0 ? open_parts(s, o, config, e) : rc;
+    config_close(config);
     rc = rc == 0 ? engine_recover(s->engine, run_keys, n, home_load_dag, NULL, e) : rc;
     if (rc != 0) {
         session_close(s);

@@ -47,7 +47,8 @@ struct session {
 /* Removes a folder with all below it, and tells on stderr if something is left. */
 void session_remove(const char *path);
 
-/* The holder, the Python package and the interpreter (option NULL: as session_options.python). */
+/* The holder, the Python package and the interpreter: `python`, else what the configuration of s->home ("": the usual home) says, else as
+ * session_options.python. What the configuration says for Python is in the environment from then on. */
 int session_find_parts(struct session *s, const char *python, struct err *e);
 
 /* The store, read-only. -ERR_NOTFOUND when nothing has run in this home yet. */

@@ -19,7 +19,6 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -88,6 +87,9 @@ int engine_feed(struct engine *g, struct sched_event *ev)
     ev->now_us = engine_now(g);
     g->stats.events++;
     rc = sched_step(g->sched, ev, &g->actions);
+    if (rc == 0 && ev->type == SCHED_RUN_RESTORE) {
+        metrics_restored(g, ev);
+    }
     if (rc == -ERR_NOMEM) {
         set_fatal(g, rc, "out of memory in the scheduler");
     }
@@ -379,35 +381,18 @@ static int feed_resources(struct engine *g, const struct pool_row *pools, size_t
         rc = feed_resource(g, pools[i].name, pools[i].slots, pools[i].include_deferred);
     }
     if (rc == 0 && !has_default) {
-        rc = feed_resource(g, "default_pool", DEFAULT_POOL_SLOTS, false);
+        rc = feed_resource(g, "default_pool", g->settings.default_pool_slots, false);
     }
     return rc;
-}
-
-/* How many instances a mapped task may become; Airflow's name of it counts too. */
-static int32_t max_map_length(void)
-{
-    const char *text = getenv("TRADEWIND__CORE__MAX_MAP_LENGTH");
-    char *end;
-    long n;
-
-    text = text != NULL ? text : getenv("AIRFLOW__CORE__MAX_MAP_LENGTH");
-    n = text != NULL ? strtol(text, &end, 10) : 0;
-    if (text != NULL && (*end != '\0' || n <= 0 || n > LIMIT_MAP_HARD)) {
-        log_warning("engine", "MAX_MAP_LENGTH must be a number from 1 to %d: %d is used",
-                    LIMIT_MAP_HARD, LIMIT_MAP_LENGTH);
-        n = 0;
-    }
-    return n > 0 ? (int32_t)n : LIMIT_MAP_LENGTH;
 }
 
 static int open_with(struct engine *g, struct err *e)
 {
     struct sched_config sc = {
         .seed = g->config.seed,
-        .max_map_length = max_map_length(),
-        .queued_timeout_us = 600 * TIME_SECOND,
-        .queued_retries = 2,
+        .max_map_length = g->settings.max_map_length,
+        .queued_timeout_us = g->settings.queued_timeout_us,
+        .queued_retries = (uint16_t)g->settings.queued_retries,
         .question_timeout_us = 60 * TIME_SECOND,
     };
     struct store_call c = {.g = g, .e = e};
@@ -443,16 +428,22 @@ int engine_open(const struct engine_config *c, struct engine **ret, struct err *
         return err_set(e, ERR_NOMEM, "out of memory for the engine");
     }
     g->config = *c;
+    g->settings =
+        c->settings != NULL ? *c->settings : (struct engine_settings)ENGINE_SETTINGS_DEFAULT;
+    g->config.settings = NULL;
     g->loop = c->loop;
     g->store = c->store;
     g->worker = c->worker;
     g->inbox_last = &g->inbox;
     g->wall_base_us = loop_wall_us(c->loop);
+    g->metrics.started_us = g->wall_base_us;
+    g->metrics.last_commit_us = TIME_NONE;
     g->mono_base_us = loop_now_us(c->loop);
     g->next_command = 1;
     prng_seed(&g->callback_ids, c->seed ^ 0x63616c6c6261636bULL);
     arena_init(&g->extras.arena, MiB(64));
     co_group_init(&g->group, c->loop);
+    co_cond_init(&g->made);
     co_cond_init(&g->answered);
     rc = c->schedules ? schedule_new(g, e) : 0;
     rc = rc == 0 ? open_with(g, e) : rc;

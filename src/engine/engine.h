@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/limits.h"
+#include "base/time.h"
 #include "model/rows.h"
 
 struct arena;
@@ -35,6 +37,19 @@ struct dag_source {
     const char *file; /* where it came from, or NULL */
 };
 
+/* What the configuration says. */
+struct engine_settings {
+    int32_t max_map_length;     /* instances of a mapped task */
+    int32_t default_pool_slots; /* while the store has no row of default_pool */
+    int32_t queued_retries;     /* how often a task that a worker does not start is queued again */
+    int64_t queued_timeout_us;  /* ... after this time */
+};
+#define ENGINE_SETTINGS_DEFAULT                                       \
+    {                                                                 \
+        LIMIT_MAP_LENGTH, DEFAULT_POOL_SLOTS, DEFAULT_QUEUED_RETRIES, \
+            DEFAULT_QUEUED_TIMEOUT_S *TIME_SECOND                     \
+    }
+
 struct engine_config {
     struct loop *loop;
     struct store *store;
@@ -46,6 +61,7 @@ struct engine_config {
     /* While the worker has claimed work ahead, a commit may wait this long for company: fewer syncs, no slot idle. 0 = never. */
     int64_t gather_us;
     bool schedules; /* creates the runs that are due (engine_schedule_dag) */
+    const struct engine_settings *settings; /* borrowed until it is open; NULL = the defaults */
 };
 
 /* SUSPENDS. Takes the shard, loads settings, starts the engine's coroutine. */
@@ -78,6 +94,7 @@ struct engine_run_request {
     int64_t
         parent; /* the run whose task asked for it, or 0: who continues that one continues this one too */
     const struct due_run *scheduled; /* its times, in place of logical_date_us and now; or NULL */
+    bool *ret_found;                 /* it was made by an earlier request of this key; or NULL */
 };
 struct due_run;
 /* SUSPENDS until the run is durable. -ERR_EXISTS: a run of that id is there. */
@@ -165,6 +182,11 @@ struct engine_stats {
     int store_error;   /* the commit at hand fails with this and is repeated; 0 = fine */
 };
 void engine_get_stats(const struct engine *g, struct engine_stats *ret);
+/* What the process around the engine found when it last looked at its DAG files: for /health and /metrics. */
+struct engine_dags_report {
+    int64_t dags, files, errors, took_us;
+};
+void engine_report_dags(struct engine *g, const struct engine_dags_report *r);
 /* Told after every durable batch (a display, a simulator's checker). Borrowed for the call. */
 struct sched_actions;
 void engine_on_commit(struct engine *g, void (*fn)(void *arg, const struct sched_actions *a),

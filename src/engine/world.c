@@ -608,6 +608,9 @@ static const struct {
     {"asset_count", true, engine_asset_count},
     {"asset_events", true, engine_asset_events},
     {"xcom_delete", false, engine_answer_xcom_delete},
+    {"stats", false, metrics_answer},
+    {"run_create", false, engine_answer_run_create},
+    {"asset_event_create", false, engine_answer_asset_event},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)

@@ -34,6 +34,10 @@ int hitl_respond(const struct world_call *c, struct err *e);
 /* xcom.c: SUSPENDS. */
 int engine_answer_xcom_delete(const struct world_call *c, struct err *e);
 
+/* requests.c: SUSPENDS. What the API server asks for. */
+int engine_answer_run_create(const struct world_call *c, struct err *e);
+int engine_answer_asset_event(const struct world_call *c, struct err *e);
+
 /* assets.c: SUSPENDS. */
 int engine_asset_get(const struct world_call *c, struct err *e);
 int engine_asset_count(const struct world_call *c, struct err *e);

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/document.h"
@@ -22,9 +23,7 @@
 #include "store/store.h"
 #include "worker/local.h"
 
-#define GRACE_US    (10 * TIME_SECOND)
-#define IDLE_EXIT_S 60
-#define GATHER_US   8000
+#define GATHER_US 8000
 
 /* ---- folders ---- */
 
@@ -162,7 +161,7 @@ int home_load_version(struct store *s, int64_t version_key, struct dag **ret, st
 
 /* ---- the process that writes ---- */
 
-static int open_worker(const struct home_config *c, struct worker **ret, struct err *e)
+static int open_worker(const struct home_config *c, int slots, struct worker **ret, struct err *e)
 {
     struct local_worker_config w = {
         .loop = c->loop,
@@ -171,31 +170,46 @@ static int open_worker(const struct home_config *c, struct worker **ret, struct 
         .python = c->python,
         .python_path = c->python_path,
         .lookup_program = c->lookup_program,
-        .slots = c->slots,
+        .slots = slots,
         .extra_env = c->task_env,
-        .grace_us = GRACE_US,
-        .idle_exit_s = c->idle_exit_s > 0 ? c->idle_exit_s : IDLE_EXIT_S,
+        .grace_us = config_us(c->config, "worker.kill_grace"),
+        .idle_exit_s = c->idle_exit_s > 0
+                           ? c->idle_exit_s
+                           : (int)(config_us(c->config, "worker.holder_idle_exit") / TIME_SECOND),
         .worker_id = 1,
     };
 
     return local_worker_new(&w, ret, e);
 }
 
+struct engine_settings home_engine_settings(const struct config *c)
+{
+    return (struct engine_settings){
+        .max_map_length = (int32_t)config_int(c, "core.max_map_length"),
+        .default_pool_slots = (int32_t)config_int(c, "core.default_pool_task_slot_count"),
+        .queued_retries = (int32_t)config_int(c, "scheduler.num_stuck_in_queued_retries"),
+        .queued_timeout_us = config_us(c, "scheduler.task_queued_timeout"),
+    };
+}
+
 int home_open(const struct home_config *c, struct worker **ret_worker, struct engine **ret_engine,
               struct err *e)
 {
     char owner[320] = "";
+    int slots = c->slots > 0 ? c->slots : (int)config_int(c->config, "core.parallelism");
+    struct engine_settings settings = home_engine_settings(c->config);
     struct engine_config g = {
         .loop = c->loop,
         .store = c->store,
         .home = c->home,
         .owner = owner,
-        .parallelism = c->slots,
+        .parallelism = slots,
         .gather_us = c->gather_us >= 0 ? c->gather_us : GATHER_US,
         .schedules = c->schedules,
+        .settings = &settings,
     };
     size_t n;
-    int rc = open_worker(c, ret_worker, e);
+    int rc = open_worker(c, slots, ret_worker, e);
 
     if (rc != 0) {
         return rc;

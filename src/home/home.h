@@ -9,9 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct config;
 struct dag;
 struct dag_source;
 struct engine;
+struct engine_settings;
 struct err;
 struct lock;
 struct loop;
@@ -44,11 +46,14 @@ struct home_config {
     const char *home, *holder, *python, *python_path;
     const char *lookup_program; /* as of the local worker, or NULL */
     const char *const *task_env;
-    int slots;
-    int idle_exit_s;   /* of holders that have nothing to do; 0 = the default */
+    const struct config *config; /* borrowed for the call */
+    int slots;                   /* 0 = core.parallelism */
+    int idle_exit_s;   /* of holders that have nothing to do; 0 = worker.holder_idle_exit */
     int64_t gather_us; /* -1 = the default */
     bool schedules;    /* as engine_config */
 };
+/* What of the configuration the engine takes. */
+struct engine_settings home_engine_settings(const struct config *c);
 /* SUSPENDS. The worker and the engine. After an error *ret_worker may be there: home_close it. */
 int home_open(const struct home_config *c, struct worker **ret_worker, struct engine **ret_engine,
               struct err *e);

@@ -6,8 +6,10 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "home/client.h"
+#include "runtime/loop.h"
 #include "server/server_priv.h"
 
+#define STATS_AGE_US (TIME_SECOND / 2) /* however often /health is asked, the scheduler is not */
 #define ASK_US     (5 * TIME_SECOND)
 #define COMMAND_US (5 * TIME_SECOND) /* after that the answer is 202: the engine has it, and is busy */
 
@@ -43,6 +45,36 @@ int server_ask(struct call *c, const char *type, const struct buf *members, stru
     bool refused;
 
     return request(c, type, members, ASK_US, ret, &refused, e);
+}
+
+int server_stats(struct call *c, const struct value **ret, struct err *e)
+{
+    struct server_thread *t = c->thread;
+    int64_t now_us = loop_now_us(t->loop);
+    struct value *fresh = NULL;
+    struct buf b BUF_CLEANUP;
+    struct json_writer w;
+    int rc;
+
+    if (t->stats != NULL && now_us - t->stats_us < STATS_AGE_US) {
+        char *copy = arena_strdup(&c->arena, t->stats);
+
+        rc = copy != NULL ? value_parse(&c->arena, copy, strlen(copy), &fresh, e)
+                          : err_set(e, ERR_NOMEM, "out of memory for an answer");
+        *ret = fresh;
+        return rc;
+    }
+    rc = server_ask(c, "stats", NULL, &fresh, e);
+    *ret = fresh;
+    mem_free(mem_take(t->stats));
+    if (rc == 0 && fresh != NULL) {
+        buf_init(&b, MiB(16));
+        json_writer_init(&w, &b, 0);
+        json_value(&w, fresh);
+        t->stats = buf_take(&b);
+        t->stats_us = now_us;
+    }
+    return rc;
 }
 
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,

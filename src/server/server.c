@@ -7,6 +7,7 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
 #include <sodium.h>
@@ -136,6 +137,19 @@ static int on_failure(void *arg)
     return stop_on(w, co_wait_fd(w->s->failed_fd, LOOP_READ, NULL));
 }
 
+static int on_input(void *arg)
+{
+    struct waiting *w = arg;
+    char some[64];
+    size_t n = 1;
+    int rc = w->s->config.end_with_input ? 0 : -ERR_CLOSED;
+
+    while (rc == 0 && n > 0) {
+        rc = co_read(STDIN_FILENO, some, sizeof some, &n);
+    }
+    return stop_on(w, rc);
+}
+
 static int beat(void *arg)
 {
     const struct waiting *w = arg;
@@ -152,12 +166,15 @@ static int main_co(void *arg)
     static const struct {
         const char *name;
         co_fn fn;
-    } all[] = {{"sigterm", on_term}, {"sigint", on_int}, {"failure", on_failure}, {"beat", beat}};
+    } all[] = {{"sigterm", on_term}, {"sigint", on_int}, {"failure", on_failure}, {"input", on_input}, {"beat", beat}};
     struct server *s = arg;
     struct waiting w = {.s = s, .main = co_self()};
     struct co_group g;
     int rc = 0;
 
+    if (s->config.end_with_input) {
+        (void)fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
+    }
     co_group_init(&g, loop_current());
     for (size_t i = 0; rc == 0 && i < sizeof all / sizeof all[0]; i++) {
         rc = co_spawn(&g, all[i].name, all[i].fn, &w, NULL, NULL);

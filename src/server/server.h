@@ -26,6 +26,7 @@ struct server_config {
     /* Also told now and then while all goes well (a watchdog), every beat_us; 0: never. */
     void (*beat)(void *arg);
     int64_t beat_us;
+    bool end_with_input; /* stops when standard input ends: its supervisor is gone */
     void *arg;
 };
 

@@ -48,6 +48,8 @@ struct server_thread {
         uint64_t used;
     } dags[SERVER_DAGS_KEPT];
     uint64_t dag_uses;
+    char *stats; /* of the scheduler, as JSON; owned; NULL: not asked yet, or it did not answer */
+    int64_t stats_us;
     struct server_counts counts;
     int rc;
     struct err e;
@@ -80,6 +82,8 @@ bool access_is_local(struct call *c);
 /* commands.c: SUSPENDS. To the engine of the home; *ret: its result, in the call's arena, or NULL. -ERR_CLOSED: none lives. */
 int server_ask(struct call *c, const char *type, const struct buf *members, struct value **ret,
                struct err *e);
+/* What the scheduler counts of itself; at most half a second old. */
+int server_stats(struct call *c, const struct value **ret, struct err *e);
 /* The same for what changes something: an engine that takes longer than a while leaves a call answered with 202 (*ret_later). */
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
                    bool *ret_later, struct err *e);

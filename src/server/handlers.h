@@ -1,0 +1,16 @@
+/* The handlers of routes.c. All SUSPEND. */
+#ifndef TW_SERVER_HANDLERS_H
+#define TW_SERVER_HANDLERS_H
+
+struct call;
+struct err;
+
+/* health.c */
+int api_health(struct call *c, struct err *e);
+int api_monitor_health(struct call *c, struct err *e);
+int api_version(struct call *c, struct err *e);
+
+/* webhooks.c */
+int api_webhook(struct call *c, struct err *e);
+
+#endif
