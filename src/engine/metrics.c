@@ -247,6 +247,7 @@ int metrics_answer(const struct world_call *c, struct err *e)
     json_key(c->w, "store_error");
     json_string(c->w, stats.store_error != 0 ? err_text(stats.store_error) : NULL);
     put(c->w, "commits", (int64_t)stats.commits);
+    put(c->w, "store_errors", (int64_t)m->store_errors);
     put(c->w, "events", (int64_t)stats.events);
     put(c->w, "rows", (int64_t)stats.rows);
     put(c->w, "transitions", (int64_t)stats.transitions);

@@ -4,6 +4,7 @@
 
 const struct route routes[] = {
     {"GET", "/health", api_health, ROLE_VIEWER, ROUTE_LOCAL},
+    {"GET", "/metrics", api_metrics, ROLE_VIEWER, ROUTE_LOCAL},
     {"POST", "/webhooks/{name}", api_webhook, ROLE_ADMIN, ROUTE_SIGNED | ROUTE_STORE, 1048576},
     {"GET", "/api/v2/monitor/health", api_monitor_health, ROLE_NONE},
     {"GET", "/api/v2/version", api_version, ROLE_NONE},
