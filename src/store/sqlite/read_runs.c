@@ -20,7 +20,7 @@ static int read_dag(struct reader *r, void *to)
     return r->rc;
 }
 
-static int read_run(struct reader *r, void *to)
+int sql_read_run(struct reader *r, void *to)
 {
     struct run_row *row = to;
 
@@ -140,7 +140,7 @@ int sql_get_run(struct store *s, int64_t run_key, struct arena *a, struct run_ro
         return rc;
     }
     put_int(&r.b, run_key);
-    return read_one(&r, read_run, ret, "there is no run %lld", (long long)run_key);
+    return read_one(&r, sql_read_run, ret, "there is no run %lld", (long long)run_key);
 }
 
 int sql_find_run(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,
@@ -154,7 +154,7 @@ int sql_find_run(struct store *s, int64_t dag_key, const char *run_id, struct ar
     }
     put_int(&r.b, dag_key);
     put_text(&r.b, run_id);
-    return read_one(&r, read_run, ret, "there is no run %s", run_id);
+    return read_one(&r, sql_read_run, ret, "there is no run %s", run_id);
 }
 
 int sql_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t after_key, size_t limit,
@@ -183,7 +183,7 @@ int sql_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t afte
     if (only_live || dag_key != 0) {
         put_int(&r.b, dag_key);
     }
-    return read_all(&r, read_run, sizeof **ret, (void **)ret, ret_len);
+    return read_all(&r, sql_read_run, sizeof **ret, (void **)ret, ret_len);
 }
 
 int sql_previous_run(struct store *s, int64_t run_key, bool any_type, struct arena *a,
@@ -206,7 +206,7 @@ int sql_previous_run(struct store *s, int64_t run_key, bool any_type, struct are
     put_int(&r.b, run.dag_key);
     put_int(&r.b, run.logical_date_us);
     put_int(&r.b, any_type);
-    return read_one(&r, read_run, ret, "run %lld has no previous run", (long long)run_key);
+    return read_one(&r, sql_read_run, ret, "run %lld has no previous run", (long long)run_key);
 }
 
 int sql_last_scheduled_run(struct store *s, int64_t dag_key, struct arena *a, struct run_row *ret,
@@ -220,7 +220,7 @@ int sql_last_scheduled_run(struct store *s, int64_t dag_key, struct arena *a, st
     }
     put_int(&r.b, dag_key);
     put_int(&r.b, RUN_TYPE_SCHEDULED);
-    return read_one(&r, read_run, ret, "DAG %lld has no scheduled run", (long long)dag_key);
+    return read_one(&r, sql_read_run, ret, "DAG %lld has no scheduled run", (long long)dag_key);
 }
 
 int sql_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_t *ret_len,
