@@ -29,7 +29,9 @@
 #include "model/dag.h"
 #include "runtime/loop.h"
 
-#define TELLERS 64 /* versions that wait for a commit at a time */
+#define WHY_MAX    KiB(16) /* kept of a file's errors */
+#define ERRORS_MAX MiB(4)  /* told of all files */
+#define TELLERS    64 /* versions that wait for a commit at a time */
 
 struct news;
 
@@ -40,6 +42,8 @@ struct entry {
     uint64_t round;  /* when it was last seen */
     struct dag **dags;
     size_t dags_len, errors;
+    char *why; /* the errors as text, owned; NULL without */
+    int64_t why_us;
 };
 
 struct told {
@@ -85,6 +89,7 @@ int bundle_new(struct session *s, const char *folder, struct bundle **ret, struc
 static void free_entry(struct entry *f)
 {
     load_free(f->dags, f->dags_len);
+    mem_free(f->why);
     mem_free(f->file);
     mem_free(f);
 }
@@ -190,6 +195,9 @@ static int read_entry(struct bundle *b, struct entry *f, const struct value *ans
     if (out.len != 0) {
         tell_errors(f->file, text, out.len);
     }
+    mem_free(f->why);
+    f->why = out.len != 0 ? mem_strndup(text, text_len < WHY_MAX ? text_len : WHY_MAX) : NULL;
+    f->why_us = loop_wall_us(loop_current());
     free(text); /* not ours: open_memstream made it */
     if (rc == 0 || n != 0) {
         load_free(f->dags, f->dags_len);
@@ -420,6 +428,39 @@ static void unschedule_gone(struct bundle *b)
             b->report.removed++;
         }
     }
+}
+
+/* An id that stays the file's. */
+static int64_t error_id(const char *file)
+{
+    return (int64_t)(hash_bytes(file, strlen(file)) & 0x7fffffff);
+}
+
+int bundle_errors(const struct bundle *b, struct buf *out)
+{
+    struct json_writer w;
+
+    json_writer_init(&w, out, 0);
+    json_array(&w);
+    for (size_t i = 0; i < b->len; i++) {
+        const struct entry *f = b->entries[i];
+
+        if (f->errors == 0 || f->why == NULL || out->len + 8 * strlen(f->why) > ERRORS_MAX) {
+            continue;
+        }
+        json_object(&w);
+        json_key(&w, "import_error_id");
+        json_int(&w, error_id(f->file));
+        json_key(&w, "filename");
+        json_string(&w, f->file);
+        json_key(&w, "timestamp_us");
+        json_int(&w, f->why_us);
+        json_key(&w, "stack_trace");
+        json_string(&w, f->why);
+        json_object_end(&w);
+    }
+    json_array_end(&w);
+    return buf_status(out);
 }
 
 int bundle_refresh(struct bundle *b, struct bundle_report *ret, struct err *e)

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+struct buf;
 struct bundle;
 struct err;
 struct session;
@@ -22,5 +23,8 @@ void bundle_free(struct bundle *b);
  * DAGs of files that are gone are scheduled no more; their runs go on. Of two files with the same DAG the first has it.
  */
 int bundle_refresh(struct bundle *b, struct bundle_report *ret, struct err *e);
+
+/* The errors of its files as a JSON array: import_error_id, filename, timestamp_us, stack_trace; as many as 4 MiB hold. */
+int bundle_errors(const struct bundle *b, struct buf *out);
 
 #endif

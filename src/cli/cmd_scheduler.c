@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -103,6 +104,20 @@ static void tell(const struct bundle_report *r, bool first)
     }
 }
 
+/* For who asks the engine: the API server. */
+static void report(struct service *v, const struct bundle_report *r, int64_t took_us)
+{
+    struct engine_dags_report d = {.dags = (int64_t)r->dags,
+                                   .files = (int64_t)r->files,
+                                   .errors = (int64_t)r->errors,
+                                   .took_us = took_us};
+    struct buf b BUF_CLEANUP;
+
+    buf_init(&b, MiB(8));
+    d.errors_json = bundle_errors(v->bundle, &b) == 0 ? buf_cstr(&b) : NULL;
+    engine_report_dags(v->s.engine, &d);
+}
+
 /* A folder that cannot be read now may be readable later: it is mounted, a checkout is under way. */
 static int look(struct service *v, bool first, int64_t *ret_took_us)
 {
@@ -120,8 +135,7 @@ static int look(struct service *v, bool first, int64_t *ret_took_us)
         log_error("dags", "%s", err_str(&e));
         return 0;
     }
-    engine_report_dags(v->s.engine, &(struct engine_dags_report){(int64_t)r.dags, (int64_t)r.files,
-                                                                 (int64_t)r.errors, *ret_took_us});
+    report(v, &r, *ret_took_us);
     tell(&r, first);
     return 0;
 }

@@ -15,7 +15,7 @@
 #include "cli/execute.h"
 #include "cli/folder.h"
 #include "cli/load.h"
-#include "cli/logfile.h"
+#include "home/logfile.h"
 #include "cli/session.h"
 #include "cli/test_home.h"
 #include "dagfile/dagfile.h"

@@ -13,7 +13,7 @@
 #include "cli/commands.h"
 #include "cli/folder.h"
 #include "cli/hitl.h"
-#include "cli/logfile.h"
+#include "home/logfile.h"
 #include "cli/lookup.h"
 #include "cli/print.h"
 #include "cli/session.h"

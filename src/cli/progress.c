@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "cli/logfile.h"
+#include "home/logfile.h"
 #include "cli/term.h"
 #include "engine/engine.h"
 #include "model/dag.h"

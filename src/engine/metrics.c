@@ -1,6 +1,6 @@
 #include "engine/metrics.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -110,6 +110,8 @@ void engine_report_dags(struct engine *g, const struct engine_dags_report *r)
     m->import_errors = r->errors;
     m->parse_us = r->took_us;
     m->parses++;
+    mem_free(m->errors_json);
+    m->errors_json = r->errors_json != NULL ? mem_strdup(r->errors_json) : NULL;
     observe(&m->parse, r->took_us);
 }
 
@@ -226,6 +228,17 @@ static int measure_lag(struct engine *g, int64_t *ret)
     *ret = loop_now_us(g->loop) - due;
     *ret = *ret > 0 ? *ret : 0;
     return rc;
+}
+
+int metrics_answer_import_errors(const struct world_call *c, struct err *e)
+{
+    const char *json = c->g->metrics.errors_json;
+
+    (void)e;
+    json_key(c->w, "result");
+    json = json != NULL ? json : "[]";
+    json_raw(c->w, json, strlen(json));
+    return 0;
 }
 
 int metrics_answer(const struct world_call *c, struct err *e)

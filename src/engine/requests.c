@@ -155,6 +155,35 @@ int engine_answer_run_create(const struct world_call *c, struct err *e)
     return rc == 0 ? tell_run(c, &f, !f.applied, e) : rc;
 }
 
+/* ---- why an instance does not run ---- */
+
+int engine_answer_why(const struct world_call *c, struct err *e)
+{
+    struct ti_key key = {0};
+    struct buf b BUF_CLEANUP;
+    int64_t task = 0, map = 0;
+    int rc;
+
+    if (value_int(value_get(c->rq, "run_key"), 1, INT64_MAX, &key.run_key) != 0 ||
+        value_int(value_get(c->rq, "task"), 0, UINT32_MAX, &task) != 0 ||
+        value_int(value_get(c->rq, "map_index"), -1, INT32_MAX, &map) != 0) {
+        return err_set(e, ERR_PROTOCOL, "why needs run_key, task and map_index");
+    }
+    key.task = (uint32_t)task;
+    key.map_index = (int32_t)map;
+    buf_init(&b, KiB(64));
+    rc = sched_why(c->g->sched, &key, engine_now(c->g), &b);
+    if (rc != 0) {
+        return err_set(e, (enum err_code) - rc, "this instance is of no run that is at work");
+    }
+    json_key(c->w, "result");
+    json_object(c->w);
+    json_key(c->w, "text");
+    json_string(c->w, buf_cstr(&b));
+    json_object_end(c->w);
+    return 0;
+}
+
 /* ---- an event of an asset ---- */
 
 /* Under engine_make_begin. */

@@ -609,6 +609,8 @@ static const struct {
     {"asset_events", true, engine_asset_events},
     {"xcom_delete", false, engine_answer_xcom_delete},
     {"stats", false, metrics_answer},
+    {"import_errors", false, metrics_answer_import_errors},
+    {"why", false, engine_answer_why},
     {"run_create", false, engine_answer_run_create},
     {"asset_event_create", false, engine_answer_asset_event},
 };

@@ -58,7 +58,8 @@ struct call {
     enum role role;
     char id[UUID_TEXT_MAX]; /* of the request: in the log, and in the answer's X-Request-Id */
     int64_t began_us;       /* loop clock */
-    bool no_store;   /* it is of the moment: no ETag */
+    const struct value *import_errors; /* of server_know_import_errors; or NULL */
+    bool no_store;                     /* it is of the moment: no ETag */
     bool long_lived; /* its route streams: no limit of time */
 
     /* httpd.c's */

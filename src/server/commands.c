@@ -77,6 +77,34 @@ int server_stats(struct call *c, const struct value **ret, struct err *e)
     return rc;
 }
 
+/* Asked only where there is one at all. */
+void server_know_import_errors(struct call *c)
+{
+    const struct value *stats = NULL, *n;
+    struct value *all = NULL;
+    int64_t count = 0;
+
+    n = server_stats(c, &stats, NULL) == 0 && stats != NULL ? value_get(stats, "import_errors") : NULL;
+    if (n != NULL && value_int(n, 1, INT64_MAX, &count) == 0 &&
+        server_ask(c, "import_errors", NULL, &all, NULL) == 0) {
+        c->import_errors = all;
+    }
+}
+
+bool server_has_import_error(const struct call *c, const char *file)
+{
+    const struct value *all = c->import_errors;
+
+    for (size_t i = 0; all != NULL && file != NULL && i < all->len; i++) {
+        const struct value *name = value_get(all->elems[i], "filename");
+
+        if (name != NULL && name->kind == VALUE_STRING && strcmp(name->text, file) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
                    bool *ret_later, struct err *e)
 {

@@ -84,6 +84,9 @@ int server_ask(struct call *c, const char *type, const struct buf *members, stru
                struct err *e);
 /* What the scheduler counts of itself; at most half a second old. */
 int server_stats(struct call *c, const struct value **ret, struct err *e);
+/* Which files could not be read whole, as far as the scheduler tells: asked first (SUSPENDS), then looked up. */
+void server_know_import_errors(struct call *c);
+bool server_has_import_error(const struct call *c, const char *file);
 /* The same for what changes something: an engine that takes longer than a while leaves a call answered with 202 (*ret_later). */
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
                    bool *ret_later, struct err *e);
