@@ -26,7 +26,7 @@ static int json_of(const struct world_call *c, const char *name, size_t max, con
 {
     const struct value *v = value_get(c->rq, name);
     struct json_writer w;
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
 
     *ret = NULL;
     if (v == NULL || v->kind == VALUE_NULL) {
@@ -160,7 +160,7 @@ int engine_answer_run_create(const struct world_call *c, struct err *e)
 int engine_answer_why(const struct world_call *c, struct err *e)
 {
     struct ti_key key = {0};
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     int64_t task = 0, map = 0;
     int rc;
 

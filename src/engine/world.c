@@ -498,7 +498,7 @@ static int put_conf(const struct world_call *c, const char **ret, struct err *e)
 {
     const struct value *conf = value_get(c->rq, "conf");
     struct json_writer w;
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
 
     *ret = NULL;
     if (conf == NULL || conf->kind == VALUE_NULL) {

@@ -382,7 +382,7 @@ int api_dag_details(struct call *c, struct err *e)
 static int set_paused(struct call *c, const char *dag_id, bool paused, bool *ret_later,
                       struct err *e)
 {
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct value *answer;
 

@@ -144,7 +144,7 @@ static int next_piece(const struct source *s, struct json_writer *w, struct buf 
 static int stream(struct call *c, const struct source *s, struct err *e)
 {
     int64_t at = 0, end = size_of(s);
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     int rc;
 

@@ -152,7 +152,7 @@ int api_asset_event_post(struct call *c, struct err *e)
     struct asset_event_row *rows;
     struct asset_row a;
     struct value *body, *answer;
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct store *s;
     bool later = false;

@@ -126,7 +126,7 @@ int api_pool(struct call *c, struct err *e)
 static int send(struct call *c, const struct pool_row *p, const char *op, bool *ret_later,
                 struct err *e)
 {
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct value *answer;
     int rc;

@@ -190,7 +190,7 @@ int api_dag_run_post(struct call *c, struct err *e)
     struct store *s;
     int64_t key = 0;
     bool later = false;
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     int rc = call_body(c, &body, e);
 
@@ -228,7 +228,7 @@ int api_send_change(struct call *c, const char *op, const char *state, int64_t r
                     const uint32_t *tasks, const int32_t *maps, size_t n, bool *ret_later,
                     struct err *e)
 {
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct value *answer;
 

@@ -60,7 +60,7 @@ static void put_masked(struct json_writer *w, const struct value *v, int depth)
 static void put_masked_text(struct call *c, const char *name, const char *text)
 {
     struct value *v;
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
 
     if (text == NULL || value_parse(&c->arena, text, strlen(text), &v, NULL) != 0 ||
@@ -97,7 +97,7 @@ static int read_setting(struct call *c, const char *op, const char *member, cons
     struct value *rq = value_new(&c->arena, VALUE_OBJECT);
     struct value *stored = value_bool(&c->arena, true);
     struct value *v = value_string(&c->arena, name, strlen(name));
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct store *s;
     char *copy;
@@ -233,7 +233,7 @@ int api_variable(struct call *c, struct err *e)
 /* A value that is no text is kept as its JSON, as in Airflow. */
 static void write_value(struct json_writer *w, const struct value *v)
 {
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer inner;
 
     if (v->kind == VALUE_STRING) {
@@ -251,7 +251,7 @@ static int set_variable(struct call *c, const struct value *body, const char *ke
 {
     const struct value *v = in_mask(c, "value") ? value_get(body, "value") : NULL;
     const char *about = NULL;
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct value *answer;
     int rc = in_mask(c, "description") ? body_text(c, body, "description", &about, e) : 0;
@@ -328,7 +328,7 @@ int api_variable_patch(struct call *c, struct err *e)
 static int drop(struct call *c, const char *op, const char *member, const char *name,
                 const char *missing, struct err *e)
 {
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct value *answer = NULL;
     bool later = false;
@@ -438,7 +438,7 @@ static int set_connection(struct call *c, const struct value *body, const char *
 {
     static const char *const members[] = {"conn_type", "description", "host", "login",
                                           "schema",    "port",        "password", "extra"};
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct value *answer;
 

@@ -238,7 +238,7 @@ int api_ti_try(struct call *c, struct err *e)
 /* Why it does not run: asked of the scheduler, in its words. */
 int api_ti_dependencies(struct call *c, struct err *e)
 {
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct api_run r = {0};
     struct ti_row t;

@@ -103,7 +103,7 @@ int api_xcom_delete(struct call *c, struct err *e)
 {
     const struct task *t;
     struct api_run r = {0};
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct value *answer;
     int32_t map;

@@ -52,7 +52,7 @@ int server_stats(struct call *c, const struct value **ret, struct err *e)
     struct server_thread *t = c->thread;
     int64_t now_us = loop_now_us(t->loop);
     struct value *fresh = NULL;
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     int rc;
 

@@ -166,7 +166,7 @@ int router_parse(struct call *c, const char *method, const char *uri)
 const char *router_allowed(struct call *c)
 {
     struct segment names[CALL_PARAMS_MAX], values[CALL_PARAMS_MAX];
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     size_t n;
 
     buf_init(&b, 256);

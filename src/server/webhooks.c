@@ -104,7 +104,7 @@ static int read_setting(struct call *c, const struct webhook *h, const char **re
     bool variable = h->secret_kind == WEBHOOK_VARIABLE;
     struct value *rq = value_new(&c->arena, VALUE_OBJECT), *answer = NULL;
     struct value *name = value_string(&c->arena, h->secret, strlen(h->secret));
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct store *s;
     int rc = server_store(c, &s, e);
@@ -210,7 +210,7 @@ static int carry_out(struct call *c, const struct webhook *h, const struct value
         arena_printf(&c->arena, "webhook__%s__%s", h->name, id != NULL ? id : print);
     const struct value *created;
     struct value *answer = NULL;
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     bool later, made;
     int rc;
 
