@@ -81,6 +81,7 @@ static int serve(struct cli *cli, const char *home, struct err *e)
     s.port = (int)(cli_given(cli, "port") ? cli_opt_int(cli, "port") : config_int(c, "api.port"));
     s.threads = (int)config_int(c, "api.workers");
     s.connections = (unsigned)config_int(c, "api.max_connections");
+    s.idle_s = (unsigned)(config_us(c, "api.idle_timeout") / TIME_SECOND);
     s.grace_us = config_us(c, "api.stop_grace");
     s.webhooks = config_value(c, "webhooks");
     s.beat_us = sd_notify_watchdog_us() / 3;

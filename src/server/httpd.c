@@ -41,7 +41,6 @@ struct httpd {
 };
 
 static const struct httpd_limits limits = {
-    .idle_s = 75,
     .body_s = 60,
     .reply_s = 120,
     .crowded_s = 2,
@@ -331,6 +330,8 @@ static int open_module(struct httpd *h, struct err *e)
     int errnum = 0;
 
     l.connections = h->config.connections;
+    l.idle_s = h->config.idle_s;
+    l.body_s = l.body_s < l.idle_s ? l.body_s : l.idle_s;
     h->impl = h->module->open(&host, &l, h->config.listen_fd, &errnum);
     return h->impl != NULL ? 0 : err_errno(e, errnum, "the HTTP server cannot start");
 }

@@ -186,6 +186,7 @@ static int thread_co(void *arg)
         .loop = t->loop,
         .listen_fd = t->listen_fd,
         .connections = t->server->config.connections / (unsigned)t->server->config.threads,
+        .idle_s = t->server->config.idle_s,
         .begin = on_begin,
         .handle = handle,
         .end = on_end,
