@@ -47,33 +47,66 @@ int server_ask(struct call *c, const char *type, const struct buf *members, stru
     return request(c, type, members, ASK_US, ret, &refused, e);
 }
 
-int server_stats(struct call *c, const struct value **ret, struct err *e)
+/* Shared by all threads: what one of them has told, no other contradicts later. *ret in the call's arena; NULL: it is too old. */
+static int kept_stats(struct call *c, const struct value **ret, struct err *e)
 {
-    struct server_thread *t = c->thread;
-    int64_t now_us = loop_now_us(t->loop);
-    struct value *fresh = NULL;
-    struct buf b BUF_CLEANUP = {0};
-    struct json_writer w;
+    struct server *s = c->thread->server;
+    struct value *v = NULL;
+    char *copy = NULL;
+    bool fresh;
     int rc;
 
-    if (t->stats != NULL && now_us - t->stats_us < STATS_AGE_US) {
-        char *copy = arena_strdup(&c->arena, t->stats);
+    (void)pthread_mutex_lock(&s->stats_lock);
+    fresh = s->stats != NULL && loop_now_us(c->thread->loop) - s->stats_us < STATS_AGE_US;
+    if (fresh) {
+        copy = arena_strdup(&c->arena, s->stats);
+    }
+    (void)pthread_mutex_unlock(&s->stats_lock);
+    *ret = NULL;
+    if (!fresh) {
+        return 0;
+    }
+    rc = copy != NULL ? value_parse(&c->arena, copy, strlen(copy), &v, e)
+                      : err_set(e, ERR_NOMEM, "out of memory for an answer");
+    *ret = v;
+    return rc;
+}
 
-        rc = copy != NULL ? value_parse(&c->arena, copy, strlen(copy), &fresh, e)
-                          : err_set(e, ERR_NOMEM, "out of memory for an answer");
-        *ret = fresh;
+/* asked_us: when it was asked for; an older answer that comes late is dropped. */
+static void keep_stats(struct server *s, const struct value *v, int64_t asked_us)
+{
+    struct buf b BUF_CLEANUP = {0};
+    struct json_writer w;
+    char *text = NULL;
+
+    buf_init(&b, MiB(16));
+    if (v != NULL) {
+        json_writer_init(&w, &b, 0);
+        json_value(&w, v);
+        text = buf_take(&b);
+    }
+    (void)pthread_mutex_lock(&s->stats_lock);
+    if (s->stats == NULL || asked_us > s->stats_us) {
+        mem_free(s->stats);
+        s->stats = mem_take(text);
+        s->stats_us = asked_us;
+    }
+    (void)pthread_mutex_unlock(&s->stats_lock);
+    mem_free(text);
+}
+
+int server_stats(struct call *c, const struct value **ret, struct err *e)
+{
+    int64_t asked_us = loop_now_us(c->thread->loop);
+    struct value *fresh = NULL;
+    int rc = kept_stats(c, ret, e);
+
+    if (rc != 0 || *ret != NULL) {
         return rc;
     }
     rc = server_ask(c, "stats", NULL, &fresh, e);
+    keep_stats(c->thread->server, rc == 0 ? fresh : NULL, asked_us);
     *ret = fresh;
-    mem_free(mem_take(t->stats));
-    if (rc == 0 && fresh != NULL) {
-        buf_init(&b, MiB(16));
-        json_writer_init(&w, &b, 0);
-        json_value(&w, fresh);
-        t->stats = buf_take(&b);
-        t->stats_us = now_us;
-    }
     return rc;
 }
 

@@ -292,13 +292,17 @@ static int serve(struct server *s, struct err *e)
 int server_run(const struct server_config *c, struct err *e)
 {
     struct server s = {.config = *c, .failed_fd = -1};
-    int rc = prepare(&s, e);
+    int rc;
 
+    (void)pthread_mutex_init(&s.stats_lock, NULL);
+    rc = prepare(&s, e);
     (void)signal(SIGPIPE, SIG_IGN);
     rc = rc == 0 ? serve(&s, e) : rc;
     if (s.failed_fd >= 0) {
         (void)close(s.failed_fd);
     }
+    mem_free(s.stats);
+    (void)pthread_mutex_destroy(&s.stats_lock);
     webhooks_free(s.hooks);
     sodium_memzero(s.token, sizeof s.token);
     mem_free(s.threads);

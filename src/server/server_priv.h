@@ -48,8 +48,6 @@ struct server_thread {
         uint64_t used;
     } dags[SERVER_DAGS_KEPT];
     uint64_t dag_uses;
-    char *stats; /* of the scheduler, as JSON; owned; NULL: not asked yet, or it did not answer */
-    int64_t stats_us;
     struct server_counts counts;
     int rc;
     struct err e;
@@ -61,7 +59,10 @@ struct server {
     struct webhooks *hooks;
     struct server_thread *threads;
     int port;
-    int failed_fd; /* a thread has ended by itself */
+    pthread_mutex_t stats_lock;
+    char *stats;      /* of the scheduler, as JSON; owned; NULL: not asked yet, or it did not answer */
+    int64_t stats_us; /* when it was asked for */
+    int failed_fd;    /* a thread has ended by itself */
 };
 
 /* Upper bounds of the buckets of answer times, in microseconds. */

@@ -213,7 +213,6 @@ static void *thread_main(void *arg)
     if (t->rc == 0) {
         t->rc = loop_main(t->loop, thread_co, t, &t->e);
         drop_store(t);
-        mem_free(t->stats);
         loop_free(t->loop);
     }
     if (t->rc != 0) {
