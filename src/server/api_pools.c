@@ -3,6 +3,22 @@
 
 #include "server/api.h"
 
+static int64_t used_of(struct call *c, const char *name, const char *member)
+{
+    const struct value *stats = NULL, *pools;
+    int64_t n = 0;
+
+    pools = server_stats(c, &stats, NULL) == 0 && stats != NULL ? value_get(stats, "pools") : NULL;
+    for (size_t i = 0; pools != NULL && i < pools->len; i++) {
+        const struct value *v = value_get(pools->elems[i], "name");
+
+        if (v != NULL && strcmp(v->text, name) == 0) {
+            (void)value_int(value_get(pools->elems[i], member), 0, INT64_MAX, &n);
+        }
+    }
+    return n;
+}
+
 /* default_pool is there before anybody has set it. */
 static int list_pools(struct call *c, struct pool_row **ret, size_t *ret_n, struct err *e)
 {
@@ -23,8 +39,10 @@ static int list_pools(struct call *c, struct pool_row **ret, size_t *ret_n, stru
     if (all == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory for pools");
     }
-    if (!has) {
-        all[0] = (struct pool_row){"default_pool", DEFAULT_POOL_SLOTS, false, "Default pool"};
+    if (!has) { /* core.default_pool_task_slot_count, as the scheduler has it */
+        int64_t slots = used_of(c, "default_pool", "slots");
+
+        all[0] = (struct pool_row){"default_pool", slots != 0 ? slots : DEFAULT_POOL_SLOTS, false, "Default pool"};
     }
     for (size_t i = 0; i < n; i++) {
         all[i + !has] = rows[i];
@@ -34,27 +52,10 @@ static int list_pools(struct call *c, struct pool_row **ret, size_t *ret_n, stru
     return 0;
 }
 
-static int64_t used_of(struct call *c, const char *name, const char *member, int64_t *ret_slots)
-{
-    const struct value *stats = NULL, *pools;
-    int64_t n = 0;
-
-    pools = server_stats(c, &stats, NULL) == 0 && stats != NULL ? value_get(stats, "pools") : NULL;
-    for (size_t i = 0; pools != NULL && i < pools->len; i++) {
-        const struct value *v = value_get(pools->elems[i], "name");
-
-        if (v != NULL && strcmp(v->text, name) == 0) {
-            (void)value_int(value_get(pools->elems[i], member), 0, INT64_MAX, &n);
-            (void)value_int(value_get(pools->elems[i], "slots"), -1, INT64_MAX, ret_slots);
-        }
-    }
-    return n;
-}
-
 static void put_pool(struct call *c, const struct pool_row *p)
 {
-    int64_t slots = p->slots, used = used_of(c, p->name, "used", &slots);
-    int64_t waiting = used_of(c, p->name, "waiting", &slots);
+    int64_t slots = p->slots, used = used_of(c, p->name, "used");
+    int64_t waiting = used_of(c, p->name, "waiting");
 
     json_object(&c->w);
     put_text(c, "name", p->name);

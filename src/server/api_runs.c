@@ -285,6 +285,13 @@ int api_dag_run_patch(struct call *c, struct err *e)
     } else {
         return call_invalid(c, e, "state must be queued, success or failed");
     }
+    if (rc == 0 && !later && run_state_finished(run.state) && strcmp(state, "queued") != 0) {
+        rc = api_find_run(c, &row, &run, e);
+        if (rc == 0 && strcmp(run_state_to_string(run.state), state) != 0) {
+            return err_set(e, ERR_CONFLICT, "The run has finished as %s, as all of its tasks have; mark a task instead",
+                           run_state_to_string(run.state));
+        }
+    }
     return rc == 0 && !later ? api_dag_run(c, e) : rc;
 }
 

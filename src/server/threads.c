@@ -50,10 +50,15 @@ int server_store(struct call *c, struct store **ret, struct err *e)
         drop_store(t);
     }
     if (t->store == NULL) {
+        struct err own = {0};
+
+        e = e != NULL ? e : &own;
         rc = store_sqlite_open(path, STORE_READ_ONLY, &t->store, e);
         if (rc != 0) {
-            t->store = NULL;
-            return rc;
+            struct err why = *e;
+
+            t->store = NULL; /* it is just being made, or of another version: not the client's fault */
+            return err_set(e, ERR_BUSY, "The store cannot be read: %s", err_str(&why));
         }
         t->store_ino = st.st_ino;
         t->store_dev = st.st_dev;
