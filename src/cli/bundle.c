@@ -31,7 +31,7 @@
 
 #define WHY_MAX    KiB(16) /* kept of a file's errors */
 #define ERRORS_MAX MiB(4)  /* told of all files */
-#define TELLERS    64 /* versions that wait for a commit at a time */
+#define TELLERS    64      /* versions that wait for a commit at a time */
 
 struct news;
 

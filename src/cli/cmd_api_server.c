@@ -52,8 +52,10 @@ static void ready(void *arg, const char *host, int port)
 
     (void)arg;
     if (!is_loopback(host)) {
-        log_warning("api", "listens on %s, without TLS: tokens travel as clear text; put a proxy "
-                           "with TLS before it", host);
+        log_warning("api",
+                    "listens on %s, without TLS: tokens travel as clear text; put a proxy "
+                    "with TLS before it",
+                    host);
     }
     (void)printf("http://%s%s%s:%d\n", six ? "[" : "", host, six ? "]" : "", port);
     (void)fflush(stdout);
@@ -70,7 +72,8 @@ static void beat(void *arg)
 static int serve(struct cli *cli, const char *home, struct err *e)
 {
     struct config *c;
-    struct server_config s = {.home = home, .version = TRADEWIND_VERSION, .ready = ready, .beat = beat};
+    struct server_config s = {
+        .home = home, .version = TRADEWIND_VERSION, .ready = ready, .beat = beat};
     int rc = config_open(home, &c, e);
 
     if (rc != 0) {

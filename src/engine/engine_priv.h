@@ -27,7 +27,7 @@ struct json_writer;
 struct making {
     struct making *next;
     int64_t dag_key;
-    const char *run_id; /* or NULL */
+    const char *run_id;  /* or NULL */
     const char *keys[2]; /* idempotency keys, or NULL */
 };
 
@@ -45,9 +45,9 @@ struct request {
     const struct asset_row *assets; /* that the version names */
     size_t assets_len;
     const struct asset_event_row *asset_event; /* from outside, or NULL */
-    const struct ti_key *clear; /* the instance whose XComs go first, or NULL */
-    const struct xcom_row *row; /* a record that is nobody's XCom, or NULL */
-    size_t row_more;            /* that follow it */
+    const struct ti_key *clear;                /* the instance whose XComs go first, or NULL */
+    const struct xcom_row *row;                /* a record that is nobody's XCom, or NULL */
+    size_t row_more;                           /* that follow it */
     struct co *co;
     bool done;
     bool

@@ -15,7 +15,7 @@
 #define POOLS_MAX    1000 /* told of */
 
 const int64_t metrics_bounds_us[METRICS_BUCKETS] = {
-    500,    1000,    2500,    5000,     10000,    25000,     50000,
+    500,    1000,   2500,    5000,     10000,    25000,     50000,
     100000, 500000, 1000000, 10000000, 60000000, 600000000, 3600000000,
 };
 
@@ -214,8 +214,9 @@ static void put_process(struct json_writer *w, const struct engine *g, int64_t l
     put_time(w, "started", g->metrics.started_us);
     put_time(w, "last_commit", g->metrics.last_commit_us);
     put(w, "loop_lag_us", lag_us);
-    put(w, "cpu_us", (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * TIME_SECOND + u.ru_utime.tv_usec +
-                         u.ru_stime.tv_usec);
+    put(w, "cpu_us",
+        (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * TIME_SECOND + u.ru_utime.tv_usec +
+            u.ru_stime.tv_usec);
     put(w, "memory_max_bytes", u.ru_maxrss * 1024);
 }
 

@@ -37,10 +37,11 @@ static int read_token(const char *path, char *buf, size_t cap, struct err *e)
     (void)close(fd);
     buf[n > 0 ? n : 0] = '\0';
     buf[strcspn(buf, "\r\n")] = '\0';
-    return strlen(buf) >= 32
-               ? 0
-               : err_set(e, ERR_INVALID, "%s: a token has at least 32 characters; remove the file, "
-                                         "and a new one is made", path);
+    return strlen(buf) >= 32 ? 0
+                             : err_set(e, ERR_INVALID,
+                                       "%s: a token has at least 32 characters; remove the file, "
+                                       "and a new one is made",
+                                       path);
 }
 
 /* Under another name first: nobody reads half a token. */
@@ -86,8 +87,8 @@ int access_token(const char *home, char *buf, size_t cap, bool *ret_made, struct
 bool access_is_local(struct call *c)
 {
     const char *p = c->rq->peer;
-    bool loopback = strncmp(p, "127.", 4) == 0 || strcmp(p, "::1") == 0 ||
-                    strncmp(p, "::ffff:127.", 11) == 0;
+    bool loopback =
+        strncmp(p, "127.", 4) == 0 || strcmp(p, "::1") == 0 || strncmp(p, "::ffff:127.", 11) == 0;
 
     return loopback && call_header(c, "X-Forwarded-For") == NULL &&
            call_header(c, "Forwarded") == NULL;

@@ -109,7 +109,8 @@ int api_run_states(struct call *c, const char *name, unsigned *ret, struct err *
         int s = run_state_from_string(word);
 
         if (s < 0) {
-            return call_invalid(c, e, "Invalid value for state. Valid values are queued, running, success, failed");
+            return call_invalid(
+                c, e, "Invalid value for state. Valid values are queued, running, success, failed");
         }
         *ret |= 1U << s;
     }
@@ -125,8 +126,9 @@ int api_find_dag(struct call *c, struct dag_row *ret, struct err *e)
     int rc = server_store(c, &s, e);
 
     rc = rc == 0 ? s->ops->find_dag(s, dag_id, &c->arena, ret, e) : rc;
-    return rc == -ERR_NOTFOUND ? err_set(e, ERR_NOTFOUND, "The DAG with ID: `%s` was not found", dag_id)
-                               : rc;
+    return rc == -ERR_NOTFOUND
+               ? err_set(e, ERR_NOTFOUND, "The DAG with ID: `%s` was not found", dag_id)
+               : rc;
 }
 
 int api_find_run(struct call *c, struct dag_row *ret_dag, struct run_row *ret, struct err *e)
@@ -138,7 +140,8 @@ int api_find_run(struct call *c, struct dag_row *ret_dag, struct run_row *ret, s
     rc = rc == 0 ? s->ops->find_dag(s, call_param(c, "dag_id"), &c->arena, ret_dag, e) : rc;
     rc = rc == 0 ? s->ops->find_run(s, ret_dag->dag_key, run_id, &c->arena, ret, e) : rc;
     return rc == -ERR_NOTFOUND
-               ? err_set(e, ERR_NOTFOUND, "The DagRun with dag_id: `%s` and run_id: `%s` was not found",
+               ? err_set(e, ERR_NOTFOUND,
+                         "The DagRun with dag_id: `%s` and run_id: `%s` was not found",
                          call_param(c, "dag_id"), run_id)
                : rc;
 }

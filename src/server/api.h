@@ -63,8 +63,10 @@ void api_list(struct call *c, const char *name);
 void api_list_end(struct call *c, int64_t total);
 
 /* Members of a body: -ERR_INVALID with 422 where they are of another kind. NULL: not there, or null. */
-int body_text(struct call *c, const struct value *body, const char *name, const char **ret, struct err *e);
-int body_bool(struct call *c, const struct value *body, const char *name, bool dflt, bool *ret, struct err *e);
+int body_text(struct call *c, const struct value *body, const char *name, const char **ret,
+              struct err *e);
+int body_bool(struct call *c, const struct value *body, const char *name, bool dflt, bool *ret,
+              struct err *e);
 /* A body with a member that is not of the list (ends with NULL): 422. */
 int body_only(struct call *c, const struct value *body, const char *const *names, struct err *e);
 

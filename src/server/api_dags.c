@@ -517,7 +517,8 @@ int api_dag_stats(struct call *c, struct err *e)
             struct run_query q = {.dag_key = rows[i].dag_key, .states = 1U << k};
             int64_t count = 0;
 
-            q.logical_date = q.run_after = q.start = q.end = (struct time_range){TIME_NONE, TIME_NONE};
+            q.logical_date = q.run_after = q.start = q.end =
+                (struct time_range){TIME_NONE, TIME_NONE};
             rc = s->ops->count_runs(s, &q, &count, e);
             json_object(&c->w);
             put_text(c, "state", run_state_to_string(k));
@@ -549,10 +550,11 @@ static int find_version(struct call *c, const char *text, const struct dag_row *
             return 0;
         }
     }
-    return rc != 0 ? rc
-                   : err_set(e, ERR_NOTFOUND,
-                             "The DagVersion with dag_id: `%s` and version_number: `%s` was not found",
-                             row->dag_id, text != NULL ? text : "");
+    return rc != 0
+               ? rc
+               : err_set(e, ERR_NOTFOUND,
+                         "The DagVersion with dag_id: `%s` and version_number: `%s` was not found",
+                         row->dag_id, text != NULL ? text : "");
 }
 
 int api_dag_versions(struct call *c, struct err *e)

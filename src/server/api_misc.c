@@ -73,7 +73,8 @@ static int find_asset(struct call *c, int64_t key, struct asset_row *ret, struct
         }
     }
     return rc != 0 ? rc
-                   : err_set(e, ERR_NOTFOUND, "The Asset with ID: `%lld` was not found", (long long)key);
+                   : err_set(e, ERR_NOTFOUND, "The Asset with ID: `%lld` was not found",
+                             (long long)key);
 }
 
 int api_asset(struct call *c, struct err *e)
@@ -144,9 +145,10 @@ int api_asset_events(struct call *c, struct err *e)
 
 int api_asset_event_post(struct call *c, struct err *e)
 {
-    static const char *const members[] = {"asset_id", "extra", "partition_key", "access_control", NULL};
-    struct asset_event_query q = {.from_us = TIME_NONE, .to_us = TIME_NONE, .newest_first = true,
-                                  .limit = 1};
+    static const char *const members[] = {"asset_id", "extra", "partition_key", "access_control",
+                                          NULL};
+    struct asset_event_query q = {
+        .from_us = TIME_NONE, .to_us = TIME_NONE, .newest_first = true, .limit = 1};
     const struct value *extra, *id;
     const char *partition = NULL;
     struct asset_event_row *rows;
@@ -265,8 +267,8 @@ int api_import_error(struct call *c, struct err *e)
         }
     }
     return rc != 0 ? rc
-                   : err_set(e, ERR_NOTFOUND, "The ImportError with import_error_id: `%s` was not found",
-                             id);
+                   : err_set(e, ERR_NOTFOUND,
+                             "The ImportError with import_error_id: `%s` was not found", id);
 }
 
 /* ---- the audit trail ---- */

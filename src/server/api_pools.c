@@ -42,7 +42,8 @@ static int list_pools(struct call *c, struct pool_row **ret, size_t *ret_n, stru
     if (!has) { /* core.default_pool_task_slot_count, as the scheduler has it */
         int64_t slots = used_of(c, "default_pool", "slots");
 
-        all[0] = (struct pool_row){"default_pool", slots != 0 ? slots : DEFAULT_POOL_SLOTS, false, "Default pool"};
+        all[0] = (struct pool_row){"default_pool", slots != 0 ? slots : DEFAULT_POOL_SLOTS, false,
+                                   "Default pool"};
     }
     for (size_t i = 0; i < n; i++) {
         all[i + !has] = rows[i];
@@ -152,8 +153,8 @@ static int send(struct call *c, const struct pool_row *p, const char *op, bool *
 /* What the body says, over what *p is. */
 static int read_body(struct call *c, struct pool_row *p, bool all, struct err *e)
 {
-    static const char *const members[] = {"name", "pool", "slots", "description", "include_deferred",
-                                          "team_name", NULL};
+    static const char *const members[] = {
+        "name", "pool", "slots", "description", "include_deferred", "team_name", NULL};
     const char *name = NULL, *pool = NULL, *about = NULL;
     const struct value *slots;
     struct value *body;
@@ -163,14 +164,16 @@ static int read_body(struct call *c, struct pool_row *p, bool all, struct err *e
     rc = rc == 0 ? body_text(c, body, "name", &name, e) : rc;
     rc = rc == 0 ? body_text(c, body, "pool", &pool, e) : rc;
     rc = rc == 0 ? body_text(c, body, "description", &about, e) : rc;
-    rc = rc == 0 ? body_bool(c, body, "include_deferred", p->include_deferred, &p->include_deferred, e)
-                 : rc;
+    rc = rc == 0
+             ? body_bool(c, body, "include_deferred", p->include_deferred, &p->include_deferred, e)
+             : rc;
     if (rc != 0) {
         return rc;
     }
     name = name != NULL ? name : pool;
     slots = value_get(body, "slots");
-    if ((slots != NULL && slots->kind != VALUE_NULL && value_int(slots, -1, 1000000, &p->slots) != 0) ||
+    if ((slots != NULL && slots->kind != VALUE_NULL &&
+         value_int(slots, -1, 1000000, &p->slots) != 0) ||
         (all && slots == NULL)) {
         return call_invalid(c, e, "slots must be an integer from -1 (no limit) to 1000000");
     }
@@ -178,7 +181,8 @@ static int read_body(struct call *c, struct pool_row *p, bool all, struct err *e
         return call_invalid(c, e, "name must be given");
     }
     if (!all && name != NULL && strcmp(name, p->name) != 0) {
-        return err_set(e, ERR_INVALID, "Invalid body, pool name from request body doesn't match uri parameter");
+        return err_set(e, ERR_INVALID,
+                       "Invalid body, pool name from request body doesn't match uri parameter");
     }
     p->name = all ? name : p->name;
     p->description = about != NULL ? about : p->description;

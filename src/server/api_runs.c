@@ -9,10 +9,10 @@
 
 /* ---- lists ---- */
 
-static const char *const orders[] = {"id",         "run_after", "logical_date", "start_date",
-                                     "end_date",   "state",     "run_id",       "dag_run_id", NULL};
-static const enum run_order order_of[] = {RUN_BY_KEY, RUN_BY_RUN_AFTER, RUN_BY_LOGICAL_DATE,
-                                          RUN_BY_START, RUN_BY_END,     RUN_BY_STATE,
+static const char *const orders[] = {"id",    "run_after", "logical_date", "start_date", "end_date",
+                                     "state", "run_id",    "dag_run_id",   NULL};
+static const enum run_order order_of[] = {RUN_BY_KEY,    RUN_BY_RUN_AFTER, RUN_BY_LOGICAL_DATE,
+                                          RUN_BY_START,  RUN_BY_END,       RUN_BY_STATE,
                                           RUN_BY_RUN_ID, RUN_BY_RUN_ID};
 
 static int types_of(struct call *c, unsigned *ret, struct err *e)
@@ -126,9 +126,9 @@ int api_dag_run(struct call *c, struct err *e)
 static int check_trigger(struct call *c, const struct value *body, const char **ret_run_id,
                          const char **ret_date, struct err *e)
 {
-    static const char *const members[] = {"dag_run_id", "logical_date", "conf", "note", "run_after",
-                                          "data_interval_start", "data_interval_end",
-                                          "partition_key", NULL};
+    static const char *const members[] = {
+        "dag_run_id",          "logical_date",      "conf",          "note", "run_after",
+        "data_interval_start", "data_interval_end", "partition_key", NULL};
     static const char *const not_yet[] = {"note", "run_after", "data_interval_start",
                                           "data_interval_end", "partition_key"};
     const struct value *conf = value_get(body, "conf");
@@ -205,7 +205,8 @@ int api_dag_run_post(struct call *c, struct err *e)
         return call_invalid(c, e, "%s", arena_strdup(&c->arena, e->text));
     }
     if (rc == -ERR_EXISTS) {
-        return err_set(e, ERR_EXISTS, "The DagRun with dag_id: `%s` and dag_run_id: `%s` already exists",
+        return err_set(e, ERR_EXISTS,
+                       "The DagRun with dag_id: `%s` and dag_run_id: `%s` already exists",
                        row.dag_id, run_id != NULL ? run_id : "");
     }
     if (rc != 0 || later) {
@@ -288,8 +289,10 @@ int api_dag_run_patch(struct call *c, struct err *e)
     if (rc == 0 && !later && run_state_finished(run.state) && strcmp(state, "queued") != 0) {
         rc = api_find_run(c, &row, &run, e);
         if (rc == 0 && strcmp(run_state_to_string(run.state), state) != 0) {
-            return err_set(e, ERR_CONFLICT, "The run has finished as %s, as all of its tasks have; mark a task instead",
-                           run_state_to_string(run.state));
+            return err_set(
+                e, ERR_CONFLICT,
+                "The run has finished as %s, as all of its tasks have; mark a task instead",
+                run_state_to_string(run.state));
         }
     }
     return rc == 0 && !later ? api_dag_run(c, e) : rc;
@@ -316,7 +319,8 @@ static size_t choose(struct call *c, const struct api_run *r, bool only_failed, 
 
 int api_dag_run_clear(struct call *c, struct err *e)
 {
-    static const char *const members[] = {"dry_run", "only_failed", "only_new", "note", "run_on_latest_version", NULL};
+    static const char *const members[] = {"dry_run", "only_failed",           "only_new",
+                                          "note",    "run_on_latest_version", NULL};
     bool dry, only_failed, only_new, latest, later = false;
     struct api_run r = {0};
     struct value *body;
@@ -331,7 +335,9 @@ int api_dag_run_clear(struct call *c, struct err *e)
     rc = rc == 0 ? body_bool(c, body, "only_new", false, &only_new, e) : rc;
     rc = rc == 0 ? body_bool(c, body, "run_on_latest_version", false, &latest, e) : rc;
     if (rc == 0 && (only_new || latest)) {
-        return call_invalid(c, e, "only_new and run_on_latest_version are not possible yet: a run keeps its version");
+        return call_invalid(
+            c, e,
+            "only_new and run_on_latest_version are not possible yet: a run keeps its version");
     }
     rc = rc == 0 ? api_open_run(c, &r, e) : rc;
     if (rc != 0) {
@@ -361,7 +367,8 @@ int api_dag_run_wait(struct call *c, struct err *e)
     while (rc == 0) {
         if (run.state != last) {
             char line[64];
-            int n = snprintf(line, sizeof line, "{\"state\":\"%s\"}\n", run_state_to_string(run.state));
+            int n =
+                snprintf(line, sizeof line, "{\"state\":\"%s\"}\n", run_state_to_string(run.state));
 
             last = run.state;
             rc = call_write(c, line, (size_t)n);

@@ -12,7 +12,7 @@
 static bool is_sensitive(const char *name)
 {
     static const char *const words[] = {
-        "access_token", "api_key",     "apikey", "authorization", "keyfile_dict",   "passphrase",
+        "access_token", "api_key",     "apikey", "authorization", "keyfile_dict",    "passphrase",
         "passwd",       "private_key", "secret", "password",      "service_account", "token"};
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -103,9 +103,9 @@ static int read_setting(struct call *c, const char *op, const char *member, cons
     char *copy;
     int rc = server_store(c, &s, e);
 
-    if (rc == 0 && (rq == NULL || v == NULL || stored == NULL ||
-                    value_set(&c->arena, rq, member, v) != 0 ||
-                    value_set(&c->arena, rq, "stored", stored) != 0)) {
+    if (rc == 0 &&
+        (rq == NULL || v == NULL || stored == NULL || value_set(&c->arena, rq, member, v) != 0 ||
+         value_set(&c->arena, rq, "stored", stored) != 0)) {
         rc = err_set(e, ERR_NOMEM, "out of memory for a setting");
     }
     buf_init(&b, LIMIT_SETTING_BYTES * 8);
@@ -204,7 +204,8 @@ int api_variables(struct call *c, struct err *e)
     size_t n = 0;
     int rc = api_page(c, &p, e);
 
-    rc = rc == 0 ? names_of(c, "variable", call_query(c, "variable_key_pattern"), &rows, &n, e) : rc;
+    rc =
+        rc == 0 ? names_of(c, "variable", call_query(c, "variable_key_pattern"), &rows, &n, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -317,7 +318,8 @@ int api_variable_patch(struct call *c, struct err *e)
     rc = rc == 0 ? body_text(c, body, "key", &given, e) : rc;
     if (rc == 0 && given != NULL && strcmp(given, key) != 0) {
         c->status = 0;
-        return err_set(e, ERR_INVALID, "Invalid body, key from request body doesn't match uri parameter");
+        return err_set(e, ERR_INVALID,
+                       "Invalid body, key from request body doesn't match uri parameter");
     }
     rc = rc == 0 ? get_variable(c, key, &old, e) : rc;
     rc = rc == 0 ? set_variable(c, body, key, false, old, &later, e) : rc;
@@ -358,9 +360,9 @@ int api_variable_delete(struct call *c, struct err *e)
 
 /* ---- connections ---- */
 
-static const char *const connection_fields[] = {"connection_id", "conn_type", "description", "host",
-                                                "login", "schema", "port", "password", "extra",
-                                                "team_name", NULL};
+static const char *const connection_fields[] = {
+    "connection_id", "conn_type", "description", "host",      "login", "schema",
+    "port",          "password",  "extra",       "team_name", NULL};
 
 static void put_connection(struct call *c, const char *id, const struct value *conn)
 {
@@ -391,7 +393,8 @@ static int get_connection(struct call *c, const char *id, struct value **ret, st
     int rc = read_setting(c, "conn_get", "conn_id", id, &answer, e);
 
     if (rc == 0 && !is_found(answer)) {
-        return err_set(e, ERR_NOTFOUND, "The Connection with connection_id: `%s` was not found", id);
+        return err_set(e, ERR_NOTFOUND, "The Connection with connection_id: `%s` was not found",
+                       id);
     }
     *ret = rc == 0 ? value_get(answer, "conn") : NULL;
     return rc;
@@ -436,7 +439,7 @@ int api_connection(struct call *c, struct err *e)
 static int set_connection(struct call *c, const struct value *body, const char *id, bool is_new,
                           const struct value *old, bool *ret_later, struct err *e)
 {
-    static const char *const members[] = {"conn_type", "description", "host", "login",
+    static const char *const members[] = {"conn_type", "description", "host",     "login",
                                           "schema",    "port",        "password", "extra"};
     struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
@@ -503,7 +506,8 @@ int api_connection_patch(struct call *c, struct err *e)
     rc = rc == 0 ? body_only(c, body, connection_fields, e) : rc;
     rc = rc == 0 ? body_text(c, body, "connection_id", &given, e) : rc;
     if (rc == 0 && given != NULL && strcmp(given, id) != 0) {
-        return err_set(e, ERR_INVALID, "The connection_id in the request body does not match the URL parameter");
+        return err_set(e, ERR_INVALID,
+                       "The connection_id in the request body does not match the URL parameter");
     }
     rc = rc == 0 ? get_connection(c, id, &old, e) : rc;
     rc = rc == 0 ? set_connection(c, body, id, false, old, &later, e) : rc;

@@ -383,11 +383,24 @@ struct clear_body {
 
 static int read_clear(struct call *c, struct clear_body *b, struct err *e)
 {
-    static const char *const members[] = {
-        "dry_run", "only_failed", "only_running", "reset_dag_runs", "task_ids", "dag_run_id",
-        "include_upstream", "include_downstream", "include_future", "include_past", "start_date",
-        "end_date", "run_on_latest_version", "prevent_running_task", "note", NULL};
-    static const char *const not_yet[] = {"include_future", "include_past", "run_on_latest_version"};
+    static const char *const members[] = {"dry_run",
+                                          "only_failed",
+                                          "only_running",
+                                          "reset_dag_runs",
+                                          "task_ids",
+                                          "dag_run_id",
+                                          "include_upstream",
+                                          "include_downstream",
+                                          "include_future",
+                                          "include_past",
+                                          "start_date",
+                                          "end_date",
+                                          "run_on_latest_version",
+                                          "prevent_running_task",
+                                          "note",
+                                          NULL};
+    static const char *const not_yet[] = {"include_future", "include_past",
+                                          "run_on_latest_version"};
     struct value *body;
     bool flag;
     int rc = call_body(c, &body, e);
@@ -415,7 +428,9 @@ static int read_clear(struct call *c, struct clear_body *b, struct err *e)
     if (b->ids != NULL && b->ids->kind != VALUE_ARRAY) {
         return call_invalid(c, e, "task_ids must be a list");
     }
-    return b->run_id != NULL ? 0 : call_invalid(c, e, "dag_run_id must be given: one run is cleared at a time");
+    return b->run_id != NULL
+               ? 0
+               : call_invalid(c, e, "dag_run_id must be given: one run is cleared at a time");
 }
 
 int api_clear_tis(struct call *c, struct err *e)
@@ -455,9 +470,9 @@ int api_clear_tis(struct call *c, struct err *e)
 
 static int patch(struct call *c, bool dry, struct err *e)
 {
-    static const char *const members[] = {"new_state", "note", "include_upstream",
-                                          "include_downstream", "include_future", "include_past",
-                                          NULL};
+    static const char *const members[] = {
+        "new_state",    "note", "include_upstream", "include_downstream", "include_future",
+        "include_past", NULL};
     const char *state, *note;
     struct value *body;
     struct api_run r = {0};
@@ -474,10 +489,12 @@ static int patch(struct call *c, bool dry, struct err *e)
     rc = rc == 0 ? body_bool(c, body, "include_future", false, &future, e) : rc;
     rc = rc == 0 ? body_bool(c, body, "include_past", false, &past, e) : rc;
     if (rc == 0 && (note != NULL || future || past)) {
-        return call_invalid(c, e, "note, include_future and include_past are not possible here yet");
+        return call_invalid(c, e,
+                            "note, include_future and include_past are not possible here yet");
     }
-    if (rc == 0 && (state == NULL || (strcmp(state, "success") != 0 && strcmp(state, "failed") != 0 &&
-                                      strcmp(state, "skipped") != 0))) {
+    if (rc == 0 &&
+        (state == NULL || (strcmp(state, "success") != 0 && strcmp(state, "failed") != 0 &&
+                           strcmp(state, "skipped") != 0))) {
         return call_invalid(c, e, "new_state must be success, failed or skipped");
     }
     rc = rc == 0 ? find_ti(c, &r, &t, e) : rc;

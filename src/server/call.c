@@ -112,8 +112,9 @@ int call_body(struct call *c, struct value **ret, struct err *e)
         return call_invalid(c, e, "The body is no JSON: line %d, column %d: %s", was.line, was.col,
                             was.text);
     }
-    return rc == 0 && (*ret)->kind != VALUE_OBJECT ? call_invalid(c, e, "The body must be a JSON object")
-                                                   : rc;
+    return rc == 0 && (*ret)->kind != VALUE_OBJECT
+               ? call_invalid(c, e, "The body must be a JSON object")
+               : rc;
 }
 
 /* ---- the answer ---- */

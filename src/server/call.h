@@ -33,7 +33,13 @@ struct call_pair {
     const char *name, *value;
 };
 
-enum role { ROLE_NONE, ROLE_VIEWER, ROLE_USER, ROLE_OP, ROLE_ADMIN }; /* each may what those before it may */
+enum role {
+    ROLE_NONE,
+    ROLE_VIEWER,
+    ROLE_USER,
+    ROLE_OP,
+    ROLE_ADMIN
+}; /* each may what those before it may */
 
 struct call {
     struct httpd *httpd;
@@ -60,7 +66,7 @@ struct call {
     int64_t began_us;       /* loop clock */
     const struct value *import_errors; /* of server_know_import_errors; or NULL */
     bool no_store;                     /* it is of the moment: no ETag */
-    bool long_lived; /* its route streams: no limit of time */
+    bool long_lived;                   /* its route streams: no limit of time */
 
     /* httpd.c's */
     struct co *co;
@@ -74,21 +80,23 @@ struct call {
 };
 
 /* ---- what was asked ---- */
-const char *call_param(const struct call *c, const char *name);  /* of the path; must be there */
-const char *call_query(const struct call *c, const char *name);  /* the last one, or NULL */
-const char *call_header(struct call *c, const char *name);       /* or NULL */
+const char *call_param(const struct call *c, const char *name); /* of the path; must be there */
+const char *call_query(const struct call *c, const char *name); /* the last one, or NULL */
+const char *call_header(struct call *c, const char *name);      /* or NULL */
 bool call_query_bool(const struct call *c, const char *name, bool dflt);
 /* -ERR_INVALID with what it must be: becomes 422, as in Airflow. */
 int call_query_int(const struct call *c, const char *name, int64_t min, int64_t max, int64_t dflt,
                    int64_t *ret, struct err *e);
-int call_query_time(const struct call *c, const char *name, int64_t *ret, struct err *e); /* or TIME_NONE */
+int call_query_time(const struct call *c, const char *name, int64_t *ret,
+                    struct err *e); /* or TIME_NONE */
 /* All values of a repeated argument: *at is 0 at first; NULL at the end. */
 const char *call_query_next(const struct call *c, const char *name, size_t *at);
 /* The body as JSON: an object. -ERR_INVALID. An empty body: an empty object. */
 int call_body(struct call *c, struct value **ret, struct err *e);
 
 /* ---- the answer ---- */
-int call_set_header(struct call *c, const char *name, const char *value); /* both borrowed for the call */
+int call_set_header(struct call *c, const char *name,
+                    const char *value); /* both borrowed for the call */
 /* 422, the text of what is wrong with one input; returns -ERR_INVALID. */
 int call_invalid(struct call *c, struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -102,7 +110,8 @@ void put_int(struct call *c, const char *name, int64_t n);
 void put_bool(struct call *c, const char *name, bool b);
 void put_time(struct call *c, const char *name, int64_t t_us);
 void put_null(struct call *c, const char *name);
-void put_seconds(struct call *c, const char *name, int64_t from_us, int64_t to_us); /* null unless both are set */
+void put_seconds(struct call *c, const char *name, int64_t from_us,
+                 int64_t to_us); /* null unless both are set */
 void put_json(struct call *c, const char *name, const char *json, const char *dflt);
 
 /* A body that goes on: begin with the head, write pieces, return. The handler's time is not limited then. */

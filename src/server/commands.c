@@ -10,8 +10,9 @@
 #include "server/server_priv.h"
 
 #define STATS_AGE_US (TIME_SECOND / 2) /* however often /health is asked, the scheduler is not */
-#define ASK_US     (5 * TIME_SECOND)
-#define COMMAND_US (5 * TIME_SECOND) /* after that the answer is 202: the engine has it, and is busy */
+#define ASK_US       (5 * TIME_SECOND)
+#define COMMAND_US \
+    (5 * TIME_SECOND) /* after that the answer is 202: the engine has it, and is busy */
 
 static int request(struct call *c, const char *type, const struct buf *members, int64_t us,
                    struct value **ret, bool *ret_refused, struct err *e)
@@ -117,7 +118,8 @@ void server_know_import_errors(struct call *c)
     struct value *all = NULL;
     int64_t count = 0;
 
-    n = server_stats(c, &stats, NULL) == 0 && stats != NULL ? value_get(stats, "import_errors") : NULL;
+    n = server_stats(c, &stats, NULL) == 0 && stats != NULL ? value_get(stats, "import_errors")
+                                                            : NULL;
     if (n != NULL && value_int(n, 1, INT64_MAX, &count) == 0 &&
         server_ask(c, "import_errors", NULL, &all, NULL) == 0) {
         c->import_errors = all;
@@ -146,8 +148,10 @@ int server_command(struct call *c, const char *type, const struct buf *members, 
 
     *ret_later = rc == -ERR_TIMEOUT && !refused;
     if (*ret_later) {
-        call_fail(c, 202, "The scheduler has the command and is busy; it will be carried out once. "
-                          "Its id: %s", c->id);
+        call_fail(c, 202,
+                  "The scheduler has the command and is busy; it will be carried out once. "
+                  "Its id: %s",
+                  c->id);
         rc = 0;
     }
     return rc;

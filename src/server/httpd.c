@@ -231,7 +231,9 @@ static ptrdiff_t on_pull(void *arg, struct httpd_request *rq, char *p, size_t ca
 
     (void)arg;
     if (n == 0) {
-        return !c->stream_end ? HTTPD_PULL_LATER : c->stream_failed ? HTTPD_PULL_FAIL : HTTPD_PULL_END;
+        return !c->stream_end     ? HTTPD_PULL_LATER
+               : c->stream_failed ? HTTPD_PULL_FAIL
+                                  : HTTPD_PULL_END;
     }
     memcpy(p, c->stream.p, n);
     buf_consume(&c->stream, n);
@@ -321,11 +323,8 @@ static int load(struct httpd *h, struct err *e)
 
 static int open_module(struct httpd *h, struct err *e)
 {
-    struct httpd_host host = {.arg = h,
-                              .head = on_head,
-                              .request = on_request,
-                              .pull = on_pull,
-                              .gone = on_gone};
+    struct httpd_host host = {
+        .arg = h, .head = on_head, .request = on_request, .pull = on_pull, .gone = on_gone};
     struct httpd_limits l = limits;
     int errnum = 0;
 

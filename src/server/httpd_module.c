@@ -30,7 +30,7 @@ struct link { /* a connection */
     int fd;
     enum phase phase;
     int64_t since_s; /* since it is in this phase */
-    bool cut; /* it was shut down already */
+    bool cut;        /* it was shut down already */
 };
 
 struct request {
@@ -337,10 +337,10 @@ static int module_reply(void *arg, struct httpd_request *rq, const struct httpd_
     struct request *r = rq->impl;
 
     (void)arg;
-    r->response =
-        a->stream
-            ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 32768, on_pull, r, NULL)
-            : MHD_create_response_from_buffer(a->len, (void *)(uintptr_t)a->body, MHD_RESPMEM_PERSISTENT);
+    r->response = a->stream
+                      ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 32768, on_pull, r, NULL)
+                      : MHD_create_response_from_buffer(a->len, (void *)(uintptr_t)a->body,
+                                                        MHD_RESPMEM_PERSISTENT);
     if (r->response == NULL) {
         return -1;
     }

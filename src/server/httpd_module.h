@@ -50,12 +50,12 @@ struct httpd_host {
 };
 
 struct httpd_limits {
-    unsigned connections;  /* of this thread; more wait in the kernel's queue */
-    unsigned idle_s;       /* without a byte; and from a connection's rest to the end of a head */
-    unsigned body_s;       /* from a head to the end of its body */
-    unsigned reply_s;      /* to send an answer that is no stream */
-    size_t header_bytes;   /* memory of a connection: its head and a piece of its body */
-    unsigned crowded_s;    /* when nine tenths of the connections are taken, one may rest so long */
+    unsigned connections; /* of this thread; more wait in the kernel's queue */
+    unsigned idle_s;      /* without a byte; and from a connection's rest to the end of a head */
+    unsigned body_s;      /* from a head to the end of its body */
+    unsigned reply_s;     /* to send an answer that is no stream */
+    size_t header_bytes;  /* memory of a connection: its head and a piece of its body */
+    unsigned crowded_s;   /* when nine tenths of the connections are taken, one may rest so long */
 };
 
 struct httpd_module {
@@ -64,15 +64,16 @@ struct httpd_module {
     /* listen_fd is borrowed until quiesce or close. NULL: *ret_errno. */
     void *(*open)(const struct httpd_host *host, const struct httpd_limits *l, int listen_fd,
                   int *ret_errno);
-    void (*quiesce)(void *m); /* accepts no more; the connections go on */
-    void (*close)(void *m);   /* no request may be with the host unanswered */
-    int (*fd)(void *m);       /* readable: call run */
-    bool (*run)(void *m);     /* true: there is more to do at once */
+    void (*quiesce)(void *m);       /* accepts no more; the connections go on */
+    void (*close)(void *m);         /* no request may be with the host unanswered */
+    int (*fd)(void *m);             /* readable: call run */
+    bool (*run)(void *m);           /* true: there is more to do at once */
     int64_t (*timeout_us)(void *m); /* call run after so long in any case; -1: none */
     void (*sweep)(void *m);         /* to be called about once a second: the slow are closed */
     unsigned (*connections)(void *m);
     const char *(*header)(void *m, struct httpd_request *rq, const char *name); /* or NULL */
-    int (*reply)(void *m, struct httpd_request *rq, const struct httpd_reply *r); /* -1: no memory */
+    int (*reply)(void *m, struct httpd_request *rq,
+                 const struct httpd_reply *r);       /* -1: no memory */
     void (*kick)(void *m, struct httpd_request *rq); /* a stream has more for `pull`; then run */
     /* gzip of n bytes into p (cap bytes): the length, or 0 when it does not fit or does not get smaller. */
     size_t (*gzip)(const char *in, size_t n, char *p, size_t cap);

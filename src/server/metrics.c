@@ -94,7 +94,8 @@ static void put_histogram_of(struct scrape *s, const struct metric *m, const cha
     for (size_t i = 0; i < n->len; i++) {
         counts[i] = value_int(n->elems[i], 0, INT64_MAX, &one) == 0 ? (uint64_t)one : 0;
     }
-    metrics_histogram(s->out, m->name, m->label, label_value, s->bounds, counts, s->bounds_len, sum);
+    metrics_histogram(s->out, m->name, m->label, label_value, s->bounds, counts, s->bounds_len,
+                      sum);
 }
 
 static void put_histogram(struct scrape *s, const struct metric *m)
@@ -195,7 +196,8 @@ static void put_request_times(struct scrape *s, const struct metric *m)
 
     for (int i = 0; i < v->config.threads; i++) {
         for (int k = 0; k <= HTTP_BUCKETS; k++) {
-            counts[k] += atomic_load_explicit(&v->threads[i].counts.seconds[k], memory_order_relaxed);
+            counts[k] +=
+                atomic_load_explicit(&v->threads[i].counts.seconds[k], memory_order_relaxed);
         }
         sum += atomic_load_explicit(&v->threads[i].counts.us_sum, memory_order_relaxed);
     }
@@ -221,43 +223,80 @@ static void put_connections(struct scrape *s, const struct metric *m)
 #define H METRIC_HISTOGRAM
 
 static const struct metric table[] = {
-    {"tradewind_scheduler_up", G, NULL, "1 while the scheduler answers", "scheduler_heartbeat", put_up},
-    {"tradewind_scheduler_start_time_seconds", G, NULL, "when the scheduler started, since 1970", NULL, put_time_of, "started"},
-    {"tradewind_scheduler_last_commit_time_seconds", G, NULL, "when it last wrote to the store, since 1970", NULL, put_time_of, "last_commit"},
-    {"tradewind_scheduler_loop_lag_seconds", G, NULL, "how late its loop was when it was asked", "scheduler.scheduler_loop_duration", put_us_of, "loop_lag_us"},
-    {"tradewind_scheduler_cpu_seconds_total", C, NULL, "CPU time of its process", NULL, put_us_of, "cpu_us"},
-    {"tradewind_scheduler_memory_max_bytes", G, NULL, "most memory that its process had", NULL, put_int_of, "memory_max_bytes"},
-    {"tradewind_scheduler_commits_total", C, NULL, "transactions written", NULL, put_int_of, "commits"},
-    {"tradewind_scheduler_commit_seconds", H, NULL, "time of one, with its sync", NULL, put_histogram, "commit"},
-    {"tradewind_scheduler_store_errors_total", C, NULL, "transactions that had to be repeated", NULL, put_int_of, "store_errors"},
-    {"tradewind_scheduler_events_total", C, NULL, "events that were decided on", NULL, put_int_of, "events"},
-    {"tradewind_scheduler_transitions_total", C, NULL, "changes of a task instance's state", NULL, put_int_of, "transitions"},
-    {"tradewind_scheduler_tasks_executable", G, NULL, "scheduled task instances that no limit holds back", "scheduler.tasks.executable", put_int_of, "ready"},
-    {"tradewind_scheduler_tasks_starving", G, NULL, "scheduled task instances that wait for slots or a limit", "scheduler.tasks.starving", put_int_of, "parked"},
-    {"tradewind_executor_open_slots", G, NULL, "tasks that could be started now, by core.parallelism", "executor.open_slots", put_open_slots},
-    {"tradewind_executor_live_tasks", G, NULL, "attempts that are queued or run", "executor.running_tasks", put_int_of, "live"},
-    {"tradewind_task_instances", G, "state", "task instances of live runs, by unfinished state", NULL, put_members, "tasks"},
-    {"tradewind_ti_start_total", C, NULL, "attempts started", "ti.start", put_int_of, "task_starts"},
-    {"tradewind_ti_finish_total", C, "state", "task instances that came into a finished state", "ti.finish", put_members, "task_ends"},
-    {"tradewind_task_start_delay_seconds", H, NULL, "from scheduled to running", NULL, put_histogram, "task_scheduled"},
-    {"tradewind_task_queued_duration_seconds", H, NULL, "from queued to running", "task.queued_duration", put_histogram, "task_queued"},
-    {"tradewind_task_duration_seconds", H, NULL, "from running to the end of the try", "task.duration", put_histogram, "task_duration"},
+    {"tradewind_scheduler_up", G, NULL, "1 while the scheduler answers", "scheduler_heartbeat",
+     put_up},
+    {"tradewind_scheduler_start_time_seconds", G, NULL, "when the scheduler started, since 1970",
+     NULL, put_time_of, "started"},
+    {"tradewind_scheduler_last_commit_time_seconds", G, NULL,
+     "when it last wrote to the store, since 1970", NULL, put_time_of, "last_commit"},
+    {"tradewind_scheduler_loop_lag_seconds", G, NULL, "how late its loop was when it was asked",
+     "scheduler.scheduler_loop_duration", put_us_of, "loop_lag_us"},
+    {"tradewind_scheduler_cpu_seconds_total", C, NULL, "CPU time of its process", NULL, put_us_of,
+     "cpu_us"},
+    {"tradewind_scheduler_memory_max_bytes", G, NULL, "most memory that its process had", NULL,
+     put_int_of, "memory_max_bytes"},
+    {"tradewind_scheduler_commits_total", C, NULL, "transactions written", NULL, put_int_of,
+     "commits"},
+    {"tradewind_scheduler_commit_seconds", H, NULL, "time of one, with its sync", NULL,
+     put_histogram, "commit"},
+    {"tradewind_scheduler_store_errors_total", C, NULL, "transactions that had to be repeated",
+     NULL, put_int_of, "store_errors"},
+    {"tradewind_scheduler_events_total", C, NULL, "events that were decided on", NULL, put_int_of,
+     "events"},
+    {"tradewind_scheduler_transitions_total", C, NULL, "changes of a task instance's state", NULL,
+     put_int_of, "transitions"},
+    {"tradewind_scheduler_tasks_executable", G, NULL,
+     "scheduled task instances that no limit holds back", "scheduler.tasks.executable", put_int_of,
+     "ready"},
+    {"tradewind_scheduler_tasks_starving", G, NULL,
+     "scheduled task instances that wait for slots or a limit", "scheduler.tasks.starving",
+     put_int_of, "parked"},
+    {"tradewind_executor_open_slots", G, NULL,
+     "tasks that could be started now, by core.parallelism", "executor.open_slots", put_open_slots},
+    {"tradewind_executor_live_tasks", G, NULL, "attempts that are queued or run",
+     "executor.running_tasks", put_int_of, "live"},
+    {"tradewind_task_instances", G, "state", "task instances of live runs, by unfinished state",
+     NULL, put_members, "tasks"},
+    {"tradewind_ti_start_total", C, NULL, "attempts started", "ti.start", put_int_of,
+     "task_starts"},
+    {"tradewind_ti_finish_total", C, "state", "task instances that came into a finished state",
+     "ti.finish", put_members, "task_ends"},
+    {"tradewind_task_start_delay_seconds", H, NULL, "from scheduled to running", NULL,
+     put_histogram, "task_scheduled"},
+    {"tradewind_task_queued_duration_seconds", H, NULL, "from queued to running",
+     "task.queued_duration", put_histogram, "task_queued"},
+    {"tradewind_task_duration_seconds", H, NULL, "from running to the end of the try",
+     "task.duration", put_histogram, "task_duration"},
     {"tradewind_dagruns", G, "state", "runs that are queued or run", NULL, put_runs},
-    {"tradewind_dagrun_schedule_delay_seconds", H, NULL, "of scheduled runs, from when they are due to running", "dagrun.schedule_delay", put_histogram, "run_delay"},
-    {"tradewind_dagrun_duration_seconds", H, "state", "of finished runs", "dagrun.duration", put_run_durations},
+    {"tradewind_dagrun_schedule_delay_seconds", H, NULL,
+     "of scheduled runs, from when they are due to running", "dagrun.schedule_delay", put_histogram,
+     "run_delay"},
+    {"tradewind_dagrun_duration_seconds", H, "state", "of finished runs", "dagrun.duration",
+     put_run_durations},
     {"tradewind_pool_slots", G, "pool_name", "slots of a pool", NULL, put_pools, "slots"},
-    {"tradewind_pool_open_slots", G, "pool_name", "of them free", "pool.open_slots", put_pools, "open"},
-    {"tradewind_pool_used_slots", G, "pool_name", "of them taken", "pool.running_slots", put_pools, "used"},
-    {"tradewind_pool_scheduled_slots", G, "pool_name", "slots that waiting task instances could use", "pool.scheduled_slots", put_pools, "waiting"},
-    {"tradewind_dagbag_size", G, NULL, "DAGs of the DAGs folder", "dagbag_size", put_int_of, "dags"},
+    {"tradewind_pool_open_slots", G, "pool_name", "of them free", "pool.open_slots", put_pools,
+     "open"},
+    {"tradewind_pool_used_slots", G, "pool_name", "of them taken", "pool.running_slots", put_pools,
+     "used"},
+    {"tradewind_pool_scheduled_slots", G, "pool_name",
+     "slots that waiting task instances could use", "pool.scheduled_slots", put_pools, "waiting"},
+    {"tradewind_dagbag_size", G, NULL, "DAGs of the DAGs folder", "dagbag_size", put_int_of,
+     "dags"},
     {"tradewind_dag_processing_files", G, NULL, "files there", NULL, put_int_of, "files"},
-    {"tradewind_dag_processing_import_errors", G, NULL, "of them with errors", "dag_processing.import_errors", put_int_of, "import_errors"},
-    {"tradewind_dag_processing_total_parse_time_seconds", G, NULL, "the last look at the folder", "dag_processing.total_parse_time", put_us_of, "parse_us"},
-    {"tradewind_dag_processing_parse_seconds", H, NULL, "looks at the folder", NULL, put_histogram, "parse"},
+    {"tradewind_dag_processing_import_errors", G, NULL, "of them with errors",
+     "dag_processing.import_errors", put_int_of, "import_errors"},
+    {"tradewind_dag_processing_total_parse_time_seconds", G, NULL, "the last look at the folder",
+     "dag_processing.total_parse_time", put_us_of, "parse_us"},
+    {"tradewind_dag_processing_parse_seconds", H, NULL, "looks at the folder", NULL, put_histogram,
+     "parse"},
     {"tradewind_store_up", G, NULL, "1 while the store can be read", NULL, put_store_up},
-    {"tradewind_http_requests_total", C, "code", "answers of this API server, by class of their status; lost: nobody heard it", NULL, put_requests},
-    {"tradewind_http_request_seconds", H, NULL, "from a request's head to the end of the answer", NULL, put_request_times},
-    {"tradewind_http_connections", G, NULL, "connections of this API server", NULL, put_connections},
+    {"tradewind_http_requests_total", C, "code",
+     "answers of this API server, by class of their status; lost: nobody heard it", NULL,
+     put_requests},
+    {"tradewind_http_request_seconds", H, NULL, "from a request's head to the end of the answer",
+     NULL, put_request_times},
+    {"tradewind_http_connections", G, NULL, "connections of this API server", NULL,
+     put_connections},
 };
 
 static bool needs_scheduler(const struct metric *m)
@@ -296,10 +335,13 @@ int metrics_reference(struct buf *out)
 {
     static const char *const words[] = {"gauge", "counter", "histogram"};
 
-    (void)buf_str(out, "# Metrics\n\nWhat `/metrics` of the API server tells (made by `tradewind man --markdown`). "
-                       "Names follow Airflow's statsd names, with our prefix and Prometheus' units. "
-                       "Those of the scheduler are left out while it does not answer; counters begin anew when it starts.\n\n"
-                       "| name | type | labels | what | Airflow's |\n|---|---|---|---|---|\n");
+    (void)buf_str(out,
+                  "# Metrics\n\nWhat `/metrics` of the API server tells (made by `tradewind man "
+                  "--markdown`). "
+                  "Names follow Airflow's statsd names, with our prefix and Prometheus' units. "
+                  "Those of the scheduler are left out while it does not answer; counters begin "
+                  "anew when it starts.\n\n"
+                  "| name | type | labels | what | Airflow's |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         const struct metric *m = &table[i];
 

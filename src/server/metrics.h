@@ -14,7 +14,8 @@ int metrics_reference(struct buf *out);
 /* ---- the text format; names and help are ours, labels are escaped ---- */
 void metrics_head(struct buf *out, const char *name, enum metric_type type, const char *help);
 /* label NULL: none. */
-void metrics_int(struct buf *out, const char *name, const char *label, const char *value, int64_t n);
+void metrics_int(struct buf *out, const char *name, const char *label, const char *value,
+                 int64_t n);
 void metrics_seconds(struct buf *out, const char *name, const char *label, const char *value,
                      int64_t us);
 /* counts: of each bucket alone, one more than bounds. */

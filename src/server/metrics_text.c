@@ -42,7 +42,8 @@ static void put_name(struct buf *out, const char *name, const char *label, const
 
 static void put_us(struct buf *out, int64_t us)
 {
-    (void)buf_printf(out, "%s%lld.%06lld", us < 0 ? "-" : "", (long long)(us < 0 ? -us : us) / SECOND,
+    (void)buf_printf(out, "%s%lld.%06lld", us < 0 ? "-" : "",
+                     (long long)(us < 0 ? -us : us) / SECOND,
                      (long long)(us < 0 ? -us : us) % SECOND);
 }
 

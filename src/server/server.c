@@ -166,7 +166,11 @@ static int main_co(void *arg)
     static const struct {
         const char *name;
         co_fn fn;
-    } all[] = {{"sigterm", on_term}, {"sigint", on_int}, {"failure", on_failure}, {"input", on_input}, {"beat", beat}};
+    } all[] = {{"sigterm", on_term},
+               {"sigint", on_int},
+               {"failure", on_failure},
+               {"input", on_input},
+               {"beat", beat}};
     struct server *s = arg;
     struct waiting w = {.s = s, .main = co_self()};
     struct co_group g;

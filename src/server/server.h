@@ -16,11 +16,11 @@ struct value;
 
 struct server_config {
     const char *home, *host, *version;
-    int port;             /* 0: any */
-    int threads;          /* 1 .. 64 */
-    unsigned connections; /* of all threads */
-    unsigned idle_s;      /* a connection may rest so long */
-    int64_t grace_us;     /* what is at work at SIGTERM may take so long */
+    int port;                     /* 0: any */
+    int threads;                  /* 1 .. 64 */
+    unsigned connections;         /* of all threads */
+    unsigned idle_s;              /* a connection may rest so long */
+    int64_t grace_us;             /* what is at work at SIGTERM may take so long */
     const struct value *webhooks; /* the list `webhooks` of the configuration, or NULL; borrowed */
     /* The port is listened on: told once, on the main loop. */
     void (*ready)(void *arg, const char *address, int port);

@@ -60,7 +60,7 @@ struct server {
     struct server_thread *threads;
     int port;
     pthread_mutex_t stats_lock;
-    char *stats;      /* of the scheduler, as JSON; owned; NULL: not asked yet, or it did not answer */
+    char *stats; /* of the scheduler, as JSON; owned; NULL: not asked yet, or it did not answer */
     int64_t stats_us; /* when it was asked for */
     int failed_fd;    /* a thread has ended by itself */
 };

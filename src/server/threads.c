@@ -57,7 +57,8 @@ int server_store(struct call *c, struct store **ret, struct err *e)
         if (rc != 0) {
             struct err why = *e;
 
-            t->store = NULL; /* it is just being made, or of another version: not the client's fault */
+            t->store =
+                NULL; /* it is just being made, or of another version: not the client's fault */
             return err_set(e, ERR_BUSY, "The store cannot be read: %s", err_str(&why));
         }
         t->store_ino = st.st_ino;

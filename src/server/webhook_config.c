@@ -39,7 +39,7 @@ static int text_of(struct reading *r, const struct value *o, const char *name, c
 
 static int check_members(struct reading *r)
 {
-    static const char *const known[] = {"name",   "secret",   "signature", "dag_id",
+    static const char *const known[] = {"name",  "secret",   "signature", "dag_id",
                                         "asset", "max_body", "window",    "require_timestamp"};
 
     for (size_t i = 0; i < r->at->len; i++) {
@@ -95,10 +95,9 @@ static int read_limits(struct reading *r, struct webhook *h)
     }
     h->body_max = (size_t)n;
     h->window_us = WEBHOOK_WINDOW_US;
-    if (window != NULL &&
-        ((window->kind != VALUE_STRING && window->kind != VALUE_NUMBER) ||
-         duration_parse(window->text, strlen(window->text), &h->window_us) != 0 ||
-         h->window_us < TIME_SECOND || h->window_us > 86400 * TIME_SECOND)) {
+    if (window != NULL && ((window->kind != VALUE_STRING && window->kind != VALUE_NUMBER) ||
+                           duration_parse(window->text, strlen(window->text), &h->window_us) != 0 ||
+                           h->window_us < TIME_SECOND || h->window_us > 86400 * TIME_SECOND)) {
         return wrong(r, window, "window is a duration from 1s to 1d");
     }
     if (time != NULL && time->kind != VALUE_BOOL) {
@@ -114,7 +113,8 @@ static int read_one(struct reading *r, struct webhook *h)
     int rc = r->at->kind == VALUE_OBJECT ? check_members(r) : wrong(r, NULL, "a webhook is a map");
 
     rc = rc == 0 ? text_of(r, r->at, "name", &h->name) : rc;
-    if (rc == 0 && (h->name == NULL || strlen(h->name) > 64 || strspn(h->name, plain) != strlen(h->name))) {
+    if (rc == 0 &&
+        (h->name == NULL || strlen(h->name) > 64 || strspn(h->name, plain) != strlen(h->name))) {
         rc = wrong(r, NULL, "name: 1 to 64 letters, digits, _ and -");
     }
     rc = rc == 0 ? read_secret(r, h) : rc;

@@ -72,8 +72,9 @@ static int read_file(struct call *c, const char *path, const char **ret, struct 
     ssize_t n = 0;
     int fd;
 
-    (void)snprintf(full, sizeof full, "%s%s%s", path[0] == '/' ? "" : c->thread->server->config.home,
-                   path[0] == '/' ? "" : "/", path);
+    (void)snprintf(full, sizeof full, "%s%s%s",
+                   path[0] == '/' ? "" : c->thread->server->config.home, path[0] == '/' ? "" : "/",
+                   path);
     fd = open(full, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return err_errno(e, errno, "%s", full);

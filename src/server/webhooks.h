@@ -43,7 +43,7 @@ struct webhook {
     const char *name;
     enum webhook_signature signature;
     enum webhook_secret secret_kind;
-    const char *secret;        /* name of the variable or connection, or path */
+    const char *secret;         /* name of the variable or connection, or path */
     const char *dag_id, *asset; /* one of them */
     size_t body_max;
     int64_t window_us;
@@ -58,9 +58,9 @@ int webhook_read(const struct value *list, struct arena *a, struct webhook **ret
 struct webhook_proof {
     const char *body;
     size_t body_len;
-    const char *signature;   /* X-Hub-Signature-256, or Stripe-Signature */
-    const char *timestamp;   /* X-Hub-Timestamp */
-    int64_t now_us;          /* wall clock */
+    const char *signature; /* X-Hub-Signature-256, or Stripe-Signature */
+    const char *timestamp; /* X-Hub-Timestamp */
+    int64_t now_us;        /* wall clock */
 };
 
 /*

@@ -108,7 +108,8 @@ enum run_order {
     RUN_BY_RUN_ID
 };
 struct time_range {
-    int64_t from_us, to_us; /* both included; TIME_NONE: open. A time that is not set is in none that is not open on both sides */
+    int64_t from_us,
+        to_us; /* both included; TIME_NONE: open. A time that is not set is in none that is not open on both sides */
 };
 struct run_query {
     int64_t dag_key;

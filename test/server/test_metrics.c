@@ -22,14 +22,13 @@ static void test_text(void **state)
     metrics_seconds(&b, "b", NULL, NULL, 1500001);
     metrics_seconds(&b, "b", NULL, NULL, -1);
     metrics_histogram(&b, "h", "state", "ok", bounds, counts, 2, 2000000);
-    assert_string_equal(buf_cstr(&b),
-                        "# HELP a_total things\n# TYPE a_total counter\n"
-                        "a_total{pool=\"x\\\"\\\\\\ny\"} -3\n"
-                        "b 1.500001\nb -0.000001\n"
-                        "h_bucket{state=\"ok\",le=\"0.0005\"} 1\n"
-                        "h_bucket{state=\"ok\",le=\"1\"} 3\n"
-                        "h_bucket{state=\"ok\",le=\"+Inf\"} 6\n"
-                        "h_sum{state=\"ok\"} 2.000000\nh_count{state=\"ok\"} 6\n");
+    assert_string_equal(buf_cstr(&b), "# HELP a_total things\n# TYPE a_total counter\n"
+                                      "a_total{pool=\"x\\\"\\\\\\ny\"} -3\n"
+                                      "b 1.500001\nb -0.000001\n"
+                                      "h_bucket{state=\"ok\",le=\"0.0005\"} 1\n"
+                                      "h_bucket{state=\"ok\",le=\"1\"} 3\n"
+                                      "h_bucket{state=\"ok\",le=\"+Inf\"} 6\n"
+                                      "h_sum{state=\"ok\"} 2.000000\nh_count{state=\"ok\"} 6\n");
 }
 
 int main(void)

@@ -97,7 +97,8 @@ static struct call *parse(const char *method, const char *uri)
 
 static void test_names_are_decoded_after_the_path_was_split(void **state)
 {
-    struct call *c = parse("GET", "/api/v2/dags/a%2Fb/dagRuns/manual__2026-01-01T00%3A00%3A00%2B00%3A00");
+    struct call *c =
+        parse("GET", "/api/v2/dags/a%2Fb/dagRuns/manual__2026-01-01T00%3A00%3A00%2B00%3A00");
 
     (void)state;
     assert_non_null(c->route);
@@ -108,7 +109,8 @@ static void test_names_are_decoded_after_the_path_was_split(void **state)
 static void test_a_path_without_names_goes_before_one_with(void **state)
 {
     (void)state;
-    assert_string_equal(parse("GET", "/api/v2/assets/events")->route->path, "/api/v2/assets/events");
+    assert_string_equal(parse("GET", "/api/v2/assets/events")->route->path,
+                        "/api/v2/assets/events");
     assert_string_equal(parse("GET", "/api/v2/assets/7")->route->path, "/api/v2/assets/{asset_id}");
     assert_string_equal(parse("HEAD", "/api/v2/dags/")->route->path, "/api/v2/dags");
 }
@@ -129,7 +131,7 @@ static void test_queries(void **state)
 
 static void test_what_is_malformed_is_said(void **state)
 {
-    static const char *const bad[] = {"/api/v2/dags/%", "/api/v2/dags/%4", "/api/v2/dags/%zz",
+    static const char *const bad[] = {"/api/v2/dags/%",   "/api/v2/dags/%4",  "/api/v2/dags/%zz",
                                       "/api/v2/dags/%00", "/api/v2/dags/%ff", "/api/v2/dags?a=%e"};
     char many[4000] = "/api/v2/dags?";
 

@@ -15,14 +15,15 @@
 #include "dagfile/dagfile.h"
 #include "server/webhooks.h"
 
-#define NOW     INT64_C(1700000000)
-#define SECRET  "It's a Secret to Everybody"
-#define BODY    "Hello, World!"
-#define PLAIN   "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17" /* GitHub's own example */
+#define NOW    INT64_C(1700000000)
+#define SECRET "It's a Secret to Everybody"
+#define BODY   "Hello, World!"
+#define PLAIN \
+    "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17" /* GitHub's own example */
 
 /* Of "TIME." and the body, at NOW, 300 s before, 301 s after. */
 #define TIMED_SIGNATURE "sha256=76c83fd0acdf22faed320674fe8e04d528cfe8a17905e720a9611e40677c03b7"
-#define OLD_SIGNATURE "sha256=545bb6ac6c19d3f1f7c50edf3bf09a98cc0a36ebd0a47acf323e723e69ece735"
+#define OLD_SIGNATURE   "sha256=545bb6ac6c19d3f1f7c50edf3bf09a98cc0a36ebd0a47acf323e723e69ece735"
 #define AHEAD_SIGNATURE "sha256=95e60ef71d4b135961d5f3daa0855e34fca30e9de95e0e017bf7c5803a61ebbe"
 
 static struct webhook hook = {.name = "h", .window_us = WEBHOOK_WINDOW_US};
@@ -69,7 +70,8 @@ static void test_a_time_is_signed_with_the_body(void **state)
 
     (void)state;
     assert_int_equal(check(&hook, TIMED_SIGNATURE, "1700000000", BODY, id), 0);
-    assert_int_equal(check(&hook, TIMED_SIGNATURE, "1700000001", BODY, id), -ERR_PERM); /* not what was signed */
+    assert_int_equal(check(&hook, TIMED_SIGNATURE, "1700000001", BODY, id),
+                     -ERR_PERM); /* not what was signed */
     assert_int_equal(check(&hook, TIMED_SIGNATURE, NULL, BODY, id), -ERR_PERM);
     assert_int_equal(check(&hook, PLAIN, "1700000000", BODY, id), -ERR_PERM);
 }
@@ -108,7 +110,8 @@ static void test_stripe(void **state)
     (void)snprintf(text, sizeof text, "t=1700000000,v1=%s", TIMED_SIGNATURE + 7);
     assert_int_equal(check(&stripe, text, NULL, BODY, id), 0);
     (void)snprintf(text, sizeof text, "t=1700000000,v1=%064d,v1=%s", 0, TIMED_SIGNATURE + 7);
-    assert_int_equal(check(&stripe, text, NULL, BODY, id), 0); /* while a secret is changed: one of them */
+    assert_int_equal(check(&stripe, text, NULL, BODY, id),
+                     0); /* while a secret is changed: one of them */
     (void)snprintf(text, sizeof text, "t=1700000001,v1=%s", TIMED_SIGNATURE + 7);
     assert_int_equal(check(&stripe, text, NULL, BODY, id), -ERR_PERM);
     (void)snprintf(text, sizeof text, "t=1699999700,v1=%s", OLD_SIGNATURE + 7);
@@ -159,8 +162,10 @@ static void test_the_configuration_is_checked(void **state)
             fail_msg("%s: %s", bad[i], e.text);
         }
     }
-    assert_int_equal(read("- {name: a, secret: {variable: v}, signature: stripe, asset: s3://x, window: 30, max_body: 10}",
-                          &all, &n, &e), 0);
+    assert_int_equal(read("- {name: a, secret: {variable: v}, signature: stripe, asset: s3://x, "
+                          "window: 30, max_body: 10}",
+                          &all, &n, &e),
+                     0);
     assert_int_equal(n, 1);
     assert_int_equal(all[0].signature, WEBHOOK_STRIPE);
     assert_int_equal(all[0].secret_kind, WEBHOOK_VARIABLE);

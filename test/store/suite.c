@@ -432,8 +432,13 @@ static void test_query_runs(void **state)
 static void test_versions_of_a_dag(void **state)
 {
     struct fixture *f = *state;
-    struct version_row v = {.version_key = 5, .dag_key = 1, .hash = "beef", .document = "{}",
-                            .document_len = 2, .created_us = T0}, *rows;
+    struct version_row v = {.version_key = 5,
+                            .dag_key = 1,
+                            .hash = "beef",
+                            .document = "{}",
+                            .document_len = 2,
+                            .created_us = T0},
+                       *rows;
     struct store_batch b = {.versions = &v, .versions_len = 1};
     size_t n;
 

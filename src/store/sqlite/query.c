@@ -92,9 +92,12 @@ int sql_query_runs(struct store *s, const struct run_query *q, struct arena *a,
                    struct run_row **ret, size_t *ret_len, struct err *e)
 {
     static const char *const orders[] = {
-        [RUN_BY_RUN_AFTER] = "run_after_us", [RUN_BY_KEY] = "run_key",
-        [RUN_BY_LOGICAL_DATE] = "logical_date_us", [RUN_BY_START] = "start_us",
-        [RUN_BY_END] = "end_us",             [RUN_BY_STATE] = "state",
+        [RUN_BY_RUN_AFTER] = "run_after_us",
+        [RUN_BY_KEY] = "run_key",
+        [RUN_BY_LOGICAL_DATE] = "logical_date_us",
+        [RUN_BY_START] = "start_us",
+        [RUN_BY_END] = "end_us",
+        [RUN_BY_STATE] = "state",
         [RUN_BY_RUN_ID] = "run_id",
     };
     const char *way = q->descending ? "DESC" : "ASC";
@@ -105,7 +108,8 @@ int sql_query_runs(struct store *s, const struct run_query *q, struct arena *a,
     buf_init(&b, SQL_MAX);
     (void)buf_str(&b, "SELECT " COLUMNS);
     add_where(&b, q);
-    (void)buf_printf(&b, " ORDER BY %s %s, run_key %s LIMIT ? OFFSET ?", orders[q->order], way, way);
+    (void)buf_printf(&b, " ORDER BY %s %s, run_key %s LIMIT ? OFFSET ?", orders[q->order], way,
+                     way);
     rc = prepare(&r, s, &b, a, e);
     if (rc == 0) {
         bind_where(&r.b, q);
