@@ -27,6 +27,7 @@
 #include "config/config.h"
 #include "dagfile/watch.h"
 #include "engine/engine.h"
+#include "home/retention.h"
 #include "runtime/loop.h"
 
 #define LOOK_US \
@@ -41,6 +42,7 @@ struct service {
     struct session s;
     struct bundle *bundle;
     struct watch *watch;
+    struct retention retention;
     struct co *looker;
     bool stopping;
     int exit_code;
@@ -175,6 +177,25 @@ static int look_for_ever(void *arg)
 
 /* ---- the service ---- */
 
+static int read_config(struct service *v, struct err *e)
+{
+    struct config *c;
+    int rc = config_open(v->home, &c, e);
+
+    if (rc == 0) {
+        v->retention = retention_of(c);
+        config_close(c);
+    }
+    return rc;
+}
+
+static int keep_small(void *arg)
+{
+    struct service *v = arg;
+
+    return retention_keep(v->s.engine, v->s.loop, v->home, &v->retention);
+}
+
 static int work(struct service *v, struct err *e)
 {
     struct co_group g;
@@ -183,6 +204,7 @@ static int work(struct service *v, struct err *e)
 
     (void)snprintf(sock, sizeof sock, "%s/%s", v->home, ENGINE_SOCKET);
     rc = engine_serve(v->s.engine, sock, execute_run_file, &v->s, e);
+    rc = rc == 0 ? read_config(v, e) : rc;
     rc = rc == 0 ? bundle_new(&v->s, v->folder, &v->bundle, e) : rc;
     rc = rc == 0 ? watch_new(v->folder, LOOK_US, &v->watch, e) : rc;
     if (rc != 0) {
@@ -195,6 +217,7 @@ static int work(struct service *v, struct err *e)
         (void)co_spawn(&g, "sigterm", on_term, v, NULL, NULL);
         (void)co_spawn(&g, "sighup", on_hup, v, NULL, NULL);
         (void)co_spawn(&g, "watchdog", keep_watchdog, v, NULL, NULL);
+        (void)co_spawn(&g, "retention", keep_small, v, NULL, NULL);
         rc = co_await (v->looker, &ended);
     }
     sd_notify_send("STOPPING=1");

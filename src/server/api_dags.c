@@ -319,7 +319,7 @@ static int put_details(struct call *c, const struct dag_row *row, const struct d
 
     q.logical_date = q.run_after = q.start = q.end = (struct time_range){TIME_NONE, TIME_NONE};
     rc = rc == 0 ? s->ops->count_runs(s, &q, &active, e) : rc;
-    rc = rc == 0 ? s->ops->get_versions(s, row->dag_key, &c->arena, &versions, &n, e) : rc;
+    rc = rc == 0 ? s->ops->get_dag_versions(s, row->dag_key, &c->arena, &versions, &n, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -542,7 +542,7 @@ static int find_version(struct call *c, const char *text, const struct dag_row *
     long long number = text != NULL ? strtoll(text, NULL, 10) : 0;
     int rc = server_store(c, &s, e);
 
-    rc = rc == 0 ? s->ops->get_versions(s, row->dag_key, &c->arena, &all, &n, e) : rc;
+    rc = rc == 0 ? s->ops->get_dag_versions(s, row->dag_key, &c->arena, &all, &n, e) : rc;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         if (text == NULL ? all[i].version_key == row->version_key : number == (long long)i + 1) {
             *ret = all[i];
@@ -568,7 +568,7 @@ int api_dag_versions(struct call *c, struct err *e)
 
     rc = rc == 0 ? api_find_dag(c, &row, e) : rc;
     rc = rc == 0 ? server_store(c, &s, e) : rc;
-    rc = rc == 0 ? s->ops->get_versions(s, row.dag_key, &c->arena, &all, &n, e) : rc;
+    rc = rc == 0 ? s->ops->get_dag_versions(s, row.dag_key, &c->arena, &all, &n, e) : rc;
     if (rc == 0) {
         api_list(c, "dag_versions");
         for (size_t i = p.offset; i < n && i - p.offset < p.limit; i++) {

@@ -293,7 +293,7 @@ static void put_audit(struct call *c, const struct audit_row *r)
     json_object_end(&c->w);
 }
 
-/* Newest first. They are numbered without gaps, so the newest number is how many there are. */
+/* Newest first. */
 int api_event_logs(struct call *c, struct err *e)
 {
     struct audit_row *rows;
@@ -304,25 +304,18 @@ int api_event_logs(struct call *c, struct err *e)
     int rc = api_page(c, &p, e);
 
     rc = rc == 0 ? server_store(c, &s, e) : rc;
-    rc = rc == 0 ? s->ops->get_audits(s, 0, 1, &c->arena, &rows, &n, e) : rc;
+    rc = rc == 0 ? s->ops->get_audits(s, 0, p.offset, p.limit != 0 ? p.limit : 1, &c->arena, &rows,
+                                      &n, &total, e)
+                 : rc;
     if (rc != 0) {
         return rc;
     }
-    total = n == 1 ? rows[0].audit_key : 0;
-    n = 0;
-    if (p.limit != 0 && (int64_t)p.offset < total) {
-        rc = s->ops->get_audits(s, total + 1 - (int64_t)p.offset, p.limit, &c->arena, &rows, &n, e);
-    }
     api_list(c, "event_logs");
-    for (size_t i = 0; i < n; i++) {
-        const char *event = call_query(c, "event");
-
-        if (event == NULL || (rows[i].action != NULL && strcmp(event, rows[i].action) == 0)) {
-            put_audit(c, &rows[i]);
-        }
+    for (size_t i = 0; i < n && i < p.limit; i++) {
+        put_audit(c, &rows[i]);
     }
     api_list_end(c, total);
-    return rc;
+    return 0;
 }
 
 int api_event_log(struct call *c, struct err *e)
@@ -334,7 +327,7 @@ int api_event_log(struct call *c, struct err *e)
     int rc = server_store(c, &s, e);
 
     rc = rc == 0 && key > 0 && key < INT64_MAX
-             ? s->ops->get_audits(s, key + 1, 1, &c->arena, &rows, &n, e)
+             ? s->ops->get_audits(s, key + 1, 0, 1, &c->arena, &rows, &n, NULL, e)
              : rc;
     if (rc != 0) {
         return rc;

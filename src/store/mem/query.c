@@ -7,32 +7,12 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "store/mem/found.h"
 #include "store/mem/priv.h"
 
-struct found {
-    const void **rows;
-    size_t len, cap;
-    int rc;
-};
-
-static void found_fini(struct found *f)
-{
-    mem_free(f->rows);
-}
-#define FOUND_CLEANUP __attribute__((cleanup(found_fini)))
-
-static void found_add(struct found *f, const void *row)
-{
-    if (f->rc == 0) {
-        f->rc = VEC_PUSH(f->rows, f->len, f->cap, row);
-    }
-}
-
-typedef int compare_fn(const void *a, const void *b);
-
 /* Rows into the arena, in order. */
-static int give(struct found *f, enum kind kind, compare_fn *compare, size_t limit, struct arena *a,
-                void **ret, size_t *ret_len, struct err *e)
+int ms_give(struct found *f, enum kind kind, compare_fn *compare, size_t limit, struct arena *a,
+            void **ret, size_t *ret_len, struct err *e)
 {
     size_t n = limit != 0 && limit < f->len ? limit : f->len;
     char *out = NULL;
@@ -129,7 +109,7 @@ static bool is_key(const struct ti_key *a, const struct ti_key *b)
     return a->run_key == b->run_key && a->task == b->task && a->map_index == b->map_index;
 }
 
-static void all_of(const struct table *t, struct found *f)
+void ms_all_of(const struct table *t, struct found *f)
 {
     for (size_t i = 0; i < t->buckets_len; i++) {
         for (const struct node *n = t->buckets[i]; n != NULL; n = n->chain[0]) {
@@ -152,8 +132,8 @@ int mem_get_dags(struct store *s, struct arena *a, struct dag_row **ret, size_t 
 {
     FOUND_CLEANUP struct found f = {0};
 
-    all_of(&mem_store(s)->keys[KIND_DAG], &f);
-    return give(&f, KIND_DAG, by_dag_id, 0, a, (void **)ret, ret_len, e);
+    ms_all_of(&mem_store(s)->keys[KIND_DAG], &f);
+    return ms_give(&f, KIND_DAG, by_dag_id, 0, a, (void **)ret, ret_len, e);
 }
 
 int mem_find_dag(struct store *s, const char *dag_id, struct arena *a, struct dag_row *ret,
@@ -177,6 +157,28 @@ int mem_get_version(struct store *s, int64_t version_key, struct arena *a, struc
                : err_set(e, ERR_NOTFOUND, "there is no DAG version %lld", (long long)version_key);
 }
 
+static int by_version(const void *x, const void *y)
+{
+    return three_way((*(const struct version_row *const *)x)->version_key,
+                     (*(const struct version_row *const *)y)->version_key);
+}
+
+int mem_get_versions(struct store *s, int64_t after_key, size_t limit, struct arena *a,
+                     struct version_row **ret, size_t *ret_len, struct err *e)
+{
+    FOUND_CLEANUP struct found f = {0};
+    size_t n = 0;
+
+    ms_all_of(&mem_store(s)->keys[KIND_VERSION], &f);
+    for (size_t i = 0; i < f.len; i++) {
+        if (((const struct version_row *)f.rows[i])->version_key > after_key) {
+            f.rows[n++] = f.rows[i];
+        }
+    }
+    f.len = n;
+    return ms_give(&f, KIND_VERSION, by_version, limit, a, (void **)ret, ret_len, e);
+}
+
 int mem_find_version(struct store *s, int64_t dag_key, const char *hash, int64_t *ret_version_key,
                      struct err *e)
 {
@@ -198,12 +200,12 @@ static const struct run_row *find_run(struct mem_store *m, int64_t run_key)
     return n != NULL ? node_row(n) : NULL;
 }
 
-static void runs_of(struct mem_store *m, int64_t dag_key, struct found *f)
+void ms_runs_of(struct mem_store *m, int64_t dag_key, struct found *f)
 {
     struct owner *dag = dag_key != 0 ? owners_find(&m->dags, dag_key) : NULL;
 
     if (dag_key == 0) {
-        all_of(&m->keys[KIND_RUN], f);
+        ms_all_of(&m->keys[KIND_RUN], f);
     }
     for (const struct node *n = dag != NULL ? dag->lists[KIND_RUN].first : NULL; n != NULL;
          n = n->next) {
@@ -221,7 +223,7 @@ int mem_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t afte
     if (after_key != 0 && after == NULL) {
         return err_set(e, ERR_NOTFOUND, "there is no run %lld", (long long)after_key);
     }
-    runs_of(mem_store(s), dag_key, &f);
+    ms_runs_of(mem_store(s), dag_key, &f);
     for (size_t i = 0; i < f.len; i++) {
         const struct run_row *r = f.rows[i];
 
@@ -231,152 +233,7 @@ int mem_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t afte
         }
     }
     f.len = kept;
-    return give(&f, KIND_RUN, by_newest, limit, a, (void **)ret, ret_len, e);
-}
-
-static bool in_range(const struct time_range *r, int64_t t)
-{
-    return (r->from_us == TIME_NONE && r->to_us == TIME_NONE) ||
-           (t != TIME_NONE && t >= r->from_us && (r->to_us == TIME_NONE || t <= r->to_us));
-}
-
-static bool fits(const struct run_query *q, const struct run_row *r)
-{
-    return (q->states == 0 || (q->states >> r->state & 1) != 0) &&
-           (q->types == 0 || (q->types >> r->type & 1) != 0) &&
-           (q->run_id_part == NULL || strstr(r->run_id, q->run_id_part) != NULL) &&
-           in_range(&q->logical_date, r->logical_date_us) &&
-           in_range(&q->run_after, r->run_after_us) && in_range(&q->start, r->start_us) &&
-           in_range(&q->end, r->end_us);
-}
-
-static void find_runs(struct store *s, const struct run_query *q, struct found *f)
-{
-    size_t kept = 0;
-
-    runs_of(mem_store(s), q->dag_key, f);
-    for (size_t i = 0; i < f->len; i++) {
-        if (fits(q, f->rows[i])) {
-            f->rows[kept++] = f->rows[i];
-        }
-    }
-    f->len = kept;
-}
-
-static int by_query(const void *x, const void *y, void *arg)
-{
-    const struct run_row *a = *(const struct run_row *const *)x,
-                         *b = *(const struct run_row *const *)y;
-    const struct run_query *q = arg;
-    int c = 0;
-
-    switch (q->order) {
-    case RUN_BY_RUN_AFTER:
-        c = three_way(a->run_after_us, b->run_after_us);
-        break;
-    case RUN_BY_LOGICAL_DATE:
-        c = three_way(a->logical_date_us, b->logical_date_us);
-        break;
-    case RUN_BY_START:
-        c = three_way(a->start_us, b->start_us);
-        break;
-    case RUN_BY_END:
-        c = three_way(a->end_us, b->end_us);
-        break;
-    case RUN_BY_STATE:
-        c = three_way(a->state, b->state);
-        break;
-    case RUN_BY_RUN_ID:
-        c = strcmp(a->run_id, b->run_id);
-        break;
-    case RUN_BY_KEY:
-        break;
-    }
-    c = c != 0 ? c : three_way(a->run_key, b->run_key);
-    return q->descending ? -c : c;
-}
-
-int mem_query_runs(struct store *s, const struct run_query *q, struct arena *a,
-                   struct run_row **ret, size_t *ret_len, struct err *e)
-{
-    FOUND_CLEANUP struct found f = {0};
-    size_t skip;
-
-    find_runs(s, q, &f);
-    if (f.len > 1) {
-        qsort_r(f.rows, f.len, sizeof *f.rows, by_query, (void *)(uintptr_t)q);
-    }
-    skip = q->offset < f.len ? q->offset : f.len;
-    if (skip != 0) {
-        f.len -= skip;
-        memmove(f.rows, f.rows + skip, f.len * sizeof *f.rows);
-    }
-    return give(&f, KIND_RUN, NULL, q->limit, a, (void **)ret, ret_len, e);
-}
-
-int mem_count_runs(struct store *s, const struct run_query *q, int64_t *ret, struct err *e)
-{
-    FOUND_CLEANUP struct found f = {0};
-
-    find_runs(s, q, &f);
-    *ret = (int64_t)f.len;
-    return f.rc == 0 ? 0 : err_set(e, ERR_NOMEM, "store: out of memory");
-}
-
-static int by_version(const void *x, const void *y)
-{
-    return three_way((*(const struct version_row *const *)x)->version_key,
-                     (*(const struct version_row *const *)y)->version_key);
-}
-
-int mem_get_versions(struct store *s, int64_t dag_key, struct arena *a, struct version_row **ret,
-                     size_t *ret_len, struct err *e)
-{
-    FOUND_CLEANUP struct found f = {0};
-    size_t kept = 0;
-    int rc;
-
-    all_of(&mem_store(s)->keys[KIND_VERSION], &f);
-    for (size_t i = 0; i < f.len; i++) {
-        if (((const struct version_row *)f.rows[i])->dag_key == dag_key) {
-            f.rows[kept++] = f.rows[i];
-        }
-    }
-    f.len = kept;
-    rc = give(&f, KIND_VERSION, by_version, 0, a, (void **)ret, ret_len, e);
-    for (size_t i = 0; rc == 0 && i < *ret_len; i++) {
-        (*ret)[i].document = NULL;
-        (*ret)[i].document_len = 0;
-    }
-    return rc;
-}
-
-/* Their keys are their places: they are only appended. */
-int mem_get_audits(struct store *s, int64_t below_key, size_t limit, struct arena *a,
-                   struct audit_row **ret, size_t *ret_len, struct err *e)
-{
-    FOUND_CLEANUP struct found f = {0};
-    size_t all;
-    int rc;
-
-    for (const struct node *n = mem_store(s)->audits.first; n != NULL; n = n->next) {
-        found_add(&f, node_row(n));
-    }
-    if (below_key != 0 && f.len > (size_t)below_key - 1) {
-        f.len = (size_t)below_key - 1;
-    }
-    all = f.len;
-    for (size_t i = 0; i < f.len / 2; i++) {
-        const void *row = f.rows[i];
-
-        f.rows[i] = f.rows[f.len - 1 - i];
-        f.rows[f.len - 1 - i] = row;
-    }
-    rc = give(&f, KIND_AUDIT, NULL, limit, a, (void **)ret, ret_len, e);
-    for (size_t i = 0; rc == 0 && i < *ret_len; i++) {
-        (*ret)[i].audit_key = (int64_t)(all - i);
-    }
-    return rc;
+    return ms_give(&f, KIND_RUN, by_newest, limit, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_run(struct store *s, int64_t run_key, struct arena *a, struct run_row *ret,
@@ -465,7 +322,7 @@ int mem_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena 
             found_add(&f, r);
         }
     }
-    return give(&f, KIND_TI, by_ti, 0, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_TI, by_ti, 0, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_tries(struct store *s, const struct ti_key *key, struct arena *a, struct ti_row **ret,
@@ -479,7 +336,7 @@ int mem_get_tries(struct store *s, const struct ti_key *key, struct arena *a, st
             found_add(&f, node_row(n));
         }
     }
-    return give(&f, KIND_TRY, NULL, 0, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_TRY, NULL, 0, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_attempts(struct store *s, int64_t run_key, struct arena *a, struct attempt_row **ret,
@@ -491,7 +348,7 @@ int mem_get_attempts(struct store *s, int64_t run_key, struct arena *a, struct a
          n = n->next) {
         found_add(&f, node_row(n));
     }
-    return give(&f, KIND_ATTEMPT, by_attempt, 0, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_ATTEMPT, by_attempt, 0, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_transitions(struct store *s, int64_t run_key, const struct ti_key *key, size_t limit,
@@ -511,7 +368,7 @@ int mem_get_transitions(struct store *s, int64_t run_key, const struct ti_key *k
             break;
         }
     }
-    return give(&f, KIND_TRANSITION, NULL, limit, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_TRANSITION, NULL, limit, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_xcom(struct store *s, const struct ti_key *key, const char *name, struct arena *a,
@@ -544,7 +401,7 @@ int mem_get_map_xcoms(struct store *s, const struct ti_key *from, const char *na
             found_add(&f, r);
         }
     }
-    return give(&f, KIND_XCOM, by_xcom, limit, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_XCOM, by_xcom, limit, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_rendered(struct store *s, const struct ti_key *key, struct arena *a,
@@ -580,8 +437,8 @@ int mem_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_
 {
     FOUND_CLEANUP struct found f = {0};
 
-    all_of(&mem_store(s)->keys[KIND_POOL], &f);
-    return give(&f, KIND_POOL, by_pool, 0, a, (void **)ret, ret_len, e);
+    ms_all_of(&mem_store(s)->keys[KIND_POOL], &f);
+    return ms_give(&f, KIND_POOL, by_pool, 0, a, (void **)ret, ret_len, e);
 }
 
 static int by_xcom_name(const void *x, const void *y)
@@ -604,7 +461,7 @@ int mem_get_xcoms(struct store *s, const struct ti_key *key, struct arena *a, st
             found_add(&f, r);
         }
     }
-    rc = give(&f, KIND_XCOM, by_xcom_name, 0, a, (void **)ret, ret_len, e);
+    rc = ms_give(&f, KIND_XCOM, by_xcom_name, 0, a, (void **)ret, ret_len, e);
     for (size_t i = 0; rc == 0 && i < *ret_len; i++) {
         (*ret)[i].value = NULL;
     }
@@ -656,7 +513,7 @@ int mem_get_durations(struct store *s, int64_t version_key, size_t runs, struct 
     int rc;
 
     if (version != NULL) {
-        runs_of(mem_store(s), ((struct version_row *)node_row(version))->dag_key, &f);
+        ms_runs_of(mem_store(s), ((struct version_row *)node_row(version))->dag_key, &f);
     }
     rc = f.rc;
     if (rc == 0 && f.len > 1) {
@@ -719,36 +576,111 @@ static void drop_run(struct mem_store *m, int64_t run_key)
     mem_drop(m, mem_table_find(&m->keys[KIND_RUN], KIND_RUN, &probe, 0));
 }
 
-int mem_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
-              struct err *e)
+/* The finished runs that ended before a time, oldest end first; but for the newest of each DAG. */
+static void old_runs(struct mem_store *m, int64_t before_us, struct found *f)
 {
-    FOUND_CLEANUP struct found f = {0};
-    struct mem_store *m = mem_store(s);
     size_t n = 0;
 
-    all_of(&m->keys[KIND_RUN], &f);
-    if (f.rc != 0) {
-        return err_set(e, ERR_NOMEM, "store: out of memory");
+    ms_all_of(&m->keys[KIND_RUN], f);
+    if (f->rc != 0) {
+        return;
     }
-    note_newest(m, &f);
-    for (size_t i = 0; i < f.len; i++) {
-        const struct run_row *r = f.rows[i];
+    note_newest(m, f);
+    for (size_t i = 0; i < f->len; i++) {
+        const struct run_row *r = f->rows[i];
 
         if (run_state_finished(r->state) && r->end_us != TIME_NONE && r->end_us < before_us &&
             owners_find(&m->dags, r->dag_key)->newest != r) {
+            f->rows[n++] = r;
+        }
+    }
+    f->len = n;
+    if (n > 1) {
+        qsort(f->rows, n, sizeof *f->rows, by_end);
+    }
+}
+
+int mem_get_ended_runs(struct store *s, int64_t after_us, int64_t after_key, int64_t before_us,
+                       size_t limit, struct arena *a, struct run_name **ret, size_t *ret_len,
+                       struct err *e)
+{
+    FOUND_CLEANUP struct found f = {0};
+    struct mem_store *m = mem_store(s);
+    struct run_name *out = NULL;
+    size_t n = 0;
+
+    ms_all_of(&m->keys[KIND_RUN], &f);
+    for (size_t i = 0; i < f.len; i++) {
+        const struct run_row *r = f.rows[i];
+        int c = three_way(r->end_us, after_us);
+
+        if (run_state_finished(r->state) && r->end_us != TIME_NONE && r->end_us < before_us &&
+            (c > 0 || (c == 0 && r->run_key > after_key))) {
             f.rows[n++] = r;
         }
     }
     if (n > 1) {
         qsort(f.rows, n, sizeof *f.rows, by_end);
     }
-    if (!dry && limit != 0 && limit < n) {
-        n = limit;
+    n = limit != 0 && limit < n ? limit : n;
+    if (f.rc == 0 && n > 0) {
+        out = arena_array(a, n, sizeof *out);
+        f.rc = out != NULL ? 0 : -ERR_NOMEM;
     }
-    for (size_t i = 0; i < n && !dry; i++) {
-        drop_run(m, ((const struct run_row *)f.rows[i])->run_key);
+    for (size_t i = 0; f.rc == 0 && i < n; i++) {
+        const struct run_row *r = f.rows[i];
+        struct dag_row probe = {.dag_key = r->dag_key};
+        const struct dag_row *dag =
+            node_row(mem_table_find(&m->keys[KIND_DAG], KIND_DAG, &probe, 0));
+        struct run_name name = {r->run_key, dag->dag_id, r->run_id, r->end_us};
+
+        f.rc = row_copy(KIND_GARBAGE, &name, a, &out[i]);
+    }
+    if (f.rc != 0) {
+        return err_set(e, ERR_NOMEM, "store: out of memory");
+    }
+    *ret = out;
+    *ret_len = n;
+    return 0;
+}
+
+int mem_count_old_runs(struct store *s, int64_t before_us, int64_t *ret, struct err *e)
+{
+    FOUND_CLEANUP struct found f = {0};
+
+    old_runs(mem_store(s), before_us, &f);
+    *ret = (int64_t)f.len;
+    return f.rc == 0 ? 0 : err_set(e, ERR_NOMEM, "store: out of memory");
+}
+
+/* Deletes a run, which becomes garbage. */
+static int take_run(struct mem_store *m, const struct run_row *run)
+{
+    int rc = mem_note_garbage(m, run);
+
+    if (rc == 0) {
+        drop_run(m, run->run_key);
+    }
+    return rc;
+}
+
+int mem_clean(struct store *s, int64_t before_us, size_t limit, int64_t *ret_runs, bool *ret_more,
+              struct err *e)
+{
+    FOUND_CLEANUP struct found f = {0};
+    struct mem_store *m = mem_store(s);
+    size_t n;
+
+    old_runs(m, before_us, &f);
+    n = limit != 0 && limit < f.len ? limit : f.len;
+    for (size_t i = 0; i < n && f.rc == 0; i++) {
+        f.rc = take_run(m, f.rows[i]);
+    }
+    if (f.rc != 0) {
+        return err_set(e, ERR_NOMEM, "store: out of memory");
     }
     *ret_runs = (int64_t)n;
+    *ret_more = n != 0;
     return 0;
 }
 
@@ -761,8 +693,8 @@ int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct e
     struct node *dag = mem_table_find(&m->keys[KIND_DAG], KIND_DAG, &probe, 0);
     size_t n = 0;
 
-    all_of(&m->keys[KIND_RUN], &runs);
-    all_of(&m->keys[KIND_VERSION], &versions);
+    ms_all_of(&m->keys[KIND_RUN], &runs);
+    ms_all_of(&m->keys[KIND_VERSION], &versions);
     if (runs.rc != 0 || versions.rc != 0) {
         return err_set(e, ERR_NOMEM, "store: out of memory");
     }
@@ -780,7 +712,9 @@ int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct e
         }
     }
     for (size_t i = 0; i < n; i++) {
-        drop_run(m, ((const struct run_row *)runs.rows[i])->run_key);
+        if (take_run(m, runs.rows[i]) != 0) {
+            return err_set(e, ERR_NOMEM, "store: out of memory");
+        }
     }
     for (size_t i = 0; i < versions.len; i++) {
         const struct version_row *v = versions.rows[i];

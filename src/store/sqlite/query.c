@@ -145,7 +145,7 @@ int sql_count_runs(struct store *s, const struct run_query *q, int64_t *ret, str
     return rc;
 }
 
-static int read_version(struct reader *r, void *to)
+static int read_dag_version(struct reader *r, void *to)
 {
     struct version_row *row = to;
 
@@ -156,17 +156,17 @@ static int read_version(struct reader *r, void *to)
     return r->rc;
 }
 
-int sql_get_versions(struct store *s, int64_t dag_key, struct arena *a, struct version_row **ret,
-                     size_t *ret_len, struct err *e)
+int sql_get_dag_versions(struct store *s, int64_t dag_key, struct arena *a,
+                         struct version_row **ret, size_t *ret_len, struct err *e)
 {
     struct reader r;
-    int rc = reader_init(&r, s, ST_GET_VERSIONS, a, e);
+    int rc = reader_init(&r, s, ST_GET_DAG_VERSIONS, a, e);
 
     if (rc != 0) {
         return rc;
     }
     put_int(&r.b, dag_key);
-    return read_all(&r, read_version, sizeof **ret, (void **)ret, ret_len);
+    return read_all(&r, read_dag_version, sizeof **ret, (void **)ret, ret_len);
 }
 
 static int read_audit(struct reader *r, void *to)
@@ -183,16 +183,22 @@ static int read_audit(struct reader *r, void *to)
     return r->rc;
 }
 
-int sql_get_audits(struct store *s, int64_t below_key, size_t limit, struct arena *a,
-                   struct audit_row **ret, size_t *ret_len, struct err *e)
+int sql_get_audits(struct store *s, int64_t below_key, size_t offset, size_t limit, struct arena *a,
+                   struct audit_row **ret, size_t *ret_len, int64_t *ret_all, struct err *e)
 {
     struct reader r;
-    int rc = reader_init(&r, s, ST_GET_AUDITS, a, e);
+    int rc = 0;
 
+    if (ret_all != NULL) {
+        rc = reader_init(&r, s, ST_COUNT_AUDITS, a, e);
+        rc = rc == 0 ? read_one(&r, read_count, ret_all, "no count") : rc;
+    }
+    rc = rc == 0 ? reader_init(&r, s, ST_GET_AUDITS, a, e) : rc;
     if (rc != 0) {
         return rc;
     }
     put_int(&r.b, below_key != 0 ? below_key : INT64_MAX);
     put_limit(&r.b, limit);
+    put_int(&r.b, offset > INT64_MAX ? INT64_MAX : (int64_t)offset);
     return read_all(&r, read_audit, sizeof **ret, (void **)ret, ret_len);
 }
