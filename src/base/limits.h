@@ -109,6 +109,14 @@
 #define LIMIT_HTTP_BODY \
     MiB(16) /* an HTTP answer's body, unless the request says otherwise: -ERR_LIMIT */
 
+/* The HTTP server. */
+#define LIMIT_HTTPD_HEAD \
+    KiB(32) /* a request's line and headers, and the piece of its body at hand: 414, 431 */
+#define LIMIT_HTTPD_BODY   MiB(4)   /* a request's body, unless its route says otherwise: 413 */
+#define LIMIT_HTTPD_ANSWER MiB(256) /* an answer that is no stream: 500 */
+#define LIMIT_HTTPD_ARENA  MiB(512) /* memory of one call: 503 */
+#define LIMIT_API_PAGE     100      /* rows of one page: Airflow's maximum_page_limit */
+
 /* The scheduler. */
 #define LIMIT_REASON_BYTES 200 /* a reason kept in a row; longer ones are cut */
 #define LIMIT_POOL_BYPASS \

@@ -10,6 +10,7 @@
 #include "cli/airflow.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "server/metrics.h"
 
 /* mkdir -p */
 static int make_folders(const char *path, struct err *e)
@@ -81,6 +82,9 @@ int cmd_man(struct cli *cli)
         buf_clear(&b);
         (void)cli_airflow_reference(&b);
         rc = rc == 0 ? write_file(dir, "airflow-command.md", &b, &e) : rc;
+        buf_clear(&b);
+        (void)metrics_reference(&b);
+        rc = rc == 0 ? write_file(dir, "metrics.md", &b, &e) : rc;
         return rc != 0 ? cli_fail(rc, &e) : 0;
     }
     rc = rc != 0 ? rc : write_page(dir, NULL, &e);

@@ -257,6 +257,27 @@ const struct command command_table[] = {
      "configuration with an error changes nothing. SIGHUP does the same.",
      .examples = EX{{"tradewind reload --json", NULL}, {0}},
      .exits = "65 the configuration has an error\n74 no service works in the home"},
+    {"api-server", "serve the REST API, /health, /metrics and webhooks",
+     "Answers HTTP on loopback, port 8080, unless `api.host` and `api.port` say otherwise, and "
+     "prints "
+     "its address. It reads the store; what changes something is sent to the scheduler of the same "
+     "home, so it may be started, stopped and restarted at any time.\n\n"
+     "Who asks proves itself by a token: `Authorization: Bearer TOKEN`. It is made at the first "
+     "start, "
+     "in the file api.token of the home, which only its owner may read.\n\n"
+     "SIGTERM and Ctrl-C stop it: what it is answering has `api.stop_grace`. Under systemd it "
+     "tells "
+     "when it is ready (Type=notify), and answers a watchdog.",
+     .options = OPTS{{"host", 0, OPTION_TEXT, .value = "ADDRESS",
+                      .help = "listen on this address (default: api.host)"},
+                     {"port", 'p', OPTION_INT, .value = "N", .min = 0, .max = 65535,
+                      .help = "listen on this port; 0: any that is free (default: api.port)"},
+                     {0}},
+     .examples = EX{{"tradewind api-server", "http://127.0.0.1:8080"},
+                    {"curl -H \"Authorization: Bearer $(cat ~/.tradewind/api.token)\" "
+                     "127.0.0.1:8080/api/v2/dags",
+                     "the DAGs"},
+                    {0}}},
 
     {"dags", "look at DAGs, check and test their files"},
     {"dags pause", "make no scheduled runs of a DAG",

@@ -87,6 +87,7 @@ int cmd_config_list(struct cli *cli);
 int cmd_config_get(struct cli *cli);
 int cmd_config_lint(struct cli *cli);
 int cmd_config_origin(struct cli *cli);
+int cmd_api_server(struct cli *cli);
 int cmd_info(struct cli *cli);
 int cmd_airflow(struct cli *cli);
 int cmd_version(struct cli *cli);

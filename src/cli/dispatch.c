@@ -18,6 +18,7 @@ static const struct {
     {"standalone", cmd_standalone},
     {"drain", cmd_drain},
     {"reload", cmd_reload},
+    {"api-server", cmd_api_server},
     {"dags list", cmd_dags_list},
     {"dags pause", cmd_dags_pause},
     {"dags unpause", cmd_dags_unpause},

@@ -18,6 +18,7 @@
 #include "bundle/list.h"
 #include "config/config.h"
 #include "engine/engine.h"
+#include "home/client.h"
 #include "runtime/loop.h"
 #include "store/lock.h"
 #include "store/store.h"
@@ -225,76 +226,10 @@ void session_close(struct session *s)
 
 /* ---- the client's side ---- */
 
-static int exchange(int fd, const char *type, const char *members, char **ret, struct err *e)
-{
-    struct buf b BUF_CLEANUP;
-    struct wire_reader in;
-    const struct value *answer, *v;
-    const char *body = NULL, *answer_type;
-    struct arena a;
-    size_t n = 0, mark;
-    int rc;
-
-    buf_init(&b, LIMIT_MESSAGE);
-    wire_reader_init(&in);
-    arena_init(&a, LIMIT_MESSAGE * 4);
-    rc = wire_begin(&b, &mark);
-    (void)buf_printf(&b, "{\"v\":1,\"type\":\"%s\",\"id\":1%s%s}", type,
-                     members[0] != '\0' ? "," : "", members);
-    rc = rc == 0 ? wire_end(&b, mark) : rc;
-    rc = rc == 0 ? co_write_all(fd, b.p, b.len) : rc;
-    while (rc == 0 && (rc = wire_reader_next(&in, &body, &n)) == 0) {
-        size_t got = 0;
-        char *p;
-
-        rc = wire_reader_room(&in, 4096, &p, &n);
-        rc = rc == 0 ? co_read(fd, p, n, &got) : rc;
-        if (rc == 0 && got == 0) {
-            rc = err_set(e, ERR_CLOSED, "the running engine closed the connection");
-        }
-        wire_reader_filled(&in, got);
-    }
-    rc = rc == 1 ? wire_parse(&a, body, n, &answer, &answer_type, e) : rc;
-    if (rc == 0) {
-        v = value_get(answer, "ok");
-        if (v == NULL || v->kind != VALUE_BOOL || !v->boolean) {
-            v = value_get(answer, "error");
-            rc = err_set(e, ERR_FAILED, "%s",
-                         v != NULL && v->kind == VALUE_STRING ? v->text : "refused");
-        } else if (ret != NULL) {
-            struct json_writer w;
-
-            v = value_get(answer, "result");
-            buf_clear(&b);
-            json_writer_init(&w, &b, 0);
-            if (v != NULL) {
-                json_value(&w, v);
-            }
-            *ret = v != NULL ? buf_take(&b) : NULL;
-        }
-    }
-    arena_fini(&a);
-    wire_reader_fini(&in);
-    return rc;
-}
-
 int engine_request(const char *home, const char *type, const char *members, char **ret,
                    struct err *e)
 {
-    char path[4200];
-    struct co_deadline d;
-    int fd, rc;
-
-    (void)snprintf(path, sizeof path, "%s/%s", home, ENGINE_SOCKET);
-    rc = co_connect_unix(path, &fd, e);
-    if (rc != 0) {
-        return rc;
-    }
-    co_deadline_begin(&d, REQUEST_TIMEOUT_US);
-    rc = exchange(fd, type, members, ret, e);
-    co_deadline_end(&d);
-    (void)close(fd);
-    return rc;
+    return home_request(home, type, members, REQUEST_TIMEOUT_US, ret, NULL, e);
 }
 
 struct command {

@@ -276,7 +276,7 @@ int cli_setting_delete(struct cli *cli, const struct cli_setting *k)
 static int read_file(struct settings_client *c, const char *path, const char **ret, size_t *ret_len)
 {
     int fd = strcmp(path, "-") == 0 ? dup(0) : open(path, O_RDONLY | O_CLOEXEC);
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     char part[8192];
     ssize_t n = 0;
     int rc = 0;

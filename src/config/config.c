@@ -406,7 +406,7 @@ static int export_key(struct buf *names, const struct config_key *k, const char 
 
 int config_export(const struct config *c, struct err *e)
 {
-    struct buf names BUF_CLEANUP;
+    struct buf names BUF_CLEANUP = {0};
     int rc = 0;
 
     if (getenv(CONFIG_EXPORTED) != NULL) {

@@ -182,7 +182,7 @@ static void take_value(struct config *c, const struct config_key *k, const struc
 
 static void take_tree(struct config *c, size_t i, const struct value *v)
 {
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
 
     if (v->kind == VALUE_NULL) {

@@ -239,11 +239,17 @@ static int consume_request(struct engine *g, struct msg *m)
     for (size_t i = 0; rc == 0 && i < r->arrivals_len; i++) {
         rc = EXTRAS(g, arrivals, r->arrivals[i]);
     }
+    if (rc == 0 && r->command2 != NULL) {
+        rc = EXTRAS(g, commands, *r->command2);
+    }
     if (rc == 0 && r->note != NULL) {
         rc = EXTRAS(g, notes, *r->note);
     }
     for (size_t i = 0; rc == 0 && i < r->assets_len; i++) {
         rc = EXTRAS(g, assets, r->assets[i]);
+    }
+    if (rc == 0 && r->asset_event != NULL) {
+        rc = EXTRAS(g, asset_events, *r->asset_event);
     }
     if (rc == 0 && r->clear != NULL) {
         rc = EXTRAS(g, xcom_clears, *r->clear);
@@ -585,6 +591,7 @@ int batch_commit(struct engine *g)
             log_error("engine", "%s", g->fatal_text);
             return rc;
         }
+        g->metrics.store_errors++;
         wait_to_repeat(g, rc, &c.e, &delay);
     }
     if (g->stats.store_error != 0) {
@@ -597,6 +604,7 @@ int batch_commit(struct engine *g)
     g->stats.rows += c.batch.tis_len + c.batch.runs_len;
     g->stats.transitions += c.batch.transitions_len;
     g->stats.commit_us += loop_now_us(g->loop) - began;
+    metrics_committed(g, loop_now_us(g->loop) - began);
     return 0;
 }
 

@@ -91,6 +91,9 @@ int engine_feed(struct engine *g, struct sched_event *ev)
     ev->now_us = engine_now(g);
     g->stats.events++;
     rc = sched_step(g->sched, ev, &g->actions);
+    if (rc == 0 && ev->type == SCHED_RUN_RESTORE) {
+        metrics_restored(g, ev);
+    }
     if (rc == -ERR_NOMEM) {
         set_fatal(g, rc, "out of memory in the scheduler");
     }
@@ -463,11 +466,14 @@ int engine_open(const struct engine_config *c, struct engine **ret, struct err *
     g->worker = c->worker;
     g->inbox_last = &g->inbox;
     g->wall_base_us = loop_wall_us(c->loop);
+    g->metrics.started_us = g->wall_base_us;
+    g->metrics.last_commit_us = TIME_NONE;
     g->mono_base_us = loop_now_us(c->loop);
     g->next_command = 1;
     prng_seed(&g->callback_ids, c->seed ^ 0x63616c6c6261636bULL);
     arena_init(&g->extras.arena, MiB(64));
     co_group_init(&g->group, c->loop);
+    co_cond_init(&g->made);
     co_cond_init(&g->answered);
     co_cond_init(&g->asked);
     rc = c->schedules ? schedule_new(g, e) : 0;
@@ -540,6 +546,7 @@ void engine_close(struct engine *g)
     mem_free(g->children);
     mem_free(g->called_back);
     mem_free(g->heard);
+    mem_free(g->metrics.errors_json);
     sched_actions_fini(&g->actions);
     free_extras(&g->extras);
     mem_free(g);

@@ -107,6 +107,7 @@ struct engine_run_request {
         parent; /* the run whose task asked for it, or 0: who continues that one continues this one too */
     const char *partition_key;       /* what it is for, or NULL; at most LIMIT_ID_BYTES */
     const struct due_run *scheduled; /* its times, in place of logical_date_us and now; or NULL */
+    bool *ret_found;                 /* it was made by an earlier request of this key; or NULL */
 };
 struct due_run;
 /* SUSPENDS until the run is durable. -ERR_EXISTS: a run of that id is there. */
@@ -246,6 +247,13 @@ struct engine_stats {
     int store_error;   /* the commit at hand fails with this and is repeated; 0 = fine */
 };
 void engine_get_stats(const struct engine *g, struct engine_stats *ret);
+/* What the process around the engine found when it last looked at its DAG files: for /health and /metrics. */
+struct engine_dags_report {
+    int64_t dags, files, errors, took_us;
+    const char *
+        errors_json; /* an array, as the request `import_errors` gives it; borrowed; NULL: none is told */
+};
+void engine_report_dags(struct engine *g, const struct engine_dags_report *r);
 /* Told after every durable batch (a display, a simulator's checker). Borrowed for the call. */
 struct sched_actions;
 void engine_on_commit(struct engine *g, void (*fn)(void *arg, const struct sched_actions *a),

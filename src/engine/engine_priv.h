@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "engine/engine.h"
+#include "engine/metrics.h"
 #include "runtime/loop.h"
 #include "sched/sched.h"
 #include "store/store.h"
@@ -22,18 +23,28 @@ enum msg_type {
 
 struct json_writer;
 
+/* A run, or a key, that is about to be made: who wants the same waits. A commit with one of them twice would be refused as a whole. */
+struct making {
+    struct making *next;
+    int64_t dag_key;
+    const char *run_id;  /* or NULL */
+    const char *keys[2]; /* idempotency keys, or NULL */
+};
+
 /* What a caller of the engine waits for. Lives in the caller's frame until done. */
 struct request {
     struct sched_event event;
     const struct dag_row *dag; /* rows to commit with it, or NULL */
     const struct version_row *version;
     const struct command_row *command;
+    const struct command_row *command2; /* a second key of the same, or NULL */
     const struct audit_row *audit;
     const struct worker_xcom *xcom; /* of a live attempt, or NULL */
     struct ti_key xcom_key;
     struct uuid xcom_token;
     const struct asset_row *assets; /* that the version names */
     size_t assets_len;
+    const struct asset_event_row *asset_event;    /* from outside, or NULL */
     const struct backfill_row *backfill;          /* or NULL */
     const struct backfill_run_row *backfill_runs; /* of a command: only if it is not refused */
     size_t backfill_runs_len;
@@ -199,6 +210,8 @@ struct engine {
     size_t claimed; /* dispatches of `actions` that are claimed already */
     struct extras extras;
     struct run_waiter *waiters;
+    struct making *making;
+    struct co_cond made;
     bool answering; /* somebody changes a question to a person (hitl.c); others wait */
     struct co_cond answered;
     int64_t *children; /* runs that tasks made */
@@ -223,6 +236,7 @@ struct engine {
     bool draining, has_default_pool;
     int (*service)(void *arg, const char *op, struct json_writer *w, struct err *e);
     void *service_arg;
+    struct engine_metrics metrics;
     void (*on_commit)(void *arg, const struct sched_actions *a);
     void *on_commit_arg;
     int (*load_dag)(void *arg, const struct dag_source *src, struct dag **ret, struct err *e);
@@ -240,6 +254,9 @@ int engine_send(struct engine *g, struct request *r, struct err *e);
 int engine_await(struct request *r, struct err *e);
 int engine_feed(struct engine *g, struct sched_event *ev); /* one step; -ERR_NOMEM becomes fatal */
 /* SUSPENDS perhaps. The next key of a kind. */
+/* SUSPENDS until nobody else makes what m says; then end it in any case. m lives in the caller's frame. */
+int engine_make_begin(struct engine *g, struct making *m, struct err *e);
+void engine_make_end(struct engine *g, struct making *m);
 struct known_dag *register_known(struct engine *g, int64_t dag_key); /* NULL: it is not */
 int engine_next_key(struct engine *g, struct key_block *b, const char *kind, int64_t n,
                     int64_t *ret, struct err *e);

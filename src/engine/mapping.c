@@ -133,7 +133,7 @@ int mapping_list(struct engine *g, const struct ti_key *key, const char *name, s
     struct ti_key from = {key->run_key, key->task, 0};
     struct xcom_row *rows;
     struct json_writer w;
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
     size_t n;
     int rc = facts_xcoms(g, &from, name, 0, a, &rows, &n, e);
 

@@ -272,10 +272,141 @@ static int check_conf(const struct dag *d, const struct engine_run_request *q, s
     return rc;
 }
 
+/* A request of this key was carried out. */
+static bool was_applied(struct engine *g, struct find_call *c)
+{
+    struct err none = {0}, *e = c->e;
+    int rc;
+
+    c->e = &none;
+    rc = engine_on_store(g, do_find_key, c);
+    c->e = e;
+    return rc == 0;
+}
+
+/* ---- what is about to be made ---- */
+
+static bool same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+static bool collide(const struct making *a, const struct making *b)
+{
+    bool keys = false;
+
+    for (int i = 0; i < 4; i++) {
+        keys = keys || same(a->keys[i / 2], b->keys[i % 2]);
+    }
+    return keys || (a->dag_key == b->dag_key && same(a->run_id, b->run_id));
+}
+
+int engine_make_begin(struct engine *g, struct making *m, struct err *e)
+{
+    const struct making *other = g->making;
+
+    while (other != NULL) {
+        if (collide(other, m)) {
+            int rc = co_cond_wait(&g->made);
+
+            if (rc != 0) {
+                return err_set(e, (enum err_code) - rc, "%s", err_text(rc));
+            }
+            other = g->making;
+        } else {
+            other = other->next;
+        }
+    }
+    m->next = g->making;
+    g->making = m;
+    return 0;
+}
+
+void engine_make_end(struct engine *g, struct making *m)
+{
+    struct making **at = &g->making;
+
+    while (*at != m) {
+        at = &(*at)->next;
+    }
+    *at = m->next;
+    co_cond_broadcast(&g->made);
+}
+
+/* The run of the request, unless it is there; under engine_make_begin. c->run_id and c->key say what is looked for. */
+static int insert_run(struct engine *g, const struct engine_run_request *q, struct find_call *c,
+                      struct run_row *row, struct dag *d, struct err *e)
+{
+    char number[24];
+    struct command_row made = {.key = q->key, .result = "{}", .at_us = engine_now(g)};
+    struct xcom_row parent = {.name = PARENT_RECORD, .value = number, .at_us = engine_now(g)};
+    struct request r = {.event.type = SCHED_RUN_CREATE};
+    int rc = engine_on_store(g, do_find_run, c);
+
+    if (rc == 0) {
+        rc = made_before(g, c, e);
+        if (rc == 0 && q->ret_found != NULL) {
+            *q->ret_found = true;
+        }
+        row->run_key = c->run.run_key;
+        return rc;
+    }
+    if (rc == -ERR_NOTFOUND && q->key != NULL && was_applied(g, c)) {
+        return err_set(e, ERR_EXISTS, "this request was carried out before, and made another run");
+    }
+    if (rc == -ERR_NOTFOUND) {
+        rc = engine_next_key(g, &g->run_keys, "run", RUN_KEYS, &row->run_key, e);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    row->run_id = c->run_id;
+    r.event.run.row = row;
+    r.event.run.dag = d;
+    r.command = q->key != NULL ? &made : NULL;
+    if (q->parent != 0) {
+        (void)snprintf(number, sizeof number, "%lld", (long long)q->parent);
+        parent.key = parent_key(row->run_key);
+        parent.value_len = strlen(number);
+        r.row = &parent;
+    }
+    return engine_ask(g, &r, e);
+}
+
+/* SUSPENDS perhaps. */
+static int set_dates(struct engine *g, struct run_row *row, const struct engine_run_request *q,
+                     struct err *e)
+{
+    if (q->scheduled != NULL) {
+        row->logical_date_us = q->scheduled->logical_us;
+        row->data_interval_start_us = q->scheduled->start_us;
+        row->data_interval_end_us = q->scheduled->end_us;
+        row->run_after_us = q->scheduled->run_after_us;
+        return 0;
+    }
+    if (q->type == RUN_TYPE_MANUAL) {
+        return manual_interval(g, q->dag_key, row, e);
+    }
+    row->data_interval_start_us = row->data_interval_end_us = row->logical_date_us;
+    return 0;
+}
+
+static int check_request(const struct dag *d, const struct engine_run_request *q,
+                         const char *run_id, struct err *e)
+{
+    int rc = check_run_id(run_id, e);
+
+    if (rc == 0 && q->partition_key != NULL &&
+        (q->partition_key[0] == '\0' || strlen(q->partition_key) > LIMIT_ID_BYTES)) {
+        rc = err_set(e, ERR_INVALID, "partition_key: 1 to %d bytes", LIMIT_ID_BYTES);
+    }
+    return rc == 0 ? check_conf(d, q, e) : rc;
+}
+
 int engine_create_run(struct engine *g, const struct engine_run_request *q, int64_t *ret_run_key,
                       struct err *e)
 {
-    char id[TIME_TEXT_MAX + 32], when[TIME_TEXT_MAX], number[24];
+    char id[TIME_TEXT_MAX + 32], when[TIME_TEXT_MAX];
     struct arena a;
     struct find_call c = {.g = g,
                           .dag_key = q->dag_key,
@@ -284,8 +415,7 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
                           .key = q->key,
                           .arena = &a,
                           .e = e};
-    struct command_row made = {.key = q->key, .result = "{}", .at_us = engine_now(g)};
-    struct xcom_row parent = {.name = PARENT_RECORD, .value = number, .at_us = engine_now(g)};
+    struct making making = {.dag_key = q->dag_key, .keys = {q->key}};
     struct run_row row = {
         .dag_key = q->dag_key,
         .type = (uint8_t)q->type,
@@ -298,69 +428,37 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
         .conf = q->conf,
         .partition_key = q->partition_key,
     };
-    struct request r = {.event.type = SCHED_RUN_CREATE};
-    const struct known_dag *known = register_known(g, q->dag_key);
+    struct dag *d;
     int rc;
 
-    if (known == NULL) {
+    if (register_known(g, q->dag_key) == NULL) {
         return err_set(e, ERR_NOTFOUND, "the DAG is not known to this engine");
     }
-    rc = q->scheduled == NULL && q->type == RUN_TYPE_MANUAL
-             ? manual_interval(g, q->dag_key, &row, e)
-             : 0;
+    rc = set_dates(g, &row, q, e);
     if (rc != 0) {
         return rc;
     }
-    known = register_known(g, q->dag_key);
-    row.version_key = known->version_key;
-    r.event.run.dag = known->dag;
     if (q->scheduled != NULL) {
-        row.logical_date_us = q->scheduled->logical_us;
-        row.data_interval_start_us = q->scheduled->start_us;
-        row.data_interval_end_us = q->scheduled->end_us;
-        row.run_after_us = q->scheduled->run_after_us;
         c.date_us = row.logical_date_us; /* a backfill may have made it */
     }
+    row.version_key = register_known(g, q->dag_key)->version_key;
+    d = dag_ref(register_known(g, q->dag_key)->dag); /* another version may come while we wait */
     if (c.run_id == NULL) {
         (void)snprintf(
             id, sizeof id, "%s__%s", run_type_to_string(q->type),
             time_format(q->scheduled != NULL ? row.run_after_us : row.logical_date_us, when));
         c.run_id = id;
     }
-    rc = check_run_id(c.run_id, e);
-    if (rc == 0 && q->partition_key != NULL &&
-        (q->partition_key[0] == '\0' || strlen(q->partition_key) > LIMIT_ID_BYTES)) {
-        rc = err_set(e, ERR_INVALID, "partition_key: 1 to %d bytes", LIMIT_ID_BYTES);
-    }
-    rc = rc == 0 ? check_conf(known->dag, q, e) : rc;
-    if (rc != 0) {
-        return rc;
-    }
-    arena_init(&a, MiB(64));
-    rc = engine_on_store(g, do_find_run, &c);
+    making.run_id = c.run_id;
+    rc = check_request(d, q, c.run_id, e);
+    rc = rc == 0 ? engine_make_begin(g, &making, e) : rc;
     if (rc == 0) {
-        rc = made_before(g, &c, e);
-        *ret_run_key = c.run.run_key;
+        arena_init(&a, MiB(64));
+        rc = insert_run(g, q, &c, &row, d, e);
         arena_fini(&a);
-        return rc;
+        engine_make_end(g, &making);
+        *ret_run_key = row.run_key;
     }
-    if (rc == -ERR_NOTFOUND) {
-        rc = engine_next_key(g, &g->run_keys, "run", RUN_KEYS, &row.run_key, e);
-    }
-    arena_fini(&a);
-    if (rc != 0) {
-        return rc;
-    }
-    row.run_id = c.run_id;
-    r.event.run.row = &row;
-    r.command = q->key != NULL ? &made : NULL;
-    if (q->parent != 0) {
-        (void)snprintf(number, sizeof number, "%lld", (long long)q->parent);
-        parent.key = parent_key(row.run_key);
-        parent.value_len = strlen(number);
-        r.row = &parent;
-    }
-    rc = engine_ask(g, &r, e);
-    *ret_run_key = row.run_key;
+    dag_unref(d);
     return rc;
 }

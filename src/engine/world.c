@@ -500,7 +500,7 @@ static int put_conf(const struct world_call *c, const char **ret, struct err *e)
 {
     const struct value *conf = value_get(c->rq, "conf");
     struct json_writer w;
-    struct buf b BUF_CLEANUP;
+    struct buf b BUF_CLEANUP = {0};
 
     *ret = NULL;
     if (conf == NULL || conf->kind == VALUE_NULL) {
@@ -646,6 +646,11 @@ static const struct {
     {"asset_events", true, engine_asset_events},
     {"note", false, engine_answer_note},
     {"xcom_delete", false, engine_answer_xcom_delete},
+    {"stats", false, metrics_answer},
+    {"import_errors", false, metrics_answer_import_errors},
+    {"why", false, engine_answer_why},
+    {"run_create", false, engine_answer_run_create},
+    {"asset_event_create", false, engine_answer_asset_event},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)

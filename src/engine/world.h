@@ -41,6 +41,10 @@ int engine_answer_backfill_create(const struct world_call *c, struct err *e);
 int engine_answer_backfill_change(const struct world_call *c, struct err *e);
 /* note.c: SUSPENDS. */
 int engine_answer_note(const struct world_call *c, struct err *e);
+/* requests.c: SUSPENDS. What the API server asks for. */
+int engine_answer_run_create(const struct world_call *c, struct err *e);
+int engine_answer_why(const struct world_call *c, struct err *e);
+int engine_answer_asset_event(const struct world_call *c, struct err *e);
 
 /* assets.c: SUSPENDS. */
 int engine_asset_get(const struct world_call *c, struct err *e);

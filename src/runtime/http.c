@@ -6,7 +6,6 @@
 #include "runtime/http.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "base/mem.h"
 #include "runtime/http_module.h"
 #include "runtime/loop_priv.h"
+#include "runtime/module.h"
 
 #define TIMEOUT_DEFAULT_US INT64_C(60000000)
 
@@ -34,71 +34,26 @@ struct http_client {
 
 /* ---- loading ---- */
 
-static void *try_dir(const char *dir, const char *below, char *tried, size_t cap)
+static int load(struct http_client *c, struct err *e)
 {
-    char path[PATH_MAX];
-    size_t n = strlen(tried);
-    void *lib;
-
-    if (snprintf(path, sizeof path, "%s%s/%s", dir, below, HTTP_MODULE_FILE) >= (int)sizeof path) {
-        return NULL;
-    }
-    lib = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (lib == NULL && access(path, F_OK) == 0) {
-        (void)snprintf(tried + n, cap - n, "; %s",
-                       dlerror()); /* it is there: what it lacks is the news */
-    }
-    return lib;
-}
-
-static void *load(char *tried, size_t cap)
-{
-    const char *dir = getenv("TRADEWIND_MODULE_DIR");
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    void *lib = NULL;
-    char *slash;
-
-    tried[0] = '\0';
-    if (dir != NULL) {
-        lib = try_dir(dir, "", tried, cap);
-    }
-    if (lib == NULL && n > 0) {
-        self[n] = '\0';
-        slash = strrchr(self, '/');
-        *slash = '\0';
-        lib = try_dir(self, "", tried, cap);
-        if (lib == NULL) {
-            lib = try_dir(self, "/runtime", tried, cap); /* in a build tree */
-        }
-        if (lib == NULL) {
-            lib = try_dir(self, "/../lib/tradewind", tried, cap);
-        }
-    }
-    return lib != NULL ? lib : try_dir(TW_LIBDIR, "", tried, cap);
-}
-
-static int module_load(struct http_client *c, struct err *e)
-{
-    char tried[600];
+    static const struct module_spec spec = {
+        .file = HTTP_MODULE_FILE,
+        .symbol = HTTP_MODULE_SYMBOL,
+        .version = HTTP_MODULE_VERSION,
+        .what = "HTTP",
+        .needs = "libcurl (Debian package libcurl4)",
+        .folder = "runtime",
+    };
+    const void *object = NULL;
     const char *why;
+    int rc = module_load(&spec, &c->library, &object, e);
 
-    c->library = load(tried, sizeof tried);
-    if (c->library == NULL) {
-        return err_set(e, ERR_UNSUPPORTED,
-                       "HTTP needs the module %s and libcurl (Debian package libcurl4)%s",
-                       HTTP_MODULE_FILE, tried);
+    if (rc != 0) {
+        return rc;
     }
-    c->module = dlsym(c->library, HTTP_MODULE_SYMBOL);
-    if (c->module == NULL || c->module->version != HTTP_MODULE_VERSION) {
-        return err_set(e, ERR_UNSUPPORTED, "%s is of another version of Tradewind",
-                       HTTP_MODULE_FILE);
-    }
+    c->module = object;
     why = c->module->check();
-    if (why != NULL) {
-        return err_set(e, ERR_UNSUPPORTED, "HTTP: %s", why);
-    }
-    return 0;
+    return why != NULL ? err_set(e, ERR_UNSUPPORTED, "HTTP: %s", why) : 0;
 }
 
 /* ---- what the module borrows ---- */
@@ -152,7 +107,7 @@ int http_client_new(struct loop *l, int max_connections, struct http_client **re
     }
     c->loop = l;
     c->timer.fire = timer_fired;
-    rc = module_load(c, e);
+    rc = load(c, e);
     if (rc == 0) {
         host.arg = c;
         c->impl = c->module->open(&host, max_connections);
@@ -179,9 +134,7 @@ void http_client_free(struct http_client *c)
     }
     timer_stop(&c->loop->timers, &c->timer);
     timers_unreserve(&c->loop->timers);
-    if (c->library != NULL) {
-        (void)dlclose(c->library);
-    }
+    module_unload(c->library);
     mem_free(c);
 }
 

@@ -35,6 +35,26 @@ struct limit *pool_get(struct sched *s, const char *name)
     return l;
 }
 
+static void tell(const struct limit *l, const char *name, struct sched_pool *ret)
+{
+    *ret = (struct sched_pool){name, l->slots, l->used, l->waiting};
+}
+
+size_t sched_get_pools(const struct sched *s, struct sched_pool *ret, size_t cap)
+{
+    size_t n = 0;
+
+    if (cap > 0) {
+        tell(&s->parallelism, PARALLELISM, &ret[n++]);
+    }
+    for (size_t i = 0; i < s->pools_len && n < cap; i++) {
+        if (s->pools[i]->known) {
+            tell(s->pools[i], s->pools[i]->name, &ret[n++]);
+        }
+    }
+    return n;
+}
+
 /* One that changed settles its grants at the end of the step. */
 void resource_changed(struct sched *s, struct limit *l)
 {

@@ -303,6 +303,13 @@ void sched_get_stats(const struct sched *s, struct sched_stats *ret);
 int sched_get_run(const struct sched *s, int64_t run_key, struct run_row *ret,
                   const struct dag **ret_dag);
 int sched_get_ti(const struct sched *s, const struct ti_key *key, struct ti_row *ret);
+struct sched_pool {   /* of a pool, or of "parallelism": the first one */
+    const char *name; /* borrowed until the next step */
+    int64_t slots, used,
+        waiting; /* -1 = unlimited; waiting: slots that parked instances could use */
+};
+/* Those that exist, at most cap; how many. */
+size_t sched_get_pools(const struct sched *s, struct sched_pool *ret, size_t cap);
 /* A finished run leaves the core by this; -ERR_CONFLICT while it is live. */
 int sched_forget_run(struct sched *s, int64_t run_key);
 

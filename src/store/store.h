@@ -98,6 +98,31 @@ struct audit_row {
     const char *actor, *action, *subject;
     const char *before, *after; /* redacted JSON, or NULL */
     int64_t at_us;
+    int64_t audit_key; /* of results, the store's own: grows */
+};
+
+/* Which runs, and in which order. What is zero (a range: both TIME_NONE) is not asked for. */
+enum run_order {
+    RUN_BY_RUN_AFTER, /* ties, as in all of them, by run_key in the same direction */
+    RUN_BY_KEY,
+    RUN_BY_LOGICAL_DATE, /* TIME_NONE is less than any time */
+    RUN_BY_START,
+    RUN_BY_END,
+    RUN_BY_STATE, /* by its number */
+    RUN_BY_RUN_ID
+};
+struct time_range {
+    int64_t from_us,
+        to_us; /* both included; TIME_NONE: open. A time that is not set is in none that is not open on both sides */
+};
+struct run_query {
+    int64_t dag_key;
+    unsigned states, types;  /* a bit per state, per type */
+    const char *run_id_part; /* the run_id contains it (bytes) */
+    struct time_range logical_date, run_after, start, end;
+    enum run_order order;
+    bool descending;
+    size_t offset, limit;
 };
 
 /* What the last look at the DAG files found of a DAG. It outlives its file: then it is not active. */
@@ -413,6 +438,17 @@ struct store_ops {
     int (*get_runs)(struct store *s, int64_t dag_key, unsigned states, int64_t after_key,
                     size_t limit, struct arena *a, struct run_row **ret, size_t *ret_len,
                     struct err *e);
+    int (*query_runs)(struct store *s, const struct run_query *q, struct arena *a,
+                      struct run_row **ret, size_t *ret_len, struct err *e);
+    int (*count_runs)(struct store *s, const struct run_query *q, int64_t *ret,
+                      struct err *e); /* whatever its order, offset and limit */
+    /* The versions of a DAG, oldest first, without their documents. */
+    int (*get_dag_versions)(struct store *s, int64_t dag_key, struct arena *a,
+                            struct version_row **ret, size_t *ret_len, struct err *e);
+    /* Newest first; those below below_key (0: all). *ret_all (may be NULL): how many there are of all. */
+    int (*get_audits)(struct store *s, int64_t below_key, size_t offset, size_t limit,
+                      struct arena *a, struct audit_row **ret, size_t *ret_len, int64_t *ret_all,
+                      struct err *e);
     int (*get_run)(struct store *s, int64_t run_key, struct arena *a, struct run_row *ret,
                    struct err *e);
     int (*find_run)(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,

@@ -119,6 +119,7 @@ struct mem_store {
     struct table names[KIND_TABLES_]; /* DAG, version, run: by (owner, name); XCom: by instance */
     struct owners runs, dags;
     struct list audits, settings, events, parsed_dags, import_errors, queued, garbage;
+    int64_t audits_gone;      /* pruned */
     int64_t import_error_key; /* the last one given */
     struct asset_keys {       /* the last ones given */
         int64_t asset, event;
@@ -287,6 +288,14 @@ int mem_get_run(struct store *s, int64_t run_key, struct arena *a, struct run_ro
                 struct err *e);
 int mem_find_run(struct store *s, int64_t dag_key, const char *run_id, struct arena *a,
                  struct run_row *ret, struct err *e);
+/* query.c */
+int mem_query_runs(struct store *s, const struct run_query *q, struct arena *a,
+                   struct run_row **ret, size_t *ret_len, struct err *e);
+int mem_count_runs(struct store *s, const struct run_query *q, int64_t *ret, struct err *e);
+int mem_get_dag_versions(struct store *s, int64_t dag_key, struct arena *a,
+                         struct version_row **ret, size_t *ret_len, struct err *e);
+int mem_get_audits(struct store *s, int64_t below_key, size_t offset, size_t limit, struct arena *a,
+                   struct audit_row **ret, size_t *ret_len, int64_t *ret_all, struct err *e);
 int mem_last_scheduled_run(struct store *s, int64_t dag_key, struct arena *a, struct run_row *ret,
                            struct err *e);
 int mem_previous_run(struct store *s, int64_t run_key, bool any_type, struct arena *a,

@@ -7,26 +7,8 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "store/mem/found.h"
 #include "store/mem/priv.h"
-
-struct found {
-    const void **rows;
-    size_t len, cap;
-    int rc;
-};
-
-static void found_fini(struct found *f)
-{
-    mem_free(f->rows);
-}
-#define FOUND_CLEANUP __attribute__((cleanup(found_fini)))
-
-static void found_add(struct found *f, const void *row)
-{
-    if (f->rc == 0) {
-        f->rc = VEC_PUSH(f->rows, f->len, f->cap, row);
-    }
-}
 
 /* Not of a task that the run's version has no more (moves.c). */
 static bool is_listed(uint32_t task)
@@ -34,11 +16,9 @@ static bool is_listed(uint32_t task)
     return task >> 30 != 1;
 }
 
-typedef int compare_fn(const void *a, const void *b);
-
 /* Rows into the arena, in order. */
-static int give(struct found *f, enum kind kind, compare_fn *compare, size_t limit, struct arena *a,
-                void **ret, size_t *ret_len, struct err *e)
+int ms_give(struct found *f, enum kind kind, compare_fn *compare, size_t limit, struct arena *a,
+            void **ret, size_t *ret_len, struct err *e)
 {
     size_t n = limit != 0 && limit < f->len ? limit : f->len;
     char *out = NULL;
@@ -135,7 +115,7 @@ static bool is_key(const struct ti_key *a, const struct ti_key *b)
     return a->run_key == b->run_key && a->task == b->task && a->map_index == b->map_index;
 }
 
-static void all_of(const struct table *t, struct found *f)
+void ms_all_of(const struct table *t, struct found *f)
 {
     for (size_t i = 0; i < t->buckets_len; i++) {
         for (const struct node *n = t->buckets[i]; n != NULL; n = n->chain[0]) {
@@ -158,8 +138,8 @@ int mem_get_dags(struct store *s, struct arena *a, struct dag_row **ret, size_t 
 {
     FOUND_CLEANUP struct found f = {0};
 
-    all_of(&mem_store(s)->keys[KIND_DAG], &f);
-    return give(&f, KIND_DAG, by_dag_id, 0, a, (void **)ret, ret_len, e);
+    ms_all_of(&mem_store(s)->keys[KIND_DAG], &f);
+    return ms_give(&f, KIND_DAG, by_dag_id, 0, a, (void **)ret, ret_len, e);
 }
 
 int mem_find_dag(struct store *s, const char *dag_id, struct arena *a, struct dag_row *ret,
@@ -195,14 +175,14 @@ int mem_get_versions(struct store *s, int64_t after_key, size_t limit, struct ar
     FOUND_CLEANUP struct found f = {0};
     size_t n = 0;
 
-    all_of(&mem_store(s)->keys[KIND_VERSION], &f);
+    ms_all_of(&mem_store(s)->keys[KIND_VERSION], &f);
     for (size_t i = 0; i < f.len; i++) {
         if (((const struct version_row *)f.rows[i])->version_key > after_key) {
             f.rows[n++] = f.rows[i];
         }
     }
     f.len = n;
-    return give(&f, KIND_VERSION, by_version, limit, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_VERSION, by_version, limit, a, (void **)ret, ret_len, e);
 }
 
 int mem_find_version(struct store *s, int64_t dag_key, const char *hash, int64_t *ret_version_key,
@@ -226,12 +206,12 @@ static const struct run_row *find_run(struct mem_store *m, int64_t run_key)
     return n != NULL ? node_row(n) : NULL;
 }
 
-static void runs_of(struct mem_store *m, int64_t dag_key, struct found *f)
+void ms_runs_of(struct mem_store *m, int64_t dag_key, struct found *f)
 {
     struct owner *dag = dag_key != 0 ? owners_find(&m->dags, dag_key) : NULL;
 
     if (dag_key == 0) {
-        all_of(&m->keys[KIND_RUN], f);
+        ms_all_of(&m->keys[KIND_RUN], f);
     }
     for (const struct node *n = dag != NULL ? dag->lists[KIND_RUN].first : NULL; n != NULL;
          n = n->next) {
@@ -249,7 +229,7 @@ int mem_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t afte
     if (after_key != 0 && after == NULL) {
         return err_set(e, ERR_NOTFOUND, "there is no run %lld", (long long)after_key);
     }
-    runs_of(mem_store(s), dag_key, &f);
+    ms_runs_of(mem_store(s), dag_key, &f);
     for (size_t i = 0; i < f.len; i++) {
         const struct run_row *r = f.rows[i];
 
@@ -259,7 +239,7 @@ int mem_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t afte
         }
     }
     f.len = kept;
-    return give(&f, KIND_RUN, by_newest, limit, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_RUN, by_newest, limit, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_run(struct store *s, int64_t run_key, struct arena *a, struct run_row *ret,
@@ -349,7 +329,7 @@ int mem_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena 
             found_add(&f, r);
         }
     }
-    return give(&f, KIND_TI, by_ti, 0, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_TI, by_ti, 0, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_tries(struct store *s, const struct ti_key *key, struct arena *a, struct ti_row **ret,
@@ -363,7 +343,7 @@ int mem_get_tries(struct store *s, const struct ti_key *key, struct arena *a, st
             found_add(&f, node_row(n));
         }
     }
-    return give(&f, KIND_TRY, NULL, 0, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_TRY, NULL, 0, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_attempts(struct store *s, int64_t run_key, struct arena *a, struct attempt_row **ret,
@@ -377,7 +357,7 @@ int mem_get_attempts(struct store *s, int64_t run_key, struct arena *a, struct a
             found_add(&f, node_row(n));
         }
     }
-    return give(&f, KIND_ATTEMPT, by_attempt, 0, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_ATTEMPT, by_attempt, 0, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_transitions(struct store *s, int64_t run_key, const struct ti_key *key, size_t limit,
@@ -398,7 +378,7 @@ int mem_get_transitions(struct store *s, int64_t run_key, const struct ti_key *k
             break;
         }
     }
-    return give(&f, KIND_TRANSITION, NULL, limit, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_TRANSITION, NULL, limit, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_xcom(struct store *s, const struct ti_key *key, const char *name, struct arena *a,
@@ -431,7 +411,7 @@ int mem_get_map_xcoms(struct store *s, const struct ti_key *from, const char *na
             found_add(&f, r);
         }
     }
-    return give(&f, KIND_XCOM, by_xcom, limit, a, (void **)ret, ret_len, e);
+    return ms_give(&f, KIND_XCOM, by_xcom, limit, a, (void **)ret, ret_len, e);
 }
 
 int mem_get_rendered(struct store *s, const struct ti_key *key, struct arena *a,
@@ -467,8 +447,8 @@ int mem_get_pools(struct store *s, struct arena *a, struct pool_row **ret, size_
 {
     FOUND_CLEANUP struct found f = {0};
 
-    all_of(&mem_store(s)->keys[KIND_POOL], &f);
-    return give(&f, KIND_POOL, by_pool, 0, a, (void **)ret, ret_len, e);
+    ms_all_of(&mem_store(s)->keys[KIND_POOL], &f);
+    return ms_give(&f, KIND_POOL, by_pool, 0, a, (void **)ret, ret_len, e);
 }
 
 static int by_xcom_name(const void *x, const void *y)
@@ -491,7 +471,7 @@ int mem_get_xcoms(struct store *s, const struct ti_key *key, struct arena *a, st
             found_add(&f, r);
         }
     }
-    rc = give(&f, KIND_XCOM, by_xcom_name, 0, a, (void **)ret, ret_len, e);
+    rc = ms_give(&f, KIND_XCOM, by_xcom_name, 0, a, (void **)ret, ret_len, e);
     for (size_t i = 0; rc == 0 && i < *ret_len; i++) {
         (*ret)[i].value = NULL;
     }
@@ -543,7 +523,7 @@ int mem_get_durations(struct store *s, int64_t version_key, size_t runs, struct 
     int rc;
 
     if (version != NULL) {
-        runs_of(mem_store(s), ((struct version_row *)node_row(version))->dag_key, &f);
+        ms_runs_of(mem_store(s), ((struct version_row *)node_row(version))->dag_key, &f);
     }
     rc = f.rc;
     if (rc == 0 && f.len > 1) {
@@ -611,7 +591,7 @@ static void old_runs(struct mem_store *m, int64_t before_us, struct found *f)
 {
     size_t n = 0;
 
-    all_of(&m->keys[KIND_RUN], f);
+    ms_all_of(&m->keys[KIND_RUN], f);
     if (f->rc != 0) {
         return;
     }
@@ -639,7 +619,7 @@ int mem_get_ended_runs(struct store *s, int64_t after_us, int64_t after_key, int
     struct run_name *out = NULL;
     size_t n = 0;
 
-    all_of(&m->keys[KIND_RUN], &f);
+    ms_all_of(&m->keys[KIND_RUN], &f);
     for (size_t i = 0; i < f.len; i++) {
         const struct run_row *r = f.rows[i];
         int c = three_way(r->end_us, after_us);
@@ -723,8 +703,8 @@ int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct e
     struct node *dag = mem_table_find(&m->keys[KIND_DAG], KIND_DAG, &probe, 0);
     size_t n = 0;
 
-    all_of(&m->keys[KIND_RUN], &runs);
-    all_of(&m->keys[KIND_VERSION], &versions);
+    ms_all_of(&m->keys[KIND_RUN], &runs);
+    ms_all_of(&m->keys[KIND_VERSION], &versions);
     if (runs.rc != 0 || versions.rc != 0) {
         return err_set(e, ERR_NOMEM, "store: out of memory");
     }

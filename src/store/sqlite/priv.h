@@ -159,6 +159,15 @@ int sql_get_bundle_versions(struct store *s, const char *bundle, struct arena *a
 int sql_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
 int sql_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
 
+/* query.c */
+int sql_query_runs(struct store *s, const struct run_query *q, struct arena *a,
+                   struct run_row **ret, size_t *ret_len, struct err *e);
+int sql_count_runs(struct store *s, const struct run_query *q, int64_t *ret, struct err *e);
+int sql_get_dag_versions(struct store *s, int64_t dag_key, struct arena *a,
+                         struct version_row **ret, size_t *ret_len, struct err *e);
+int sql_get_audits(struct store *s, int64_t below_key, size_t offset, size_t limit, struct arena *a,
+                   struct audit_row **ret, size_t *ret_len, int64_t *ret_all, struct err *e);
+
 /* assets.c */
 int sqlite_get_assets(struct store *s, size_t offset, size_t limit, struct arena *a,
                       struct asset_row **ret, size_t *ret_len, struct err *e);

@@ -27,8 +27,7 @@ int read_all(struct reader *r, read_row_fn *fn, size_t size, void **ret, size_t 
 int read_one(struct reader *r, read_row_fn *fn, void *to, const char *missing, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* A row of RUN_COLS: a struct run_row. */
-read_row_fn sql_read_run;
+read_row_fn sql_read_run; /* of SQL_RUN_COLUMNS */
 
 /* LIMIT: 0 is none. */
 static inline void put_limit(struct binder *b, size_t limit)

@@ -1,4 +1,4 @@
-#include "cli/logfile.h"
+#include "home/logfile.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -103,6 +103,31 @@ int logfile_cat(const char *path, int fd, struct err *e)
         rc = copy(part, fd, e);
     }
     return rc;
+}
+
+size_t logfile_parts(const char *path, struct logfile_part *ret, int64_t *ret_gap)
+{
+    long numbers[SEGMENTS_MAX];
+    size_t n = segments(path, numbers), len = 0, first;
+    struct stat st;
+
+    *ret_gap = 0;
+    if (stat(path, &st) != 0) {
+        return 0;
+    }
+    (void)snprintf(ret[len].path, sizeof ret[len].path, "%s", path);
+    ret[len++].size = st.st_size;
+    first = n > LOGFILE_PARTS_MAX - 1 ? n - (LOGFILE_PARTS_MAX - 1) : 0;
+    for (size_t i = first; i < n; i++) {
+        (void)snprintf(ret[len].path, sizeof ret[len].path, "%s.%ld", path, numbers[i]);
+        if (stat(ret[len].path, &st) == 0) {
+            if (len == 1) { /* all segments but the last are of one size */
+                *ret_gap = (numbers[i] - 1) * (int64_t)st.st_size;
+            }
+            ret[len++].size = st.st_size;
+        }
+    }
+    return len;
 }
 
 int logfile_from(const char *path, int64_t *at, int fd, struct err *e)

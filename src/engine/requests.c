@@ -1,0 +1,245 @@
+/* What other processes ask for as users of the whole: a run of a DAG that is stored, an event of an asset (docs/internals/wire.md). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/time.h"
+#include "engine/engine_priv.h"
+#include "engine/world.h"
+#include "model/dag.h"
+#include "model/params.h"
+
+#define CONF_MAX MiB(1)
+
+static const char *text_of(const struct value *o, const char *name)
+{
+    const struct value *v = value_get(o, name);
+
+    return v != NULL && v->kind == VALUE_STRING ? v->text : NULL;
+}
+
+static int json_of(const struct world_call *c, const char *name, size_t max, const char **ret,
+                   struct err *e)
+{
+    const struct value *v = value_get(c->rq, name);
+    struct json_writer w;
+    struct buf b BUF_CLEANUP = {0};
+
+    *ret = NULL;
+    if (v == NULL || v->kind == VALUE_NULL) {
+        return 0;
+    }
+    if (v->kind != VALUE_OBJECT) {
+        return err_set(e, ERR_INVALID, "%s must be an object", name);
+    }
+    buf_init(&b, max);
+    json_writer_init(&w, &b, 0);
+    json_value(&w, v);
+    *ret = buf_status(&b) == 0 ? arena_strndup(c->arena, buf_cstr(&b), b.len) : NULL;
+    return *ret == NULL ? err_set(e, ERR_LIMIT, "%s is larger than %zu bytes", name, max) : 0;
+}
+
+/* ---- on the store's thread ---- */
+
+struct finding {
+    struct engine *g;
+    const char *dag_id, *key;
+    struct arena *arena;
+    struct dag_row dag;
+    struct run_row run;
+    int64_t run_key;
+    bool applied;
+    struct err *e;
+};
+
+static int do_find_dag(void *arg)
+{
+    struct finding *f = arg;
+
+    return f->g->store->ops->find_dag(f->g->store, f->dag_id, f->arena, &f->dag, f->e);
+}
+
+static int do_get_run(void *arg)
+{
+    struct finding *f = arg;
+
+    return f->g->store->ops->get_run(f->g->store, f->run_key, f->arena, &f->run, f->e);
+}
+
+static int do_find_command(void *arg)
+{
+    struct finding *f = arg;
+    const char *result;
+    int rc = f->g->store->ops->find_command(f->g->store, f->key, f->arena, &result, f->e);
+
+    f->applied = rc == 0;
+    return rc == -ERR_NOTFOUND ? 0 : rc;
+}
+
+/* ---- a run ---- */
+
+static int check_params(const struct world_call *c, const struct dag *d, struct err *e)
+{
+    const struct value *conf = value_get(c->rq, "conf");
+    const struct value none = {.kind = VALUE_OBJECT};
+
+    return params_check(d, conf != NULL && conf->kind == VALUE_OBJECT ? conf : &none, e);
+}
+
+static int write_audit(const struct world_call *c, const char *action, const char *subject,
+                       const char *after, struct err *e)
+{
+    struct audit_row audit = {.actor = text_of(c->rq, "actor"),
+                              .action = action,
+                              .subject = subject,
+                              .after = after,
+                              .at_us = engine_now(c->g)};
+    struct request r = {.audit = &audit};
+
+    audit.actor = audit.actor != NULL ? audit.actor : "api";
+    return engine_ask(c->g, &r, e);
+}
+
+/* The run as it is now, and whether this request made it. */
+static int tell_run(const struct world_call *c, struct finding *f, bool created, struct err *e)
+{
+    int rc = engine_on_store(c->g, do_get_run, f);
+
+    (void)e;
+    if (rc == 0) {
+        json_key(c->w, "result");
+        json_object(c->w);
+        json_key(c->w, "run_key");
+        json_int(c->w, f->run_key);
+        json_key(c->w, "run_id");
+        json_string(c->w, f->run.run_id);
+        json_key(c->w, "created");
+        json_bool(c->w, created);
+        json_object_end(c->w);
+    }
+    return rc;
+}
+
+int engine_answer_run_create(const struct world_call *c, struct err *e)
+{
+    struct finding f = {.g = c->g,
+                        .dag_id = text_of(c->rq, "dag_id"),
+                        .key = text_of(c->rq, "key"),
+                        .arena = c->arena,
+                        .e = e};
+    struct engine_run_request rq = {.run_id = text_of(c->rq, "run_id"),
+                                    .type = RUN_TYPE_MANUAL,
+                                    .logical_date_us = TIME_NONE,
+                                    .key = f.key,
+                                    .ret_found = &f.applied};
+    const char *date = text_of(c->rq, "logical_date");
+    const struct known_dag *known;
+    int rc = f.dag_id != NULL ? 0 : err_set(e, ERR_PROTOCOL, "run_create needs a dag_id");
+
+    if (rc == 0 && date != NULL && time_parse(date, strlen(date), &rq.logical_date_us) != 0) {
+        rc = err_set(e, ERR_INVALID, "logical_date '%s' is not a time", date);
+    }
+    rc = rc == 0 ? engine_on_store(c->g, do_find_dag, &f) : rc;
+    rc = rc == 0 ? json_of(c, "conf", CONF_MAX, &rq.conf, e) : rc;
+    rc = rc == 0 ? register_stored_dag(c->g, &f.dag, e) : rc;
+    known = rc == 0 ? register_known(c->g, f.dag.dag_key) : NULL;
+    rc = known != NULL ? check_params(c, known->dag, e) : rc;
+    rq.dag_key = f.dag.dag_key;
+    rc = rc == 0 ? engine_create_run(c->g, &rq, &f.run_key, e) : rc;
+    if (rc == 0 && !f.applied) {
+        rc = write_audit(c, "trigger", f.dag_id, rq.conf, e);
+    }
+    return rc == 0 ? tell_run(c, &f, !f.applied, e) : rc;
+}
+
+/* ---- why an instance does not run ---- */
+
+int engine_answer_why(const struct world_call *c, struct err *e)
+{
+    struct ti_key key = {0};
+    struct buf b BUF_CLEANUP = {0};
+    int64_t task = 0, map = 0;
+    int rc;
+
+    if (value_int(value_get(c->rq, "run_key"), 1, INT64_MAX, &key.run_key) != 0 ||
+        value_int(value_get(c->rq, "task"), 0, UINT32_MAX, &task) != 0 ||
+        value_int(value_get(c->rq, "map_index"), -1, INT32_MAX, &map) != 0) {
+        return err_set(e, ERR_PROTOCOL, "why needs run_key, task and map_index");
+    }
+    key.task = (uint32_t)task;
+    key.map_index = (int32_t)map;
+    buf_init(&b, KiB(64));
+    rc = sched_why(c->g->sched, &key, engine_now(c->g), &b);
+    if (rc != 0) {
+        return err_set(e, (enum err_code) - rc, "this instance is of no run that is at work");
+    }
+    json_key(c->w, "result");
+    json_object(c->w);
+    json_key(c->w, "text");
+    json_string(c->w, buf_cstr(&b));
+    json_object_end(c->w);
+    return 0;
+}
+
+/* ---- an event of an asset ---- */
+
+/* Under engine_make_begin. */
+static int insert_event(const struct world_call *c, struct finding *f, const struct making *m,
+                        const struct asset_event_row *row, struct err *e)
+{
+    struct command_row done[2] = {{m->keys[0], "{}", row->at_us}, {m->keys[1], "{}", row->at_us}};
+    struct audit_row audit = {.actor = text_of(c->rq, "actor"),
+                              .action = "asset event",
+                              .subject = row->name,
+                              .after = row->extra,
+                              .at_us = row->at_us};
+    struct request r = {.asset_event = row, .audit = &audit};
+    int rc = 0;
+
+    audit.actor = audit.actor != NULL ? audit.actor : "api";
+    for (int i = 0; rc == 0 && i < 2 && !f->applied; i++) {
+        f->key = m->keys[i];
+        rc = f->key != NULL ? engine_on_store(c->g, do_find_command, f) : 0;
+    }
+    r.command = m->keys[0] != NULL ? &done[0] : NULL;
+    r.command2 = m->keys[1] != NULL ? &done[1] : NULL;
+    return rc == 0 && !f->applied ? engine_ask(c->g, &r, e) : rc;
+}
+
+int engine_answer_asset_event(const struct world_call *c, struct err *e)
+{
+    struct finding f = {.g = c->g, .arena = c->arena, .e = e};
+    struct making m = {.keys = {text_of(c->rq, "key"), text_of(c->rq, "key2")}};
+    struct asset_event_row row = {.name = text_of(c->rq, "name"),
+                                  .uri = text_of(c->rq, "uri"),
+                                  .group = "asset",
+                                  .partition_key = text_of(c->rq, "partition_key"),
+                                  .map_index = -1,
+                                  .at_us = engine_now(c->g)};
+    int rc;
+
+    row.uri = row.uri != NULL ? row.uri : row.name;
+    row.name = row.name != NULL ? row.name : row.uri;
+    if (row.name == NULL || row.name[0] == '\0' || strlen(row.name) > LIMIT_ASSET_NAME ||
+        strlen(row.uri) > LIMIT_ASSET_NAME) {
+        return err_set(e, ERR_INVALID, "an asset has a name or uri of 1 to %d bytes",
+                       LIMIT_ASSET_NAME);
+    }
+    rc = json_of(c, "extra", LIMIT_ASSET_EXTRA, &row.extra, e);
+    rc = rc == 0 ? engine_make_begin(c->g, &m, e) : rc;
+    if (rc == 0) {
+        rc = insert_event(c, &f, &m, &row, e);
+        engine_make_end(c->g, &m);
+    }
+    if (rc == 0) {
+        json_key(c->w, "result");
+        json_object(c->w);
+        json_key(c->w, "created");
+        json_bool(c->w, !f.applied);
+        json_object_end(c->w);
+    }
+    return rc;
+}

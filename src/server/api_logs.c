@@ -1,0 +1,198 @@
+/*
+ * Logs of a try. Accept: application/x-ndjson streams all of it, a JSON object a line; else a page as JSON, with a token for the next one.
+ * What lies between the log's head and the segments that are left is told in its place.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "home/logfile.h"
+#include "server/api.h"
+
+#define PAGE_BYTES   KiB(256)
+#define PIECE        KiB(32)
+#define LINE_MAX_LEN KiB(64) /* longer ones are cut into several */
+
+struct source {
+    struct logfile_part parts[LOGFILE_PARTS_MAX];
+    size_t n;
+    int64_t gap;
+};
+
+static int find_log(struct call *c, struct source *ret, struct err *e)
+{
+    long number = strtol(call_param(c, "try_number"), NULL, 10);
+    const struct task *t;
+    struct api_run r = {0};
+    int32_t map;
+    char path[4200];
+    int rc = api_open_run(c, &r, e);
+
+    rc = rc == 0 ? api_find_task(c, &r, &t, &map, e) : rc;
+    for (size_t i = 0; rc == 0 && i < r.attempts_len; i++) {
+        const struct attempt_row *a = &r.attempts[i];
+
+        if (a->key.task == t->index && a->key.map_index == map && a->try_number == number &&
+            a->log_path != NULL) {
+            (void)snprintf(path, sizeof path, "%s%s%s",
+                           a->log_path[0] == '/' ? "" : c->thread->server->config.home,
+                           a->log_path[0] == '/' ? "" : "/", a->log_path);
+            ret->n = logfile_parts(path, ret->parts, &ret->gap);
+            return 0; /* no file: nothing was written */
+        }
+    }
+    return rc != 0 ? rc
+                   : err_set(e, ERR_NOTFOUND, "Try %ld of task `%s` has no log: it has not started",
+                             number, call_param(c, "task_id"));
+}
+
+/* A line as Airflow's structured message. What is no UTF-8 becomes U+FFFD. */
+static void put_line(struct json_writer *w, const char *p, size_t n)
+{
+    json_object(w);
+    json_key(w, "timestamp");
+    json_null(w);
+    json_key(w, "event");
+    json_string_n(w, p, n > 0 && p[n - 1] == '\r' ? n - 1 : n);
+    json_object_end(w);
+}
+
+/* Bytes from `at` of all parts together, at most n. */
+static int read_at(const struct source *s, int64_t at, char *p, size_t n, size_t *ret,
+                   struct err *e)
+{
+    *ret = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        ssize_t got;
+        int fd;
+
+        if (at >= s->parts[i].size) {
+            at -= s->parts[i].size;
+            continue;
+        }
+        fd = open(s->parts[i].path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) {
+            return err_errno(e, errno, "a log cannot be read");
+        }
+        n = (int64_t)n < s->parts[i].size - at ? n : (size_t)(s->parts[i].size - at);
+        got = pread(fd, p, n, at);
+        (void)close(fd);
+        if (got < 0) {
+            return err_errno(e, errno, "a log cannot be read");
+        }
+        *ret = (size_t)got;
+        return 0;
+    }
+    return 0;
+}
+
+static int64_t size_of(const struct source *s)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < s->n; i++) {
+        n += s->parts[i].size;
+    }
+    return n;
+}
+
+/* One piece of the log as lines; *at moves behind what was used. A last line without its end is used only at the end of all. */
+static int next_piece(const struct source *s, struct json_writer *w, struct buf *lines_of,
+                      bool newlines, int64_t *at, struct err *e)
+{
+    MEM_CLEANUP char *p = mem_alloc(LINE_MAX_LEN);
+    int64_t end = size_of(s);
+    size_t n = 0, used = 0;
+    int rc = p != NULL ? read_at(s, *at, p, LINE_MAX_LEN, &n, e)
+                       : err_set(e, ERR_NOMEM, "out of memory for a log");
+
+    if (rc != 0 || n == 0) {
+        *at = rc == 0 ? end : *at;
+        return rc;
+    }
+    if (s->gap > 0 && *at == s->parts[0].size) {
+        char text[80];
+        int len = snprintf(text, sizeof text, "... %lld bytes left out ...", (long long)s->gap);
+
+        put_line(w, text, (size_t)len);
+        if (newlines) {
+            (void)buf_char(lines_of, '\n');
+            json_writer_init(w, lines_of, 0);
+        }
+    }
+    while (used < n) {
+        const char *nl = memchr(p + used, '\n', n - used);
+        size_t len = nl != NULL ? (size_t)(nl - p) - used : n - used;
+
+        if (nl == NULL && used > 0 && *at + (int64_t)n < end) {
+            break; /* the rest of this line comes with the next piece */
+        }
+        put_line(w, p + used, len);
+        if (newlines) {
+            (void)buf_char(lines_of, '\n');
+            json_writer_init(w, lines_of, 0);
+        }
+        used += len + (nl != NULL);
+    }
+    *at += (int64_t)used;
+    return 0;
+}
+
+static int stream(struct call *c, const struct source *s, struct err *e)
+{
+    int64_t at = 0, end = size_of(s);
+    struct buf b BUF_CLEANUP = {0};
+    struct json_writer w;
+    int rc;
+
+    buf_init(&b, MiB(2));
+    rc = call_stream(c, "application/x-ndjson");
+    while (rc == 0 && at < end) {
+        buf_clear(&b);
+        json_writer_init(&w, &b, 0);
+        rc = next_piece(s, &w, &b, true, &at, e);
+        rc = rc == 0 ? buf_status(&b) : rc;
+        rc = rc == 0 ? call_write(c, b.p, b.len) : rc;
+    }
+    return rc;
+}
+
+int api_ti_log(struct call *c, struct err *e)
+{
+    const char *accept = call_header(c, "Accept"), *token = call_query(c, "token");
+    struct source *s = arena_alloc(&c->arena, sizeof *s);
+    bool full = call_query_bool(c, "full_content", false);
+    int64_t at = 0, end;
+    int rc = s != NULL ? find_log(c, s, e) : err_set(e, ERR_NOMEM, "out of memory for a log");
+
+    if (rc != 0) {
+        return rc;
+    }
+    if (accept != NULL && strstr(accept, "application/x-ndjson") != NULL) {
+        return stream(c, s, e);
+    }
+    end = size_of(s);
+    if (token != NULL) {
+        char *stop;
+
+        at = strtoll(token, &stop, 10);
+        if (*token == '\0' || *stop != '\0' || at < 0 || at > end) {
+            return call_invalid(c, e, "This token is of another log");
+        }
+    }
+    json_object(&c->w);
+    json_key(&c->w, "content");
+    json_array(&c->w);
+    while (rc == 0 && at < end && (full || c->out.len < PAGE_BYTES)) {
+        rc = next_piece(s, &c->w, NULL, false, &at, e);
+    }
+    json_array_end(&c->w);
+    put_text(c, "continuation_token",
+             at < end ? arena_printf(&c->arena, "%lld", (long long)at) : NULL);
+    json_object_end(&c->w);
+    c->no_store = true;
+    return rc;
+}

@@ -1,0 +1,95 @@
+/* The handlers of routes.c. All SUSPEND. */
+#ifndef TW_SERVER_HANDLERS_H
+#define TW_SERVER_HANDLERS_H
+
+struct call;
+struct err;
+
+/* api_dags.c */
+int api_dags(struct call *c, struct err *e);
+int api_dag(struct call *c, struct err *e);
+int api_dag_details(struct call *c, struct err *e);
+int api_dag_patch(struct call *c, struct err *e);
+int api_dags_patch(struct call *c, struct err *e);
+int api_dag_tags(struct call *c, struct err *e);
+int api_dag_stats(struct call *c, struct err *e);
+int api_dag_versions(struct call *c, struct err *e);
+int api_dag_version(struct call *c, struct err *e);
+int api_dag_source(struct call *c, struct err *e);
+int api_tasks(struct call *c, struct err *e);
+int api_task(struct call *c, struct err *e);
+
+/* api_logs.c */
+int api_ti_log(struct call *c, struct err *e);
+
+/* api_misc.c */
+int api_assets(struct call *c, struct err *e);
+int api_asset(struct call *c, struct err *e);
+int api_asset_events(struct call *c, struct err *e);
+int api_asset_event_post(struct call *c, struct err *e);
+int api_import_errors(struct call *c, struct err *e);
+int api_import_error(struct call *c, struct err *e);
+int api_event_logs(struct call *c, struct err *e);
+int api_event_log(struct call *c, struct err *e);
+int api_providers(struct call *c, struct err *e);
+int api_plugins(struct call *c, struct err *e);
+int api_plugin_errors(struct call *c, struct err *e);
+int api_dag_warnings(struct call *c, struct err *e);
+int api_asset_aliases(struct call *c, struct err *e);
+int api_jobs(struct call *c, struct err *e);
+
+/* api_pools.c */
+int api_pools(struct call *c, struct err *e);
+int api_pool(struct call *c, struct err *e);
+int api_pool_post(struct call *c, struct err *e);
+int api_pool_patch(struct call *c, struct err *e);
+int api_pool_delete(struct call *c, struct err *e);
+
+/* api_runs.c */
+int api_dag_runs(struct call *c, struct err *e);
+int api_dag_run(struct call *c, struct err *e);
+int api_dag_run_post(struct call *c, struct err *e);
+int api_dag_run_patch(struct call *c, struct err *e);
+int api_dag_run_clear(struct call *c, struct err *e);
+int api_dag_run_wait(struct call *c, struct err *e);
+
+/* api_settings.c */
+int api_variables(struct call *c, struct err *e);
+int api_variable(struct call *c, struct err *e);
+int api_variable_post(struct call *c, struct err *e);
+int api_variable_patch(struct call *c, struct err *e);
+int api_variable_delete(struct call *c, struct err *e);
+int api_connections(struct call *c, struct err *e);
+int api_connection(struct call *c, struct err *e);
+int api_connection_post(struct call *c, struct err *e);
+int api_connection_patch(struct call *c, struct err *e);
+int api_connection_delete(struct call *c, struct err *e);
+
+/* api_tis.c */
+int api_tis(struct call *c, struct err *e);
+int api_tis_mapped(struct call *c, struct err *e);
+int api_ti_get(struct call *c, struct err *e);
+int api_ti_tries(struct call *c, struct err *e);
+int api_ti_try(struct call *c, struct err *e);
+int api_ti_dependencies(struct call *c, struct err *e);
+int api_clear_tis(struct call *c, struct err *e);
+int api_ti_patch(struct call *c, struct err *e);
+int api_ti_patch_dry(struct call *c, struct err *e);
+
+/* api_xcom.c */
+int api_xcoms(struct call *c, struct err *e);
+int api_xcom(struct call *c, struct err *e);
+int api_xcom_delete(struct call *c, struct err *e);
+
+/* health.c */
+int api_monitor_health(struct call *c, struct err *e);
+int api_health(struct call *c, struct err *e);
+int api_version(struct call *c, struct err *e);
+
+/* metrics.c */
+int api_metrics(struct call *c, struct err *e);
+
+/* webhooks.c */
+int api_webhook(struct call *c, struct err *e);
+
+#endif

@@ -1,0 +1,99 @@
+/* The server's own declarations. */
+#ifndef TW_SERVER_SERVER_PRIV_H
+#define TW_SERVER_SERVER_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/prng.h"
+#include "server/call.h"
+#include "server/router.h"
+#include "server/server.h"
+
+struct dag;
+struct httpd;
+struct loop;
+struct run_row;
+struct store;
+struct webhooks;
+
+#define SERVER_DAGS_KEPT 64 /* versions of DAGs that a thread keeps parsed */
+#define HTTP_BUCKETS     10
+
+/* What a thread counts; others read it. */
+struct server_counts {
+    atomic_ullong by_class[6]; /* requests by their status / 100 */
+    atomic_ullong seconds[HTTP_BUCKETS + 1];
+    atomic_ullong us_sum;
+    atomic_uint connections;
+};
+
+struct server_thread {
+    struct server *server;
+    pthread_t thread;
+    bool started;
+    struct loop *loop;
+    struct httpd *httpd;
+    int listen_fd, stop_fd;
+    struct prng ids;
+    /* Opened when it is first needed, and again when the file is another one. */
+    struct store *store;
+    dev_t store_dev;
+    ino_t store_ino;
+    struct kept_dag {
+        int64_t version_key;
+        struct dag *dag;
+        uint64_t used;
+    } dags[SERVER_DAGS_KEPT];
+    uint64_t dag_uses;
+    struct server_counts counts;
+    int rc;
+    struct err e;
+};
+
+struct server {
+    struct server_config config;
+    char token[80];
+    struct webhooks *hooks;
+    struct server_thread *threads;
+    int port;
+    pthread_mutex_t stats_lock;
+    char *stats; /* of the scheduler, as JSON; owned; NULL: not asked yet, or it did not answer */
+    int64_t stats_us; /* when it was asked for */
+    int failed_fd;    /* a thread has ended by itself */
+};
+
+/* Upper bounds of the buckets of answer times, in microseconds. */
+extern const int64_t http_bucket_us[HTTP_BUCKETS];
+
+/* threads.c */
+int server_thread_start(struct server_thread *t, struct err *e);
+/* The store of the call's thread. -ERR_BUSY: there is none yet. */
+int server_store(struct call *c, struct store **ret, struct err *e);
+/* A version's DAG, kept for the next calls; borrowed until the call's next suspension. */
+int server_dag(struct call *c, int64_t version_key, const struct dag **ret, struct err *e);
+
+/* access.c: who asks. Sets actor and role; false: refused, the answer is written. */
+bool access_check(struct call *c);
+int access_token(const char *home, char *buf, size_t cap, bool *ret_made, struct err *e);
+bool access_is_local(struct call *c);
+
+/* commands.c: SUSPENDS. To the engine of the home; *ret: its result, in the call's arena, or NULL. -ERR_CLOSED: none lives. */
+int server_ask(struct call *c, const char *type, const struct buf *members, struct value **ret,
+               struct err *e);
+/* What the scheduler counts of itself; at most half a second old. */
+int server_stats(struct call *c, const struct value **ret, struct err *e);
+/* Which files could not be read whole, as far as the scheduler tells: asked first (SUSPENDS), then looked up. */
+void server_know_import_errors(struct call *c);
+bool server_has_import_error(const struct call *c, const char *file);
+/* The same for what changes something: an engine that takes longer than a while leaves a call answered with 202 (*ret_later). */
+int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
+                   bool *ret_later, struct err *e);
+
+/* webhooks.c */
+int webhooks_new(const struct server_config *c, struct webhooks **ret, struct err *e);
+void webhooks_free(struct webhooks *h);
+
+#endif
