@@ -23,6 +23,7 @@ struct store;
 struct bundles_report {
     size_t files, dags, errors; /* there are now, in all bundles */
     size_t changed, removed;    /* DAGs, by this look */
+    int64_t took_us;            /* that the engine and the store were told what is new */
     bool first;                 /* of this process: now the service is ready */
 };
 

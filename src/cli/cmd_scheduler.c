@@ -139,6 +139,10 @@ static void tell(void *arg, const struct bundles_report *r)
     (void)snprintf(text, sizeof text, "STATUS=%zu DAGs of %zu files, %zu errors", r->dags, r->files,
                    r->errors);
     sd_notify_send(text);
+    engine_report_dags(v->s.engine, &(struct engine_dags_report){.dags = (int64_t)r->dags,
+                                                                 .files = (int64_t)r->files,
+                                                                 .errors = (int64_t)r->errors,
+                                                                 .took_us = r->took_us});
     if (r->first || r->changed != 0 || r->removed != 0) {
         log_info("dags", "%zu DAG%s in %zu file%s, %zu changed, %zu gone, %zu error%s", r->dags,
                  r->dags == 1 ? "" : "s", r->files, r->files == 1 ? "" : "s", r->changed,

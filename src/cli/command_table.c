@@ -274,7 +274,7 @@ const struct command command_table[] = {
                       .help = "listen on this port; 0: any that is free (default: api.port)"},
                      {0}},
      .examples = EX{{"tradewind api-server", "http://127.0.0.1:8080"},
-                    {"curl -H \"Authorization: Bearer $(cat ~/.tradewind/api.token)\" "
+                    {"curl -H \"Authorization: Bearer $TOKEN\" "
                      "127.0.0.1:8080/api/v2/dags",
                      "the DAGs"},
                     {0}}},

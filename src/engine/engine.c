@@ -546,7 +546,6 @@ void engine_close(struct engine *g)
     mem_free(g->children);
     mem_free(g->called_back);
     mem_free(g->heard);
-    mem_free(g->metrics.errors_json);
     sched_actions_fini(&g->actions);
     free_extras(&g->extras);
     mem_free(g);

@@ -250,8 +250,6 @@ void engine_get_stats(const struct engine *g, struct engine_stats *ret);
 /* What the process around the engine found when it last looked at its DAG files: for /health and /metrics. */
 struct engine_dags_report {
     int64_t dags, files, errors, took_us;
-    const char *
-        errors_json; /* an array, as the request `import_errors` gives it; borrowed; NULL: none is told */
 };
 void engine_report_dags(struct engine *g, const struct engine_dags_report *r);
 /* Told after every durable batch (a display, a simulator's checker). Borrowed for the call. */

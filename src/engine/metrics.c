@@ -11,6 +11,7 @@
 #include "engine/engine_priv.h"
 #include "engine/world.h"
 
+#define ERRORS_MAX 1000 /* import errors in one answer */
 #define LAG_SLEEP_US 2000
 #define POOLS_MAX    1000 /* told of */
 
@@ -110,8 +111,6 @@ void engine_report_dags(struct engine *g, const struct engine_dags_report *r)
     m->import_errors = r->errors;
     m->parse_us = r->took_us;
     m->parses++;
-    mem_free(m->errors_json);
-    m->errors_json = r->errors_json != NULL ? mem_strdup(r->errors_json) : NULL;
     observe(&m->parse, r->took_us);
 }
 
@@ -231,15 +230,47 @@ static int measure_lag(struct engine *g, int64_t *ret)
     return rc;
 }
 
+struct errors_call {
+    struct engine *g;
+    struct arena *arena;
+    struct import_error_row *rows;
+    size_t len;
+    struct err *e;
+};
+
+static int do_get_errors(void *arg)
+{
+    struct errors_call *c = arg;
+    struct store *s = c->g->store;
+
+    return s->ops->get_import_errors(s, 0, 0, ERRORS_MAX, c->arena, &c->rows, &c->len, c->e);
+}
+
 int metrics_answer_import_errors(const struct world_call *c, struct err *e)
 {
-    const char *json = c->g->metrics.errors_json;
+    struct errors_call call = {.g = c->g, .arena = c->arena, .e = e};
+    int rc = engine_on_store(c->g, do_get_errors, &call);
 
-    (void)e;
     json_key(c->w, "result");
-    json = json != NULL ? json : "[]";
-    json_raw(c->w, json, strlen(json));
-    return 0;
+    json_array(c->w);
+    for (size_t i = 0; rc == 0 && i < call.len; i++) {
+        const struct import_error_row *row = &call.rows[i];
+
+        json_object(c->w);
+        json_key(c->w, "import_error_id");
+        json_int(c->w, row->error_key);
+        json_key(c->w, "bundle_name");
+        json_string(c->w, row->bundle);
+        json_key(c->w, "filename");
+        json_string(c->w, row->file);
+        json_key(c->w, "timestamp_us");
+        json_int(c->w, row->at_us);
+        json_key(c->w, "stack_trace");
+        json_string(c->w, row->text);
+        json_object_end(c->w);
+    }
+    json_array_end(c->w);
+    return rc;
 }
 
 int metrics_answer(const struct world_call *c, struct err *e)

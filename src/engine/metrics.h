@@ -39,7 +39,6 @@ struct engine_metrics {
     /* What the process around the engine knows (engine_report_dags). */
     int64_t dags, files, import_errors, parse_us;
     int64_t parses;
-    char *errors_json; /* owned, or NULL */
     struct metrics_histogram parse;
 };
 
@@ -47,7 +46,7 @@ struct engine_metrics {
 void metrics_committed(struct engine *g, int64_t took_us);
 void metrics_restored(struct engine *g, const struct sched_event *ev);
 
-/* The request `import_errors`: an array, as engine_report_dags was told. */
+/* SUSPENDS. The request `import_errors`: an array, as the store has them. */
 int metrics_answer_import_errors(const struct world_call *c, struct err *e);
 /* The request `stats`. SUSPENDS for a moment: it measures how late the loop is. */
 int metrics_answer(const struct world_call *c, struct err *e);

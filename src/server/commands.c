@@ -126,6 +126,14 @@ void server_know_import_errors(struct call *c)
     }
 }
 
+/* The file of a DAG, by its path below its bundle. */
+static bool is_below(const char *file, const char *name)
+{
+    size_t n = strlen(file), len = strlen(name);
+
+    return n >= len && strcmp(file + n - len, name) == 0 && (n == len || file[n - len - 1] == '/');
+}
+
 bool server_has_import_error(const struct call *c, const char *file)
 {
     const struct value *all = c->import_errors;
@@ -133,7 +141,7 @@ bool server_has_import_error(const struct call *c, const char *file)
     for (size_t i = 0; all != NULL && file != NULL && i < all->len; i++) {
         const struct value *name = value_get(all->elems[i], "filename");
 
-        if (name != NULL && name->kind == VALUE_STRING && strcmp(name->text, file) == 0) {
+        if (name != NULL && name->kind == VALUE_STRING && is_below(file, name->text)) {
             return true;
         }
     }
