@@ -29,6 +29,7 @@
 #include "config/config.h"
 #include "dagfile/watch.h"
 #include "engine/engine.h"
+#include "engine/zones.h"
 #include "runtime/loop.h"
 
 #define LOOK_US \
@@ -151,6 +152,9 @@ static int look(struct service *v, bool first, int64_t *ret_took_us)
         return 0;
     }
     tell(&r, first);
+    if (zones_refresh(v->s.engine, &e) != 0) {
+        log_error("schedule", "the time zone data: %s", err_str(&e));
+    }
     return 0;
 }
 

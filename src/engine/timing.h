@@ -3,6 +3,7 @@
 #define TW_ENGINE_TIMING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sched/due.h"
@@ -16,6 +17,9 @@ struct timing;
  * -ERR_INVALID, -ERR_UNSUPPORTED ... Blocks for a small file.
  */
 int timing_new(const struct dag *d, struct timing **ret, struct err *e);
+/* Where the zones are; and the release of their data, "" when it is not known. Reads a small file. */
+const char *timing_zone_folder(void);
+void timing_zone_release(char *ret, size_t cap);
 void timing_free(struct timing *p);
 /* At most so many runs at once because of it and of the DAG's max_active_runs; 0 = no limit. */
 int32_t timing_active_runs(const struct timing *p, const struct dag *d);

@@ -98,7 +98,7 @@ struct audit_row {
 
 /* A variable or a connection: its value is sealed before it comes here (src/secret). */
 struct setting_row {
-    const char *kind; /* "variable", "connection" */
+    const char *kind; /* "variable", "connection"; "installation": not sealed (engine/zones.h) */
     const char *name;
     const void *value; /* NULL in put_settings: the row is removed */
     size_t value_len;
