@@ -2,7 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all setup build program demo test check bench fuzz sim templates kill golden providers reference install clean help
+.PHONY: all setup build program demo test check bench soak fuzz sim templates kill golden providers reference install clean help
 
 all: build
 
@@ -32,6 +32,9 @@ check: build ## format, lint, boundaries, sanitizers
 
 bench: build ## figures beside peers, in one run
 	@bench/run $(BUILD)
+
+soak: program ## a scheduler at 50 tasks a second for HOURS (1): slopes of memory, descriptors, latency
+	@bench/soak.py $(BUILD) --hours $(or $(HOURS),1)
 
 fuzz: ## every fuzzer for SECONDS each (60); needs clang
 	@SECONDS_EACH=$(or $(SECONDS),60) fuzz/run

@@ -29,10 +29,11 @@
 #define NO_HIDING "!values are shown or not at all; leave --show-values out"
 #define NO_LOCAL_RUN \
     "tasks start as parts of runs: `airflow dags trigger`; one alone: `airflow tasks test`"
-#define NO_ACCESS  "there is no web server and no users; who may read the home may do all"
-#define NO_ASSETS  "asset events start nothing here yet"
-#define NO_TEAMS   "there are no teams"
-#define NO_ARCHIVE "nothing is archived; `tradewind db backup FILE` copies the store before a clean"
+#define NO_ACCESS "there is no web server and no users; who may read the home may do all"
+#define NO_ASSETS "asset events start nothing here yet"
+#define NO_TEAMS  "there are no teams"
+#define NO_ARCHIVE \
+    "nothing is archived; `tradewind db backup FOLDER` copies the store before a clean"
 #define NO_MORE \
     "providers are packages of the Python environment; `airflow providers list` names them"
 

@@ -1,4 +1,4 @@
-/* db migrate, check, clean, backup, reset; dags delete: looking after the store. */
+/* db migrate, check, clean, backup, restore, reset; dags delete: looking after the store. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +16,10 @@
 #include "cli/lookup.h"
 #include "cli/print.h"
 #include "cli/session.h"
+#include "home/backup.h"
+#include "home/retention.h"
 #include "store/lock.h"
 #include "store/store.h"
-
-#define CLEAN_SLICE 100
 
 static int path_of(struct cli *cli, char *home, char *path, size_t cap, struct err *e)
 {
@@ -198,78 +198,42 @@ int cmd_db_check(struct cli *cli)
 
 int cmd_db_backup(struct cli *cli)
 {
-    const char *to = cli_arg(cli, "FILE");
-    char home[4096];
-    struct store *s = NULL;
+    const char *to = cli_arg(cli, "FOLDER");
+    bool key = cli_flag(cli, "with-key");
+    char home[4096], path[4200];
     struct err e = {0};
-    int rc = open_reading(cli, home, &s, &e);
+    int rc = path_of(cli, home, path, sizeof path, &e);
 
-    if (rc == 0 && access(to, F_OK) == 0) {
-        rc = err_set(&e, ERR_EXISTS, "%s exists already; a backup never overwrites", to);
-    }
-    rc = rc == 0 ? s->ops->backup(s, to, &e) : rc;
+    rc = rc == 0 ? home_backup(home, to, key, &e) : rc;
     if (rc == 0) {
-        (void)printf("The store was copied to %s.\n", to);
+        (void)printf("The store, and the files that it names, were copied to %s.\n", to);
+        (void)printf("%s",
+                     key ? "" : "The master key is not in it: keep a copy of it elsewhere.\n");
     }
-    store_close(s);
+    return rc != 0 ? cli_fail(rc, &e) : 0;
+}
+
+int cmd_db_restore(struct cli *cli)
+{
+    const char *from = cli_arg(cli, "FOLDER");
+    struct lock *lock = NULL;
+    char home[4096];
+    struct err e = {0};
+    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
+
+    rc = rc == 0 ? home_prepare(home, &e) : rc;
+    rc = rc == 0 ? lock_home(home, &lock, &e) : rc;
+    rc = rc == 0 ? home_restore(home, from, cli_flag(cli, "yes"), &e) : rc;
+    if (rc == 0) {
+        (void)printf("%s has the store of %s. Runs that were not finished then go on with the next "
+                     "start; `tradewind runs list --state running` lists them.\n",
+                     home, from);
+    }
+    lock_release(lock);
     return rc != 0 ? cli_fail(rc, &e) : 0;
 }
 
 /* ---- clean ---- */
-
-/* What hangs on old runs outside of the store: their logs and spilled XComs. */
-static void remove_files(const char *home, const char *dag_id, const struct run_row *run)
-{
-    char path[4700];
-
-    (void)snprintf(path, sizeof path, "%s/logs/dag_id=%s/run_id=%s", home, dag_id, run->run_id);
-    if (access(path, F_OK) == 0) {
-        session_remove(path);
-    }
-    (void)snprintf(path, sizeof path, "%s/xcom/%lld", home, (long long)run->run_key);
-    if (access(path, F_OK) == 0) {
-        session_remove(path);
-    }
-}
-
-static int remove_all_files(struct store *s, const char *home, int64_t before_us, struct err *e)
-{
-    struct arena a;
-    struct dag_row *dags;
-    struct run_row *runs;
-    size_t dags_len, len;
-    int rc;
-
-    arena_init(&a, (size_t)1 << 30);
-    rc = s->ops->get_dags(s, &a, &dags, &dags_len, e);
-    for (size_t d = 0; rc == 0 && d < dags_len; d++) {
-        rc = s->ops->get_runs(s, dags[d].dag_key, 1u << RUN_SUCCESS | 1u << RUN_FAILED, 0, 1000000,
-                              &a, &runs, &len, e);
-        for (size_t i = 0; rc == 0 && i < len; i++) {
-            if (runs[i].end_us != TIME_NONE && runs[i].end_us < before_us) {
-                remove_files(home, dags[d].dag_id, &runs[i]);
-            }
-        }
-    }
-    arena_fini(&a);
-    return rc;
-}
-
-static int clean(struct cli *cli, struct store *s, const char *home, int64_t before_us,
-                 int64_t *total, struct err *e)
-{
-    bool dry = cli_flag(cli, "dry-run");
-    int64_t n = 1;
-    int rc = dry ? 0 : remove_all_files(s, home, before_us, e);
-
-    *total = 0;
-    while (rc == 0 && n > 0) {
-        rc = s->ops->clean(s, before_us, dry ? 1000000 : CLEAN_SLICE, dry, &n, e);
-        *total += rc == 0 ? n : 0;
-        n = dry ? 0 : n;
-    }
-    return rc;
-}
 
 static int64_t now_us(void)
 {
@@ -324,7 +288,10 @@ int cmd_db_clean(struct cli *cli)
     }
     rc = rc == 0 && !dry ? lock_home(home, &lock, &e) : rc;
     rc = rc == 0 ? store_sqlite_open(path, dry ? STORE_READ_ONLY : 0, &s, &e) : rc;
-    rc = rc == 0 ? clean(cli, s, home, before_us, &total, &e) : rc;
+    if (rc == 0) {
+        rc = dry ? s->ops->count_old_runs(s, before_us, &total, &e)
+                 : retention_clean(s, home, before_us, &total, &e);
+    }
     if (rc == 0) {
         tell_cleaned(cli, total);
     }
@@ -335,41 +302,41 @@ int cmd_db_clean(struct cli *cli)
 
 /* ---- a DAG ---- */
 
-/* Logs and spilled XComs go before the rows: a kill in between leaves nothing that no row names. */
-static int delete_dag(struct store *s, const char *home, const char *dag_id, int64_t *ret_runs,
-                      struct err *e)
+static int check_dag(struct store *s, const char *dag_id, int64_t *ret_key, struct err *e)
 {
+    const unsigned live = 1u << RUN_QUEUED | 1u << RUN_RUNNING;
     struct arena a;
     struct dag_row dag;
-    struct run_row *runs = NULL;
+    struct run_row *runs;
     size_t n = 0;
-    char path[4700];
     int rc;
 
-    arena_init(&a, (size_t)1 << 30);
+    arena_init(&a, MiB(16));
     rc = s->ops->find_dag(s, dag_id, &a, &dag, e);
     if (rc == -ERR_NOTFOUND) {
         rc = err_set(e, ERR_NOTFOUND, "the store has no DAG '%s'; see `tradewind dags list`",
                      dag_id);
     }
-    rc = rc == 0 ? s->ops->get_runs(s, dag.dag_key, 0, 0, 0, &a, &runs, &n, e) : rc;
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        if (!run_state_finished(runs[i].state)) {
-            rc = err_set(e, ERR_CONFLICT,
-                         "run %s is not finished; `tradewind runs resume %s %s` goes on with it",
-                         runs[i].run_id, dag_id, runs[i].run_id);
-        }
+    rc = rc == 0 ? s->ops->get_runs(s, dag.dag_key, live, 0, 1, &a, &runs, &n, e) : rc;
+    if (rc == 0 && n != 0) {
+        rc = err_set(e, ERR_CONFLICT,
+                     "run %s is not finished; `tradewind runs resume %s %s` goes on with it",
+                     runs[0].run_id, dag_id, runs[0].run_id);
     }
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        remove_files(home, dag_id, &runs[i]);
-    }
-    rc = rc == 0 ? s->ops->delete_dag(s, dag.dag_key, ret_runs, e) : rc;
-    if (rc == 0) {
-        (void)snprintf(path, sizeof path, "%s/logs/dag_id=%s", home, dag_id);
-        (void)rmdir(path); /* it is empty now */
-    }
+    *ret_key = rc == 0 ? dag.dag_key : 0;
     arena_fini(&a);
     return rc;
+}
+
+/* What is left after a kill in between goes with the next cleaning. */
+static int delete_dag(struct store *s, const char *home, const char *dag_id, int64_t *ret_runs,
+                      struct err *e)
+{
+    int64_t key, none;
+    int rc = check_dag(s, dag_id, &key, e);
+
+    rc = rc == 0 ? s->ops->delete_dag(s, key, ret_runs, e) : rc;
+    return rc == 0 ? retention_clean(s, home, INT64_MIN, &none, e) : rc;
 }
 
 int cmd_dags_delete(struct cli *cli)

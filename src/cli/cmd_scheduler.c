@@ -30,6 +30,7 @@
 #include "dagfile/watch.h"
 #include "engine/engine.h"
 #include "engine/zones.h"
+#include "home/retention.h"
 #include "runtime/loop.h"
 
 #define LOOK_US \
@@ -44,6 +45,7 @@ struct service {
     struct session s;
     struct bundle *bundle;
     struct watch *watch;
+    struct retention retention;
     struct co *looker;
     struct service_control control;
     bool stopping;
@@ -85,6 +87,7 @@ static void poke(void *arg)
 {
     struct service *v = arg;
 
+    v->retention = retention_of(v->control.config);
     if (v->watch != NULL) {
         watch_poke(v->watch);
     }
@@ -193,6 +196,13 @@ static int look_for_ever(void *arg)
 
 /* ---- the service ---- */
 
+static int keep_small(void *arg)
+{
+    struct service *v = arg;
+
+    return retention_keep(v->s.engine, v->s.loop, v->home, &v->retention);
+}
+
 static int work(struct service *v, struct err *e)
 {
     struct co_group g;
@@ -207,6 +217,9 @@ static int work(struct service *v, struct err *e)
                                           .drained = drained,
                                           .arg = v};
     rc = service_control_open(&v->control, e);
+    if (rc == 0) {
+        v->retention = retention_of(v->control.config);
+    }
     rc = rc == 0 ? engine_serve(v->s.engine, sock, execute_run_file, &v->s, e) : rc;
     rc = rc == 0 ? bundle_new(&v->s, v->folder, &v->bundle, e) : rc;
     rc = rc == 0 ? watch_new(v->folder, LOOK_US, &v->watch, e) : rc;
@@ -222,6 +235,7 @@ static int work(struct service *v, struct err *e)
         (void)co_spawn(&g, "watchdog", keep_watchdog, v, NULL, NULL);
         (void)supervised_watch(&g, supervisor_gone, v, NULL);
         (void)co_spawn(&g, "drain", service_drain_main, &v->control, NULL, NULL);
+        (void)co_spawn(&g, "retention", keep_small, v, NULL, NULL);
         rc = co_await (v->looker, &ended);
     }
     sd_notify_send("STOPPING=1");

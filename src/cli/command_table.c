@@ -487,10 +487,21 @@ const struct command command_table[] = {
               OPT_YES,
               {0}},
      .examples = EX{{"tradewind db clean --keep 90d", NULL}, {0}}},
-    {"db backup", "copy the store to a file", "Works while runs go on; the copy is of one moment.",
-     .args = ARGS{{"FILE", .file = true, .help = "the copy; it must not exist"}, {0}},
-     .examples = EX{{"tradewind db backup /backups/tradewind.db", NULL}, {0}}},
-
+    {"db backup", "copy the store, and the files that it names, to a folder",
+     "Works while runs go on; the copy is of one moment. Sources of DAG versions and large XComs "
+     "are in it, logs and the configuration "
+     "are not. The master key is only with --with-key: who has it and the backup has all secrets.",
+     .args = ARGS{{"FOLDER", .file = true, .help = "the copy; it must not exist"}, {0}},
+     .options = OPTS{{"with-key", 0, OPTION_FLAG, .help = "the master key too"}, {0}},
+     .examples = EX{{"tradewind db backup /backups/monday", NULL}, {0}}},
+    {"db restore", "take a backup for the store of this home",
+     "The backup is checked first. Nobody may work in the home. A store that is there becomes "
+     "tradewind.db.before-restore.",
+     .args = ARGS{{"FOLDER", .file = true, .help = "what `db backup` made"}, {0}},
+     .options = OPTS{OPT_YES, {0}},
+     .examples = EX{{"tradewind db restore /backups/monday", NULL}, {0}},
+     .exits = "73 the home has a store, and --yes is not given\n74 the backup is damaged\n75 "
+              "another process works in the home"},
     {"db rotate-key", "encrypt variables and connections with a new key",
      "All values are encrypted anew in one transaction, also while an engine works. The key file "
      "gets a "

@@ -35,6 +35,7 @@ int cmd_db_reset(struct cli *cli);
 int cmd_db_check(struct cli *cli);
 int cmd_db_clean(struct cli *cli);
 int cmd_db_backup(struct cli *cli);
+int cmd_db_restore(struct cli *cli);
 int cmd_variables_list(struct cli *cli);
 int cmd_variables_get(struct cli *cli);
 int cmd_variables_set(struct cli *cli);

@@ -48,6 +48,7 @@ static const struct {
     {"db check", cmd_db_check},
     {"db clean", cmd_db_clean},
     {"db backup", cmd_db_backup},
+    {"db restore", cmd_db_restore},
     {"variables list", cmd_variables_list},
     {"variables get", cmd_variables_get},
     {"variables set", cmd_variables_set},

@@ -13,11 +13,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct buf;
 struct dag;
 struct err;
+struct map;
 struct value;
 struct operator_table;
 struct doc_errors;
@@ -43,5 +45,9 @@ int dagfile_canonical(const struct dag *d, struct buf *out, char *ret_hash);
 /* Keeps the files that Python DAGs were made from in home/sources: durable on return, one stat for each DAG whose sources are there. A file
  * that is another by now is left out: tasks of this version then read it as it is. Blocks. */
 int dagfile_keep_sources(const char *home, struct dag *const *dags, size_t n, struct err *e);
+/* Removes what was kept for trees (`python.tree` of documents) that are not among those given, keys of the map, and was not asked for since
+ * a time. *ret_removed: files. Blocks. -ERR_CORRUPT, -ERR_SYNTAX, -ERR_IO: a tree that stays cannot be read, no content is removed. */
+int dagfile_prune_sources(const char *home, const struct map *trees, int64_t before_us,
+                          size_t *ret_removed, struct err *e);
 
 #endif

@@ -2,8 +2,10 @@
  * The contents of the files that Python DAGs were made from (`python` of their documents): home/sources/SHA256, one for each content, and
  * home/sources/TREE.json: path within the bundle -> hash. Written under other names, made durable, then renamed: what has its name is whole.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +24,9 @@
 #define NAME_MAX_BYTES 80
 #define SYNC_EACH_MAX \
     16 /* from more new files on the file system is asked to write all that it has */
+
+/* One process works in a home, on several threads: a file is not looked at for keeping and removed at once. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct keeping {
     const char *home;
@@ -43,9 +48,10 @@ static void partial_name(const char *name, char *out, size_t cap)
     (void)snprintf(out, cap, ".%s.%ld", name, (long)getpid());
 }
 
+/* What is there already is made young: dagfile_prune_sources leaves it alone until its version is stored. */
 static bool is_there(const struct keeping *k, const char *name)
 {
-    return map_find(&k->fresh, name, strlen(name)) != NULL || faccessat(k->dir, name, F_OK, 0) == 0;
+    return map_find(&k->fresh, name, strlen(name)) != NULL || utimensat(k->dir, name, NULL, 0) == 0;
 }
 
 static int write_new(struct keeping *k, const char *name, const void *p, size_t n)
@@ -234,15 +240,138 @@ int dagfile_keep_sources(const char *home, struct dag *const *dags, size_t n, st
         return err_errno(e, errno, "cannot open %s", path);
     }
     map_init(&k.fresh);
+    (void)pthread_mutex_lock(&lock);
     for (size_t i = 0; rc == 0 && i < n; i++) {
         rc = keep_tree(&k, dags[i]);
     }
     rc = rc == 0 ? finish_all(&k) : rc;
+    (void)pthread_mutex_unlock(&lock);
     if (rc != 0) {
         drop_partial(&k);
     }
     map_fini(&k.fresh);
     mem_free(k.names);
     (void)close(k.dir);
+    return rc;
+}
+
+/* ---- removing ---- */
+
+struct pruning {
+    int dir;
+    int64_t before_us;
+    const struct map *trees;
+    struct map contents; /* hashes that the trees that stay name; in the arena */
+    struct arena arena;
+    size_t removed;
+    struct err *e;
+};
+
+/* The hashes that a tree names. A tree that cannot be read names nobody knows what: nothing is removed. */
+static int note_contents(struct pruning *p, const char *name)
+{
+    struct value *sources;
+    struct buf b BUF_CLEANUP;
+    int fd = openat(p->dir, name, O_RDONLY | O_CLOEXEC), rc = 0;
+    struct stat st;
+
+    buf_init(&b, LIMIT_DOC_BYTES);
+    if (fd < 0 || fstat(fd, &st) != 0 || buf_reserve(&b, (size_t)st.st_size) != 0 ||
+        read(fd, b.p, (size_t)st.st_size) != st.st_size) {
+        rc = err_errno(p->e, errno, "sources/%s", name);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    rc = rc == 0 ? value_parse(&p->arena, b.p, (size_t)st.st_size, &sources, p->e) : rc;
+    if (rc != 0) {
+        return err_prefix(p->e, rc, "sources/%s", name);
+    }
+    for (size_t i = 0; rc == 0 && sources->kind == VALUE_OBJECT && i < sources->len; i++) {
+        const struct value *v = sources->elems[i];
+
+        if (is_hex(v, 64) && map_find(&p->contents, v->text, v->len) == NULL) {
+            rc = map_add(&p->contents, v->text, v->len, (void *)v->text, NULL);
+        }
+    }
+    return rc == 0 ? 0 : err_set(p->e, ERR_NOMEM, "out of memory for the sources of DAGs");
+}
+
+/* A name of ours: a tree (*ret_tree) or a content, with or without the rest of a process that was killed. */
+static bool is_ours(const char *name, bool *ret_tree)
+{
+    size_t hex = strspn(name, "0123456789abcdef");
+
+    *ret_tree = hex == 32 && strcmp(name + hex, ".json") == 0;
+    return *ret_tree || (hex == 64 && name[hex] == '\0');
+}
+
+static void remove_old(struct pruning *p, const char *name)
+{
+    struct stat st;
+
+    (void)pthread_mutex_lock(&lock);
+    if (fstatat(p->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (int64_t)st.st_mtim.tv_sec * 1000000 < p->before_us && unlinkat(p->dir, name, 0) == 0) {
+        p->removed++;
+    }
+    (void)pthread_mutex_unlock(&lock);
+}
+
+/* trees: notes what those name that stay, removes the others; else removes contents that none names. */
+static int walk(struct pruning *p, bool trees)
+{
+    int fd = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    bool tree;
+
+    if (d == NULL) {
+        rc = err_errno(p->e, errno, "sources");
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return rc;
+    }
+    while (rc == 0 && (entry = readdir(d)) != NULL) {
+        const char *name = entry->d_name;
+
+        if (!is_ours(name, &tree) || tree != trees) {
+            continue;
+        }
+        if (tree && map_find(p->trees, name, 32) == NULL) {
+            remove_old(p, name);
+        }
+        if (tree && faccessat(p->dir, name, F_OK, 0) == 0) {
+            rc = note_contents(p, name);
+        } else if (!tree && map_find(&p->contents, name, 64) == NULL) {
+            remove_old(p, name);
+        }
+    }
+    (void)closedir(d);
+    return rc;
+}
+
+int dagfile_prune_sources(const char *home, const struct map *trees, int64_t before_us,
+                          size_t *ret_removed, struct err *e)
+{
+    struct pruning p = {.before_us = before_us, .trees = trees, .e = e};
+    char path[4200];
+    int rc;
+
+    *ret_removed = 0;
+    (void)snprintf(path, sizeof path, "%s/sources", home);
+    p.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (p.dir < 0) {
+        return errno == ENOENT ? 0 : err_errno(e, errno, "cannot open %s", path);
+    }
+    map_init(&p.contents);
+    arena_init(&p.arena, MiB(512));
+    rc = walk(&p, true);
+    rc = rc == 0 ? walk(&p, false) : rc;
+    *ret_removed = p.removed;
+    map_fini(&p.contents);
+    arena_fini(&p.arena);
+    (void)close(p.dir);
     return rc;
 }

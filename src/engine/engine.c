@@ -318,6 +318,11 @@ static int do_reserve(void *arg)
     return s->ops->reserve_keys(s, c->kind, c->n, &c->first, c->e);
 }
 
+struct store *engine_store(struct engine *g)
+{
+    return g->store;
+}
+
 int engine_on_store(struct engine *g, int (*fn)(void *arg), void *arg)
 {
     return co_offload(g->pool, fn, arg);

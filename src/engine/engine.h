@@ -191,6 +191,7 @@ struct sched *engine_sched(struct engine *g);
 
 /* SUSPENDS. Runs fn(arg) on the store's thread: reads beside the engine's own. */
 int engine_on_store(struct engine *g, int (*fn)(void *arg), void *arg);
+struct store *engine_store(struct engine *g); /* to be used there only */
 
 struct engine_stats {
     uint64_t commits, events, rows, transitions;

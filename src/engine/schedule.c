@@ -221,6 +221,7 @@ static enum due_next next_run(void *arg, int64_t dag_key, const struct due_run *
 struct last_call {
     struct engine *g;
     int64_t dag_key;
+    const char *dag_id;
     struct arena arena;
     struct run_row row;
     bool paused, found;
@@ -231,17 +232,14 @@ static int do_get_last(void *arg)
 {
     struct last_call *c = arg;
     struct store *s = c->g->store;
-    struct dag_row *rows;
-    size_t n;
+    struct dag_row dag;
     int rc = s->ops->last_scheduled_run(s, c->dag_key, &c->arena, &c->row, NULL);
 
     c->found = rc == 0;
     rc = rc == -ERR_NOTFOUND || rc == 0
-             ? s->ops->get_dags(s, &c->arena, &rows, &n, c->e)
+             ? s->ops->find_dag(s, c->dag_id, &c->arena, &dag, c->e)
              : err_set(c->e, (enum err_code) - rc, "the last run of a DAG cannot be read");
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        c->paused = rows[i].dag_key == c->dag_key ? rows[i].paused : c->paused;
-    }
+    c->paused = rc == 0 && dag.paused;
     return rc;
 }
 
@@ -257,6 +255,7 @@ int engine_schedule_dag(struct engine *g, int64_t dag_key, struct err *e)
         due_remove(g->schedule->due, dag_key);
         return rc;
     }
+    c.dag_id = k->dag->dag_id;
     d.max_active_runs = timing_active_runs(k->timing, k->dag);
     arena_init(&c.arena, MiB(64));
     rc = engine_on_store(g, do_get_last, &c);

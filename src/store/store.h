@@ -143,6 +143,22 @@ struct asset_event_query {
     size_t offset, limit;
 };
 
+/* A run by what its files are named after. */
+struct run_name {
+    int64_t run_key;
+    const char *dag_id, *run_id;
+    int64_t end_us; /* of one that is garbage: TIME_NONE */
+};
+
+/* Rows that nothing hangs on, which grow old. */
+enum prune_kind {
+    PRUNE_AUDITS,
+    PRUNE_COMMANDS,     /* idempotency keys: the same command again is a new one */
+    PRUNE_ASSET_EVENTS, /* but for the newest of each asset */
+    PRUNE_VERSIONS, /* that no run has, of DAGs that changed before that time, but for the current one */
+    PRUNE_MAX_
+};
+
 struct store_batch {
     const struct dag_row *dags;
     size_t dags_len;
@@ -200,6 +216,9 @@ struct store_ops {
                     struct err *e); /* -ERR_NOTFOUND */
     int (*get_version)(struct store *s, int64_t version_key, struct arena *a,
                        struct version_row *ret, struct err *e);
+    /* Versions of all DAGs behind the given one, by version_key. */
+    int (*get_versions)(struct store *s, int64_t after_key, size_t limit, struct arena *a,
+                        struct version_row **ret, size_t *ret_len, struct err *e);
     int (*find_version)(struct store *s, int64_t dag_key, const char *hash,
                         int64_t *ret_version_key, struct err *e);
 
@@ -223,6 +242,10 @@ struct store_ops {
     /* The scheduled run of the DAG that comes last by (run_after, run_key). -ERR_NOTFOUND. */
     int (*last_scheduled_run)(struct store *s, int64_t dag_key, struct arena *a,
                               struct run_row *ret, struct err *e);
+    /* Finished runs that ended before a time, behind the given one (after_us TIME_NONE: from the first), by (end_us, run_key). */
+    int (*get_ended_runs)(struct store *s, int64_t after_us, int64_t after_key, int64_t before_us,
+                          size_t limit, struct arena *a, struct run_name **ret, size_t *ret_len,
+                          struct err *e);
     /* Rows that exist, by (task, map_index); states: bit per enum task_state, 0 = all. */
     int (*get_tis)(struct store *s, int64_t run_key, unsigned states, struct arena *a,
                    struct ti_row **ret, size_t *ret_len, struct err *e);
@@ -279,15 +302,27 @@ struct store_ops {
     /* Maintenance. */
     int (*check)(struct store *s, struct err *e); /* integrity; -ERR_CORRUPT with what is wrong */
     int (*backup)(struct store *s, const char *path, struct err *e);
-    /* Deletes at most `limit` finished runs that ended before a time, oldest end first, with all
-     * that hangs on them, in bounded transactions; how many runs. The newest run of each DAG that
-     * was not started by hand is kept: its schedule goes on from it. dry: only counts (all of
-     * them). Files named by rows (logs, spilled XComs) are the caller's. */
-    int (*clean)(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
-                 struct err *e);
+    /*
+     * Cleaning, a bounded piece at a call (at most LIMIT_STORE_CLEAN_ROWS rows): to be called again while *ret_more. It takes at most `limit`
+     * (0: as many as a piece may) finished runs that ended before a time out of sight, oldest end first, and deletes what hangs on runs that
+     * are out of sight. *ret_runs: how many it took. The newest run of each DAG that was not started by hand is kept: its schedule goes on
+     * from it. Killed in between, it goes on when asked again.
+     */
+    int (*clean)(struct store *s, int64_t before_us, size_t limit, int64_t *ret_runs,
+                 bool *ret_more, struct err *e);
+    /* How many runs clean would take in all. */
+    int (*count_old_runs)(struct store *s, int64_t before_us, int64_t *ret, struct err *e);
+    /* Runs that clean and delete_dag took, whose rows are gone, by run_key: what they named outside of the store (logs, spilled XComs) is the
+     * caller's to remove, who then drops them. Until then they are told again. */
+    int (*get_garbage)(struct store *s, size_t limit, struct arena *a, struct run_name **ret,
+                       size_t *ret_len, struct err *e);
+    int (*drop_garbage)(struct store *s, const int64_t *run_keys, size_t n, struct err *e);
+    /* Deletes at most `limit` rows of a kind that are older than a time, oldest first. How many. */
+    int (*prune)(struct store *s, enum prune_kind kind, int64_t before_us, size_t limit,
+                 int64_t *ret_rows, struct err *e);
     /* Deletes a DAG with its versions, its runs and all that hangs on them, in bounded transactions:
      * killed in between, it goes on when asked again. -ERR_CONFLICT: a run of it is not finished,
-     * nothing was deleted; -ERR_NOTFOUND. How many runs. Files are the caller's, as in clean. */
+     * nothing was deleted; -ERR_NOTFOUND. How many runs; they become garbage. */
     int (*delete_dag)(struct store *s, int64_t dag_key, int64_t *ret_runs, struct err *e);
     int (*schema_version)(struct store *s, int *ret, int *ret_newest, struct err *e);
     /* A bounded piece of work that keeps later commits fast (SQLite: moves the write-ahead log into

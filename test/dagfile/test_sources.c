@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "dagfile/dagfile.h"
 #include "model/dag.h"
@@ -194,6 +195,62 @@ static void what_changed_meanwhile_is_left_out(void **state)
     dag_unref(d);
 }
 
+/* What a version that is gone had alone goes, once it is old; what was asked for again stays. */
+static void what_no_version_has_goes(void **state)
+{
+    struct dag *dags[2];
+    struct map trees;
+    struct err e = {0};
+    size_t n;
+
+    (void)state;
+    put("one.py", "one\n");
+    put("two.py", "two\n");
+    dags[0] = dag_of(TREE_A, "{\"one.py\":\"" ONE "\",\"two.py\":\"" TWO "\"}");
+    dags[1] = dag_of(TREE_B, "{\"one.py\":\"" ONE "\"}");
+    assert_int_equal(dagfile_keep_sources(home, dags, 2, &e), 0);
+    map_init(&trees);
+    assert_int_equal(map_add(&trees, TREE_B, 32, TREE_B, NULL), 0);
+    assert_int_equal(dagfile_prune_sources(home, &trees, 0, &n, &e), 0); /* all are younger */
+    assert_int_equal(n, 0);
+    assert_int_equal(dagfile_prune_sources(home, &trees, INT64_MAX, &n, &e), 0);
+    assert_int_equal(n, 2);
+    assert_null(kept(TREE_A ".json"));
+    assert_null(kept(TWO));
+    assert_string_equal(kept(ONE), "one\n");
+    assert_int_equal(dagfile_prune_sources("/nowhere", &trees, INT64_MAX, &n, &e), 0);
+    map_fini(&trees);
+    dag_unref(dags[0]);
+    dag_unref(dags[1]);
+}
+
+/* Nobody knows what such a tree names. */
+static void a_tree_that_cannot_be_read_keeps_all(void **state)
+{
+    struct dag *d = dag_of(TREE_A, "{\"one.py\":\"" ONE "\"}");
+    struct map trees;
+    struct err e = {0};
+    char path[200];
+    size_t n;
+    FILE *f;
+
+    (void)state;
+    put("one.py", "one\n");
+    assert_int_equal(dagfile_keep_sources(home, &d, 1, &e), 0);
+    (void)snprintf(path, sizeof path, "%s/sources/" TREE_A ".json", home);
+    assert_int_equal(remove(path), 0);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    (void)fputs("{\"one", f);
+    (void)fclose(f);
+    map_init(&trees);
+    assert_int_equal(map_add(&trees, TREE_A, 32, TREE_A, NULL), 0);
+    assert_true(dagfile_prune_sources(home, &trees, INT64_MAX, &n, &e) < 0);
+    assert_string_equal(kept(ONE), "one\n");
+    map_fini(&trees);
+    dag_unref(d);
+}
+
 static void what_is_no_hash_names_no_file(void **state)
 {
     struct dag *d = dag_of("../../../tmp/0000000000000000000", "{\"one.py\":\"" ONE "\"}");
@@ -252,6 +309,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_changed_meanwhile_is_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_hash_names_no_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_no_version_has_goes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_tree_that_cannot_be_read_keeps_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_made, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_killed_process_left_is_no_obstacle, set_up,
                                         tear_down),

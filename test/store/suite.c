@@ -382,10 +382,38 @@ static void test_last_scheduled_run(void **state)
 
 /* ---- maintenance ---- */
 
+/* Until nothing is left to sweep; takes no further run. */
+static void sweep(struct fixture *f)
+{
+    bool more = true;
+    int64_t n;
+
+    while (more) {
+        OK(OPS(f)->clean(f->s, INT64_MIN, 0, &n, &more, &f->e), f);
+        assert_int_equal(n, 0);
+    }
+}
+
+static void expect_garbage(struct fixture *f, const char *run_ids)
+{
+    struct run_name *rows;
+    char text[200] = "";
+    size_t len;
+
+    OK(OPS(f)->get_garbage(f->s, 0, &f->a, &rows, &len, &f->e), f);
+    for (size_t i = 0; i < len; i++) {
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i > 0 ? " " : "",
+                       rows[i].run_id);
+        assert_string_equal(rows[i].dag_id, "etl");
+    }
+    assert_string_equal(text, run_ids);
+}
+
 static void test_clean(void **state)
 {
     struct fixture *f = *state;
     int64_t n;
+    bool more;
     size_t len;
     struct ti_row *tis;
     struct transition_row *ts;
@@ -419,10 +447,13 @@ static void test_clean(void **state)
         r.end_us = run == 2 ? TIME_NONE : T0 + run;
         OK(fixture_commit(f, &b), f);
     }
-    OK(OPS(f)->clean(f->s, T0 + 5, 0, true, &n, &f->e), f);
+    OK(OPS(f)->count_old_runs(f->s, T0 + 5, &n, &f->e), f);
     assert_int_equal(n, 3); /* 1, 3, 4 */
-    OK(OPS(f)->clean(f->s, T0 + 5, 2, false, &n, &f->e), f);
+    OK(OPS(f)->clean(f->s, T0 + 5, 2, &n, &more, &f->e), f);
     assert_int_equal(n, 2);
+    assert_true(more);
+    expect_runs(f, 0, 0, 0, 0, "6 5 4 2"); /* not seen any more, with their rows or without */
+    sweep(f);
     expect_runs(f, 0, 0, 0, 0, "6 5 4 2");
     OK(OPS(f)->get_tis(f->s, 1, 0, &f->a, &tis, &len, &f->e), f);
     assert_int_equal(len, 0);
@@ -435,11 +466,16 @@ static void test_clean(void **state)
     assert_int_equal(OPS(f)->get_xcom(f->s, &(struct ti_key){1, 0, -1}, "x", &f->a, &xcom, &f->e),
                      -ERR_NOTFOUND);
     OK(OPS(f)->get_xcom(f->s, &(struct ti_key){4, 0, -1}, "x", &f->a, &xcom, &f->e), f);
-    OK(OPS(f)->clean(f->s, INT64_MAX, 0, false, &n, &f->e), f);
+    OK(OPS(f)->clean(f->s, INT64_MAX, 0, &n, &more, &f->e), f);
     assert_int_equal(n, 2);
+    sweep(f);
     expect_runs(f, 0, 0, 0, 0, "6 2"); /* the newest scheduled run stays, and what lives */
-    OK(OPS(f)->clean(f->s, INT64_MAX, 0, false, &n, &f->e), f);
+    OK(OPS(f)->clean(f->s, INT64_MAX, 0, &n, &more, &f->e), f);
     assert_int_equal(n, 0);
+    assert_false(more);
+    expect_garbage(f, "scheduled__1 scheduled__3 scheduled__4 scheduled__5");
+    OK(OPS(f)->drop_garbage(f->s, (int64_t[]){1, 4, 77}, 3, &f->e), f);
+    expect_garbage(f, "scheduled__3 scheduled__5");
     OK(OPS(f)->check(f->s, &f->e), f);
 }
 
@@ -481,6 +517,7 @@ static void test_delete_dag(void **state)
     OK(fixture_commit(f, &b), f);
     OK(OPS(f)->delete_dag(f->s, 1, &n, &f->e), f);
     assert_int_equal(n, 2);
+    expect_garbage(f, "scheduled__1 scheduled__2");
     expect_runs(f, 0, 0, 0, 0, "3");
     OK(OPS(f)->get_dags(f->s, &f->a, &dags, &len, &f->e), f);
     assert_int_equal(len, 1);
@@ -489,6 +526,71 @@ static void test_delete_dag(void **state)
     OK(OPS(f)->get_tis(f->s, 2, 0, &f->a, &tis, &len, &f->e), f);
     assert_int_equal(len, 0);
     assert_int_equal(OPS(f)->delete_dag(f->s, 1, &n, &f->e), -ERR_NOTFOUND);
+    OK(OPS(f)->check(f->s, &f->e), f);
+}
+
+static void test_prune(void **state)
+{
+    struct fixture *f = *state;
+    struct version_row versions[3];
+    struct audit_row audits[3];
+    struct command_row commands[3];
+    struct asset_event_row events[3];
+    struct store_batch b = {.versions = versions,
+                            .versions_len = 3,
+                            .audits = audits,
+                            .audits_len = 3,
+                            .commands = commands,
+                            .commands_len = 3,
+                            .asset_events = events,
+                            .asset_events_len = 3};
+    struct run_row run = sample_run(1, 1);
+    static const char *const keys[] = {"k0", "k1", "k2"};
+    static const int64_t left[PRUNE_MAX_] = {1, 1, 2, 2};
+    struct version_row got;
+    const char *result;
+    int64_t n, newest;
+
+    fixture_dag(f, 2);
+    for (int i = 0; i < 3; i++) {
+        versions[i] = (struct version_row){.version_key = 30 + i,
+                                           .dag_key = 1,
+                                           .hash = keys[i],
+                                           .document = "{}",
+                                           .document_len = 2,
+                                           .created_us = T0 + i};
+        audits[i] = (struct audit_row){.actor = "a", .action = "b", .at_us = T0 + i};
+        commands[i] = (struct command_row){.key = keys[i], .result = "{}", .at_us = T0 + i};
+        events[i] = (struct asset_event_row){.name = i < 2 ? "x" : "y",
+                                             .uri = "u",
+                                             .group = "asset",
+                                             .map_index = -1,
+                                             .aliases = i == 0 ? "al" : NULL,
+                                             .aliases_len = i == 0 ? 3 : 0,
+                                             .at_us = T0 + i};
+    }
+    OK(fixture_commit(f, &b), f);
+    run.version_key = 31;
+    b = (struct store_batch){.runs = &run, .runs_len = 1};
+    OK(fixture_commit(f, &b), f);
+    for (enum prune_kind k = 0; k < PRUNE_MAX_; k++) {
+        OK(OPS(f)->prune(f->s, k, T0 + 2, 1, &n, &f->e), f);
+        assert_int_equal(n, 1);
+        OK(OPS(f)->prune(f->s, k, T0 + 2, 100, &n, &f->e), f);
+        assert_int_equal(n, 2 - left[k]);
+        OK(OPS(f)->prune(f->s, k, T0 + 2, 100, &n, &f->e), f);
+        assert_int_equal(n, 0);
+    }
+    assert_int_equal(OPS(f)->find_command(f->s, "k1", &f->a, &result, &f->e), -ERR_NOTFOUND);
+    OK(OPS(f)->find_command(f->s, "k2", &f->a, &result, &f->e), f);
+    OK(OPS(f)->count_asset_events(
+           f->s, &(struct asset_event_query){.from_us = TIME_NONE, .to_us = TIME_NONE}, &n, &newest,
+           &f->e),
+       f);
+    assert_int_equal(n, 2);
+    assert_int_equal(OPS(f)->get_version(f->s, 30, &f->a, &got, &f->e), -ERR_NOTFOUND);
+    OK(OPS(f)->get_version(f->s, 31, &f->a, &got, &f->e), f); /* a run has it */
+    OK(OPS(f)->get_version(f->s, 32, &f->a, &got, &f->e), f); /* it is young */
     OK(OPS(f)->check(f->s, &f->e), f);
 }
 
@@ -594,6 +696,7 @@ int main(void)
         BOTH(test_settings),
         BOTH(test_pools_alone),
         BOTH(test_delete_dag),
+        BOTH(test_prune),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

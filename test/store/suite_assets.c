@@ -197,6 +197,7 @@ static void test_clean_keeps_events(void **state)
     struct run_row runs[2] = {sample_run(1, 1), sample_run(2, 1)};
     struct asset_event_query q = all();
     int64_t count, newest, cleaned;
+    bool more;
 
     fixture_dag(f, 2);
     for (int i = 0; i < 2; i++) {
@@ -205,7 +206,7 @@ static void test_clean_keeps_events(void **state)
     }
     OK(fixture_commit(f, &(struct store_batch){.runs = runs, .runs_len = 2}), f);
     commit_events(f, &row, 1);
-    OK(OPS(f)->clean(f->s, T0 + 1, 0, false, &cleaned, &f->e), f);
+    OK(OPS(f)->clean(f->s, T0 + 1, 0, &cleaned, &more, &f->e), f);
     assert_int_equal(cleaned, 1);
     OK(OPS(f)->count_asset_events(f->s, &q, &count, &newest, &f->e), f);
     assert_int_equal(count, 1);

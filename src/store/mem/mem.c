@@ -5,30 +5,27 @@
 #include "base/mem.h"
 #include "store/mem/priv.h"
 
+static void free_list(struct list *l)
+{
+    for (struct node *n = l->first, *next; n != NULL; n = next) {
+        next = n->next;
+        mem_free(n);
+    }
+}
+
 static void op_close(struct store *s)
 {
     struct mem_store *m = mem_store(s);
 
-    for (struct node *n = m->audits.first, *next; n != NULL; n = next) {
-        next = n->next;
-        mem_free(n);
-    }
-    for (struct node *n = m->settings.first, *next; n != NULL; n = next) {
-        next = n->next;
-        mem_free(n);
-    }
-    for (struct node *n = m->events.first, *next; n != NULL; n = next) {
-        next = n->next;
-        mem_free(n);
-    }
+    free_list(&m->audits);
+    free_list(&m->settings);
+    free_list(&m->events);
+    free_list(&m->garbage);
     /* History hangs only in the lists of its run. */
     for (size_t i = 0; m->runs.buckets != NULL && i < m->runs.buckets_len; i++) {
         for (struct owner *o = m->runs.buckets[i]; o != NULL; o = o->chain) {
             for (int k = KIND_TABLES_; k < KIND_MAX_; k++) {
-                for (struct node *n = o->lists[k].first, *next; n != NULL; n = next) {
-                    next = n->next;
-                    mem_free(n);
-                }
+                free_list(&o->lists[k]);
             }
         }
     }
@@ -93,9 +90,11 @@ static const struct store_ops ops = {
     .get_dags = mem_get_dags,
     .find_dag = mem_find_dag,
     .get_version = mem_get_version,
+    .get_versions = mem_get_versions,
     .find_version = mem_find_version,
     .get_runs = mem_get_runs,
     .get_run = mem_get_run,
+    .get_ended_runs = mem_get_ended_runs,
     .find_run = mem_find_run,
     .previous_run = mem_previous_run,
     .last_scheduled_run = mem_last_scheduled_run,
@@ -120,6 +119,10 @@ static const struct store_ops ops = {
     .check = op_check,
     .backup = op_backup,
     .clean = mem_clean,
+    .count_old_runs = mem_count_old_runs,
+    .get_garbage = mem_get_garbage,
+    .drop_garbage = mem_drop_garbage,
+    .prune = mem_prune,
     .delete_dag = mem_delete_dag,
     .schema_version = op_schema_version,
     .upkeep = op_upkeep,

@@ -34,6 +34,7 @@ enum kind {
     KIND_AUDIT,
     KIND_SETTING,
     KIND_ASSET_EVENT,
+    KIND_GARBAGE,
     KIND_MAX_
 };
 
@@ -95,7 +96,7 @@ struct mem_store {
     struct table keys[KIND_TABLES_];  /* by key */
     struct table names[KIND_TABLES_]; /* DAG, version, run: by (owner, name); XCom: by instance */
     struct owners runs, dags;
-    struct list audits, settings, events;
+    struct list audits, settings, events, garbage;
     struct asset_keys { /* the last ones given */
         int64_t asset, event;
     } asset_keys;
@@ -181,6 +182,8 @@ int mem_find_dag(struct store *s, const char *dag_id, struct arena *a, struct da
                  struct err *e);
 int mem_get_version(struct store *s, int64_t version_key, struct arena *a, struct version_row *ret,
                     struct err *e);
+int mem_get_versions(struct store *s, int64_t after_key, size_t limit, struct arena *a,
+                     struct version_row **ret, size_t *ret_len, struct err *e);
 int mem_find_version(struct store *s, int64_t dag_key, const char *hash, int64_t *ret_version_key,
                      struct err *e);
 int mem_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t after_key, size_t limit,
@@ -219,9 +222,23 @@ int mem_get_settings(struct store *s, const char *kind, const char *name, struct
 int mem_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
 int mem_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
 int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct err *e);
-int mem_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
+int mem_clean(struct store *s, int64_t before_us, size_t limit, int64_t *ret_runs, bool *ret_more,
               struct err *e);
+int mem_get_ended_runs(struct store *s, int64_t after_us, int64_t after_key, int64_t before_us,
+                       size_t limit, struct arena *a, struct run_name **ret, size_t *ret_len,
+                       struct err *e);
+int mem_count_old_runs(struct store *s, int64_t before_us, int64_t *ret, struct err *e);
 int mem_get_durations(struct store *s, int64_t version_key, size_t runs, struct arena *a,
                       int64_t **ret_us_by_task, size_t *ret_len, struct err *e);
+
+/* ---- garbage.c ---- */
+
+/* That a run, which is there, is about to be deleted. -ERR_NOMEM */
+int mem_note_garbage(struct mem_store *m, const struct run_row *run);
+int mem_get_garbage(struct store *s, size_t limit, struct arena *a, struct run_name **ret,
+                    size_t *ret_len, struct err *e);
+int mem_drop_garbage(struct store *s, const int64_t *run_keys, size_t n, struct err *e);
+int mem_prune(struct store *s, enum prune_kind kind, int64_t before_us, size_t limit,
+              int64_t *ret_rows, struct err *e);
 
 #endif

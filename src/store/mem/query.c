@@ -177,6 +177,28 @@ int mem_get_version(struct store *s, int64_t version_key, struct arena *a, struc
                : err_set(e, ERR_NOTFOUND, "there is no DAG version %lld", (long long)version_key);
 }
 
+static int by_version(const void *x, const void *y)
+{
+    return three_way((*(const struct version_row *const *)x)->version_key,
+                     (*(const struct version_row *const *)y)->version_key);
+}
+
+int mem_get_versions(struct store *s, int64_t after_key, size_t limit, struct arena *a,
+                     struct version_row **ret, size_t *ret_len, struct err *e)
+{
+    FOUND_CLEANUP struct found f = {0};
+    size_t n = 0;
+
+    all_of(&mem_store(s)->keys[KIND_VERSION], &f);
+    for (size_t i = 0; i < f.len; i++) {
+        if (((const struct version_row *)f.rows[i])->version_key > after_key) {
+            f.rows[n++] = f.rows[i];
+        }
+    }
+    f.len = n;
+    return give(&f, KIND_VERSION, by_version, limit, a, (void **)ret, ret_len, e);
+}
+
 int mem_find_version(struct store *s, int64_t dag_key, const char *hash, int64_t *ret_version_key,
                      struct err *e)
 {
@@ -574,36 +596,111 @@ static void drop_run(struct mem_store *m, int64_t run_key)
     mem_drop(m, mem_table_find(&m->keys[KIND_RUN], KIND_RUN, &probe, 0));
 }
 
-int mem_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
-              struct err *e)
+/* The finished runs that ended before a time, oldest end first; but for the newest of each DAG. */
+static void old_runs(struct mem_store *m, int64_t before_us, struct found *f)
 {
-    FOUND_CLEANUP struct found f = {0};
-    struct mem_store *m = mem_store(s);
     size_t n = 0;
 
-    all_of(&m->keys[KIND_RUN], &f);
-    if (f.rc != 0) {
-        return err_set(e, ERR_NOMEM, "store: out of memory");
+    all_of(&m->keys[KIND_RUN], f);
+    if (f->rc != 0) {
+        return;
     }
-    note_newest(m, &f);
-    for (size_t i = 0; i < f.len; i++) {
-        const struct run_row *r = f.rows[i];
+    note_newest(m, f);
+    for (size_t i = 0; i < f->len; i++) {
+        const struct run_row *r = f->rows[i];
 
         if (run_state_finished(r->state) && r->end_us != TIME_NONE && r->end_us < before_us &&
             owners_find(&m->dags, r->dag_key)->newest != r) {
+            f->rows[n++] = r;
+        }
+    }
+    f->len = n;
+    if (n > 1) {
+        qsort(f->rows, n, sizeof *f->rows, by_end);
+    }
+}
+
+int mem_get_ended_runs(struct store *s, int64_t after_us, int64_t after_key, int64_t before_us,
+                       size_t limit, struct arena *a, struct run_name **ret, size_t *ret_len,
+                       struct err *e)
+{
+    FOUND_CLEANUP struct found f = {0};
+    struct mem_store *m = mem_store(s);
+    struct run_name *out = NULL;
+    size_t n = 0;
+
+    all_of(&m->keys[KIND_RUN], &f);
+    for (size_t i = 0; i < f.len; i++) {
+        const struct run_row *r = f.rows[i];
+        int c = three_way(r->end_us, after_us);
+
+        if (run_state_finished(r->state) && r->end_us != TIME_NONE && r->end_us < before_us &&
+            (c > 0 || (c == 0 && r->run_key > after_key))) {
             f.rows[n++] = r;
         }
     }
     if (n > 1) {
         qsort(f.rows, n, sizeof *f.rows, by_end);
     }
-    if (!dry && limit != 0 && limit < n) {
-        n = limit;
+    n = limit != 0 && limit < n ? limit : n;
+    if (f.rc == 0 && n > 0) {
+        out = arena_array(a, n, sizeof *out);
+        f.rc = out != NULL ? 0 : -ERR_NOMEM;
     }
-    for (size_t i = 0; i < n && !dry; i++) {
-        drop_run(m, ((const struct run_row *)f.rows[i])->run_key);
+    for (size_t i = 0; f.rc == 0 && i < n; i++) {
+        const struct run_row *r = f.rows[i];
+        struct dag_row probe = {.dag_key = r->dag_key};
+        const struct dag_row *dag =
+            node_row(mem_table_find(&m->keys[KIND_DAG], KIND_DAG, &probe, 0));
+        struct run_name name = {r->run_key, dag->dag_id, r->run_id, r->end_us};
+
+        f.rc = row_copy(KIND_GARBAGE, &name, a, &out[i]);
+    }
+    if (f.rc != 0) {
+        return err_set(e, ERR_NOMEM, "store: out of memory");
+    }
+    *ret = out;
+    *ret_len = n;
+    return 0;
+}
+
+int mem_count_old_runs(struct store *s, int64_t before_us, int64_t *ret, struct err *e)
+{
+    FOUND_CLEANUP struct found f = {0};
+
+    old_runs(mem_store(s), before_us, &f);
+    *ret = (int64_t)f.len;
+    return f.rc == 0 ? 0 : err_set(e, ERR_NOMEM, "store: out of memory");
+}
+
+/* Deletes a run, which becomes garbage. */
+static int take_run(struct mem_store *m, const struct run_row *run)
+{
+    int rc = mem_note_garbage(m, run);
+
+    if (rc == 0) {
+        drop_run(m, run->run_key);
+    }
+    return rc;
+}
+
+int mem_clean(struct store *s, int64_t before_us, size_t limit, int64_t *ret_runs, bool *ret_more,
+              struct err *e)
+{
+    FOUND_CLEANUP struct found f = {0};
+    struct mem_store *m = mem_store(s);
+    size_t n;
+
+    old_runs(m, before_us, &f);
+    n = limit != 0 && limit < f.len ? limit : f.len;
+    for (size_t i = 0; i < n && f.rc == 0; i++) {
+        f.rc = take_run(m, f.rows[i]);
+    }
+    if (f.rc != 0) {
+        return err_set(e, ERR_NOMEM, "store: out of memory");
     }
     *ret_runs = (int64_t)n;
+    *ret_more = n != 0;
     return 0;
 }
 
@@ -635,7 +732,9 @@ int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct e
         }
     }
     for (size_t i = 0; i < n; i++) {
-        drop_run(m, ((const struct run_row *)runs.rows[i])->run_key);
+        if (take_run(m, runs.rows[i]) != 0) {
+            return err_set(e, ERR_NOMEM, "store: out of memory");
+        }
     }
     for (size_t i = 0; i < versions.len; i++) {
         const struct version_row *v = versions.rows[i];

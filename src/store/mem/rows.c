@@ -63,6 +63,8 @@ static const struct row_type types[KIND_MAX_] = {
           TEXT(asset_event_row, extra, false), TEXT(asset_event_row, dag_id, false),
           TEXT(asset_event_row, task_id, false), TEXT(asset_event_row, run_id, false),
           TEXT(asset_event_row, partition_key, false), BYTES(asset_event_row, aliases, false)}},
+    [KIND_GARBAGE] = {sizeof(struct run_name),
+                      {TEXT(run_name, dag_id, true), TEXT(run_name, run_id, true)}},
     [KIND_AUDIT] = {sizeof(struct audit_row),
                     {TEXT(audit_row, actor, false), TEXT(audit_row, action, false),
                      TEXT(audit_row, subject, false), TEXT(audit_row, before, false),

@@ -107,6 +107,8 @@ int sql_find_dag(struct store *s, const char *dag_id, struct arena *a, struct da
                  struct err *e);
 int sql_get_version(struct store *s, int64_t version_key, struct arena *a, struct version_row *ret,
                     struct err *e);
+int sql_get_versions(struct store *s, int64_t after_key, size_t limit, struct arena *a,
+                     struct version_row **ret, size_t *ret_len, struct err *e);
 int sql_find_version(struct store *s, int64_t dag_key, const char *hash, int64_t *ret_version_key,
                      struct err *e);
 int sql_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t after_key, size_t limit,
@@ -164,9 +166,21 @@ int sqlite_put_assets(struct sql_store *s, const struct store_batch *b, int64_t 
 
 int sql_check(struct store *s, struct err *e);
 int sql_backup(struct store *s, const char *path, struct err *e);
-int sq_delete_dag(struct store *store, int64_t dag_key, int64_t *ret_runs, struct err *e);
-int sql_clean(struct store *s, int64_t before_us, size_t limit, bool dry, int64_t *ret_runs,
+
+/* clean.c */
+int sql_clean(struct store *s, int64_t before_us, size_t limit, int64_t *ret_runs, bool *ret_more,
               struct err *e);
+int sql_count_old_runs(struct store *s, int64_t before_us, int64_t *ret, struct err *e);
+int sql_get_garbage(struct store *s, size_t limit, struct arena *a, struct run_name **ret,
+                    size_t *ret_len, struct err *e);
+int sql_get_ended_runs(struct store *s, int64_t after_us, int64_t after_key, int64_t before_us,
+                       size_t limit, struct arena *a, struct run_name **ret, size_t *ret_len,
+                       struct err *e);
+int sql_drop_garbage(struct store *s, const int64_t *run_keys, size_t n, struct err *e);
+int sql_prune(struct store *s, enum prune_kind kind, int64_t before_us, size_t limit,
+              int64_t *ret_rows, struct err *e);
+int sq_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct err *e);
+
 int sql_schema_version(struct store *s, int *ret, int *ret_newest, struct err *e);
 int sql_upkeep(struct store *s, bool *ret_more, struct err *e);
 

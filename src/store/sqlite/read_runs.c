@@ -109,6 +109,20 @@ int sql_get_version(struct store *s, int64_t version_key, struct arena *a, struc
     return read_one(&r, read_version, ret, "there is no DAG version %lld", (long long)version_key);
 }
 
+int sql_get_versions(struct store *s, int64_t after_key, size_t limit, struct arena *a,
+                     struct version_row **ret, size_t *ret_len, struct err *e)
+{
+    struct reader r;
+    int rc = reader_init(&r, s, ST_GET_VERSIONS, a, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    put_int(&r.b, after_key);
+    put_limit(&r.b, limit);
+    return read_all(&r, read_version, sizeof **ret, (void **)ret, ret_len);
+}
+
 static int read_key(struct reader *r, void *to)
 {
     *(int64_t *)to = sqlite3_column_int64(r->st, 0);
@@ -157,21 +171,30 @@ int sql_find_run(struct store *s, int64_t dag_key, const char *run_id, struct ar
     return read_one(&r, read_run, ret, "there is no run %s", run_id);
 }
 
+/* The states that are few have an index of their own. */
+static enum sql_stmt_id runs_statement(int64_t dag_key, unsigned states)
+{
+    const unsigned live = 1u << RUN_QUEUED | 1u << RUN_RUNNING;
+
+    if (states != 0 && (states & ~live) == 0) {
+        return ST_RUNS_LIVE;
+    }
+    if (states == 1u << RUN_FAILED) {
+        return dag_key != 0 ? ST_RUNS_FAILED_OF_DAG : ST_RUNS_FAILED;
+    }
+    return dag_key != 0 ? ST_RUNS_OF_DAG : ST_RUNS_ALL;
+}
+
 int sql_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t after_key, size_t limit,
                  struct arena *a, struct run_row **ret, size_t *ret_len, struct err *e)
 {
-    const unsigned live = 1u << RUN_QUEUED | 1u << RUN_RUNNING;
+    enum sql_stmt_id id = runs_statement(dag_key, states);
     struct run_row after = {.run_after_us = INT64_MAX, .run_key = INT64_MAX};
-    bool only_live = states != 0 && (states & ~live) == 0;
     struct reader r;
     int rc = after_key != 0 ? sql_get_run(s, after_key, a, &after, e) : 0;
 
     if (rc == 0) {
-        rc = reader_init(&r, s,
-                         only_live      ? ST_RUNS_LIVE
-                         : dag_key != 0 ? ST_RUNS_OF_DAG
-                                        : ST_RUNS_ALL,
-                         a, e);
+        rc = reader_init(&r, s, id, a, e);
     }
     if (rc != 0) {
         return rc;
@@ -180,7 +203,7 @@ int sql_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t afte
     put_int(&r.b, after.run_key);
     put_int(&r.b, states != 0 ? states : UINT32_MAX);
     put_limit(&r.b, limit);
-    if (only_live || dag_key != 0) {
+    if (id == ST_RUNS_LIVE || dag_key != 0) {
         put_int(&r.b, dag_key);
     }
     return read_all(&r, read_run, sizeof **ret, (void **)ret, ret_len);

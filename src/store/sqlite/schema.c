@@ -100,9 +100,23 @@ static const char v5[] =
     " event_key INTEGER NOT NULL REFERENCES asset_event (event_key),"
     " PRIMARY KEY (alias, event_key)) WITHOUT ROWID;";
 
+/* Failed runs, which are few, are found among many others. What retention asks: rows by age, runs of a version; a run whose rows are gone is known until its files are gone too. */
+static const char v_retention[] =
+    "ALTER TABLE garbage ADD COLUMN swept INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE garbage ADD COLUMN dag_id TEXT;"
+    "ALTER TABLE garbage ADD COLUMN run_id TEXT;"
+    "CREATE INDEX garbage_unswept ON garbage (run_key) WHERE swept = 0;"
+    "CREATE INDEX run_by_version ON run (version_key);"
+    "CREATE INDEX run_failed ON run (run_after_us, run_key) WHERE state = 3;"
+    "CREATE INDEX run_failed_of_dag ON run (dag_key, run_after_us, run_key) WHERE state = 3;"
+    "CREATE INDEX audit_by_time ON audit (at_us);"
+    "CREATE INDEX command_by_time ON command (at_us);"
+    "CREATE INDEX asset_event_by_time ON asset_event (at_us);"
+    "CREATE INDEX asset_event_alias_by_event ON asset_event_alias (event_key);";
+
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1}, {"cleaning in slices", v2},
     {"mapped tasks", v3}, {"variables and connections", v4},
-    {"assets", v5},
+    {"assets", v5},       {"retention", v_retention},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
