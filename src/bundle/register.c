@@ -21,6 +21,7 @@
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "model/dag.h"
+#include "runtime/loop.h"
 #include "store/store.h"
 
 #define TELLERS 64 /* versions that wait for a commit at a time */
@@ -578,6 +579,7 @@ static int store_gone(struct bundles *b)
 
 static int pass(struct bundles *b)
 {
+    int64_t start = loop_now_us(loop_current());
     size_t files = count_files(b);
     struct buf *errors = mem_zalloc((files + 1) * sizeof *errors);
     int rc = errors == NULL ? -ERR_NOMEM : 0;
@@ -594,6 +596,7 @@ static int pass(struct bundles *b)
         rc = rc == 0 ? drop_before(b) : rc;
         rc = rc == 0 && b->gone_len != 0 ? store_gone(b) : rc;
     }
+    b->report.took_us = loop_now_us(loop_current()) - start;
     for (size_t i = 0; errors != NULL && i < files; i++) {
         buf_fini(&errors[i]);
     }

@@ -29,8 +29,11 @@
 #include "cli/supervised.h"
 #include "config/config.h"
 #include "engine/engine.h"
+#include "engine/zones.h"
 #include "home/retention.h"
 #include "runtime/loop.h"
+
+#define ZONES_US (60 * TIME_SECOND)
 
 struct service {
     struct cli *cli;
@@ -78,24 +81,12 @@ static int on_hup(void *arg)
     return 0;
 }
 
-static int read_config(struct service *v, struct err *e)
-{
-    struct config *c;
-    int rc = config_open(v->home, &c, e);
-
-    if (rc == 0) {
-        v->retention = retention_of(c);
-        config_close(c);
-    }
-    return rc;
-}
-
 /* What else a reload takes over: the configuration was read without an error before. */
 static void reread(void *arg)
 {
     struct service *v = arg;
 
-    (void)read_config(v, NULL);
+    v->retention = retention_of(v->control.config);
     if (v->bundles != NULL) {
         bundles_poke(v->bundles);
     }
@@ -191,6 +182,23 @@ static int open_bundles(struct service *v, struct err *e)
 
 /* ---- the service ---- */
 
+/* The installation's time zone data may be replaced while we work. */
+static int keep_zones(void *arg)
+{
+    struct service *v = arg;
+    int rc = 0;
+
+    while (rc == 0) {
+        struct err e = {0};
+
+        if (zones_refresh(v->s.engine, &e) != 0) {
+            log_error("schedule", "the time zone data: %s", err_str(&e));
+        }
+        rc = co_sleep(ZONES_US);
+    }
+    return 0;
+}
+
 static int keep_small(void *arg)
 {
     struct service *v = arg;
@@ -212,8 +220,10 @@ static int work(struct service *v, struct err *e)
                                           .drained = drained,
                                           .arg = v};
     rc = service_control_open(&v->control, e);
+    if (rc == 0) {
+        v->retention = retention_of(v->control.config);
+    }
     rc = rc == 0 ? engine_serve(v->s.engine, sock, execute_run_file, &v->s, e) : rc;
-    rc = rc == 0 ? read_config(v, e) : rc;
     rc = rc == 0 ? open_bundles(v, e) : rc;
     if (rc != 0) {
         return rc;
@@ -225,9 +235,10 @@ static int work(struct service *v, struct err *e)
         (void)co_spawn(&g, "sigterm", on_term, v, NULL, NULL);
         (void)co_spawn(&g, "sighup", on_hup, v, NULL, NULL);
         (void)co_spawn(&g, "watchdog", keep_watchdog, v, NULL, NULL);
-        (void)co_spawn(&g, "retention", keep_small, v, NULL, NULL);
+        (void)co_spawn(&g, "zones", keep_zones, v, NULL, NULL);
         (void)supervised_watch(&g, supervisor_gone, v, NULL);
         (void)co_spawn(&g, "drain", service_drain_main, &v->control, NULL, NULL);
+        (void)co_spawn(&g, "retention", keep_small, v, NULL, NULL);
         rc = co_await (v->looker, &ended);
     }
     sd_notify_send("STOPPING=1");

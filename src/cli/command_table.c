@@ -252,6 +252,15 @@ const struct command command_table[] = {
      .examples = EX{{"tradewind drain --timeout 15m && shutdown -h now", NULL}, {0}},
      .exits = "0 nothing runs, and the service has stopped\n"
               "75 something still runs"},
+    {"doctor", "say what is wrong with an installation, and what to do",
+     "Looks at the home, the disk, the configuration, who works there, the store, the key, our own "
+     "parts, Python and its modules, time zones, the clock, limits, DAG files, and at runs that do "
+     "not move. It changes nothing. Limits are those of this shell and user: run it as the user of "
+     "the service.",
+     .options = OPTS{OPT_PYTHON, {0}},
+     .examples =
+         EX{{"tradewind doctor", NULL}, {"tradewind doctor --quiet", "only what is not well"}, {0}},
+     .exits = "0 nothing fails; there may be warnings\n1 something fails"},
     {"reload", "have the service read its configuration and folder again",
      "What can change while it runs is taken over, and shown; what needs a restart is named. A "
      "configuration with an error changes nothing. SIGHUP does the same.",

@@ -81,6 +81,7 @@ int cmd_pools_set(struct cli *cli);
 int cmd_pools_delete(struct cli *cli);
 int cmd_db_rotate_key(struct cli *cli);
 int cmd_standalone(struct cli *cli);
+int cmd_doctor(struct cli *cli);
 int cmd_drain(struct cli *cli);
 int cmd_reload(struct cli *cli);
 int cmd_config_list(struct cli *cli);

@@ -16,6 +16,7 @@ static const struct {
     {"run", cmd_run},
     {"scheduler", cmd_scheduler},
     {"standalone", cmd_standalone},
+    {"doctor", cmd_doctor},
     {"drain", cmd_drain},
     {"reload", cmd_reload},
     {"api-server", cmd_api_server},

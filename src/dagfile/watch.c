@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -31,6 +33,8 @@
 
 struct watch {
     int fd;       /* inotify, or -1 */
+    int poke_fd;  /* eventfd: a poke; -1 without inotify */
+    int any_fd;   /* epoll of both: a waiter for a descriptor hears nothing else */
     char *folder; /* as it was given */
     int64_t poll_us;
     struct co *waiter; /* NULL: nobody waits */
@@ -195,9 +199,23 @@ static void watch_all(struct watch *w)
     }
 }
 
+static int join_fds(struct watch *w, struct err *e)
+{
+    struct epoll_event ev = {.events = EPOLLIN};
+
+    w->poke_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    w->any_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (w->poke_fd < 0 || w->any_fd < 0 || epoll_ctl(w->any_fd, EPOLL_CTL_ADD, w->fd, &ev) != 0 ||
+        epoll_ctl(w->any_fd, EPOLL_CTL_ADD, w->poke_fd, &ev) != 0) {
+        return err_errno(e, errno, "cannot watch a folder");
+    }
+    return 0;
+}
+
 int watch_new(const char *folder, int64_t poll_us, struct watch **ret, struct err *e)
 {
     struct watch *w = mem_zalloc(sizeof *w);
+    int rc;
 
     if (w == NULL || (w->folder = mem_strdup(folder)) == NULL) {
         mem_free(w);
@@ -205,6 +223,11 @@ int watch_new(const char *folder, int64_t poll_us, struct watch **ret, struct er
     }
     w->poll_us = poll_us;
     w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    w->poke_fd = w->any_fd = -1;
+    if (w->fd >= 0 && (rc = join_fds(w, e)) != 0) {
+        watch_free(w);
+        return rc;
+    }
     watch_all(w);
     *ret = w;
     return 0;
@@ -226,8 +249,12 @@ void watch_free(struct watch *w)
         return;
     }
     free_files(w);
-    if (w->fd >= 0) {
-        (void)close(w->fd);
+    for (size_t i = 0; i < 3; i++) {
+        int fd = i == 0 ? w->fd : i == 1 ? w->poke_fd : w->any_fd;
+
+        if (fd >= 0) {
+            (void)close(fd);
+        }
     }
     mem_free(w->folder);
     mem_free(w);
@@ -284,7 +311,9 @@ static bool take_events(struct watch *w)
 void watch_poke(struct watch *w)
 {
     w->poked = true;
-    if (w->waiter != NULL) {
+    if (w->poke_fd >= 0) {
+        (void)!write(w->poke_fd, &(uint64_t){1}, sizeof(uint64_t));
+    } else if (w->waiter != NULL) {
         co_wake(w->waiter);
     }
 }
@@ -300,10 +329,13 @@ static int wait_told(struct watch *w, int64_t us, bool *ret)
     }
     w->waiter = co_self();
     while (rc == 0 && !(*ret = w->poked || (w->fd >= 0 && take_events(w)))) {
-        rc = w->fd >= 0 ? co_wait_fd(w->fd, LOOP_READ, NULL) : co_suspend();
+        rc = w->fd >= 0 ? co_wait_fd(w->any_fd, LOOP_READ, NULL) : co_suspend();
     }
     w->waiter = NULL;
     w->poked = false;
+    if (w->poke_fd >= 0) {
+        (void)!read(w->poke_fd, &(uint64_t){0}, sizeof(uint64_t));
+    }
     if (us >= 0) {
         co_deadline_end(&d);
     }

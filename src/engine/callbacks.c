@@ -69,13 +69,36 @@ static void call_back(struct engine *g, const struct run_row *run)
     engine_choose_instance(g, run, d, &c);
     if (VEC_PUSH(g->called_back, g->called_back_len, g->called_back_cap, run->run_key) != 0 ||
         g->worker->ops->callback(g->worker, &c, &e) != 0) {
-        log_warning("engine", "on_%s_callback of %s in run %s cannot run: %s", c.word, d->dag_id,
-                    run->run_id, err_str(&e));
+        const struct log_about about = {.dag_id = d->dag_id, .run_id = run->run_id};
+
+        log_about(LOG_LEVEL_WARNING, "engine", &about, "on_%s_callback cannot run: %s", c.word,
+                  err_str(&e));
     }
+}
+
+static void log_end(struct engine *g, const struct run_row *run)
+{
+    bool failed = run->state == RUN_FAILED;
+    struct log_about about = {.run_id = run->run_id};
+    struct run_row ignored;
+    const struct dag *d;
+
+    if (!run_state_finished(run->state) ||
+        sched_get_run(g->sched, run->run_key, &ignored, &d) != 0) {
+        return;
+    }
+    about.dag_id = d->dag_id;
+    log_about(failed ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "engine", &about,
+              "the run has ended: %s%s%s", run_state_to_string(run->state),
+              failed && run->reason != NULL ? ": " : "",
+              failed && run->reason != NULL ? run->reason : "");
 }
 
 void callbacks_of_runs(struct engine *g)
 {
+    for (size_t i = 0; i < g->actions.runs_len; i++) {
+        log_end(g, &g->actions.runs[i]);
+    }
     for (size_t i = 0; g->worker->ops->callback != NULL && i < g->actions.runs_len; i++) {
         const struct run_row *run = &g->actions.runs[i];
 

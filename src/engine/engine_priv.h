@@ -234,6 +234,7 @@ struct engine {
         close_by_us; /* while closing: a commit that fails is repeated until then; the next start goes on from the store */
     struct engine_stats stats;
     bool draining, has_default_pool;
+    char zone_release[64]; /* zones.c: what schedules were made with; "" not yet known */
     int (*service)(void *arg, const char *op, struct json_writer *w, struct err *e);
     void *service_arg;
     struct engine_metrics metrics;

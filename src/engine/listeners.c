@@ -96,8 +96,10 @@ static void tell_run(struct engine *g, const struct run_row *run)
     c.token = uuid_v7(engine_now(g), &g->callback_ids);
     engine_choose_instance(g, run, d, &c);
     if (g->worker->ops->callback(g->worker, &c, &e) != 0) {
-        log_warning("engine", "a listener (%s) of %s in run %s cannot be told: %s", c.word,
-                    d->dag_id, run->run_id, err_str(&e));
+        const struct log_about about = {.dag_id = d->dag_id, .run_id = run->run_id};
+
+        log_about(LOG_LEVEL_WARNING, "engine", &about, "a listener (%s) cannot be told: %s", c.word,
+                  err_str(&e));
     }
 }
 

@@ -29,7 +29,7 @@ struct timing {
 
 /* ---- zones ---- */
 
-static const char *zone_folder(void)
+const char *timing_zone_folder(void)
 {
     const char *dir = getenv("TZDIR");
 
@@ -57,13 +57,13 @@ static int read_file(const char *path, void *buf, size_t cap, size_t *ret, struc
 }
 
 /* The release of the data, as its own text form says: "# version 2025b". "" when it is not there. */
-static void find_release(char *buf, size_t cap)
+void timing_zone_release(char *buf, size_t cap)
 {
     char path[4200], head[64] = "";
     size_t n = 0;
 
     buf[0] = '\0';
-    (void)snprintf(path, sizeof path, "%s/tzdata.zi", zone_folder());
+    (void)snprintf(path, sizeof path, "%s/tzdata.zi", timing_zone_folder());
     if (read_file(path, head, sizeof head - 1, &n, NULL) == 0 &&
         strncmp(head, "# version ", 10) == 0) {
         head[n] = '\0';
@@ -83,17 +83,17 @@ int timing_load_zone(const char *name, struct zone **ret, struct err *e)
     if (zone_is_fixed(name)) {
         return zone_fixed(name, ret, e);
     }
-    (void)snprintf(path, sizeof path, "%s/%s", zone_folder(), name);
+    (void)snprintf(path, sizeof path, "%s/%s", timing_zone_folder(), name);
     if (!zone_name_is_valid(name) || stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
         return err_set(e, ERR_INVALID,
                        "there is no time zone '%s' in %s; is the name right, and tzdata installed?",
-                       name, zone_folder());
+                       name, timing_zone_folder());
     }
     data = mem_alloc(ZONE_FILE_MAX);
     if (data == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory for a time zone");
     }
-    find_release(release, sizeof release);
+    timing_zone_release(release, sizeof release);
     rc = read_file(path, data, ZONE_FILE_MAX, &n, e);
     rc = rc == 0 ? zone_load(name, release[0] != '\0' ? release : NULL, data, n, ret, e) : rc;
     mem_free(data);

@@ -3,6 +3,7 @@
 #define TW_ENGINE_TIMING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sched/due.h"
@@ -18,6 +19,9 @@ struct zone;
  * -ERR_INVALID, -ERR_UNSUPPORTED ... Blocks for a small file.
  */
 int timing_new(const struct dag *d, struct timing **ret, struct err *e);
+/* Where the zones are; and the release of their data, "" when it is not known. Reads a small file. */
+const char *timing_zone_folder(void);
+void timing_zone_release(char *ret, size_t cap);
 void timing_free(struct timing *p);
 /* A zone by its name, from the same file. -ERR_INVALID in words. Blocks for a small file. */
 int timing_load_zone(const char *name, struct zone **ret, struct err *e);

@@ -150,7 +150,7 @@ struct parsed_batch {
 
 /* A variable or a connection: its value is sealed before it comes here (src/secret). */
 struct setting_row {
-    const char *kind; /* "variable", "connection" */
+    const char *kind; /* "variable", "connection"; "installation": not sealed (engine/zones.h) */
     const char *name;
     const void *value; /* NULL in put_settings: the row is removed */
     size_t value_len;

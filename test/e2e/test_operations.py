@@ -175,3 +175,13 @@ def test_an_upgrade_in_the_middle_of_a_task_does_not_touch_it(tw):
     kill(second.pids()[-1])
     second.ready(times=3)
     second.stop()
+
+
+def test_a_log_line_says_what_run_it_is_about(tw):
+    dag(tw, command="exit 3", schedule="@once", start_date="2020-01-01")
+    scheduler(tw, "--json")
+    wait_until(lambda: state(tw) == "failed")
+    wait_until(lambda: "the run has ended" in log(tw))
+    lines = [json.loads(line) for line in log(tw).splitlines()]
+    ended = [line for line in lines if line["event"].startswith("the run has ended: failed")]
+    assert [(line["dag_id"], line["run_id"][:11], line["component"]) for line in ended] == [("d", "scheduled__", "engine")]
