@@ -169,6 +169,12 @@ def test_metrics_are_read_by_prometheus(both):
     assert len(families) > 30 and all(f.documentation for f in families)
 
 
+def test_the_page_of_metrics_is_as_made(tw):
+    tw("man", "--markdown", tw.path("pages"))
+    page = os.path.join(os.path.dirname(__file__), "../../docs/reference/metrics.md")
+    assert open(page).read() == open(tw.path("pages/metrics.md")).read()
+
+
 # ---- the API
 
 def test_a_run_by_the_api(both):
