@@ -282,18 +282,10 @@ const struct command command_table[] = {
                      {"port", 'p', OPTION_INT, .value = "N", .min = 0, .max = 65535,
                       .help = "listen on this port; 0: any that is free (default: api.port)"},
                      {0}},
-<<<<<<< HEAD
-     .examples = EX{{"tradewind api-server", "http://127.0.0.1:8080"},
-                    {"curl -H \"Authorization: Bearer $TOKEN\" "
-                     "127.0.0.1:8080/api/v2/dags",
-                     "the DAGs"},
-                    {0}}},
-=======
      .examples =
          EX{{"tradewind api-server", "http://127.0.0.1:8080"},
             {"curl -H \"Authorization: Bearer $TOKEN\" 127.0.0.1:8080/api/v2/dags", "the DAGs"},
             {0}}},
->>>>>>> 699d1e4 (cli, test: the example of api-server fits; the page of metrics is as made)
 
     {"dags", "look at DAGs, check and test their files"},
     {"dags pause", "make no scheduled runs of a DAG",

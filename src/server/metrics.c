@@ -1,6 +1,6 @@
 /*
  * What /metrics tells: of the scheduler (its request `stats`), of the store, and of this server. Names follow those of Airflow's statsd
- * metrics with our prefix (docs/decisions/0009-http-server.md); the table below is also docs/reference/metrics.md.
+ * metrics with our prefix (docs/decisions/0014-http-server.md); the table below is also docs/reference/metrics.md.
  */
 #include "server/metrics.h"
 
