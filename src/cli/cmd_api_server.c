@@ -11,34 +11,10 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/sd_notify.h"
+#include "cli/service_log.h"
 #include "cli/session.h"
 #include "config/config.h"
 #include "server/server.h"
-
-static long long wall_us(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (long long)t.tv_sec * TIME_SECOND + t.tv_nsec / 1000;
-}
-
-static void set_up_log(struct cli *cli, const struct config *c)
-{
-    int level = log_level_parse(config_text(c, "logging.level"));
-    const struct config_finding *f;
-    size_t n = config_findings(c, &f);
-
-    if (cli_flag(cli, "quiet") && level < LOG_LEVEL_WARNING) {
-        level = LOG_LEVEL_WARNING;
-    }
-    log_setup(STDERR_FILENO, (enum log_level)level,
-              cli_flag(cli, "json") || strcmp(config_text(c, "logging.format"), "json") == 0,
-              wall_us);
-    for (size_t i = 0; i < n; i++) {
-        log_warning("config", "%s: %s", f[i].where, f[i].text);
-    }
-}
 
 static bool is_loopback(const char *host)
 {
@@ -48,18 +24,19 @@ static bool is_loopback(const char *host)
 
 static void ready(void *arg, const char *host, int port)
 {
-    bool six = strchr(host, ':') != NULL;
+    bool six = strchr(host, ':') != NULL, *json = arg;
 
-    (void)arg;
     if (!is_loopback(host)) {
         log_warning("api",
                     "listens on %s, without TLS: tokens travel as clear text; put a proxy "
                     "with TLS before it",
                     host);
     }
-    (void)printf("http://%s%s%s:%d\n", six ? "[" : "", host, six ? "]" : "", port);
-    (void)fflush(stdout);
-    log_info("api", "listens on %s port %d", host, port);
+    if (!*json) { /* for people; a log of objects has nothing else in it */
+        (void)printf("http://%s%s%s:%d\n", six ? "[" : "", host, six ? "]" : "", port);
+        (void)fflush(stdout);
+    }
+    log_info("api", "listens on http://%s%s%s:%d", six ? "[" : "", host, six ? "]" : "", port);
     sd_notify_send("READY=1");
 }
 
@@ -74,12 +51,14 @@ static int serve(struct cli *cli, const char *home, struct err *e)
     struct config *c;
     struct server_config s = {
         .home = home, .version = TRADEWIND_VERSION, .ready = ready, .beat = beat};
+    bool json = false;
     int rc = config_open(home, &c, e);
 
     if (rc != 0) {
         return rc;
     }
-    set_up_log(cli, c);
+    rc = service_log_open(cli, c, &json, e);
+    s.arg = &json;
     s.host = cli_given(cli, "host") ? cli_opt(cli, "host") : config_text(c, "api.host");
     s.port = (int)(cli_given(cli, "port") ? cli_opt_int(cli, "port") : config_int(c, "api.port"));
     s.threads = (int)config_int(c, "api.workers");
@@ -89,7 +68,7 @@ static int serve(struct cli *cli, const char *home, struct err *e)
     s.webhooks = config_value(c, "webhooks");
     s.beat_us = sd_notify_watchdog_us() / 3;
     s.end_with_input = getenv("TRADEWIND_SUPERVISOR") != NULL;
-    rc = home_prepare(home, e);
+    rc = rc == 0 ? home_prepare(home, e) : rc;
     rc = rc == 0 ? server_run(&s, e) : rc;
     sd_notify_send("STOPPING=1");
     config_close(c);

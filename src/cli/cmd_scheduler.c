@@ -33,7 +33,7 @@
 #include "home/retention.h"
 #include "runtime/loop.h"
 
-#define ZONES_US (60 * TIME_SECOND)
+#define ZONES_US (10 * TIME_SECOND)
 
 struct service {
     struct cli *cli;

@@ -249,7 +249,7 @@ static int consume_request(struct engine *g, struct msg *m)
         rc = EXTRAS(g, assets, r->assets[i]);
     }
     if (rc == 0 && r->asset_event != NULL) {
-        rc = EXTRAS(g, asset_events, *r->asset_event);
+        rc = batch_add_event(g, r->asset_event);
     }
     if (rc == 0 && r->clear != NULL) {
         rc = EXTRAS(g, xcom_clears, *r->clear);

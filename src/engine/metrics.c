@@ -11,7 +11,7 @@
 #include "engine/engine_priv.h"
 #include "engine/world.h"
 
-#define ERRORS_MAX 1000 /* import errors in one answer */
+#define ERRORS_MAX   1000 /* import errors in one answer */
 #define LAG_SLEEP_US 2000
 #define POOLS_MAX    1000 /* told of */
 

@@ -650,7 +650,7 @@ static const struct {
     {"import_errors", false, metrics_answer_import_errors},
     {"why", false, engine_answer_why},
     {"run_create", false, engine_answer_run_create},
-    {"asset_event_create", false, engine_answer_asset_event},
+    {"asset_event_report", false, engine_answer_asset_event},
 };
 
 bool world_knows(const char *type, bool *ret_of_task)

@@ -192,7 +192,7 @@ int api_asset_event_post(struct call *c, struct err *e)
         json_key(&w, "extra");
         json_value(&w, extra);
     }
-    rc = api_send(c, "asset_event_create", &b, &w, &answer, &later, e);
+    rc = api_send(c, "asset_event_report", &b, &w, &answer, &later, e);
     if (rc != 0 || later) {
         return rc;
     }

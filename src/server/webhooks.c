@@ -217,7 +217,7 @@ static int carry_out(struct call *c, const struct webhook *h, const struct value
 
     buf_init(&b, LIMIT_MESSAGE / 2);
     rc = write_command(c, h, body, print, run_id, &b);
-    rc = rc == 0 ? server_command(c, h->dag_id != NULL ? "run_create" : "asset_event_create", &b,
+    rc = rc == 0 ? server_command(c, h->dag_id != NULL ? "run_create" : "asset_event_report", &b,
                                   &answer, &later, e)
                  : err_set(e, (enum err_code) - rc, "the body is too large");
     if (rc == -ERR_EXISTS) { /* the same delivery, or the same content, came before */

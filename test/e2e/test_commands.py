@@ -240,7 +240,7 @@ def test_triggering(tw, until):
     made = tw.json("dags", "trigger", "other.yaml", "--run-id", "t1")  # returns although the other run goes on
     assert made["run_id"] == "t1" and made["dag_id"] == "other"
     until(lambda: tw.json("runs", "show", "other")["state"] == "success")
-    assert "'t1'" in tw("dags", "trigger", "other.yaml", "--run-id", "t1", code=1).stderr
+    assert "'t1'" in tw("dags", "trigger", "other.yaml", "--run-id", "t1", code=73).stderr
     tw.write("go", "")
     assert p.wait(60) == 0
     assert tw.json("dags", "trigger", "other.yaml")["state"] == "success"  # nobody works there: here

@@ -25,7 +25,7 @@ def yes(**context):
 
 with DAG("full", description="a 'quoted' \"text\"", schedule="@daily", start_date=datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc), end_date=datetime(2027, 1, 1, tzinfo=timezone(timedelta(hours=-2))),
          catchup=True, max_active_tasks=3, max_active_runs=2, dagrun_timeout=timedelta(hours=2), tags=["a", "b c", "true", "1"], env={"LANG": "C"}, dag_display_name="The Full One",
-         is_paused_upon_creation=False, doc_md="# Title\n\n  indented\ttab\nlast \\ line", params={"n": 1, "s": "x: y # z", "p": Param(5, type="integer", minimum=1), "o": {"a": [1, 2.5, None]}, "e": Param(type="string", description="d"), "none": None},
+         is_paused_upon_creation=False, doc_md="# Title\n\n  indented\ttab\nlast \\ line", params={"n": 1, "s": "x: y # z", "p": Param(5, type="integer", minimum=1), "o": {"a": [1, 2.5, None]}, "e": Param("x", type="string", description="d"), "none": None},
          default_args={"retries": 2, "retry_delay": timedelta(seconds=90)}) as dag:
     first = BashOperator(task_id="first", bash_command="echo '{{ ds }}' \"it\"\nsecond \\ line\n", env={"A": "{{ params.n }}", "B-C": "no"}, append_env=True, cwd="/tmp", skip_on_exit_code=[3, 4])
     words = BashOperator(task_id="words", bash_command=["printf", "%s\n", "{{ run_id }}", "", " x ", "- y", "[z]", "null", "é\u2028\x07"], do_xcom_push=False, execution_timeout=timedelta(minutes=5))

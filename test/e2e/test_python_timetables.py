@@ -111,7 +111,7 @@ def test_a_class_that_raises_gives_no_run_and_says_why(tw):
     wait_until(lambda: "broken" in tw("dags", "list", code=None).stdout)
     done = tw("dags", "next-execution", "broken", code=65)
     assert "no idea when" in done.stderr and "b.py:7" in done.stderr
-    done = tw("run", tw.path("dags/b.py"), code=1)
+    done = tw("run", tw.path("dags/b.py"), code=65)
     assert "infer_manual_data_interval" in done.stderr
     wait_until(lambda: os.path.exists(tw.path("home")) and scheduled(tw, "broken") == {})
     out = stop(p)
