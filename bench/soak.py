@@ -49,7 +49,15 @@ def descriptors(pid):
 
 
 def folder_size(path):
-    return sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) / 2**20
+    """MiB; what retention removes meanwhile counts nothing."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(folder, name)).st_size
+            except FileNotFoundError:
+                pass
+    return total / 2**20
 
 
 class Store:
