@@ -365,8 +365,9 @@ static void test_power(void **state)
     faulty_vfs_free(disk);
 }
 
-/* Commits until the log's nth sync fails, which forgets what it should have written; then the program ends, without another sync. */
-static void forget(struct faulty_vfs *disk, int n, int64_t *said)
+/* n commits (anew: all of them moved into the file), and one whose sync fails, which forgets what it should have written; then
+ * the program ends, without another sync. */
+static void forget(struct faulty_vfs *disk, int n, bool anew, int64_t *said)
 {
     static const struct faulty_odds odds = {.sync = 1, .sync_drops = true};
     struct store *s = NULL;
@@ -378,6 +379,12 @@ static void forget(struct faulty_vfs *disk, int n, int64_t *said)
     assert_int_equal(s->ops->acquire(s, 0, "t", &epoch, &seq, &e), 0);
     for (; *said < n; ++*said) {
         assert_int_equal(s->ops->commit(s, 0, epoch, *said + 1, &story.batches[*said].b, &e), 0);
+    }
+    if (anew) {
+        store_close(s);
+        s = NULL;
+        assert_int_equal(store_sqlite_open_vfs("g.db", "forget", 0, &s, &e), 0);
+        assert_int_equal(s->ops->acquire(s, 0, "t", &epoch, &seq, &e), 0);
     }
     faulty_vfs_odds(disk, &odds);
     assert_int_not_equal(s->ops->commit(s, 0, epoch, *said + 1, &story.batches[*said].b, &e), 0);
@@ -399,7 +406,7 @@ static void test_forgotten(void **state)
             int64_t said, seq;
 
             faulty_vfs_powersafe(disk);
-            forget(disk, n, &said);
+            forget(disk, n, false, &said);
             assert_int_equal(store_sqlite_open_vfs("g.db", "forget", 0, &s, &e), 0);
             assert_int_equal(tell(s, &seq, &e), 0);
             assert_int_equal(seq, COMMITS);
@@ -409,6 +416,35 @@ static void test_forgotten(void **state)
             s = NULL;
             assert_int_equal(store_sqlite_open_vfs("g.db", "forget", 0, &s, &e), 0);
             finish(s, COMMITS, "forgotten sync", (uint64_t)n);
+            store_close(s);
+            faulty_vfs_free(disk);
+        }
+    }
+}
+
+/* The same, and the power goes while the store is opened next: what it moves into the file must not lean on what the disk does not have. */
+static void test_forgotten_and_cut(void **state)
+{
+    for (uint64_t cut = 1; cut <= 24; cut++) {
+        for (uint64_t seed = 1; seed <= 12; seed++) {
+            struct faulty_vfs *disk = faulty_vfs_new("forget", seed);
+            struct store *s = NULL;
+            struct err e = {0};
+            int64_t said;
+
+            faulty_vfs_powersafe(disk);
+            forget(disk, (int)(seed % COMMITS), true, &said);
+            faulty_vfs_power_cut(disk, cut);
+            if (store_sqlite_open_vfs("g.db", "forget", 0, &s, &e) == 0) {
+                faulty_vfs_power_off(disk);
+                store_close(s);
+            }
+            faulty_vfs_power_off(disk);
+            faulty_vfs_power_on(disk, FAULTY_LOSE_SECTORS);
+            s = NULL;
+            assert_int_equal(store_sqlite_open_vfs("g.db", "forget", 0, &s, &e), 0);
+            assert_int_equal(s->ops->check(s, &e), 0);
+            finish(s, said, "forgotten sync", cut);
             store_close(s);
             faulty_vfs_free(disk);
         }
@@ -484,10 +520,10 @@ int main(void)
     static const sqlite3_mem_methods memory = {sql_malloc, sql_free, sql_realloc,  sql_size,
                                                sql_round,  sql_init, sql_shutdown, NULL};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory_mem),    cmocka_unit_test(test_memory_sqlite),
-        cmocka_unit_test(test_disk),          cmocka_unit_test(test_power),
-        cmocka_unit_test(test_forgotten),     cmocka_unit_test(test_full),
-        cmocka_unit_test(test_deterministic),
+        cmocka_unit_test(test_memory_mem), cmocka_unit_test(test_memory_sqlite),
+        cmocka_unit_test(test_disk),       cmocka_unit_test(test_power),
+        cmocka_unit_test(test_forgotten),  cmocka_unit_test(test_forgotten_and_cut),
+        cmocka_unit_test(test_full),       cmocka_unit_test(test_deterministic),
     };
 
     if (sqlite3_config(SQLITE_CONFIG_MALLOC, &memory) != SQLITE_OK) {

@@ -328,16 +328,49 @@ static int is_wal(sqlite3 *db, struct err *e)
     return rc;
 }
 
+/* Writes the log's own bytes into it again, and syncs them. */
+static int rewrite_log(sqlite3 *db)
+{
+    static const int piece = 65536;
+    sqlite3_file *f = NULL;
+    sqlite3_int64 size = 0;
+    char *bytes;
+    int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&f);
+
+    if (rc != SQLITE_OK || f == NULL || f->pMethods == NULL) {
+        return rc;
+    }
+    bytes = mem_alloc((size_t)piece);
+    if (bytes == NULL) {
+        return SQLITE_NOMEM;
+    }
+    rc = f->pMethods->xFileSize(f, &size);
+    for (sqlite3_int64 at = 0; rc == SQLITE_OK && at < size; at += piece) {
+        int n = size - at < piece ? (int)(size - at) : piece;
+
+        rc = f->pMethods->xRead(f, bytes, n, at);
+        rc = rc == SQLITE_OK ? f->pMethods->xWrite(f, bytes, n, at) : rc;
+    }
+    mem_free(bytes);
+    return rc == SQLITE_OK && size > 0 ? f->pMethods->xSync(f, SQLITE_SYNC_NORMAL) : rc;
+}
+
 /*
- * What another process left in the log is moved into the file, so that the log begins anew: a kernel that once failed to write a page of it
- * shows it to us all the same, and later commits would stand on what the disk does not have. Where a reader is in the way, it stays.
+ * What another process left in the log is moved into the file, so that the log begins anew. A kernel that once failed to write a page of it
+ * shows that page to us all the same, and takes it for written: first all of it is written again. Otherwise the file, or later commits, would
+ * stand on what the disk does not have. Where a reader is in the way, the log stays.
  */
 static int begin_log(sqlite3 *db, struct err *e)
 {
-    int frames = -1, rc = SQLITE_BUSY;
+    int frames = -1, rc;
     sqlite3_vfs *vfs = NULL; /* with its clock: in a simulation nobody sleeps */
 
     (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_VFS_POINTER, (void *)&vfs);
+    rc = rewrite_log(db);
+    if (rc != SQLITE_OK) {
+        return sql_err(db, rc, e, "store");
+    }
+    rc = SQLITE_BUSY;
     /* Busy before a frame was looked at: a reader rebuilds the log's index, which does not last. */
     for (int ms = 0; rc == SQLITE_BUSY && frames < 0 && ms < LIMIT_STORE_BUSY_MS;
          ms += BEGIN_LOG_MS) {
