@@ -272,9 +272,11 @@ static int begin(struct sim *s, struct engine *g, struct err *e)
     return rc;
 }
 
+/* In small pieces: what is left of deleted runs is a short list in the memory store, or a slow one. Runs leave no files here. */
 static int do_clean(void *arg)
 {
     struct sim *s = arg;
+    const struct store_ops *ops = s->store->ops;
     struct run_name *names;
     struct arena a;
     bool more = true;
@@ -283,15 +285,16 @@ static int do_clean(void *arg)
     int rc = 0;
 
     while (rc == 0 && more) {
-        rc = s->store->ops->clean(s->store, s->wall_us, 0, &n, &more, NULL);
+        rc = ops->clean(s->store, s->wall_us, 200, &n, &more, NULL);
+        more = more || n > 0;
+        arena_init(&a, MiB(64));
+        rc = rc == 0 ? ops->get_garbage(s->store, 0, &a, &names, &len, NULL) : rc;
+        for (size_t i = 0; rc == 0 && i < len; i++) {
+            key = names[i].run_key;
+            rc = ops->drop_garbage(s->store, &key, 1, NULL);
+        }
+        arena_fini(&a);
     }
-    arena_init(&a, MiB(64)); /* runs leave no files here */
-    rc = rc == 0 ? s->store->ops->get_garbage(s->store, 0, &a, &names, &len, NULL) : rc;
-    for (size_t i = 0; rc == 0 && i < len; i++) {
-        key = names[i].run_key;
-        rc = s->store->ops->drop_garbage(s->store, &key, 1, NULL);
-    }
-    arena_fini(&a);
     return rc;
 }
 

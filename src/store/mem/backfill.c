@@ -187,14 +187,14 @@ int mem_count_backfill(struct store *s, int64_t backfill_key, struct arena *a,
 int mem_find_run_by_date(struct store *s, int64_t dag_key, int64_t logical_us, struct arena *a,
                          struct run_row *ret, struct err *e)
 {
+    struct owner *dag = owners_find(&mem_store(s)->dags, dag_key);
     const struct run_row *best = NULL;
 
-    EACH(mem_store(s), KIND_RUN, n)
-    {
+    for (const struct node *n = dag != NULL ? dag->lists[KIND_RUN].first : NULL; n != NULL;
+         n = n->next) {
         const struct run_row *r = node_row(n);
 
-        if (r->dag_key == dag_key && r->logical_date_us == logical_us &&
-            (best == NULL || r->run_key > best->run_key)) {
+        if (r->logical_date_us == logical_us && (best == NULL || r->run_key > best->run_key)) {
             best = r;
         }
     }
