@@ -116,8 +116,6 @@ struct work {
 void loop_work_done(struct loop *l, struct work *w);  /* from any thread; uv */
 void loop_work_queue(struct loop *l, struct work *w); /* virtual: runs at its turn */
 
-/* A child that was released and still lives: reaped by the loop. */
-void child_orphan(struct loop *l, struct child *c);
 void child_drop_orphans(struct child *first);
 struct child **loop_orphans(struct loop *l);
 
