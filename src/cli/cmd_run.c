@@ -20,10 +20,13 @@
 #include "cli/test_home.h"
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
+#include "home/client.h"
 #include "model/dag.h"
 #include "runtime/loop.h"
 #include "sched/sched.h"
 #include "store/store.h"
+
+#define TRIGGER_US (60 * TIME_SECOND)
 
 struct job {
     struct cli *cli;
@@ -111,6 +114,62 @@ static int client_members(struct job *j, const struct dag *d, const char *conf, 
     }
     json_object_end(&w);
     return buf_status(b);
+}
+
+/* What is kept of a DAG by the service of this home is what its file says: it needs not be read to trigger it. *ret_done: the run is made, or
+ * refused. Params by NAME=VALUE need the DAG here. SUSPENDS. */
+static int trigger_kept(struct job *j, bool *ret_done, struct err *e)
+{
+    const char *const *params, *conf = cli_opt(j->cli, "conf");
+    char text[TIME_TEXT_MAX], *answer = NULL;
+    struct buf b BUF_CLEANUP;
+    struct json_writer w;
+    struct value *result;
+    struct arena a;
+    bool refused = false;
+    int rc;
+
+    *ret_done = false;
+    if (!j->trigger || dag_of(j) != NULL || access(j->file, F_OK) == 0 ||
+        cli_opt_all(j->cli, "param", &params) != 0) {
+        return 0;
+    }
+    buf_init(&b, LIMIT_MESSAGE / 2);
+    json_writer_init(&w, &b, 0);
+    json_object(&w);
+    json_key(&w, "kept");
+    json_bool(&w, true);
+    json_key(&w, "dag_id");
+    json_string(&w, j->file);
+    json_key(&w, "run_id");
+    json_string(&w, cli_opt(j->cli, "run-id"));
+    json_key(&w, "partition_key");
+    json_string(&w, partition_key(j));
+    json_key(&w, "logical_date");
+    json_string(&w,
+                logical_date(j->cli) != TIME_NONE ? time_format(logical_date(j->cli), text) : NULL);
+    json_object_end(&w);
+    if (conf != NULL) {
+        b.len--; /* the brace */
+        (void)buf_printf(&b, ",\"conf\":%s}", conf);
+    }
+    arena_init(&a, MiB(1));
+    rc = buf_status(&b) == 0 ? value_parse(&a, buf_cstr(&b), b.len, &result, e)
+                             : err_set(e, ERR_LIMIT, "--conf is too large");
+    *ret_done = rc != 0;
+    if (rc == 0) {
+        b.p[b.len - 1] = '\0';
+        rc = home_request(j->home, "run_create", b.p + 1, TRIGGER_US, &answer, &refused, e);
+        *ret_done = rc == 0 || rc == -ERR_TIMEOUT || (refused && rc != -ERR_NOTFOUND);
+        rc = *ret_done ? rc : 0;
+    }
+    if (rc == 0 && *ret_done) {
+        rc = value_parse(&a, answer, strlen(answer), &result, e);
+        rc = rc == 0 ? value_int(value_get(result, "run_key"), 1, INT64_MAX, &j->made) : rc;
+    }
+    mem_free(answer);
+    arena_fini(&a);
+    return rc;
 }
 
 /* Another process works in this home: it runs the file, we show it. The file is checked here first, where its errors are read. */
@@ -230,7 +289,10 @@ static int job_main(void *arg)
     int rc = session_open(&s, loop_current(), &o, &j->resume, live ? 1 : 0, &pid, &e);
 
     if (rc == -ERR_BUSY && j->resume == 0) {
-        rc = run_as_client(j, pid, &e);
+        bool done = false;
+
+        rc = trigger_kept(j, &done, &e);
+        rc = done ? rc : run_as_client(j, pid, &e);
     } else if (rc == -ERR_BUSY) {
         rc = err_set(&e, ERR_BUSY, "process %lld works in this home already; the run goes on there",
                      (long long)pid);

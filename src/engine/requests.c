@@ -134,13 +134,20 @@ int engine_answer_run_create(const struct world_call *c, struct err *e)
                                     .type = RUN_TYPE_MANUAL,
                                     .logical_date_us = TIME_NONE,
                                     .key = f.key,
+                                    .partition_key = text_of(c->rq, "partition_key"),
                                     .ret_found = &f.applied};
     const char *date = text_of(c->rq, "logical_date");
+    const struct value *kept = value_get(c->rq, "kept");
     const struct known_dag *known;
     int rc = f.dag_id != NULL ? 0 : err_set(e, ERR_PROTOCOL, "run_create needs a dag_id");
 
     if (rc == 0 && date != NULL && time_parse(date, strlen(date), &rq.logical_date_us) != 0) {
         rc = err_set(e, ERR_INVALID, "logical_date '%s' is not a time", date);
+    }
+    if (rc == 0 && kept != NULL && kept->kind == VALUE_BOOL && kept->boolean &&
+        c->g->keeper.answer == NULL) {
+        rc = err_set(e, ERR_NOTFOUND,
+                     "this process does not keep DAG files: what is stored may be old");
     }
     rc = rc == 0 ? engine_on_store(c->g, do_find_dag, &f) : rc;
     rc = rc == 0 ? json_of(c, "conf", CONF_MAX, &rq.conf, e) : rc;

@@ -196,3 +196,18 @@ def test_only_one_works_in_a_home(tw):
     assert "works in %s already" % tw.home in tw("scheduler", code=75).stderr
     tw("run", tw.path("dags/d.yaml"))  # by the one that works
     stop(p)
+
+
+def test_a_dag_that_the_service_keeps_is_triggered_without_its_file(tw):
+    put(tw, "far.yaml", dag_id="far", params={"n": {"default": 1, "type": "integer"}},
+        tasks={"t": {"operator": "bash", "bash_command": "echo {{ params.n }}"}})
+    p = start(tw)
+    wait_until(lambda: tw("runs", "list", "far", code=None).returncode == 0)
+    assert tw.json("dags", "trigger", "far", "--run-id", "one", "--conf", '{"n": 7}')["run_id"] == "one"  # its folder was told to the service only
+    wait_until(lambda: tw.states("far") == {"t": "success"})
+    assert tw.log("t", "far") == "7\n"
+    assert "already" in tw("dags", "trigger", "far", "--run-id", "one", code=73).stderr
+    assert "'n'" in tw("dags", "trigger", "far", "--conf", '{"n": "x"}', code=65).stderr
+    assert "not JSON" in tw("dags", "trigger", "far", "--conf", "[1", code=64).stderr
+    assert "no such file" in tw("dags", "trigger", "near", code=66).stderr
+    stop(p)
