@@ -25,13 +25,13 @@ DAG = "dag_id: one\nschedule: null\nmax_active_runs: 1000\ntasks:\n  step: {oper
 
 
 class Socket:
-    def __init__(self, home, file):
+    def __init__(self, home):
         self.s = socket.socket(socket.AF_UNIX)
         self.s.connect(str(home / "engine.sock"))
-        self.file, self.buf = file, b""
+        self.buf = b""
 
     def ask(self, n):
-        body = json.dumps({"v": 1, "type": "command", "id": n, "op": "run", "file": self.file, "dag_id": "one", "run_id": f"r{n}"}).encode()
+        body = json.dumps({"v": 1, "type": "run_create", "id": n, "dag_id": "one", "run_id": f"r{n}"}).encode()
         self.s.sendall(struct.pack("<I", len(body)) + body)
 
     def answer(self):
@@ -72,7 +72,7 @@ def by_command(program, env, home, file, first, n):
 
 def by_socket(at_once):
     def fn(program, env, home, file, first, n):
-        lines = [Socket(home, file) for _ in range(at_once)]
+        lines = [Socket(home) for _ in range(at_once)]
         asked = {}
         for i in range(first, first + n, at_once):
             some = list(range(i, min(i + at_once, first + n)))
