@@ -63,7 +63,7 @@ def alerts(tw, *options):
 
 def settled(tw, n=1):
     """That nothing waits any more, and at least so many were told or given up."""
-    return lambda: not alerts(tw, "--waiting") and len(alerts(tw)) >= n
+    return lambda: len(alerts(tw)) >= n and not alerts(tw, "--waiting")  # in this order: one may come between
 
 
 def dag(tw, name, tasks, **members):
