@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/prng.h"
 #include "server/call.h"
+#include "server/dag_cache.h"
 #include "server/router.h"
 #include "server/server.h"
 
@@ -19,8 +20,7 @@ struct run_row;
 struct store;
 struct webhooks;
 
-#define SERVER_DAGS_KEPT 64 /* versions of DAGs that a thread keeps parsed */
-#define HTTP_BUCKETS     10
+#define HTTP_BUCKETS 10
 
 /* What a thread counts; others read it. */
 struct server_counts {
@@ -42,12 +42,7 @@ struct server_thread {
     struct store *store;
     dev_t store_dev;
     ino_t store_ino;
-    struct kept_dag {
-        int64_t version_key;
-        struct dag *dag;
-        uint64_t used;
-    } dags[SERVER_DAGS_KEPT];
-    uint64_t dag_uses;
+    struct dag_cache dags;
     struct server_counts counts;
     int rc;
     struct err e;
