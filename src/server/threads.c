@@ -25,7 +25,7 @@ const int64_t http_bucket_us[HTTP_BUCKETS] = {500,   1000,   2500,   5000,    10
 
 static void drop_store(struct server_thread *t)
 {
-    dag_cache_clear(&t->dags);
+    server_dags_clear(&t->dags);
     store_close(t->store);
     t->store = NULL;
 }
@@ -72,12 +72,12 @@ int server_dag(struct call *c, int64_t version_key, const struct dag **ret, stru
     struct dag *d;
     int rc = 0;
 
-    *ret = dag_cache_get(kept, version_key);
+    *ret = server_dags_get(kept, version_key);
     if (*ret == NULL) {
         rc = server_store(c, &s, e);
         rc = rc == 0 ? home_load_version(s, version_key, &d, e) : rc;
         if (rc == 0) {
-            dag_cache_put(kept, version_key, d);
+            server_dags_put(kept, version_key, d);
             *ret = d;
         }
     }

@@ -100,12 +100,13 @@ struct counts_key {
     char *sql; /* SQLite's; NULL: nothing is remembered */
     int64_t version;
 };
-/* The count that this statement, with its values bound, gave when nothing has been committed since. The key is for counts_put, and the
- * caller's to counts_key_fini, whatever is returned. */
-bool counts_get(struct sql_store *s, sqlite3_stmt *st, struct counts_key *ret_key, int64_t *ret);
-void counts_put(struct sql_store *s, struct counts_key *key, int64_t n);
-void counts_key_fini(struct counts_key *key);
-void counts_free(struct counts *c);
+/* The count that this statement, with its values bound, gave when nothing has been committed since. The key is for sql_counts_put, and the
+ * caller's to sql_counts_key_fini, whatever is returned. */
+bool sql_counts_get(struct sql_store *s, sqlite3_stmt *st, struct counts_key *ret_key,
+                    int64_t *ret);
+void sql_counts_put(struct sql_store *s, struct counts_key *key, int64_t n);
+void sql_counts_key_fini(struct counts_key *key);
+void sql_counts_free(struct counts *c);
 
 /* ---- operations, by file ---- */
 
