@@ -46,7 +46,6 @@ struct alerter {
     int64_t pruned_us;
     struct arena *kept; /* of rows whose batch may not be durable: the host ended meanwhile */
     size_t kept_len, kept_cap;
-    struct alerter_stats stats;
 };
 
 static int64_t now(const struct alerter *x)
@@ -198,7 +197,6 @@ int alerter_note(struct alerter *x, const struct alert_row *what, struct alert_o
     if (o == NULL) {
         return -ERR_NOMEM;
     }
-    x->stats.noted++;
     o->row.count++;
     o->row.last_us = what->at_us;
     o->row.try_number = what->try_number;
@@ -328,7 +326,6 @@ static int attempt(struct turn *t)
     final = rc != 0;
     if (rc == 0 && t->rows[0].tries == 0) {
         alert_pace_sent(&t->l->pace, c.interval_us, now(x));
-        x->stats.messages++;
     }
     rc = rc == 0 ? x->h->send(x->h->arg, &c, &m, &final, &t->e) : rc;
     if (rc == -ERR_CANCELED || rc == -ERR_CLOSED) {
@@ -341,7 +338,6 @@ static int attempt(struct turn *t)
         set_ended(t, ALERT_SENT, NULL);
         return 0;
     }
-    x->stats.failures++;
     error = short_error(t, rc);
     delay = final ? -1 : alert_retry_delay(&c, t->rows[0].tries);
     if (delay >= 0) {
@@ -563,10 +559,4 @@ int alerter_start(struct alerter *x, struct err *e)
     return rc == -ERR_NOMEM && e != NULL && e->code == 0
                ? err_set(e, ERR_NOMEM, "out of memory for alerts")
                : rc;
-}
-
-void alerter_get_stats(const struct alerter *x, struct alerter_stats *ret)
-{
-    *ret = x->stats;
-    ret->lanes = x->lanes_len;
 }

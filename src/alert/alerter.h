@@ -65,10 +65,4 @@ struct alert_open {
 int alerter_note(struct alerter *x, const struct alert_row *what, struct alert_open **ret);
 void alerter_told(struct alerter *x);
 
-struct alerter_stats {
-    uint64_t noted, messages, failures; /* failures: tries that failed */
-    size_t lanes;
-};
-void alerter_get_stats(const struct alerter *x, struct alerter_stats *ret);
-
 #endif

@@ -414,12 +414,13 @@ void alerts_told(struct engine *g)
 /* ---- an import error ---- */
 
 struct import_error {
+    struct request r; /* first: the request is the error */
     const char *text;
 };
 
-static int consume_import_error(struct engine *g, void *arg)
+static int add_import_error(struct engine *g, struct request *r)
 {
-    const struct import_error *x = arg;
+    const struct import_error *x = (const struct import_error *)r;
     struct alert_fact f = {
         .kind = ALERT_IMPORT_ERROR, .map_index = -1, .at_us = engine_now(g), .reason = x->text};
 
@@ -429,10 +430,9 @@ static int consume_import_error(struct engine *g, void *arg)
 
 int engine_tell_import_error(struct engine *g, const char *text, struct err *e)
 {
-    struct import_error x = {.text = text};
-    struct request r = {.on_consume = consume_import_error, .on_consume_arg = &x};
+    struct import_error x = {.r = {.turn = add_import_error}, .text = text};
 
-    return g->alerts != NULL ? engine_ask(g, &r, e) : 0;
+    return g->alerts != NULL ? engine_ask(g, &x.r, e) : 0;
 }
 
 /* ---- birth and death ---- */
