@@ -225,6 +225,9 @@ int engine_busy(struct engine *g);
  * where the store has no row of it. The rest of `s` has no effect before the next start. */
 int engine_reconfigure(struct engine *g, const struct engine_settings *s, int32_t parallelism,
                        struct err *e);
+/* In place of the engine's configuration of alerts, which it had from its start on; takes the reference. Holds for what happens from now on;
+ * runs at work are held against rules of slowness only if there were any when they began. */
+void engine_set_alerts(struct engine *g, struct alert_config *c);
 /* Who answers the socket's request `service` {op}: drain, cancel_drain, reload, status. Writes the members of "result". Without one such
  * requests are refused. */
 struct json_writer;
