@@ -120,14 +120,10 @@ static int stop_on(struct waiting *w, int rc)
     return rc;
 }
 
-static int on_term(void *arg)
+static void on_signal(void *arg, int signum)
 {
-    return stop_on(arg, co_wait_signal(SIGTERM));
-}
-
-static int on_int(void *arg)
-{
-    return stop_on(arg, co_wait_signal(SIGINT));
+    (void)signum;
+    (void)stop_on(arg, 0);
 }
 
 static int on_failure(void *arg)
@@ -166,11 +162,7 @@ static int main_co(void *arg)
     static const struct {
         const char *name;
         co_fn fn;
-    } all[] = {{"sigterm", on_term},
-               {"sigint", on_int},
-               {"failure", on_failure},
-               {"input", on_input},
-               {"beat", beat}};
+    } all[] = {{"failure", on_failure}, {"input", on_input}, {"beat", beat}};
     struct server *s = arg;
     struct waiting w = {.s = s, .main = co_self()};
     struct co_group g;
@@ -180,6 +172,8 @@ static int main_co(void *arg)
         (void)fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
     }
     co_group_init(&g, loop_current());
+    rc = co_on_signal(&g, SIGTERM, on_signal, &w, NULL);
+    rc = rc == 0 ? co_on_signal(&g, SIGINT, on_signal, &w, NULL) : rc;
     for (size_t i = 0; rc == 0 && i < sizeof all / sizeof all[0]; i++) {
         rc = co_spawn(&g, all[i].name, all[i].fn, &w, NULL, NULL);
     }
