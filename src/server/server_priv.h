@@ -13,6 +13,7 @@
 #include "server/call.h"
 #include "server/dag_cache.h"
 #include "server/identity.h"
+#include "server/events.h"
 #include "server/router.h"
 #include "server/server.h"
 
@@ -51,6 +52,7 @@ struct server_thread {
     struct identities *known;
     struct pool *pool;  /* of what blocks: passwords, and changes where no engine lives */
     unsigned passwords; /* that wait for it */
+    struct events_thread events;
     int rc;
     struct err e;
 };
@@ -62,6 +64,7 @@ struct server {
     pthread_mutex_t limiter_lock;
     struct limiter *limiter;
     sem_t hashing; /* passwords that are hashed at once, by all threads */
+    struct events *events;
     struct server_thread *threads;
     int port;
     pthread_mutex_t stats_lock;
