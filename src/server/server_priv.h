@@ -12,6 +12,7 @@
 #include "base/prng.h"
 #include "server/call.h"
 #include "server/identity.h"
+#include "server/events.h"
 #include "server/router.h"
 #include "server/server.h"
 
@@ -56,6 +57,7 @@ struct server_thread {
     struct identities *known;
     struct pool *pool;  /* of what blocks: passwords, and changes where no engine lives */
     unsigned passwords; /* that wait for it */
+    struct events_thread events;
     int rc;
     struct err e;
 };
@@ -67,6 +69,7 @@ struct server {
     pthread_mutex_t limiter_lock;
     struct limiter *limiter;
     sem_t hashing; /* passwords that are hashed at once, by all threads */
+    struct events *events;
     struct server_thread *threads;
     int port;
     pthread_mutex_t stats_lock;
