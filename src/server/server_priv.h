@@ -12,8 +12,8 @@
 #include "base/prng.h"
 #include "server/call.h"
 #include "server/dag_cache.h"
-#include "server/identity.h"
 #include "server/events.h"
+#include "server/identity.h"
 #include "server/router.h"
 #include "server/server.h"
 
