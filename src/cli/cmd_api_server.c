@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,6 +47,14 @@ static void beat(void *arg)
     sd_notify_send("WATCHDOG=1");
 }
 
+/* A page that is asked for as fast as it can be answered delays no task: the scheduler goes first. */
+static void give_way(int nice_by)
+{
+    if (nice_by > getpriority(PRIO_PROCESS, 0) && setpriority(PRIO_PROCESS, 0, nice_by) != 0) {
+        log_warning("api", "cannot give way to other processes (api.nice)");
+    }
+}
+
 static int serve(struct cli *cli, const char *home, struct err *e)
 {
     struct config *c;
@@ -73,6 +82,7 @@ static int serve(struct cli *cli, const char *home, struct err *e)
     s.cli_token_us = config_us(c, "api.cli_token_lifetime");
     s.timezone = config_shown(c, config_key_find("core.default_timezone"));
     s.timezone = s.timezone[0] != '\0' ? s.timezone : "UTC";
+    give_way((int)config_int(c, "api.nice"));
     s.webhooks = config_value(c, "webhooks");
     s.beat_us = sd_notify_watchdog_us() / 3;
     s.end_with_input = getenv("TRADEWIND_SUPERVISOR") != NULL;

@@ -31,6 +31,7 @@
 #include "engine/engine.h"
 #include "engine/zones.h"
 #include "home/retention.h"
+#include "home/traces.h"
 #include "runtime/loop.h"
 
 #define LOCK_TRIES    30
@@ -46,6 +47,7 @@ struct service {
     char from[4096];  /* where DAG files come from, in words */
     struct arena arena;
     struct retention retention;
+    struct traces traces;
     struct co *looker;
     struct service_control control;
     bool stopping;
@@ -208,6 +210,13 @@ static int keep_small(void *arg)
     return retention_keep(v->s.engine, v->s.loop, v->home, &v->retention);
 }
 
+static int send_traces(void *arg)
+{
+    struct service *v = arg;
+
+    return traces_keep(v->s.engine, v->s.loop, &v->traces);
+}
+
 static int work(struct service *v, struct err *e)
 {
     struct co_group g;
@@ -224,6 +233,7 @@ static int work(struct service *v, struct err *e)
     rc = service_control_open(&v->control, e);
     if (rc == 0) {
         v->retention = retention_of(v->control.config);
+        rc = traces_of(v->control.config, TRADEWIND_VERSION, &v->traces, e);
     }
     rc = rc == 0 ? engine_serve(v->s.engine, sock, execute_run_file, &v->s, e) : rc;
     rc = rc == 0 ? open_bundles(v, e) : rc;
@@ -241,6 +251,7 @@ static int work(struct service *v, struct err *e)
         (void)supervised_watch(&g, supervisor_gone, v, NULL);
         (void)co_spawn(&g, "drain", service_drain_main, &v->control, NULL, NULL);
         (void)co_spawn(&g, "retention", keep_small, v, NULL, NULL);
+        (void)co_spawn(&g, "traces", send_traces, v, NULL, NULL);
         rc = co_await (v->looker, &ended);
     }
     sd_notify_send("STOPPING=1");

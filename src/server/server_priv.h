@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/prng.h"
 #include "server/call.h"
+#include "server/dag_cache.h"
 #include "server/identity.h"
 #include "server/router.h"
 #include "server/server.h"
@@ -23,8 +24,7 @@ struct run_row;
 struct store;
 struct webhooks;
 
-#define SERVER_DAGS_KEPT 64 /* versions of DAGs that a thread keeps parsed */
-#define HTTP_BUCKETS     10
+#define HTTP_BUCKETS 10
 
 /* What a thread counts; others read it. */
 struct server_counts {
@@ -46,12 +46,7 @@ struct server_thread {
     struct store *store;
     dev_t store_dev;
     ino_t store_ino;
-    struct kept_dag {
-        int64_t version_key;
-        struct dag *dag;
-        uint64_t used;
-    } dags[SERVER_DAGS_KEPT];
-    uint64_t dag_uses;
+    struct dag_cache dags;
     struct server_counts counts;
     struct identities *known;
     struct pool *pool;  /* of what blocks: passwords, and changes where no engine lives */
