@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -144,12 +145,24 @@ static int write_myself(struct settings_client *c, const char *op, const struct 
     return rc;
 }
 
-static int change(struct settings_client *c, const char *op, const struct value *rq,
-                  struct value **ret)
+/* Who, for the audit trail: "cli" and the name of the account of the machine. */
+static int sign(struct settings_client *c, struct value *rq)
+{
+    struct passwd *p = getpwuid(getuid());
+    char *who = p != NULL ? arena_printf(&c->a, "cli:%s", p->pw_name)
+                          : arena_printf(&c->a, "cli:%u", (unsigned)getuid());
+
+    return who == NULL ? err_set(&c->e, ERR_NOMEM, "out of memory")
+                       : settings_set_text(c, rq, "actor", who);
+}
+
+static int change(struct settings_client *c, const char *op, struct value *rq, struct value **ret)
 {
     struct timespec pause = {0, BUSY_PAUSE_NS};
     struct lock *lock = NULL;
     int rc = home_prepare(c->home, &c->e);
+
+    rc = rc == 0 ? sign(c, rq) : rc;
 
     for (int i = 0; rc == 0 && i < BUSY_TRIES; i++) {
         rc = lock_acquire(c->home, &lock, NULL, &c->e);
@@ -171,8 +184,7 @@ static int change(struct settings_client *c, const char *op, const struct value 
     return rc;
 }
 
-int settings_ask(struct settings_client *c, const char *op, const struct value *rq,
-                 struct value **ret)
+int settings_ask(struct settings_client *c, const char *op, struct value *rq, struct value **ret)
 {
     struct store *s = NULL;
     struct value *ignored;
