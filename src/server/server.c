@@ -271,7 +271,8 @@ static int prepare(struct server *s, struct err *e)
     if (s->failed_fd < 0) {
         return err_errno(e, errno, "eventfd");
     }
-    rc = access_token(s->config.home, s->token, sizeof s->token, &made, e);
+    rc = tls_read(s->config.cert_file, s->config.key_file, &s->tls, e);
+    rc = rc != 0 ? rc : access_token(s->config.home, s->token, sizeof s->token, &made, e);
     if (rc == 0 && made) {
         log_info("api", "a token for scripts was made: it is in %s/%s", s->config.home,
                  SERVER_TOKEN_FILE);
@@ -327,6 +328,7 @@ int server_run(const struct server_config *c, struct err *e)
     if (s.failed_fd >= 0) {
         (void)close(s.failed_fd);
     }
+    tls_fini(&s.tls);
     mem_free(s.stats);
     (void)pthread_mutex_destroy(&s.stats_lock);
     webhooks_free(s.hooks);

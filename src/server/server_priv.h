@@ -16,6 +16,7 @@
 #include "server/identity.h"
 #include "server/router.h"
 #include "server/server.h"
+#include "server/tls.h"
 
 struct dag;
 struct httpd;
@@ -61,6 +62,7 @@ struct server {
     struct server_config config;
     char token[80];
     struct webhooks *hooks;
+    struct httpd_tls tls;
     pthread_mutex_t limiter_lock;
     struct limiter *limiter;
     sem_t hashing; /* passwords that are hashed at once, by all threads */

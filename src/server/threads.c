@@ -182,6 +182,7 @@ static int thread_co(void *arg)
         .listen_fd = t->listen_fd,
         .connections = t->server->config.connections / (unsigned)t->server->config.threads,
         .idle_s = t->server->config.idle_s,
+        .tls = tls_is_set(&t->server->tls) ? &t->server->tls : NULL,
         .begin = on_begin,
         .handle = handle,
         .end = on_end,
