@@ -382,7 +382,8 @@ static void print_plan(const struct service *v)
         const char *port = cli_opt(v->cli, "port"), *host = cli_opt(v->cli, "host");
 
         host = host != NULL ? host : config_text(v->config, "api.host");
-        (void)printf("  web page    http://%s:%s  (and the REST API below /api/v2)\n",
+        (void)printf("  web page    %s://%s:%s  (and the REST API below /api/v2)\n",
+                     config_text(v->config, "api.ssl_cert")[0] != '\0' ? "https" : "http",
                      address_to_open(host),
                      port != NULL ? port : config_text(v->config, "api.port"));
     }
