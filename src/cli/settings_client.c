@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -145,24 +144,13 @@ static int write_myself(struct settings_client *c, const char *op, const struct 
     return rc;
 }
 
-/* Who, for the audit trail: "cli" and the name of the account of the machine. */
-static int sign(struct settings_client *c, struct value *rq)
-{
-    struct passwd *p = getpwuid(getuid());
-    char *who = p != NULL ? arena_printf(&c->a, "cli:%s", p->pw_name)
-                          : arena_printf(&c->a, "cli:%u", (unsigned)getuid());
-
-    return who == NULL ? err_set(&c->e, ERR_NOMEM, "out of memory")
-                       : settings_set_text(c, rq, "actor", who);
-}
-
 static int change(struct settings_client *c, const char *op, struct value *rq, struct value **ret)
 {
     struct timespec pause = {0, BUSY_PAUSE_NS};
     struct lock *lock = NULL;
     int rc = home_prepare(c->home, &c->e);
 
-    rc = rc == 0 ? sign(c, rq) : rc;
+    rc = rc == 0 ? settings_set_text(c, rq, "actor", session_actor()) : rc;
 
     for (int i = 0; rc == 0 && i < BUSY_TRIES; i++) {
         rc = lock_acquire(c->home, &lock, NULL, &c->e);
