@@ -12,6 +12,8 @@ const struct route routes[] = {
     {"POST", "/webhooks/{name}", api_webhook, ROLE_ADMIN, ROUTE_SIGNED | ROUTE_STORE, 1048576},
     {"GET", "/api/v2/monitor/health", api_monitor_health, ROLE_NONE},
     {"GET", "/api/v2/version", api_version, ROLE_NONE},
+    {"GET", "/ui/oidc/start", api_oidc_start, ROLE_NONE, 0},
+    {"GET", "/ui/oidc/callback", api_oidc_callback, ROLE_NONE, 0},
     {"GET", "/ui/session", api_session, ROLE_NONE},
     {"POST", "/ui/login", api_login, ROLE_NONE, 0, SIGNIN_BODY},
     {"POST", "/ui/logout", api_logout, ROLE_VIEWER, ROUTE_FREE | ROUTE_FIRST, SIGNIN_BODY},
