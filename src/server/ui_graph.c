@@ -127,6 +127,25 @@ static void put_nodes(struct picture *p)
     json_array_end(&c->w);
 }
 
+/* What is written on an edge, or NULL: `labels` of the document. */
+static const char *label_of(const struct dag *d, const char *from, const char *to)
+{
+    const struct value *all = d->document != NULL ? value_get(d->document, "labels") : NULL;
+
+    for (size_t i = 0; all != NULL && all->kind == VALUE_ARRAY && i < all->len; i++) {
+        const struct value *u = value_get(all->elems[i], "upstream"),
+                           *v = value_get(all->elems[i], "downstream"),
+                           *text = value_get(all->elems[i], "label");
+
+        if (u != NULL && v != NULL && text != NULL && u->kind == VALUE_STRING &&
+            v->kind == VALUE_STRING && text->kind == VALUE_STRING && strcmp(u->text, from) == 0 &&
+            strcmp(v->text, to) == 0) {
+            return text->text;
+        }
+    }
+    return NULL;
+}
+
 static void put_edges(struct picture *p)
 {
     const struct dag *d = p->d;
@@ -140,7 +159,8 @@ static void put_edges(struct picture *p)
             put_text(c, "from", d->tasks[t].task_id);
             put_text(c, "to", d->tasks[d->down[k]].task_id);
             ui_put_points(c, p->p, &p->edges[k]);
-            put_null(c, "label");
+            put_text(c, "label",
+                     label_of(d, d->tasks[t].task_id, d->tasks[d->down[k]].task_id));
             json_object_end(&c->w);
         }
     }
