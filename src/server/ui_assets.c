@@ -184,9 +184,8 @@ static int put_web(struct web *w, struct err *e)
         return err_set(e, ERR_NOMEM, "out of memory for assets");
     }
     for (size_t i = 0; i < w->nodes_len; i++) {
-        boxes[i] = (struct nested_node){.parent = UINT32_MAX,
-                                        .w = ui_box_width(w->nodes[i].label),
-                                        .h = UI_BOX_HEIGHT};
+        boxes[i] = (struct nested_node){
+            .parent = UINT32_MAX, .w = ui_box_width(w->nodes[i].label), .h = UI_BOX_HEIGHT};
     }
     rc = ui_lay_out(boxes, w->nodes_len, w->edges, w->edges_len, &p, e);
     if (rc != 0) {

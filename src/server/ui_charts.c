@@ -42,9 +42,8 @@ static struct day *day_of(struct year *y, int64_t utc_us)
 {
     int64_t wall = zone_to_wall(y->zone, utc_us);
 
-    return wall >= y->first_wall && wall < y->last_wall
-               ? &y->days[(wall - y->first_wall) / DAY_US]
-               : NULL;
+    return wall >= y->first_wall && wall < y->last_wall ? &y->days[(wall - y->first_wall) / DAY_US]
+                                                        : NULL;
 }
 
 static int count_runs(struct year *y, int64_t dag_key, struct err *e)
@@ -154,8 +153,9 @@ int ui_calendar(struct call *c, struct err *e)
     struct dag_row row;
     const struct dag *d;
     int64_t number;
-    int rc = call_query_int(c, "year", 1970, 9998,
-                            1970 + loop_wall_us(loop_current()) / TIME_SECOND / 31556952, &number, e);
+    int rc =
+        call_query_int(c, "year", 1970, 9998,
+                       1970 + loop_wall_us(loop_current()) / TIME_SECOND / 31556952, &number, e);
 
     if (rc != 0) {
         c->status = 422;

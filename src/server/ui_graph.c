@@ -159,8 +159,7 @@ static void put_edges(struct picture *p)
             put_text(c, "from", d->tasks[t].task_id);
             put_text(c, "to", d->tasks[d->down[k]].task_id);
             ui_put_points(c, p->p, &p->edges[k]);
-            put_text(c, "label",
-                     label_of(d, d->tasks[t].task_id, d->tasks[d->down[k]].task_id));
+            put_text(c, "label", label_of(d, d->tasks[t].task_id, d->tasks[d->down[k]].task_id));
             json_object_end(&c->w);
         }
     }

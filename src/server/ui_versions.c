@@ -42,8 +42,8 @@ static int read_side(struct diff *f, const struct dag_row *row, const char *name
     if (rc == 0) {
         s->document = document;
         python = value_get(document, "python");
-        s->sources = python != NULL && python->kind == VALUE_OBJECT ? value_get(python, "sources")
-                                                                     : NULL;
+        s->sources =
+            python != NULL && python->kind == VALUE_OBJECT ? value_get(python, "sources") : NULL;
     }
     return rc;
 }
@@ -52,9 +52,8 @@ static int read_side(struct diff *f, const struct dag_row *row, const char *name
 
 static const char *hash_of(const struct side *s, const char *name)
 {
-    const struct value *v = s->sources != NULL && s->sources->kind == VALUE_OBJECT
-                                ? value_get(s->sources, name)
-                                : NULL;
+    const struct value *v =
+        s->sources != NULL && s->sources->kind == VALUE_OBJECT ? value_get(s->sources, name) : NULL;
 
     return v != NULL && v->kind == VALUE_STRING && v->len == 64 &&
                    strspn(v->text, "0123456789abcdef") == 64
