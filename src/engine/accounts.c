@@ -650,6 +650,7 @@ static int read_token(struct asked *q, struct account_token *t)
     if (rc == 0 && t->epoch == 0 && t->name == NULL) {
         return err_set(q->e, ERR_INVALID, "a token needs a name");
     }
+    rc = rc == 0 && t->name != NULL ? account_token_name_may_be(t->name, q->e) : rc;
     return rc == 0 && t->expires_us != TIME_NONE && t->expires_us <= q->now_us
                ? err_set(q->e, ERR_INVALID, "the token would be over already")
                : rc;

@@ -1,5 +1,6 @@
 """Sign-in and rights as an attacker meets them: each test is one attack. Where a comment says `guard:`, the guard named there was taken out by
 hand, and the test failed."""
+import http.client
 import json
 import os
 import re
@@ -55,6 +56,29 @@ class Browser:
         return self.ask(*args, **more).status
 
 
+class Everywhere:
+    """Connections that stay open, so that each thread of the server is asked again: each keeps what it knows of a credential for a second."""
+
+    def __init__(self, s, code=200, path="/api/v2/dags", **headers):
+        self.path, self.headers = path, {k.replace("_", "-"): v for k, v in headers.items()}
+        self.all = [http.client.HTTPConnection(s.host, int(s.port), timeout=30) for _ in range(8)]
+        assert self.codes() == [code] * 8
+
+    def codes(self):
+        codes = []
+        for c in self.all:
+            c.request("GET", self.path, headers=self.headers)
+            r = c.getresponse()
+            r.read()
+            codes.append(r.status)
+        return codes
+
+    def become(self, code):
+        wait_until(lambda: self.codes() == [code] * 8, patience=10)
+        for c in self.all:
+            c.close()
+
+
 @pytest.fixture
 def both(tw):
     """Scheduler and server; a DAG of sales, one of hr, one without tags; a user."""
@@ -102,21 +126,16 @@ def test_an_expired_token(both):
 
 
 def test_a_revoked_token(both):
-    t = token(both.tw, "t", "viewer")
-    assert both.ask("GET", "/api/v2/dags", token=t).status == 200
+    all_ = Everywhere(both, Authorization="Bearer " + token(both.tw, "t", "viewer"))
     both.tw("tokens", "revoke", both.tw.json("tokens", "list")[0]["id"])
-    # Each thread may know it for a second. guard: IDENTITY_KEPT_US, and the look at the store.
-    wait_until(lambda: [both.ask("GET", "/api/v2/dags", token=t).status for _ in range(8)] == [401] * 8, patience=10)
+    all_.become(401)  # guard: until_us in is_known
 
 
 def test_a_session_after_logout_is_worth_nothing(both):
     b = Browser(both, "anna")
-    stolen = b.cookie
-    assert b.status("GET", "/api/v2/dags") == 200
+    stolen = Everywhere(both, Cookie=b.cookie)
     assert b.status("POST", "/ui/logout") == 204
-    b.cookie = stolen
-    # Another thread may know it for a second.
-    wait_until(lambda: [b.status("GET", "/api/v2/dags") for _ in range(8)] == [401] * 8, patience=10)  # guard: close_session
+    stolen.become(401)  # guard: close_session
 
 
 def test_sessions_end_idle_and_in_any_case(both):
@@ -125,12 +144,12 @@ def test_sessions_end_idle_and_in_any_case(both):
     for member in ("seen_us", "expires_us"):  # guard: each of the two conditions of find_session
         store(both.tw, "DELETE FROM setting WHERE kind = 'session'")
         b = Browser(both, "anna")
-        assert b.status("GET", "/api/v2/dags") == 200
+        all_ = Everywhere(both, Cookie=b.cookie)
         name, value = sessions()[0]
         value = json.loads(value)
         value[member] = int((time.time() - 9 * 3600) * 1e6)
         store(both.tw, "UPDATE setting SET value = ? WHERE kind = 'session' AND name = ?", json.dumps(value).encode(), name)
-        wait_until(lambda: [b.status("GET", "/api/v2/dags") for _ in range(8)] == [401] * 8, patience=10)
+        all_.become(401)
         assert both.ask("GET", "/ui/session", token=False, headers={"Cookie": b.cookie}).status == 401
 
 
@@ -285,20 +304,21 @@ def test_nobody_makes_himself_more(both):
 def test_a_token_is_never_more_than_its_user(both):
     t = token(both.tw, "t", "admin", "--user", "anna")
     assert both.ask("GET", "/ui/users", token=t).status == 403  # anna is an operator
-    assert both.ask("GET", "/api/v2/variables", token=t).status == 200
+    all_, reads = Everywhere(both, path="/api/v2/variables", Authorization="Bearer " + t), Everywhere(both, Authorization="Bearer " + t)
     both.tw("users", "set-role", "anna", "viewer")
-    wait_until(lambda: [both.ask("GET", "/api/v2/variables", token=t).status for _ in range(8)] == [403] * 8, patience=10)
+    all_.become(403)
     both.tw("users", "delete", "anna")
-    wait_until(lambda: [both.ask("GET", "/api/v2/dags", token=t).status for _ in range(8)] == [401] * 8, patience=10)
+    reads.become(401)
     user(both.tw, "anna", "admin")  # who has the name later does not get what was another's
     assert both.ask("GET", "/api/v2/dags", token=t).status == 401
 
 
 def test_a_disabled_user(both):
     b, t = Browser(both, "anna"), token(both.tw, "t", "viewer", "--user", "anna")
+    all_ = [Everywhere(both, Cookie=b.cookie), Everywhere(both, Authorization="Bearer " + t)]
     both.send("PATCH", "/ui/users/anna", {"disabled": True})
-    wait_until(lambda: [b.status("GET", "/api/v2/dags") for _ in range(8)] == [401] * 8, patience=10)  # guard: u.disabled in check_user
-    assert both.ask("GET", "/api/v2/dags", token=t).status == 401
+    for x in all_:
+        x.become(401)  # guard: u.disabled in check_user
     Browser(both, "anna", code=401)
 
 
@@ -472,12 +492,12 @@ def test_a_password_that_is_too_short_or_ones_own_name(both):
 def test_a_new_password_ends_all_other_sessions(both):
     b, other, hers = Browser(both, "anna"), Browser(both, "anna"), token(both.tw, "t", "viewer", "--user", "anna")
     signed = json.loads(both.ask("POST", "/auth/token", {"username": "anna", "password": PASSWORD}, token=False).text)["access_token"]
-    assert both.ask("GET", "/api/v2/dags", token=signed).status == 200
+    all_ = [Everywhere(both, Cookie=other.cookie), Everywhere(both, Authorization="Bearer " + signed)]
     old = b.cookie
     assert b.status("POST", "/ui/password", {"old": PASSWORD, "new": "a new long password"}) == 204
     assert b.cookie != old
-    wait_until(lambda: [other.status("GET", "/api/v2/dags") for _ in range(8)] == [401] * 8, patience=10)  # guard: epoch in check_user
-    wait_until(lambda: [both.ask("GET", "/api/v2/dags", token=signed).status for _ in range(8)] == [401] * 8, patience=10)
+    for x in all_:
+        x.become(401)  # guard: epoch in check_user
     assert both.ask("GET", "/api/v2/dags", token=False, headers={"Cookie": old}).status == 401
     assert b.status("GET", "/api/v2/dags") == 200  # who changed it goes on
     assert both.ask("GET", "/api/v2/dags", token=hers).status == 200  # a token that was made by hand does too
@@ -642,8 +662,9 @@ def test_a_stream_tells_nothing_more_when_what_opened_it_is_revoked(both):
         while b"running" not in seen:
             seen += sock.recv(65536)
         streams.append((sock, t))
+    all_ = Everywhere(both, Authorization="Bearer " + streams[0][1])
     both.tw("tokens", "revoke", [x["id"] for x in both.tw.json("tokens", "list") if x["name"] == "revoked"][0])
-    wait_until(lambda: [both.ask("GET", "/api/v2/dags", token=streams[0][1]).status for _ in range(8)] == [401] * 8, patience=10)
+    all_.become(401)
     both.send("PATCH", "/api/v2/dags/long/dagRuns/r", {"state": "failed"})
     for (sock, _), told in zip(streams, (False, True)):
         seen, more = b"", b"x"
