@@ -193,13 +193,13 @@ static bool can_manage(const struct account *u)
 }
 
 /* Is there another one who can? */
-static int keep_an_admin(struct asked *q, const struct account *old, const struct account *new)
+static int keep_an_admin(struct asked *q, const struct account *old, const struct account *then)
 {
     struct account *users;
     size_t n = 0;
     int rc = 0;
 
-    if (!can_manage(old) || (new != NULL &&can_manage(new))) {
+    if (!can_manage(old) || (then != NULL && can_manage(then))) {
         return 0;
     }
     rc = all_users(q, &users, &n);
