@@ -56,33 +56,21 @@ struct service {
 
 /* ---- signals ---- */
 
-static int on_stop(struct service *v, int signum)
-{
-    if (co_wait_signal(signum) == 0) {
-        v->stopping = true;
-        co_cancel(v->looker);
-    }
-    return 0;
-}
-
-static int on_int(void *arg)
-{
-    return on_stop(arg, SIGINT);
-}
-
-static int on_term(void *arg)
-{
-    return on_stop(arg, SIGTERM);
-}
-
-static int on_hup(void *arg)
+static void on_stop(void *arg, int signum)
 {
     struct service *v = arg;
 
-    while (co_wait_signal(SIGHUP) == 0) {
-        (void)service_reload(&v->control, NULL, NULL);
-    }
-    return 0;
+    (void)signum;
+    v->stopping = true;
+    co_cancel(v->looker);
+}
+
+static void on_reload(void *arg, int signum)
+{
+    struct service *v = arg;
+
+    (void)signum;
+    (void)service_reload(&v->control, NULL, NULL);
 }
 
 /* What else a reload takes over: the configuration was read without an error before. */
@@ -243,9 +231,9 @@ static int work(struct service *v, struct err *e)
     co_group_init(&g, v->s.loop);
     rc = co_spawn(&g, "bundles", keep_bundles, v, &v->looker, e);
     if (rc == 0) {
-        (void)co_spawn(&g, "sigint", on_int, v, NULL, NULL);
-        (void)co_spawn(&g, "sigterm", on_term, v, NULL, NULL);
-        (void)co_spawn(&g, "sighup", on_hup, v, NULL, NULL);
+        (void)co_on_signal(&g, SIGINT, on_stop, v, NULL);
+        (void)co_on_signal(&g, SIGTERM, on_stop, v, NULL);
+        (void)co_on_signal(&g, SIGHUP, on_reload, v, NULL);
         (void)co_spawn(&g, "watchdog", keep_watchdog, v, NULL, NULL);
         (void)co_spawn(&g, "zones", keep_zones, v, NULL, NULL);
         (void)supervised_watch(&g, supervisor_gone, v, NULL);

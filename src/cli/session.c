@@ -198,6 +198,7 @@ int session_open(struct session *s, struct loop *loop, const struct session_opti
     (void)snprintf(s->home, sizeof s->home, "%s", o->home);
     rc = home_prepare(s->home, e);
     rc = rc == 0 ? config_open(s->home, &config, e) : rc;
+    rc = rc == 0 ? home_set_defaults(config, e) : rc;
     if (rc == 0) {
         rc = lock_acquire(s->home, &s->lock, &pid, e);
         *ret_pid = pid;

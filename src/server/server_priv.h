@@ -12,9 +12,11 @@
 #include "base/prng.h"
 #include "server/call.h"
 #include "server/dag_cache.h"
+#include "server/events.h"
 #include "server/identity.h"
 #include "server/router.h"
 #include "server/server.h"
+#include "server/tls.h"
 
 struct dag;
 struct httpd;
@@ -51,6 +53,7 @@ struct server_thread {
     struct identities *known;
     struct pool *pool;  /* of what blocks: passwords, and changes where no engine lives */
     unsigned passwords; /* that wait for it */
+    struct events_thread events;
     int rc;
     struct err e;
 };
@@ -59,9 +62,11 @@ struct server {
     struct server_config config;
     char token[80];
     struct webhooks *hooks;
+    struct httpd_tls tls;
     pthread_mutex_t limiter_lock;
     struct limiter *limiter;
     sem_t hashing; /* passwords that are hashed at once, by all threads */
+    struct events *events;
     struct server_thread *threads;
     int port;
     pthread_mutex_t stats_lock;

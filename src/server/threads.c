@@ -182,6 +182,7 @@ static int thread_co(void *arg)
         .listen_fd = t->listen_fd,
         .connections = t->server->config.connections / (unsigned)t->server->config.threads,
         .idle_s = t->server->config.idle_s,
+        .tls = tls_is_set(&t->server->tls) ? &t->server->tls : NULL,
         .begin = on_begin,
         .handle = handle,
         .end = on_end,
@@ -189,13 +190,20 @@ static int thread_co(void *arg)
     };
     int rc = pool_new(t->loop, "passwords", 1, &t->pool, &t->e);
 
-    rc = rc == 0 ? httpd_new(&c, &t->httpd, &t->e) : rc;
+    rc = rc == 0 ? events_join(t->server->events, &t->events, t->loop, &t->e) : rc;
 
     if (rc != 0) {
         (void)close(t->listen_fd);
         return rc;
     }
+    rc = httpd_new(&c, &t->httpd, &t->e);
+    if (rc != 0) {
+        events_leave(&t->events);
+        (void)close(t->listen_fd);
+        return rc;
+    }
     rc = co_wait_fd(t->stop_fd, LOOP_READ, NULL);
+    events_leave(&t->events); /* streams would hold up what is drained */
     httpd_free(t->httpd, t->server->config.grace_us);
     return rc;
 }

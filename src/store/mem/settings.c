@@ -110,6 +110,7 @@ int mem_change_settings(struct store *s, const struct settings_change *c, struct
     struct node **nodes = n != 0 ? mem_zalloc(n * sizeof *nodes) : NULL;
     int rc = n != 0 && nodes == NULL ? err_set(e, ERR_NOMEM, "store: out of memory") : 0;
 
+    m->changes++;
     rc = rc == 0 ? prepare(m, c, nodes, e) : rc;
     rc = rc == 0 && c->pool != NULL ? mem_put_pool(s, c->pool, c->pool_gone, e) : rc;
     for (size_t i = 0; nodes != NULL && i < n; i++) {
