@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,6 +47,14 @@ static void beat(void *arg)
     sd_notify_send("WATCHDOG=1");
 }
 
+/* A page that is asked for as fast as it can be answered delays no task: the scheduler goes first. */
+static void give_way(int nice_by)
+{
+    if (nice_by > getpriority(PRIO_PROCESS, 0) && setpriority(PRIO_PROCESS, 0, nice_by) != 0) {
+        log_warning("api", "cannot give way to other processes (api.nice)");
+    }
+}
+
 static int serve(struct cli *cli, const char *home, struct err *e)
 {
     struct config *c;
@@ -65,6 +74,15 @@ static int serve(struct cli *cli, const char *home, struct err *e)
     s.connections = (unsigned)config_int(c, "api.max_connections");
     s.idle_s = (unsigned)(config_us(c, "api.idle_timeout") / TIME_SECOND);
     s.grace_us = config_us(c, "api.stop_grace");
+    give_way((int)config_int(c, "api.nice"));
+    s.base_url = config_text(c, "api.base_url");
+    s.secure = strncasecmp(s.base_url, "https://", 8) == 0;
+    s.session_idle_us = config_us(c, "api.session_idle");
+    s.session_max_us = config_us(c, "api.session_max");
+    s.token_us = config_us(c, "api.token_lifetime");
+    s.cli_token_us = config_us(c, "api.cli_token_lifetime");
+    s.timezone = config_shown(c, config_key_find("core.default_timezone"));
+    s.timezone = s.timezone[0] != '\0' ? s.timezone : "UTC";
     s.webhooks = config_value(c, "webhooks");
     s.beat_us = sd_notify_watchdog_us() / 3;
     s.end_with_input = getenv("TRADEWIND_SUPERVISOR") != NULL;

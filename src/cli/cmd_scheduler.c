@@ -31,9 +31,12 @@
 #include "engine/engine.h"
 #include "engine/zones.h"
 #include "home/retention.h"
+#include "home/traces.h"
 #include "runtime/loop.h"
 
-#define ZONES_US (10 * TIME_SECOND)
+#define LOCK_TRIES    30
+#define LOCK_PAUSE_US (TIME_SECOND / 10)
+#define ZONES_US      (10 * TIME_SECOND)
 
 struct service {
     struct cli *cli;
@@ -44,6 +47,7 @@ struct service {
     char from[4096];  /* where DAG files come from, in words */
     struct arena arena;
     struct retention retention;
+    struct traces traces;
     struct co *looker;
     struct service_control control;
     bool stopping;
@@ -194,6 +198,13 @@ static int keep_small(void *arg)
     return retention_keep(v->s.engine, v->s.loop, v->home, &v->retention);
 }
 
+static int send_traces(void *arg)
+{
+    struct service *v = arg;
+
+    return traces_keep(v->s.engine, v->s.loop, &v->traces);
+}
+
 static int work(struct service *v, struct err *e)
 {
     struct co_group g;
@@ -210,6 +221,7 @@ static int work(struct service *v, struct err *e)
     rc = service_control_open(&v->control, e);
     if (rc == 0) {
         v->retention = retention_of(v->control.config);
+        rc = traces_of(v->control.config, TRADEWIND_VERSION, &v->traces, e);
     }
     rc = rc == 0 ? engine_serve(v->s.engine, sock, execute_run_file, &v->s, e) : rc;
     rc = rc == 0 ? open_bundles(v, e) : rc;
@@ -227,12 +239,29 @@ static int work(struct service *v, struct err *e)
         (void)supervised_watch(&g, supervisor_gone, v, NULL);
         (void)co_spawn(&g, "drain", service_drain_main, &v->control, NULL, NULL);
         (void)co_spawn(&g, "retention", keep_small, v, NULL, NULL);
+        (void)co_spawn(&g, "traces", send_traces, v, NULL, NULL);
         rc = co_await (v->looker, &ended);
     }
     sd_notify_send("STOPPING=1");
     co_group_close(&g);
     if (rc == 0 && !v->stopping && ended != 0) {
         rc = err_set(e, (enum err_code) - ended, "the scheduler has ended: %s", err_text(ended));
+    }
+    return rc;
+}
+
+/* Another process may have the lock for a moment, to write one setting: that is waited for. Who works here answers. */
+static int open_session(struct service *v, const struct session_options *o, int64_t *ret_pid,
+                        struct err *e)
+{
+    int rc = session_open(&v->s, loop_current(), o, NULL, SIZE_MAX, ret_pid, e);
+
+    for (int i = 0; rc == -ERR_BUSY && i < LOCK_TRIES; i++) {
+        if (engine_request(v->home, "ping", "", NULL, NULL) == 0 || co_sleep(LOCK_PAUSE_US) != 0) {
+            break;
+        }
+        *e = (struct err){0};
+        rc = session_open(&v->s, loop_current(), o, NULL, SIZE_MAX, ret_pid, e);
     }
     return rc;
 }
@@ -247,7 +276,7 @@ static int service_main(void *arg)
                                 .schedules = true};
     struct err e = {0};
     int64_t pid = 0;
-    int rc = session_open(&v->s, loop_current(), &o, NULL, SIZE_MAX, &pid, &e);
+    int rc = open_session(v, &o, &pid, &e);
 
     if (rc == -ERR_BUSY) {
         rc = err_set(&e, ERR_BUSY, "process %lld works in %s already", (long long)pid, v->home);
