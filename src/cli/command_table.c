@@ -167,6 +167,7 @@ const struct cli_option global_options[] = {
     }
 
 const struct command command_table[] = {
+/* clang-format off */
 #include "cli/commands_service.def"
 #include "cli/commands_dags.def"
 #include "cli/commands_runs.def"
@@ -175,6 +176,7 @@ const struct command command_table[] = {
 #include "cli/commands_data.def"
 #include "cli/commands_pools.def"
 #include "cli/commands_program.def"
+    /* clang-format on */
     {0},
 };
 
