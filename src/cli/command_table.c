@@ -238,11 +238,9 @@ const struct command command_table[] = {
 
     {"drain", "let what runs end, start nothing new, then stop the service",
      "For work on the machine: no task starts any more, those that run go on to their end, and "
-     "then "
-     "the scheduler (and `standalone` with it) exits with 0. Runs that become due wait in the "
-     "store, "
-     "as do tasks that wait for a time or an event: the next start goes on with them. Where tasks "
-     "need not end, stop it: they go on in their holders.\n\n"
+     "then the scheduler (and `standalone` with it) exits with 0. Runs that become due wait in "
+     "the store, as do tasks that wait for a time or an event: the next start goes on with them. "
+     "Where tasks need not end, stop it: they go on in their holders.\n\n"
      "When --timeout is over the drain goes on, and the exit code says that something still runs.",
      .options = OPTS{{"timeout", 0, OPTION_TEXT, .value = "DURATION",
                       .help = "wait so long for the end, like 90, 10m (default: for ever)"},
@@ -261,6 +259,7 @@ const struct command command_table[] = {
      .examples =
          EX{{"tradewind doctor", NULL}, {"tradewind doctor --quiet", "only what is not well"}, {0}},
      .exits = "0 nothing fails; there may be warnings\n1 something fails"},
+#include "cli/command_analyze_top.def"
     {"reload", "have the service read its configuration and folder again",
      "What can change while it runs is taken over, and shown; what needs a restart is named. A "
      "configuration with an error changes nothing. SIGHUP does the same.",
@@ -426,6 +425,7 @@ const struct command command_table[] = {
      .examples = EX{{"tradewind runs show", "the last run"},
                     {"tradewind runs show sales", "the last run of sales"},
                     {0}}},
+#include "cli/command_analyze.def"
     {"runs resume", "continue a run that was interrupted or failed",
      "Tasks that succeeded are not run again. What still runs of it is adopted; what failed is run "
      "again; the rest goes on.",

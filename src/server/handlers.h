@@ -89,6 +89,10 @@ int api_version(struct call *c, struct err *e);
 /* metrics.c */
 int api_metrics(struct call *c, struct err *e);
 
+/* ui_process.c */
+int ui_process(struct call *c, struct err *e);
+int ui_event_log(struct call *c, struct err *e);
+
 /* webhooks.c */
 int api_webhook(struct call *c, struct err *e);
 

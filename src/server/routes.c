@@ -103,5 +103,7 @@ const struct route routes[] = {
     {"GET", API "/plugins", api_plugins, ROLE_VIEWER, 0},
     {"GET", API "/plugins/importErrors", api_plugin_errors, ROLE_VIEWER, 0},
     {"GET", API "/dagWarnings", api_dag_warnings, ROLE_VIEWER, 0},
+    {"GET", "/ui/dags/{dag_id}/process", ui_process, ROLE_VIEWER, ROUTE_STORE | ROUTE_STREAM},
+    {"GET", "/ui/dags/{dag_id}/event-log", ui_event_log, ROLE_VIEWER, ROUTE_STORE | ROUTE_STREAM},
 };
 const size_t routes_len = sizeof routes / sizeof routes[0];
