@@ -86,8 +86,7 @@ int bottlenecks_find(const struct plog *l, struct arena *a, struct bottleneck **
 
         b.activity = i;
         b.wait_share = waits > 0 ? (double)b.wait_us / waits : 0;
-        b.path_share =
-            paths > 0 ? ((double)b.path_wait_us + (double)b.path_service_us) / paths : 0;
+        b.path_share = paths > 0 ? ((double)b.path_wait_us + (double)b.path_service_us) / paths : 0;
         if (b.wait_us > 0 || b.service_us > 0) {
             of[n++] = b;
         }

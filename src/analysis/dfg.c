@@ -92,10 +92,11 @@ static void summarise(struct sample *s, size_t n, struct spans *ret)
         for (end = i; end < n && s[end].of == s[i].of; end++) {
             total += s[end].us;
         }
-        *r = (struct spans){.n = end - i,
-                            .median_us = (s[i + (end - i - 1) / 2].us + s[i + (end - i) / 2].us) / 2,
-                            .mean_us = total / (int64_t)(end - i),
-                            .total_us = total};
+        *r =
+            (struct spans){.n = end - i,
+                           .median_us = (s[i + (end - i - 1) / 2].us + s[i + (end - i) / 2].us) / 2,
+                           .mean_us = total / (int64_t)(end - i),
+                           .total_us = total};
     }
 }
 

@@ -22,10 +22,11 @@ struct spans {
     int64_t median_us, mean_us, total_us;
 };
 struct timing_of {
-    struct spans *service;  /* by activity: start to end */
-    struct spans *wait;     /* by activity: from when it was scheduled, or else from the end before it, to its start */
-    struct spans *follows;  /* n * n: waiting between the two */
-    struct spans cases;     /* from the first start to the last end */
+    struct spans *service; /* by activity: start to end */
+    struct spans *
+        wait; /* by activity: from when it was scheduled, or else from the end before it, to its start */
+    struct spans *follows; /* n * n: waiting between the two */
+    struct spans cases;    /* from the first start to the last end */
 };
 
 static inline uint64_t dfg_count(const struct dfg *d, uint32_t from, uint32_t to)

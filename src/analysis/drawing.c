@@ -46,8 +46,8 @@ int drawing_of_graph(const struct dfg *d, const struct heuristics *h, const char
     if (node == NULL || ret->nodes == NULL || ret->edges == NULL) {
         return no_memory(e);
     }
-    ret->nodes[ret->nodes_len++] = (struct drawing_node){
-        .kind = DRAWING_START, .activity = UINT32_MAX, .frequency = d->cases};
+    ret->nodes[ret->nodes_len++] =
+        (struct drawing_node){.kind = DRAWING_START, .activity = UINT32_MAX, .frequency = d->cases};
     for (uint32_t x = 0; x < d->n; x++) {
         node[x] = ret->nodes_len;
         if (shown(d, h, x)) {
@@ -55,8 +55,8 @@ int drawing_of_graph(const struct dfg *d, const struct heuristics *h, const char
                 .kind = DRAWING_ACTIVITY, .activity = x, .frequency = d->occurs[x]};
         }
     }
-    ret->nodes[ret->nodes_len++] = (struct drawing_node){
-        .kind = DRAWING_END, .activity = UINT32_MAX, .frequency = d->cases};
+    ret->nodes[ret->nodes_len++] =
+        (struct drawing_node){.kind = DRAWING_END, .activity = UINT32_MAX, .frequency = d->cases};
     for (uint32_t x = 0; x < d->n; x++) {
         if (shown(d, h, x) && d->start[x] > 0) {
             connect(ret, 0, node[x], d->start[x]);
@@ -114,11 +114,10 @@ static void add_nodes(struct net_maker *m, const struct dfg *d, struct drawing *
         m->place[i] = NONE;
         if (!place_passes(p, i)) {
             m->place[i] = g->nodes_len;
-            g->nodes[g->nodes_len++] =
-                (struct drawing_node){.kind = kind,
-                                      .activity = UINT32_MAX,
-                                      .frequency = kind == DRAWING_CHOICE ? (in > out ? in : out)
-                                                                          : m->r->traces};
+            g->nodes[g->nodes_len++] = (struct drawing_node){
+                .kind = kind,
+                .activity = UINT32_MAX,
+                .frequency = kind == DRAWING_CHOICE ? (in > out ? in : out) : m->r->traces};
         }
     }
     for (uint32_t t = 0; t < p->transitions_len; t++) {
@@ -172,9 +171,8 @@ static void add_edges(struct net_maker *m, struct drawing *g)
     for (uint32_t i = 0; i < p->places_len; i++) {
         for (uint32_t k = 0; m->place[i] != NONE && k < p->places[i].out.len; k++) {
             uint32_t t = p->places[i].out.at[k];
-            uint32_t to = m->transition[t] != NONE
-                              ? m->transition[t]
-                              : node_behind(m, p->transitions[t].out.at[0]);
+            uint32_t to = m->transition[t] != NONE ? m->transition[t]
+                                                   : node_behind(m, p->transitions[t].out.at[0]);
 
             if (to != NONE) {
                 connect(g, m->place[i], to, m->r->fired[t]);

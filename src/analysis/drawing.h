@@ -9,8 +9,15 @@
 #include "analysis/heuristics.h"
 #include "analysis/replay.h"
 
-enum drawing_kind { DRAWING_START, DRAWING_END, DRAWING_ACTIVITY, DRAWING_CHOICE, DRAWING_PARALLEL };
-extern const char *const drawing_kind_words[]; /* "start", "end", "activity", "choice", "parallel" */
+enum drawing_kind {
+    DRAWING_START,
+    DRAWING_END,
+    DRAWING_ACTIVITY,
+    DRAWING_CHOICE,
+    DRAWING_PARALLEL
+};
+extern const char
+    *const drawing_kind_words[]; /* "start", "end", "activity", "choice", "parallel" */
 
 struct drawing_node {
     uint8_t kind;

@@ -25,10 +25,10 @@
 struct placer {
     struct drawing *g;
     struct dag d;
-    bool *back;       /* by edge */
+    bool *back;              /* by edge */
     uint32_t *out, *out_off; /* edges by their first node */
-    uint32_t *edge_of; /* by edge: its index in d.down; UINT32_MAX: none */
-    int32_t *x, *column; /* by rank */
+    uint32_t *edge_of;       /* by edge: its index in d.down; UINT32_MAX: none */
+    int32_t *x, *column;     /* by rank */
 };
 
 static int by_first_node(struct placer *p, struct arena *a)
@@ -46,7 +46,8 @@ static int by_first_node(struct placer *p, struct arena *a)
     for (uint32_t i = 0; i < g->nodes_len; i++) {
         p->out_off[i + 1] += p->out_off[i];
     }
-    for (uint32_t i = g->edges_len; i-- > 0;) { /* fills each from its end; then the offsets are beginnings */
+    for (uint32_t i = g->edges_len;
+         i-- > 0;) { /* fills each from its end; then the offsets are beginnings */
         p->out[--p->out_off[g->edges[i].from + 1]] = i;
     }
     for (uint32_t i = 0; i < g->nodes_len; i++) {
@@ -133,8 +134,8 @@ static int add_edges(struct placer *p, struct arena *a)
 
         p->edge_of[i] = UINT32_MAX;
         if (x->from != x->to) {
-            all[n++] = p->back[i] ? (struct pair){x->to, x->from, i}
-                                  : (struct pair){x->from, x->to, i};
+            all[n++] =
+                p->back[i] ? (struct pair){x->to, x->from, i} : (struct pair){x->from, x->to, i};
         }
     }
     if (n > 0) {
@@ -321,5 +322,6 @@ int drawing_place(struct drawing *g, const char *const *names, struct arena *a, 
         rc = put_arrow(&p, l, i, a);
     }
     layout_free(l);
-    return rc != 0 ? err_set(e, (enum err_code)-rc, "a drawing of the process cannot be made") : 0;
+    return rc != 0 ? err_set(e, (enum err_code) - rc, "a drawing of the process cannot be made")
+                   : 0;
 }

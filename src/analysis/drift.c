@@ -19,7 +19,7 @@ struct finder {
     struct arena *a;
     struct group *groups;
     size_t len;
-    uint32_t *of; /* by case: its group, by place in time */
+    uint32_t *of;        /* by case: its group, by place in time */
     uint64_t *counts[2]; /* edges, then starts, then ends */
     bool *has[2];
     double *x, *y; /* samples */
@@ -183,11 +183,14 @@ static int flows(struct finder *f, struct drift *d)
     struct drift_flow *all = NULL;
 
     for (size_t i = 0; i < square + 2 * (size_t)n; i++) {
-        struct drift_flow x = {
-            .from = i < square ? (uint32_t)(i / n) : i < square + n ? UINT32_MAX : (uint32_t)(i - square - n),
-            .to = i < square ? (uint32_t)(i % n) : i < square + n ? (uint32_t)(i - square) : UINT32_MAX,
-            .before = (double)f->counts[0][i] / (double)d->cases_before,
-            .after = (double)f->counts[1][i] / (double)d->cases_after};
+        struct drift_flow x = {.from = i < square       ? (uint32_t)(i / n)
+                                       : i < square + n ? UINT32_MAX
+                                                        : (uint32_t)(i - square - n),
+                               .to = i < square       ? (uint32_t)(i % n)
+                                     : i < square + n ? (uint32_t)(i - square)
+                                                      : UINT32_MAX,
+                               .before = (double)f->counts[0][i] / (double)d->cases_before,
+                               .after = (double)f->counts[1][i] / (double)d->cases_after};
 
         if (x.before != x.after && VEC_PUSH(all, len, cap, x) != 0) {
             mem_free(all);
@@ -221,7 +224,8 @@ static void samples(const struct finder *f, uint32_t group, double *ret, size_t 
     uint32_t n = l->activities_len;
 
     memset(off, 0, (n + 2) * sizeof *off);
-    for (int fill = 0; fill < 2; fill++) { /* off[i + 2] counts, then off[i + 1] is where the next one goes */
+    for (int fill = 0; fill < 2;
+         fill++) { /* off[i + 2] counts, then off[i + 1] is where the next one goes */
         for (size_t i = 0; i < l->cases_len; i++) {
             const struct plog_case *c = &l->cases[i];
 
@@ -267,8 +271,10 @@ static int times(struct finder *f, uint32_t pair, struct drift *d, double thresh
             return -ERR_NOMEM;
         }
         if (p < threshold) {
-            d->times[d->times_len++] = (struct drift_time){
-                .activity = i, .before_s = stats_median(x, n), .after_s = stats_median(y, m), .p = p};
+            d->times[d->times_len++] = (struct drift_time){.activity = i,
+                                                           .before_s = stats_median(x, n),
+                                                           .after_s = stats_median(y, m),
+                                                           .p = p};
         }
     }
     return 0;

@@ -73,11 +73,12 @@ static uint64_t *between(const struct variants *v, uint32_t n)
     return triples;
 }
 
-static void loops_of_two(struct heuristics *h, const uint64_t *triples, const struct dfg *d,
-                         const struct heuristics_options *o)
+/* Of the activities that a dependency connects already (`known`). */
+static void loops_of_two(struct heuristics *h, const bool *known, const uint64_t *triples,
+                         const struct dfg *d, const struct heuristics_options *o)
 {
     for (uint32_t a = 0; a < h->n; a++) {
-        for (uint32_t b = 0; h->node[a] && b < h->n; b++) {
+        for (uint32_t b = 0; known[a] && b < h->n; b++) {
             double n = (double)(triples[at(h, a, b)] + triples[at(h, b, a)]);
             bool frequent = h->count[at(h, a, b)] >= o->min_follows && h->count[at(h, a, b)] > 0 &&
                             d->occurs[a] >= o->min_activity && d->occurs[b] >= o->min_activity;
@@ -98,6 +99,7 @@ int heuristics_mine(const struct plog *l, const struct variants *v, const struct
     size_t square = (size_t)d->n * d->n + 1;
     MEM_CLEANUP uint64_t *max = mem_array(d->n + 1, sizeof *max);
     MEM_CLEANUP uint64_t *triples = between(v, d->n);
+    MEM_CLEANUP bool *known = mem_array(d->n + 1, sizeof *known);
     struct heuristics *h = ret;
     bool any = false;
 
@@ -111,8 +113,8 @@ int heuristics_mine(const struct plog *l, const struct variants *v, const struct
                              .start = d->start,
                              .end = d->end,
                              .and_measure = o->and_measure};
-    if (max == NULL || triples == NULL || h->node == NULL || h->edge == NULL ||
-        h->strong == NULL || h->dependency == NULL || h->count == NULL) {
+    if (max == NULL || triples == NULL || known == NULL || h->node == NULL || h->edge == NULL || h->strong == NULL ||
+        h->dependency == NULL || h->count == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory for the heuristics miner");
     }
     for (uint32_t x = 0; x < d->n; x++) {
@@ -131,7 +133,8 @@ int heuristics_mine(const struct plog *l, const struct variants *v, const struct
             }
         }
     }
-    loops_of_two(h, triples, d, o);
+    memcpy(known, h->node, d->n * sizeof *known);
+    loops_of_two(h, known, triples, d, o);
     for (uint32_t x = 0; x < h->n; x++) {
         any = any || h->node[x];
     }

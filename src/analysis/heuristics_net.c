@@ -9,11 +9,11 @@
 
 #define BINDINGS_MAX 2000 /* of one activity on one side */
 
-struct side { /* what comes before (or after) one activity */
+struct side {       /* what comes before (or after) one activity */
     uint32_t *acts; /* by name */
     uint32_t len;
-    bool border; /* it begins (ends) cases too */
-    bool *bound; /* by acts: it is in a binding */
+    bool border;        /* it begins (ends) cases too */
+    bool *bound;        /* by acts: it is in a binding */
     uint64_t *bindings; /* rows of `words`: which of acts */
     size_t bindings_len, words;
 };
@@ -23,7 +23,8 @@ struct maker {
     struct pnet *p;
     uint32_t *transition; /* by activity */
     uint64_t *rows;       /* for the bindings of one side after the other */
-    uint32_t *place;      /* n * n: where the one puts a token for the other; 0 = none (0 is the source) */
+    uint32_t
+        *place; /* n * n: where the one puts a token for the other; 0 = none (0 is the source) */
 };
 
 static bool bit(const uint64_t *row, uint32_t i)
@@ -97,8 +98,7 @@ static int bind(const struct maker *m, uint32_t act, bool in, struct side *s, st
                 both[w] = s->bindings[x * s->words + w] & near[w];
             }
             both[i / 64] |= UINT64_C(1) << (i % 64);
-            memcpy(s->bindings + (BINDINGS_MAX + 1 + x) * s->words, both,
-                   s->words * sizeof *both);
+            memcpy(s->bindings + (BINDINGS_MAX + 1 + x) * s->words, both, s->words * sizeof *both);
         }
         for (size_t x = 0; x < old; x++) {
             add_maximal(s, s->bindings + (BINDINGS_MAX + 1 + x) * s->words);
@@ -211,8 +211,7 @@ static int leave(struct maker *m, uint32_t act, struct err *e)
         return rc;
     }
     if (s.len + s.border == 1) {
-        pnet_to_place(m->p, m->transition[act],
-                      s.border ? m->p->sink : between(m, act, s.acts[0]));
+        pnet_to_place(m->p, m->transition[act], s.border ? m->p->sink : between(m, act, s.acts[0]));
         return 0;
     }
     choice = pnet_place(m->p);
@@ -272,7 +271,5 @@ int pnet_from_heuristics(struct arena *a, const struct heuristics *h, struct pne
         pnet_drop_contained(ret);
         pnet_reduce(ret);
     }
-    return rc != 0       ? rc
-           : ret->failed ? err_set(e, ERR_NOMEM, "out of memory for a Petri net")
-                         : 0;
+    return rc != 0 ? rc : ret->failed ? err_set(e, ERR_NOMEM, "out of memory for a Petri net") : 0;
 }

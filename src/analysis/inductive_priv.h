@@ -16,7 +16,7 @@ struct part { /* a log: different traces, each with how often */
         const uint32_t *acts;
         uint32_t len;
         uint64_t n;
-    } *traces;
+    } * traces;
     size_t len, cap;
     uint64_t total; /* of n */
     size_t events;  /* of traces */
@@ -27,12 +27,13 @@ int part_add(struct part *p, const uint32_t *acts, uint32_t len, uint64_t n);
 
 #define GROUP_NONE UINT32_MAX
 
-struct graph { /* the directly-follows graph of a part: its own numbers, in the order of the miner's */
+struct
+    graph { /* the directly-follows graph of a part: its own numbers, in the order of the miner's */
     struct arena arena;
     uint32_t n;
-    uint32_t *ids;     /* to the miner's number */
-    uint32_t *local;   /* from it; GROUP_NONE: not in this part */
-    uint64_t *count;   /* n * n */
+    uint32_t *ids;   /* to the miner's number */
+    uint32_t *local; /* from it; GROUP_NONE: not in this part */
+    uint64_t *count; /* n * n */
     uint64_t *start, *end;
     uint64_t *work; /* counts up */
 };
@@ -56,6 +57,7 @@ struct cut {
 /* 1: there is one, 0: none; -ERR_NOMEM, -ERR_LIMIT. */
 int cut_find(struct graph *g, struct cut *ret);
 /* Parts by group, in parts[0 .. groups - 1]; on an error none is left. */
-int cut_split(const struct part *p, const struct graph *g, const struct cut *c, struct part **parts);
+int cut_split(const struct part *p, const struct graph *g, const struct cut *c,
+              struct part **parts);
 
 #endif

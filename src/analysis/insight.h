@@ -10,9 +10,9 @@
  */
 struct bottleneck {
     uint32_t activity;
-    int64_t wait_us, service_us;            /* sums over all executions */
-    int64_t path_wait_us, path_service_us;  /* of them those on critical paths */
-    double wait_share, path_share;          /* of all waiting; of all critical paths */
+    int64_t wait_us, service_us;           /* sums over all executions */
+    int64_t path_wait_us, path_service_us; /* of them those on critical paths */
+    double wait_share, path_share;         /* of all waiting; of all critical paths */
 };
 /* By path_share downwards, then wait_share, then number; one per activity that took or waited at all. In the arena. */
 int bottlenecks_find(const struct plog *l, struct arena *a, struct bottleneck **ret,
@@ -30,7 +30,7 @@ struct drift_time {
     double before_s, after_s; /* medians */
     double p;
 };
-struct drift_flow { /* one step that is more or less frequent than before */
+struct drift_flow {       /* one step that is more or less frequent than before */
     uint32_t from, to;    /* UINT32_MAX: the start or the end of a case */
     double before, after; /* per case */
 };

@@ -125,7 +125,7 @@ enum plog_transition plog_transition_from_string(const char *s, size_t n)
         const char *word;
         enum plog_transition t;
     } words[] = {
-        {"complete", PLOG_COMPLETE}, {"ate_abort", PLOG_ABORT}, {"pi_abort", PLOG_ABORT},
+        {"complete", PLOG_COMPLETE}, {"ate_abort", PLOG_ABORT},   {"pi_abort", PLOG_ABORT},
         {"start", PLOG_START},       {"schedule", PLOG_SCHEDULE}, {"autoskip", PLOG_SKIP},
         {"manualskip", PLOG_SKIP},
     };
@@ -210,7 +210,8 @@ static void add_steps(struct plog *l, size_t from, size_t to, bool all)
         }
         *s = (struct plog_step){.activity = v->activity,
                                 .aborted = v->transition == PLOG_ABORT,
-                                .ready_us = all ? TIME_NONE : take(&l->events[open], v, PLOG_SCHEDULE),
+                                .ready_us =
+                                    all ? TIME_NONE : take(&l->events[open], v, PLOG_SCHEDULE),
                                 .start_us = all ? TIME_NONE : take(&l->events[open], v, PLOG_START),
                                 .end_us = v->at_us};
         l->steps_len++;
@@ -242,7 +243,8 @@ int plog_finish(struct plog *l, struct err *e)
         all = all && !is_end(&l->events[i], false);
     }
     for (size_t i = 0, end; i < l->events_len; i = end) {
-        for (end = i; end < l->events_len && l->events[end].case_index == l->events[i].case_index;) {
+        for (end = i;
+             end < l->events_len && l->events[end].case_index == l->events[i].case_index;) {
             end++;
         }
         add_steps(l, i, end, all);
@@ -258,7 +260,6 @@ int plog_finish(struct plog *l, struct err *e)
 }
 
 /* ---- variants ---- */
-
 
 struct row {
     struct variant v;

@@ -48,7 +48,8 @@ struct plog_step { /* one execution */
 struct plog_case {
     const char *id;
     const char *version; /* of the process that it followed, or NULL */
-    size_t first;        /* its steps: steps[first] .. steps[first + len - 1], by end, as read among equals */
+    size_t
+        first; /* its steps: steps[first] .. steps[first + len - 1], by end, as read among equals */
     size_t len;
     int64_t start_us, end_us; /* earliest start (or end), latest end; TIME_NONE */
 };

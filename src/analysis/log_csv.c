@@ -20,12 +20,12 @@
 enum { START, PLAIN, QUOTED, QUOTE };
 
 static const char *const usual[CSV_ROLES][12] = {
-    [CSV_CASE] = {"case:concept:name", "case_id", "caseid", "case id", "case", "run_id", "dag_run_id",
-                  "trace", NULL},
-    [CSV_ACTIVITY] = {"concept:name", "activity", "task_id", "activity_name", "activity name", "task",
-                      "event", NULL},
-    [CSV_TIME] = {"time:timestamp", "timestamp", "end_timestamp", "end_date", "end_time", "complete",
-                  "completetime", "complete timestamp", "end", "time", "date", NULL},
+    [CSV_CASE] = {"case:concept:name", "case_id", "caseid", "case id", "case", "run_id",
+                  "dag_run_id", "trace", NULL},
+    [CSV_ACTIVITY] = {"concept:name", "activity", "task_id", "activity_name", "activity name",
+                      "task", "event", NULL},
+    [CSV_TIME] = {"time:timestamp", "timestamp", "end_timestamp", "end_date", "end_time",
+                  "complete", "completetime", "complete timestamp", "end", "time", "date", NULL},
     [CSV_START] = {"start_timestamp", "start_date", "start_time", "starttime", "start timestamp",
                    "start", NULL},
     [CSV_LIFECYCLE] = {"lifecycle:transition", "lifecycle", "transition", NULL},
@@ -77,8 +77,9 @@ static int no_column(const struct csv_reader *r, const char *what, const char *o
     for (size_t i = 0; i < r->fields_len && names.len < 400; i++) {
         (void)buf_printf(&names, "%s'%.60s'", i > 0 ? ", " : "", r->row.p + r->fields[i]);
     }
-    return err_at(e, ERR_INVALID, r->row_line, 1, "no column is the %s: name it with --%s; there are %s",
-                  what, option, buf_cstr(&names));
+    return err_at(e, ERR_INVALID, r->row_line, 1,
+                  "no column is the %s: name it with --%s; there are %s", what, option,
+                  buf_cstr(&names));
 }
 
 static int read_head(struct csv_reader *r, struct err *e)
@@ -224,7 +225,8 @@ static int take_bytes(struct csv_reader *r, const char *p, size_t n, struct err 
         int rc = take_byte(r, p[i], e);
 
         if (rc != 0) {
-            return rc == -ERR_NOMEM && e->code == 0 ? err_set(e, ERR_NOMEM, "out of memory for an event log")
+            return rc == -ERR_NOMEM && e->code == 0
+                       ? err_set(e, ERR_NOMEM, "out of memory for an event log")
                    : e->code == 0 ? err_at(e, ERR_LIMIT, r->line, 1, "a row is too long")
                                   : rc;
         }

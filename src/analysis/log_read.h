@@ -26,7 +26,7 @@ struct xes_reader {
     uint32_t activity;
     enum plog_transition transition;
     int64_t at_us;
-    char *instance; /* of the event, in the log's arena; or NULL */
+    char *instance;  /* of the event, in the log's arena; or NULL */
     size_t nameless; /* events without concept:name */
     bool any;        /* an element <log> was there */
 };
@@ -38,7 +38,16 @@ int xes_end(void *reader, const char *name);
 
 /* ---- CSV ---- */
 
-enum csv_role { CSV_CASE, CSV_ACTIVITY, CSV_TIME, CSV_START, CSV_LIFECYCLE, CSV_INSTANCE, CSV_VERSION, CSV_ROLES };
+enum csv_role {
+    CSV_CASE,
+    CSV_ACTIVITY,
+    CSV_TIME,
+    CSV_START,
+    CSV_LIFECYCLE,
+    CSV_INSTANCE,
+    CSV_VERSION,
+    CSV_ROLES
+};
 
 struct csv_reader {
     struct plog *log;
@@ -46,8 +55,8 @@ struct csv_reader {
     int column[CSV_ROLES];        /* found; -1 none */
     char separator;               /* 0: not known yet */
     uint8_t state;
-    struct buf row;  /* the fields of the row at hand, each with a NUL */
-    size_t *fields;  /* where they begin in row */
+    struct buf row; /* the fields of the row at hand, each with a NUL */
+    size_t *fields; /* where they begin in row */
     size_t fields_len, fields_cap;
     size_t field_at; /* of the field at hand */
     struct buf head; /* bytes before the separator is known */

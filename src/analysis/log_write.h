@@ -18,7 +18,8 @@ struct log_case { /* a run; NULL: not told */
     int64_t logical_us; /* TIME_NONE */
 };
 struct log_event {
-    const char *activity, *transition, *instance; /* the task; of the standard life cycle; which execution of it */
+    const char *activity, *transition,
+        *instance; /* the task; of the standard life cycle; which execution of it */
     int64_t at_us;
     const char *group; /* whose slots it took: the pool; or NULL */
     const char *state, *operator_name;

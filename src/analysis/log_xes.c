@@ -103,8 +103,8 @@ static int open_element(struct xes_reader *r, const char *name)
         r->instance = NULL;
         return need_case(r);
     } else if (r->inside == NOTHING) {
-        return err_set(r->e, ERR_INVALID, "this is no event log: its root element is <%.60s>, not <log>",
-                       name);
+        return err_set(r->e, ERR_INVALID,
+                       "this is no event log: its root element is <%.60s>, not <log>", name);
     } else {
         return 1; /* another element */
     }

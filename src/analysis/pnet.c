@@ -41,8 +41,8 @@ uint32_t pnet_place(struct pnet *p)
 
 uint32_t pnet_transition(struct pnet *p, uint32_t activity)
 {
-    struct pnet_transition *more = grown(p->arena, p->transitions, p->transitions_len,
-                                         &p->transitions_cap, sizeof *more);
+    struct pnet_transition *more =
+        grown(p->arena, p->transitions, p->transitions_len, &p->transitions_cap, sizeof *more);
 
     if (more == NULL || p->failed) {
         p->failed = true;
@@ -436,8 +436,9 @@ void pnet_pnml(const struct pnet *p, const char *const *names, const char *title
 {
     uint32_t arcs = 0;
 
-    (void)buf_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<pnml>\n  <net id=\"net1\" "
-                       "type=\"http://www.pnml.org/version-2009/grammar/pnmlcoremodel\">\n    <name><text>");
+    (void)buf_str(
+        out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<pnml>\n  <net id=\"net1\" "
+             "type=\"http://www.pnml.org/version-2009/grammar/pnmlcoremodel\">\n    <name><text>");
     xml_text(out, title);
     (void)buf_str(out, "</text></name>\n    <page id=\"n0\">\n");
     for (uint32_t i = 0; i < p->places_len; i++) {

@@ -21,7 +21,7 @@ struct pnet_list {
     uint32_t len, cap;
 };
 struct pnet_transition {
-    uint32_t activity; /* or PNET_SILENT */
+    uint32_t activity;        /* or PNET_SILENT */
     struct pnet_list in, out; /* places */
     bool gone;
 };

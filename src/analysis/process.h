@@ -17,8 +17,8 @@ int process_algorithm_from_string(const char *s);
 
 struct process_options {
     enum process_algorithm algorithm;
-    double noise;         /* of the inductive miner: 0 .. 1 */
-    size_t variants_max;  /* that are shown; 0: 20 */
+    double noise;          /* of the inductive miner: 0 .. 1 */
+    size_t variants_max;   /* that are shown; 0: 20 */
     const struct dag *dag; /* beside which it is shown, or NULL; borrowed for the call */
 };
 
@@ -34,14 +34,14 @@ struct process {
     struct variants variants;
     struct dfg dfg;
     struct timing_of timing;
-    struct ptree *tree;        /* inductive, else NULL */
-    struct heuristics heu;     /* heuristic */
-    struct pnet net;           /* not of the directly-follows graph */
+    struct ptree *tree;    /* inductive, else NULL */
+    struct heuristics heu; /* heuristic */
+    struct pnet net;       /* not of the directly-follows graph */
     struct replay replay;
     bool measured;
     struct drawing drawing;
-    size_t shown;              /* variants */
-    int64_t *variant_us;       /* of those: the median duration; -1 not known */
+    size_t shown;        /* variants */
+    int64_t *variant_us; /* of those: the median duration; -1 not known */
     struct bottleneck *bottlenecks;
     size_t bottlenecks_len;
     struct drift *drift;

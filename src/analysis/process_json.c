@@ -1,10 +1,10 @@
 #include <stdio.h>
 
 #include "analysis/process.h"
-#include "base/json.h"
-#include "base/time.h"
 #include "analysis/ptree.h"
 #include "base/buf.h"
+#include "base/json.h"
+#include "base/time.h"
 
 static void put_seconds(struct json_writer *w, const char *key, int64_t us)
 {
@@ -122,9 +122,9 @@ static void put_model(const struct process *p, struct json_writer *w)
 
 static void put_measures(const struct process *p, struct json_writer *w)
 {
-    static const char *const names[] = {"fitness", "average_trace_fitness",
-                                        "percentage_of_fitting_traces", "precision",
-                                        "generalization", "simplicity"};
+    static const char *const names[] = {
+        "fitness",   "average_trace_fitness", "percentage_of_fitting_traces",
+        "precision", "generalization",        "simplicity"};
     const struct replay *r = &p->replay;
     const double values[] = {r->fitness,
                              r->average_fitness,

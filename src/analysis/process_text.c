@@ -58,9 +58,10 @@ static void text_measures(const struct process *p, struct buf *out)
     const struct replay *r = &p->replay;
     char text[TIME_TEXT_MAX];
 
-    (void)buf_printf(out, "%llu traces, %zu events, %u activities, %zu variants; median duration %s\n",
-                     (unsigned long long)p->dfg.cases, p->log->steps_len, p->dfg.n,
-                     p->variants.len, span(p->timing.cases.median_us, text));
+    (void)buf_printf(out,
+                     "%llu traces, %zu events, %u activities, %zu variants; median duration %s\n",
+                     (unsigned long long)p->dfg.cases, p->log->steps_len, p->dfg.n, p->variants.len,
+                     span(p->timing.cases.median_us, text));
     if (p->measured) {
         (void)buf_printf(out,
                          "fitness %.4f (%.1f %% of the traces fit), precision %.4f, generalization "
@@ -105,13 +106,14 @@ static void text_follows(const struct process *p, struct buf *out)
     for (size_t i = 0; i < n; i++) {
         const struct process_step *s = &p->steps[i];
 
-        (void)buf_printf(out, "  %6llu  %s -> %s, after %s%s\n",
-                         (unsigned long long)dfg_count(&p->dfg, s->from, s->to),
-                         p->log->activities[s->from], p->log->activities[s->to],
-                         span(p->timing.follows[(size_t)s->from * p->dfg.n + s->to].median_us, text),
-                         !p->beside_dag || s->in_dag ? ""
-                         : s->from == s->to          ? "  (again)"
-                                                     : "  (no edge of the DAG)");
+        (void)buf_printf(
+            out, "  %6llu  %s -> %s, after %s%s\n",
+            (unsigned long long)dfg_count(&p->dfg, s->from, s->to), p->log->activities[s->from],
+            p->log->activities[s->to],
+            span(p->timing.follows[(size_t)s->from * p->dfg.n + s->to].median_us, text),
+            !p->beside_dag || s->in_dag ? ""
+            : s->from == s->to          ? "  (again)"
+                                        : "  (no edge of the DAG)");
     }
     rest(out, p->steps_len, n);
 }
@@ -187,9 +189,8 @@ static void text_drift(const struct process *p, const struct drift *d, struct bu
         const struct drift_time *t = &d->times[i];
 
         (void)buf_printf(out, "    %s took %s, takes %s (p = %.2g)\n",
-                         p->log->activities[t->activity],
-                         span((int64_t)(t->before_s * 1e6), a), span((int64_t)(t->after_s * 1e6), b),
-                         t->p);
+                         p->log->activities[t->activity], span((int64_t)(t->before_s * 1e6), a),
+                         span((int64_t)(t->after_s * 1e6), b), t->p);
     }
     for (size_t i = 0; i < d->flows_len && i < 5; i++) {
         (void)buf_printf(out, "    %s -> %s: %.2f times a case, was %.2f\n",

@@ -137,8 +137,10 @@ struct place {
 
 void ptree_text(const struct ptree *root, const char *const *names, struct buf *out)
 {
-    static const char *const heads[] = {
-        [PTREE_SEQUENCE] = "->( ", [PTREE_CHOICE] = "X( ", [PTREE_PARALLEL] = "+( ", [PTREE_LOOP] = "*( "};
+    static const char *const heads[] = {[PTREE_SEQUENCE] = "->( ",
+                                        [PTREE_CHOICE] = "X( ",
+                                        [PTREE_PARALLEL] = "+( ",
+                                        [PTREE_LOOP] = "*( "};
     struct arena a;
     struct place *path = NULL;
     size_t depth = 0, cap = 0;

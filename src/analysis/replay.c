@@ -80,9 +80,7 @@ static int step(struct replayer *x, struct level *l, uint32_t activity, uint64_t
     if (rc < 0) {
         return rc;
     }
-    if (rc == 1) {
-        fire_plan(x, l, n);
-    }
+    fire_plan(x, l, n);
     for (uint32_t i = 0; i < in->len; i++) {
         if (l->marking[in->at[i]] == 0) {
             l->marking[in->at[i]] = 1;
@@ -198,9 +196,7 @@ static int finish(struct replayer *x, const struct variant *v)
     if (rc < 0) {
         return rc;
     }
-    if (rc == 1) {
-        fire_plan(x, l, v->n);
-    }
+    fire_plan(x, l, v->n);
     if (l->marking[sink] == 0) {
         l->missing++;
         l->marking[sink]++;

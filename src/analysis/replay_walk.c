@@ -20,9 +20,10 @@ int walker_init(struct walker *w, const struct pnet *p, uint32_t activities, str
                          .queue = arena_array(a, n, sizeof(uint32_t)),
                          .wanted = arena_array(a, n, sizeof(bool)),
                          .trial = arena_array(a, n, sizeof(tokens)),
-                         .plan = arena_array(a, n + LIMIT_ANALYSIS_STATES, sizeof(uint32_t))};
+                         .plan = arena_array(a, n + LIMIT_ANALYSIS_STATES, sizeof(uint32_t)),
+                         .some.at = arena_array(a, n, sizeof(uint32_t))};
     if (w->transition_of == NULL || w->waits == NULL || w->producer == NULL || w->queue == NULL ||
-        w->wanted == NULL || w->trial == NULL || w->plan == NULL) {
+        w->wanted == NULL || w->trial == NULL || w->plan == NULL || w->some.at == NULL) {
         return -ERR_NOMEM;
     }
     for (uint32_t i = 0; i < activities; i++) {
@@ -213,8 +214,7 @@ static int follow(struct states *s, struct walker *w, uint32_t at)
 
     w->work += w->net->transitions_len;
     for (uint32_t t = 0; rc >= 0 && t < w->net->transitions_len; t++) {
-        if (w->net->transitions[t].activity == PNET_SILENT &&
-            walk_enabled(w, s->marking[at], t)) {
+        if (w->net->transitions[t].activity == PNET_SILENT && walk_enabled(w, s->marking[at], t)) {
             memcpy(w->trial, s->marking[at], w->net->places_len * sizeof *w->trial);
             walk_fire(w, w->trial, t);
             rc = add_state(s, w, w->trial, at, t);
@@ -255,19 +255,38 @@ static int search(struct walker *w, const tokens *m, const struct pnet_list *inp
     return rc;
 }
 
+/* The inputs that can be marked, one by one at least: in w->some. */
+static void reachable(struct walker *w, const struct pnet_list *inputs)
+{
+    w->some.len = 0;
+    for (uint32_t i = 0; i < inputs->len; i++) {
+        if (w->producer[inputs->at[i]] != UINT32_MAX) {
+            w->some.at[w->some.len++] = inputs->at[i];
+        }
+    }
+}
+
 int walk_plan(struct walker *w, const tokens *m, const struct pnet_list *inputs)
 {
+    int rc = 0;
+
     w->plan_len = 0;
     if (all_marked(m, inputs)) {
         return 1;
     }
     spread(w, m, inputs);
-    if (!available(w, inputs)) {
-        return 0;
-    }
+    reachable(w, inputs);
     memcpy(w->trial, m, w->net->places_len * sizeof *m);
-    want(w, inputs);
-    return all_marked(w->trial, inputs) ? 1 : search(w, m, inputs);
+    want(w, &w->some);
+    if (w->some.len == inputs->len && !all_marked(w->trial, inputs)) {
+        rc = search(w, m, inputs);
+        if (rc == 0) { /* the marking allows for a part only */
+            memcpy(w->trial, m, w->net->places_len * sizeof *m);
+            want(w, &w->some);
+        }
+        return rc;
+    }
+    return w->some.len == inputs->len;
 }
 
 /* The visible transitions that are enabled in a marking that silent ones lead to. */

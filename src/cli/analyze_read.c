@@ -94,7 +94,7 @@ static int read_csv(struct input *in, const char *const columns[CSV_ROLES], stru
     }
     rc = rc == 0 ? csv_end(&r, e) : rc;
     csv_fini(&r);
-    return rc == 0        ? 0
+    return rc == 0       ? 0
            : e->line > 0 ? err_prefix(e, rc, "%s:%d", in->path, e->line)
                          : err_prefix(e, rc, "%s", in->path);
 }
@@ -123,8 +123,9 @@ int analyze_read(const char *path, const char *const columns[CSV_ROLES], struct 
     in.bytes = mem_alloc(PIECE);
     rc = in.bytes == NULL ? err_set(e, ERR_NOMEM, "out of memory for a file") : next_piece(&in, e);
     if (rc == 0 && in.n >= 2 && memcmp(in.bytes, "\x1f\x8b", 2) == 0) {
-        rc = err_set(e, ERR_UNSUPPORTED, "%s is compressed: `gunzip -c %s | tradewind analyze --log -`",
-                     in.path, in.path);
+        rc = err_set(e, ERR_UNSUPPORTED,
+                     "%s is compressed: `gunzip -c %s | tradewind analyze --log -`", in.path,
+                     in.path);
     } else if (rc == 0) {
         rc = is_xml(in.bytes, in.n) ? read_xes(&in, ret, e) : read_csv(&in, columns, ret, e);
     }

@@ -85,7 +85,7 @@ static int output_open(struct output *o, const char *path, struct err *e)
 static int output_flush(struct output *o, struct err *e)
 {
     if (buf_status(&o->buf) != 0) {
-        return err_set(e, (enum err_code)-buf_status(&o->buf), "out of memory for the output");
+        return err_set(e, (enum err_code) - buf_status(&o->buf), "out of memory for the output");
     }
     if (fwrite(buf_cstr(&o->buf), 1, o->buf.len, o->f) != o->buf.len) {
         return err_errno(e, errno, "cannot write %s", o->path);
@@ -147,9 +147,10 @@ static int read_options(struct cli *cli, struct asked *a, struct err *e)
     }
     if ((a->form == FORM_PNML && word == PROCESS_DFG) ||
         (a->form == FORM_TREE && word != PROCESS_INDUCTIVE)) {
-        return err_set(e, ERR_USAGE, a->form == FORM_TREE
-                                         ? "--format tree is of --algorithm inductive"
-                                         : "--format pnml is of --algorithm inductive or heuristic");
+        return err_set(e, ERR_USAGE,
+                       a->form == FORM_TREE
+                           ? "--format tree is of --algorithm inductive"
+                           : "--format pnml is of --algorithm inductive or heuristic");
     }
     if ((cli_arg(cli, "DAG") == NULL) == (cli_opt(cli, "log") == NULL)) {
         return err_set(e, ERR_USAGE, "either a DAG or --log FILE");
@@ -157,8 +158,7 @@ static int read_options(struct cli *cli, struct asked *a, struct err *e)
     return 0;
 }
 
-static void show(const struct process *p, const struct asked *a, const char *title,
-                 struct buf *out)
+static void show(const struct process *p, const struct asked *a, const char *title, struct buf *out)
 {
     struct json_writer w;
 

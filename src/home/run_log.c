@@ -15,9 +15,9 @@
 #include "model/dag.h"
 #include "store/store.h"
 
-#define PAGE  200        /* runs read at once */
+#define PAGE  200     /* runs read at once */
 #define PIECE KiB(64) /* about what is written at once */
-#define KEPT  16         /* versions of the DAG that are kept parsed */
+#define KEPT  16      /* versions of the DAG that are kept parsed */
 
 struct attempt { /* a try of an instance */
     const struct ti_row *row;
@@ -26,7 +26,7 @@ struct attempt { /* a try of an instance */
 
 struct run_reader {
     struct store *s;
-    struct arena pages;          /* of versions */
+    struct arena pages;           /* of versions */
     struct version_row *versions; /* of the DAG, oldest first */
     size_t versions_len;
     struct kept {
@@ -34,8 +34,8 @@ struct run_reader {
         struct dag *dag;
         uint32_t *place; /* by task: where it stands in topological order */
     } kept[KEPT];
-    size_t next; /* which one is replaced */
-    struct run_query runs;       /* the next page of them */
+    size_t next;           /* which one is replaced */
+    struct run_query runs; /* the next page of them */
     struct arena page;
     struct run_row *rows;
     size_t rows_len, at;
@@ -106,8 +106,7 @@ static int by_place(const void *x, const void *y)
     if (a->row->key.map_index != b->row->key.map_index) {
         return a->row->key.map_index < b->row->key.map_index ? -1 : 1;
     }
-    return a->row->try_number < b->row->try_number ? -1
-                                                   : a->row->try_number > b->row->try_number;
+    return a->row->try_number < b->row->try_number ? -1 : a->row->try_number > b->row->try_number;
 }
 
 static int add_attempts(struct run_reader *r, const struct ti_row *rows, size_t n)
@@ -259,8 +258,9 @@ static int put_execution(struct plog *l, uint32_t c, uint32_t a, const struct ex
         rc = plog_event(l, c, a, PLOG_START, x->start_us < x->end_us ? x->start_us : x->end_us,
                         NULL, e);
     }
-    return rc != 0 ? rc
-                   : plog_event(l, c, a, x->failed ? PLOG_ABORT : PLOG_COMPLETE, x->end_us, NULL, e);
+    return rc != 0
+               ? rc
+               : plog_event(l, c, a, x->failed ? PLOG_ABORT : PLOG_COMPLETE, x->end_us, NULL, e);
 }
 
 static int read_run(struct run_reader *r, struct plog *l, struct err *e)
@@ -320,7 +320,7 @@ struct run_log_writer {
         size_t order;
         const struct ti_row *row;
         const char *transition;
-    } *moments;
+    } * moments;
     size_t len, cap;
 };
 
@@ -334,7 +334,8 @@ static int by_time(const void *x, const void *y)
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
-static int add_moment(struct run_log_writer *w, const struct ti_row *t, int64_t at_us, const char *word)
+static int add_moment(struct run_log_writer *w, const struct ti_row *t, int64_t at_us,
+                      const char *word)
 {
     struct moment m = {at_us, w->len, t, word};
 
@@ -461,7 +462,7 @@ int run_log_next(struct run_log_writer *w, struct buf *out, bool *ret_more, stru
     }
     *ret_more = !w->ended;
     if (rc >= 0 && buf_status(out) != 0) {
-        rc = err_set(e, (enum err_code)-buf_status(out), "an event log cannot be written");
+        rc = err_set(e, (enum err_code) - buf_status(out), "an event log cannot be written");
     }
     return rc < 0 ? rc : 0;
 }

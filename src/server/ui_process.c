@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "analysis/process.h"
+#include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "base/buf.h"
 #include "home/home.h"
 #include "home/run_log.h"
 #include "runtime/loop.h"
@@ -142,7 +142,8 @@ int ui_process(struct call *c, struct err *e)
 
 /* ---- the event log ---- */
 
-struct export {
+struct export
+{
     struct work *w;
     struct run_log_writer *log;
     enum log_format format;
