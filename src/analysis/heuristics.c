@@ -113,8 +113,8 @@ int heuristics_mine(const struct plog *l, const struct variants *v, const struct
                              .start = d->start,
                              .end = d->end,
                              .and_measure = o->and_measure};
-    if (max == NULL || triples == NULL || known == NULL || h->node == NULL || h->edge == NULL || h->strong == NULL ||
-        h->dependency == NULL || h->count == NULL) {
+    if (max == NULL || triples == NULL || known == NULL || h->node == NULL || h->edge == NULL ||
+        h->strong == NULL || h->dependency == NULL || h->count == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory for the heuristics miner");
     }
     for (uint32_t x = 0; x < d->n; x++) {

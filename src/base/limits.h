@@ -161,10 +161,10 @@
 #define LIMIT_ANALYSIS_BYTES      MiB(2048) /* memory of one log, and of one analysis */
 #define LIMIT_ANALYSIS_EVENTS     10000000
 #define LIMIT_ANALYSIS_CASES      1000000
-#define LIMIT_ANALYSIS_ACTIVITIES 1000  /* different ones */
-#define LIMIT_ANALYSIS_TRACE      20000 /* events of one case */
-#define LIMIT_ANALYSIS_VARIANTS   50000 /* different traces */
-#define LIMIT_ANALYSIS_NAME       1000  /* bytes of an activity's name; longer ones are cut */
+#define LIMIT_ANALYSIS_ACTIVITIES 1000    /* different ones */
+#define LIMIT_ANALYSIS_TRACE      20000   /* events of one case */
+#define LIMIT_ANALYSIS_VARIANTS   50000   /* different traces */
+#define LIMIT_ANALYSIS_NAME       1000    /* bytes of an activity's name; longer ones are cut */
 #define LIMIT_ANALYSIS_FIELD      KiB(64) /* one field of a CSV file, one attribute of XES */
 #define LIMIT_ANALYSIS_NESTING    100     /* elements within elements of XES */
 #define LIMIT_ANALYSIS_STEPS \

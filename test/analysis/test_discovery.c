@@ -64,7 +64,8 @@ static void test_the_cuts(void **state)
     expect_tree("aba a", 0, "*( 'a', 'b' )");
     expect_tree("abcd acbd aed", 0, "->( 'a', X( +( 'b', 'c' ), 'e' ), 'd' )");
     /* The log of the Petri Nets 2013 paper's example of a loop with a choice. */
-    expect_tree("abdf acdf abdeabdf acdeacdf", 0, "->( *( ->( 'a', X( 'b', 'c' ), 'd' ), 'e' ), 'f' )");
+    expect_tree("abdf acdf abdeabdf acdeacdf", 0,
+                "->( *( ->( 'a', X( 'b', 'c' ), 'd' ), 'e' ), 'f' )");
 }
 
 static void test_what_may_be_left_out(void **state)
@@ -89,7 +90,8 @@ static void test_where_no_cut_fits(void **state)
 static void test_what_is_rare_is_left_out(void **state)
 {
     /* 19 times abc, once cab: no cut fits the whole; without the one edge c -> a and the one start c the sequence does. */
-    const char *log = "abc abc abc abc abc abc abc abc abc abc abc abc abc abc abc abc abc abc abc cab";
+    const char *log =
+        "abc abc abc abc abc abc abc abc abc abc abc abc abc abc abc abc abc abc abc cab";
 
     (void)state;
     expect_tree(log, 0, "+( 'a', 'b', 'c' )");
@@ -108,8 +110,7 @@ static void measure(const char *traces, bool heuristic, struct replay *ret)
 
     open_log(&m, traces);
     if (heuristic) {
-        assert_int_equal(
-            heuristics_mine(&m.l, &m.v, &m.d, &heuristics_defaults, &m.a, &h, &e), 0);
+        assert_int_equal(heuristics_mine(&m.l, &m.v, &m.d, &heuristics_defaults, &m.a, &h, &e), 0);
         assert_int_equal(pnet_from_heuristics(&m.a, &h, &net, &e), 0);
     } else {
         assert_int_equal(inductive_mine(&m.l, &m.v, 0, &m.a, &t, &e), 0);

@@ -91,13 +91,14 @@ static void test_several_at_once_by_instance_or_in_order(void **state)
     struct plog l;
 
     (void)state;
-    read_csv_text(&l,
-                  "case:concept:name;concept:name;concept:instance;lifecycle:transition;time:timestamp\n"
-                  "1;a;x;start;2026-01-01T00:00:00Z\n"
-                  "1;a;y;start;2026-01-01T00:00:10Z\n"
-                  "1;a;y;complete;2026-01-01T00:00:20Z\n"
-                  "1;a;x;complete;2026-01-01T00:01:00Z\n",
-                  1000);
+    read_csv_text(
+        &l,
+        "case:concept:name;concept:name;concept:instance;lifecycle:transition;time:timestamp\n"
+        "1;a;x;start;2026-01-01T00:00:00Z\n"
+        "1;a;y;start;2026-01-01T00:00:10Z\n"
+        "1;a;y;complete;2026-01-01T00:00:20Z\n"
+        "1;a;x;complete;2026-01-01T00:01:00Z\n",
+        1000);
     assert_int_equal(dfg_service_us(&l.steps[0]), 10 * TIME_SECOND);
     assert_int_equal(dfg_service_us(&l.steps[1]), 60 * TIME_SECOND);
     plog_fini(&l);
@@ -111,7 +112,8 @@ static void test_a_log_of_plain_events(void **state)
     /* By time, then as read; times of the same moment keep their order; quotes, separators and line ends within fields. */
     read_csv_text(&l,
                   "\xef\xbb\xbf"
-                  "case|event|time\n1|\"b \"\"|\"\"\n\"|2026-01-02\n1|a|2026-01-01\n2|x|2026-01-01\n1|c|2026-01-02\n",
+                  "case|event|time\n1|\"b "
+                  "\"\"|\"\"\n\"|2026-01-02\n1|a|2026-01-01\n2|x|2026-01-01\n1|c|2026-01-02\n",
                   7);
     assert_int_equal(l.cases_len, 2);
     expect_steps(&l, 0, "ab \"|\"\nc");
@@ -126,7 +128,8 @@ static void test_a_start_column(void **state)
     (void)state;
     read_csv_text(&l,
                   "run_id,task_id,start_date,end_date\n"
-                  "r,a,2026-01-01T00:00:00Z,2026-01-01T00:00:05Z\nr,a,2026-01-01T00:00:01Z,2026-01-01T00:00:03Z\n",
+                  "r,a,2026-01-01T00:00:00Z,2026-01-01T00:00:05Z\nr,a,2026-01-01T00:00:01Z,2026-01-"
+                  "01T00:00:03Z\n",
                   50);
     assert_int_equal(dfg_service_us(&l.steps[0]), 2 * TIME_SECOND);
     assert_int_equal(dfg_service_us(&l.steps[1]), 5 * TIME_SECOND);
@@ -164,8 +167,9 @@ static void test_csv_that_cannot_be_read(void **state)
     expect_csv_error("case,task,time\n1,\"a\"b,2026-01-01\n", ERR_SYNTAX, "behind a closing quote");
 }
 
-static const char head[] = "<?xml version=\"1.0\"?>\n<log xmlns=\"http://www.xes-standard.org/\">\n"
-                           "<global scope=\"event\"><string key=\"concept:name\" value=\"no\"/></global>\n";
+static const char head[] =
+    "<?xml version=\"1.0\"?>\n<log xmlns=\"http://www.xes-standard.org/\">\n"
+    "<global scope=\"event\"><string key=\"concept:name\" value=\"no\"/></global>\n";
 
 static void test_xes(void **state)
 {
@@ -175,17 +179,18 @@ static void test_xes(void **state)
 
     (void)state;
     (void)strcpy(text, head);
-    (void)strcat(text,
-                 "<string key=\"concept:name\" value=\"the log\"/>"
-                 "<trace><string key=\"concept:name\" value=\"one\"/><int key=\"version\" value=\"7\"/>"
-                 "<event><string key=\"concept:name\" value=\"a &lt;&#10;&gt;\">"
-                 "<string key=\"concept:name\" value=\"nested\"/></string>"
-                 "<date key=\"time:timestamp\" value=\"2026-01-01T00:00:00.5+01:00\"/></event>"
-                 "<event><date key=\"time:timestamp\" value=\"2026-01-01T00:00:00Z\"/>"
-                 "<string key=\"concept:name\" value=\"b\"/></event>"
-                 "<event><string key=\"org:resource\" value=\"nameless\"/></event></trace>"
-                 "<trace><event><string key=\"concept:name\" value=\"b\"/></event>"
-                 "<string key=\"concept:name\" value=\"two\"/></trace><trace/></log>");
+    (void)strcat(
+        text,
+        "<string key=\"concept:name\" value=\"the log\"/>"
+        "<trace><string key=\"concept:name\" value=\"one\"/><int key=\"version\" value=\"7\"/>"
+        "<event><string key=\"concept:name\" value=\"a &lt;&#10;&gt;\">"
+        "<string key=\"concept:name\" value=\"nested\"/></string>"
+        "<date key=\"time:timestamp\" value=\"2026-01-01T00:00:00.5+01:00\"/></event>"
+        "<event><date key=\"time:timestamp\" value=\"2026-01-01T00:00:00Z\"/>"
+        "<string key=\"concept:name\" value=\"b\"/></event>"
+        "<event><string key=\"org:resource\" value=\"nameless\"/></event></trace>"
+        "<trace><event><string key=\"concept:name\" value=\"b\"/></event>"
+        "<string key=\"concept:name\" value=\"two\"/></trace><trace/></log>");
     for (size_t piece = 1; piece < 1000; piece += 333) {
         if (read_xes_text(&l, text, piece, &e) != 0) {
             fail_msg("%s", e.text);
@@ -208,7 +213,8 @@ static void test_xes_that_cannot_be_read(void **state)
         "<log><trace>",
         "no xml",
         "<!DOCTYPE log [<!ENTITY a \"aaaa\">]><log><trace/></log>",
-        "<log><trace><event><date key=\"time:timestamp\" value=\"yesterday\"/></event></trace></log>",
+        "<log><trace><event><date key=\"time:timestamp\" "
+        "value=\"yesterday\"/></event></trace></log>",
     };
     struct plog l;
     struct err e;
@@ -231,7 +237,10 @@ static void test_what_is_written_can_be_read(void **state)
     (void)state;
     for (int format = LOG_XES; format <= LOG_CSV; format++) {
         struct log_writer w;
-        struct log_case c = {.id = "run \"1\"", .version = "3", .state = "success", .type = "manual",
+        struct log_case c = {.id = "run \"1\"",
+                             .version = "3",
+                             .state = "success",
+                             .type = "manual",
                              .logical_us = TIME_NONE};
         struct buf out BUF_CLEANUP;
 
@@ -239,9 +248,14 @@ static void test_what_is_written_can_be_read(void **state)
         log_write_begin(&w, (enum log_format)format, "the dag", &out);
         log_write_case(&w, &c);
         for (int i = 0; i < 4; i++) {
-            struct log_event v = {.activity = names[i], .transition = "start", .instance = names[i],
-                                  .at_us = i * TIME_SECOND, .group = "default_pool",
-                                  .state = "running", .operator_name = "bash", .map_index = i - 1,
+            struct log_event v = {.activity = names[i],
+                                  .transition = "start",
+                                  .instance = names[i],
+                                  .at_us = i * TIME_SECOND,
+                                  .group = "default_pool",
+                                  .state = "running",
+                                  .operator_name = "bash",
+                                  .map_index = i - 1,
                                   .try_number = 1};
 
             log_write_event(&w, &v);
