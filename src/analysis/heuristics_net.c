@@ -207,14 +207,15 @@ static int leave(struct maker *m, uint32_t act, struct err *e)
     uint32_t choice, t;
     int rc = side_of(m, act, false, &s, e);
 
-    if (rc != 0 || (s.len == 0 && !s.border)) {
+    if (rc != 0) {
         return rc;
     }
     if (s.len + s.border == 1) {
         pnet_to_place(m->p, m->transition[act], s.border ? m->p->sink : between(m, act, s.acts[0]));
         return 0;
     }
-    choice = pnet_place(m->p);
+    choice = pnet_place(
+        m->p); /* where nothing follows and nothing ends, a token stays: no case with it fits */
     pnet_to_place(m->p, m->transition[act], choice);
     for (size_t b = 0; b < s.bindings_len; b++) {
         if (members(&s, b) < 2) {

@@ -287,11 +287,13 @@ def compare_log(c, path, scratch):
 
 def generated(count, scratch):
     import random
+    import numpy
     import pm4py
     from pm4py.algo.simulation.tree_generator import algorithm as generator
     from pm4py.algo.simulation.playout.process_tree import algorithm as playout
     for i in range(count):
         random.seed(i)
+        numpy.random.seed(i)
         tree = generator.apply(variant=generator.Variants.PTANDLOGGENERATOR, parameters={
             "mode": 8, "min": 4, "max": 14, "sequence": 0.4, "choice": 0.2, "parallel": 0.2, "loop": 0.1, "or": 0, "silent": 0.15,
             "duplicate": 0, "no_models": 1})
