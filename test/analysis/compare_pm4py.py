@@ -106,13 +106,14 @@ def measures_of(found):
 
 class Oracle:
     """All markings that a net can be in; told only while there are not too many."""
-    MOST = 20000
+    MOST = 3000
+    WORK = 5000000  # transitions that are tried, in all
 
     def __init__(self, net, im, fm):
         self.transitions = [(t.label, collections.Counter(a.source for a in t.in_arcs), collections.Counter(a.target for a in t.out_arcs))
                             for t in net.transitions]
         self.first, self.last = self.key(im), self.key(fm)
-        self.closures = {}
+        self.work = 0
 
     @staticmethod
     def key(marking):
@@ -132,7 +133,8 @@ class Oracle:
     def closure(self, markings):
         seen, todo = set(markings), list(markings)
         while todo:
-            if len(seen) > self.MOST:
+            self.work += len(self.transitions)
+            if len(seen) > self.MOST or self.work > self.WORK:
                 return None
             m = todo.pop()
             for t in self.transitions:
