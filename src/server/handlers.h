@@ -130,6 +130,9 @@ int ui_search(struct call *c, struct err *e);
 int ui_assets_graph(struct call *c, struct err *e);
 int ui_versions_diff(struct call *c, struct err *e);
 int ui_events(struct call *c, struct err *e);
+/* ui_process.c */
+int ui_process(struct call *c, struct err *e);
+int ui_event_log(struct call *c, struct err *e);
 
 /* webhooks.c */
 int api_webhook(struct call *c, struct err *e);
