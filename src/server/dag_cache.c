@@ -18,7 +18,7 @@ static void drop(struct dag_cache *c, struct dag_kept *k)
     }
 }
 
-const struct dag *dag_cache_get(struct dag_cache *c, int64_t version_key)
+const struct dag *server_dags_get(struct dag_cache *c, int64_t version_key)
 {
     struct dag_kept *set = set_of(c, version_key);
 
@@ -45,7 +45,7 @@ static struct dag_kept *oldest_of(struct dag_cache *c)
     return oldest;
 }
 
-void dag_cache_put(struct dag_cache *c, int64_t version_key, struct dag *d)
+void server_dags_put(struct dag_cache *c, int64_t version_key, struct dag *d)
 {
     struct dag_kept *set = set_of(c, version_key), *place = &set[0], *old;
 
@@ -62,7 +62,7 @@ void dag_cache_put(struct dag_cache *c, int64_t version_key, struct dag *d)
     }
 }
 
-void dag_cache_clear(struct dag_cache *c)
+void server_dags_clear(struct dag_cache *c)
 {
     for (int i = 0; i < DAG_CACHE_SETS * DAG_CACHE_WAYS; i++) {
         drop(c, &c->kept[0][0] + i);

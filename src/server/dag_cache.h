@@ -21,9 +21,9 @@ struct dag_cache {
 };
 
 /* NULL: not kept. Borrowed until DAG_CACHE_WAYS others have been put, or the cache is emptied. */
-const struct dag *dag_cache_get(struct dag_cache *c, int64_t version_key);
+const struct dag *server_dags_get(struct dag_cache *c, int64_t version_key);
 /* Takes d over. Those that were used longest ago make room. */
-void dag_cache_put(struct dag_cache *c, int64_t version_key, struct dag *d);
-void dag_cache_clear(struct dag_cache *c);
+void server_dags_put(struct dag_cache *c, int64_t version_key, struct dag *d);
+void server_dags_clear(struct dag_cache *c);
 
 #endif

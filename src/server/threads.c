@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "home/home.h"
 #include "model/dag.h"
+#include "runtime/http.h"
 #include "runtime/loop.h"
 #include "server/httpd.h"
 #include "server/httpd_module.h"
@@ -25,7 +26,7 @@ const int64_t http_bucket_us[HTTP_BUCKETS] = {500,   1000,   2500,   5000,    10
 
 static void drop_store(struct server_thread *t)
 {
-    dag_cache_clear(&t->dags);
+    server_dags_clear(&t->dags);
     store_close(t->store);
     t->store = NULL;
 }
@@ -72,12 +73,12 @@ int server_dag(struct call *c, int64_t version_key, const struct dag **ret, stru
     struct dag *d;
     int rc = 0;
 
-    *ret = dag_cache_get(kept, version_key);
+    *ret = server_dags_get(kept, version_key);
     if (*ret == NULL) {
         rc = server_store(c, &s, e);
         rc = rc == 0 ? home_load_version(s, version_key, &d, e) : rc;
         if (rc == 0) {
-            dag_cache_put(kept, version_key, d);
+            server_dags_put(kept, version_key, d);
             *ret = d;
         }
     }
@@ -182,19 +183,30 @@ static int thread_co(void *arg)
         .listen_fd = t->listen_fd,
         .connections = t->server->config.connections / (unsigned)t->server->config.threads,
         .idle_s = t->server->config.idle_s,
+        .tls = tls_is_set(&t->server->tls) ? &t->server->tls : NULL,
         .begin = on_begin,
         .handle = handle,
         .end = on_end,
         .arg = t,
     };
-    int rc = httpd_new(&c, &t->httpd, &t->e);
+    int rc = pool_new(t->loop, "passwords", 1, &t->pool, &t->e);
+
+    rc = rc == 0 ? events_join(t->server->events, &t->events, t->loop, &t->e) : rc;
 
     if (rc != 0) {
         (void)close(t->listen_fd);
         return rc;
     }
+    rc = httpd_new(&c, &t->httpd, &t->e);
+    if (rc != 0) {
+        events_leave(&t->events);
+        (void)close(t->listen_fd);
+        return rc;
+    }
     rc = co_wait_fd(t->stop_fd, LOOP_READ, NULL);
+    events_leave(&t->events); /* streams would hold up what is drained */
     httpd_free(t->httpd, t->server->config.grace_us);
+    http_client_free(t->http);
     return rc;
 }
 
@@ -204,12 +216,16 @@ static void *thread_main(void *arg)
     struct loop_config lc = {0};
     uint64_t one = 1;
 
-    t->rc = loop_uv_new(&lc, &t->loop, &t->e);
+    t->known = identities_new();
+    t->rc = t->known != NULL ? loop_uv_new(&lc, &t->loop, &t->e)
+                             : err_set(&t->e, ERR_NOMEM, "out of memory for a thread");
     if (t->rc == 0) {
         t->rc = loop_main(t->loop, thread_co, t, &t->e);
         drop_store(t);
+        pool_free(t->pool);
         loop_free(t->loop);
     }
+    identities_free(t->known);
     if (t->rc != 0) {
         (void)!write(t->server->failed_fd, &one, sizeof one);
     }

@@ -49,21 +49,21 @@ static void test_found_again(void **state)
     struct dag_cache *c = mem_zalloc(sizeof *c);
 
     (void)state;
-    assert_null(dag_cache_get(c, 1));
+    assert_null(server_dags_get(c, 1));
     for (int64_t key = 1; key <= DAG_CACHE_SETS * DAG_CACHE_WAYS; key++) {
         struct dag *d = dag_of(1);
 
-        dag_cache_put(c, key, d);
-        assert_ptr_equal(dag_cache_get(c, key), d);
+        server_dags_put(c, key, d);
+        assert_ptr_equal(server_dags_get(c, key), d);
     }
-    assert_non_null(dag_cache_get(c, 1)); /* all of them have room */
+    assert_non_null(server_dags_get(c, 1)); /* all of them have room */
     /* One more of the same set takes the place that was used longest ago: not the one just used. */
-    dag_cache_put(c, 1 + DAG_CACHE_SETS * DAG_CACHE_WAYS, dag_of(1));
-    assert_non_null(dag_cache_get(c, 1));
-    assert_null(dag_cache_get(c, 1 + DAG_CACHE_SETS));
-    dag_cache_clear(c);
+    server_dags_put(c, 1 + DAG_CACHE_SETS * DAG_CACHE_WAYS, dag_of(1));
+    assert_non_null(server_dags_get(c, 1));
+    assert_null(server_dags_get(c, 1 + DAG_CACHE_SETS));
+    server_dags_clear(c);
     assert_int_equal(c->tasks, 0);
-    assert_null(dag_cache_get(c, 1));
+    assert_null(server_dags_get(c, 1));
     mem_free(c);
 }
 
@@ -74,14 +74,14 @@ static void test_bound(void **state)
 
     (void)state;
     for (int64_t key = 1; key <= 2 * fit; key++) {
-        dag_cache_put(c, key, dag_of(tasks));
+        server_dags_put(c, key, dag_of(tasks));
         assert_true(c->tasks <= DAG_CACHE_TASKS);
         for (int64_t new = key; new > 0 && new > key - DAG_CACHE_WAYS; new --) {
-            assert_non_null(dag_cache_get(c, new));
+            assert_non_null(server_dags_get(c, new));
         }
     }
-    assert_null(dag_cache_get(c, 1));
-    dag_cache_clear(c);
+    assert_null(server_dags_get(c, 1));
+    server_dags_clear(c);
     mem_free(c);
 }
 

@@ -18,7 +18,7 @@ struct counts {
     unsigned next; /* whose place the next one takes */
 };
 
-void counts_free(struct counts *c)
+void sql_counts_free(struct counts *c)
 {
     for (unsigned i = 0; c != NULL && i < COUNTS_MAX; i++) {
         mem_free(c->of[i].sql);
@@ -34,7 +34,7 @@ static struct counts *counts_of(struct sql_store *s)
     return s->counts;
 }
 
-bool counts_get(struct sql_store *s, sqlite3_stmt *st, struct counts_key *ret_key, int64_t *ret)
+bool sql_counts_get(struct sql_store *s, sqlite3_stmt *st, struct counts_key *ret_key, int64_t *ret)
 {
     struct counts *c = counts_of(s);
     struct err ignored = {0};
@@ -54,7 +54,7 @@ bool counts_get(struct sql_store *s, sqlite3_stmt *st, struct counts_key *ret_ke
     return false;
 }
 
-void counts_put(struct sql_store *s, struct counts_key *key, int64_t n)
+void sql_counts_put(struct sql_store *s, struct counts_key *key, int64_t n)
 {
     struct counts *c = s->counts;
     char *sql = c != NULL && key->sql != NULL ? mem_strdup(key->sql) : NULL;
@@ -68,7 +68,7 @@ void counts_put(struct sql_store *s, struct counts_key *key, int64_t n)
     }
 }
 
-void counts_key_fini(struct counts_key *key)
+void sql_counts_key_fini(struct counts_key *key)
 {
     sqlite3_free(key->sql);
     key->sql = NULL;
