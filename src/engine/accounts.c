@@ -356,7 +356,7 @@ static int op_user_set(struct accounts_call *q)
     u = old;
     if (version == 0) {
         u = (struct account){.name = name,
-                             .epoch = 0,
+                             .epoch = 1, /* also of those who never have a password */
                              .created_us = q->now_us,
                              .password_us = TIME_NONE,
                              .login_us = TIME_NONE};
