@@ -60,6 +60,7 @@ struct server {
     char token[80];
     struct webhooks *hooks;
     struct events *events;
+    struct graph_cache *graphs; /* ui_graph.c */
     struct server_thread *threads;
     int port;
     pthread_mutex_t stats_lock;
@@ -94,6 +95,10 @@ bool server_has_import_error(const struct call *c, const char *file);
 /* The same for what changes something: an engine that takes longer than a while leaves a call answered with 202 (*ret_later). */
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
                    bool *ret_later, struct err *e);
+
+/* ui_graph.c: pictures that were made, for all threads */
+int graph_cache_new(struct graph_cache **ret, struct err *e);
+void graph_cache_free(struct graph_cache *g);
 
 /* webhooks.c */
 int webhooks_new(const struct server_config *c, struct webhooks **ret, struct err *e);
