@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "home/home.h"
 #include "model/dag.h"
+#include "runtime/http.h"
 #include "runtime/loop.h"
 #include "server/httpd.h"
 #include "server/httpd_module.h"
@@ -25,10 +26,7 @@ const int64_t http_bucket_us[HTTP_BUCKETS] = {500,   1000,   2500,   5000,    10
 
 static void drop_store(struct server_thread *t)
 {
-    for (size_t i = 0; i < SERVER_DAGS_KEPT; i++) {
-        dag_unref(t->dags[i].dag);
-        t->dags[i] = (struct kept_dag){0};
-    }
+    server_dags_clear(&t->dags);
     store_close(t->store);
     t->store = NULL;
 }
@@ -70,27 +68,19 @@ int server_store(struct call *c, struct store **ret, struct err *e)
 
 int server_dag(struct call *c, int64_t version_key, const struct dag **ret, struct err *e)
 {
-    struct server_thread *t = c->thread;
-    struct kept_dag *oldest = &t->dags[0];
+    struct dag_cache *kept = &c->thread->dags;
     struct store *s;
     struct dag *d;
-    int rc = server_store(c, &s, e);
+    int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < SERVER_DAGS_KEPT; i++) {
-        struct kept_dag *k = &t->dags[i];
-
-        if (k->dag != NULL && k->version_key == version_key) {
-            k->used = ++t->dag_uses;
-            *ret = k->dag;
-            return 0;
+    *ret = server_dags_get(kept, version_key);
+    if (*ret == NULL) {
+        rc = server_store(c, &s, e);
+        rc = rc == 0 ? home_load_version(s, version_key, &d, e) : rc;
+        if (rc == 0) {
+            server_dags_put(kept, version_key, d);
+            *ret = d;
         }
-        oldest = k->used < oldest->used ? k : oldest;
-    }
-    rc = rc == 0 ? home_load_version(s, version_key, &d, e) : rc;
-    if (rc == 0) {
-        dag_unref(oldest->dag);
-        *oldest = (struct kept_dag){version_key, d, ++t->dag_uses};
-        *ret = d;
     }
     return rc;
 }
@@ -193,12 +183,15 @@ static int thread_co(void *arg)
         .listen_fd = t->listen_fd,
         .connections = t->server->config.connections / (unsigned)t->server->config.threads,
         .idle_s = t->server->config.idle_s,
+        .tls = tls_is_set(&t->server->tls) ? &t->server->tls : NULL,
         .begin = on_begin,
         .handle = handle,
         .end = on_end,
         .arg = t,
     };
-    int rc = events_join(t->server->events, &t->events, t->loop, &t->e);
+    int rc = pool_new(t->loop, "passwords", 1, &t->pool, &t->e);
+
+    rc = rc == 0 ? events_join(t->server->events, &t->events, t->loop, &t->e) : rc;
 
     if (rc != 0) {
         (void)close(t->listen_fd);
@@ -213,6 +206,7 @@ static int thread_co(void *arg)
     rc = co_wait_fd(t->stop_fd, LOOP_READ, NULL);
     events_leave(&t->events); /* streams would hold up what is drained */
     httpd_free(t->httpd, t->server->config.grace_us);
+    http_client_free(t->http);
     return rc;
 }
 
@@ -222,12 +216,16 @@ static void *thread_main(void *arg)
     struct loop_config lc = {0};
     uint64_t one = 1;
 
-    t->rc = loop_uv_new(&lc, &t->loop, &t->e);
+    t->known = identities_new();
+    t->rc = t->known != NULL ? loop_uv_new(&lc, &t->loop, &t->e)
+                             : err_set(&t->e, ERR_NOMEM, "out of memory for a thread");
     if (t->rc == 0) {
         t->rc = loop_main(t->loop, thread_co, t, &t->e);
         drop_store(t);
+        pool_free(t->pool);
         loop_free(t->loop);
     }
+    identities_free(t->known);
     if (t->rc != 0) {
         (void)!write(t->server->failed_fd, &one, sizeof one);
     }

@@ -199,6 +199,7 @@ static void store_fini(struct sql_store *s)
         (void)sqlite3_finalize(s->stmts[i]);
     }
     reasons_free(s->reasons);
+    sql_counts_free(s->counts);
     /* No statement is left: this cannot be refused. The last writer out moves the log into the
      * file. */
     (void)sqlite3_close(s->db);
@@ -249,6 +250,7 @@ static const struct store_ops ops = {
     .get_settings = sql_get_settings,
     .put_settings = sql_put_settings,
     .put_pool = sql_put_pool,
+    .change_settings = sql_change_settings,
     .put_parsed = sql_put_parsed,
     .get_parsed_dags = sql_get_parsed_dags,
     .get_import_errors = sql_get_import_errors,
