@@ -311,15 +311,12 @@ static int put_details(struct call *c, const struct dag_row *row, const struct d
 {
     const struct value *args = d->document != NULL ? value_get(d->document, "default_args") : NULL;
     struct run_query q = {.dag_key = row->dag_key, .states = 1U << RUN_RUNNING | 1U << RUN_QUEUED};
-    struct version_row *versions;
     struct store *s;
     int64_t active = 0;
-    size_t n = 0;
     int rc = server_store(c, &s, e);
 
     q.logical_date = q.run_after = q.start = q.end = (struct time_range){TIME_NONE, TIME_NONE};
     rc = rc == 0 ? s->ops->count_runs(s, &q, &active, e) : rc;
-    rc = rc == 0 ? s->ops->get_dag_versions(s, row->dag_key, &c->arena, &versions, &n, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -347,15 +344,10 @@ static int put_details(struct call *c, const struct dag_row *row, const struct d
         json_null(&c->w);
     }
     put_null(c, "owner_links");
-    put_bool(c, "is_favorite", false);
+    put_bool(c, "is_favorite", api_is_favorite(c, row->dag_id));
     put_int(c, "active_runs_count", active);
     put_params(c, d);
-    for (size_t i = n; i-- > 0;) {
-        if (versions[i].version_key == row->version_key) {
-            api_put_version(c, "latest_dag_version", row->dag_id, row->version_key,
-                            versions[i].created_us, (int64_t)i + 1);
-        }
-    }
+    api_put_version(c, "latest_dag_version", row->dag_id, row->version_key);
     return 0;
 }
 
@@ -544,9 +536,10 @@ static int find_version(struct call *c, const char *text, const struct dag_row *
 
     rc = rc == 0 ? s->ops->get_dag_versions(s, row->dag_key, &c->arena, &all, &n, e) : rc;
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        if (text == NULL ? all[i].version_key == row->version_key : number == (long long)i + 1) {
+        if (text == NULL ? all[i].version_key == row->version_key
+                         : number == (long long)all[i].number) {
             *ret = all[i];
-            *ret_number = (int64_t)i + 1;
+            *ret_number = all[i].number;
             return 0;
         }
     }
@@ -572,8 +565,7 @@ int api_dag_versions(struct call *c, struct err *e)
     if (rc == 0) {
         api_list(c, "dag_versions");
         for (size_t i = p.offset; i < n && i - p.offset < p.limit; i++) {
-            api_put_version(c, NULL, row.dag_id, all[i].version_key, all[i].created_us,
-                            (int64_t)i + 1);
+            api_put_version(c, NULL, row.dag_id, all[i].version_key);
         }
         api_list_end(c, (int64_t)n);
     }
@@ -589,7 +581,7 @@ int api_dag_version(struct call *c, struct err *e)
 
     rc = rc == 0 ? find_version(c, call_param(c, "version_number"), &row, &v, &number, e) : rc;
     if (rc == 0) {
-        api_put_version(c, NULL, row.dag_id, v.version_key, v.created_us, number);
+        api_put_version(c, NULL, row.dag_id, v.version_key);
     }
     return rc;
 }

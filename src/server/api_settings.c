@@ -6,6 +6,7 @@
 #include "engine/settings.h"
 #include "runtime/loop.h"
 #include "server/api.h"
+#include "server/api_bulk.h"
 
 /* ---- what must not be shown ---- */
 
@@ -328,25 +329,24 @@ int api_variable_patch(struct call *c, struct err *e)
 
 /* The op of a deletion whose answer says whether there was one. */
 static int drop(struct call *c, const char *op, const char *member, const char *name,
-                const char *missing, struct err *e)
+                const char *missing, bool *ret_later, struct err *e)
 {
     struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct value *answer = NULL;
-    bool later = false;
     int rc;
 
     begin(c, &b, &w, op);
     json_key(&w, member);
     json_string(&w, name);
-    rc = send(c, &b, &w, &answer, &later, e);
-    if (rc == 0 && !later && value_get(answer, "found") != NULL && !is_found(answer)) {
+    rc = send(c, &b, &w, &answer, ret_later, e);
+    if (rc == 0 && !*ret_later && value_get(answer, "found") != NULL && !is_found(answer)) {
         rc = -ERR_NOTFOUND;
     }
     if (rc == -ERR_NOTFOUND) {
         return err_set(e, ERR_NOTFOUND, missing, name);
     }
-    if (rc == 0 && !later) {
+    if (rc == 0 && !*ret_later) {
         c->status = 204;
     }
     return rc;
@@ -354,8 +354,10 @@ static int drop(struct call *c, const char *op, const char *member, const char *
 
 int api_variable_delete(struct call *c, struct err *e)
 {
+    bool later = false;
+
     return drop(c, "var_delete", "key", call_param(c, "variable_key"),
-                "The Variable with key: `%s` was not found", e);
+                "The Variable with key: `%s` was not found", &later, e);
 }
 
 /* ---- connections ---- */
@@ -516,6 +518,89 @@ int api_connection_patch(struct call *c, struct err *e)
 
 int api_connection_delete(struct call *c, struct err *e)
 {
+    bool later = false;
+
     return drop(c, "conn_delete", "conn_id", call_param(c, "connection_id"),
-                "The Connection with connection_id: `%s` was not found", e);
+                "The Connection with connection_id: `%s` was not found", &later, e);
 }
+
+/* ---- in bulk ---- */
+
+static int read_found(struct call *c, const char *op, const char *member, const char *id, bool *ret,
+                      struct err *e)
+{
+    struct value *answer = NULL;
+    int rc = read_setting(c, op, member, id, &answer, e);
+
+    *ret = rc == 0 && is_found(answer);
+    return rc;
+}
+
+static int variable_exists(struct call *c, const char *id, bool *ret, struct err *e)
+{
+    return read_found(c, "var_get", "key", id, ret, e);
+}
+
+static int variable_create(struct call *c, const struct value *body, const char *id, bool overwrite,
+                           bool *ret_later, struct err *e)
+{
+    int rc = body_only(c, body, variable_members, e);
+
+    return rc == 0 ? set_variable(c, body, id, !overwrite, NULL, ret_later, e) : rc;
+}
+
+static int variable_update(struct call *c, const struct value *body, const char *id,
+                           bool *ret_later, struct err *e)
+{
+    struct value *old = NULL;
+    int rc = body_only(c, body, variable_members, e);
+
+    rc = rc == 0 ? get_variable(c, id, &old, e) : rc;
+    return rc == 0 ? set_variable(c, body, id, false, old, ret_later, e) : rc;
+}
+
+static int variable_drop(struct call *c, const char *id, bool *ret_later, struct err *e)
+{
+    return drop(c, "var_delete", "key", id, "The Variable with key: `%s` was not found", ret_later,
+                e);
+}
+
+const struct bulk_kind bulk_variables = {"Variable",      "key",           variable_exists,
+                                         variable_create, variable_update, variable_drop};
+
+static int connection_exists(struct call *c, const char *id, bool *ret, struct err *e)
+{
+    return read_found(c, "conn_get", "conn_id", id, ret, e);
+}
+
+static int connection_create(struct call *c, const struct value *body, const char *id,
+                             bool overwrite, bool *ret_later, struct err *e)
+{
+    const char *type = NULL;
+    int rc = body_only(c, body, connection_fields, e);
+
+    rc = rc == 0 ? body_text(c, body, "conn_type", &type, e) : rc;
+    if (rc == 0 && type == NULL) {
+        return call_invalid(c, e, "conn_type must be given");
+    }
+    return rc == 0 ? set_connection(c, body, id, !overwrite, NULL, ret_later, e) : rc;
+}
+
+static int connection_update(struct call *c, const struct value *body, const char *id,
+                             bool *ret_later, struct err *e)
+{
+    struct value *old = NULL;
+    int rc = body_only(c, body, connection_fields, e);
+
+    rc = rc == 0 ? get_connection(c, id, &old, e) : rc;
+    return rc == 0 ? set_connection(c, body, id, false, old, ret_later, e) : rc;
+}
+
+static int connection_drop(struct call *c, const char *id, bool *ret_later, struct err *e)
+{
+    return drop(c, "conn_delete", "conn_id", id,
+                "The Connection with connection_id: `%s` was not found", ret_later, e);
+}
+
+const struct bulk_kind bulk_connections = {"Connection",      "connection_id",   connection_exists,
+                                           connection_create, connection_update, connection_drop};
