@@ -39,7 +39,7 @@ int api_import_errors(struct call *c, struct err *e)
     for (size_t i = 0; all != NULL && i < all->len; i++) {
         const struct value *name = value_get(all->elems[i], "filename");
 
-        if (name == NULL || !api_like(call_query(c, "filename_pattern"), name->text)) {
+        if (name == NULL || !api_pattern(c, "filename", name->text)) {
             continue;
         }
         if (total >= (int64_t)p.offset && total - (int64_t)p.offset < (int64_t)p.limit) {

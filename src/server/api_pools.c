@@ -88,7 +88,7 @@ int api_pools(struct call *c, struct err *e)
     }
     api_list(c, "pools");
     for (size_t i = 0; i < n; i++) {
-        if (!api_like(call_query(c, "pool_name_pattern"), rows[i].name)) {
+        if (!api_pattern(c, "pool_name", rows[i].name)) {
             continue;
         }
         if (total >= (int64_t)p.offset && total - (int64_t)p.offset < (int64_t)p.limit) {

@@ -136,18 +136,29 @@ static int send(struct call *c, struct buf *b, struct json_writer *w, struct val
     return rc == -ERR_INVALID ? call_invalid(c, e, "%s", arena_strdup(&c->arena, e->text)) : rc;
 }
 
-static int names_of(struct call *c, const char *kind, const char *pattern, struct setting_row **ret,
+/* id: the argument, and the field, that is the name. Its order is the only one: values are sealed. */
+static int names_of(struct call *c, const char *kind, const char *id, struct setting_row **ret,
                     size_t *ret_n, struct err *e)
 {
+    const char *orders[] = {id, strcmp(id, "variable_key") == 0 ? "key" : "conn_id", "id", NULL};
     struct store *s;
-    size_t n = 0, kept = 0;
-    int rc = server_store(c, &s, e);
+    size_t n = 0, kept = 0, order;
+    bool down;
+    int rc = api_order(c, orders, 0, false, &order, &down, e);
+
+    rc = rc == 0 ? server_store(c, &s, e) : rc;
 
     rc = rc == 0 ? s->ops->get_settings(s, kind, NULL, &c->arena, ret, &n, e) : rc;
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        if (api_like(pattern, (*ret)[i].name)) {
+        if (api_pattern(c, id, (*ret)[i].name)) {
             (*ret)[kept++] = (*ret)[i];
         }
+    }
+    for (size_t i = 0; rc == 0 && down && i < kept / 2; i++) {
+        struct setting_row row = (*ret)[i];
+
+        (*ret)[i] = (*ret)[kept - 1 - i];
+        (*ret)[kept - 1 - i] = row;
     }
     *ret_n = kept;
     return rc;
@@ -205,8 +216,7 @@ int api_variables(struct call *c, struct err *e)
     size_t n = 0;
     int rc = api_page(c, &p, e);
 
-    rc =
-        rc == 0 ? names_of(c, "variable", call_query(c, "variable_key_pattern"), &rows, &n, e) : rc;
+    rc = rc == 0 ? names_of(c, "variable", "variable_key", &rows, &n, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -410,8 +420,7 @@ int api_connections(struct call *c, struct err *e)
     size_t n = 0;
     int rc = api_page(c, &p, e);
 
-    rc = rc == 0 ? names_of(c, "connection", call_query(c, "connection_id_pattern"), &rows, &n, e)
-                 : rc;
+    rc = rc == 0 ? names_of(c, "connection", "connection_id", &rows, &n, e) : rc;
     if (rc != 0) {
         return rc;
     }

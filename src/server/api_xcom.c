@@ -47,7 +47,7 @@ int api_xcoms(struct call *c, struct err *e)
         const char *name = call_query(c, "xcom_key");
 
         if ((name != NULL && strcmp(name, rows[i].name) != 0) ||
-            !api_like(call_query(c, "xcom_key_pattern"), rows[i].name)) {
+            !api_pattern(c, "xcom_key", rows[i].name)) {
             continue;
         }
         if (total >= (int64_t)p.offset && total - (int64_t)p.offset < (int64_t)p.limit) {
