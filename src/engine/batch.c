@@ -216,6 +216,22 @@ static int settle_commands(struct engine *g)
     return rc;
 }
 
+static int take_lists(struct engine *g, const struct request *r)
+{
+    int rc = r->ti_delete != NULL ? EXTRAS(g, ti_deletes, *r->ti_delete) : 0;
+
+    for (size_t i = 0; rc == 0 && i < r->alerts_len; i++) {
+        rc = EXTRAS(g, alerts, r->alerts[i]);
+    }
+    for (size_t i = 0; rc == 0 && i < r->deadlines_len; i++) {
+        rc = EXTRAS(g, deadlines, r->deadlines[i]);
+    }
+    for (size_t i = 0; rc == 0 && i < r->run_deletes_len; i++) {
+        rc = EXTRAS(g, run_deletes, r->run_deletes[i]);
+    }
+    return rc;
+}
+
 static int consume_request(struct engine *g, struct msg *m)
 {
     struct request *r = m->request;
@@ -245,12 +261,6 @@ static int consume_request(struct engine *g, struct msg *m)
     if (rc == 0 && r->note != NULL) {
         rc = EXTRAS(g, notes, *r->note);
     }
-    if (rc == 0 && r->ti_delete != NULL) {
-        rc = EXTRAS(g, ti_deletes, *r->ti_delete);
-    }
-    for (size_t i = 0; rc == 0 && i < r->run_deletes_len; i++) {
-        rc = EXTRAS(g, run_deletes, r->run_deletes[i]);
-    }
     for (size_t i = 0; rc == 0 && i < r->assets_len; i++) {
         rc = EXTRAS(g, assets, r->assets[i]);
     }
@@ -263,12 +273,7 @@ static int consume_request(struct engine *g, struct msg *m)
     for (size_t i = 0; rc == 0 && r->row != NULL && i <= r->row_more; i++) {
         rc = EXTRAS(g, xcoms, r->row[i]);
     }
-    for (size_t i = 0; rc == 0 && i < r->alerts_len; i++) {
-        rc = EXTRAS(g, alerts, r->alerts[i]);
-    }
-    for (size_t i = 0; rc == 0 && i < r->deadlines_len; i++) {
-        rc = EXTRAS(g, deadlines, r->deadlines[i]);
-    }
+    rc = rc == 0 ? take_lists(g, r) : rc;
     if (rc == 0 && r->on_consume != NULL) {
         rc = r->on_consume(g, r->on_consume_arg);
     }
@@ -388,23 +393,6 @@ bool batch_is_alone(const struct msg *m)
             m->request->event.command.dag != NULL);
 }
 
-bool batch_empty(const struct engine *g)
-{
-    const struct sched_actions *a = &g->actions;
-    const struct extras *x = &g->extras;
-
-    return a->tis_len == 0 && a->runs_len == 0 && a->transitions_len == 0 && a->tries_len == 0 &&
-           a->grants_len == 0 && a->dispatches_len == 0 && a->kills_len == 0 &&
-           a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 &&
-           x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
-           x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
-           x->assets_len == 0 && x->asset_events_len == 0 && x->asset_queue_len == 0 &&
-           x->backfills_len == 0 && x->backfill_runs_len == 0 && x->alerts_len == 0 &&
-           x->deadlines_len == 0 && x->notes_len == 0 && x->arrivals_len == 0 &&
-           x->ti_deletes_len == 0 && x->run_deletes_len == 0 && a->moves_len == 0 &&
-           g->requests == NULL;
-}
-
 static bool nothing_durable(const struct engine *g)
 {
     const struct sched_actions *a = &g->actions;
@@ -418,6 +406,15 @@ static bool nothing_durable(const struct engine *g)
            x->backfill_runs_len == 0 && x->alerts_len == 0 && x->deadlines_len == 0 &&
            x->notes_len == 0 && x->arrivals_len == 0 && x->ti_deletes_len == 0 &&
            x->run_deletes_len == 0 && a->moves_len == 0;
+}
+
+bool batch_empty(const struct engine *g)
+{
+    const struct sched_actions *a = &g->actions;
+
+    return nothing_durable(g) && a->dispatches_len == 0 && a->kills_len == 0 &&
+           a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 &&
+           g->extras.acks_len == 0 && g->requests == NULL;
 }
 
 static int write_spill(const struct spill *s, struct err *e)

@@ -58,7 +58,7 @@ static int keep_named(struct call *c, struct asset_row *rows, size_t *n, struct 
 {
     struct asset_ref *refs;
     size_t len = 0, kept = 0;
-    int rc = call_query(c, "dag_ids") != NULL ? asset_refs(c, rows, *n, &refs, &len, e) : 0;
+    int rc = call_query(c, "dag_ids") != NULL ? api_asset_refs(c, rows, *n, &refs, &len, e) : 0;
 
     if (rc != 0 || call_query(c, "dag_ids") == NULL) {
         return rc;
@@ -132,7 +132,7 @@ int api_assets(struct call *c, struct err *e)
     }
     from = p.offset < kept ? p.offset : kept;
     shown = p.limit < kept - from ? p.limit : kept - from;
-    rc = rc == 0 ? asset_refs(c, kept != 0 ? rows + from : NULL, shown, &refs, &len, e) : rc;
+    rc = rc == 0 ? api_asset_refs(c, kept != 0 ? rows + from : NULL, shown, &refs, &len, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -180,7 +180,7 @@ int api_asset(struct call *c, struct err *e)
     size_t n = 0;
     int rc = find_asked(c, &a, e);
 
-    rc = rc == 0 ? asset_refs(c, &a, 1, &refs, &n, e) : rc;
+    rc = rc == 0 ? api_asset_refs(c, &a, 1, &refs, &n, e) : rc;
     if (rc == 0) {
         put_asset(c, &a, refs, n, 0);
     }
@@ -209,7 +209,7 @@ int api_asset_aliases(struct call *c, struct err *e)
     int rc = api_page(c, &p, e);
 
     rc = rc == 0 ? api_order(c, orders, 1, false, &order, &down, e) : rc;
-    rc = rc == 0 ? asset_alias_refs(c, &all, &n, e) : rc;
+    rc = rc == 0 ? api_asset_alias_refs(c, &all, &n, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -233,7 +233,7 @@ int api_asset_alias(struct call *c, struct err *e)
     long long id = strtoll(call_param(c, "asset_alias_id"), NULL, 10);
     struct asset_alias_ref *all;
     size_t n = 0;
-    int rc = asset_alias_refs(c, &all, &n, e);
+    int rc = api_asset_alias_refs(c, &all, &n, e);
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
         if (all[i].id == id) {
@@ -614,7 +614,7 @@ int api_asset_materialize(struct call *c, struct err *e)
     size_t n = 0;
     int rc = find_asked(c, &a, e);
 
-    rc = rc == 0 ? asset_refs(c, &a, 1, &refs, &n, e) : rc;
+    rc = rc == 0 ? api_asset_refs(c, &a, 1, &refs, &n, e) : rc;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         if (refs[i].role != ASSET_MADE || (dag_id != NULL && strcmp(dag_id, refs[i].dag_id) == 0)) {
             continue;

@@ -299,17 +299,17 @@ static int change_all(struct call *c, const struct bulk_kind *k, struct err *e)
 
 int api_variables_bulk(struct call *c, struct err *e)
 {
-    return change_all(c, &bulk_variables, e);
+    return change_all(c, &api_bulk_variables, e);
 }
 
 int api_connections_bulk(struct call *c, struct err *e)
 {
-    return change_all(c, &bulk_connections, e);
+    return change_all(c, &api_bulk_connections, e);
 }
 
 int api_pools_bulk(struct call *c, struct err *e)
 {
-    return change_all(c, &bulk_pools, e);
+    return change_all(c, &api_bulk_pools, e);
 }
 
 /* ---- task instances: their names are those of the path unless the entity says others ---- */

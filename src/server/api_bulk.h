@@ -18,6 +18,6 @@ struct bulk_kind {
                   struct err *e); /* update_mask: an argument of the call, as for a single one */
     int (*drop)(struct call *c, const char *id, bool *ret_later, struct err *e);
 };
-extern const struct bulk_kind bulk_variables, bulk_connections, bulk_pools;
+extern const struct bulk_kind api_bulk_variables, api_bulk_connections, api_bulk_pools;
 
 #endif

@@ -262,7 +262,7 @@ int api_connection_defaults(struct call *c, struct err *e)
         struct value *body = value_new(&c->arena, VALUE_OBJECT);
         bool there = false;
 
-        rc = bulk_connections.exists(c, defaults[i].id, &there, e);
+        rc = api_bulk_connections.exists(c, defaults[i].id, &there, e);
         if (rc != 0 || there) {
             continue;
         }
@@ -271,7 +271,7 @@ int api_connection_defaults(struct call *c, struct err *e)
             set(body, c, "extra", defaults[i].extra) != 0) {
             return err_set(e, ERR_NOMEM, "out of memory for connections");
         }
-        rc = bulk_connections.create(c, body, defaults[i].id, false, &later, e);
+        rc = api_bulk_connections.create(c, body, defaults[i].id, false, &later, e);
         rc = rc == -ERR_EXISTS ? 0 : rc; /* made meanwhile */
     }
     if (rc == 0 && !later) {

@@ -291,4 +291,4 @@ static int update(struct call *c, const struct value *body, const char *id, bool
     return rc == 0 ? send(c, &p, "pool_set", ret_later, e) : rc;
 }
 
-const struct bulk_kind bulk_pools = {"Pool", "name", exists, create, update, drop};
+const struct bulk_kind api_bulk_pools = {"Pool", "name", exists, create, update, drop};

@@ -574,8 +574,8 @@ static int variable_drop(struct call *c, const char *id, bool *ret_later, struct
                 e);
 }
 
-const struct bulk_kind bulk_variables = {"Variable",      "key",           variable_exists,
-                                         variable_create, variable_update, variable_drop};
+const struct bulk_kind api_bulk_variables = {"Variable",      "key",           variable_exists,
+                                             variable_create, variable_update, variable_drop};
 
 static int connection_exists(struct call *c, const char *id, bool *ret, struct err *e)
 {
@@ -611,5 +611,6 @@ static int connection_drop(struct call *c, const char *id, bool *ret_later, stru
                 "The Connection with connection_id: `%s` was not found", ret_later, e);
 }
 
-const struct bulk_kind bulk_connections = {"Connection",      "connection_id",   connection_exists,
-                                           connection_create, connection_update, connection_drop};
+const struct bulk_kind api_bulk_connections = {"Connection",      "connection_id",
+                                               connection_exists, connection_create,
+                                               connection_update, connection_drop};

@@ -156,8 +156,8 @@ static int give(struct call *c, void *list, size_t n, size_t size, void **ret, s
     return rc;
 }
 
-int asset_refs(struct call *c, const struct asset_row *assets, size_t n, struct asset_ref **ret,
-               size_t *ret_len, struct err *e)
+int api_asset_refs(struct call *c, const struct asset_row *assets, size_t n, struct asset_ref **ret,
+                   size_t *ret_len, struct err *e)
 {
     struct search s = {.c = c, .assets = assets, .assets_len = n};
     int rc = n != 0 ? look_at_all(&s, e) : 0;
@@ -172,7 +172,8 @@ static int by_name(const void *x, const void *y)
     return strcmp(a->name, b->name);
 }
 
-int asset_alias_refs(struct call *c, struct asset_alias_ref **ret, size_t *ret_len, struct err *e)
+int api_asset_alias_refs(struct call *c, struct asset_alias_ref **ret, size_t *ret_len,
+                         struct err *e)
 {
     struct search s = {.c = c};
     int rc = look_at_all(&s, e);

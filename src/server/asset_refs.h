@@ -21,9 +21,10 @@ struct asset_alias_ref {
 };
 
 /* By dag_id, then in the order of its document; in the call's arena. */
-int asset_refs(struct call *c, const struct asset_row *assets, size_t n, struct asset_ref **ret,
-               size_t *ret_len, struct err *e);
+int api_asset_refs(struct call *c, const struct asset_row *assets, size_t n, struct asset_ref **ret,
+                   size_t *ret_len, struct err *e);
 /* By name. */
-int asset_alias_refs(struct call *c, struct asset_alias_ref **ret, size_t *ret_len, struct err *e);
+int api_asset_alias_refs(struct call *c, struct asset_alias_ref **ret, size_t *ret_len,
+                         struct err *e);
 
 #endif

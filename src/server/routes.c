@@ -148,7 +148,7 @@ const struct route routes[] = {
     {"PUT", API "/backfills/{backfill_id}/cancel", api_backfill_cancel, ROLE_USER, ROUTE_STORE},
     {"PATCH", API "/variables", api_variables_bulk, ROLE_OP, ROUTE_STORE},
     {"PATCH", API "/connections", api_connections_bulk, ROLE_OP, ROUTE_STORE},
-    {"POST", API "/connections/test", api_connection_test, ROLE_OP, ROUTE_STORE},
+    {"POST", API "/connections/test", api_connection_test, ROLE_OP, 0},
     {"POST", API "/connections/defaults", api_connection_defaults, ROLE_OP, ROUTE_STORE},
     {"PATCH", API "/pools", api_pools_bulk, ROLE_OP, ROUTE_STORE},
     {"POST", API "/assets/{asset_id}/materialize", api_asset_materialize, ROLE_USER, ROUTE_STORE},
