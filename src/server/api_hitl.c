@@ -112,6 +112,39 @@ static void put_object(struct call *c, const char *name, const struct value *v)
     }
 }
 
+/* As Airflow writes a param: its value, and what is known of it. */
+static void put_params(struct call *c, const struct value *params)
+{
+    json_key(&c->w, "params");
+    json_object(&c->w);
+    for (size_t i = 0; params != NULL && params->kind == VALUE_OBJECT && i < params->len; i++) {
+        const struct value *p = params->elems[i];
+        const struct value *dflt = p->kind == VALUE_OBJECT ? value_get(p, "default") : p;
+
+        json_key(&c->w, params->keys[i].text);
+        json_object(&c->w);
+        json_key(&c->w, "value");
+        if (dflt != NULL) {
+            json_value(&c->w, dflt);
+        } else {
+            json_null(&c->w);
+        }
+        put_text(c, "description", text_of(p, "description"));
+        json_key(&c->w, "schema");
+        json_object(&c->w);
+        for (size_t k = 0; p->kind == VALUE_OBJECT && k < p->len; k++) {
+            if (strcmp(p->keys[k].text, "default") != 0 &&
+                strcmp(p->keys[k].text, "description") != 0) {
+                json_key(&c->w, p->keys[k].text);
+                json_value(&c->w, p->elems[k]);
+            }
+        }
+        json_object_end(&c->w);
+        json_object_end(&c->w);
+    }
+    json_object_end(&c->w);
+}
+
 static void put_detail(struct call *c, const struct api_run *r, const struct detail *d)
 {
     const struct value *multiple = value_get(d->request, "multiple");
@@ -124,7 +157,7 @@ static void put_detail(struct call *c, const struct api_run *r, const struct det
     put_text(c, "body", text_of(d->request, "body"));
     put_list(c, "defaults", value_get(d->request, "defaults"));
     put_bool(c, "multiple", multiple != NULL && multiple->kind == VALUE_BOOL && multiple->boolean);
-    put_object(c, "params", value_get(d->request, "params"));
+    put_params(c, value_get(d->request, "params"));
     json_key(&c->w, "assigned_users");
     json_array(&c->w);
     for (size_t i = 0; users != NULL && users->kind == VALUE_ARRAY && i < users->len; i++) {
