@@ -91,7 +91,13 @@
     MiB(4) /* an XCom that a task is mapped over: up to here it is read once for many instances, beyond it for each */
 #define LIMIT_LAST_LINE \
     KiB(48) /* last line of output that bash returns as XCom; longer: its end is kept */
-#define LIMIT_SETTING_BYTES  KiB(512) /* a variable or a connection: -ERR_LIMIT */
+#define LIMIT_SETTING_BYTES KiB(512) /* a variable or a connection: -ERR_LIMIT */
+#define LIMIT_ACCOUNT_BYTES \
+    KiB(16) /* a user, a session or a token, as the store has it: -ERR_LIMIT */
+#define LIMIT_USERS          10000    /* users: -ERR_LIMIT */
+#define LIMIT_CREDENTIALS    10000    /* live sessions; live tokens: -ERR_LIMIT */
+#define LIMIT_USER_SESSIONS  50       /* of a user; likewise tokens of sign-ins: the oldest goes */
+#define LIMIT_ACCOUNT_CHANGE 256      /* rows of one change of them */
 #define LIMIT_SECRETS        256      /* values masked in one attempt */
 #define LIMIT_SECRET_BYTES   KiB(8)   /* one of them */
 #define LIMIT_SECRETS_BYTES  KiB(256) /* all of them together: the attempt ends with an error */
@@ -152,6 +158,8 @@
 #define LIMIT_ALERT_CHANNELS 256 /* of the configuration: -ERR_LIMIT when it is read */
 #define LIMIT_ALERT_PENDING \
     10000 /* different things that wait for one channel; more are only counted */
+#define LIMIT_TLS_PEM       65536 /* bytes of a certificate with its chain, or of a key */
+#define LIMIT_TRACE_TRIES   100   /* of an instance in a trace: the newest */
 #define LIMIT_ALERT_ROWS    20000 /* ended alerts that are kept; the oldest go */
 #define LIMIT_ALERT_SENDING 16    /* messages on their way at once */
 #define LIMIT_ALERT_LANES \

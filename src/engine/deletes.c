@@ -140,13 +140,13 @@ static int apply(struct engine *g, struct request *r)
 {
     struct deletion *d = (struct deletion *)r;
 
-    if (d->of_ti) {
-        return is_known(g, d->ti.run_key) ? -ERR_CONFLICT : 0;
-    }
-    for (size_t i = 0; i < d->len; i++) {
+    for (size_t i = 0; i < (d->of_ti ? 1 : d->len); i++) {
         if (is_known(g, d->keys[i])) {
             return -ERR_CONFLICT;
         }
+    }
+    for (size_t i = 0; i < (d->of_ti ? 1 : d->len); i++) {
+        facts_changed(g, d->keys[i]);
     }
     return 0;
 }
@@ -160,9 +160,6 @@ static int commit(struct deletion *d, bool audited, struct err *e)
     d->r.run_deletes_len = d->of_ti ? 0 : d->len;
     d->r.ti_delete = d->of_ti ? &d->ti : NULL;
     rc = engine_ask(d->g, &d->r, e);
-    for (size_t i = 0; i < d->len; i++) {
-        facts_saw(d->g, d->keys[i]);
-    }
     return rc == -ERR_CONFLICT ? err_set(e, ERR_CONFLICT, "the run is at work") : rc;
 }
 

@@ -624,7 +624,6 @@ static const struct {
     {"asset_get", true, engine_asset_get},
     {"asset_count", true, engine_asset_count},
     {"asset_events", true, engine_asset_events},
-    {"asset_event_create", false, engine_answer_event_create},
     {"xcom_delete", false, engine_answer_xcom_delete},
     {"xcom_put", false, engine_answer_xcom_put},
     {"ti_delete", false, engine_answer_ti_delete},
@@ -639,6 +638,7 @@ static const struct {
     {"stats", false, metrics_answer},
     {"import_errors", false, metrics_answer_import_errors},
     {"why", false, engine_answer_why},
+    {"upcoming", false, engine_answer_upcoming},
     {"run_create", false, engine_answer_run_create},
     {"asset_event_report", false, engine_answer_asset_event},
 };

@@ -42,6 +42,9 @@ bool api_any_of(struct call *c, const char *name, const char *text);
 /* A bit per state of the argument `state` (of runs), may be repeated. 422 for an unknown one. */
 int api_run_states(struct call *c, const char *name, unsigned *ret, struct err *e);
 
+/* The DAGs that who asks may see, by dag_id; changing: those that he may change. A list of DAGs, or of what belongs to them, begins with this
+ * (and has ROUTE_TAGS). */
+int api_get_dags(struct call *c, bool changing, struct dag_row **ret, size_t *ret_n, struct err *e);
 /* By the path's names; 404 in Airflow's words. */
 int api_find_dag(struct call *c, struct dag_row *ret, struct err *e);
 int api_find_run(struct call *c, struct dag_row *ret_dag, struct run_row *ret, struct err *e);
@@ -86,9 +89,9 @@ int body_bool(struct call *c, const struct value *body, const char *name, bool d
 /* A body with a member that is not of the list (ends with NULL): 422. */
 int body_only(struct call *c, const struct value *body, const char *const *names, struct err *e);
 
-/* api_dag_list.c: SUSPENDS. The DAGs that the arguments ask for, in their order. */
-int api_list_dags(struct call *c, struct dag_row **ret, size_t *ret_n, struct api_page *p,
-                  struct err *e);
+/* api_dag_list.c: SUSPENDS. The DAGs that the arguments ask for, in their order; changing: as api_get_dags. */
+int api_list_dags(struct call *c, bool changing, struct dag_row **ret, size_t *ret_n,
+                  struct api_page *p, struct err *e);
 const char *api_owner_of(const struct dag *d); /* api_dags.c */
 
 /* api_favorites.c: of who asks. */

@@ -341,6 +341,10 @@ static int name_ti(struct call *c, const struct value *v, struct named *n, struc
             return call_invalid(c, e, "map_index must be an integer from -1");
         }
     }
+    if (rc == 0 && identity_is_limited(&c->who) &&
+        strcmp(n->dag_id, call_param(c, "dag_id")) != 0) { /* only the path's DAG was checked */
+        return err_set(e, ERR_PERM, "You may change only the DAG of the path");
+    }
     if (rc == 0 && n->task_id == NULL) {
         return call_invalid(c, e, "an entity needs its task_id");
     }

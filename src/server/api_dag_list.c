@@ -269,12 +269,11 @@ static int sort(struct call *c, struct dag_row *rows, size_t n, enum order order
     return rc;
 }
 
-int api_list_dags(struct call *c, struct dag_row **ret, size_t *ret_n, struct api_page *p,
-                  struct err *e)
+int api_list_dags(struct call *c, bool changing, struct dag_row **ret, size_t *ret_n,
+                  struct api_page *p, struct err *e)
 {
     static const char *const orders[] = {
         "dag_id", "dag_display_name", "last_run_state", "last_run_start_date", "is_paused", NULL};
-    struct store *s;
     size_t order;
     bool down;
     int rc = api_page(c, p, e);
@@ -283,8 +282,7 @@ int api_list_dags(struct call *c, struct dag_row **ret, size_t *ret_n, struct ap
     if (rc == 0) {
         server_know_import_errors(c);
     }
-    rc = rc == 0 ? server_store(c, &s, e) : rc;
-    rc = rc == 0 ? s->ops->get_dags(s, &c->arena, ret, ret_n, e) : rc;
+    rc = rc == 0 ? api_get_dags(c, changing, ret, ret_n, e) : rc;
     rc = rc == 0 ? filter(c, *ret, ret_n, e) : rc;
     return rc == 0 ? sort(c, *ret, *ret_n, (enum order)order, down, e) : rc;
 }

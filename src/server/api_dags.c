@@ -123,7 +123,7 @@ int api_dags(struct call *c, struct err *e)
     struct dag_row *rows;
     struct api_page p;
     size_t n;
-    int rc = api_list_dags(c, &rows, &n, &p, e);
+    int rc = api_list_dags(c, false, &rows, &n, &p, e);
 
     if (rc != 0) {
         return rc;
@@ -303,7 +303,7 @@ int api_dags_patch(struct call *c, struct err *e)
     size_t n = 0;
     int rc = paused_of(c, &paused, e);
 
-    rc = rc == 0 ? api_list_dags(c, &rows, &n, &p, e) : rc;
+    rc = rc == 0 ? api_list_dags(c, true, &rows, &n, &p, e) : rc;
     for (size_t i = p.offset; rc == 0 && !later && i < n && i - p.offset < p.limit; i++) {
         rc = set_paused(c, rows[i].dag_id, paused, &later, e);
     }
@@ -323,11 +323,9 @@ int api_dag_tags(struct call *c, struct err *e)
     size_t n, len = 0, cap = 0, kept = 0;
     struct dag_row *rows;
     struct api_page p;
-    struct store *s;
     int rc = api_page(c, &p, e);
 
-    rc = rc == 0 ? server_store(c, &s, e) : rc;
-    rc = rc == 0 ? s->ops->get_dags(s, &c->arena, &rows, &n, e) : rc;
+    rc = rc == 0 ? api_get_dags(c, false, &rows, &n, e) : rc;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const struct dag *d;
 
@@ -364,7 +362,7 @@ int api_dag_stats(struct call *c, struct err *e)
     size_t n = 0, total = 0;
     int rc = server_store(c, &s, e);
 
-    rc = rc == 0 ? s->ops->get_dags(s, &c->arena, &rows, &n, e) : rc;
+    rc = rc == 0 ? api_get_dags(c, false, &rows, &n, e) : rc;
     if (rc != 0) {
         return rc;
     }

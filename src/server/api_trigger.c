@@ -77,7 +77,7 @@ static void write_request(struct call *c, struct json_writer *w, const char *dag
 
     put_member(w, "dag_id", dag_id);
     put_member(w, "run_type", type);
-    put_member(w, "triggered_by", "rest_api");
+    put_member(w, "triggered_by", c->who.by == BY_SESSION ? "ui" : "rest_api");
     put_member(w, "run_id", x->run_id);
     put_member(w, "logical_date", x->date);
     put_member(w, "data_interval_start", x->start);

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "runtime/loop.h"
 #include "server/server_priv.h"
+#include "server/signin.h"
 
 #define BACKLOG 1024
 
@@ -120,14 +121,10 @@ static int stop_on(struct waiting *w, int rc)
     return rc;
 }
 
-static int on_term(void *arg)
+static void on_signal(void *arg, int signum)
 {
-    return stop_on(arg, co_wait_signal(SIGTERM));
-}
-
-static int on_int(void *arg)
-{
-    return stop_on(arg, co_wait_signal(SIGINT));
+    (void)signum;
+    (void)stop_on(arg, 0);
 }
 
 static int on_failure(void *arg)
@@ -161,16 +158,26 @@ static int beat(void *arg)
     return 0;
 }
 
+/* It works without: who has the token can make users. */
+static int on_first(void *arg)
+{
+    const struct waiting *w = arg;
+    struct err e = {0};
+    int rc = first_admin(w->s, &e);
+
+    if (rc != 0 && rc != -ERR_CANCELED) {
+        log_error("api", "the first user cannot be made: %s", err_str(&e));
+    }
+    return 0;
+}
+
 static int main_co(void *arg)
 {
     static const struct {
         const char *name;
         co_fn fn;
-    } all[] = {{"sigterm", on_term},
-               {"sigint", on_int},
-               {"failure", on_failure},
-               {"input", on_input},
-               {"beat", beat}};
+    } all[] = {
+        {"failure", on_failure}, {"input", on_input}, {"beat", beat}, {"first user", on_first}};
     struct server *s = arg;
     struct waiting w = {.s = s, .main = co_self()};
     struct co_group g;
@@ -180,6 +187,8 @@ static int main_co(void *arg)
         (void)fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
     }
     co_group_init(&g, loop_current());
+    rc = co_on_signal(&g, SIGTERM, on_signal, &w, NULL);
+    rc = rc == 0 ? co_on_signal(&g, SIGINT, on_signal, &w, NULL) : rc;
     for (size_t i = 0; rc == 0 && i < sizeof all / sizeof all[0]; i++) {
         rc = co_spawn(&g, all[i].name, all[i].fn, &w, NULL, NULL);
     }
@@ -262,12 +271,24 @@ static int prepare(struct server *s, struct err *e)
     if (s->failed_fd < 0) {
         return err_errno(e, errno, "eventfd");
     }
-    rc = access_token(s->config.home, s->token, sizeof s->token, &made, e);
+    rc = tls_read(s->config.cert_file, s->config.key_file, &s->tls, e);
+    rc = rc != 0 ? rc : access_token(s->config.home, s->token, sizeof s->token, &made, e);
     if (rc == 0 && made) {
         log_info("api", "a token for scripts was made: it is in %s/%s", s->config.home,
                  SERVER_TOKEN_FILE);
     }
+    s->limiter = rc == 0 ? mem_zalloc(sizeof *s->limiter) : NULL;
+    if (rc == 0 && (s->limiter == NULL || sem_init(&s->hashing, 0, SIGNIN_AT_ONCE) != 0)) {
+        return err_set(e, ERR_NOMEM, "out of memory for sign-ins");
+    }
+    if (rc == 0) {
+        unsigned char secret[16];
+
+        randombytes_buf(secret, sizeof secret);
+        limiter_init(s->limiter, secret);
+    }
     rc = rc == 0 ? webhooks_new(&s->config, &s->hooks, e) : rc;
+    rc = rc == 0 ? events_new(s->config.home, &s->events, e) : rc;
     return rc == 0 ? listen_all(s, e) : rc;
 }
 
@@ -281,7 +302,8 @@ static int serve(struct server *s, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    rc = start_threads(s, e);
+    rc = events_start(s->events, e);
+    rc = rc == 0 ? start_threads(s, e) : rc;
     rc = rc == 0 ? loop_main(l, main_co, s, e) : rc;
     log_info("api", "stops: what is at work has %.0f s", (double)s->config.grace_us / 1e6);
     rc2 = stop_threads(s, &stopped);
@@ -299,16 +321,21 @@ int server_run(const struct server_config *c, struct err *e)
     int rc;
 
     (void)pthread_mutex_init(&s.stats_lock, NULL);
+    (void)pthread_mutex_init(&s.limiter_lock, NULL);
     rc = prepare(&s, e);
     (void)signal(SIGPIPE, SIG_IGN);
     rc = rc == 0 ? serve(&s, e) : rc;
     if (s.failed_fd >= 0) {
         (void)close(s.failed_fd);
     }
+    tls_fini(&s.tls);
     mem_free(s.stats);
     (void)pthread_mutex_destroy(&s.stats_lock);
     webhooks_free(s.hooks);
+    events_free(s.events);
     sodium_memzero(s.token, sizeof s.token);
     mem_free(s.threads);
+    mem_free(s.limiter);
+    (void)pthread_mutex_destroy(&s.limiter_lock);
     return rc;
 }

@@ -3,24 +3,31 @@
 #define TW_SERVER_SERVER_PRIV_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "access/limiter.h"
 #include "base/err.h"
 #include "base/prng.h"
 #include "server/call.h"
+#include "server/dag_cache.h"
+#include "server/events.h"
+#include "server/identity.h"
 #include "server/router.h"
 #include "server/server.h"
+#include "server/tls.h"
 
 struct dag;
 struct httpd;
 struct loop;
+struct pool;
 struct run_row;
 struct store;
 struct webhooks;
 
-#define SERVER_DAGS_KEPT 64 /* versions of DAGs that a thread keeps parsed */
-#define HTTP_BUCKETS     10
+#define SERVER_VERSIONS_KEPT 256
+#define HTTP_BUCKETS         10
 
 /* What a thread counts; others read it. */
 struct server_counts {
@@ -42,18 +49,21 @@ struct server_thread {
     struct store *store;
     dev_t store_dev;
     ino_t store_ino;
-    struct kept_dag {
+    struct dag_cache dags;
+    /* What is known of versions beside their DAGs. */
+    struct version_kept {
         int64_t version_key;
-        struct dag *dag;
         struct version_facts {
             int64_t number, created_us;
             const char *bundle, *bundle_version; /* or NULL */
         } facts;
         char *texts[2]; /* owned: of facts */
-        uint64_t used;
-    } dags[SERVER_DAGS_KEPT];
-    uint64_t dag_uses;
+    } versions[SERVER_VERSIONS_KEPT];
     struct server_counts counts;
+    struct identities *known;
+    struct pool *pool;  /* of what blocks: passwords, and changes where no engine lives */
+    unsigned passwords; /* that wait for it */
+    struct events_thread events;
     int rc;
     struct err e;
 };
@@ -62,6 +72,11 @@ struct server {
     struct server_config config;
     char token[80];
     struct webhooks *hooks;
+    struct httpd_tls tls;
+    pthread_mutex_t limiter_lock;
+    struct limiter *limiter;
+    sem_t hashing; /* passwords that are hashed at once, by all threads */
+    struct events *events;
     struct server_thread *threads;
     int port;
     pthread_mutex_t stats_lock;
@@ -83,8 +98,14 @@ int server_dag(struct call *c, int64_t version_key, const struct dag **ret, stru
 /* What is known of a version beside its DAG; in the call's arena. */
 int server_version(struct call *c, int64_t version_key, struct version_facts *ret, struct err *e);
 
-/* access.c: who asks. Sets actor and role; false: refused, the answer is written. */
+/* access.c: SUSPENDS. Who asks: sets actor, role and who; may he do this? false: refused, the answer is written. */
 bool access_check(struct call *c);
+/* The request comes from a page of ours, or from no browser: for what signs in. false: refused, the answer is written. */
+bool access_same_origin(struct call *c);
+/* May who asks see, or change, this DAG? For what lists DAGs, and what belongs to them. */
+bool access_sees(const struct call *c, const struct dag *d);
+bool access_may_change(const struct call *c, const struct dag *d);
+#define ACCESS_COOKIE "tradewind_session"
 int access_token(const char *home, char *buf, size_t cap, bool *ret_made, struct err *e);
 bool access_is_local(struct call *c);
 
@@ -99,6 +120,17 @@ bool server_has_import_error(const struct call *c, const char *file);
 /* The same for what changes something: an engine that takes longer than a while leaves a call answered with 202 (*ret_later). */
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
                    bool *ret_later, struct err *e);
+
+/* change.c: SUSPENDS. A change of users, sessions or tokens (engine/accounts.h): by the engine, or where none lives by this process.
+ * members: of the request, with op, without braces. pool NULL: never by this process. *ret: the answer, in the arena. */
+int server_write(const char *home, struct pool *pool, const char *members, struct arena *a,
+                 struct value **ret, struct err *e);
+int server_change(struct call *c, const struct buf *members, struct value **ret, struct err *e);
+
+/* first.c: SUSPENDS. A home without users gets `admin`, with a password that is told once. */
+int first_admin(struct server *s, struct err *e);
+#define FIRST_PASSWORD_FILE "admin.password" /* in the home, mode 0600 */
+void first_password_file_drop(const char *home);
 
 /* webhooks.c */
 int webhooks_new(const struct server_config *c, struct webhooks **ret, struct err *e);

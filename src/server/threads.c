@@ -23,18 +23,18 @@ const int64_t http_bucket_us[HTTP_BUCKETS] = {500,   1000,   2500,   5000,    10
 
 /* ---- the store ---- */
 
-static void drop_dag(struct kept_dag *k)
+static void drop_version(struct version_kept *k)
 {
-    dag_unref(k->dag);
     mem_free(k->texts[0]);
     mem_free(k->texts[1]);
-    *k = (struct kept_dag){0};
+    *k = (struct version_kept){0};
 }
 
 static void drop_store(struct server_thread *t)
 {
-    for (size_t i = 0; i < SERVER_DAGS_KEPT; i++) {
-        drop_dag(&t->dags[i]);
+    server_dags_clear(&t->dags);
+    for (size_t i = 0; i < SERVER_VERSIONS_KEPT; i++) {
+        drop_version(&t->versions[i]);
     }
     store_close(t->store);
     t->store = NULL;
@@ -75,64 +75,43 @@ int server_store(struct call *c, struct store **ret, struct err *e)
     return 0;
 }
 
-static int read_facts(struct call *c, struct store *s, struct kept_dag *k, struct err *e)
-{
-    struct version_row v;
-    int rc = s->ops->get_version(s, k->version_key, &c->arena, &v, e);
-
-    if (rc != 0) {
-        return rc;
-    }
-    k->texts[0] = v.bundle != NULL ? mem_strdup(v.bundle) : NULL;
-    k->texts[1] = v.bundle_version != NULL ? mem_strdup(v.bundle_version) : NULL;
-    k->facts = (struct version_facts){v.number, v.created_us, k->texts[0], k->texts[1]};
-    return 0;
-}
-
-static int find_version(struct call *c, int64_t version_key, struct kept_dag **ret, struct err *e)
-{
-    struct server_thread *t = c->thread;
-    struct kept_dag *oldest = &t->dags[0];
-    struct store *s;
-    struct dag *d = NULL;
-    int rc = server_store(c, &s, e);
-
-    for (size_t i = 0; rc == 0 && i < SERVER_DAGS_KEPT; i++) {
-        struct kept_dag *k = &t->dags[i];
-
-        if (k->dag != NULL && k->version_key == version_key) {
-            k->used = ++t->dag_uses;
-            *ret = k;
-            return 0;
-        }
-        oldest = k->used < oldest->used ? k : oldest;
-    }
-    rc = rc == 0 ? home_load_version(s, version_key, &d, e) : rc;
-    if (rc == 0) {
-        drop_dag(oldest);
-        *oldest = (struct kept_dag){.version_key = version_key, .dag = d, .used = ++t->dag_uses};
-        rc = read_facts(c, s, oldest, e);
-    }
-    *ret = oldest;
-    return rc;
-}
-
 int server_dag(struct call *c, int64_t version_key, const struct dag **ret, struct err *e)
 {
-    struct kept_dag *k;
-    int rc = find_version(c, version_key, &k, e);
+    struct dag_cache *kept = &c->thread->dags;
+    struct store *s;
+    struct dag *d;
+    int rc = 0;
 
-    if (rc == 0) {
-        *ret = k->dag;
+    *ret = server_dags_get(kept, version_key);
+    if (*ret == NULL) {
+        rc = server_store(c, &s, e);
+        rc = rc == 0 ? home_load_version(s, version_key, &d, e) : rc;
+        if (rc == 0) {
+            server_dags_put(kept, version_key, d);
+            *ret = d;
+        }
     }
     return rc;
 }
 
 int server_version(struct call *c, int64_t version_key, struct version_facts *ret, struct err *e)
 {
-    struct kept_dag *k;
-    int rc = find_version(c, version_key, &k, e);
+    struct version_kept *k = &c->thread->versions[(uint64_t)version_key % SERVER_VERSIONS_KEPT];
+    struct version_row v;
+    struct store *s;
+    int rc = server_store(c, &s, e);
 
+    if (rc == 0 && k->version_key != version_key) {
+        rc = s->ops->get_version(s, version_key, &c->arena, &v, e);
+        if (rc != 0) {
+            return rc;
+        }
+        drop_version(k);
+        k->version_key = version_key;
+        k->texts[0] = v.bundle != NULL ? mem_strdup(v.bundle) : NULL;
+        k->texts[1] = v.bundle_version != NULL ? mem_strdup(v.bundle_version) : NULL;
+        k->facts = (struct version_facts){v.number, v.created_us, k->texts[0], k->texts[1]};
+    }
     if (rc == 0) {
         *ret = k->facts;
         ret->bundle = ret->bundle != NULL ? arena_strdup(&c->arena, ret->bundle) : NULL;
@@ -240,18 +219,28 @@ static int thread_co(void *arg)
         .listen_fd = t->listen_fd,
         .connections = t->server->config.connections / (unsigned)t->server->config.threads,
         .idle_s = t->server->config.idle_s,
+        .tls = tls_is_set(&t->server->tls) ? &t->server->tls : NULL,
         .begin = on_begin,
         .handle = handle,
         .end = on_end,
         .arg = t,
     };
-    int rc = httpd_new(&c, &t->httpd, &t->e);
+    int rc = pool_new(t->loop, "passwords", 1, &t->pool, &t->e);
+
+    rc = rc == 0 ? events_join(t->server->events, &t->events, t->loop, &t->e) : rc;
 
     if (rc != 0) {
         (void)close(t->listen_fd);
         return rc;
     }
+    rc = httpd_new(&c, &t->httpd, &t->e);
+    if (rc != 0) {
+        events_leave(&t->events);
+        (void)close(t->listen_fd);
+        return rc;
+    }
     rc = co_wait_fd(t->stop_fd, LOOP_READ, NULL);
+    events_leave(&t->events); /* streams would hold up what is drained */
     httpd_free(t->httpd, t->server->config.grace_us);
     return rc;
 }
@@ -262,12 +251,16 @@ static void *thread_main(void *arg)
     struct loop_config lc = {0};
     uint64_t one = 1;
 
-    t->rc = loop_uv_new(&lc, &t->loop, &t->e);
+    t->known = identities_new();
+    t->rc = t->known != NULL ? loop_uv_new(&lc, &t->loop, &t->e)
+                             : err_set(&t->e, ERR_NOMEM, "out of memory for a thread");
     if (t->rc == 0) {
         t->rc = loop_main(t->loop, thread_co, t, &t->e);
         drop_store(t);
+        pool_free(t->pool);
         loop_free(t->loop);
     }
+    identities_free(t->known);
     if (t->rc != 0) {
         (void)!write(t->server->failed_fd, &one, sizeof one);
     }

@@ -19,6 +19,7 @@ enum sql_stmt_id {
     ST_MAX_
 };
 
+struct counts;  /* counts.c */
 struct reasons; /* reason.c */
 
 struct sql_store {
@@ -27,6 +28,7 @@ struct sql_store {
     unsigned flags; /* enum store_flags */
     sqlite3_stmt *stmts[ST_MAX_];
     struct reasons *reasons; /* writer only; made by the first commit */
+    struct counts *counts;   /* read-only connections; made by the first count */
     int wal_frames;          /* in the WAL after the last commit */
     int wal_checkpointed;    /* wal_frames when the last checkpoint was tried */
 };
@@ -92,6 +94,20 @@ int reasons_bind(struct sql_store *s, sqlite3_stmt *st, int index, const char *t
 /* After a rollback: numbers given in it are void. */
 void reasons_forget(struct sql_store *s);
 
+/* ---- counts.c ---- */
+
+struct counts_key {
+    char *sql; /* SQLite's; NULL: nothing is remembered */
+    int64_t version;
+};
+/* The count that this statement, with its values bound, gave when nothing has been committed since. The key is for sql_counts_put, and the
+ * caller's to sql_counts_key_fini, whatever is returned. */
+bool sql_counts_get(struct sql_store *s, sqlite3_stmt *st, struct counts_key *ret_key,
+                    int64_t *ret);
+void sql_counts_put(struct sql_store *s, struct counts_key *key, int64_t n);
+void sql_counts_key_fini(struct counts_key *key);
+void sql_counts_free(struct counts *c);
+
 /* ---- operations, by file ---- */
 
 int sql_commit(struct store *s, int shard, int64_t epoch, int64_t seq, const struct store_batch *b,
@@ -128,6 +144,9 @@ int sql_find_command(struct store *s, const char *key, struct arena *a, const ch
 
 int sql_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena *a,
                 struct ti_row **ret, size_t *ret_len, struct err *e);
+int sql_get_ti_states(struct store *s, int64_t run_key, struct arena *a, struct ti_state **ret,
+                      size_t *ret_len, struct err *e);
+int sql_get_change(struct store *s, int64_t *ret, struct err *e);
 int sql_get_tries(struct store *s, const struct ti_key *key, struct arena *a, struct ti_row **ret,
                   size_t *ret_len, struct err *e);
 int sql_get_attempts(struct store *s, int64_t run_key, struct arena *a, struct attempt_row **ret,
@@ -157,6 +176,7 @@ int sql_get_import_errors(struct store *s, int64_t error_key, size_t offset, siz
 int sql_get_bundle_versions(struct store *s, const char *bundle, struct arena *a, const char ***ret,
                             size_t *ret_len, struct err *e);
 int sql_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
+int sql_change_settings(struct store *s, const struct settings_change *c, struct err *e);
 int sql_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
 
 /* query.c */

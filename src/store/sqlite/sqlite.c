@@ -199,6 +199,7 @@ static void store_fini(struct sql_store *s)
         (void)sqlite3_finalize(s->stmts[i]);
     }
     reasons_free(s->reasons);
+    sql_counts_free(s->counts);
     /* No statement is left: this cannot be refused. The last writer out moves the log into the
      * file. */
     (void)sqlite3_close(s->db);
@@ -231,6 +232,8 @@ static const struct store_ops ops = {
     .previous_run = sql_previous_run,
     .last_scheduled_run = sql_last_scheduled_run,
     .get_tis = sql_get_tis,
+    .get_ti_states = sql_get_ti_states,
+    .get_change = sql_get_change,
     .get_tries = sql_get_tries,
     .get_attempts = sql_get_attempts,
     .get_transitions = sql_get_transitions,
@@ -246,6 +249,7 @@ static const struct store_ops ops = {
     .get_settings = sql_get_settings,
     .put_settings = sql_put_settings,
     .put_pool = sql_put_pool,
+    .change_settings = sql_change_settings,
     .put_parsed = sql_put_parsed,
     .get_parsed_dags = sql_get_parsed_dags,
     .get_import_errors = sql_get_import_errors,
