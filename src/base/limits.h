@@ -117,7 +117,7 @@
 
 /* The HTTP server. */
 #define LIMIT_HTTPD_HEAD \
-    KiB(32) /* a request's line and headers, and the piece of its body at hand: 414, 431 */
+    KiB(32) /* a request's head: half of it the URL (414), half of it the headers (431) */
 #define LIMIT_HTTPD_BODY   MiB(4)   /* a request's body, unless its route says otherwise: 413 */
 #define LIMIT_HTTPD_ANSWER MiB(256) /* an answer that is no stream: 500 */
 #define LIMIT_HTTPD_ARENA  MiB(512) /* memory of one call: 503 */

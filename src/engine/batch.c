@@ -217,6 +217,22 @@ static int settle_commands(struct engine *g)
     return rc;
 }
 
+static int take_lists(struct engine *g, const struct request *r)
+{
+    int rc = r->ti_delete != NULL ? EXTRAS(g, ti_deletes, *r->ti_delete) : 0;
+
+    for (size_t i = 0; rc == 0 && i < r->alerts_len; i++) {
+        rc = EXTRAS(g, alerts, r->alerts[i]);
+    }
+    for (size_t i = 0; rc == 0 && i < r->deadlines_len; i++) {
+        rc = EXTRAS(g, deadlines, r->deadlines[i]);
+    }
+    for (size_t i = 0; rc == 0 && i < r->run_deletes_len; i++) {
+        rc = EXTRAS(g, run_deletes, r->run_deletes[i]);
+    }
+    return rc;
+}
+
 static int consume_request(struct engine *g, struct msg *m)
 {
     struct request *r = m->request;
@@ -255,12 +271,7 @@ static int consume_request(struct engine *g, struct msg *m)
     for (size_t i = 0; rc == 0 && r->row != NULL && i <= r->row_more; i++) {
         rc = EXTRAS(g, xcoms, r->row[i]);
     }
-    for (size_t i = 0; rc == 0 && i < r->alerts_len; i++) {
-        rc = EXTRAS(g, alerts, r->alerts[i]);
-    }
-    for (size_t i = 0; rc == 0 && i < r->deadlines_len; i++) {
-        rc = EXTRAS(g, deadlines, r->deadlines[i]);
-    }
+    rc = rc == 0 ? take_lists(g, r) : rc;
     if (rc == 0 && r->xcom != NULL) {
         struct ti_row row;
 
@@ -370,22 +381,6 @@ bool batch_is_alone(const struct msg *m)
             m->request->event.command.dag != NULL);
 }
 
-bool batch_empty(const struct engine *g)
-{
-    const struct sched_actions *a = &g->actions;
-    const struct extras *x = &g->extras;
-
-    return a->tis_len == 0 && a->runs_len == 0 && a->transitions_len == 0 && a->tries_len == 0 &&
-           a->grants_len == 0 && a->dispatches_len == 0 && a->kills_len == 0 &&
-           a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 && x->dags_len == 0 &&
-           x->versions_len == 0 && x->xcoms_len == 0 && x->rendered_len == 0 &&
-           x->attempts_len == 0 && x->commands_len == 0 && x->acks_len == 0 && x->audits_len == 0 &&
-           x->assets_len == 0 && x->asset_events_len == 0 && x->asset_queue_len == 0 &&
-           x->backfills_len == 0 && x->backfill_runs_len == 0 && x->alerts_len == 0 &&
-           x->deadlines_len == 0 && x->notes_len == 0 && x->arrivals_len == 0 &&
-           a->moves_len == 0 && g->requests == NULL;
-}
-
 static bool nothing_durable(const struct engine *g)
 {
     const struct sched_actions *a = &g->actions;
@@ -397,7 +392,17 @@ static bool nothing_durable(const struct engine *g)
            x->audits_len == 0 && x->xcom_clears_len == 0 && x->assets_len == 0 &&
            x->asset_events_len == 0 && x->asset_queue_len == 0 && x->backfills_len == 0 &&
            x->backfill_runs_len == 0 && x->alerts_len == 0 && x->deadlines_len == 0 &&
-           x->notes_len == 0 && x->arrivals_len == 0 && a->moves_len == 0;
+           x->notes_len == 0 && x->arrivals_len == 0 && x->ti_deletes_len == 0 &&
+           x->run_deletes_len == 0 && a->moves_len == 0;
+}
+
+bool batch_empty(const struct engine *g)
+{
+    const struct sched_actions *a = &g->actions;
+
+    return nothing_durable(g) && a->dispatches_len == 0 && a->kills_len == 0 &&
+           a->questions_len == 0 && a->replies_len == 0 && a->pauses_len == 0 &&
+           g->extras.acks_len == 0 && g->requests == NULL;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -533,6 +538,10 @@ static int fill(struct engine *g, struct store_batch *b)
         .notes_len = x->notes_len,
         .arrivals = x->arrivals,
         .arrivals_len = x->arrivals_len,
+        .ti_deletes = x->ti_deletes,
+        .ti_deletes_len = x->ti_deletes_len,
+        .run_deletes = x->run_deletes,
+        .run_deletes_len = x->run_deletes_len,
     };
     return 0;
 }
@@ -765,7 +774,7 @@ void batch_clear(struct engine *g)
     g->claimed = 0;
     x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
-    x->notes_len = x->arrivals_len = 0;
+    x->notes_len = x->arrivals_len = x->ti_deletes_len = x->run_deletes_len = 0;
     x->assets_len = x->asset_events_len = x->asset_queue_len = x->event_groups_len = 0;
     x->backfills_len = x->backfill_runs_len = 0;
     x->alerts_len = x->deadlines_len = 0;

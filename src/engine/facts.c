@@ -442,12 +442,17 @@ static int answer_previous(struct question *q, struct msg *m, struct err *e)
 
 /* ---- runs on their way back ---- */
 
+void facts_changed(struct engine *g, int64_t run_key)
+{
+    g->forgotten[g->forgets++ % FORGOTTEN_KEPT] = run_key;
+}
+
 int facts_forget(struct engine *g, int64_t run_key)
 {
     int rc = sched_forget_run(g->sched, run_key);
 
     if (rc == 0) {
-        g->forgotten[g->forgets++ % FORGOTTEN_KEPT] = run_key;
+        facts_changed(g, run_key);
     }
     return rc;
 }

@@ -27,7 +27,8 @@ struct run_row;
 struct store;
 struct webhooks;
 
-#define HTTP_BUCKETS 10
+#define SERVER_VERSIONS_KEPT 256
+#define HTTP_BUCKETS         10
 
 /* What a thread counts; others read it. */
 struct server_counts {
@@ -50,6 +51,15 @@ struct server_thread {
     dev_t store_dev;
     ino_t store_ino;
     struct dag_cache dags;
+    /* What is known of versions beside their DAGs. */
+    struct version_kept {
+        int64_t version_key;
+        struct version_facts {
+            int64_t number, created_us;
+            const char *bundle, *bundle_version; /* or NULL */
+        } facts;
+        char *texts[2]; /* owned: of facts */
+    } versions[SERVER_VERSIONS_KEPT];
     struct server_counts counts;
     struct identities *known;
     struct http_client *http; /* of oidc_provider.c; made when it is first needed */
@@ -88,6 +98,9 @@ int server_thread_start(struct server_thread *t, struct err *e);
 int server_store(struct call *c, struct store **ret, struct err *e);
 /* A version's DAG, kept for the next calls; borrowed until the call's next suspension. */
 int server_dag(struct call *c, int64_t version_key, const struct dag **ret, struct err *e);
+
+/* What is known of a version beside its DAG; in the call's arena. */
+int server_version(struct call *c, int64_t version_key, struct version_facts *ret, struct err *e);
 
 /* access.c: SUSPENDS. Who asks: sets actor, role and who; may he do this? false: refused, the answer is written. */
 bool access_check(struct call *c);

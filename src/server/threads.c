@@ -24,9 +24,19 @@ const int64_t http_bucket_us[HTTP_BUCKETS] = {500,   1000,   2500,   5000,    10
 
 /* ---- the store ---- */
 
+static void drop_version(struct version_kept *k)
+{
+    mem_free(k->texts[0]);
+    mem_free(k->texts[1]);
+    *k = (struct version_kept){0};
+}
+
 static void drop_store(struct server_thread *t)
 {
     server_dags_clear(&t->dags);
+    for (size_t i = 0; i < SERVER_VERSIONS_KEPT; i++) {
+        drop_version(&t->versions[i]);
+    }
     store_close(t->store);
     t->store = NULL;
 }
@@ -81,6 +91,33 @@ int server_dag(struct call *c, int64_t version_key, const struct dag **ret, stru
             server_dags_put(kept, version_key, d);
             *ret = d;
         }
+    }
+    return rc;
+}
+
+int server_version(struct call *c, int64_t version_key, struct version_facts *ret, struct err *e)
+{
+    struct version_kept *k = &c->thread->versions[(uint64_t)version_key % SERVER_VERSIONS_KEPT];
+    struct version_row v;
+    struct store *s;
+    int rc = server_store(c, &s, e);
+
+    if (rc == 0 && k->version_key != version_key) {
+        rc = s->ops->get_version(s, version_key, &c->arena, &v, e);
+        if (rc != 0) {
+            return rc;
+        }
+        drop_version(k);
+        k->version_key = version_key;
+        k->texts[0] = v.bundle != NULL ? mem_strdup(v.bundle) : NULL;
+        k->texts[1] = v.bundle_version != NULL ? mem_strdup(v.bundle_version) : NULL;
+        k->facts = (struct version_facts){v.number, v.created_us, k->texts[0], k->texts[1]};
+    }
+    if (rc == 0) {
+        *ret = k->facts;
+        ret->bundle = ret->bundle != NULL ? arena_strdup(&c->arena, ret->bundle) : NULL;
+        ret->bundle_version =
+            ret->bundle_version != NULL ? arena_strdup(&c->arena, ret->bundle_version) : NULL;
     }
     return rc;
 }

@@ -111,12 +111,6 @@ static int last_run(struct listing *l, struct entry *e, struct err *er)
     return rc;
 }
 
-static bool is_favorite(const struct entry *e)
-{
-    (void)e;
-    return false;
-}
-
 static int filter(struct listing *l, struct err *er)
 {
     struct call *c = l->c;
@@ -136,7 +130,7 @@ static int filter(struct listing *l, struct err *er)
             (paused != NULL && *paused != '\0' &&
              e.row->paused != call_query_bool(c, "paused", false)) ||
             (favorite != NULL && *favorite != '\0' &&
-             is_favorite(&e) != call_query_bool(c, "favorite", false))) {
+             api_is_favorite(c, e.row->dag_id) != call_query_bool(c, "favorite", false))) {
             continue;
         }
         rc = words ? facts_of(l, &e, er) : 0;
@@ -300,7 +294,7 @@ static int put_one(struct listing *l, struct entry *en, struct err *e)
     put_json(c, "owners", en->parsed->owners, "[]");
     put_bool(c, "paused", en->row->paused);
     put_bool(c, "stale", !en->parsed->active);
-    put_bool(c, "favorite", is_favorite(en));
+    put_bool(c, "favorite", api_is_favorite(c, en->row->dag_id));
     put_text(c, "schedule", d->schedule);
     put_text(c, "timezone", d->timezone != NULL ? d->timezone : "UTC");
     put_next(l, en->row, d);

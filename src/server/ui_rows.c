@@ -182,7 +182,7 @@ int64_t ui_version_number(const struct ui_versions *v, int64_t version_key)
 {
     for (size_t i = v->len; i-- > 0;) {
         if (v->rows[i].version_key == version_key) {
-            return (int64_t)i + 1;
+            return v->rows[i].number;
         }
     }
     return 0;
@@ -201,14 +201,17 @@ int ui_find_version(struct call *c, const struct dag_row *row, const char *name,
     }
     rc = ui_versions(c, row->dag_key, &v, e);
     number = number == 0 ? ui_version_number(&v, row->version_key) : number;
-    if (rc == 0 && (number < 1 || number > (int64_t)v.len)) {
+    for (size_t i = 0; rc == 0 && i < v.len; i++) {
+        if (v.rows[i].number == number) {
+            *ret = v.rows[i];
+            *ret_number = number;
+            return 0;
+        }
+    }
+    if (rc == 0) {
         return err_set(e, ERR_NOTFOUND,
                        "The DagVersion with dag_id: `%s` and version_number: `%s` was not found",
                        row->dag_id, call_query(c, name) != NULL ? call_query(c, name) : "");
-    }
-    if (rc == 0) {
-        *ret = v.rows[number - 1];
-        *ret_number = number;
     }
     return rc;
 }
