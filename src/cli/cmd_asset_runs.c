@@ -298,7 +298,7 @@ int cmd_assets_create_event(struct cli *cli)
                                               .uri = h.asset.uri,
                                               .extra = cli_opt(cli, "extra"),
                                               .partition_key = cli_opt(cli, "partition-key"),
-                                              .actor = "cli"};
+                                              .actor = session_actor()};
         rc = create_event(&h, &e);
     }
     if (rc == 0 && !cli_flag(cli, "quiet")) {

@@ -22,6 +22,17 @@ const struct cli_option global_options[] = {
     {0},
 };
 
+#define OPT_READ_TAG                                                                            \
+    {                                                                                           \
+        "read-tag", 0, OPTION_TEXT, .repeat = true, .value = "TAG",                             \
+                                    .help = "only DAGs with this tag are seen; may be repeated" \
+    }
+#define OPT_WRITE_TAG                                                      \
+    {                                                                      \
+        "write-tag", 0, OPTION_TEXT,                                       \
+            .repeat = true, .value = "TAG",                                \
+            .help = "only DAGs with this tag are changed; may be repeated" \
+    }
 #define OPT_DAG                                                                                \
     {                                                                                          \
         "dag", 0, OPTION_TEXT, .value = "ID", .help = "which DAG, when the file holds several" \
@@ -170,9 +181,11 @@ const struct command command_table[] = {
 /* clang-format off */
 #include "cli/commands_service.def"
 #include "cli/commands_dags.def"
+#include "cli/commands_analysis.def"
 #include "cli/commands_runs.def"
 #include "cli/commands_tasks.def"
 #include "cli/commands_settings.def"
+#include "cli/commands_access.def"
 #include "cli/commands_data.def"
 #include "cli/commands_pools.def"
 #include "cli/commands_program.def"

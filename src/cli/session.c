@@ -1,6 +1,7 @@
 #include "cli/session.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,22 @@ void session_close(struct session *s)
 }
 
 /* ---- the client's side ---- */
+
+const char *session_actor(void)
+{
+    static char who[80];
+    const struct passwd *p;
+
+    if (who[0] == '\0') {
+        p = getpwuid(getuid());
+        if (p != NULL) {
+            (void)snprintf(who, sizeof who, "cli:%s", p->pw_name);
+        } else {
+            (void)snprintf(who, sizeof who, "cli:%u", (unsigned)getuid());
+        }
+    }
+    return who;
+}
 
 int engine_request(const char *home, const char *type, const char *members, char **ret,
                    struct err *e)

@@ -186,7 +186,8 @@ int engine_read_xcom(const char *home, const struct xcom_row *row, struct arena 
                      const char **ret, size_t *ret_len, struct err *e);
 /* SUSPENDS until it is durable. Deletes an XCom of an instance, and its file. -ERR_NOTFOUND: it has none of that name; -ERR_CONFLICT: the
  * instance is at work. The run need not be known to the scheduler. */
-int engine_delete_xcom(struct engine *g, const struct ti_key *key, const char *name, struct err *e);
+int engine_delete_xcom(struct engine *g, const struct ti_key *key, const char *name,
+                       const char *actor, struct err *e);
 
 /* A person's answer to what a task asked. */
 struct engine_response {

@@ -25,6 +25,10 @@ int api_tokens(struct call *c, struct err *e);
 int api_token_post(struct call *c, struct err *e);
 int api_token_delete(struct call *c, struct err *e);
 
+/* oidc.c */
+int api_oidc_start(struct call *c, struct err *e);
+int api_oidc_callback(struct call *c, struct err *e);
+
 /* api_dags.c */
 int api_dags(struct call *c, struct err *e);
 int api_dag(struct call *c, struct err *e);
@@ -109,6 +113,10 @@ int api_version(struct call *c, struct err *e);
 /* metrics.c */
 int api_metrics(struct call *c, struct err *e);
 
+/* ui_process.c */
+int ui_process(struct call *c, struct err *e);
+int ui_event_log(struct call *c, struct err *e);
+
 /* ui_*.c, events.c: the page's own */
 int ui_home(struct call *c, struct err *e);
 int ui_required_actions(struct call *c, struct err *e);
@@ -117,6 +125,14 @@ int ui_grid(struct call *c, struct err *e);
 int ui_graph(struct call *c, struct err *e);
 int ui_run_states(struct call *c, struct err *e);
 int ui_gantt(struct call *c, struct err *e);
+int ui_why(struct call *c, struct err *e);
+int ui_plan(struct call *c, struct err *e);
+int ui_apply(struct call *c, struct err *e);
+int ui_calendar(struct call *c, struct err *e);
+int ui_durations(struct call *c, struct err *e);
+int ui_search(struct call *c, struct err *e);
+int ui_assets_graph(struct call *c, struct err *e);
+int ui_versions_diff(struct call *c, struct err *e);
 int ui_events(struct call *c, struct err *e);
 
 /* webhooks.c */

@@ -161,8 +161,10 @@ static int send_reply(struct call *c)
     struct httpd_reply r = {.status = c->status != 0 ? c->status : 200,
                             .headers = c->reply_headers,
                             .stream = c->streaming,
-                            .body = c->packed != NULL ? c->packed : buf_cstr(&c->out),
-                            .len = c->out.len};
+                            .body = c->fixed != NULL    ? c->fixed
+                                    : c->packed != NULL ? c->packed
+                                                        : buf_cstr(&c->out),
+                            .len = c->fixed != NULL ? c->fixed_len : c->out.len};
     int rc = c->httpd->module->reply(c->httpd->impl, c->rq, &r);
 
     c->replied = rc == 0;
@@ -297,6 +299,16 @@ size_t httpd_gzip(struct call *c, const char *in, size_t n, char *p, size_t cap)
     return c->httpd->module->gzip(in, n, p, cap);
 }
 
+size_t httpd_gunzip(struct call *c, const char *in, size_t n, char *p, size_t cap)
+{
+    return c->httpd->module->gunzip(in, n, p, cap);
+}
+
+const struct httpd_files *httpd_files(const struct call *c)
+{
+    return c->httpd->module->page;
+}
+
 /* ---- birth and end ---- */
 
 static int load(struct httpd *h, struct err *e)
@@ -340,7 +352,13 @@ static int open_module(struct httpd *h, struct err *e)
     l.connections = h->config.connections;
     l.idle_s = h->config.idle_s;
     l.body_s = l.body_s < l.idle_s ? l.body_s : l.idle_s;
-    h->impl = h->module->open(&host, &l, h->config.listen_fd, &errnum);
+    h->impl = h->module->open(&host, &l, h->config.tls, h->config.listen_fd, &errnum);
+    if (h->impl == NULL && h->config.tls != NULL && h->module->why()[0] != '\0') {
+        return err_set(e, ERR_INVALID,
+                       "api.ssl_cert and api.ssl_key cannot be used: %s. Are they PEM, and do they "
+                       "belong together?",
+                       h->module->why());
+    }
     return h->impl != NULL ? 0 : err_errno(e, errnum, "the HTTP server cannot start");
 }
 

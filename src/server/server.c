@@ -271,7 +271,8 @@ static int prepare(struct server *s, struct err *e)
     if (s->failed_fd < 0) {
         return err_errno(e, errno, "eventfd");
     }
-    rc = access_token(s->config.home, s->token, sizeof s->token, &made, e);
+    rc = tls_read(s->config.cert_file, s->config.key_file, &s->tls, e);
+    rc = rc != 0 ? rc : access_token(s->config.home, s->token, sizeof s->token, &made, e);
     if (rc == 0 && made) {
         log_info("api", "a token for scripts was made: it is in %s/%s", s->config.home,
                  SERVER_TOKEN_FILE);
@@ -287,6 +288,8 @@ static int prepare(struct server *s, struct err *e)
         limiter_init(s->limiter, secret);
     }
     rc = rc == 0 ? webhooks_new(&s->config, &s->hooks, e) : rc;
+    rc = rc == 0 ? graph_cache_new(&s->graphs, e) : rc;
+    rc = rc == 0 ? oidc_new(s->config.oidc, s->config.home, &s->oidc, e) : rc;
     rc = rc == 0 ? events_new(s->config.home, &s->events, e) : rc;
     return rc == 0 ? listen_all(s, e) : rc;
 }
@@ -327,10 +330,13 @@ int server_run(const struct server_config *c, struct err *e)
     if (s.failed_fd >= 0) {
         (void)close(s.failed_fd);
     }
+    tls_fini(&s.tls);
+    oidc_free(s.oidc);
     mem_free(s.stats);
     (void)pthread_mutex_destroy(&s.stats_lock);
     webhooks_free(s.hooks);
     events_free(s.events);
+    graph_cache_free(s.graphs);
     sodium_memzero(s.token, sizeof s.token);
     mem_free(s.threads);
     mem_free(s.limiter);

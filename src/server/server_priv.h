@@ -12,10 +12,12 @@
 #include "base/prng.h"
 #include "server/call.h"
 #include "server/dag_cache.h"
-#include "server/identity.h"
 #include "server/events.h"
+#include "server/identity.h"
+#include "server/oidc.h"
 #include "server/router.h"
 #include "server/server.h"
+#include "server/tls.h"
 
 struct dag;
 struct httpd;
@@ -50,8 +52,9 @@ struct server_thread {
     struct dag_cache dags;
     struct server_counts counts;
     struct identities *known;
-    struct pool *pool;  /* of what blocks: passwords, and changes where no engine lives */
-    unsigned passwords; /* that wait for it */
+    struct http_client *http; /* of oidc_provider.c; made when it is first needed */
+    struct pool *pool;        /* of what blocks: passwords, and changes where no engine lives */
+    unsigned passwords;       /* that wait for it */
     struct events_thread events;
     int rc;
     struct err e;
@@ -61,10 +64,13 @@ struct server {
     struct server_config config;
     char token[80];
     struct webhooks *hooks;
+    struct httpd_tls tls;
+    struct oidc *oidc; /* NULL: none is configured */
     pthread_mutex_t limiter_lock;
     struct limiter *limiter;
     sem_t hashing; /* passwords that are hashed at once, by all threads */
     struct events *events;
+    struct graph_cache *graphs; /* ui_graph.c */
     struct server_thread *threads;
     int port;
     pthread_mutex_t stats_lock;
@@ -93,6 +99,8 @@ bool access_may_change(const struct call *c, const struct dag *d);
 #define ACCESS_COOKIE "tradewind_session"
 int access_token(const char *home, char *buf, size_t cap, bool *ret_made, struct err *e);
 bool access_is_local(struct call *c);
+/* The value of a cookie, or NULL. */
+const char *access_cookie(struct call *c, const char *name);
 
 /* commands.c: SUSPENDS. To the engine of the home; *ret: its result, in the call's arena, or NULL. -ERR_CLOSED: none lives. */
 int server_ask(struct call *c, const char *type, const struct buf *members, struct value **ret,
@@ -105,6 +113,10 @@ bool server_has_import_error(const struct call *c, const char *file);
 /* The same for what changes something: an engine that takes longer than a while leaves a call answered with 202 (*ret_later). */
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
                    bool *ret_later, struct err *e);
+
+/* ui_graph.c: pictures that were made, for all threads */
+int graph_cache_new(struct graph_cache **ret, struct err *e);
+void graph_cache_free(struct graph_cache *g);
 
 /* change.c: SUSPENDS. A change of users, sessions or tokens (engine/accounts.h): by the engine, or where none lives by this process.
  * members: of the request, with op, without braces. pool NULL: never by this process. *ret: the answer, in the arena. */

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "home/home.h"
 #include "model/dag.h"
+#include "runtime/http.h"
 #include "runtime/loop.h"
 #include "server/httpd.h"
 #include "server/httpd_module.h"
@@ -182,6 +183,7 @@ static int thread_co(void *arg)
         .listen_fd = t->listen_fd,
         .connections = t->server->config.connections / (unsigned)t->server->config.threads,
         .idle_s = t->server->config.idle_s,
+        .tls = tls_is_set(&t->server->tls) ? &t->server->tls : NULL,
         .begin = on_begin,
         .handle = handle,
         .end = on_end,
@@ -204,6 +206,7 @@ static int thread_co(void *arg)
     rc = co_wait_fd(t->stop_fd, LOOP_READ, NULL);
     events_leave(&t->events); /* streams would hold up what is drained */
     httpd_free(t->httpd, t->server->config.grace_us);
+    http_client_free(t->http);
     return rc;
 }
 
