@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "engine/engine.h"
 #include "model/dag.h"
 #include "model/document.h"
 #include "operators/operators.h"
@@ -117,4 +118,30 @@ size_t findings_of_templates(struct findings *f, const char *file, const struct 
         }
     }
     return s.found;
+}
+
+struct watchers {
+    struct findings *findings;
+    const char *file;
+    bool positions; /* of a Python file the document has none */
+    size_t found;
+};
+
+static void wrong_watcher(void *arg, const struct value *watcher, const char *text)
+{
+    struct watchers *w = arg;
+    char said[1200];
+
+    (void)snprintf(said, sizeof said, "a watcher of an asset: %s", text);
+    findings_add(w->findings, w->file, w->positions ? watcher->line : 0,
+                 w->positions ? watcher->col : 0, NULL, said);
+    w->found++;
+}
+
+size_t findings_of_watchers(struct findings *f, const char *file, const struct dag *d)
+{
+    struct watchers w = {.findings = f, .file = file, .positions = !d->is_python};
+
+    engine_check_watchers(d, wrong_watcher, &w);
+    return w.found;
 }

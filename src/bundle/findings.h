@@ -19,5 +19,7 @@ void findings_add(struct findings *f, const char *file, int line, int col, const
                   const char *text);
 /* Templates of the DAG's tasks that cannot be read; how many. */
 size_t findings_of_templates(struct findings *f, const char *file, const struct dag *d);
+/* Watchers of its assets that cannot be; how many. */
+size_t findings_of_watchers(struct findings *f, const char *file, const struct dag *d);
 
 #endif

@@ -83,7 +83,7 @@ static int load_plain(const char *path, const char *real, struct findings *out, 
         findings_add(out, path, e->line, e->col, NULL, err_str(e));
         rc = err_set(e, (enum err_code) - rc, "%s: 1 error", path);
     }
-    bad = rc == 0 ? findings_of_templates(out, path, d) : 0;
+    bad = rc == 0 ? findings_of_templates(out, path, d) + findings_of_watchers(out, path, d) : 0;
     arena_fini(&a);
     rc = rc == 0 ? keep(&dags, &len, &cap, d) : rc;
     *ret = dags;
@@ -134,6 +134,7 @@ int load_answer(const char *path, const struct value *answer, struct findings *o
         errors_n += errors.len;
         if (rc == 0) {
             errors_n += findings_of_templates(out, path, d);
+            errors_n += findings_of_watchers(out, path, d);
             rc = keep(ret, ret_len, &cap, d);
         } else if (rc == -ERR_INVALID && errors.len != 0) {
             rc = 0; /* all DAGs of the file are checked */

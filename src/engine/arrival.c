@@ -531,28 +531,6 @@ static const char *text_of(const struct value *o, const char *name)
     return v != NULL && v->kind == VALUE_STRING && v->len > 0 ? v->text : NULL;
 }
 
-/* The path that it waits for: its own, or that of one of Airflow's file triggers, which are done here as well. */
-static int path_of(const struct value *watcher, const char **ret, bool *ret_deletes, struct err *e)
-{
-    const struct value *trigger = value_get(watcher, "trigger");
-    const char *class = text_of(trigger, "classpath"), *last;
-
-    *ret_deletes = false;
-    *ret = text_of(watcher, "path");
-    if (*ret != NULL) {
-        return 0;
-    }
-    last = class != NULL ? strrchr(class, '.') : NULL;
-    last = last != NULL ? last + 1 : "";
-    *ret_deletes = strcmp(last, "FileDeleteTrigger") == 0;
-    if (*ret_deletes || strcmp(last, "FileTrigger") == 0) {
-        *ret = text_of(value_get(trigger, "kwargs"), "filepath");
-    }
-    return *ret != NULL || class != NULL
-               ? 0
-               : err_set(e, ERR_INVALID, "a watcher has a path or a trigger");
-}
-
 static int set_texts(struct watcher *w, const struct value *asset, const struct value *v,
                      const char *path, struct err *e)
 {
@@ -631,7 +609,7 @@ static int add_watcher(struct engine *g, int64_t dag_key, const struct dag *d,
     arena_init(&w->arena, MiB(1));
     arena_init(&w->names, MiB(256));
     map_init(&w->seen);
-    rc = v->kind == VALUE_OBJECT ? path_of(v, &path, &w->deletes, e)
+    rc = v->kind == VALUE_OBJECT ? arrival_path(v, &path, &w->deletes, e)
                                  : err_set(e, ERR_INVALID, "a watcher is an object");
     rc = rc == 0 ? set_texts(w, asset, v, path, e) : rc;
     w->file = d->file != NULL ? arena_strdup(&w->arena, d->file) : NULL;

@@ -18,6 +18,9 @@ struct file_seen {
 /* An absolute path whose last part may be a pattern of the shell (* ? []). *ret_dir, *ret_glob in the arena. -ERR_INVALID in words. */
 int arrival_split(const char *path, struct arena *a, const char **ret_dir, const char **ret_glob,
                   struct err *e);
+/* What a watcher's object watches: *ret the path, or NULL for a trigger that the worker runs. -ERR_INVALID: neither. */
+struct value;
+int arrival_path(const struct value *watcher, const char **ret, bool *ret_deletes, struct err *e);
 bool arrival_matches(const char *glob,
                      const char *name); /* a leading dot is matched by a dot only */
 /* Regular files of the folder that match, by name; at most LIMIT_ARRIVAL_FILES (*ret_more: there are more). No folder: none. -ERR_IO. */

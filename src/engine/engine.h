@@ -206,6 +206,10 @@ struct engine_response {
  * option. The run need not be known to the scheduler. */
 int engine_respond(struct engine *g, const struct engine_response *r, struct err *e);
 
+/* Watchers that a DAG's assets say and that cannot be: told with their place and in words. Pure. */
+typedef void engine_watcher_fn(void *arg, const struct value *watcher, const char *text);
+void engine_check_watchers(const struct dag *d, engine_watcher_fn *wrong, void *arg);
+
 /* An event of an asset that no task made. */
 struct engine_asset_event {
     const char *name,

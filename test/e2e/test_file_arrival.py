@@ -130,10 +130,12 @@ def test_what_cannot_be_watched_is_said(tw):
     put(tw, "r.yaml", dag_id="r", tasks={"t": {**bash("true"), "outlets": [
         {"type": "asset", "name": "rel", "uri": "file://rel", "watchers": [{"name": "w", "path": "in/x.csv"}]}]}})
     p = start(tw)
-    wait_until(lambda: os.path.exists(os.path.join(tw.home, "engine.sock")))
-    wait_until(lambda: tw("dags", "list", code=None).stdout.count("\n") >= 3)
-    out = stop(p)
-    assert "only the last part of a path may be a pattern" in out and "is no absolute path" in out
+    wait_until(lambda: tw("dags", "list-import-errors", code=None).stdout.count("a watcher of an asset") == 2)
+    told = tw("dags", "list-import-errors", code=None).stdout
+    assert "only the last part of a path may be a pattern" in told and "is no absolute path" in told
+    stop(p)
+    errors = tw("dags", "validate", tw.path("dags/r.yaml"), code=65)
+    assert "r.yaml:1:" in errors.stdout + errors.stderr and "a watcher of an asset: 'in/x.csv' is no absolute path" in errors.stdout + errors.stderr
 
 
 def payloads(tw, name):
