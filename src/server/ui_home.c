@@ -97,7 +97,7 @@ int ui_questions(struct call *c, struct ui_question **ret, size_t *ret_len, stru
     if (a.found == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory for questions");
     }
-    rc = rc == 0 ? a.s->ops->get_dags(a.s, &c->arena, &dags, &dags_len, e) : rc;
+    rc = rc == 0 ? api_get_dags(c, false, &dags, &dags_len, e) : rc;
     rc = rc == 0
              ? a.s->ops->get_runs(a.s, 0, 1U << RUN_RUNNING, 0, LIVE_LOOK, &c->arena, &runs, &n, e)
              : rc;
@@ -176,13 +176,37 @@ struct home {
     const struct value *upcoming; /* of the scheduler, or NULL: it did not answer */
 };
 
+/* Who is limited to some DAGs is told of these: they are counted one by one. */
 static int count_ended(struct home *h, int state, int64_t *ret, struct err *e)
 {
     struct run_query q = {.states = 1U << state};
+    int64_t n = 0;
+    int rc = 0;
 
     q.logical_date = q.run_after = q.start = (struct time_range){TIME_NONE, TIME_NONE};
     q.end = (struct time_range){h->now_us - DAY_US, TIME_NONE};
-    return h->s->ops->count_runs(h->s, &q, ret, e);
+    if (!identity_is_limited(&h->c->who)) {
+        return h->s->ops->count_runs(h->s, &q, ret, e);
+    }
+    for (size_t i = 0; rc == 0 && i < h->dags_len; i++) {
+        q.dag_key = h->dags[i].dag_key;
+        rc = h->s->ops->count_runs(h->s, &q, &n, e);
+        *ret += rc == 0 ? n : 0;
+    }
+    return rc;
+}
+
+/* The runs of DAGs that may be seen, in place. */
+static void keep_seen(const struct home *h, struct run_row *rows, size_t *n)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < *n && identity_is_limited(&h->c->who); i++) {
+        if (dag_id_of(h->dags, h->dags_len, rows[i].dag_key) != NULL) {
+            rows[kept++] = rows[i];
+        }
+    }
+    *n = identity_is_limited(&h->c->who) ? kept : *n;
 }
 
 /* Runs that failed in the last day, newest end first. */
@@ -204,15 +228,20 @@ static int gather(struct home *h, struct err *e)
     int rc = server_store(c, &h->s, e);
 
     h->now_us = loop_wall_us(loop_current());
-    rc = rc == 0 ? h->s->ops->get_dags(h->s, a, &h->dags, &h->dags_len, e) : rc;
+    rc = rc == 0 ? api_get_dags(c, false, &h->dags, &h->dags_len, e) : rc;
     rc = rc == 0 ? h->s->ops->get_runs(h->s, 0, 1U << RUN_QUEUED | 1U << RUN_RUNNING, 0, 0, a,
                                        &h->live, &h->live_len, e)
                  : rc;
     rc = rc == 0 ? find_failed(h, e) : rc;
     rc = rc == 0 ? count_ended(h, RUN_SUCCESS, &h->success_24h, e) : rc;
     rc = rc == 0 ? count_ended(h, RUN_FAILED, &h->failed_24h, e) : rc;
-    rc = rc == 0 ? h->s->ops->get_import_errors(h->s, 0, 0, 0, a, &h->errors, &h->errors_len, e)
-                 : rc;
+    if (rc == 0) {
+        keep_seen(h, h->live, &h->live_len);
+        keep_seen(h, h->failed, &h->failed_len);
+    }
+    if (rc == 0 && !identity_is_limited(&c->who)) { /* they name files, not DAGs */
+        rc = h->s->ops->get_import_errors(h->s, 0, 0, 0, a, &h->errors, &h->errors_len, e);
+    }
     return rc == 0 ? ui_questions(c, &h->questions, &h->questions_len, e) : rc;
 }
 
@@ -223,8 +252,11 @@ static int put_counts(struct home *h, struct err *e)
     size_t n = 0, gone = 0, paused = 0, running = 0;
     int rc = h->s->ops->get_parsed_dags(h->s, NULL, &c->arena, &parsed, &n, e);
 
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        gone += !parsed[i].active;
+    for (size_t i = 0, k = 0; rc == 0 && i < h->dags_len; i++) { /* both are by dag_id */
+        while (k < n && strcmp(parsed[k].dag_id, h->dags[i].dag_id) < 0) {
+            k++;
+        }
+        gone += k < n && strcmp(parsed[k].dag_id, h->dags[i].dag_id) == 0 && !parsed[k].active;
     }
     for (size_t i = 0; i < h->dags_len; i++) {
         paused += h->dags[i].paused;
@@ -388,6 +420,16 @@ static int put_all_attention(struct home *h, struct err *e)
     return rc;
 }
 
+static bool is_seen(const struct home *h, const char *dag_id)
+{
+    for (size_t i = 0; dag_id != NULL && i < h->dags_len; i++) {
+        if (strcmp(h->dags[i].dag_id, dag_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_next(struct home *h)
 {
     struct call *c = h->c;
@@ -398,6 +440,9 @@ static void put_next(struct home *h)
         const struct value *v = h->upcoming->elems[i];
         int64_t us = TIME_NONE;
 
+        if (!is_seen(h, member_text(v, "dag_id"))) {
+            continue;
+        }
         (void)value_int(value_get(v, "run_after_us"), 0, INT64_MAX, &us);
         json_object(&c->w);
         put_text(c, "dag_id", member_text(v, "dag_id"));
@@ -412,11 +457,16 @@ static int put_recent(struct home *h, struct err *e)
     struct call *c = h->c;
     struct run_row *runs;
     size_t n = 0;
-    int rc = h->s->ops->get_runs(h->s, 0, 0, 0, RECENT, &c->arena, &runs, &n, e);
+    bool limited = identity_is_limited(&c->who);
+    int rc =
+        h->s->ops->get_runs(h->s, 0, 0, 0, limited ? LIVE_LOOK : RECENT, &c->arena, &runs, &n, e);
 
+    if (rc == 0) {
+        keep_seen(h, runs, &n);
+    }
     json_key(&c->w, "recent");
     json_array(&c->w);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
+    for (size_t i = 0; rc == 0 && i < n && i < RECENT; i++) {
         json_object(&c->w);
         put_text(c, "dag_id", dag_id_of(h->dags, h->dags_len, runs[i].dag_key));
         put_text(c, "run_id", runs[i].run_id);

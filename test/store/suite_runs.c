@@ -62,7 +62,8 @@ static int by_time(const void *x, const void *y)
 static void test_run_times(void **state)
 {
     struct fixture *f = *state;
-    struct run_row rows[4] = {sample_run(1, 1), sample_run(2, 1), sample_run(3, 1), sample_run(4, 1)};
+    struct run_row rows[4] = {sample_run(1, 1), sample_run(2, 1), sample_run(3, 1),
+                              sample_run(4, 1)};
     struct store_batch b = {.runs = rows, .runs_len = 4};
     struct run_time *got;
     size_t n;
