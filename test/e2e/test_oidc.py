@@ -190,7 +190,7 @@ def test_a_name_that_is_taken_is_not_taken_over(world):
     done = subprocess.run([world.tw.program, "users", "create", "ann", "--role", "admin"], cwd=world.tw.folder, env=world.tw.env, text=True,
                           input="correct horse battery\n", capture_output=True)
     assert done.returncode == 0, done.stderr
-    refused(world.sign_in(), "taken")  # guard: find_user by name
+    refused(world.sign_in(), "taken")
 
 
 @pytest.mark.parametrize("claims", [
