@@ -623,9 +623,9 @@ static int build(struct work *w, struct err *e)
                                               : "out of memory for a picture");
 }
 
-int nested_build(struct nested_node *nodes, uint32_t nodes_len, struct nested_edge *edges,
-                 uint32_t edges_len, const struct nested_gaps *gaps, struct nested **ret,
-                 struct err *e)
+int layout_nested_build(struct nested_node *nodes, uint32_t nodes_len, struct nested_edge *edges,
+                        uint32_t edges_len, const struct nested_gaps *gaps, struct nested **ret,
+                        struct err *e)
 {
     struct work w = {.nodes = nodes,
                      .nodes_len = nodes_len,
@@ -646,14 +646,14 @@ int nested_build(struct nested_node *nodes, uint32_t nodes_len, struct nested_ed
     }
     arena_fini(&w.arena);
     if (rc != 0) {
-        nested_free(w.out);
+        layout_nested_free(w.out);
         return rc;
     }
     *ret = w.out;
     return 0;
 }
 
-void nested_free(struct nested *n)
+void layout_nested_free(struct nested *n)
 {
     if (n != NULL) {
         mem_free(n->points);

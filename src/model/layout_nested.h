@@ -45,10 +45,10 @@ struct nested {
     bool simplified; /* some edges go straight, under what stands between */
 };
 
-/* Fills nodes and edges. *ret: nested_free. -ERR_NOMEM; -ERR_INVALID: a parent that is no box or stands behind. */
-int nested_build(struct nested_node *nodes, uint32_t nodes_len, struct nested_edge *edges,
-                 uint32_t edges_len, const struct nested_gaps *gaps, struct nested **ret,
-                 struct err *e);
-void nested_free(struct nested *n); /* NULL is allowed */
+/* Fills nodes and edges. *ret: layout_nested_free. -ERR_NOMEM; -ERR_INVALID: a parent that is no box or stands behind. */
+int layout_nested_build(struct nested_node *nodes, uint32_t nodes_len, struct nested_edge *edges,
+                        uint32_t edges_len, const struct nested_gaps *gaps, struct nested **ret,
+                        struct err *e);
+void layout_nested_free(struct nested *n); /* NULL is allowed */
 
 #endif

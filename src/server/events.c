@@ -18,6 +18,8 @@
 #define PIECE_MAX     KiB(128)           /* of events in one write */
 #define STREAMS_MAX   4000
 #define STREAM_TOPICS 32
+#define SEEN_US       (10 * TIME_SECOND)
+#define SEEN_BYTES    MiB(64)
 #define PRIME_US      (3 * TIME_SECOND) /* the store may not be there yet */
 #define PRIME_POLL_US (TIME_SECOND / 50)
 
@@ -46,19 +48,14 @@ static void event_fini(struct event *ev)
     mem_free(ev->data);
     mem_free(ev->dag_id);
     mem_free(ev->run_id);
+    mem_free(ev->about);
     *ev = (struct event){0};
 }
 
-void events_put(struct events *v, const char *type, char *data, const char *dag_id,
-                const char *run_id)
+static void put(struct events *v, struct event ev, bool whole)
 {
-    struct event ev = {.type = type, .data = data};
-
-    ev.dag_id = dag_id != NULL ? mem_strdup(dag_id) : NULL;
-    ev.run_id = run_id != NULL ? mem_strdup(run_id) : NULL;
     (void)pthread_mutex_lock(&v->lock);
-    if (data == NULL || (dag_id != NULL && ev.dag_id == NULL) ||
-        (run_id != NULL && ev.run_id == NULL)) {
+    if (ev.data == NULL || !whole) {
         event_fini(&ev);
         v->lost = true;
     } else {
@@ -68,6 +65,26 @@ void events_put(struct events *v, const char *type, char *data, const char *dag_
         v->next++;
     }
     (void)pthread_mutex_unlock(&v->lock);
+}
+
+void events_put(struct events *v, const char *type, char *data, const char *dag_id,
+                const char *run_id)
+{
+    struct event ev = {.type = type, .data = data};
+
+    ev.dag_id = dag_id != NULL ? mem_strdup(dag_id) : NULL;
+    ev.run_id = run_id != NULL ? mem_strdup(run_id) : NULL;
+    ev.about = dag_id != NULL ? mem_strdup(dag_id) : NULL;
+    put(v, ev,
+        (dag_id == NULL || (ev.dag_id != NULL && ev.about != NULL)) &&
+            (run_id == NULL || ev.run_id != NULL));
+}
+
+void events_put_about(struct events *v, const char *type, char *data, const char *dag_id)
+{
+    struct event ev = {.type = type, .data = data, .about = mem_strdup(dag_id)};
+
+    put(v, ev, ev.about != NULL);
 }
 
 /* Under the lock. Whoever stands in the old series is told to look at all again. */
@@ -227,6 +244,12 @@ struct stream {
     int topics[STREAM_TOPICS];
     size_t topics_len;
     uint64_t series, at; /* the next event for it */
+    /* Who is limited to some DAGs: those that he may see, as of a while ago. */
+    bool limited;
+    struct dag_row *seen; /* by dag_id */
+    size_t seen_len;
+    int64_t seen_us;
+    struct arena seen_arena;
 };
 
 /* "dag:DAG", "run:DAG/RUN": the DAG's id ends at the first slash. */
@@ -333,9 +356,52 @@ static void stream_close(struct stream *s)
     (void)pthread_mutex_unlock(&v->lock);
 }
 
+static int by_dag_id(const void *x, const void *y)
+{
+    return strcmp(((const struct dag_row *)x)->dag_id, ((const struct dag_row *)y)->dag_id);
+}
+
+static bool is_seen(const struct stream *s, const struct event *ev)
+{
+    const struct dag_row probe = {.dag_id = ev->about};
+
+    if (!s->limited) {
+        return true;
+    }
+    if (ev->about == NULL) { /* import errors name files */
+        return strcmp(ev->type, "import_errors") != 0;
+    }
+    return s->seen_len != 0 &&
+           bsearch(&probe, s->seen, s->seen_len, sizeof probe, by_dag_id) != NULL;
+}
+
+/* Tags change, and DAGs come: looked at again now and then, in memory of its own, as a stream may last for days. */
+static int look_again(struct stream *s)
+{
+    int64_t now = loop_now_us(s->c->thread->loop);
+    struct err e = {0};
+    int rc = 0;
+
+    if (s->limited && (s->seen_us == 0 || now - s->seen_us > SEEN_US)) {
+        struct arena call = s->c->arena;
+
+        arena_fini(&s->seen_arena);
+        arena_init(&s->seen_arena, SEEN_BYTES);
+        s->c->arena = s->seen_arena;
+        rc = api_get_dags(s->c, false, &s->seen, &s->seen_len, &e);
+        s->seen_arena = s->c->arena;
+        s->c->arena = call;
+        s->seen_us = now;
+    }
+    return rc;
+}
+
 /* Under the lock. */
 static bool is_for(const struct stream *s, const struct event *ev)
 {
+    if (!is_seen(s, ev)) {
+        return false;
+    }
     if (ev->dag_id == NULL) {
         return true;
     }
@@ -428,7 +494,8 @@ static int stream_run(struct stream *s)
     /* Where it stands: a client that comes again can name it although it was told nothing yet. */
     put_event(s, "ready", "{}", s->at - 1, &b);
     while (rc == 0 && !s->thread->stopping && !s->c->gone) {
-        rc = collect(s, &b);
+        rc = look_again(s);
+        rc = rc == 0 ? collect(s, &b) : rc;
         if (rc == 0 && b.len == 0 && quiet) {
             (void)buf_str(&b, ":\n\n");
         }
@@ -446,8 +513,11 @@ static int stream_run(struct stream *s)
 int ui_events(struct call *c, struct err *e)
 {
     struct stream s = {.c = c, .thread = &c->thread->events, .v = c->thread->server->events};
-    int rc = stream_open(&s, e);
+    int rc;
 
+    arena_init(&s.seen_arena, SEEN_BYTES);
+    s.limited = identity_is_limited(&c->who);
+    rc = stream_open(&s, e);
     if (rc != 0) {
         return rc;
     }
@@ -457,6 +527,7 @@ int ui_events(struct call *c, struct err *e)
     rc = rc == 0 ? call_stream(c, "text/event-stream") : rc;
     rc = rc == 0 ? stream_run(&s) : rc;
     stream_close(&s);
+    arena_fini(&s.seen_arena);
     return rc;
 }
 

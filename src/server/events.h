@@ -35,6 +35,7 @@ struct event {
     const char *type;      /* literal */
     char *data;            /* JSON; owned */
     char *dag_id, *run_id; /* of an event for those who named them alone; or NULL: for all. Owned */
+    char *about;           /* the DAG that one must be allowed to see; NULL: none. Owned */
 };
 
 struct topic {
@@ -72,9 +73,11 @@ void events_topics_free(struct topic *t, size_t n);
 /* Whether it has had its first look: what changes from then on is told. */
 void events_set_primed(struct events *v, bool primed);
 void events_new_series(struct events *v);
-/* Takes data and the ids over. Not seen before events_flush. Out of memory: the reader is told to refresh. */
+/* Takes data over, copies the ids. Not seen before events_flush. Out of memory: the reader is told to refresh. */
 void events_put(struct events *v, const char *type, char *data, const char *dag_id,
                 const char *run_id);
+/* The same for all who may see a DAG. */
+void events_put_about(struct events *v, const char *type, char *data, const char *dag_id);
 void events_flush(struct events *v); /* wakes the readers, if there is something new */
 
 #endif

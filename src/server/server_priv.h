@@ -128,8 +128,8 @@ int server_command(struct call *c, const char *type, const struct buf *members, 
                    bool *ret_later, struct err *e);
 
 /* ui_graph.c: pictures that were made, for all threads */
-int graph_cache_new(struct graph_cache **ret, struct err *e);
-void graph_cache_free(struct graph_cache *g);
+int ui_graphs_new(struct graph_cache **ret, struct err *e);
+void ui_graphs_free(struct graph_cache *g);
 
 /* change.c: SUSPENDS. A change of users, sessions or tokens (engine/accounts.h): by the engine, or where none lives by this process.
  * members: of the request, with op, without braces. pool NULL: never by this process. *ret: the answer, in the arena. */

@@ -143,7 +143,7 @@ static int gather(struct web *w, struct store *s, struct err *e)
     struct arena *a = &w->c->arena;
     struct dag_row *dags;
     size_t n = 0;
-    int rc = s->ops->get_dags(s, a, &dags, &n, e);
+    int rc = api_get_dags(w->c, false, &dags, &n, e);
 
     rc = rc == 0 ? s->ops->get_assets(s, 0, NODES_MAX, a, &w->assets, &w->assets_len, e) : rc;
     w->nodes = arena_array(a, NODES_MAX, sizeof *w->nodes);
@@ -151,7 +151,8 @@ static int gather(struct web *w, struct store *s, struct err *e)
     if (rc == 0 && (w->nodes == NULL || w->edges == NULL)) {
         return err_set(e, ERR_NOMEM, "out of memory for assets");
     }
-    for (size_t i = 0; rc == 0 && i < w->assets_len; i++) {
+    /* Who is limited to some DAGs sees the assets that these name. */
+    for (size_t i = 0; rc == 0 && !identity_is_limited(&w->c->who) && i < w->assets_len; i++) {
         (void)node_of(w, KIND_ASSET, w->assets[i].name);
     }
     for (size_t i = 0; rc == 0 && i < n; i++) {
@@ -217,7 +218,7 @@ static int put_web(struct web *w, struct err *e)
     json_array_end(&c->w);
     put_bool(c, "truncated", w->truncated);
     json_object_end(&c->w);
-    nested_free(p);
+    layout_nested_free(p);
     return 0;
 }
 

@@ -28,6 +28,8 @@ struct listing {
     size_t errors_len;
     struct ui_question *questions;
     size_t questions_len;
+    struct setting_row *favorites; /* of everybody */
+    size_t favorites_len;
 };
 
 /* ---- which ---- */
@@ -111,6 +113,22 @@ static int last_run(struct listing *l, struct entry *e, struct err *er)
     return rc;
 }
 
+/* A setting of this kind, "ACTOR\nDAG", says who likes which DAG. */
+static bool is_favorite(const struct listing *l, const struct entry *e)
+{
+    size_t n = strlen(l->c->actor);
+
+    for (size_t i = 0; i < l->favorites_len; i++) {
+        const char *name = l->favorites[i].name;
+
+        if (strncmp(name, l->c->actor, n) == 0 && name[n] == '\n' &&
+            strcmp(name + n + 1, e->row->dag_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int filter(struct listing *l, struct err *er)
 {
     struct call *c = l->c;
@@ -130,7 +148,7 @@ static int filter(struct listing *l, struct err *er)
             (paused != NULL && *paused != '\0' &&
              e.row->paused != call_query_bool(c, "paused", false)) ||
             (favorite != NULL && *favorite != '\0' &&
-             api_is_favorite(c, e.row->dag_id) != call_query_bool(c, "favorite", false))) {
+             is_favorite(l, &e) != call_query_bool(c, "favorite", false))) {
             continue;
         }
         rc = words ? facts_of(l, &e, er) : 0;
@@ -190,6 +208,9 @@ static int gather(struct listing *l, struct err *e)
     rc = rc == 0 ? api_get_dags(l->c, false, &rows, &n, e) : rc;
     rc = rc == 0 ? l->s->ops->get_parsed_dags(l->s, NULL, a, &parsed, &m, e) : rc;
     rc = rc == 0 ? l->s->ops->get_import_errors(l->s, 0, 0, 0, a, &l->errors, &l->errors_len, e)
+                 : rc;
+    rc = rc == 0 ? l->s->ops->get_settings(l->s, SETTING_FAVORITE, NULL, a, &l->favorites,
+                                           &l->favorites_len, e)
                  : rc;
     l->entries = rc == 0 ? arena_array(a, n + 1, sizeof *l->entries) : NULL;
     if (rc == 0 && l->entries == NULL) {
@@ -294,7 +315,7 @@ static int put_one(struct listing *l, struct entry *en, struct err *e)
     put_json(c, "owners", en->parsed->owners, "[]");
     put_bool(c, "paused", en->row->paused);
     put_bool(c, "stale", !en->parsed->active);
-    put_bool(c, "favorite", api_is_favorite(c, en->row->dag_id));
+    put_bool(c, "favorite", is_favorite(l, en));
     put_text(c, "schedule", d->schedule);
     put_text(c, "timezone", d->timezone != NULL ? d->timezone : "UTC");
     put_next(l, en->row, d);

@@ -50,7 +50,8 @@ void ui_put_points(struct call *c, const struct nested *p, const struct nested_e
 int ui_lay_out(struct nested_node *nodes, size_t nodes_len, struct nested_edge *edges,
                size_t edges_len, struct nested **ret, struct err *e)
 {
-    return nested_build(nodes, (uint32_t)nodes_len, edges, (uint32_t)edges_len, &gaps, ret, e);
+    return layout_nested_build(nodes, (uint32_t)nodes_len, edges, (uint32_t)edges_len, &gaps, ret,
+                               e);
 }
 
 /* ---- of a DAG ---- */
@@ -187,7 +188,7 @@ static int draw(struct call *c, const struct dag_row *row, int64_t version_key, 
         put_edges(&p);
         json_object_end(&c->w);
     }
-    nested_free(p.p);
+    layout_nested_free(p.p);
     return rc;
 }
 
@@ -206,7 +207,7 @@ struct graph_cache {
     } kept[GRAPHS_KEPT];
 };
 
-int graph_cache_new(struct graph_cache **ret, struct err *e)
+int ui_graphs_new(struct graph_cache **ret, struct err *e)
 {
     struct graph_cache *g = mem_zalloc(sizeof *g);
 
@@ -225,7 +226,7 @@ static void drop(struct graph_cache *g, struct kept_graph *k)
     *k = (struct kept_graph){0};
 }
 
-void graph_cache_free(struct graph_cache *g)
+void ui_graphs_free(struct graph_cache *g)
 {
     if (g == NULL) {
         return;

@@ -164,7 +164,6 @@ struct home {
     struct call *c;
     struct store *s;
     int64_t now_us;
-    bool limited; /* who asks sees some DAGs alone: these */
     struct dag_row *dags;
     size_t dags_len;
     struct run_row *live, *failed;
@@ -177,37 +176,37 @@ struct home {
     const struct value *upcoming; /* of the scheduler, or NULL: it did not answer */
 };
 
+/* Who is limited to some DAGs is told of these: they are counted one by one. */
 static int count_ended(struct home *h, int state, int64_t *ret, struct err *e)
 {
     struct run_query q = {.states = 1U << state};
+    int64_t n = 0;
     int rc = 0;
 
     q.logical_date = q.run_after = q.start = (struct time_range){TIME_NONE, TIME_NONE};
     q.end = (struct time_range){h->now_us - DAY_US, TIME_NONE};
-    if (!h->limited) {
+    if (!identity_is_limited(&h->c->who)) {
         return h->s->ops->count_runs(h->s, &q, ret, e);
     }
     for (size_t i = 0; rc == 0 && i < h->dags_len; i++) {
-        int64_t n = 0;
-
         q.dag_key = h->dags[i].dag_key;
         rc = h->s->ops->count_runs(h->s, &q, &n, e);
-        *ret += n;
+        *ret += rc == 0 ? n : 0;
     }
     return rc;
 }
 
-/* Of who is limited to some DAGs: the runs of those. What is not a DAG's he does not see. */
-static void leave_out(const struct home *h, struct run_row *runs, size_t *n)
+/* The runs of DAGs that may be seen, in place. */
+static void keep_seen(const struct home *h, struct run_row *rows, size_t *n)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; h->limited && i < *n; i++) {
-        if (dag_id_of(h->dags, h->dags_len, runs[i].dag_key) != NULL) {
-            runs[kept++] = runs[i];
+    for (size_t i = 0; i < *n && identity_is_limited(&h->c->who); i++) {
+        if (dag_id_of(h->dags, h->dags_len, rows[i].dag_key) != NULL) {
+            rows[kept++] = rows[i];
         }
     }
-    *n = h->limited ? kept : *n;
+    *n = identity_is_limited(&h->c->who) ? kept : *n;
 }
 
 /* Runs that failed in the last day, newest end first. */
@@ -229,7 +228,6 @@ static int gather(struct home *h, struct err *e)
     int rc = server_store(c, &h->s, e);
 
     h->now_us = loop_wall_us(loop_current());
-    h->limited = identity_is_limited(&c->who);
     rc = rc == 0 ? api_get_dags(c, false, &h->dags, &h->dags_len, e) : rc;
     rc = rc == 0 ? h->s->ops->get_runs(h->s, 0, 1U << RUN_QUEUED | 1U << RUN_RUNNING, 0, 0, a,
                                        &h->live, &h->live_len, e)
@@ -237,21 +235,14 @@ static int gather(struct home *h, struct err *e)
     rc = rc == 0 ? find_failed(h, e) : rc;
     rc = rc == 0 ? count_ended(h, RUN_SUCCESS, &h->success_24h, e) : rc;
     rc = rc == 0 ? count_ended(h, RUN_FAILED, &h->failed_24h, e) : rc;
-    rc = rc == 0 ? h->s->ops->get_import_errors(h->s, 0, 0, 0, a, &h->errors, &h->errors_len, e)
-                 : rc;
-    leave_out(h, h->live, &h->live_len);
-    h->errors_len = h->limited ? 0 : h->errors_len;
-    return rc == 0 ? ui_questions(c, &h->questions, &h->questions_len, e) : rc;
-}
-
-static bool has_dag(const struct home *h, const char *dag_id)
-{
-    for (size_t i = 0; i < h->dags_len; i++) {
-        if (dag_id != NULL && strcmp(h->dags[i].dag_id, dag_id) == 0) {
-            return true;
-        }
+    if (rc == 0) {
+        keep_seen(h, h->live, &h->live_len);
+        keep_seen(h, h->failed, &h->failed_len);
     }
-    return false;
+    if (rc == 0 && !identity_is_limited(&c->who)) { /* they name files, not DAGs */
+        rc = h->s->ops->get_import_errors(h->s, 0, 0, 0, a, &h->errors, &h->errors_len, e);
+    }
+    return rc == 0 ? ui_questions(c, &h->questions, &h->questions_len, e) : rc;
 }
 
 static int put_counts(struct home *h, struct err *e)
@@ -261,8 +252,11 @@ static int put_counts(struct home *h, struct err *e)
     size_t n = 0, gone = 0, paused = 0, running = 0;
     int rc = h->s->ops->get_parsed_dags(h->s, NULL, &c->arena, &parsed, &n, e);
 
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        gone += !parsed[i].active && (!h->limited || has_dag(h, parsed[i].dag_id));
+    for (size_t i = 0, k = 0; rc == 0 && i < h->dags_len; i++) { /* both are by dag_id */
+        while (k < n && strcmp(parsed[k].dag_id, h->dags[i].dag_id) < 0) {
+            k++;
+        }
+        gone += k < n && strcmp(parsed[k].dag_id, h->dags[i].dag_id) == 0 && !parsed[k].active;
     }
     for (size_t i = 0; i < h->dags_len; i++) {
         paused += h->dags[i].paused;
@@ -426,6 +420,16 @@ static int put_all_attention(struct home *h, struct err *e)
     return rc;
 }
 
+static bool is_seen(const struct home *h, const char *dag_id)
+{
+    for (size_t i = 0; dag_id != NULL && i < h->dags_len; i++) {
+        if (strcmp(h->dags[i].dag_id, dag_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_next(struct home *h)
 {
     struct call *c = h->c;
@@ -436,7 +440,7 @@ static void put_next(struct home *h)
         const struct value *v = h->upcoming->elems[i];
         int64_t us = TIME_NONE;
 
-        if (h->limited && !has_dag(h, member_text(v, "dag_id"))) {
+        if (!is_seen(h, member_text(v, "dag_id"))) {
             continue;
         }
         (void)value_int(value_get(v, "run_after_us"), 0, INT64_MAX, &us);
@@ -453,15 +457,16 @@ static int put_recent(struct home *h, struct err *e)
     struct call *c = h->c;
     struct run_row *runs;
     size_t n = 0;
-    int rc = h->s->ops->get_runs(h->s, 0, 0, 0, h->limited ? RECENT * 50 : RECENT, &c->arena, &runs,
-                                 &n, e);
+    bool limited = identity_is_limited(&c->who);
+    int rc =
+        h->s->ops->get_runs(h->s, 0, 0, 0, limited ? LIVE_LOOK : RECENT, &c->arena, &runs, &n, e);
 
-    leave_out(h, runs, &n);
-    n = n < RECENT ? n : RECENT;
-
+    if (rc == 0) {
+        keep_seen(h, runs, &n);
+    }
     json_key(&c->w, "recent");
     json_array(&c->w);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
+    for (size_t i = 0; rc == 0 && i < n && i < RECENT; i++) {
         json_object(&c->w);
         put_text(c, "dag_id", dag_id_of(h->dags, h->dags_len, runs[i].dag_key));
         put_text(c, "run_id", runs[i].run_id);

@@ -357,6 +357,25 @@ static int run_all(struct work *w, bool *ret_later, struct err *e)
     return rc;
 }
 
+/* The DAG stands in the body, so nobody has looked yet whether it may be seen, and changed. */
+static int check_access(struct work *w, struct err *e)
+{
+    const struct dag *d;
+    struct dag_row row;
+    struct store *s;
+    int rc = server_store(w->c, &s, e);
+
+    rc = rc == 0 ? s->ops->find_dag(s, w->q.dag_id, &w->c->arena, &row, e) : rc;
+    rc = rc == 0 ? server_dag(w->c, row.version_key, &d, e) : rc;
+    if (rc == -ERR_NOTFOUND || (rc == 0 && !access_sees(w->c, d))) {
+        return err_set(e, ERR_NOTFOUND, "The DAG with ID: `%s` was not found", w->q.dag_id);
+    }
+    if (rc == 0 && w->apply && !access_may_change(w->c, d)) {
+        return err_set(e, ERR_PERM, "You may not change DAGs without one of your tags");
+    }
+    return rc;
+}
+
 static int open_store(struct work *w, struct err *e)
 {
     char path[4200];
@@ -373,6 +392,7 @@ static int answer(struct call *c, bool does, struct err *e)
     int rc = read_body(&w, e);
 
     w.key = arena_printf(&c->arena, "ui:%.200s", key != NULL ? key : c->id);
+    rc = rc == 0 ? check_access(&w, e) : rc;
     rc = rc == 0 ? open_store(&w, e) : rc;
     if (rc != 0) {
         return rc;

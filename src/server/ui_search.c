@@ -125,7 +125,7 @@ int ui_search(struct call *c, struct err *e)
     if (rc == 0 && (x.q == NULL || *x.q == '\0' || strlen(x.q) > LIMIT_ID_BYTES)) {
         return call_invalid(c, e, "q must have 1 to %d bytes", LIMIT_ID_BYTES);
     }
-    rc = rc == 0 ? x.s->ops->get_dags(x.s, &c->arena, &x.dags, &x.dags_len, e) : rc;
+    rc = rc == 0 ? api_get_dags(c, false, &x.dags, &x.dags_len, e) : rc;
     json_object(&c->w);
     json_key(&c->w, "items");
     json_array(&c->w);

@@ -187,7 +187,7 @@ static void put_run(struct watcher *w, const char *dag_id, const char *run_id, i
     json_key(&j, "state"); /* null: it is gone */
     json_string(&j, state >= 0 ? run_state_to_string(state) : NULL);
     json_object_end(&j);
-    events_put(w->v, "run", buf_take(&b), NULL, NULL);
+    events_put_about(w->v, "run", buf_take(&b), dag_id);
 }
 
 static void put_task(struct watcher *w, const char *dag_id, const char *run_id, const char *task_id,
@@ -226,7 +226,7 @@ static void put_dag(struct watcher *w, const char *dag_id)
     json_key(&j, "dag_id");
     json_string(&j, dag_id);
     json_object_end(&j);
-    events_put(w->v, "dag", buf_take(&b), NULL, NULL);
+    events_put_about(w->v, "dag", buf_take(&b), dag_id);
 }
 
 /* ---- DAGs and import errors ---- */

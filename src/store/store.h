@@ -84,7 +84,7 @@ struct ti_state {
     uint16_t try_number;
     uint8_t state;
 };
-struct run_time { /* what a calendar needs of a run */
+struct run_time {  /* what a calendar needs of a run */
     int64_t at_us; /* its logical date, or, of one without, its run_after */
     uint8_t state;
 };

@@ -427,3 +427,49 @@ def test_labels_stand_on_edges(ui, tw):
     put(tw, "l", labels=[{"upstream": "a", "downstream": "b", "label": "then"}])
     wait_until(lambda: ui.ask("GET", "/api/v2/dags/l").status == 200)
     assert [e["label"] for e in ui.get("/ui/dags/l/graph")["edges"]] == ["then"]
+
+
+# ---- who may see only some DAGs
+
+def test_who_is_limited_is_told_of_these_dags_alone(tw):
+    from test_auth import token
+    put(tw)
+    put(tw, "g", **GROUPS)
+    put(tw, "bad", tags=["night"], tasks={"x": {"operator": "bash", "bash_command": "exit 7"}})
+    tw.start("scheduler", "-S", tw.path("dags"), stdout=open(tw.path("sched.log"), "w"))
+    s = Server(tw)
+    wait_until(lambda: all(s.ask("GET", "/api/v2/dags/" + d).status == 200 for d in ("d", "g", "bad")))
+    for d in ("d", "g", "bad"):
+        run(s, d)
+    t = token(tw, "fin", "user", "--read-tag", "finance", "--read-tag", "night", "--write-tag", "finance")
+
+    def get(path, code=200):
+        return s.get(path, token=t, code=code)
+    home = get("/ui/home")
+    assert home["counts"]["active_dags"] == 2 and home["counts"]["success_24h"] == 1 and home["counts"]["failed_24h"] == 1
+    assert {r["dag_id"] for r in home["recent"]} == {"g", "bad"} and {a["dag_id"] for a in home["attention"]} == {"bad"}
+    assert [d["dag_id"] for d in get("/ui/dags")["dags"]] == ["bad", "g"] and get("/ui/dags")["total_entries"] == 2
+    assert {i["dag_id"] for i in get("/ui/search?q=a")["items"]} == {"g", "bad"}
+    assert get("/ui/required-actions")["total_entries"] == 0 and get("/ui/assets/graph")["nodes"] == []
+    get("/ui/dags/d/grid", code=404)
+    runs = {d: s.get("/api/v2/dags/%s/dagRuns" % d)["dag_runs"][0]["dag_run_id"] for d in ("d", "g", "bad")}
+    for dag, plan, apply in (("d", 404, 404), ("g", 200, 200), ("bad", 200, 403)):
+        body = {"op": "clear", "dag_id": dag, "run_ids": [runs[dag]]}
+        assert s.ask("POST", "/ui/plan", body, token=t).status == plan, dag
+        assert s.ask("POST", "/ui/apply", body, token=t).status == apply, dag
+
+
+def test_who_is_limited_hears_of_these_dags_alone(tw):
+    from test_auth import token
+    from test_ui_events import Stream
+    put(tw)
+    put(tw, "g", **GROUPS)
+    tw.start("scheduler", "-S", tw.path("dags"), stdout=open(tw.path("sched.log"), "w"))
+    s = Server(tw)
+    wait_until(lambda: all(s.ask("GET", "/api/v2/dags/" + d).status == 200 for d in ("d", "g")))
+    owner, s.token = s.token, token(tw, "fin", "user", "--read-tag", "finance")
+    stream, s.token = Stream(s, "?topics=dag:d,dag:g"), owner
+    run(s, "d")
+    run(s, "g")
+    wait_until(lambda: [t for t in stream.of("task") if t["task_id"] == "end" and t["state"] == "success"])
+    assert {e["dag_id"] for e in stream.of("run") + stream.of("task")} == {"g"}

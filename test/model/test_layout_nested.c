@@ -15,7 +15,8 @@
 
 #define NONE UINT32_MAX
 
-static const struct nested_gaps gaps = {.column = 60, .row = 20, .edge = 12, .pad = 16, .title = 20};
+static const struct nested_gaps gaps = {
+    .column = 60, .row = 20, .edge = 12, .pad = 16, .title = 20};
 
 struct sample {
     struct nested_node nodes[4000];
@@ -38,7 +39,7 @@ static void add_edge(uint32_t from, uint32_t to)
 
 static void begin(void)
 {
-    nested_free(s.out);
+    layout_nested_free(s.out);
     memset(&s, 0, sizeof s);
 }
 
@@ -46,7 +47,7 @@ static void build(void)
 {
     struct err e = {0};
 
-    if (nested_build(s.nodes, s.nodes_len, s.edges, s.edges_len, &gaps, &s.out, &e) != 0) {
+    if (layout_nested_build(s.nodes, s.nodes_len, s.edges, s.edges_len, &gaps, &s.out, &e) != 0) {
         fail_msg("%s", e.text);
     }
 }
@@ -149,7 +150,7 @@ static void test_nothing(void **state)
     build();
     assert_int_equal(s.out->width, 0);
     add_node(NONE, true);
-    nested_free(s.out);
+    layout_nested_free(s.out);
     build();
     assert_int_equal(s.nodes[0].w, 100); /* an empty box keeps its size */
 }
@@ -202,11 +203,11 @@ static void test_a_parent_stands_before(void **state)
     begin();
     add_node(1, false);
     add_node(NONE, true);
-    assert_int_equal(nested_build(s.nodes, 2, s.edges, 0, &gaps, &out, NULL), -ERR_INVALID);
+    assert_int_equal(layout_nested_build(s.nodes, 2, s.edges, 0, &gaps, &out, NULL), -ERR_INVALID);
     begin();
     add_node(NONE, false);
     add_node(0, false);
-    assert_int_equal(nested_build(s.nodes, 2, s.edges, 0, &gaps, &out, NULL), -ERR_INVALID);
+    assert_int_equal(layout_nested_build(s.nodes, 2, s.edges, 0, &gaps, &out, NULL), -ERR_INVALID);
 }
 
 static void random_sample(uint64_t seed, uint32_t boxes, uint32_t leaves, uint32_t edges)
@@ -254,14 +255,15 @@ static void test_the_same_again(void **state)
     random_sample(7, 12, 200, 400);
     build();
     memcpy(was, s.nodes, sizeof was);
-    assert_int_equal(nested_build(s.nodes, s.nodes_len, s.edges, s.edges_len, &gaps, &out, NULL), 0);
+    assert_int_equal(
+        layout_nested_build(s.nodes, s.nodes_len, s.edges, s.edges_len, &gaps, &out, NULL), 0);
     assert_int_equal(out->points_len, s.out->points_len);
     assert_memory_equal(out->points, s.out->points, out->points_len * sizeof *out->points);
     for (uint32_t i = 0; i < s.nodes_len; i++) {
         assert_int_equal(was[i].x, s.nodes[i].x);
         assert_int_equal(was[i].y, s.nodes[i].y);
     }
-    nested_free(out);
+    layout_nested_free(out);
 }
 
 static void test_large_pictures(void **state)
@@ -284,7 +286,7 @@ static void test_lack_of_memory(void **state)
         int rc;
 
         mem_fail_at(n, 0);
-        rc = nested_build(s.nodes, s.nodes_len, s.edges, s.edges_len, &gaps, &s.out, &e);
+        rc = layout_nested_build(s.nodes, s.nodes_len, s.edges, s.edges_len, &gaps, &s.out, &e);
         mem_fail_at(0, 0);
         if (rc == 0) {
             assert_true(n > 5);

@@ -31,8 +31,9 @@ int mem_get_ti_states(struct store *s, int64_t run_key, struct arena *a, struct 
     return rc;
 }
 
-int mem_get_run_times(struct store *s, int64_t dag_key, int64_t from_us, int64_t to_us, size_t limit,
-                      struct arena *a, struct run_time **ret, size_t *ret_len, struct err *e)
+int mem_get_run_times(struct store *s, int64_t dag_key, int64_t from_us, int64_t to_us,
+                      size_t limit, struct arena *a, struct run_time **ret, size_t *ret_len,
+                      struct err *e)
 {
     struct run_row *rows;
     struct run_time *out;
@@ -44,8 +45,8 @@ int mem_get_run_times(struct store *s, int64_t dag_key, int64_t from_us, int64_t
         return err_set(e, ERR_NOMEM, "store: out of memory");
     }
     for (size_t i = 0; rc == 0 && i < n && (limit == 0 || kept < limit); i++) {
-        int64_t at = rows[i].logical_date_us != TIME_NONE ? rows[i].logical_date_us
-                                                          : rows[i].run_after_us;
+        int64_t at =
+            rows[i].logical_date_us != TIME_NONE ? rows[i].logical_date_us : rows[i].run_after_us;
 
         if (at >= from_us && at <= to_us) {
             out[kept++] = (struct run_time){at, rows[i].state};

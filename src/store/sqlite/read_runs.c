@@ -225,8 +225,9 @@ static int read_run_time(struct reader *r, void *to)
     return r->rc;
 }
 
-int sql_get_run_times(struct store *s, int64_t dag_key, int64_t from_us, int64_t to_us, size_t limit,
-                      struct arena *a, struct run_time **ret, size_t *ret_len, struct err *e)
+int sql_get_run_times(struct store *s, int64_t dag_key, int64_t from_us, int64_t to_us,
+                      size_t limit, struct arena *a, struct run_time **ret, size_t *ret_len,
+                      struct err *e)
 {
     struct reader r;
     int rc = reader_init(&r, s, ST_GET_RUN_TIMES, a, e);
