@@ -6,8 +6,8 @@ export default defineConfig({
   outputDir: `${process.env.TRADEWIND_BUILD}/ui-test`,
   globalSetup: "./server.ts",
   workers: 1, // one server, whose DAGs the tests pause and run
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  timeout: 240_000, // of a busy machine; no test waits for time to pass
+  expect: { timeout: 30_000 },
   reporter: [["list"]],
   use: {
     browserName: "chromium",

@@ -19,6 +19,7 @@ test("the palette finds pages, and keys lead about", async ({ browser }) => {
   await page.keyboard.press("g");
   await page.keyboard.press("d");
   await expect(page).toHaveURL(base + "/dags");
+  await expect(page.getByRole("searchbox")).toBeVisible();
   await page.keyboard.press("/");
   await expect(page.getByRole("searchbox")).toBeFocused();
   await page.keyboard.type("seoul");
