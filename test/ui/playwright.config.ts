@@ -12,7 +12,5 @@ export default defineConfig({
   use: {
     browserName: "chromium",
     launchOptions: { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--force-color-profile=srgb"] },
-    timezoneId: "UTC",
-    reducedMotion: "reduce",
   },
 });

@@ -13,7 +13,7 @@ export interface Column<T> {
   id: string;
   header: string;
   cell: (row: T) => ReactNode;
-  width?: string; // a track of CSS grid: "minmax(10rem, 2fr)", "6rem"
+  width?: string; // a track of CSS grid: "minmax(10rem, 2fr)", "6rem"; never "auto": each line is a grid of its own
   align?: "end";
   sort?: string; // the name that onSort gets; a second press gives "-name"
   hide?: "narrow" | "medium"; // gone below 720 px, below 1100 px

@@ -70,7 +70,7 @@ export function RunsTable({ dag }: { dag?: string }) {
       { id: "state", header: t("column.state"), width: "5.75rem", cell: (r) => <StateBadge state={r.state} /> },
       !dag && { id: "dag", header: t("column.dag"), width: "minmax(7rem, 1.2fr)", cell: (r) => <Link to={path`/dags/${r.dag_id}`} className={s.dag}>{r.dag_id}</Link> },
       {
-        id: "run", header: t("column.run"), width: "minmax(8rem, 3fr)", hide: dag ? undefined : "narrow",
+        id: "run", header: t("column.run"), width: "minmax(8rem, 3fr)", hide: "narrow",
         cell: (r) => (
           <span className={s.run}>
             <Link to={path`/dags/${r.dag_id}/runs/${r.dag_run_id}`} className="truncate">{r.dag_run_id}</Link>
@@ -79,7 +79,7 @@ export function RunsTable({ dag }: { dag?: string }) {
         ),
       },
       { id: "type", header: t("column.type"), width: "5.5rem", hide: "medium", cell: (r) => t(`common:run_type.${r.run_type}`, { defaultValue: r.run_type }) },
-      { id: "after", header: t("column.after"), sort: "run_after", width: "6.75rem", hide: "narrow", cell: (r) => <TimeText time={r.run_after} mode="short" /> },
+      { id: "after", header: t("column.after"), sort: "run_after", width: "minmax(6.75rem, 1fr)", hide: dag ? undefined : "narrow", cell: (r) => <Link to={path`/dags/${r.dag_id}/runs/${r.dag_run_id}`} className={s.after}><TimeText time={r.run_after} mode="short" /></Link> },
       { id: "start", header: t("column.start"), sort: "start_date", width: "7.5rem", hide: "medium", cell: (r) => <TimeText time={r.start_date} /> },
       { id: "duration", header: t("column.duration"), width: "4.75rem", align: "end", cell: (r) => <Duration start={r.start_date} end={r.end_date} live={isLive(r.state) && !!r.start_date} /> },
       !!dag && { id: "version", header: t("column.version"), width: "3.5rem", hide: "medium", align: "end", cell: (r) => { const v = r.dag_versions[r.dag_versions.length - 1]; return v ? <Link to={path`/dags/${r.dag_id}/code` + `?version=${v.version_number}`}>v{v.version_number}</Link> : "–"; } },
