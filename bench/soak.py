@@ -99,12 +99,17 @@ def start(program, env, dags):
 
 def sample(p, home, store, logs_every, n):
     late, failed = store.look()
-    holders = [pid for _, pid in processes(str(home))]
+    holders = []  # (memory, descriptors); one may end between a look at the list and a look at itself
+    for _, pid in list(processes(str(home))):
+        try:
+            holders.append((memory(pid), descriptors(pid)))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
     values = {
         "memory of the scheduler, MiB": memory(p.pid),
-        "memory of the holders, MiB": sum(map(memory, holders)),
+        "memory of the holders, MiB": sum(m for m, _ in holders),
         "descriptors of the scheduler": descriptors(p.pid),
-        "descriptors of the holders": sum(map(descriptors, holders)),
+        "descriptors of the holders": sum(d for _, d in holders),
         "holders": len(holders),
         "store, MiB": (home / "tradewind.db").stat().st_size / 2**20,
         "write-ahead log, MiB": (home / "tradewind.db-wal").stat().st_size / 2**20,
@@ -162,6 +167,9 @@ def main():
                 series.setdefault(name, []).append((time.monotonic() - begin, value))
     except KeyboardInterrupt:
         pass
+    except BaseException:
+        p.kill()
+        raise
     seconds, cpu = time.monotonic() - begin, cpu_of(p.pid) - cpu if p.poll() is None else float("nan")
     died = p.poll()
     p.send_signal(signal.SIGTERM)

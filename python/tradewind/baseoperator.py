@@ -9,7 +9,7 @@ import inspect
 import re
 from typing import TYPE_CHECKING
 
-from tradewind import legacy, scope
+from tradewind import defaults, legacy, scope
 from tradewind.edges import DependencyMixin, as_list, check_linkable
 from tradewind.exceptions import (
     AirflowException,
@@ -114,6 +114,7 @@ def _apply_defaults(init: Callable[..., None]) -> Callable[..., None]:
         if init is BaseOperator.__init__.__wrapped__:  # type: ignore[attr-defined]
             legacy.task_arguments(self, kwargs)
             _refuse_unknown(self, kwargs, names)
+            _fill_defaults(self, kwargs)
         if outermost:
             # With what default_args add: what `dags convert` writes of an operator of any class.
             object.__setattr__(self, "_given", kwargs)
@@ -123,6 +124,14 @@ def _apply_defaults(init: Callable[..., None]) -> Callable[..., None]:
             self._after_init()
 
     return wrapper
+
+
+def _fill_defaults(operator: BaseOperator, kwargs: dict[str, Any]) -> None:
+    """What neither its class, nor who made it, nor default_args say."""
+    dag = kwargs.get("dag") or scope.current_dag()
+    changed = dag.task_defaults if dag is not None else defaults.of_tasks()
+    object.__setattr__(operator, "changed_defaults", changed)
+    object.__setattr__(operator, "filled_defaults", defaults.fill(changed, kwargs))
 
 
 def _merged_default_args(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DEFAULTS = {
-    ("core", "default_timezone"): "utc",
+    ("core", "default_timezone"): "UTC",
     ("core", "executor"): "LocalExecutor",
     ("core", "parallelism"): "32",
     ("core", "max_active_tasks_per_dag"): "16",
     ("core", "max_active_runs_per_dag"): "16",
     ("core", "max_consecutive_failed_dag_runs_per_dag"): "0",
-    ("core", "dags_are_paused_at_creation"): "True",
+    ("core", "dags_are_paused_at_creation"): "False",
     ("core", "load_examples"): "False",
     ("core", "dagbag_import_timeout"): "30.0",
     ("core", "dag_run_conf_overrides_params"): "True",

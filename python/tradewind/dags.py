@@ -52,6 +52,12 @@ class DAG:
     TypeError and ValueError name the argument that is wrong.
     """
 
+    # Arguments whose default the installation's settings change; those of them that nobody said;
+    # the same of its tasks' (tradewind.defaults).
+    changed_defaults: dict[str, Any]
+    filled_defaults: dict[str, Any]
+    task_defaults: dict[str, Any]
+
     @legacy.dag_arguments
     def __init__(
         self,

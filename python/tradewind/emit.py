@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tradewind import plugins, timezone, xcom
+from tradewind import defaults, plugins, timezone, xcom
 from tradewind.edges import DependencyMixin
 from tradewind.exceptions import AirflowException
 from tradewind.mapped import MappedArgument
@@ -61,7 +61,7 @@ def moment(value: Any) -> str | None:
     elif not isinstance(value, dt.datetime) and isinstance(value, dt.date):
         value = dt.datetime(value.year, value.month, value.day)
     if value.tzinfo is None:
-        value = value.replace(tzinfo=dt.timezone.utc)
+        value = value.replace(tzinfo=defaults.zone())
     return dt.datetime.isoformat(value)
 
 
@@ -99,16 +99,21 @@ def _schedule(value: Any) -> Any:
 
 
 def _timezone(dag: Any) -> Any:
-    """The zone of a schedule that is text: that of start_date, as a name or an offset."""
+    """
+    The zone of a schedule that is text: that of start_date, as a name or an offset. UTC is said
+    only where it is not the default.
+    """
     start = dag.start_date
     text = isinstance(dag.schedule, str) and dag.schedule not in ("@once", "@continuous")
     if not text or not isinstance(start, dt.datetime) or start.tzinfo is None:
-        return None
+        return defaults.zone_name()
     name = getattr(start.tzinfo, "key", None) or getattr(start.tzinfo, "name", None)
     if not isinstance(name, str) or not name:
         minutes = int((start.utcoffset() or dt.timedelta()).total_seconds() // 60)
         name = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-    return None if name in ("UTC", "Etc/UTC", "+00:00") else name
+    if name in ("UTC", "Etc/UTC", "+00:00"):
+        return None if defaults.zone_name() is None else "UTC"
+    return name
 
 
 def _params(node: Any, of: Any) -> dict[str, Any]:
@@ -137,11 +142,12 @@ def dag_document(dag: DAG) -> dict[str, Any]:
     _put(out, "timezone", _timezone(dag))
     _put(out, "start_date", moment(dag.start_date))
     _put(out, "end_date", moment(dag.end_date))
-    _put(out, "catchup", bool(dag.catchup), False)
+    _put_said(out, dag, "catchup", bool(dag.catchup), False)
     _put(out, "is_paused_upon_creation", dag.is_paused_upon_creation)
-    _put(out, "max_active_tasks", dag.max_active_tasks, 16)
-    _put(out, "max_active_runs", dag.max_active_runs, 16)
-    _put(out, "max_consecutive_failed_dag_runs", dag.max_consecutive_failed_dag_runs, 0)
+    _put_said(out, dag, "max_active_tasks", dag.max_active_tasks, 16)
+    _put_said(out, dag, "max_active_runs", dag.max_active_runs, 16)
+    failed = dag.max_consecutive_failed_dag_runs
+    _put_said(out, dag, "max_consecutive_failed_dag_runs", failed, 0)
     if dag.dagrun_timeout is not None:
         out["dagrun_timeout"] = duration(dag.dagrun_timeout)
     _put(out, "fail_fast", bool(dag.fail_fast), False)
@@ -174,6 +180,17 @@ def _put(out: dict[str, Any], name: str, value: Any, default: Any = None) -> Non
         out[name] = value
 
 
+def _put_said(out: dict[str, Any], node: Any, name: str, value: Any, built_in: Any) -> None:
+    """
+    What has a default among the settings: left out where nobody said it, and said even if it is
+    what is built in where the default is another.
+    """
+    if name in node.filled_defaults and node.filled_defaults[name] == getattr(node, name):
+        return
+    if name in node.changed_defaults or value != built_in:
+        out[name] = value
+
+
 def _callbacks(node: Any, words: Iterable[str]) -> list[str]:
     return [word for word in words if getattr(node, f"on_{word}_callback")]
 
@@ -202,7 +219,7 @@ def _weight(out: dict[str, Any], task: Any) -> None:
     rule = task.weight_rule
     if isinstance(rule, str):
         _put(out, "priority_weight", task.priority_weight, 1)
-        _put(out, "weight_rule", rule, "downstream")
+        _put_said(out, task, "weight_rule", rule, "downstream")
         return
     from tradewind.weights import weight_of
 
@@ -216,8 +233,8 @@ def task_document(task: Any) -> dict[str, Any]:
     rule = "all_done_setup_success" if task.is_teardown else "all_success"
     _put(out, "trigger_rule", task.trigger_rule, rule)
     _retries(out, task)
-    if task.execution_timeout is not None:
-        out["execution_timeout"] = duration(task.execution_timeout)
+    limit = task.execution_timeout
+    _put_said(out, task, "execution_timeout", 0 if limit is None else duration(limit), 0)
     _weight(out, task)
     _put(out, "pool", task.pool, DEFAULT_POOL)
     _put(out, "pool_slots", task.pool_slots, 1)
@@ -267,9 +284,8 @@ def _kept(out: dict[str, Any], task: Any) -> None:
 
 
 def _retries(out: dict[str, Any], task: Any) -> None:
-    _put(out, "retries", task.retries, 0)
-    if task.retry_delay != dt.timedelta(seconds=300):
-        out["retry_delay"] = duration(task.retry_delay)
+    _put_said(out, task, "retries", task.retries, 0)
+    _put_said(out, task, "retry_delay", duration(task.retry_delay), 300)
     backoff = task.retry_exponential_backoff
     if backoff:
         # Airflow's older form: True is doubling.

@@ -6,6 +6,8 @@ import functools
 import warnings
 from typing import TYPE_CHECKING
 
+from tradewind import defaults
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
@@ -50,6 +52,9 @@ def dag_arguments(init: F) -> F:
     @functools.wraps(init)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
         _translate(kwargs, _DAG_RENAMED, _DAG_DROPPED, "DAG")
+        self.changed_defaults = defaults.of_dags()
+        self.filled_defaults = defaults.fill(self.changed_defaults, kwargs)
+        self.task_defaults = defaults.of_tasks()
         init(self, *args, **kwargs)
 
     return wrapper  # type: ignore[return-value]

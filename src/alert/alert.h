@@ -49,6 +49,7 @@ struct alert_channel {
     const char *const *env;     /* NAME=TEXT, NULL-terminated, with PATH; of a command */
     int64_t timeout_us, interval_us, retry_delay_us;
     int32_t retries;
+    const struct alert_smtp *smtp; /* of mail without a connection */
     int line, col;
 };
 
@@ -61,6 +62,7 @@ struct alert_smtp {
 
 struct alert_config {
     struct arena arena;
+    unsigned refs;
     const char *file; /* where it is from, for errors; or NULL */
     struct alert_channel *channels;
     size_t channels_len;
@@ -76,7 +78,9 @@ struct alert_config {
  */
 int alert_config_parse(const struct value *v, const char *file, struct alert_config **ret,
                        struct err *e);
-void alert_config_free(struct alert_config *c); /* NULL is allowed */
+/* What a channel or a rule of it is made of lives as long as somebody has a reference: a configuration is replaced while messages go out. */
+struct alert_config *alert_config_ref(struct alert_config *c);
+void alert_config_free(struct alert_config *c); /* gives back one reference; NULL is allowed */
 /*
  * The channel of a name. "email:ADDRESS,ADDRESS" is always there: mail to these, as a task's `email` asks for it. Made in the arena;
  * -ERR_NOTFOUND: there is none of that name.
@@ -129,8 +133,7 @@ void alert_put_mail(const struct alert_message *m, const char *from, const char 
 struct alert_transport {
     struct loop *loop;
     struct http_client *http; /* made when first needed; alert_transport_fini frees it */
-    const struct alert_config *config;
-    const char *home; /* told to commands as TRADEWIND_HOME; or NULL */
+    const char *home;         /* told to commands as TRADEWIND_HOME; or NULL */
     void *arg;
     /* SUSPENDS perhaps. A connection as src/secret/connection.h, or a variable {"value": ...}; *ret NULL: there is none. NULL: there are
      * none at all. */

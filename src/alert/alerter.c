@@ -33,7 +33,7 @@ struct lane {
 
 struct alerter {
     const struct alerter_host *h;
-    const struct alert_config *config;
+    struct alert_config *config; /* one reference */
     struct prng ids;
     struct lane **lanes;
     size_t lanes_len, lanes_cap;
@@ -46,7 +46,6 @@ struct alerter {
     int64_t pruned_us;
     struct arena *kept; /* of rows whose batch may not be durable: the host ended meanwhile */
     size_t kept_len, kept_cap;
-    struct alerter_stats stats;
 };
 
 static int64_t now(const struct alerter *x)
@@ -198,7 +197,6 @@ int alerter_note(struct alerter *x, const struct alert_row *what, struct alert_o
     if (o == NULL) {
         return -ERR_NOMEM;
     }
-    x->stats.noted++;
     o->row.count++;
     o->row.last_us = what->at_us;
     o->row.try_number = what->try_number;
@@ -311,8 +309,8 @@ static const char *short_error(struct turn *t, int rc)
     return arena_strndup(&t->arena, s, strnlen(s, ERROR_BYTES));
 }
 
-/* One try, and what follows from it. */
-static int attempt(struct turn *t)
+/* One try, and what follows from it, by the configuration as it is now. */
+static int attempt_by(struct turn *t, const struct alert_config *config)
 {
     struct alerter *x = t->x;
     struct alert_message m = {.rows = t->rows, .len = t->len, .host = x->h->name};
@@ -324,11 +322,10 @@ static int attempt(struct turn *t)
 
     (void)uuid_format(&t->rows[0].message, m.id);
     t->e = (struct err){0};
-    rc = alert_channel_find(x->config, t->l->channel, &t->arena, &c, &t->e);
+    rc = alert_channel_find(config, t->l->channel, &t->arena, &c, &t->e);
     final = rc != 0;
     if (rc == 0 && t->rows[0].tries == 0) {
         alert_pace_sent(&t->l->pace, c.interval_us, now(x));
-        x->stats.messages++;
     }
     rc = rc == 0 ? x->h->send(x->h->arg, &c, &m, &final, &t->e) : rc;
     if (rc == -ERR_CANCELED || rc == -ERR_CLOSED) {
@@ -341,7 +338,6 @@ static int attempt(struct turn *t)
         set_ended(t, ALERT_SENT, NULL);
         return 0;
     }
-    x->stats.failures++;
     error = short_error(t, rc);
     delay = final ? -1 : alert_retry_delay(&c, t->rows[0].tries);
     if (delay >= 0) {
@@ -354,6 +350,15 @@ static int attempt(struct turn *t)
     log_warning("alerts", "a message of %zu alert%s to %s could not be sent: %s", t->len,
                 t->len == 1 ? "" : "s", t->l->channel, error != NULL ? error : "");
     return 0;
+}
+
+static int attempt(struct turn *t)
+{
+    struct alert_config *c = alert_config_ref(t->x->config);
+    int rc = attempt_by(t, c);
+
+    alert_config_free(c);
+    return rc;
 }
 
 static void prune(struct turn *t)
@@ -474,7 +479,7 @@ static int alerter_main(void *arg)
 
 /* ---- birth and death ---- */
 
-int alerter_new(const struct alerter_host *h, const struct alert_config *c, uint64_t seed,
+int alerter_new(const struct alerter_host *h, struct alert_config *c, uint64_t seed,
                 struct alerter **ret, struct err *e)
 {
     struct alerter *x = mem_zalloc(sizeof *x);
@@ -483,7 +488,7 @@ int alerter_new(const struct alerter_host *h, const struct alert_config *c, uint
         return err_set(e, ERR_NOMEM, "out of memory for alerts");
     }
     x->h = h;
-    x->config = c;
+    x->config = alert_config_ref(c);
     prng_seed(&x->ids, seed);
     map_init(&x->by_name);
     *ret = x;
@@ -504,10 +509,20 @@ void alerter_free(struct alerter *x)
     for (size_t i = 0; i < x->kept_len; i++) {
         arena_fini(&x->kept[i]);
     }
+    alert_config_free(x->config);
     mem_free(x->kept);
     mem_free(x->lanes);
     map_fini(&x->by_name);
     mem_free(x);
+}
+
+void alerter_set_config(struct alerter *x, struct alert_config *c)
+{
+    struct alert_config *old = x->config;
+
+    x->config = alert_config_ref(c);
+    alert_config_free(old);
+    wake(x);
 }
 
 static int64_t interval_of(const struct alerter *x, const char *channel, struct arena *a)
@@ -563,10 +578,4 @@ int alerter_start(struct alerter *x, struct err *e)
     return rc == -ERR_NOMEM && e != NULL && e->code == 0
                ? err_set(e, ERR_NOMEM, "out of memory for alerts")
                : rc;
-}
-
-void alerter_get_stats(const struct alerter *x, struct alerter_stats *ret)
-{
-    *ret = x->stats;
-    ret->lanes = x->lanes_len;
 }

@@ -45,10 +45,13 @@ struct alerter_host {
                 bool *ret_final, struct err *e); /* SUSPENDS: alert_send */
 };
 
-/* h and c are borrowed until alerter_free. seed: of the ids of messages. */
-int alerter_new(const struct alerter_host *h, const struct alert_config *c, uint64_t seed,
+/* h is borrowed until alerter_free; it keeps a reference to c. seed: of the ids of messages. */
+int alerter_new(const struct alerter_host *h, struct alert_config *c, uint64_t seed,
                 struct alerter **ret, struct err *e);
 void alerter_free(struct alerter *x); /* NULL is allowed */
+/* In place of the configuration so far; it keeps a reference. Holds for what is sent from now on: a message that is under way, or is tried
+ * again, goes to the channel of its name as it is then. */
+void alerter_set_config(struct alerter *x, struct alert_config *c);
 /* SUSPENDS. Once, before the first note: reads what still waits, and begins. */
 int alerter_start(struct alerter *x, struct err *e);
 
@@ -64,11 +67,5 @@ struct alert_open {
  */
 int alerter_note(struct alerter *x, const struct alert_row *what, struct alert_open **ret);
 void alerter_told(struct alerter *x);
-
-struct alerter_stats {
-    uint64_t noted, messages, failures; /* failures: tries that failed */
-    size_t lanes;
-};
-void alerter_get_stats(const struct alerter *x, struct alerter_stats *ret);
 
 #endif

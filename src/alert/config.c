@@ -327,6 +327,7 @@ int alert_config_parse(const struct value *v, const char *file, struct alert_con
         return err_set(e, ERR_NOMEM, "out of memory for alerts");
     }
     arena_init(&c->arena, MiB(16));
+    c->refs = 1;
     c->retention_us = RETENTION_US;
     c->smtp = (struct alert_smtp){
         .host = "localhost", .port = 25, .starttls = true, .mail_from = "airflow@example.com"};
@@ -349,9 +350,15 @@ int alert_config_parse(const struct value *v, const char *file, struct alert_con
     return 0;
 }
 
+struct alert_config *alert_config_ref(struct alert_config *c)
+{
+    c->refs++;
+    return c;
+}
+
 void alert_config_free(struct alert_config *c)
 {
-    if (c != NULL) {
+    if (c != NULL && --c->refs == 0) {
         arena_fini(&c->arena);
         mem_free(c);
     }
@@ -393,6 +400,7 @@ int alert_channel_find(const struct alert_config *c, const char *name, struct ar
 
     if (found != NULL) {
         *ret = *found;
+        ret->smtp = &c->smtp;
         return 0;
     }
     if (strncmp(name, ALERT_EMAIL_PREFIX, n) != 0) {
@@ -404,7 +412,8 @@ int alert_channel_find(const struct alert_config *c, const char *name, struct ar
                                   .timeout_us = TIMEOUT_US,
                                   .interval_us = INTERVAL_US,
                                   .retry_delay_us = RETRY_DELAY_US,
-                                  .retries = RETRIES};
+                                  .retries = RETRIES,
+                                  .smtp = &c->smtp};
     if (ret->name == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory");
     }

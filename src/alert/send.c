@@ -277,7 +277,7 @@ static int server_of(struct sending *s, const struct value *conn, struct server 
 
 static int find_server(struct sending *s, struct server *v, struct http_mail *m)
 {
-    const struct alert_smtp *smtp = &s->t->config->smtp;
+    const struct alert_smtp *smtp = s->c->smtp;
     const char *id = s->c->connection != NULL ? s->c->connection : "smtp_default";
     struct value *conn = NULL;
     int rc = connection_of(s, id, &conn);

@@ -100,9 +100,14 @@ static void refused(void *arg, const char *path, const char *text)
 void api_discover(const struct tw_runner *r, struct err *ret_refused)
 {
     struct session s = {.loop = NULL};
+    struct config *config = NULL;
+    bool has_home = named_home(&s, r->home, NULL) == 0;
 
-    if (named_home(&s, r->home, NULL) == 0 && operators_wanted(s.home) &&
-        find_parts(&s, ret_refused) == 0) {
+    if (has_home && config_open(s.home, &config, NULL) == 0) { /* an error is told by who runs */
+        (void)home_set_defaults(config, NULL);
+    }
+    config_close(config);
+    if (has_home && operators_wanted(s.home) && find_parts(&s, ret_refused) == 0) {
         operators_discover(s.home, s.holder, refused, ret_refused);
     }
 }
@@ -129,7 +134,8 @@ static int open_parts(struct session *s, struct err *e)
 
     s->ask = (struct ask_config){s->python, s->python_path};
     c.ask = &s->ask;
-    rc = home_open(&c, &s->worker, &s->engine, e);
+    rc = rc == 0 ? home_set_defaults(config, e) : rc;
+    rc = rc != 0 ? rc : home_open(&c, &s->worker, &s->engine, e);
     config_close(config);
     return rc;
 }

@@ -79,19 +79,28 @@ int buf_char(struct buf *b, char c)
 
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
+    size_t room = b->cap - b->len;
     va_list again;
     int n, rc;
 
+    if (b->status != 0) {
+        return b->status;
+    }
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, again);
+    n = vsnprintf(room != 0 ? b->p + b->len : NULL, room, fmt, again);
     va_end(again);
     if (n < 0) {
-        return b->status = -ERR_LIMIT;
+        rc = b->status = -ERR_LIMIT;
+    } else {
+        rc = buf_reserve(b, (size_t)n);
     }
-    rc = buf_reserve(b, (size_t)n);
     if (rc == 0) {
-        (void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
+        if ((size_t)n >= room) {
+            (void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
+        }
         b->len += (size_t)n;
+    } else if (room != 0) {
+        b->p[b->len] = '\0';
     }
     return rc;
 }

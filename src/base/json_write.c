@@ -96,10 +96,32 @@ static void write_escaped(struct buf *out, unsigned char c)
     }
 }
 
+/* Nearly all that is written: printable ASCII without quotes. */
+static bool is_plain(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if ((signed char)s[i] < 0x20 || s[i] == 0x7f || s[i] == '"' || s[i] == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void write_string(struct buf *out, const char *s, size_t n)
 {
     size_t run = 0, i = 0;
 
+    if (is_plain(s, n)) {
+        if (buf_reserve(out, n + 2) == 0) {
+            char *p = out->p + out->len;
+
+            *p++ = '"';
+            p = n != 0 ? (char *)memcpy(p, s, n) + n : p;
+            memcpy(p, "\"", 2);
+            out->len += n + 2;
+        }
+        return;
+    }
     (void)buf_char(out, '"');
     while (i < n) {
         unsigned char c = (unsigned char)s[i];
@@ -149,8 +171,18 @@ void json_string(struct json_writer *w, const char *s)
 
 void json_int(struct json_writer *w, int64_t n)
 {
+    char text[24], *p = text + sizeof text;
+    uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+
     begin(w);
-    (void)buf_printf(w->out, "%" PRId64, n);
+    do {
+        *--p = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest != 0);
+    if (n < 0) {
+        *--p = '-';
+    }
+    (void)buf_append(w->out, p, (size_t)(text + sizeof text - p));
 }
 
 void json_double(struct json_writer *w, double d)

@@ -158,6 +158,8 @@
 #define LIMIT_ALERT_CHANNELS 256 /* of the configuration: -ERR_LIMIT when it is read */
 #define LIMIT_ALERT_PENDING \
     10000 /* different things that wait for one channel; more are only counted */
+#define LIMIT_TLS_PEM       65536 /* bytes of a certificate with its chain, or of a key */
+#define LIMIT_TRACE_TRIES   100   /* of an instance in a trace: the newest */
 #define LIMIT_ALERT_ROWS    20000 /* ended alerts that are kept; the oldest go */
 #define LIMIT_ALERT_SENDING 16    /* messages on their way at once */
 #define LIMIT_ALERT_LANES \

@@ -29,8 +29,9 @@
 #define NO_HIDING "!values are shown or not at all; leave --show-values out"
 #define NO_LOCAL_RUN \
     "tasks start as parts of runs: `airflow dags trigger`; one alone: `airflow tasks test`"
-#define NO_ACCESS "there is no web server and no users; who may read the home may do all"
-#define NO_TEAMS  "there are no teams"
+#define NO_ROLES \
+    "there are four roles: viewer, user, operator, admin; `airflow users add-role` gives one"
+#define NO_TEAMS "there are no teams"
 #define NO_ARCHIVE \
     "nothing is archived; `tradewind db backup FOLDER` copies the store before a clean"
 #define NO_MORE \
@@ -422,11 +423,48 @@ const struct airflow_command cli_airflow_table[] = {
     {"celery worker", "start a worker",
      .why = "runs go on in the process that started them; workers on other hosts are not built"},
     {"kerberos", "renew tickets", .why = "not built; run kinit beside it"},
-    {"users create", "make a user", .why = NO_ACCESS},
-    {"users list", "list users", .why = NO_ACCESS},
-    {"roles list", "list roles", .why = NO_ACCESS},
-    {"roles create", "make a role", .why = NO_ACCESS},
-    {"sync-perm", "update permissions", .why = NO_ACCESS},
+    {"users create", "make a user",
+     .options = OPTS{{"username", 'u', "NAME", "=NAME"},
+                     {"firstname", 'f', "TEXT", "--first-name"},
+                     {"lastname", 'l', "TEXT", "--last-name"},
+                     {"role", 'r', "ROLE", "--role"},
+                     {"email", 'e', "ADDRESS", "--email"},
+                     {"password", 'p', "TEXT",
+                      "!a password on the command line is seen by all; leave it out: it is asked "
+                      "for, or the first line of standard input"},
+                     {"use-random-password", 0, .to = "--random-password"},
+                     {0}},
+     .to = "users create {NAME}", .why = "roles are Viewer, User, Op (operator) and Admin"},
+    {"users list", "list users", .to = "users list", .view = AIRFLOW_ROWS,
+     .columns = "username=name email first_name last_name roles=role"},
+    {"users delete", "delete a user",
+     .options = OPTS{{"username", 'u', "NAME", "=NAME"},
+                     {"email", 'e', "ADDRESS", "!name the user: --username"},
+                     {0}},
+     .to = "users delete {NAME}"},
+    {"users reset-password", "give a user another password",
+     .options = OPTS{{"username", 'u', "NAME", "=NAME"},
+                     {"email", 'e', "ADDRESS", "!name the user: --username"},
+                     {"password", 'p', "TEXT",
+                      "!a password on the command line is seen by all; leave it out: it is asked "
+                      "for, or the first line of standard input"},
+                     {"use-random-password", 0, .to = "--random-password"},
+                     {0}},
+     .to = "users set-password {NAME}"},
+    {"users add-role", "give a user another role",
+     .options = OPTS{{"username", 'u', "NAME", "=NAME"},
+                     {"email", 'e', "ADDRESS", "!name the user: --username"},
+                     {"role", 'r', "ROLE", "=ROLE"},
+                     {0}},
+     .to = "users set-role {NAME} {ROLE}", .why = "a user has one role, the last one given"},
+    {"users remove-role", "take a role from a user", .why = NO_ROLES},
+    {"users export", "write the users to a file",
+     .why = "`tradewind users list --json` shows them"},
+    {"users import", "make the users of a file",
+     .why = "not built; `airflow users create` makes one"},
+    {"roles list", "list roles", .why = NO_ROLES},
+    {"roles create", "make a role", .why = NO_ROLES},
+    {"sync-perm", "update permissions", .why = NO_ROLES},
     {"teams list", "list teams", .why = NO_TEAMS},
     {"teams create", "make a team", .why = NO_TEAMS},
     {0},

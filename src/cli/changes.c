@@ -216,7 +216,7 @@ static int apply_run(struct work *w, const struct plan_run *r)
     struct engine_command cmd;
     struct err e = {0};
     uint32_t affected = 0;
-    int rc = plan_command(w->plan, r, w->key, "cli", &cmd, &c->e);
+    int rc = plan_command(w->plan, r, w->key, session_actor(), &cmd, &c->e);
 
     if (rc != 0) {
         return rc;

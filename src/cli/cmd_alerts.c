@@ -291,7 +291,6 @@ static int trial_main(void *arg)
     struct trial *t = arg;
     struct loop *l = loop_current();
     struct alert_transport transport = {.loop = l,
-                                        .config = t->config,
                                         .home = t->client.home,
                                         .arg = t,
                                         .connection = get_connection,

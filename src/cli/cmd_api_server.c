@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,21 +23,29 @@ static bool is_loopback(const char *host)
            strcmp(host, "localhost") == 0;
 }
 
+struct shown {
+    bool json; /* the log */
+    bool tls;
+};
+
 static void ready(void *arg, const char *host, int port)
 {
-    bool six = strchr(host, ':') != NULL, *json = arg;
+    const struct shown *shown = arg;
+    const char *scheme = shown->tls ? "https" : "http";
+    bool six = strchr(host, ':') != NULL;
 
-    if (!is_loopback(host)) {
+    if (!is_loopback(host) && !shown->tls) {
         log_warning("api",
-                    "listens on %s, without TLS: tokens travel as clear text; put a proxy "
-                    "with TLS before it",
+                    "listens on %s, without TLS: tokens travel as clear text; set api.ssl_cert "
+                    "and api.ssl_key, or put a proxy with TLS before it",
                     host);
     }
-    if (!*json) { /* for people; a log of objects has nothing else in it */
-        (void)printf("http://%s%s%s:%d\n", six ? "[" : "", host, six ? "]" : "", port);
+    if (!shown->json) { /* for people; a log of objects has nothing else in it */
+        (void)printf("%s://%s%s%s:%d\n", scheme, six ? "[" : "", host, six ? "]" : "", port);
         (void)fflush(stdout);
     }
-    log_info("api", "listens on http://%s%s%s:%d", six ? "[" : "", host, six ? "]" : "", port);
+    log_info("api", "listens on %s://%s%s%s:%d", scheme, six ? "[" : "", host, six ? "]" : "",
+             port);
     sd_notify_send("READY=1");
 }
 
@@ -46,19 +55,27 @@ static void beat(void *arg)
     sd_notify_send("WATCHDOG=1");
 }
 
+/* A page that is asked for as fast as it can be answered delays no task: the scheduler goes first. */
+static void give_way(int nice_by)
+{
+    if (nice_by > getpriority(PRIO_PROCESS, 0) && setpriority(PRIO_PROCESS, 0, nice_by) != 0) {
+        log_warning("api", "cannot give way to other processes (api.nice)");
+    }
+}
+
 static int serve(struct cli *cli, const char *home, struct err *e)
 {
     struct config *c;
     struct server_config s = {
         .home = home, .version = TRADEWIND_VERSION, .ready = ready, .beat = beat};
-    bool json = false;
+    struct shown shown = {0};
     int rc = config_open(home, &c, e);
 
     if (rc != 0) {
         return rc;
     }
-    rc = service_log_open(cli, c, &json, e);
-    s.arg = &json;
+    rc = service_log_open(cli, c, &shown.json, e);
+    s.arg = &shown;
     s.host = cli_given(cli, "host") ? cli_opt(cli, "host") : config_text(c, "api.host");
     s.port = (int)(cli_given(cli, "port") ? cli_opt_int(cli, "port") : config_int(c, "api.port"));
     s.threads = (int)config_int(c, "api.workers");
@@ -66,13 +83,17 @@ static int serve(struct cli *cli, const char *home, struct err *e)
     s.idle_s = (unsigned)(config_us(c, "api.idle_timeout") / TIME_SECOND);
     s.grace_us = config_us(c, "api.stop_grace");
     s.base_url = config_text(c, "api.base_url");
-    s.secure = strncasecmp(s.base_url, "https://", 8) == 0;
+    s.cert_file = config_text(c, "api.ssl_cert");
+    s.key_file = config_text(c, "api.ssl_key");
+    shown.tls = s.cert_file[0] != '\0';
+    s.secure = shown.tls || strncasecmp(s.base_url, "https://", 8) == 0;
     s.session_idle_us = config_us(c, "api.session_idle");
     s.session_max_us = config_us(c, "api.session_max");
     s.token_us = config_us(c, "api.token_lifetime");
     s.cli_token_us = config_us(c, "api.cli_token_lifetime");
     s.timezone = config_shown(c, config_key_find("core.default_timezone"));
     s.timezone = s.timezone[0] != '\0' ? s.timezone : "UTC";
+    give_way((int)config_int(c, "api.nice"));
     s.webhooks = config_value(c, "webhooks");
     s.beat_us = sd_notify_watchdog_us() / 3;
     s.end_with_input = getenv("TRADEWIND_SUPERVISOR") != NULL;

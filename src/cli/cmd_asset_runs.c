@@ -244,7 +244,7 @@ static int create_here(struct engine *g, void *arg, struct err *e)
 {
     const struct by_hand *h = arg;
 
-    return engine_create_asset_event(g, &h->event, e);
+    return engine_create_asset_event(g, &h->event, NULL, e);
 }
 
 static int create_event(struct by_hand *h, struct err *e)
@@ -258,9 +258,13 @@ static int create_event(struct by_hand *h, struct err *e)
     put_text(&w, "name", h->event.name);
     put_text(&w, "uri", h->event.uri);
     put_text(&w, "partition_key", h->event.partition_key);
-    put_text(&w, "extra", h->event.extra);
+    put_text(&w, "actor", h->event.actor);
+    if (h->event.extra != NULL) {
+        json_key(&w, "extra");
+        json_raw(&w, h->event.extra, strlen(h->event.extra));
+    }
     json_object_end(&w);
-    return session_command(h->home, "asset_event_create", &b, create_here, h, NULL, e);
+    return session_command(h->home, "asset_event_report", &b, create_here, h, NULL, e);
 }
 
 static int check_extra(struct page *p, const char *extra, struct err *e)
@@ -294,7 +298,7 @@ int cmd_assets_create_event(struct cli *cli)
                                               .uri = h.asset.uri,
                                               .extra = cli_opt(cli, "extra"),
                                               .partition_key = cli_opt(cli, "partition-key"),
-                                              .actor = "cli"};
+                                              .actor = session_actor()};
         rc = create_event(&h, &e);
     }
     if (rc == 0 && !cli_flag(cli, "quiet")) {

@@ -365,25 +365,15 @@ static int follow(struct follow *f)
     return f->stopped ? 0 : rc;
 }
 
-static int watch_signal(struct follow *f, int signum)
+static void on_stop(void *arg, int signum)
 {
-    if (co_wait_signal(signum) == 0) {
-        f->stopped = true;
-        if (f->s != NULL) {
-            engine_interrupt(f->s->engine);
-        }
+    struct follow *f = arg;
+
+    (void)signum;
+    f->stopped = true;
+    if (f->s != NULL) {
+        engine_interrupt(f->s->engine);
     }
-    return 0;
-}
-
-static int on_int(void *arg)
-{
-    return watch_signal(arg, SIGINT);
-}
-
-static int on_term(void *arg)
-{
-    return watch_signal(arg, SIGTERM);
 }
 
 static int follow_to_end(struct job *j, struct session *s)
@@ -393,8 +383,8 @@ static int follow_to_end(struct job *j, struct session *s)
     int rc;
 
     co_group_init(&signals, loop_current());
-    (void)co_spawn(&signals, "sigint", on_int, &f, NULL, NULL);
-    (void)co_spawn(&signals, "sigterm", on_term, &f, NULL, NULL);
+    (void)co_on_signal(&signals, SIGINT, on_stop, &f, NULL);
+    (void)co_on_signal(&signals, SIGTERM, on_stop, &f, NULL);
     rc = follow(&f);
     while (rc == 0 && !f.stopped && s != NULL && s->worker->callbacks > 0) {
         rc = co_sleep(POLL_US / 10);

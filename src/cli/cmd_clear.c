@@ -114,7 +114,7 @@ static int mark_here(struct engine *g, void *arg, struct err *e)
     struct engine_command cmd = {.op = m->failed ? ENGINE_STOP_RUN : ENGINE_MARK,
                                  .run_key = m->f.run.run_key,
                                  .state = m->failed ? TASK_FAILED : TASK_SUCCESS,
-                                 .actor = "cli"};
+                                 .actor = session_actor()};
     uint32_t affected;
 
     return engine_command(g, &cmd, &affected, e);
@@ -142,7 +142,7 @@ int cmd_runs_mark(struct cli *cli)
         json_key(&w, "state");
         json_string(&w, m.failed ? "failed" : "success");
         json_key(&w, "actor");
-        json_string(&w, "cli");
+        json_string(&w, session_actor());
         json_key(&w, "run_key");
         json_int(&w, m.f.run.run_key);
         json_object_end(&w);
@@ -161,7 +161,7 @@ int cmd_runs_mark(struct cli *cli)
 int resume_failed(struct session *s, int64_t run_key, uint32_t *ret_affected, struct err *e)
 {
     struct found f;
-    struct engine_command cmd = {.op = ENGINE_CLEAR, .run_key = run_key, .actor = "cli"};
+    struct engine_command cmd = {.op = ENGINE_CLEAR, .run_key = run_key, .actor = session_actor()};
     uint32_t *tasks = NULL;
     int32_t *maps = NULL;
     int rc = found_open_key(&f, s->home, run_key, e);

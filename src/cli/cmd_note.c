@@ -25,7 +25,7 @@ static int write_here(struct engine *g, void *arg, struct err *e)
 {
     const struct writing *w = arg;
 
-    return engine_note(g, &w->key, w->text, "cli", e);
+    return engine_note(g, &w->key, w->text, session_actor(), e);
 }
 
 static int write_note(const char *home, struct writing *n, struct err *e)
@@ -47,7 +47,7 @@ static int write_note(const char *home, struct writing *n, struct err *e)
     json_key(&w, "text");
     json_string(&w, n->text);
     json_key(&w, "actor");
-    json_string(&w, "cli");
+    json_string(&w, session_actor());
     json_object_end(&w);
     return session_command(home, "note", &b, write_here, n, NULL, e);
 }

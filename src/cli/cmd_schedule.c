@@ -51,7 +51,7 @@ static int pause_new(struct engine *g, const struct pausing *p, struct err *e)
     rc = rc == 0 ? folder_register(g, p->home, &l, e) : rc;
     rc = rc == 0 ? dagfile_document(l.dag, &b) : rc;
     rc = rc == 0 ? engine_add_dag(g, l.dag, buf_cstr(&b), b.len, &key, e) : rc;
-    rc = rc == 0 ? engine_pause_dag(g, l.dag->dag_id, p->paused, "cli", e) : rc;
+    rc = rc == 0 ? engine_pause_dag(g, l.dag->dag_id, p->paused, session_actor(), e) : rc;
     loaded_fini(&l);
     return rc;
 }
@@ -59,7 +59,7 @@ static int pause_new(struct engine *g, const struct pausing *p, struct err *e)
 static int pause_here(struct engine *g, void *arg, struct err *e)
 {
     const struct pausing *p = arg;
-    int rc = engine_pause_dag(g, p->dag_id, p->paused, "cli", e);
+    int rc = engine_pause_dag(g, p->dag_id, p->paused, session_actor(), e);
 
     if (rc == -ERR_NOTFOUND) {
         struct err first = *e;

@@ -31,6 +31,7 @@
 #include "engine/engine.h"
 #include "engine/zones.h"
 #include "home/retention.h"
+#include "home/traces.h"
 #include "runtime/loop.h"
 
 #define LOCK_TRIES    30
@@ -46,6 +47,7 @@ struct service {
     char from[4096];  /* where DAG files come from, in words */
     struct arena arena;
     struct retention retention;
+    struct traces traces;
     struct co *looker;
     struct service_control control;
     bool stopping;
@@ -54,33 +56,21 @@ struct service {
 
 /* ---- signals ---- */
 
-static int on_stop(struct service *v, int signum)
-{
-    if (co_wait_signal(signum) == 0) {
-        v->stopping = true;
-        co_cancel(v->looker);
-    }
-    return 0;
-}
-
-static int on_int(void *arg)
-{
-    return on_stop(arg, SIGINT);
-}
-
-static int on_term(void *arg)
-{
-    return on_stop(arg, SIGTERM);
-}
-
-static int on_hup(void *arg)
+static void on_stop(void *arg, int signum)
 {
     struct service *v = arg;
 
-    while (co_wait_signal(SIGHUP) == 0) {
-        (void)service_reload(&v->control, NULL, NULL);
-    }
-    return 0;
+    (void)signum;
+    v->stopping = true;
+    co_cancel(v->looker);
+}
+
+static void on_reload(void *arg, int signum)
+{
+    struct service *v = arg;
+
+    (void)signum;
+    (void)service_reload(&v->control, NULL, NULL);
 }
 
 /* What else a reload takes over: the configuration was read without an error before. */
@@ -208,6 +198,13 @@ static int keep_small(void *arg)
     return retention_keep(v->s.engine, v->s.loop, v->home, &v->retention);
 }
 
+static int send_traces(void *arg)
+{
+    struct service *v = arg;
+
+    return traces_keep(v->s.engine, v->s.loop, &v->traces);
+}
+
 static int work(struct service *v, struct err *e)
 {
     struct co_group g;
@@ -224,6 +221,7 @@ static int work(struct service *v, struct err *e)
     rc = service_control_open(&v->control, e);
     if (rc == 0) {
         v->retention = retention_of(v->control.config);
+        rc = traces_of(v->control.config, TRADEWIND_VERSION, &v->traces, e);
     }
     rc = rc == 0 ? engine_serve(v->s.engine, sock, execute_run_file, &v->s, e) : rc;
     rc = rc == 0 ? open_bundles(v, e) : rc;
@@ -233,14 +231,15 @@ static int work(struct service *v, struct err *e)
     co_group_init(&g, v->s.loop);
     rc = co_spawn(&g, "bundles", keep_bundles, v, &v->looker, e);
     if (rc == 0) {
-        (void)co_spawn(&g, "sigint", on_int, v, NULL, NULL);
-        (void)co_spawn(&g, "sigterm", on_term, v, NULL, NULL);
-        (void)co_spawn(&g, "sighup", on_hup, v, NULL, NULL);
+        (void)co_on_signal(&g, SIGINT, on_stop, v, NULL);
+        (void)co_on_signal(&g, SIGTERM, on_stop, v, NULL);
+        (void)co_on_signal(&g, SIGHUP, on_reload, v, NULL);
         (void)co_spawn(&g, "watchdog", keep_watchdog, v, NULL, NULL);
         (void)co_spawn(&g, "zones", keep_zones, v, NULL, NULL);
         (void)supervised_watch(&g, supervisor_gone, v, NULL);
         (void)co_spawn(&g, "drain", service_drain_main, &v->control, NULL, NULL);
         (void)co_spawn(&g, "retention", keep_small, v, NULL, NULL);
+        (void)co_spawn(&g, "traces", send_traces, v, NULL, NULL);
         rc = co_await (v->looker, &ended);
     }
     sd_notify_send("STOPPING=1");

@@ -315,47 +315,33 @@ static int conduct(struct service *v)
 /* ---- signals ---- */
 
 /* `timeout`, and a terminal with a script between, send the same signal twice: that is one wish. */
-static int on_stop(struct standalone *s, int signum)
+static void on_stop(void *arg, int signum)
 {
-    while (co_wait_signal(signum) == 0) {
-        int64_t now = loop_now_us(s->loop);
+    struct standalone *s = arg;
+    int64_t now = loop_now_us(s->loop);
 
-        if (s->stopping && now - s->stopping_us < TWICE_US) {
-            continue;
-        }
-        s->hurried = s->stopping;
-        s->stopping_us = now;
-        s->stopping = true;
-        log_info("supervisor", s->hurried ? "stops at once" : "stops");
-        sd_notify_send("STOPPING=1");
-        standalone_wake(s);
+    (void)signum;
+    if (s->stopping && now - s->stopping_us < TWICE_US) {
+        return;
     }
-    return 0;
+    s->hurried = s->stopping;
+    s->stopping_us = now;
+    s->stopping = true;
+    log_info("supervisor", s->hurried ? "stops at once" : "stops");
+    sd_notify_send("STOPPING=1");
+    standalone_wake(s);
 }
 
-static int on_int(void *arg)
-{
-    return on_stop(arg, SIGINT);
-}
-
-static int on_term(void *arg)
-{
-    return on_stop(arg, SIGTERM);
-}
-
-static int on_hup(void *arg)
+static void on_reload(void *arg, int signum)
 {
     struct standalone *s = arg;
 
-    while (co_wait_signal(SIGHUP) == 0) {
-        log_info("supervisor", "reload");
-        for (size_t i = 0; i < s->len; i++) {
-            supervisor_revive(&s->children[i].machine, loop_now_us(s->loop));
-            standalone_signal(&s->children[i], SIGHUP);
-        }
-        standalone_wake(s);
+    log_info("supervisor", "reload");
+    for (size_t i = 0; i < s->len; i++) {
+        supervisor_revive(&s->children[i].machine, loop_now_us(s->loop));
+        standalone_signal(&s->children[i], signum);
     }
-    return 0;
+    standalone_wake(s);
 }
 
 static int keep_watchdog(void *arg)
@@ -396,7 +382,8 @@ static void print_plan(const struct service *v)
         const char *port = cli_opt(v->cli, "port"), *host = cli_opt(v->cli, "host");
 
         host = host != NULL ? host : config_text(v->config, "api.host");
-        (void)printf("  web page    http://%s:%s  (and the REST API below /api/v2)\n",
+        (void)printf("  web page    %s://%s:%s  (and the REST API below /api/v2)\n",
+                     config_text(v->config, "api.ssl_cert")[0] != '\0' ? "https" : "http",
                      address_to_open(host),
                      port != NULL ? port : config_text(v->config, "api.port"));
     }
@@ -415,9 +402,9 @@ static int standalone_main(void *arg)
     co_group_init(&s->group, s->loop);
     rc = standalone_listen(s, &e);
     rc = rc == 0 ? co_spawn(&s->group, "hear", standalone_hear, s, NULL, &e) : rc;
-    rc = rc == 0 ? co_spawn(&s->group, "sigint", on_int, s, NULL, &e) : rc;
-    rc = rc == 0 ? co_spawn(&s->group, "sigterm", on_term, s, NULL, &e) : rc;
-    rc = rc == 0 ? co_spawn(&s->group, "sighup", on_hup, s, NULL, &e) : rc;
+    rc = rc == 0 ? co_on_signal(&s->group, SIGINT, on_stop, s, &e) : rc;
+    rc = rc == 0 ? co_on_signal(&s->group, SIGTERM, on_stop, s, &e) : rc;
+    rc = rc == 0 ? co_on_signal(&s->group, SIGHUP, on_reload, s, &e) : rc;
     rc = rc == 0 ? co_spawn(&s->group, "watchdog", keep_watchdog, s, NULL, &e) : rc;
     if (rc == 0) {
         print_plan(v);

@@ -195,7 +195,7 @@ static int delete_here(struct engine *g, void *arg, struct err *e)
 {
     const struct xcoms *x = arg;
 
-    return engine_delete_xcom(g, &x->key, cli_opt(x->cli, "key"), e);
+    return engine_delete_xcom(g, &x->key, cli_opt(x->cli, "key"), session_actor(), e);
 }
 
 static int delete_one(struct xcoms *x)
@@ -214,6 +214,8 @@ static int delete_one(struct xcoms *x)
     json_int(&w, x->key.map_index);
     json_key(&w, "key");
     json_string(&w, cli_opt(x->cli, "key"));
+    json_key(&w, "actor");
+    json_string(&w, session_actor());
     json_object_end(&w);
     return session_command(x->home, "xcom_delete", &b, delete_here, x, NULL, &x->e);
 }

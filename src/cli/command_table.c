@@ -30,6 +30,17 @@ const struct cli_option global_options[] = {
     {                                                                                \
         "show-values", 0, OPTION_FLAG, .help = "show passwords and extras, else ***" \
     }
+#define OPT_READ_TAG                                                                            \
+    {                                                                                           \
+        "read-tag", 0, OPTION_TEXT, .repeat = true, .value = "TAG",                             \
+                                    .help = "only DAGs with this tag are seen; may be repeated" \
+    }
+#define OPT_WRITE_TAG                                                      \
+    {                                                                      \
+        "write-tag", 0, OPTION_TEXT,                                       \
+            .repeat = true, .value = "TAG",                                \
+            .help = "only DAGs with this tag are changed; may be repeated" \
+    }
 #define OPT_CONF                                                                    \
     {                                                                               \
         "conf", 0, OPTION_JSON, .value = "JSON",                                    \
@@ -271,9 +282,10 @@ const struct command command_table[] = {
      "prints "
      "its address. It reads the store; what changes something is sent to the scheduler of the same "
      "home, so it may be started, stopped and restarted at any time.\n\n"
-     "Who asks proves itself by a token: `Authorization: Bearer TOKEN`. It is made at the first "
-     "start, "
-     "in the file api.token of the home, which only its owner may read.\n\n"
+     "At the first start the user `admin` is made, with a password that is shown once: on the "
+     "terminal, "
+     "or where there is none in the file admin.password of the home. Scripts send a token "
+     "(`tradewind tokens create`), or that of the file api.token, which may do everything.\n\n"
      "SIGTERM and Ctrl-C stop it: what it is answering has `api.stop_grace`. Under systemd it "
      "tells "
      "when it is ready (Type=notify), and answers a watchdog.",
@@ -947,6 +959,77 @@ const struct command command_table[] = {
     {"pools delete", "delete a pool", NULL, .args = ARGS{{"POOL", .help = "the pool"}, {0}},
      .examples = EX{{"tradewind pools delete database", NULL}, {0}},
      .exits = "66 there is no such pool"},
+
+    {"users", "who may sign in, and what they may"},
+    {"users create", "make a user",
+     "The password is asked for on the terminal, or the first line of standard input; it is never "
+     "an argument, which all processes of the machine can see. Roles: viewer reads; user also "
+     "triggers, clears, marks and writes notes; operator also pauses, deletes, backfills and "
+     "changes pools, variables and connections; admin also users and tokens.\n\n"
+     "With --read-tag the user sees the DAGs alone that have one of these tags, with --write-tag "
+     "changes those alone.",
+     .args = ARGS{{"NAME", .help = "how the user signs in"}, {0}},
+     .options =
+         OPTS{{"role", 'r', OPTION_TEXT, .value = "ROLE", .dflt = "viewer",
+               .help = "viewer, user, operator or admin"},
+              {"email", 0, OPTION_TEXT, .value = "ADDRESS", .help = "the user's address"},
+              {"first-name", 0, OPTION_TEXT, .value = "TEXT", .help = "the user's first name"},
+              {"last-name", 0, OPTION_TEXT, .value = "TEXT", .help = "the user's last name"},
+              {"random-password", 0, OPTION_FLAG,
+               .help = "make a password and show it; to be changed at first"},
+              {"first-password", 0, OPTION_FLAG, .help = "it must be changed at the first sign-in"},
+              OPT_READ_TAG,
+              OPT_WRITE_TAG,
+              {0}},
+     .examples = EX{{"tradewind users create anna --role operator", NULL},
+                    {"tradewind users create bob --random-password --read-tag sales", NULL},
+                    {0}},
+     .exits = "65 the password is too short\n73 there is such a user"},
+    {"users list", "list the users", NULL,
+     .examples = EX{{"tradewind users list --json", NULL}, {0}}},
+    {"users delete", "delete a user, with all sessions and tokens", "The last admin stays.",
+     .args = ARGS{{"NAME", .help = "the user"}, {0}},
+     .examples = EX{{"tradewind users delete anna", NULL}, {0}},
+     .exits = "66 there is no such user\n75 it is the last admin"},
+    {"users set-password", "give a user another password",
+     "Asked for as in `users create`. Where the user was signed in, that is over.",
+     .args = ARGS{{"NAME", .help = "the user"}, {0}},
+     .options =
+         OPTS{{"random-password", 0, OPTION_FLAG,
+               .help = "make a password and show it; to be changed at first"},
+              {"first-password", 0, OPTION_FLAG, .help = "it must be changed at the first sign-in"},
+              {0}},
+     .examples = EX{{"tradewind users set-password admin", "also when it is forgotten"}, {0}},
+     .exits = "65 the password is too short\n66 there is no such user"},
+    {"users set-role", "give a user another role", "It counts within a second.",
+     .args = ARGS{{"NAME", .help = "the user"},
+                  {"ROLE", .help = "viewer, user, operator or admin"},
+                  {0}},
+     .examples = EX{{"tradewind users set-role anna admin", NULL}, {0}},
+     .exits = "66 there is no such user\n75 it is the last admin"},
+    {"tokens", "what scripts sign in with"},
+    {"tokens create", "make a token, and show it once",
+     "Scripts send it as `Authorization: Bearer TOKEN`. The store has its hash alone. Standard "
+     "output has the token and nothing else.",
+     .args = ARGS{{"NAME", .help = "what it is for"}, {0}},
+     .options = OPTS{{"role", 'r', OPTION_TEXT, .value = "ROLE", .dflt = "viewer",
+                      .help = "viewer, user, operator or admin"},
+                     {"user", 'u', OPTION_TEXT, .value = "NAME",
+                      .help = "whose it is: it may never more than this user"},
+                     {"expires", 0, OPTION_TEXT, .value = "TIME", .dflt = "90d",
+                      .help = "how long it is good for; never"},
+                     OPT_READ_TAG,
+                     OPT_WRITE_TAG,
+                     {0}},
+     .examples =
+         EX{{"tradewind tokens create ci --role user --write-tag ci --expires 30d", NULL}, {0}},
+     .exits = "66 there is no such user"},
+    {"tokens list", "list the tokens", NULL,
+     .examples = EX{{"tradewind tokens list --json", NULL}, {0}}},
+    {"tokens revoke", "make a token worthless, within a second", NULL,
+     .args = ARGS{{"ID", .help = "its id, of `tokens list`"}, {0}},
+     .examples = EX{{"tradewind tokens revoke 0123456789abcdef", NULL}, {0}},
+     .exits = "66 there is no such token"},
 
     {"config", "show the configuration"},
     {"config list", "list the settings, and where each comes from",

@@ -54,28 +54,20 @@ static void add_states(const struct found *f, uint32_t task, uint32_t ret[TASK_S
     }
 }
 
-static int watch_signal(struct engine *g, int signum)
-{
-    int rc = co_wait_signal(signum);
+struct stopping {
+    struct engine *g;
+    int last; /* the signal that came before, or 0 */
+};
 
-    if (rc == 0) {
-        engine_interrupt(g);
-        rc = co_wait_signal(signum);
-    }
-    if (rc == 0) {
+static void on_stop(void *arg, int signum)
+{
+    struct stopping *s = arg;
+
+    if (s->last == signum) {
         _exit(128 + signum); /* tasks go on in their holders; a resume adopts them */
     }
-    return 0;
-}
-
-static int watch_int(void *arg)
-{
-    return watch_signal(arg, SIGINT);
-}
-
-static int watch_term(void *arg)
-{
-    return watch_signal(arg, SIGTERM);
+    s->last = signum;
+    engine_interrupt(s->g);
 }
 
 /* ---- means of earlier runs, for the estimate ---- */
@@ -206,6 +198,7 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
 {
     struct means m = {.s = s};
     struct progress *p = NULL;
+    struct stopping stopping = {.g = s->engine};
     struct co_group signals;
     enum run_state state = RUN_FAILED;
     struct run_row row;
@@ -220,8 +213,8 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
 
     arena_init(&m.arena, MiB(256));
     co_group_init(&signals, s->loop);
-    (void)co_spawn(&signals, "sigint", watch_int, s->engine, NULL, NULL);
-    (void)co_spawn(&signals, "sigterm", watch_term, s->engine, NULL, NULL);
+    (void)co_on_signal(&signals, SIGINT, on_stop, &stopping, NULL);
+    (void)co_on_signal(&signals, SIGTERM, on_stop, &stopping, NULL);
     if (o.mode == PROGRESS_LIVE && sched_get_run(engine_sched(s->engine), run_key, &row, &d) == 0) {
         m.version_key = row.version_key;
         (void)engine_on_store(s->engine, load_means, &m);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alert/alert.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -62,10 +63,21 @@ static int apply(struct service_control *c, const struct config *new, struct err
 {
     struct engine_settings s = home_engine_settings(new);
     bool by_option = cli_given(c->cli, "jobs");
+    struct alert_config *alerts;
+    int rc = home_alert_config(new, &alerts, e);
 
+    if (rc != 0) {
+        return rc;
+    }
     service_log_level(c->cli, new);
-    return engine_reconfigure(c->engine, &s,
-                              by_option ? 0 : (int32_t)config_int(new, "core.parallelism"), e);
+    rc = engine_reconfigure(c->engine, &s,
+                            by_option ? 0 : (int32_t)config_int(new, "core.parallelism"), e);
+    if (rc == 0) {
+        engine_set_alerts(c->engine, alerts);
+    } else {
+        alert_config_free(alerts);
+    }
+    return rc;
 }
 
 static int reload(struct service_control *c, struct json_writer *w, struct err *e)

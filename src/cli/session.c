@@ -1,6 +1,7 @@
 #include "cli/session.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,6 +198,7 @@ int session_open(struct session *s, struct loop *loop, const struct session_opti
     (void)snprintf(s->home, sizeof s->home, "%s", o->home);
     rc = home_prepare(s->home, e);
     rc = rc == 0 ? config_open(s->home, &config, e) : rc;
+    rc = rc == 0 ? home_set_defaults(config, e) : rc;
     if (rc == 0) {
         rc = lock_acquire(s->home, &s->lock, &pid, e);
         *ret_pid = pid;
@@ -225,6 +227,22 @@ void session_close(struct session *s)
 }
 
 /* ---- the client's side ---- */
+
+const char *session_actor(void)
+{
+    static char who[80];
+    const struct passwd *p;
+
+    if (who[0] == '\0') {
+        p = getpwuid(getuid());
+        if (p != NULL) {
+            (void)snprintf(who, sizeof who, "cli:%s", p->pw_name);
+        } else {
+            (void)snprintf(who, sizeof who, "cli:%u", (unsigned)getuid());
+        }
+    }
+    return who;
+}
 
 int engine_request(const char *home, const char *type, const char *members, char **ret,
                    struct err *e)

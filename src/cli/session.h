@@ -77,6 +77,9 @@ int session_open(struct session *s, struct loop *loop, const struct session_opti
                  const int64_t *run_keys, size_t n, int64_t *ret_pid, struct err *e);
 void session_close(struct session *s); /* SUSPENDS */
 
+/* Who, for the audit trail: "cli:" and the account of the machine. */
+const char *session_actor(void);
+
 /* One question to the living engine over its socket. SUSPENDS. `body`: the request's members after v, type and id; *ret: the
  * answer's "result" as JSON (mem_free), or NULL when it has none. -ERR_CLOSED: no engine lives. */
 int engine_request(const char *home, const char *type, const char *members, char **ret,

@@ -144,12 +144,13 @@ static int write_myself(struct settings_client *c, const char *op, const struct 
     return rc;
 }
 
-static int change(struct settings_client *c, const char *op, const struct value *rq,
-                  struct value **ret)
+static int change(struct settings_client *c, const char *op, struct value *rq, struct value **ret)
 {
     struct timespec pause = {0, BUSY_PAUSE_NS};
     struct lock *lock = NULL;
     int rc = home_prepare(c->home, &c->e);
+
+    rc = rc == 0 ? settings_set_text(c, rq, "actor", session_actor()) : rc;
 
     for (int i = 0; rc == 0 && i < BUSY_TRIES; i++) {
         rc = lock_acquire(c->home, &lock, NULL, &c->e);
@@ -171,8 +172,7 @@ static int change(struct settings_client *c, const char *op, const struct value 
     return rc;
 }
 
-int settings_ask(struct settings_client *c, const char *op, const struct value *rq,
-                 struct value **ret)
+int settings_ask(struct settings_client *c, const char *op, struct value *rq, struct value **ret)
 {
     struct store *s = NULL;
     struct value *ignored;

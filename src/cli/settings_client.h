@@ -28,8 +28,7 @@ int settings_close(struct settings_client *c, int rc);
  * Asks engine/settings.h for `op`. rq: the request, an object. Questions (..._get, ..._list) are read from the store, also where there is
  * none yet; else the living engine is asked, or this process takes the lock and writes. *ret: the answer, in the arena.
  */
-int settings_ask(struct settings_client *c, const char *op, const struct value *rq,
-                 struct value **ret);
+int settings_ask(struct settings_client *c, const char *op, struct value *rq, struct value **ret);
 /* True for the questions. */
 bool settings_only_reads(const char *op);
 /* An object with one text member. NULL when out of memory. */

@@ -88,7 +88,7 @@ static const struct section sections[] = {
      "web_server_worker_timeout warn_deployment_exposure default_ui_timezone "
      "navbar_color show_recent_stats_for_completed_runs enable_proxy_fix"},
     {"api", "",
-     "workers worker_timeout secret_key expose_config access_logfile ssl_cert ssl_key "
+     "workers worker_timeout secret_key expose_config access_logfile "
      "auth_backends maximum_page_limit fallback_page_limit enable_swagger_ui "
      "access_control_allow_headers access_control_allow_methods "
      "access_control_allow_origins google_oauth2_audience default_wrap auto_refresh_interval "

@@ -37,6 +37,8 @@ extern char **environ;
     ENTRY(#section, #key, type, dflt, airflow, meaning, true)
 #define CONFIG_TREE(section, meaning) \
     ENTRY(#section, "", CONFIG_TYPE_TREE, 0, 0, NULL, "", "", meaning, false)
+#define CONFIG_TREE_LIVE(section, meaning) \
+    ENTRY(#section, "", CONFIG_TYPE_TREE, 0, 0, NULL, "", "", meaning, true)
 #define CONFIG_PYTHON(section, key) \
     ENTRY(#section, #key, CONFIG_TYPE_PYTHON, 0, 0, NULL, "", #section "." #key, "", false)
 

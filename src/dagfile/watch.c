@@ -12,9 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -22,6 +20,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "runtime/loop.h"
+#include "runtime/notify.h"
 
 #define QUIET_US    (TIME_SECOND / 10) /* a save is often several changes */
 #define BUSY_US     TIME_SECOND
@@ -50,44 +49,18 @@ static void say(struct watch *w, const char *what, const char *path)
                    (long long)(w->poll_us / TIME_SECOND));
 }
 
-/* File systems whose changes by other machines the kernel does not see. */
-static bool is_remote(const char *path)
-{
-    static const unsigned long remote[] = {0x6969 /* NFS */,
-                                           0xff534d42 /* CIFS */,
-                                           0xfe534d42 /* SMB2 */,
-                                           0x517b /* SMB */,
-                                           0x65735546 /* FUSE */,
-                                           0x01021997 /* 9P */,
-                                           0x5346414f /* AFS */,
-                                           0x00c36400 /* CEPH */,
-                                           0x0bd00bd0 /* LUSTRE */,
-                                           0x01161970 /* GFS2 */,
-                                           0x6b414653 /* kAFS */};
-    struct statfs fs;
-
-    if (statfs(path, &fs) != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof remote / sizeof remote[0]; i++) {
-        if ((unsigned long)(unsigned)fs.f_type == remote[i]) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void add_folder(struct watch *w, const char *path)
 {
+    const char *why;
+    int rc;
+
     if (w->folders++ >= FOLDERS_MAX) {
         say(w, "more folders than are watched", path);
-    } else if (inotify_add_watch(w->fd, path, CHANGES) >= 0 || errno == ENOENT ||
-               errno == ENOTDIR) {
         return;
-    } else if (errno == ENOSPC) {
-        say(w, "no inotify watches are left (raise sysctl fs.inotify.max_user_watches)", path);
-    } else {
-        say(w, strerror(errno), path);
+    }
+    rc = notify_add(w->fd, path, CHANGES, &why);
+    if (rc != 0 && rc != -ERR_NOTFOUND) {
+        say(w, why, path);
     }
 }
 
@@ -151,7 +124,7 @@ static void add_tree(struct watch *w, const char *path, int depth)
     if (depth > DEPTH_MAX || w->folders > FOLDERS_MAX) {
         return;
     }
-    if (is_remote(path)) {
+    if (notify_is_remote(path)) {
         say(w, "a network file system does not tell of changes", path);
     }
     add_folder(w, path);
@@ -177,7 +150,7 @@ static void add_file(struct watch *w, const char *path)
     memcpy(real, path, n);
     real[n] = '\0';
     add_links(w, path);
-    if (is_remote(real)) {
+    if (notify_is_remote(real)) {
         say(w, "a network file system does not tell of changes", real);
     }
     add_folder(w, real);
@@ -187,11 +160,6 @@ static void watch_all(struct watch *w)
 {
     w->why[0] = '\0';
     w->folders = 0;
-    if (w->fd < 0) {
-        say(w, "the system gives no inotify instance (sysctl fs.inotify.max_user_instances)",
-            w->folder);
-        return;
-    }
     add_links(w, w->folder);
     add_tree(w, w->folder, 0);
     for (size_t i = 0; i < w->files_len; i++) {
@@ -222,7 +190,7 @@ int watch_new(const char *folder, int64_t poll_us, struct watch **ret, struct er
         return err_set(e, ERR_NOMEM, "out of memory for watching a folder");
     }
     w->poll_us = poll_us;
-    w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    w->fd = notify_open();
     w->poke_fd = w->any_fd = -1;
     if (w->fd >= 0 && (rc = join_fds(w, e)) != 0) {
         watch_free(w);
@@ -287,24 +255,20 @@ const char *watch_why(const struct watch *w)
     return w->why[0] != '\0' ? w->why : NULL;
 }
 
+static bool concerns(void *arg, const struct inotify_event *ev)
+{
+    bool *any = arg;
+
+    *any = *any || ((ev->mask & IN_IGNORED) == 0 && (ev->len == 0 || !is_left_out(ev->name)));
+    return true; /* IN_Q_OVERFLOW concerns all */
+}
+
 /* Takes what was told. True if any of it may concern a DAG file. */
 static bool take_events(struct watch *w)
 {
-    char room[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
     bool any = false;
-    ssize_t n;
 
-    while ((n = read(w->fd, room, sizeof room)) > 0) {
-        for (ssize_t at = 0; at < n;) {
-            const struct inotify_event *ev =
-                (const struct inotify_event *)(const void *)(room + at);
-
-            at += (ssize_t)(sizeof *ev + ev->len);
-            if ((ev->mask & IN_IGNORED) == 0 && (ev->len == 0 || !is_left_out(ev->name))) {
-                any = true; /* IN_Q_OVERFLOW as well */
-            }
-        }
-    }
+    notify_read(w->fd, concerns, &any);
     return any;
 }
 

@@ -294,13 +294,35 @@ static int set_hash(struct asked *q, struct account *u)
     return 0;
 }
 
+static int set_flags(struct asked *q, struct account *u)
+{
+    const struct {
+        const char *name;
+        bool *to;
+    } flags[] = {{"first_password", &u->first_password}, {"disabled", &u->disabled}};
+
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        const struct value *v = value_get(q->rq, flags[i].name);
+
+        if (v != NULL && v->kind != VALUE_BOOL) {
+            return err_set(q->e, ERR_INVALID, "%s must be true or false", flags[i].name);
+        }
+        if (v != NULL) {
+            *flags[i].to = v->boolean;
+        }
+    }
+    return 0;
+}
+
 /* What the request says, over what is there. */
 static int change_user(struct asked *q, struct account *u)
 {
     const struct value *read = value_get(q->rq, "read_tags"),
                        *write = value_get(q->rq, "write_tags");
     const char *role = text_of(q, "role");
-    int r = role != NULL ? role_from_string(role) : (int)u->role;
+    int r = role != NULL                       ? role_from_string(role)
+            : value_get(q->rq, "role") != NULL ? -1
+                                               : (int)u->role;
     int rc = r >= 0 && r != ROLE_NONE
                  ? 0
                  : err_set(q->e, ERR_INVALID, "role must be viewer, user, operator or admin");
@@ -310,13 +332,7 @@ static int change_user(struct asked *q, struct account *u)
     rc = rc == 0 ? set_hash(q, u) : rc;
     rc = rc == 0 && read != NULL ? account_tags_of(read, &u->read_tags, q->e) : rc;
     rc = rc == 0 && write != NULL ? account_tags_of(write, &u->write_tags, q->e) : rc;
-    if (value_get(q->rq, "first_password") != NULL) {
-        u->first_password = flag_of(q, "first_password");
-    }
-    if (value_get(q->rq, "disabled") != NULL) {
-        u->disabled = flag_of(q, "disabled");
-    }
-    return rc;
+    return rc == 0 ? set_flags(q, u) : rc;
 }
 
 /* Two users are not the same person elsewhere. */

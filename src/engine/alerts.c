@@ -414,12 +414,13 @@ void alerts_told(struct engine *g)
 /* ---- an import error ---- */
 
 struct import_error {
+    struct request r; /* first: the request is the error */
     const char *text;
 };
 
-static int consume_import_error(struct engine *g, void *arg)
+static int add_import_error(struct engine *g, struct request *r)
 {
-    const struct import_error *x = arg;
+    const struct import_error *x = (const struct import_error *)r;
     struct alert_fact f = {
         .kind = ALERT_IMPORT_ERROR, .map_index = -1, .at_us = engine_now(g), .reason = x->text};
 
@@ -429,17 +430,41 @@ static int consume_import_error(struct engine *g, void *arg)
 
 int engine_tell_import_error(struct engine *g, const char *text, struct err *e)
 {
-    struct import_error x = {.text = text};
-    struct request r = {.on_consume = consume_import_error, .on_consume_arg = &x};
+    struct import_error x = {.r = {.turn = add_import_error}, .text = text};
 
-    return g->alerts != NULL ? engine_ask(g, &r, e) : 0;
+    return g->alerts != NULL ? engine_ask(g, &x.r, e) : 0;
 }
 
 /* ---- birth and death ---- */
 
+static unsigned kinds_of(const struct alert_config *c)
+{
+    unsigned on = 0;
+
+    for (size_t i = 0; i < c->rules_len; i++) {
+        on |= c->rules[i].on;
+    }
+    return on;
+}
+
+void engine_set_alerts(struct engine *g, struct alert_config *c)
+{
+    struct alert_config *old = g->config.alerts;
+
+    if (g->alerts == NULL) {
+        alert_config_free(c);
+        return;
+    }
+    g->config.alerts = c;
+    g->alerts->on = kinds_of(c);
+    late_set_rules(g, g->alerts->on);
+    alerter_set_config(g->alerts->alerter, c);
+    alert_config_free(old);
+}
+
 int alerts_new(struct engine *g, struct err *e)
 {
-    const struct alert_config *c = g->config.alerts;
+    struct alert_config *c = g->config.alerts;
     struct alerts *x;
     int rc;
 
@@ -453,11 +478,8 @@ int alerts_new(struct engine *g, struct err *e)
     g->alerts = x;
     x->batch = 1;
     (void)gethostname(x->name, sizeof x->name - 1);
-    for (size_t i = 0; i < c->rules_len; i++) {
-        x->on |= c->rules[i].on;
-    }
+    x->on = kinds_of(c);
     x->transport = (struct alert_transport){.loop = g->loop,
-                                            .config = c,
                                             .home = g->config.home,
                                             .arg = g,
                                             .connection = host_connection,
@@ -472,7 +494,7 @@ int alerts_new(struct engine *g, struct err *e)
                                     .send = g->config.send_alert != NULL ? g->config.send_alert
                                                                          : host_send};
     rc = alerter_new(&x->host, c, g->config.seed ^ 0x616c65727473ULL, &x->alerter, e);
-    return rc == 0 ? late_new(g, e) : rc;
+    return rc == 0 ? late_new(g, x->on, e) : rc;
 }
 
 int alerts_start(struct engine *g, struct err *e)

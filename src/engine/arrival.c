@@ -18,7 +18,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -32,6 +31,7 @@
 #include "engine/arrival_priv.h"
 #include "engine/engine_priv.h"
 #include "model/dag.h"
+#include "runtime/notify.h"
 
 #define SETTLE_US (2 * TIME_SECOND)
 #define POLL_US   (5 * TIME_SECOND)
@@ -61,6 +61,7 @@ struct watcher {
     int fd; /* inotify, or -1: looked at from time to time */
     bool told_poll, told_more;
     bool unsettled; /* some file was changed a moment ago */
+    bool look_at_all;
     struct co *co;
     bool ends, done; /* nobody names it any more; its coroutine has ended */
     int busy;        /* its texts are in use by an event of its trigger */
@@ -337,14 +338,11 @@ static void open_watch(struct watcher *w)
     if (w->fd >= 0) {
         return;
     }
-    if (arrival_is_remote(w->dir)) {
+    if (notify_is_remote(w->dir)) {
         why = "a file system of another machine does not tell what changes";
     } else {
-        w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-        if (w->fd < 0 || inotify_add_watch(w->fd, w->dir, ARRIVED) < 0) {
-            why = errno == ENOENT || errno == ENOTDIR
-                      ? "it is not there yet"
-                      : "no inotify watch is left (sysctl fs.inotify.max_user_watches)";
+        w->fd = notify_open();
+        if (notify_add(w->fd, w->dir, ARRIVED, &why) != 0) {
             close_watch(w);
         }
     }
@@ -355,41 +353,32 @@ static void open_watch(struct watcher *w)
     }
 }
 
-/* What inotify says of one file. True: all are to be looked at. */
-static bool hear_one(struct watcher *w, const struct inotify_event *ev)
+/* What the system says of one file. */
+static bool hear_one(void *arg, const struct inotify_event *ev)
 {
+    struct watcher *w = arg;
     struct file_seen f;
 
     if ((ev->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0) {
         close_watch(w);
-        return true;
+        w->look_at_all = true;
     }
     if ((ev->mask & IN_Q_OVERFLOW) != 0) {
-        return true;
+        w->look_at_all = true;
     }
-    if (ev->len > 0 && arrival_matches(w->glob, ev->name) &&
+    if (!w->look_at_all && ev->len > 0 && arrival_matches(w->glob, ev->name) &&
         arrival_stat(w->dir, ev->name, &f) == 0 && !is_told(w, &f)) {
         (void)tell(w, &f); /* what fails is told at the next look */
     }
-    return false;
+    return !w->look_at_all && w->fd >= 0;
 }
 
+/* True: all are to be looked at. */
 static bool hear(struct watcher *w)
 {
-    char room[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
-    bool all = false;
-    ssize_t n;
-
-    while (!all && w->fd >= 0 && (n = read(w->fd, room, sizeof room)) > 0) {
-        for (ssize_t at = 0; !all && at < n && w->fd >= 0;) {
-            const struct inotify_event *ev =
-                (const struct inotify_event *)(const void *)(room + at);
-
-            at += (ssize_t)(sizeof *ev + ev->len);
-            all = hear_one(w, ev);
-        }
-    }
-    return all;
+    w->look_at_all = false;
+    notify_read(w->fd, hear_one, w);
+    return w->look_at_all;
 }
 
 /* Until all files are to be looked at again. */

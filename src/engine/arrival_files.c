@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 
 #include "base/arena.h"
@@ -109,30 +108,4 @@ int arrival_list(const char *dir, const char *glob, int64_t settle_us, struct ar
     }
     mem_free(rows);
     return rc == -ERR_NOMEM ? err_set(e, ERR_NOMEM, "out of memory for files") : rc;
-}
-
-bool arrival_is_remote(const char *dir)
-{
-    static const unsigned long remote[] = {0x6969 /* NFS */,
-                                           0xff534d42 /* CIFS */,
-                                           0xfe534d42 /* SMB2 */,
-                                           0x517b /* SMB */,
-                                           0x65735546 /* FUSE */,
-                                           0x01021997 /* 9P */,
-                                           0x5346414f /* AFS */,
-                                           0x00c36400 /* CEPH */,
-                                           0x0bd00bd0 /* LUSTRE */,
-                                           0x01161970 /* GFS2 */,
-                                           0x6b414653 /* kAFS */};
-    struct statfs fs;
-
-    if (statfs(dir, &fs) != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof remote / sizeof remote[0]; i++) {
-        if ((unsigned long)(unsigned)fs.f_type == remote[i]) {
-            return true;
-        }
-    }
-    return false;
 }

@@ -25,7 +25,5 @@ int arrival_list(const char *dir, const char *glob, int64_t settle_us, struct ar
                  struct file_seen **ret, size_t *ret_len, bool *ret_more, struct err *e);
 /* One of them; -ERR_NOTFOUND: it is gone, or no regular file. */
 int arrival_stat(const char *dir, const char *name, struct file_seen *ret);
-/* A file system of another machine: inotify does not tell what that one does. */
-bool arrival_is_remote(const char *dir);
 
 #endif

@@ -136,17 +136,12 @@ int engine_assets_of(const struct dag *d, int64_t now_us, struct arena *a, struc
 
 /* ---- of an attempt that ended ---- */
 
-static int add_event(struct engine *g, const struct asset_event_row *row)
+int batch_add_event(struct engine *g, const struct asset_event_row *row)
 {
     int rc = VEC_PUSH(g->extras.asset_events, g->extras.asset_events_len,
                       g->extras.asset_events_cap, *row);
 
     return rc == 0 ? consumers_event(g, g->extras.asset_events_len - 1) : rc;
-}
-
-int batch_add_event(struct engine *g, const struct asset_event_row *row)
-{
-    return add_event(g, row);
 }
 
 /* What the process said of its outlets. */
@@ -164,7 +159,7 @@ static int add_told(struct engine *g, const struct worker_end *end, struct asset
         row->extra = x->extra;
         row->aliases = x->aliases;
         row->aliases_len = x->aliases_len;
-        rc = add_event(g, row);
+        rc = batch_add_event(g, row);
     }
     return rc;
 }
@@ -183,7 +178,7 @@ static int add_outlets(struct engine *g, const struct value *outlets, struct ass
         row->uri = x.rows[i].uri;
         row->group = x.rows[i].group;
         row->asset_extra = x.rows[i].extra;
-        rc = add_event(g, row);
+        rc = batch_add_event(g, row);
     }
     map_fini(&x.seen);
     mem_free(x.rows);
@@ -514,68 +509,118 @@ static int add_by_hand(struct engine *g, struct request *r)
     struct by_hand *x = (struct by_hand *)r;
 
     x->row.at_us = engine_now(g);
-    return add_event(g, &x->row);
+    return batch_add_event(g, &x->row);
 }
 
-int engine_create_asset_event(struct engine *g, const struct engine_asset_event *ev, struct err *e)
-{
-    struct arena a;
-    struct question q = {.g = g, .name = ev->name, .uri = ev->uri, .arena = &a, .e = e};
-    struct audit_row audit = {.actor = ev->actor,
-                              .action = "asset event",
-                              .subject = ev->name,
-                              .after = ev->extra,
-                              .at_us = engine_now(g)};
-    struct by_hand x = {.r = {.audit = &audit, .turn = add_by_hand}};
-    int rc;
+struct told_before {
+    struct engine *g;
+    const char *const *keys;
+    struct arena *arena;
+    bool found;
+    struct err *e;
+};
 
+static int do_told_before(void *arg)
+{
+    struct told_before *t = arg;
+    struct store *s = t->g->store;
+    const char *result;
+    int rc = 0;
+
+    for (int i = 0; i < 2 && rc == 0 && !t->found; i++) {
+        if (t->keys[i] != NULL) {
+            rc = s->ops->find_command(s, t->keys[i], t->arena, &result, t->e);
+            t->found = rc == 0;
+            rc = rc == -ERR_NOTFOUND ? 0 : rc;
+        }
+    }
+    return rc;
+}
+
+static int check_event(const struct engine_asset_event *ev, struct err *e)
+{
+    const char *names[] = {ev->name, ev->uri};
+    struct arena a;
+    struct value *v;
+    int rc = 0;
+
+    for (int i = 0; i < 2; i++) {
+        if ((ev->name == NULL && ev->uri == NULL) ||
+            (names[i] != NULL && (names[i][0] == '\0' || strlen(names[i]) > LIMIT_ASSET_NAME))) {
+            return err_set(e, ERR_INVALID, "an asset has a name or uri of 1 to %d bytes",
+                           LIMIT_ASSET_NAME);
+        }
+    }
     if (ev->partition_key != NULL &&
         (ev->partition_key[0] == '\0' || strlen(ev->partition_key) > LIMIT_ID_BYTES)) {
         return err_set(e, ERR_INVALID, "partition_key: 1 to %d bytes", LIMIT_ID_BYTES);
     }
     arena_init(&a, MiB(4));
-    rc = engine_on_store(g, do_find, &q);
-    if (rc == 0 && !q.found) {
-        rc = err_set(e, ERR_NOTFOUND, "there is no asset '%s'", ev->name);
-    }
-    if (rc == 0) {
-        x.row = (struct asset_event_row){.name = q.asset.name,
-                                         .uri = q.asset.uri,
-                                         .group = q.asset.group,
-                                         .asset_extra = q.asset.extra,
-                                         .extra = ev->extra,
-                                         .map_index = -1,
-                                         .partition_key = ev->partition_key};
-        rc = engine_ask(g, &x.r, e);
+    if (ev->extra != NULL &&
+        (strlen(ev->extra) > LIMIT_ASSET_EXTRA ||
+         value_parse(&a, ev->extra, strlen(ev->extra), &v, NULL) != 0 || v->kind != VALUE_OBJECT)) {
+        rc =
+            err_set(e, ERR_INVALID, "extra: an object of at most %zu KiB", LIMIT_ASSET_EXTRA >> 10);
     }
     arena_fini(&a);
     return rc;
 }
 
-int engine_answer_event_create(const struct world_call *c, struct err *e)
+/* Under engine_make_begin: who tells the same waits. */
+static int insert_event(struct engine *g, const struct engine_asset_event *ev, struct question *q,
+                        bool *ret_created)
 {
-    struct engine_asset_event ev = {.name = text_of(c->rq, "name"),
-                                    .uri = text_of(c->rq, "uri"),
-                                    .extra = text_of(c->rq, "extra"),
-                                    .partition_key = text_of(c->rq, "partition_key"),
-                                    .actor = "cli"};
-    struct value *v;
-    int rc = 0;
+    int64_t at_us = engine_now(g);
+    struct command_row done[2] = {{ev->keys[0], "{}", at_us}, {ev->keys[1], "{}", at_us}};
+    struct told_before before = {.g = g, .keys = ev->keys, .arena = q->arena, .e = q->e};
+    struct by_hand x = {.r = {.turn = add_by_hand}};
+    struct audit_row audit = {
+        .actor = ev->actor, .action = "asset event", .after = ev->extra, .at_us = at_us};
+    int rc = ev->keys[0] != NULL || ev->keys[1] != NULL
+                 ? engine_on_store(g, do_told_before, &before)
+                 : 0;
 
-    if (ev.name == NULL || ev.uri == NULL) {
-        return err_set(e, ERR_PROTOCOL, "asset_event_create needs name and uri");
+    *ret_created = rc == 0 && !before.found;
+    rc = *ret_created ? engine_on_store(g, do_find, q) : rc;
+    if (rc == 0 && *ret_created) {
+        x.row = (struct asset_event_row){.name = q->found           ? q->asset.name
+                                                 : ev->name != NULL ? ev->name
+                                                                    : ev->uri,
+                                         .uri = q->found          ? q->asset.uri
+                                                : ev->uri != NULL ? ev->uri
+                                                                  : ev->name,
+                                         .group = q->found ? q->asset.group : "asset",
+                                         .asset_extra = q->found ? q->asset.extra : NULL,
+                                         .extra = ev->extra,
+                                         .map_index = -1,
+                                         .partition_key = ev->partition_key};
+        audit.subject = x.row.name;
+        x.r.audit = &audit;
+        x.r.command = ev->keys[0] != NULL ? &done[0] : NULL;
+        x.r.command2 = ev->keys[1] != NULL ? &done[1] : NULL;
+        rc = engine_ask(g, &x.r, q->e);
     }
-    if (ev.extra != NULL && (strlen(ev.extra) > LIMIT_ASSET_EXTRA ||
-                             value_parse(c->arena, ev.extra, strlen(ev.extra), &v, NULL) != 0 ||
-                             v->kind != VALUE_OBJECT)) {
-        return err_set(e, ERR_INVALID, "extra: an object of at most %zu KiB, as a JSON text",
-                       LIMIT_ASSET_EXTRA >> 10);
-    }
-    rc = engine_create_asset_event(c->g, &ev, e);
+    return rc;
+}
+
+int engine_create_asset_event(struct engine *g, const struct engine_asset_event *ev,
+                              bool *ret_created, struct err *e)
+{
+    struct arena a;
+    struct question q = {.g = g, .name = ev->name, .uri = ev->uri, .arena = &a, .e = e};
+    struct making m = {.keys = {ev->keys[0], ev->keys[1]}};
+    bool created = false;
+    int rc = check_event(ev, e);
+
+    arena_init(&a, MiB(4));
+    rc = rc == 0 ? engine_make_begin(g, &m, e) : rc;
     if (rc == 0) {
-        json_key(c->w, "result");
-        json_object(c->w);
-        json_object_end(c->w);
+        rc = insert_event(g, ev, &q, &created);
+        engine_make_end(g, &m);
+    }
+    arena_fini(&a);
+    if (rc == 0 && ret_created != NULL) {
+        *ret_created = created;
     }
     return rc;
 }

@@ -248,9 +248,6 @@ static int consume_request(struct engine *g, struct msg *m)
     for (size_t i = 0; rc == 0 && i < r->assets_len; i++) {
         rc = EXTRAS(g, assets, r->assets[i]);
     }
-    if (rc == 0 && r->asset_event != NULL) {
-        rc = batch_add_event(g, r->asset_event);
-    }
     if (rc == 0 && r->clear != NULL) {
         rc = EXTRAS(g, xcom_clears, *r->clear);
     }
@@ -262,9 +259,6 @@ static int consume_request(struct engine *g, struct msg *m)
     }
     for (size_t i = 0; rc == 0 && i < r->deadlines_len; i++) {
         rc = EXTRAS(g, deadlines, r->deadlines[i]);
-    }
-    if (rc == 0 && r->on_consume != NULL) {
-        rc = r->on_consume(g, r->on_consume_arg);
     }
     if (rc == 0 && r->xcom != NULL) {
         struct ti_row row;
@@ -314,16 +308,6 @@ static int consume_deferred(struct engine *g, struct msg *m)
     return engine_feed(g, &ev);
 }
 
-/* What was read of a run that ran and was forgotten meanwhile is read anew. */
-static int consume_event(struct engine *g, struct msg *m)
-{
-    if (m->watched && m->changed && engine_run_dag(g, m->question.run_key) == NULL) {
-        facts_answer(g, &m->question);
-        return 0;
-    }
-    return engine_feed(g, &m->event);
-}
-
 int batch_consume(struct engine *g, struct msg *m)
 {
     int rc = 0;
@@ -347,7 +331,7 @@ int batch_consume(struct engine *g, struct msg *m)
         if (facts_stale(g, m)) {
             facts_answer(g, &m->asked); /* it is read anew */
         } else {
-            rc = consume_event(g, m);
+            rc = engine_feed(g, &m->event);
         }
         break;
     }
@@ -686,7 +670,7 @@ static void forget_with_last_attempt(struct engine *g)
 
         if (m->type == MSG_ENDED && sched_get_run(g->sched, m->end->key.run_key, &run, &d) == 0 &&
             run_state_finished(run.state)) {
-            (void)sched_forget_run(g->sched, run.run_key);
+            (void)facts_forget(g, run.run_key);
         }
     }
 }
@@ -748,11 +732,8 @@ void batch_effects(struct engine *g)
             log_error("engine", "out of memory: a run is not counted for max_active_runs");
         }
         backfills_saw(g, &g->actions.runs[i]);
-        facts_saw(g, g->actions.runs[i].run_key);
         if (run_state_finished(g->actions.runs[i].state)) {
-            if (sched_forget_run(g->sched, g->actions.runs[i].run_key) == 0) {
-                g->forgotten[g->forgets++ % FORGOTTEN_KEPT] = g->actions.runs[i].run_key;
-            }
+            (void)facts_forget(g, g->actions.runs[i].run_key); /* or with its last attempt */
         }
     }
     forget_with_last_attempt(g);
@@ -761,7 +742,6 @@ void batch_effects(struct engine *g)
 
 static void free_message(struct engine *g, struct msg *m)
 {
-    facts_unwatch(g, m);
     mem_free(m->holder);
     mem_free(m->log);
     worker_end_free(m->end);

@@ -81,7 +81,7 @@ int engine_command(struct engine *g, const struct engine_command *c, uint32_t *r
         [ENGINE_STOP_RUN] = SCHED_RUN_STOP,
     };
     static const char *const words[] = {"clear", "mark", "stop"};
-    char subject[64];
+    char subject[64], after[120];
     struct command_row done = {.key = c->key, .result = "{}", .at_us = engine_now(g)};
     struct audit_row audit = {.actor = c->actor != NULL ? c->actor : "cli",
                               .action = words[c->op],
@@ -100,6 +100,13 @@ int engine_command(struct engine *g, const struct engine_command *c, uint32_t *r
         return rc;
     }
     (void)snprintf(subject, sizeof subject, "run %lld", (long long)c->run_key);
+    if (c->op == ENGINE_MARK) {
+        (void)snprintf(after, sizeof after, "{\"state\":\"%s\",\"tasks\":%zu}",
+                       task_state_to_string((int)c->state), c->tasks_len);
+    } else {
+        (void)snprintf(after, sizeof after, "{\"tasks\":%zu}", c->tasks_len);
+    }
+    audit.after = c->tasks != NULL || c->op == ENGINE_MARK ? after : NULL;
     r.command = c->key != NULL ? &done : NULL;
     r.event.command.run_key = c->run_key;
     r.event.command.tasks = c->tasks;
@@ -165,6 +172,8 @@ int engine_pause_dag(struct engine *g, const char *dag_id, bool paused, const ch
 
     arena_init(&c.arena, MiB(64));
     rc = engine_on_store(g, do_find_dag, &c);
+    audit.before = rc == 0 && c.row.paused ? "{\"is_paused\":true}" : "{\"is_paused\":false}";
+    audit.after = paused ? "{\"is_paused\":true}" : "{\"is_paused\":false}";
     rc = rc == 0 ? tell_pause(g, &c, paused, &audit) : rc;
     rc = rc == 0 && g->schedule != NULL ? engine_schedule_dag(g, c.row.dag_key, e) : rc;
     arena_fini(&c.arena);

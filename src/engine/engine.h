@@ -184,7 +184,8 @@ int engine_read_xcom(const char *home, const struct xcom_row *row, struct arena 
                      const char **ret, size_t *ret_len, struct err *e);
 /* SUSPENDS until it is durable. Deletes an XCom of an instance, and its file. -ERR_NOTFOUND: it has none of that name; -ERR_CONFLICT: the
  * instance is at work. The run need not be known to the scheduler. */
-int engine_delete_xcom(struct engine *g, const struct ti_key *key, const char *name, struct err *e);
+int engine_delete_xcom(struct engine *g, const struct ti_key *key, const char *name,
+                       const char *actor, struct err *e);
 
 /* A person's answer to what a task asked. */
 struct engine_response {
@@ -199,13 +200,17 @@ int engine_respond(struct engine *g, const struct engine_response *r, struct err
 
 /* An event of an asset that no task made. */
 struct engine_asset_event {
-    const char *name, *uri; /* as the store has the asset */
-    const char *extra;      /* JSON object, or NULL */
+    const char *name,
+        *uri;          /* one of them may be NULL: as the store has the asset, else the other one */
+    const char *extra; /* JSON object, or NULL */
     const char *partition_key;
     const char *actor;
+    const char *keys[2]; /* idempotency keys, or NULL: it is one event under either */
 };
-/* SUSPENDS until it is durable, with what it starts. -ERR_NOTFOUND: there is no such asset; -ERR_INVALID. */
-int engine_create_asset_event(struct engine *g, const struct engine_asset_event *ev, struct err *e);
+/* SUSPENDS until it is durable, with what it starts. An asset that no DAG has named is taken as it is said. *ret_created, which may be NULL:
+ * false if there was one under a key. -ERR_INVALID. */
+int engine_create_asset_event(struct engine *g, const struct engine_asset_event *ev,
+                              bool *ret_created, struct err *e);
 
 /* From now on nothing new starts. Live attempts of the runs that somebody waits for (engine_wait_run) are ended and go back to
  * `scheduled`, so that a later resume continues; those of other runs go on in their holders. Idempotent. */
@@ -221,6 +226,9 @@ int engine_busy(struct engine *g);
  * where the store has no row of it. The rest of `s` has no effect before the next start. */
 int engine_reconfigure(struct engine *g, const struct engine_settings *s, int32_t parallelism,
                        struct err *e);
+/* In place of the engine's configuration of alerts, which it had from its start on; takes the reference. Holds for what happens from now on;
+ * runs at work are held against rules of slowness only if there were any when they began. */
+void engine_set_alerts(struct engine *g, struct alert_config *c);
 /* Who answers the socket's request `service` {op}: drain, cancel_drain, reload, status. Writes the members of "result". Without one such
  * requests are refused. */
 struct json_writer;

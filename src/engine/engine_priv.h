@@ -44,7 +44,6 @@ struct request {
     struct uuid xcom_token;
     const struct asset_row *assets; /* that the version names */
     size_t assets_len;
-    const struct asset_event_row *asset_event;    /* from outside, or NULL */
     const struct backfill_row *backfill;          /* or NULL */
     const struct backfill_run_row *backfill_runs; /* of a command: only if it is not refused */
     size_t backfill_runs_len;
@@ -52,9 +51,6 @@ struct request {
     size_t alerts_len;
     const struct deadline_row *deadlines;
     size_t deadlines_len;
-    /* When its batch is made: adds to it. -ERR_NOMEM */
-    int (*on_consume)(struct engine *g, void *arg);
-    void *on_consume_arg;
     const struct ti_key *clear;          /* the instance whose XComs go first, or NULL */
     const struct xcom_row *row;          /* a record that is nobody's XCom, or NULL */
     size_t row_more;                     /* that follow it */
@@ -86,13 +82,10 @@ struct msg {
     struct request *request;
     struct sched_event event; /* MSG_EVENT; what it points to lives in `arena` */
     struct arena arena;
-    /* MSG_EVENT that reads a run back for a question: while it is on its way, the run may run and be forgotten again. */
-    struct sched_question question; /* kind 0 unless it is that: run_key is what is watched */
-    bool watched, changed;
-    struct msg *watch_next;
-    /* MSG_EVENT that answers SCHED_ASK_PREVIOUS: what was asked, and how many runs had left the scheduler before the store was read. */
+    /* MSG_EVENT that answers with rows of a run read from the store: what was asked, whose rows they are (0: none), and how many
+     * runs had left the scheduler before they were read. */
     struct sched_question asked;
-    int64_t previous_key; /* whose rows were read; 0 = none */
+    int64_t read_key;
     uint64_t forgets;
 };
 
@@ -199,7 +192,6 @@ struct engine {
     struct msg *inbox, **inbox_last;
     size_t urgent;            /* messages in the inbox that are worth a commit of their own */
     int64_t hold_until_us;    /* the others wait for company until then (loop clock) */
-    struct msg *watches;      /* runs that are being read back */
     struct msg *consumed;     /* of the batch at hand; freed after its commit */
     struct request *requests; /* of the batch at hand */
     struct request *replies;  /* fed, the scheduler has not replied yet */
@@ -278,10 +270,9 @@ void batch_ack(struct engine *g);   /* of the effects: what has ended */
 void batch_clear(struct engine *g);
 
 /* facts.c */
-/* A run that is being read back changed: told after each durable batch. */
-void facts_saw(struct engine *g, int64_t run_key);
-void facts_unwatch(struct engine *g, struct msg *m);
-/* The previous run ended and left the scheduler after its rows were read: they are no longer what is. */
+/* A finished run leaves the scheduler. -ERR_INVALID, and other codes of sched_forget_run: it does not yet. */
+int facts_forget(struct engine *g, int64_t run_key);
+/* The run left the scheduler after its rows were read: they are no longer what is. */
 bool facts_stale(struct engine *g, const struct msg *m);
 void facts_answer(struct engine *g, const struct sched_question *q);
 /* SUSPENDS. A run with its instances and its DAG (one reference), in the arena. */

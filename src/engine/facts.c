@@ -413,8 +413,6 @@ static int answer_previous(struct question *q, struct msg *m, struct err *e)
         return rc;
     }
     c.any_type = !asking->catchup;
-    m->asked = q->q;
-    m->forgets = q->g->forgets;
     rc = engine_on_store(q->g, do_previous, &c);
     if (rc == -ERR_NOTFOUND) {
         return 0; /* there is none: run_key 0 */
@@ -433,7 +431,7 @@ static int answer_previous(struct question *q, struct msg *m, struct err *e)
         rc = translate(q, keep, &c, row.version_key, c.tis, &c.tis_len, e);
         dag_unref(keep);
     }
-    m->previous_key = c.run.run_key;
+    m->read_key = c.run.run_key;
     m->event.answer.run_key = c.run.run_key;
     m->event.answer.tis = c.tis;
     m->event.answer.tis_len = c.tis_len;
@@ -444,45 +442,27 @@ static int answer_previous(struct question *q, struct msg *m, struct err *e)
 
 /* ---- runs on their way back ---- */
 
-static void watch(struct engine *g, struct msg *m, const struct sched_question *q)
+int facts_forget(struct engine *g, int64_t run_key)
 {
-    m->question = *q;
-    m->watched = true;
-    m->watch_next = g->watches;
-    g->watches = m;
+    int rc = sched_forget_run(g->sched, run_key);
+
+    if (rc == 0) {
+        g->forgotten[g->forgets++ % FORGOTTEN_KEPT] = run_key;
+    }
+    return rc;
 }
 
-void facts_unwatch(struct engine *g, struct msg *m)
-{
-    struct msg **p = &g->watches;
-
-    while (m->watched && *p != m) {
-        p = &(*p)->watch_next;
-    }
-    if (m->watched) {
-        *p = m->watch_next;
-        m->watched = false;
-    }
-}
-
-void facts_saw(struct engine *g, int64_t run_key)
-{
-    for (struct msg *m = g->watches; m != NULL; m = m->watch_next) {
-        m->changed |= m->question.run_key == run_key;
-    }
-}
-
+/* A run that the scheduler has knows better than the store, whenever that was read. */
 bool facts_stale(struct engine *g, const struct msg *m)
 {
     uint64_t since = g->forgets - m->forgets;
     struct run_row row;
 
-    if (m->previous_key == 0 || since == 0 ||
-        sched_get_run(g->sched, m->previous_key, &row, NULL) == 0) {
+    if (m->read_key == 0 || since == 0 || sched_get_run(g->sched, m->read_key, &row, NULL) == 0) {
         return false;
     }
     for (uint64_t i = 0; i < since && i < FORGOTTEN_KEPT; i++) {
-        if (g->forgotten[(g->forgets - 1 - i) % FORGOTTEN_KEPT] == m->previous_key) {
+        if (g->forgotten[(g->forgets - 1 - i) % FORGOTTEN_KEPT] == m->read_key) {
             return true;
         }
     }
@@ -498,10 +478,12 @@ static int answer_main(void *arg)
 
     if (rc == 0) {
         m->type = MSG_EVENT;
+        m->asked = q->q;
+        m->forgets = q->g->forgets;
         arena_init(&m->arena, ANSWER_ARENA_MAX);
         switch (q->q.kind) {
         case SCHED_ASK_RUN:
-            watch(q->g, m, &q->q);
+            m->read_key = q->q.run_key;
             rc = answer_run(q, m, &e);
             break;
         case SCHED_ASK_MAP:
@@ -517,7 +499,6 @@ static int answer_main(void *arg)
     } else {
         log_warning("engine", "a question of the scheduler has no answer: %s", err_str(&e));
         if (m != NULL) {
-            facts_unwatch(q->g, m);
             arena_fini(&m->arena);
             mem_free(m);
         }

@@ -439,17 +439,18 @@ static int late_main(void *arg)
 
 /* ---- birth and death ---- */
 
-int late_new(struct engine *g, struct err *e)
+void late_set_rules(struct engine *g, unsigned on)
 {
-    const struct alert_config *c = g->config.alerts;
+    g->late->slow_rules = on & (1u << ALERT_TASK_SLOW | 1u << ALERT_RUN_SLOW);
+}
 
+int late_new(struct engine *g, unsigned on, struct err *e)
+{
     g->late = mem_zalloc(sizeof *g->late);
     if (g->late == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory for deadlines");
     }
-    for (size_t i = 0; i < c->rules_len; i++) {
-        g->late->slow_rules |= c->rules[i].on & (1u << ALERT_TASK_SLOW | 1u << ALERT_RUN_SLOW);
-    }
+    late_set_rules(g, on);
     return 0;
 }
 

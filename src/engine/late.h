@@ -25,7 +25,9 @@ struct run_row;
 struct ti_row;
 struct transition_row;
 
-int late_new(struct engine *g, struct err *e);   /* g->late */
+int late_new(struct engine *g, unsigned on, struct err *e); /* g->late; on: as late_set_rules */
+void late_set_rules(struct engine *g,
+                    unsigned on); /* kinds (bits) that rules of the configuration name */
 int late_start(struct engine *g, struct err *e); /* its coroutine */
 void late_free(struct engine *g);
 /* A row of a run: true when it says that the run has just ended. */

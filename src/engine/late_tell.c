@@ -338,6 +338,7 @@ void late_prepare(struct engine *g, struct late_run *r)
 /* ---- told ---- */
 
 struct telling {
+    struct request rq; /* first: the request is what is told */
     struct engine *g;
     struct late_run *r;
     struct late_item *items; /* that are due; owned */
@@ -363,9 +364,9 @@ static void describe(const struct telling *t, const struct late_item *p, char *o
                    p->successes, duration_format(p->due_us - p->from_us, c));
 }
 
-static int consume(struct engine *g, void *arg)
+static int add_told(struct engine *g, struct request *rq)
 {
-    const struct telling *t = arg;
+    const struct telling *t = (const struct telling *)rq;
 
     for (size_t i = 0; i < t->len; i++) {
         const struct late_item *p = &t->items[i];
@@ -500,15 +501,17 @@ static int take(struct telling *t)
 
 int late_tell(struct engine *g, struct late_run *r)
 {
-    struct telling t = {.g = g, .r = r, .at_us = r->ended ? r->row.end_us : engine_now(g)};
-    struct request rq = {.on_consume = consume, .on_consume_arg = &t};
+    struct telling t = {.rq = {.turn = add_told},
+                        .g = g,
+                        .r = r,
+                        .at_us = r->ended ? r->row.end_us : engine_now(g)};
     struct err e = {0};
     int rc = take(&t);
 
     if (rc == 0 && t.len > 0) {
-        rq.deadlines = t.rows;
-        rq.deadlines_len = t.rows_len;
-        rc = engine_ask(g, &rq, &e);
+        t.rq.deadlines = t.rows;
+        t.rq.deadlines_len = t.rows_len;
+        rc = engine_ask(g, &t.rq, &e);
     }
     for (size_t i = 0; rc == 0 && i < t.rows_len; i++) {
         rc = t.rows[i].told ? 0 : call(g, r->dag, &t.rows[i], &e);

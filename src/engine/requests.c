@@ -69,16 +69,6 @@ static int do_get_run(void *arg)
     return f->g->store->ops->get_run(f->g->store, f->run_key, f->arena, &f->run, f->e);
 }
 
-static int do_find_command(void *arg)
-{
-    struct finding *f = arg;
-    const char *result;
-    int rc = f->g->store->ops->find_command(f->g->store, f->key, f->arena, &result, f->e);
-
-    f->applied = rc == 0;
-    return rc == -ERR_NOTFOUND ? 0 : rc;
-}
-
 /* ---- a run ---- */
 
 static int check_params(const struct world_call *c, const struct dag *d, struct err *e)
@@ -193,59 +183,23 @@ int engine_answer_why(const struct world_call *c, struct err *e)
 
 /* ---- an event of an asset ---- */
 
-/* Under engine_make_begin. */
-static int insert_event(const struct world_call *c, struct finding *f, const struct making *m,
-                        const struct asset_event_row *row, struct err *e)
-{
-    struct command_row done[2] = {{m->keys[0], "{}", row->at_us}, {m->keys[1], "{}", row->at_us}};
-    struct audit_row audit = {.actor = text_of(c->rq, "actor"),
-                              .action = "asset event",
-                              .subject = row->name,
-                              .after = row->extra,
-                              .at_us = row->at_us};
-    struct request r = {.asset_event = row, .audit = &audit};
-    int rc = 0;
-
-    audit.actor = audit.actor != NULL ? audit.actor : "api";
-    for (int i = 0; rc == 0 && i < 2 && !f->applied; i++) {
-        f->key = m->keys[i];
-        rc = f->key != NULL ? engine_on_store(c->g, do_find_command, f) : 0;
-    }
-    r.command = m->keys[0] != NULL ? &done[0] : NULL;
-    r.command2 = m->keys[1] != NULL ? &done[1] : NULL;
-    return rc == 0 && !f->applied ? engine_ask(c->g, &r, e) : rc;
-}
-
 int engine_answer_asset_event(const struct world_call *c, struct err *e)
 {
-    struct finding f = {.g = c->g, .arena = c->arena, .e = e};
-    struct making m = {.keys = {text_of(c->rq, "key"), text_of(c->rq, "key2")}};
-    struct asset_event_row row = {.name = text_of(c->rq, "name"),
-                                  .uri = text_of(c->rq, "uri"),
-                                  .group = "asset",
-                                  .partition_key = text_of(c->rq, "partition_key"),
-                                  .map_index = -1,
-                                  .at_us = engine_now(c->g)};
-    int rc;
+    struct engine_asset_event ev = {.name = text_of(c->rq, "name"),
+                                    .uri = text_of(c->rq, "uri"),
+                                    .partition_key = text_of(c->rq, "partition_key"),
+                                    .actor = text_of(c->rq, "actor"),
+                                    .keys = {text_of(c->rq, "key"), text_of(c->rq, "key2")}};
+    bool created;
+    int rc = json_of(c, "extra", LIMIT_ASSET_EXTRA, &ev.extra, e);
 
-    row.uri = row.uri != NULL ? row.uri : row.name;
-    row.name = row.name != NULL ? row.name : row.uri;
-    if (row.name == NULL || row.name[0] == '\0' || strlen(row.name) > LIMIT_ASSET_NAME ||
-        strlen(row.uri) > LIMIT_ASSET_NAME) {
-        return err_set(e, ERR_INVALID, "an asset has a name or uri of 1 to %d bytes",
-                       LIMIT_ASSET_NAME);
-    }
-    rc = json_of(c, "extra", LIMIT_ASSET_EXTRA, &row.extra, e);
-    rc = rc == 0 ? engine_make_begin(c->g, &m, e) : rc;
-    if (rc == 0) {
-        rc = insert_event(c, &f, &m, &row, e);
-        engine_make_end(c->g, &m);
-    }
+    ev.actor = ev.actor != NULL ? ev.actor : "api";
+    rc = rc == 0 ? engine_create_asset_event(c->g, &ev, &created, e) : rc;
     if (rc == 0) {
         json_key(c->w, "result");
         json_object(c->w);
         json_key(c->w, "created");
-        json_bool(c->w, !f.applied);
+        json_bool(c->w, created);
         json_object_end(c->w);
     }
     return rc;

@@ -624,7 +624,6 @@ static const struct {
     {"asset_get", true, engine_asset_get},
     {"asset_count", true, engine_asset_count},
     {"asset_events", true, engine_asset_events},
-    {"asset_event_create", false, engine_answer_event_create},
     {"xcom_delete", false, engine_answer_xcom_delete},
     {"bundles", false, op_bundles},
     {"service", false, engine_answer_service},

@@ -51,6 +51,5 @@ int engine_answer_asset_event(const struct world_call *c, struct err *e);
 int engine_asset_get(const struct world_call *c, struct err *e);
 int engine_asset_count(const struct world_call *c, struct err *e);
 int engine_asset_events(const struct world_call *c, struct err *e);
-int engine_answer_event_create(const struct world_call *c, struct err *e);
 
 #endif

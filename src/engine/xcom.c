@@ -78,9 +78,11 @@ static int do_unlink(void *arg)
     return 0;
 }
 
-int engine_delete_xcom(struct engine *g, const struct ti_key *key, const char *name, struct err *e)
+int engine_delete_xcom(struct engine *g, const struct ti_key *key, const char *name,
+                       const char *actor, struct err *e)
 {
-    struct audit_row audit = {.actor = "cli", .action = "xcom delete", .at_us = engine_now(g)};
+    struct audit_row audit = {
+        .actor = actor != NULL ? actor : "cli", .action = "xcom delete", .at_us = engine_now(g)};
     struct arena a;
     struct drop d = {.g = g, .key = key, .name = name, .arena = &a, .e = e};
     struct request r = {.clear = key, .audit = &audit};
@@ -105,7 +107,8 @@ int engine_delete_xcom(struct engine *g, const struct ti_key *key, const char *n
 int engine_answer_xcom_delete(const struct world_call *c, struct err *e)
 {
     const struct value *run = value_get(c->rq, "run_key"), *task = value_get(c->rq, "task"),
-                       *map = value_get(c->rq, "map_index"), *name = value_get(c->rq, "key");
+                       *map = value_get(c->rq, "map_index"), *name = value_get(c->rq, "key"),
+                       *actor = value_get(c->rq, "actor");
     struct ti_key key = {.map_index = -1};
     int64_t t = 0, index = -1;
     int rc;
@@ -118,7 +121,8 @@ int engine_answer_xcom_delete(const struct world_call *c, struct err *e)
     }
     key.task = (uint32_t)t;
     key.map_index = (int32_t)index;
-    rc = engine_delete_xcom(c->g, &key, name->text, e);
+    rc = engine_delete_xcom(c->g, &key, name->text,
+                            actor != NULL && actor->kind == VALUE_STRING ? actor->text : NULL, e);
     if (rc == 0) {
         json_key(c->w, "result");
         json_object(c->w);

@@ -61,6 +61,8 @@ struct alert_config;
 int home_alert_config(const struct config *c, struct alert_config **ret, struct err *e);
 /* What of the configuration the engine takes. */
 struct engine_settings home_engine_settings(const struct config *c);
+/* What DAGs get that do not say it (operators_set_defaults): before the process reads a document. -ERR_INVALID: core.default_timezone. */
+int home_set_defaults(const struct config *c, struct err *e);
 /* SUSPENDS. The worker and the engine. After an error *ret_worker may be there: home_close it. */
 int home_open(const struct home_config *c, struct worker **ret_worker, struct engine **ret_engine,
               struct err *e);

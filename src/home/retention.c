@@ -27,6 +27,7 @@
 #include "dagfile/dagfile.h"
 #include "engine/engine.h"
 #include "home/home.h"
+#include "home/mark.h"
 #include "runtime/loop.h"
 #include "store/store.h"
 
@@ -40,7 +41,6 @@
 #define ROWS_PIECE     500
 #define VERSIONS_PIECE 50
 
-#define MARK_KIND "mark"
 #define MARK_LOGS "logs"
 
 struct cleaner {
@@ -54,9 +54,7 @@ struct cleaner {
     struct run_name *names;
     bool *taken; /* garbage whose name another run has by now */
     size_t names_len;
-    struct {
-        int64_t end_us, run_key;
-    } mark;
+    struct mark mark;
     enum prune_kind kind;
     int64_t version_key;
     struct map trees; /* that versions have; borrows from tree_arena */
@@ -188,29 +186,11 @@ static int step_garbage(struct cleaner *c)
 /* ---- logs of runs that stay ---- */
 
 /* The mark is "end_us run_key" of the last run whose logs are gone. */
-static int read_mark(struct cleaner *c)
-{
-    struct setting_row *rows;
-    size_t n = 0;
-    char text[64];
-    char *end;
-    int rc = c->s->ops->get_settings(c->s, MARK_KIND, MARK_LOGS, &c->arena, &rows, &n, c->e);
-
-    c->mark.end_us = TIME_NONE;
-    c->mark.run_key = 0;
-    if (rc == 0 && n == 1 && rows[0].value_len < sizeof text) {
-        memcpy(text, rows[0].value, rows[0].value_len);
-        text[rows[0].value_len] = '\0';
-        c->mark.end_us = strtoll(text, &end, 10);
-        c->mark.run_key = strtoll(end, NULL, 10);
-    }
-    return rc;
-}
-
 static int read_ended(void *arg)
 {
     struct cleaner *c = arg;
-    int rc = read_mark(c);
+    bool found;
+    int rc = mark_read(c->s, MARK_LOGS, &c->arena, &c->mark, &found, c->e);
 
     return rc == 0
                ? c->s->ops->get_ended_runs(c->s, c->mark.end_us, c->mark.run_key, c->before_us,
@@ -222,17 +202,9 @@ static int write_mark(void *arg)
 {
     struct cleaner *c = arg;
     const struct run_name *last = &c->names[c->names_len - 1];
-    char text[64];
-    int n =
-        snprintf(text, sizeof text, "%lld %lld", (long long)last->end_us, (long long)last->run_key);
-    struct setting_row row = {.kind = MARK_KIND,
-                              .name = MARK_LOGS,
-                              .value = text,
-                              .value_len = (size_t)n,
-                              .version = -1,
-                              .updated_us = c->now_us};
 
-    return c->s->ops->put_settings(c->s, &row, 1, c->e);
+    c->mark = (struct mark){last->end_us, last->run_key};
+    return mark_write(c->s, MARK_LOGS, &c->mark, c->now_us, c->e);
 }
 
 static int remove_run_logs(void *arg)

@@ -19,8 +19,21 @@
 #include "base/time.h"
 #include "model/document_priv.h"
 
-static struct dag *new_dag(void)
+const struct dag_defaults dag_defaults_builtin = {
+    .max_active_tasks = DEFAULT_MAX_ACTIVE_TASKS,
+    .max_active_runs = DEFAULT_MAX_ACTIVE_RUNS,
+    .retry_delay_us = DEFAULT_RETRY_DELAY_S * TIME_SECOND,
+    .weight_rule = WEIGHT_DOWNSTREAM,
+};
+
+static const struct dag_defaults *defaults_of(const struct operator_table *ops)
 {
+    return ops->defaults != NULL ? ops->defaults : &dag_defaults_builtin;
+}
+
+static struct dag *new_dag(const struct operator_table *ops)
+{
+    const struct dag_defaults *defaults = defaults_of(ops);
     struct dag *dag = mem_zalloc(sizeof *dag);
 
     if (dag == NULL) {
@@ -30,13 +43,18 @@ static struct dag *new_dag(void)
     arena_init(&dag->arena, LIMIT_DAG_BYTES);
     map_init(&dag->by_id);
     dag->start_date_us = dag->end_date_us = TIME_NONE;
-    dag->max_active_tasks = DEFAULT_MAX_ACTIVE_TASKS;
-    dag->max_active_runs = DEFAULT_MAX_ACTIVE_RUNS;
+    dag->max_active_tasks = defaults->max_active_tasks;
+    dag->max_active_runs = defaults->max_active_runs;
+    dag->max_consecutive_failed_dag_runs = defaults->max_consecutive_failed_dag_runs;
+    dag->catchup = defaults->catchup;
+    dag->is_paused_upon_creation = defaults->paused;
     return dag;
 }
 
 static int init_doc(struct doc *d)
 {
+    const struct dag_defaults *defaults = defaults_of(d->ops);
+
     for (size_t i = 0; i < doc_task_members.len; i++) {
         const struct doc_member *m = &doc_task_members.items[i];
 
@@ -48,9 +66,11 @@ static int init_doc(struct doc *d)
         .group = UINT32_MAX,
         .map_group = UINT32_MAX,
         .trigger_rule = RULE_ALL_SUCCESS,
-        .weight_rule = WEIGHT_DOWNSTREAM,
+        .weight_rule = defaults->weight_rule,
         .do_xcom_push = true,
-        .retry_delay_us = DEFAULT_RETRY_DELAY_S * TIME_SECOND,
+        .retries = defaults->retries,
+        .retry_delay_us = defaults->retry_delay_us,
+        .execution_timeout_us = defaults->execution_timeout_us,
         .priority_weight = 1,
         .pool = "default_pool",
         .pool_slots = 1,
@@ -89,10 +109,25 @@ static int build_graph(struct doc *d)
     return rc == -ERR_NOMEM ? doc_nomem(d) : rc;
 }
 
+/* What the file means by the zone that it does not name is written down with it. */
+static int add_timezone(struct doc *d)
+{
+    const char *name = defaults_of(d->ops)->timezone;
+    struct value *root = d->dag->document, *zone;
+
+    if (name == NULL || d->ops->stored || root->kind != VALUE_OBJECT ||
+        value_get(root, "timezone") != NULL) {
+        return 0;
+    }
+    zone = value_string(d->arena, name, strlen(name));
+    return zone == NULL || value_set(d->arena, root, "timezone", zone) != 0 ? doc_nomem(d) : 0;
+}
+
 static int build(struct doc *d, const char *file)
 {
     int rc = init_doc(d);
 
+    rc = rc == 0 ? add_timezone(d) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -159,7 +194,7 @@ static int run_build(struct doc *d, const char *file)
 int document_build(const struct value *document, const char *file, const struct operator_table *ops,
                    struct dag **ret, struct doc_errors *errors, struct err *e)
 {
-    struct dag *dag = new_dag();
+    struct dag *dag = new_dag(ops);
     struct doc d = {.dag = dag, .ops = ops, .errors = errors, .e = e};
     int rc;
 
@@ -188,7 +223,7 @@ int document_build_take(struct arena *arena, struct value *document, const char 
                         const struct operator_table *ops, struct dag **ret,
                         struct doc_errors *errors, struct err *e)
 {
-    struct dag *dag = new_dag();
+    struct dag *dag = new_dag(ops);
     struct doc d = {.dag = dag, .ops = ops, .errors = errors, .e = e, .root = document};
     int rc;
 

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct dag;
@@ -60,11 +61,26 @@ struct operator_desc {
     /* Exactly one of these must be given; NULL-terminated, or NULL. python_callable may be left out where the DAG was written in Python. */
     const char *const *one_of;
 };
+/*
+ * What a document does not say (docs/decisions/0020-defaults-of-dags.md). They hold when a document is made into a DAG, whenever that is, and
+ * are no part of its version. The time zone alone is: it is added to a document that is no stored one, since dates of runs follow from it.
+ */
+struct dag_defaults {
+    int32_t max_active_tasks, max_active_runs, max_consecutive_failed_dag_runs;
+    bool catchup, paused; /* paused: at creation */
+    int32_t retries;
+    int64_t retry_delay_us, execution_timeout_us; /* 0: no timeout */
+    uint8_t weight_rule;
+    const char *timezone; /* NULL: UTC */
+};
+extern const struct dag_defaults dag_defaults_builtin;
+
 struct operator_table {
     const struct operator_desc *const *operators;
     size_t len;
     bool
         stored; /* for documents of stored versions: what was accepted once is not judged by newer rules (defaults of params) */
+    const struct dag_defaults *defaults; /* NULL: dag_defaults_builtin */
 };
 
 /*

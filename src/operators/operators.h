@@ -14,6 +14,10 @@ const struct operator_table *operators_table(void);
 /* The same for a stored document: operators that are not there any more (a plug-in that was removed) take whatever its tasks have. In the arena,
  * except the operators' names. */
 const struct operator_table *operators_table_stored(struct arena *a, const struct value *document);
+/* What documents get that do not say it, from now on, in this process: before it reads any, by the thread that starts it. Borrowed for good;
+ * NULL: dag_defaults_builtin. */
+struct dag_defaults;
+void operators_set_defaults(const struct dag_defaults *d);
 /* By name ("bash"), or NULL. */
 const struct operator_desc *operators_find(const char *name);
 

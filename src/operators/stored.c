@@ -103,7 +103,7 @@ const struct operator_table *operators_table_stored(struct arena *a, const struc
         return known;
     }
     memcpy(list, known->operators, known->len * sizeof *list);
-    *t = (struct operator_table){list, known->len, true};
+    *t = (struct operator_table){list, known->len, true, known->defaults};
     for (size_t i = 0; i < tasks->len && t->len < known->len + NAMES_MAX; i++) {
         const char *name = operator_of(tasks->elems[i]);
 

@@ -141,6 +141,11 @@ __attribute__((constructor)) static void fill(void)
     memcpy(all, operators, sizeof operators);
 }
 
+void operators_set_defaults(const struct dag_defaults *d)
+{
+    table.defaults = d;
+}
+
 const struct operator_table *operators_table(void)
 {
     return &table;

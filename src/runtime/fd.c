@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "runtime/loop.h"
 #include "runtime/loop_priv.h"
 
@@ -163,4 +164,38 @@ int co_wait_signal(int signum)
         rc = loop_want_uv(c->loop, "signals", NULL);
     }
     return rc != 0 ? rc : loop_wait_signal(c->loop, signum);
+}
+
+struct signal_watch {
+    int signum;
+    on_signal_fn *on_signal;
+    void *arg;
+};
+
+static int signal_main(void *arg)
+{
+    struct signal_watch *w = arg;
+
+    while (co_wait_signal(w->signum) == 0) {
+        w->on_signal(w->arg, w->signum);
+    }
+    mem_free(w);
+    return 0;
+}
+
+int co_on_signal(struct co_group *group, int signum, on_signal_fn *on_signal, void *arg,
+                 struct err *e)
+{
+    struct signal_watch *w = mem_zalloc(sizeof *w);
+    int rc;
+
+    if (w == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for a signal");
+    }
+    *w = (struct signal_watch){signum, on_signal, arg};
+    rc = co_spawn(group, "signal", signal_main, w, NULL, e);
+    if (rc != 0) {
+        mem_free(w);
+    }
+    return rc;
 }

@@ -98,4 +98,10 @@ int co_offload(struct pool *p, int (*fn)(void *arg), void *arg);
  * two waits ends the next one. Several may wait for the same: all are woken. */
 int co_wait_signal(int signum);
 
+/* As long as the group is there, on_signal(arg, signum) is called each time that the process gets the signal, in a coroutine of its own:
+ * it may suspend. -ERR_NOMEM. */
+typedef void on_signal_fn(void *arg, int signum);
+int co_on_signal(struct co_group *group, int signum, on_signal_fn *on_signal, void *arg,
+                 struct err *e);
+
 #endif

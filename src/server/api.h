@@ -31,6 +31,9 @@ int api_range(struct call *c, const char *name, struct time_range *ret, struct e
 /* A bit per state of the argument `state` (of runs), may be repeated. 422 for an unknown one. */
 int api_run_states(struct call *c, const char *name, unsigned *ret, struct err *e);
 
+/* The DAGs that who asks may see, by dag_id; changing: those that he may change. A list of DAGs, or of what belongs to them, begins with this
+ * (and has ROUTE_TAGS). */
+int api_get_dags(struct call *c, bool changing, struct dag_row **ret, size_t *ret_n, struct err *e);
 /* By the path's names; 404 in Airflow's words. */
 int api_find_dag(struct call *c, struct dag_row *ret, struct err *e);
 int api_find_run(struct call *c, struct dag_row *ret_dag, struct run_row *ret, struct err *e);

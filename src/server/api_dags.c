@@ -213,18 +213,16 @@ static int filter(struct call *c, struct dag_row *rows, size_t *n, struct err *e
     return rc;
 }
 
-static int list_dags(struct call *c, struct dag_row **ret, size_t *ret_n, struct api_page *p,
-                     struct err *e)
+static int list_dags(struct call *c, bool changing, struct dag_row **ret, size_t *ret_n,
+                     struct api_page *p, struct err *e)
 {
     static const char *const orders[] = {"dag_id", "dag_display_name", NULL};
-    struct store *s;
     size_t order;
     bool down;
     int rc = api_page(c, p, e);
 
     rc = rc == 0 ? api_order(c, orders, 0, false, &order, &down, e) : rc;
-    rc = rc == 0 ? server_store(c, &s, e) : rc;
-    rc = rc == 0 ? s->ops->get_dags(s, &c->arena, ret, ret_n, e) : rc;
+    rc = rc == 0 ? api_get_dags(c, changing, ret, ret_n, e) : rc;
     rc = rc == 0 ? filter(c, *ret, ret_n, e) : rc;
     for (size_t i = 0; rc == 0 && down && i < *ret_n / 2; i++) {
         struct dag_row row = (*ret)[i];
@@ -240,7 +238,7 @@ int api_dags(struct call *c, struct err *e)
     struct dag_row *rows;
     struct api_page p;
     size_t n;
-    int rc = list_dags(c, &rows, &n, &p, e);
+    int rc = list_dags(c, false, &rows, &n, &p, e);
 
     server_know_import_errors(c);
 
@@ -430,7 +428,7 @@ int api_dags_patch(struct call *c, struct err *e)
     size_t n = 0;
     int rc = paused_of(c, &paused, e);
 
-    rc = rc == 0 ? list_dags(c, &rows, &n, &p, e) : rc;
+    rc = rc == 0 ? list_dags(c, true, &rows, &n, &p, e) : rc;
     for (size_t i = p.offset; rc == 0 && !later && i < n && i - p.offset < p.limit; i++) {
         rc = set_paused(c, rows[i].dag_id, paused, &later, e);
     }
@@ -450,11 +448,9 @@ int api_dag_tags(struct call *c, struct err *e)
     size_t n, len = 0, cap = 0, kept = 0;
     struct dag_row *rows;
     struct api_page p;
-    struct store *s;
     int rc = api_page(c, &p, e);
 
-    rc = rc == 0 ? server_store(c, &s, e) : rc;
-    rc = rc == 0 ? s->ops->get_dags(s, &c->arena, &rows, &n, e) : rc;
+    rc = rc == 0 ? api_get_dags(c, false, &rows, &n, e) : rc;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const struct dag *d;
 
@@ -491,7 +487,7 @@ int api_dag_stats(struct call *c, struct err *e)
     size_t n = 0, total = 0;
     int rc = server_store(c, &s, e);
 
-    rc = rc == 0 ? s->ops->get_dags(s, &c->arena, &rows, &n, e) : rc;
+    rc = rc == 0 ? api_get_dags(c, false, &rows, &n, e) : rc;
     if (rc != 0) {
         return rc;
     }

@@ -343,7 +343,13 @@ static int open_module(struct httpd *h, struct err *e)
     l.connections = h->config.connections;
     l.idle_s = h->config.idle_s;
     l.body_s = l.body_s < l.idle_s ? l.body_s : l.idle_s;
-    h->impl = h->module->open(&host, &l, h->config.listen_fd, &errnum);
+    h->impl = h->module->open(&host, &l, h->config.tls, h->config.listen_fd, &errnum);
+    if (h->impl == NULL && h->config.tls != NULL && h->module->why()[0] != '\0') {
+        return err_set(e, ERR_INVALID,
+                       "api.ssl_cert and api.ssl_key cannot be used: %s. Are they PEM, and do they "
+                       "belong together?",
+                       h->module->why());
+    }
     return h->impl != NULL ? 0 : err_errno(e, errnum, "the HTTP server cannot start");
 }
 

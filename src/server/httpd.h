@@ -20,9 +20,10 @@ struct loop;
 
 struct httpd_config {
     struct loop *loop;
-    int listen_fd;        /* of this thread; owned from success on */
-    unsigned connections; /* at once */
-    unsigned idle_s;      /* a connection without a complete head is closed after this */
+    int listen_fd;               /* of this thread; owned from success on */
+    unsigned connections;        /* at once */
+    const struct httpd_tls *tls; /* borrowed; NULL: plain HTTP */
+    unsigned idle_s;             /* a connection without a complete head is closed after this */
     /* On the loop's thread, must not suspend: finds out what is asked; *ret_body_max: of its body. */
     void (*begin)(void *arg, struct call *c, size_t *ret_body_max);
     int (*handle)(void *arg, struct call *c); /* SUSPENDS. Answers by call.h */

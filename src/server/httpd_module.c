@@ -423,19 +423,39 @@ static size_t module_gunzip(const char *in, size_t n, char *p, size_t cap)
 
 /* ---- the daemon ---- */
 
-static void no_log(void *arg, const char *format, va_list ap)
+static _Thread_local char why_text[256];
+
+/* What clients do wrong is nobody's concern; at the start it is what we did wrong. */
+static void keep_log(void *arg, const char *format, va_list ap)
 {
-    (void)arg;
-    (void)format;
-    (void)ap; /* what clients do wrong; what we do wrong comes back as an error */
+    const struct module *m = arg;
+
+    if (m->daemon == NULL) {
+        (void)vsnprintf(why_text, sizeof why_text, format, ap);
+        why_text[strcspn(why_text, "\r\n")] = '\0';
+    }
 }
 
-static void *module_open(const struct httpd_host *host, const struct httpd_limits *l, int listen_fd,
-                         int *ret_errno)
+static const char *module_why(void)
 {
+    return why_text;
+}
+
+static void *module_open(const struct httpd_host *host, const struct httpd_limits *l,
+                         const struct httpd_tls *tls, int listen_fd, int *ret_errno)
+{
+    /* TLS 1.2 and later, with forward secrecy. The last entry ends the list. */
+    struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, tls != NULL ? (void *)(uintptr_t)tls->certificate : NULL},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, tls != NULL ? (void *)(uintptr_t)tls->key : NULL},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0,
+         (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA"},
+        {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     struct module *m = calloc(1, sizeof *m);
     const union MHD_DaemonInfo *info;
 
+    why_text[0] = '\0';
     if (m == NULL) {
         *ret_errno = ENOMEM;
         return NULL;
@@ -445,13 +465,15 @@ static void *module_open(const struct httpd_host *host, const struct httpd_limit
     m->links.prev = m->links.next = &m->links;
     errno = 0;
     m->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, m,
-        MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-        MHD_OPTION_CONNECTION_LIMIT, l->connections, MHD_OPTION_CONNECTION_TIMEOUT, l->idle_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, l->header_bytes, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, m, MHD_OPTION_NOTIFY_CONNECTION, on_connection, m,
-        MHD_OPTION_URI_LOG_CALLBACK, on_uri, m, MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+            (tls != NULL ? (unsigned)MHD_USE_TLS : 0),
+        0, NULL, NULL, on_access, m, MHD_OPTION_EXTERNAL_LOGGER, keep_log, m,
+        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, l->connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, l->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        l->header_bytes, MHD_OPTION_NOTIFY_COMPLETED, on_completed, m, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, m, MHD_OPTION_URI_LOG_CALLBACK, on_uri, m, MHD_OPTION_UNESCAPE_CALLBACK,
+        no_unescape, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
+        tls != NULL ? secure : none, MHD_OPTION_END);
     info = m->daemon != NULL ? MHD_get_daemon_info(m->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     if (info == NULL) {
         *ret_errno = errno != 0 ? errno : EIO;
@@ -511,6 +533,7 @@ __attribute__((visibility("default"))) const struct httpd_module tradewind_httpd
     .version = HTTPD_MODULE_VERSION,
     .check = module_check,
     .open = module_open,
+    .why = module_why,
     .quiesce = module_quiesce,
     .close = module_close,
     .fd = module_fd,

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTPD_MODULE_VERSION 2
+#define HTTPD_MODULE_VERSION 3
 #define HTTPD_MODULE_FILE    "tradewind-httpd.so"
 #define HTTPD_MODULE_SYMBOL  "tradewind_httpd_module"
 
@@ -74,12 +74,19 @@ struct httpd_limits {
     unsigned crowded_s;   /* when nine tenths of the connections are taken, one may rest so long */
 };
 
+/* What TLS needs, as PEM; borrowed until close. NULL: plain HTTP. */
+struct httpd_tls {
+    const char *certificate; /* with those between it and the root */
+    const char *key;
+};
+
 struct httpd_module {
     int version;
     const char *(*check)(void); /* NULL, or why this libmicrohttpd cannot be used */
-    /* listen_fd is borrowed until quiesce or close. NULL: *ret_errno. */
-    void *(*open)(const struct httpd_host *host, const struct httpd_limits *l, int listen_fd,
-                  int *ret_errno);
+    /* listen_fd is borrowed until quiesce or close. tls may be NULL. NULL: *ret_errno, and why of the thread's last open. */
+    void *(*open)(const struct httpd_host *host, const struct httpd_limits *l,
+                  const struct httpd_tls *tls, int listen_fd, int *ret_errno);
+    const char *(*why)(void);       /* libmicrohttpd's words, "" for none */
     void (*quiesce)(void *m);       /* accepts no more; the connections go on */
     void (*close)(void *m);         /* no request may be with the host unanswered */
     int (*fd)(void *m);             /* readable: call run */

@@ -121,14 +121,10 @@ static int stop_on(struct waiting *w, int rc)
     return rc;
 }
 
-static int on_term(void *arg)
+static void on_signal(void *arg, int signum)
 {
-    return stop_on(arg, co_wait_signal(SIGTERM));
-}
-
-static int on_int(void *arg)
-{
-    return stop_on(arg, co_wait_signal(SIGINT));
+    (void)signum;
+    (void)stop_on(arg, 0);
 }
 
 static int on_failure(void *arg)
@@ -180,8 +176,8 @@ static int main_co(void *arg)
     static const struct {
         const char *name;
         co_fn fn;
-    } all[] = {{"sigterm", on_term}, {"sigint", on_int}, {"failure", on_failure},
-               {"input", on_input},  {"beat", beat},     {"first user", on_first}};
+    } all[] = {
+        {"failure", on_failure}, {"input", on_input}, {"beat", beat}, {"first user", on_first}};
     struct server *s = arg;
     struct waiting w = {.s = s, .main = co_self()};
     struct co_group g;
@@ -191,6 +187,8 @@ static int main_co(void *arg)
         (void)fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
     }
     co_group_init(&g, loop_current());
+    rc = co_on_signal(&g, SIGTERM, on_signal, &w, NULL);
+    rc = rc == 0 ? co_on_signal(&g, SIGINT, on_signal, &w, NULL) : rc;
     for (size_t i = 0; rc == 0 && i < sizeof all / sizeof all[0]; i++) {
         rc = co_spawn(&g, all[i].name, all[i].fn, &w, NULL, NULL);
     }
@@ -273,7 +271,8 @@ static int prepare(struct server *s, struct err *e)
     if (s->failed_fd < 0) {
         return err_errno(e, errno, "eventfd");
     }
-    rc = access_token(s->config.home, s->token, sizeof s->token, &made, e);
+    rc = tls_read(s->config.cert_file, s->config.key_file, &s->tls, e);
+    rc = rc != 0 ? rc : access_token(s->config.home, s->token, sizeof s->token, &made, e);
     if (rc == 0 && made) {
         log_info("api", "a token for scripts was made: it is in %s/%s", s->config.home,
                  SERVER_TOKEN_FILE);
@@ -329,6 +328,7 @@ int server_run(const struct server_config *c, struct err *e)
     if (s.failed_fd >= 0) {
         (void)close(s.failed_fd);
     }
+    tls_fini(&s.tls);
     mem_free(s.stats);
     (void)pthread_mutex_destroy(&s.stats_lock);
     webhooks_free(s.hooks);

@@ -11,10 +11,12 @@
 #include "base/err.h"
 #include "base/prng.h"
 #include "server/call.h"
-#include "server/identity.h"
+#include "server/dag_cache.h"
 #include "server/events.h"
+#include "server/identity.h"
 #include "server/router.h"
 #include "server/server.h"
+#include "server/tls.h"
 
 struct dag;
 struct httpd;
@@ -24,8 +26,7 @@ struct run_row;
 struct store;
 struct webhooks;
 
-#define SERVER_DAGS_KEPT 64 /* versions of DAGs that a thread keeps parsed */
-#define HTTP_BUCKETS     10
+#define HTTP_BUCKETS 10
 
 /* What a thread counts; others read it. */
 struct server_counts {
@@ -47,12 +48,7 @@ struct server_thread {
     struct store *store;
     dev_t store_dev;
     ino_t store_ino;
-    struct kept_dag {
-        int64_t version_key;
-        struct dag *dag;
-        uint64_t used;
-    } dags[SERVER_DAGS_KEPT];
-    uint64_t dag_uses;
+    struct dag_cache dags;
     struct server_counts counts;
     struct identities *known;
     struct pool *pool;  /* of what blocks: passwords, and changes where no engine lives */
@@ -66,6 +62,7 @@ struct server {
     struct server_config config;
     char token[80];
     struct webhooks *hooks;
+    struct httpd_tls tls;
     pthread_mutex_t limiter_lock;
     struct limiter *limiter;
     sem_t hashing; /* passwords that are hashed at once, by all threads */

@@ -25,10 +25,7 @@ const int64_t http_bucket_us[HTTP_BUCKETS] = {500,   1000,   2500,   5000,    10
 
 static void drop_store(struct server_thread *t)
 {
-    for (size_t i = 0; i < SERVER_DAGS_KEPT; i++) {
-        dag_unref(t->dags[i].dag);
-        t->dags[i] = (struct kept_dag){0};
-    }
+    server_dags_clear(&t->dags);
     store_close(t->store);
     t->store = NULL;
 }
@@ -70,27 +67,19 @@ int server_store(struct call *c, struct store **ret, struct err *e)
 
 int server_dag(struct call *c, int64_t version_key, const struct dag **ret, struct err *e)
 {
-    struct server_thread *t = c->thread;
-    struct kept_dag *oldest = &t->dags[0];
+    struct dag_cache *kept = &c->thread->dags;
     struct store *s;
     struct dag *d;
-    int rc = server_store(c, &s, e);
+    int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < SERVER_DAGS_KEPT; i++) {
-        struct kept_dag *k = &t->dags[i];
-
-        if (k->dag != NULL && k->version_key == version_key) {
-            k->used = ++t->dag_uses;
-            *ret = k->dag;
-            return 0;
+    *ret = server_dags_get(kept, version_key);
+    if (*ret == NULL) {
+        rc = server_store(c, &s, e);
+        rc = rc == 0 ? home_load_version(s, version_key, &d, e) : rc;
+        if (rc == 0) {
+            server_dags_put(kept, version_key, d);
+            *ret = d;
         }
-        oldest = k->used < oldest->used ? k : oldest;
-    }
-    rc = rc == 0 ? home_load_version(s, version_key, &d, e) : rc;
-    if (rc == 0) {
-        dag_unref(oldest->dag);
-        *oldest = (struct kept_dag){version_key, d, ++t->dag_uses};
-        *ret = d;
     }
     return rc;
 }
@@ -193,6 +182,7 @@ static int thread_co(void *arg)
         .listen_fd = t->listen_fd,
         .connections = t->server->config.connections / (unsigned)t->server->config.threads,
         .idle_s = t->server->config.idle_s,
+        .tls = tls_is_set(&t->server->tls) ? &t->server->tls : NULL,
         .begin = on_begin,
         .handle = handle,
         .end = on_end,

@@ -103,8 +103,12 @@ static int host_send(void *arg, const struct alert_channel *c, const struct aler
         assert_int_equal(m->rows[i].state, ALERT_SENDING);
     }
     if (w->hangs != NULL && strcmp(w->hangs, c->name) == 0) {
-        int rc = co_sleep(3600 * TIME_SECOND);
+        char channel[32];
+        int rc;
 
+        (void)snprintf(channel, sizeof channel, "%s", c->name);
+        rc = co_sleep(3600 * TIME_SECOND);
+        assert_string_equal(c->name, channel); /* whatever the configuration is by now */
         return rc != 0 ? rc : err_set(e, ERR_TIMEOUT, "it hangs");
     }
     if (w->die_on_send) {
@@ -152,17 +156,25 @@ static int story_main(void *arg)
     return 0;
 }
 
+static struct alert_config *parse(const char *text)
+{
+    struct alert_config *c = NULL;
+    struct value *v;
+    struct arena a;
+
+    arena_init(&a, MiB(1));
+    assert_int_equal(value_parse(&a, text, strlen(text), &v, NULL), 0);
+    assert_int_equal(alert_config_parse(v, NULL, &c, NULL), 0);
+    arena_fini(&a);
+    return c;
+}
+
 static void play(int (*story)(struct world *w))
 {
     struct loop_config lc = {.wall_start_us = 1700000000 * TIME_SECOND};
-    struct world w = {.story = story};
-    struct value *v;
-    struct arena a;
+    struct world w = {.story = story, .config = parse(config)};
     struct err e = {0};
 
-    arena_init(&a, MiB(1));
-    assert_int_equal(value_parse(&a, config, sizeof config - 1, &v, &e), 0);
-    assert_int_equal(alert_config_parse(v, NULL, &w.config, &e), 0);
     assert_int_equal(store_mem_open(&w.store, &e), 0);
     assert_int_equal(w.store->ops->acquire(w.store, 0, "test", &w.epoch, &w.seq, &e), 0);
     assert_int_equal(loop_virtual_new(&lc, &w.loop, &e), 0);
@@ -172,7 +184,6 @@ static void play(int (*story)(struct world *w))
     loop_free(w.loop);
     store_close(w.store);
     alert_config_free(w.config);
-    arena_fini(&a);
 }
 
 /* Something happened; it is durable before the alerter hears of it. */
@@ -401,6 +412,31 @@ static int folded(struct world *w)
     return 0;
 }
 
+/* Another configuration while a message goes out by the old one: that stays until then; what follows goes by the new one. */
+static int replaced(struct world *w)
+{
+    char id[40];
+
+    w->hangs = "ops";
+    happen(w, "ops", "a", "r");
+    (void)co_sleep(TIME_SECOND);
+    assert_int_equal(w->sent_len, 1);
+    (void)snprintf(id, sizeof id, "%s", w->sent[0].id);
+    alert_config_free(w->config);
+    w->config = parse(
+        "{\"channels\": {\"ops\": {\"type\": \"command\", \"command\": \"z\", \"retries\": 1}}}");
+    alerter_set_config(w->alerter, w->config);
+    happen(w, "page", "a", "r"); /* it is there no more */
+    (void)co_sleep(3600 * TIME_SECOND);
+    assert_int_equal(count_rows(w, 1u << ALERT_FAILED), 1);
+    w->hangs = NULL;
+    (void)co_sleep(3600 * TIME_SECOND);
+    assert_int_equal(w->sent_len, 2);
+    assert_string_equal(w->sent[1].id, id); /* the same message, tried again */
+    assert_int_equal(count_rows(w, 1u << ALERT_SENT), 1);
+    return 0;
+}
+
 #define STORY(name)                       \
     static void test_##name(void **state) \
     {                                     \
@@ -415,14 +451,16 @@ STORY(refused)
 STORY(hanging)
 STORY(killed)
 STORY(folded)
+STORY(replaced)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flood),   cmocka_unit_test(test_storm),
-        cmocka_unit_test(test_failing), cmocka_unit_test(test_given_up),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_hanging),
-        cmocka_unit_test(test_killed),  cmocka_unit_test(test_folded),
+        cmocka_unit_test(test_flood),    cmocka_unit_test(test_storm),
+        cmocka_unit_test(test_failing),  cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_hanging),
+        cmocka_unit_test(test_killed),   cmocka_unit_test(test_folded),
+        cmocka_unit_test(test_replaced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -335,6 +335,35 @@ def test_longer_than_its_history(told, web):
     stop(p)
 
 
+def test_reload_of_rules_and_channels(told, web):
+    tw, old, new = told, web(), web()
+    config(tw, {"hook": {"type": "webhook", "url": old.url + "/old", "interval": "1s"}}, {"on": "task_failure", "channels": ["hook"]})
+    file = dag(tw, "d.yaml", {"a": bash("exit 3")})
+    p = serve(tw)
+    tw("run", file, "--run-id", "r1", "--plain", code=1)
+    tw.until(lambda: len(old.requests) == 1)
+
+    config(tw, {"hook": {"type": "webhook", "url": new.url + "/new", "interval": "1s"}}, {"on": "run_failure", "channels": ["pager"]})
+    done = tw("reload", code=None)
+    assert done.returncode != 0 and "pager" in done.stderr  # as it was
+    tw("run", file, "--run-id", "r2", "--plain", code=1)
+    tw.until(lambda: len(old.requests) == 2)
+
+    config(tw, {"hook": {"type": "webhook", "url": new.url + "/new", "interval": "1s"}}, {"on": "run_failure", "channels": ["hook"]})
+    assert [c["key"] for c in tw.json("reload")["applied"]] == ["alerts"]
+    tw("run", file, "--run-id", "r3", "--plain", code=1)
+    tw.until(lambda: len(new.requests) == 1)
+    assert new.json[0]["title"] == "run failed: d" and len(old.requests) == 2
+    assert new.json[0]["alerts"][0]["run_id"] == "r3" and len(new.json[0]["alerts"]) == 1
+
+    config(tw, {})
+    p.send_signal(signal.SIGHUP)
+    tw.until(lambda: open(tw.path("scheduler.log")).read().count("alerts is") == 2)
+    tw("run", file, "--run-id", "r4", "--plain", code=1)
+    assert len(alerts(tw)) == 3
+    stop(p)
+
+
 def test_import_error(told, web):
     tw, hook = told, web()
     config(tw, {"hook": {"type": "webhook", "url": hook.url}}, {"on": "import_error", "channels": "hook"})

@@ -189,7 +189,7 @@ static int make_one(struct engine *g, int what, struct err *e)
         return engine_create_run(g, &rq, &run_key, e);
     }
     ev.partition_key = what % 5 == 3 ? "2026" : what % 5 == 2 ? "2027" : NULL;
-    return engine_create_asset_event(g, &ev, e);
+    return engine_create_asset_event(g, &ev, NULL, e);
 }
 
 static int quiet(void *arg)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "engine/engine_priv.h"
 
 static void live(int (*fn)(struct engine *g, struct err *e))
 {
@@ -193,16 +194,24 @@ static void a_stop_fails_the_run(void **state)
 static int marks_the_last(struct engine *g, struct err *e)
 {
     enum run_state state = RUN_RUNNING;
+    struct msg read = {.forgets = g->forgets}, other = {.forgets = g->forgets};
     uint32_t n = 0;
 
     world.process_us = 3600 * TIME_SECOND;
     assert_int_equal(world_add(g, e), 0);
+    read.read_key = world.run_key;
+    other.read_key = world.run_key + 1;
     (void)co_sleep(TIME_SECOND);
+    assert_false(facts_stale(g, &read));
     assert_int_equal(command(g, ENGINE_MARK, NULL, "a", &n, e), 0);
     assert_int_equal(engine_wait_run(g, world.run_key, &state, e), 0);
     assert_int_equal(state, RUN_SUCCESS);
     (void)co_sleep(TIME_SECOND);
     assert_null(engine_run_dag(g, world.run_key));
+    assert_true(facts_stale(g, &read)); /* who read its rows before reads them again */
+    assert_false(facts_stale(g, &other));
+    read.forgets = g->forgets;
+    assert_false(facts_stale(g, &read));
     return engine_wait_run(g, world.run_key, &state, e);
 }
 

@@ -223,6 +223,25 @@ static int asks_about_assets(struct engine *g, struct err *e)
            "{\"events\":[]}");
     expect(fd, of("b", "\"type\":\"asset_events\",\"alias\":\"one\",\"offset\":-1"),
            "offset is a number");
+    /* by hand: named by its uri alone it is the asset that the store has; once under a key */
+    expect(fd,
+           "{\"v\":1,\"id\":1,\"type\":\"asset_event_report\",\"uri\":\"s3://"
+           "x\",\"key\":\"k1\",\"key2\":\"k2\","
+           "\"extra\":{\"n\":2},\"actor\":\"anna\"}",
+           "{\"created\":true}");
+    expect(fd,
+           "{\"v\":1,\"id\":1,\"type\":\"asset_event_report\",\"uri\":\"s3://"
+           "x\",\"key\":\"k3\",\"key2\":\"k1\"}",
+           "{\"created\":false}");
+    expect(fd, of("b", "\"type\":\"asset_events\",\"name\":\"s3://x\",\"above\":1"),
+           "\"group\":\"asset\",\"asset_extra\":{},\"extra\":{\"n\":2},\"dag_id\":null");
+    expect(fd, "{\"v\":1,\"id\":1,\"type\":\"asset_event_report\"}", "\"code\":\"INVALID\"");
+    expect(fd, "{\"v\":1,\"id\":1,\"type\":\"asset_event_report\",\"name\":\"a\",\"extra\":3}",
+           "\"code\":\"INVALID\"");
+    expect(
+        fd,
+        "{\"v\":1,\"id\":1,\"type\":\"asset_event_report\",\"name\":\"a\",\"partition_key\":\"\"}",
+        "\"code\":\"INVALID\"");
     (void)close(fd);
     return world_finish(g, e);
 }

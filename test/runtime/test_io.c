@@ -388,6 +388,34 @@ TEST_UV(signals)
     return 0;
 }
 
+static void count_signal(void *arg, int signum)
+{
+    assert_int_equal(signum, SIGUSR2);
+    ++*(int *)arg;
+    (void)co_yield (); /* it may suspend */
+}
+
+/* Each signal is told, until the group ends; then it is nobody's. */
+TEST_UV(signals_told)
+{
+    struct co_group g;
+    int n = 0;
+
+    co_group_init(&g, arg);
+    assert_int_equal(co_on_signal(&g, SIGUSR2, count_signal, &n, NULL), 0);
+    assert_int_equal(co_yield (), 0);
+    for (int i = 0; i < 3; i++) {
+        (void)raise(SIGUSR2);
+        assert_int_equal(co_sleep(MS), 0);
+    }
+    assert_int_equal(n, 3);
+    co_group_close(&g);
+    (void)raise(SIGUSR2);
+    assert_int_equal(co_sleep(MS), 0);
+    assert_int_equal(n, 3);
+    return 0;
+}
+
 /* ---- every allocation fails once ---- */
 
 static int little_world(struct loop *l, const char *path)
@@ -498,6 +526,7 @@ int main(void)
         BOTH(offload),
         BOTH(offload_is_not_interrupted),
         ONLY_UV(signals),
+        ONLY_UV(signals_told),
         cmocka_unit_test(each_allocation_fails),
     };
 

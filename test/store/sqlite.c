@@ -264,6 +264,38 @@ static void test_read_only(void **state)
     assert_int_equal(n, 2);
 }
 
+/* A reader remembers what it has counted; what another connection commits is counted. */
+static void test_reader_counts(void **state)
+{
+    struct fixture *f = *state;
+    const struct time_range open = {TIME_NONE, TIME_NONE};
+    struct run_query all = {.logical_date = open, .run_after = open, .start = open, .end = open};
+    struct run_query one = all;
+    struct store *r = NULL;
+    int64_t n;
+
+    fixture_dag(f, 1);
+    OK(store_sqlite_open(f->path, STORE_READ_ONLY, &r, &f->e), f);
+    one.run_id_part = "no such run";
+    for (int64_t have = 1; have <= 20; have++) {
+        for (int again = 0; again < 3; again++) {
+            OK(r->ops->count_runs(r, &all, &n, &f->e), f);
+            assert_int_equal(n, have);
+            OK(r->ops->count_runs(r, &one, &n, &f->e), f);
+            assert_int_equal(n, 0);
+        }
+        {
+            struct run_row row = sample_run(have + 1, 1);
+            struct store_batch b = {.runs = &row, .runs_len = 1};
+
+            OK(fixture_commit(f, &b), f);
+        }
+        OK(OPS(f)->count_runs(f->s, &all, &n, &f->e), f); /* the writer never remembers */
+        assert_int_equal(n, have + 1);
+    }
+    store_close(r);
+}
+
 static void test_busy(void **state)
 {
     struct faulty_vfs *disk = faulty_vfs_new("busy", 1); /* whose waits take no time */
@@ -640,6 +672,7 @@ int main(void)
         T(test_kill),
         T(test_readers_during_writes),
         T(test_read_only),
+        T(test_reader_counts),
         T(test_busy),
         T(test_log_stays_small),
         T(test_migrate),

@@ -347,9 +347,15 @@ static void test_durations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_tis),   BOTH(test_states), BOTH(test_history),      BOTH(test_tries_attempts),
-        BOTH(test_xcoms), BOTH(test_xcoms_of_map), BOTH(test_rendered_commands),
-        BOTH(test_pools), BOTH(test_durations),
+        BOTH(test_tis),
+        BOTH(test_states),
+        BOTH(test_history),
+        BOTH(test_tries_attempts),
+        BOTH(test_xcoms),
+        BOTH(test_xcoms_of_map),
+        BOTH(test_rendered_commands),
+        BOTH(test_pools),
+        BOTH(test_durations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

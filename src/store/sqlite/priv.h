@@ -19,6 +19,7 @@ enum sql_stmt_id {
     ST_MAX_
 };
 
+struct counts;  /* counts.c */
 struct reasons; /* reason.c */
 
 struct sql_store {
@@ -27,6 +28,7 @@ struct sql_store {
     unsigned flags; /* enum store_flags */
     sqlite3_stmt *stmts[ST_MAX_];
     struct reasons *reasons; /* writer only; made by the first commit */
+    struct counts *counts;   /* read-only connections; made by the first count */
     int wal_frames;          /* in the WAL after the last commit */
     int wal_checkpointed;    /* wal_frames when the last checkpoint was tried */
 };
@@ -91,6 +93,20 @@ void reasons_free(struct reasons *r);
 int reasons_bind(struct sql_store *s, sqlite3_stmt *st, int index, const char *text, struct err *e);
 /* After a rollback: numbers given in it are void. */
 void reasons_forget(struct sql_store *s);
+
+/* ---- counts.c ---- */
+
+struct counts_key {
+    char *sql; /* SQLite's; NULL: nothing is remembered */
+    int64_t version;
+};
+/* The count that this statement, with its values bound, gave when nothing has been committed since. The key is for sql_counts_put, and the
+ * caller's to sql_counts_key_fini, whatever is returned. */
+bool sql_counts_get(struct sql_store *s, sqlite3_stmt *st, struct counts_key *ret_key,
+                    int64_t *ret);
+void sql_counts_put(struct sql_store *s, struct counts_key *key, int64_t n);
+void sql_counts_key_fini(struct counts_key *key);
+void sql_counts_free(struct counts *c);
 
 /* ---- operations, by file ---- */
 

@@ -130,6 +130,7 @@ static int read_count(struct reader *r, void *to)
 int sql_count_runs(struct store *s, const struct run_query *q, int64_t *ret, struct err *e)
 {
     struct buf b BUF_CLEANUP;
+    struct counts_key key = {0};
     struct reader r;
     int rc;
 
@@ -139,7 +140,13 @@ int sql_count_runs(struct store *s, const struct run_query *q, int64_t *ret, str
     rc = prepare(&r, s, &b, NULL, e);
     if (rc == 0) {
         bind_where(&r.b, q);
-        rc = read_one(&r, read_count, ret, "no count");
+        if (!sql_counts_get(r.s, r.st, &key, ret)) {
+            rc = read_one(&r, read_count, ret, "no count");
+            if (rc == 0) {
+                sql_counts_put(r.s, &key, *ret);
+            }
+        }
+        sql_counts_key_fini(&key);
     }
     (void)sqlite3_finalize(r.st);
     return rc;

@@ -199,6 +199,7 @@ static void store_fini(struct sql_store *s)
         (void)sqlite3_finalize(s->stmts[i]);
     }
     reasons_free(s->reasons);
+    sql_counts_free(s->counts);
     /* No statement is left: this cannot be refused. The last writer out moves the log into the
      * file. */
     (void)sqlite3_close(s->db);
