@@ -64,6 +64,7 @@ export default async function start() {
     });
     await ask("PATCH", "/api/v2/dags/team_08.sync", { is_paused: true });
     process.env.TRADEWIND_URL = base;
+    process.env.TRADEWIND_DAGS = dags;
     process.env.TRADEWIND_TOKEN = token;
     process.env.TRADEWIND_PASSWORD = readFileSync(join(home, "admin.password"), "utf8").trim().split(/\s+/).pop()!;
   } catch (e) {

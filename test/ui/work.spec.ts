@@ -1,7 +1,9 @@
 /* What one does on the page, mostly by keyboard, and what the server's events do to it. */
 import { expect, test } from "@playwright/test";
 import type { Page } from "@playwright/test";
-import { ask, base, open, settled } from "./help";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { accessible, ask, base, open, settled, shot } from "./help";
 
 async function at(page: Page, path: string) {
   await page.goto(base + path);
@@ -126,6 +128,22 @@ test("a run is triggered with a configuration, and what is wrong with it is said
   await expect(page.getByRole("row").filter({ hasText: "manual__" }).first()).toBeVisible();
   const runs = await ask<{ dag_runs: { run_type: string; conf: object }[] }>("GET", "/api/v2/dags/team_01.sync/dagRuns?order_by=-run_after");
   expect(runs.dag_runs.find((r) => r.run_type === "manual")!.conf).toEqual({ day: 3 });
+  await context.close();
+});
+
+test("versions are compared", async ({ browser }) => {
+  const { context, page } = await open(browser);
+  const file = join(process.env.TRADEWIND_DAGS!, "team_02.yaml");
+  writeFileSync(file, readFileSync(file, "utf8").replace("tasks:", "tasks:\n  check: {operator: bash, bash_command: 'true', upstream: [sync]}"));
+  await expect.poll(async () => (await ask<{ total_entries: number }>("GET", "/api/v2/dags/team_02.sync/dagVersions")).total_entries).toBe(2);
+  await at(page, "/dags/team_02.sync/code");
+  await expect(page.getByRole("region", { name: "Source of" })).toContainText('"check"');
+  await page.getByLabel("Changes since").selectOption({ index: 1 });
+  await expect(page).toHaveURL(/since=1/);
+  await expect(page.getByRole("list", { name: "What changed" })).toContainText("task check");
+  await expect(page.getByRole("region", { name: "v1 to v2" })).toContainText('+      "check"');
+  await accessible(page);
+  await shot(page, "versions", { theme: "light", language: "en", width: 1280 });
   await context.close();
 });
 
