@@ -19,7 +19,7 @@ build: $(BUILD)/build.ninja ## build everything: the program, its tests and benc
 	@ninja -C $(BUILD) --quiet
 
 program: $(BUILD)/build.ninja ## build the program alone
-	@ninja -C $(BUILD) --quiet src/tradewind src/holder/tradewind-holder src/ophost/tradewind-operator-host src/runtime/tradewind-http.so src/server/tradewind-httpd.so
+	@ninja -C $(BUILD) --quiet src/tradewind src/holder/tradewind-holder src/ophost/tradewind-operator-host src/runtime/tradewind-http.so src/server/tradewind-httpd.so src/server/tradewind-rsa.so
 
 demo: program ## run a real pipeline on this machine's package index and say where its report is
 	@tools/demo $(BUILD)

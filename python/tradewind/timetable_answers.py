@@ -5,7 +5,8 @@
      "last": {"start", "end"} | null, "earliest", "latest", "catchup", "run_after", "timeout_s"}
 
 and one on standard output: {"run": {"run_after", "start", "end"} | null}, or {"error": text}. What the class itself
-prints goes to standard error.
+prints goes to standard error. A partition mapper of the user's own is asked in the same way: {"file", "dag_id", "ask": "partition",
+"mapper": {"type", ...}, "key", "timeout_s"}, answered by {"key": text}.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from tradewind import plugins, reference, timezone
 from tradewind.importer import Target, describe, run_import
+from tradewind.partitions import PartitionMapper
 from tradewind.timetables import DataInterval, TimeRestriction, Timetable
 
 if TYPE_CHECKING:
@@ -86,6 +88,19 @@ def make(schedule: dict[str, Any], file: str) -> Timetable:
     return found.deserialize(schedule.get("data") or {})
 
 
+def _mapped(question: dict[str, Any]) -> str:
+    """The key of the run, as the mapper makes it."""
+    data = dict(question["mapper"])
+    classpath = data.pop("type")
+    found = find_class(classpath, question["file"])
+    if not isinstance(found, type) or not issubclass(found, PartitionMapper):
+        raise TypeError(f"{classpath} is no PartitionMapper")
+    key = found.deserialize(data).to_downstream(question["key"])
+    if not isinstance(key, str):
+        raise TypeError(f"{classpath}.to_downstream() made {key!r}, not a text")
+    return key
+
+
 def _text(what: str, moment: Any) -> str:
     if not isinstance(moment, dt.datetime):
         raise TypeError(f"{what} must be a datetime, not {type(moment).__name__}")
@@ -145,7 +160,11 @@ def main() -> int:
     signal.setitimer(signal.ITIMER_REAL, limit)
     said: dict[str, Any]
     try:
-        said = {"run": answer(question)}
+        if question["ask"] == "partition":
+            _prepare(question["file"])
+            said = {"key": _mapped(question)}
+        else:
+            said = {"run": answer(question)}
     except BaseException as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
         found = describe(error, Target.of(question["file"], kind="callback"))

@@ -306,6 +306,19 @@ int account_name_may_be(const char *name, struct err *e)
     return 0;
 }
 
+int account_token_name_may_be(const char *name, struct err *e)
+{
+    size_t n = strlen(name);
+
+    return n == 0 || n > ACCOUNT_NAME_MAX ||
+                   strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "._-@+:") != n
+               ? err_set(e, ERR_INVALID,
+                         "a token's name has up to %d letters, digits and . _ - @ + :",
+                         ACCOUNT_NAME_MAX)
+               : 0;
+}
+
 int account_tags_of(const struct value *v, const struct value **ret, struct err *e)
 {
     *ret = NULL;

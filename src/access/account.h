@@ -64,6 +64,8 @@ void account_token_show(struct json_writer *w, const struct account_token *t);
 
 /* Letters, digits and . _ - @ +, up to ACCOUNT_NAME_MAX; not as a token or the command line call themselves. -ERR_INVALID */
 int account_name_may_be(const char *name, struct err *e);
+/* What a token is called: it stands in logs and in the audit trail. -ERR_INVALID */
+int account_token_name_may_be(const char *name, struct err *e);
 /* A list of tags from outside: NULL and JSON's null are no limit. -ERR_INVALID */
 int account_tags_of(const struct value *v, const struct value **ret, struct err *e);
 /* Does one of the tags stand in the limit? NULL: always. */

@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/sha1.h"
+#include "bundle/list.h"
 #include "bundle/load.h"
 #include "config/config.h"
 #include "dagfile/dagfile.h"
@@ -171,17 +172,20 @@ static int scan(struct folder_call *c)
     return rc == 0 ? c->rc : rc;
 }
 
-int folder_load(const char *folder, const struct load_env *env, struct findings *out,
-                struct dag ***ret, size_t *ret_len, struct err *e)
+static int load_folders(const char *const *folders, size_t n, const struct load_env *env,
+                        struct findings *out, struct dag ***ret, size_t *ret_len, struct err *e)
 {
     struct reading r = {.env = env, .out = out};
-    struct folder_call c = {.r = &r, .folder = folder, .e = e};
-    int rc;
+    int rc = 0;
 
     *ret = NULL;
     *ret_len = 0;
     map_init(&r.ids);
-    rc = scan(&c);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct folder_call c = {.r = &r, .folder = folders[i], .e = e};
+
+        rc = scan(&c);
+    }
     map_fini(&r.ids);
     if (rc != 0) {
         load_free(r.dags, r.len);
@@ -190,6 +194,66 @@ int folder_load(const char *folder, const struct load_env *env, struct findings 
     *ret = r.dags;
     *ret_len = r.len;
     return 0;
+}
+
+int folder_load(const char *folder, const struct load_env *env, struct findings *out,
+                struct dag ***ret, size_t *ret_len, struct err *e)
+{
+    return load_folders(&folder, 1, env, out, ret, ret_len, e);
+}
+
+/* ---- all bundles that are folders ---- */
+
+int folder_list(const char *home, struct arena *a, const char ***ret, size_t *ret_len,
+                struct err *e)
+{
+    const char *named = getenv("TRADEWIND_DAGS");
+    struct bundle_spec *list = NULL;
+    struct config *c = NULL;
+    char folder[4096];
+    struct stat st;
+    size_t n = 0, len = 0;
+    int rc = folder_resolve(home, folder, sizeof folder, e);
+
+    rc = rc == 0 ? config_open(home, &c, e) : rc;
+    rc = rc == 0 ? bundle_list_read(c, folder, named != NULL && named[0] != '\0' ? folder : NULL, a,
+                                    &list, &n, e)
+                 : rc;
+    *ret = rc == 0 ? arena_array(a, n + 1, sizeof **ret) : NULL;
+    if (rc == 0 && *ret == NULL) {
+        rc = err_set(e, ERR_NOMEM, "out of memory for folders");
+    }
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const char *path = list[i].kind == BUNDLE_FOLDER ? arena_strdup(a, list[i].path) : NULL;
+
+        if (path != NULL && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+            (*ret)[len++] = path;
+        }
+    }
+    *ret_len = len;
+    config_close(c);
+    return rc;
+}
+
+static const char *config_home(const struct load_env *env)
+{
+    return env->config_home != NULL ? env->config_home : env->home;
+}
+
+int folder_load_all(const struct load_env *env, struct findings *out, struct dag ***ret,
+                    size_t *ret_len, size_t *ret_folders, struct err *e)
+{
+    const char **folders;
+    struct arena a;
+    int rc;
+
+    *ret = NULL;
+    *ret_len = *ret_folders = 0;
+    arena_init(&a, MiB(16));
+    rc = folder_list(config_home(env), &a, &folders, ret_folders, e);
+    rc = rc == 0 ? load_folders(folders, *ret_folders, env, out, ret, ret_len, e) : rc;
+    arena_fini(&a);
+    return rc;
 }
 
 /* ---- what an argument means ---- */
@@ -204,6 +268,20 @@ static bool is_within(const char *path, const char *folder)
     }
     n = strlen(real);
     return strncmp(path, real, n) == 0 && path[n] == '/';
+}
+
+/* Whether there is any folder in which a DAG may be looked for by its id. */
+static bool has_folders(const char *home)
+{
+    const char **folders;
+    struct arena a;
+    size_t n = 0;
+    int rc;
+
+    arena_init(&a, MiB(16));
+    rc = folder_list(home, &a, &folders, &n, NULL);
+    arena_fini(&a);
+    return rc != 0 || n > 0; /* an error is told by who reads them */
 }
 
 int folder_target(const char *arg, const char *home, struct folder_target *ret, struct err *e)
@@ -228,7 +306,7 @@ int folder_target(const char *arg, const char *home, struct folder_target *ret, 
         }
         return 0;
     }
-    if (strchr(arg, '/') != NULL || load_is_file_name(arg) || stat(ret->folder, &st) != 0) {
+    if (strchr(arg, '/') != NULL || load_is_file_name(arg) || !has_folders(home)) {
         ret->file = arg; /* its own error says what is wrong with it */
         ret->folder[0] = '\0';
         return 0;
@@ -253,7 +331,8 @@ static int load_target(const char *arg, const char *dag_option, const struct loa
 {
     struct folder_target t;
     struct findings none = {0};
-    int rc = folder_target(arg, env->home, &t, e);
+    size_t folders = 1;
+    int rc = folder_target(arg, config_home(env), &t, e);
 
     *ret = (struct loaded){0};
     if (rc == 0 && alone && t.file != NULL) {
@@ -264,7 +343,9 @@ static int load_target(const char *arg, const char *dag_option, const struct loa
                        &ret->own_len, e);
         rc = rc == 0 ? load_choose(ret->own, ret->own_len, dag_option, arg, &ret->dag, e) : rc;
     }
-    if (rc == 0 && t.folder[0] != '\0') {
+    if (rc == 0 && t.dag_id != NULL) {
+        rc = folder_load_all(env, &none, &ret->dags, &ret->len, &folders, e);
+    } else if (rc == 0 && t.folder[0] != '\0') {
         rc = folder_load(t.folder, env, &none, &ret->dags, &ret->len, e);
     }
     if (rc == 0 && t.file == NULL) {
@@ -275,8 +356,9 @@ static int load_target(const char *arg, const char *dag_option, const struct loa
                          dag_option);
         } else if (ret->len == 0 || (id != NULL && !has_dag(ret, id))) {
             rc = err_set(
-                e, ERR_NOTFOUND, "%s: there is no %s%s%s in the folder's %zu DAGs%s", t.folder,
-                id != NULL ? "DAG '" : "DAG", id != NULL ? id : "", id != NULL ? "'" : "", ret->len,
+                e, ERR_NOTFOUND, "%s%s: there is no %s%s%s in the folder's %zu DAGs%s", t.folder,
+                folders > 1 ? " and other bundles" : "", id != NULL ? "DAG '" : "DAG",
+                id != NULL ? id : "", id != NULL ? "'" : "", ret->len,
                 none.len != 0 ? "; some files cannot be read: see `dags list --errors`" : "");
         } else {
             rc = load_choose(ret->dags, ret->len, id, t.folder, &ret->dag, e);
@@ -292,9 +374,9 @@ int folder_load_target(const char *arg, const char *dag_option, const struct loa
 }
 
 int load_target_alone(const char *arg, const char *dag_option, const struct load_env *env,
-                      struct loaded *ret, struct err *e)
+                      struct worker *worker, struct loaded *ret, struct err *e)
 {
-    return load_target(arg, dag_option, env, NULL, true, ret, e);
+    return load_target(arg, dag_option, env, worker, true, ret, e);
 }
 
 void loaded_fini(struct loaded *l)

@@ -7,6 +7,7 @@
 
 #include "bundle/load.h"
 
+struct arena;
 struct dag;
 struct engine;
 struct err;
@@ -21,7 +22,13 @@ void folder_cache_path(const char *folder, const char *home, char *buf, size_t c
  * again only when something that they used has changed (cache in the home). SUSPENDS; outside of a loop it makes one for the call. */
 int folder_load(const char *folder, const struct load_env *env, struct findings *out,
                 struct dag ***ret, size_t *ret_len, struct err *e);
-/* What the argument of `run` means: a file; a folder; else the id of a DAG in the DAGs folder. */
+/* The folders that are bundles (list.h), of those that are there; only the DAGs folder where TRADEWIND_DAGS names it. In the arena. */
+int folder_list(const char *home, struct arena *a, const char ***ret, size_t *ret_len,
+                struct err *e);
+/* The DAGs of all of them, as folder_load. *ret_folders: how many there are. DAGs of repositories are not among them: the store has them. */
+int folder_load_all(const struct load_env *env, struct findings *out, struct dag ***ret,
+                    size_t *ret_len, size_t *ret_folders, struct err *e);
+/* What the argument of `run` means: a file; a folder; else the id of a DAG in a bundle that is a folder. */
 struct folder_target {
     const char *file;   /* or NULL */
     const char *dag_id; /* it is an id, or NULL */
@@ -40,9 +47,9 @@ struct loaded {
 /* SUSPENDS. *ret is to be freed by loaded_fini in any case. worker: as of load_file. */
 int folder_load_target(const char *arg, const char *dag_option, const struct load_env *env,
                        struct worker *worker, struct loaded *ret, struct err *e);
-/* SUSPENDS. The same for looking at it: of a file, the other files of its folder are not read. */
+/* SUSPENDS. The same for looking at it, or where the other DAGs are known: of a file, the other files of its folder are not read. */
 int load_target_alone(const char *arg, const char *dag_option, const struct load_env *env,
-                      struct loaded *ret, struct err *e);
+                      struct worker *worker, struct loaded *ret, struct err *e);
 void loaded_fini(struct loaded *l);
 /* SUSPENDS. Stores the other DAGs of the folder and of the file, and makes the scheduler know them: child runs find them. Keeps the sources of
  * all, of the DAG that runs too. */

@@ -738,7 +738,7 @@ int git_prune(struct git *g, const char *const *keep, size_t n, size_t *ret, str
                 cap = p != NULL ? grown : cap;
             }
             if (rc == 0) {
-                (void)snprintf(names[len++], sizeof *names, "%s", d->d_name);
+                memcpy(names[len++], d->d_name, strlen(d->d_name) + 1); /* is_commit: it fits */
             }
         }
     }

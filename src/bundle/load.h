@@ -16,6 +16,7 @@ struct load_env {
     const char *home;
     const char *python;      /* interpreter */
     const char *python_path; /* folder that holds the tradewind package */
+    const char *config_home; /* whose configuration says where DAG files are; NULL: home */
 };
 
 /*

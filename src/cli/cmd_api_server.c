@@ -95,6 +95,7 @@ static int serve(struct cli *cli, const char *home, struct err *e)
     s.timezone = s.timezone[0] != '\0' ? s.timezone : "UTC";
     give_way((int)config_int(c, "api.nice"));
     s.webhooks = config_value(c, "webhooks");
+    s.oidc = config_value(c, "oidc");
     s.beat_us = sd_notify_watchdog_us() / 3;
     s.end_with_input = getenv("TRADEWIND_SUPERVISOR") != NULL;
     rc = rc == 0 ? home_prepare(home, e) : rc;

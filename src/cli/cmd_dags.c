@@ -183,16 +183,21 @@ static int list_folder(struct cli *cli, struct listing *l, struct findings *erro
                        struct err *e)
 {
     struct load_env env = session_load_env(&l->paths, l->home);
-    struct stat st;
+    const char **list;
+    struct arena a;
+    size_t folders = 0;
     int rc = folder_resolve(l->home, l->folder, sizeof l->folder, e);
 
-    *ret_any = rc == 0 && stat(l->folder, &st) == 0 && S_ISDIR(st.st_mode);
-    if (!*ret_any) {
+    arena_init(&a, MiB(16));
+    rc = rc == 0 ? folder_list(l->home, &a, &list, &folders, e) : rc;
+    arena_fini(&a);
+    *ret_any = folders > 0;
+    if (rc != 0 || !*ret_any) {
         return rc;
     }
     (void)snprintf(l->paths.home, sizeof l->paths.home, "%s", l->home);
     rc = session_find_parts(&l->paths, cli_opt(cli, "python"), e);
-    return rc == 0 ? folder_load(l->folder, &env, errors, &l->dags, &l->dags_len, e) : rc;
+    return rc == 0 ? folder_load_all(&env, errors, &l->dags, &l->dags_len, &folders, e) : rc;
 }
 
 static int list_errors(struct cli *cli, struct listing *l, struct err *e)

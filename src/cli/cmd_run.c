@@ -37,6 +37,7 @@ struct job {
     char file[4096], dag_id[LIMIT_ID_BYTES + 1]; /* of the run; as the command line says */
     bool trigger; /* the run is made; where another process carries it out, nothing is waited for */
     int64_t made; /* run key, or 0 */
+    char config_home[4096]; /* where the configuration is, if it is not `home`'s; or "" */
     int exit_code;
 };
 
@@ -84,6 +85,14 @@ static const char *partition_key(const struct job *j)
 
 /* ---- as a client ---- */
 
+static void tell_client(const struct job *j, int64_t pid)
+{
+    if (!cli_flag(j->cli, "quiet") && !cli_flag(j->cli, "json")) {
+        (void)fprintf(stderr, "Process %lld works in this home; it runs the file%s.\n",
+                      (long long)pid, j->trigger ? "" : ", this one shows it");
+    }
+}
+
 static int client_members(struct job *j, const struct dag *d, const char *conf, struct buf *b)
 {
     struct json_writer w;
@@ -116,9 +125,9 @@ static int client_members(struct job *j, const struct dag *d, const char *conf, 
     return buf_status(b);
 }
 
-/* What is kept of a DAG by the service of this home is what its file says: it needs not be read to trigger it. *ret_done: the run is made, or
- * refused. Params by NAME=VALUE need the DAG here. SUSPENDS. */
-static int trigger_kept(struct job *j, bool *ret_done, struct err *e)
+/* What is kept of a DAG by the service of this home is what its file says: it needs not be read to make a run of it. *ret_done: the run is made,
+ * or refused. Params by NAME=VALUE need the DAG here. SUSPENDS. */
+static int run_kept(struct job *j, bool *ret_done, struct err *e)
 {
     const char *const *params, *conf = cli_opt(j->cli, "conf");
     char text[TIME_TEXT_MAX], *answer = NULL;
@@ -130,7 +139,7 @@ static int trigger_kept(struct job *j, bool *ret_done, struct err *e)
     int rc;
 
     *ret_done = false;
-    if (!j->trigger || dag_of(j) != NULL || access(j->file, F_OK) == 0 ||
+    if (dag_of(j) != NULL || access(j->file, F_OK) == 0 ||
         cli_opt_all(j->cli, "param", &params) != 0) {
         return 0;
     }
@@ -187,14 +196,11 @@ static int run_as_client(struct job *j, int64_t pid, struct err *e)
     (void)snprintf(paths.home, sizeof paths.home, "%s", j->home);
     rc = session_find_parts(&paths, cli_opt(j->cli, "python"), e);
     buf_init(&b, LIMIT_MESSAGE / 2);
-    rc = rc == 0 ? folder_load_target(j->file, dag_of(j), &env, NULL, &l, e) : rc;
+    rc = rc == 0 ? load_target_alone(j->file, dag_of(j), &env, NULL, &l, e) : rc;
     rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
     rc = rc == 0 ? client_members(j, l.dag, conf, &b) : rc;
     if (rc == 0) {
-        if (!cli_flag(j->cli, "quiet") && !cli_flag(j->cli, "json")) {
-            (void)fprintf(stderr, "Process %lld works in this home; it runs the file%s.\n",
-                          (long long)pid, j->trigger ? "" : ", this one shows it");
-        }
+        tell_client(j, pid);
         b.p[b.len - 1] = '\0'; /* the members alone, without their braces */
         if (j->trigger) {
             rc = execute_ask(j->home, b.p + 1, &j->made, e);
@@ -234,7 +240,10 @@ static int run_file(struct session *s, struct job *j, struct err *e)
     size_t params_len = cli_opt_all(j->cli, "param", &params);
     int64_t run_key = 0;
     struct load_env env = session_load_env(s, s->home);
-    int rc = folder_load_target(j->file, dag_of(j), &env, s->worker, &l, e);
+    int rc;
+
+    env.config_home = j->config_home[0] != '\0' ? j->config_home : NULL;
+    rc = folder_load_target(j->file, dag_of(j), &env, s->worker, &l, e);
 
     rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
     rc = rc == 0 ? home_serve(s->engine, s->home, execute_run_file, s, e) : rc;
@@ -291,7 +300,15 @@ static int job_main(void *arg)
     if (rc == -ERR_BUSY && j->resume == 0) {
         bool done = false;
 
-        rc = trigger_kept(j, &done, &e);
+        rc = run_kept(j, &done, &e);
+        if (done && rc == 0) {
+            tell_client(j, pid);
+        }
+        if (done && rc == 0 && !j->trigger) {
+            rc = execute_follow(j->cli, j->home, j->made, &e);
+            j->exit_code = rc > 0 ? rc : 0;
+            rc = rc > 0 ? 0 : rc;
+        }
         rc = done ? rc : run_as_client(j, pid, &e);
     } else if (rc == -ERR_BUSY) {
         rc = err_set(&e, ERR_BUSY, "process %lld works in this home already; the run goes on there",
@@ -479,6 +496,7 @@ int cmd_dags_test(struct cli *cli)
     struct err e = {0};
     int code, rc = take_target(&j, &e);
 
+    rc = rc == 0 ? home_resolve(cli_opt(cli, "home"), j.config_home, sizeof j.config_home, &e) : rc;
     rc = rc == 0 ? test_home_make(cli, j.home, sizeof j.home, &e) : rc;
     if (rc != 0) {
         return cli_fail(rc, &e);

@@ -48,7 +48,7 @@ static int show_file(struct cli *cli, const char *dag, const char *home, struct 
 
     (void)snprintf(paths.home, sizeof paths.home, "%s", home);
     rc = session_find_parts(&paths, cli_opt(cli, "python"), e);
-    rc = rc == 0 ? load_target_alone(dag, cli_opt(cli, "dag"), &env, &l, e) : rc;
+    rc = rc == 0 ? load_target_alone(dag, cli_opt(cli, "dag"), &env, NULL, &l, e) : rc;
     rc = rc == 0 ? draw(cli, l.dag, NULL, out, e) : rc;
     loaded_fini(&l);
     return rc;

@@ -59,7 +59,8 @@ static int open_task(struct one_task *o)
     if (date != NULL) {
         (void)time_parse(date, strlen(date), &o->logical_date_us);
     }
-    rc = rc == 0 ? load_target_alone(file, cli_opt(o->cli, "dag"), &env, &o->loaded, &o->e) : rc;
+    rc = rc == 0 ? load_target_alone(file, cli_opt(o->cli, "dag"), &env, NULL, &o->loaded, &o->e)
+                 : rc;
     o->dag = o->loaded.dag;
     rc = rc == 0 ? conf_build(o->dag, cli_opt(o->cli, "conf"), params, n, &o->conf, &o->e) : rc;
     if (rc == 0) {

@@ -119,7 +119,8 @@ static int list_defined(struct cli *cli)
 
     buf_init(&out, MiB(256));
     rc = rc == 0 ? session_find_parts(&paths, cli_opt(cli, "python"), &e) : rc;
-    rc = rc == 0 ? load_target_alone(cli_arg(cli, "DAG"), cli_opt(cli, "dag"), &env, &l, &e) : rc;
+    rc = rc == 0 ? load_target_alone(cli_arg(cli, "DAG"), cli_opt(cli, "dag"), &env, NULL, &l, &e)
+                 : rc;
     if (rc == 0) {
         print_defined(cli, l.dag, &out);
         (void)fputs(buf_cstr(&out), stdout);

@@ -142,9 +142,10 @@ int execute_run_file(void *arg, const char *request_json, char **ret_json, struc
     if (rc == 0 && (file == NULL || file->kind != VALUE_STRING)) {
         rc = err_set(e, ERR_PROTOCOL, "run needs a file");
     }
-    rc = rc == 0 ? folder_load_target(file->text, dag_id != NULL ? dag_id->text : NULL, &env,
-                                      s->worker, &l, e)
-                 : rc;
+    if (rc == 0) { /* who keeps DAG files knows the others of its folder */
+        rc = (engine_keeps_dags(s->engine) ? load_target_alone : folder_load_target)(
+            file->text, dag_id != NULL ? dag_id->text : NULL, &env, s->worker, &l, e);
+    }
     rc = rc == 0 ? folder_register(s->engine, s->home, &l, e) : rc;
     rc = rc == 0 ? dagfile_document(l.dag, &b) : rc;
     rc = rc == 0 ? engine_add_dag(s->engine, l.dag, buf_cstr(&b), b.len, &r.dag_key, e) : rc;
@@ -296,7 +297,7 @@ static void show_end(const struct found *f, enum progress_mode mode)
     progress_summary(&s, NULL);
 }
 
-static int follow(struct cli *cli, const char *home, int64_t run_key, struct err *e)
+int execute_follow(struct cli *cli, const char *home, int64_t run_key, struct err *e)
 {
     size_t shown = 0;
     int rc = 0;
@@ -354,7 +355,7 @@ int execute_as_client(struct cli *cli, struct loop *l, const char *home, const c
     int rc = execute_ask(home, members, &run_key, &e);
 
     (void)l;
-    rc = rc == 0 ? follow(cli, home, run_key, &e) : rc;
+    rc = rc == 0 ? execute_follow(cli, home, run_key, &e) : rc;
     if (rc < 0) {
         (void)fprintf(stderr, "tradewind: %s\n", err_str(&e));
         return err_exit_code(rc);

@@ -28,6 +28,8 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
 int execute_run_file(void *arg, const char *request_json, char **ret_json, struct err *e);
 /* SUSPENDS. Has the living engine make a run. */
 int execute_ask(const char *home, const char *members, int64_t *ret_run, struct err *e);
+/* SUSPENDS. Shows what the store tells of a run until it has finished. Returns the exit code, or -ERR_... */
+int execute_follow(struct cli *cli, const char *home, int64_t run_key, struct err *e);
 /* SUSPENDS. As a client: has the living engine run it, and shows what the store tells. Returns the exit code. */
 int execute_as_client(struct cli *cli, struct loop *l, const char *home, const char *members);
 

@@ -106,6 +106,21 @@ static int copy_store(const char *real, const char *home, struct err *e)
     return rc;
 }
 
+/* Without bundles of their own, all DAG files are in the DAGs folder: then it is named for whatever is started. */
+static bool is_only_folder(const char *home, const char *folder)
+{
+    const char **list = NULL;
+    struct arena a;
+    size_t n = 0;
+    bool only;
+
+    arena_init(&a, MiB(16));
+    only = folder_list(home, &a, &list, &n, NULL) != 0 || n == 0 ||
+           (n == 1 && strcmp(list[0], folder) == 0);
+    arena_fini(&a);
+    return only;
+}
+
 int test_home_make(const struct cli *cli, char *buf, size_t cap, struct err *e)
 {
     char real[4096], folder[4096];
@@ -116,7 +131,9 @@ int test_home_make(const struct cli *cli, char *buf, size_t cap, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    (void)setenv("TRADEWIND_DAGS", folder, 1);
+    if (is_only_folder(real, folder)) {
+        (void)setenv("TRADEWIND_DAGS", folder, 1);
+    }
     rc = home_temporary(buf, cap, e);
     if (rc != 0) {
         buf[0] = '\0';

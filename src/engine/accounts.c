@@ -193,13 +193,13 @@ static bool can_manage(const struct account *u)
 }
 
 /* Is there another one who can? */
-static int keep_an_admin(struct asked *q, const struct account *old, const struct account *new)
+static int keep_an_admin(struct asked *q, const struct account *old, const struct account *then)
 {
     struct account *users;
     size_t n = 0;
     int rc = 0;
 
-    if (!can_manage(old) || (new != NULL &&can_manage(new))) {
+    if (!can_manage(old) || (then != NULL && can_manage(then))) {
         return 0;
     }
     rc = all_users(q, &users, &n);
@@ -386,7 +386,7 @@ static int op_user_set(struct asked *q)
     u = old;
     if (version == 0) {
         u = (struct account){.name = name,
-                             .epoch = 0,
+                             .epoch = 1, /* also of those who never have a password */
                              .created_us = q->now_us,
                              .password_us = TIME_NONE,
                              .login_us = TIME_NONE};
@@ -650,6 +650,7 @@ static int read_token(struct asked *q, struct account_token *t)
     if (rc == 0 && t->epoch == 0 && t->name == NULL) {
         return err_set(q->e, ERR_INVALID, "a token needs a name");
     }
+    rc = rc == 0 && t->name != NULL ? account_token_name_may_be(t->name, q->e) : rc;
     return rc == 0 && t->expires_us != TIME_NONE && t->expires_us <= q->now_us
                ? err_set(q->e, ERR_INVALID, "the token would be over already")
                : rc;

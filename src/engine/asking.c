@@ -140,11 +140,10 @@ int asking_read(const char *answer, size_t n, struct due_run *ret, struct err *e
 
 /* ---- asking ---- */
 
-static int ask(struct engine *g, const struct buf *question, struct due_run *ret, struct err *e)
+/* The answer is in the arena. */
+static int ask_for(struct engine *g, const struct buf *question, struct arena *a,
+                   const char **answer, size_t *n, struct err *e)
 {
-    const char *answer;
-    struct arena a;
-    size_t n;
     int rc;
 
     if (buf_status(question) != 0) {
@@ -160,12 +159,80 @@ static int ask(struct engine *g, const struct buf *question, struct due_run *ret
         }
     }
     g->asking++;
-    arena_init(&a, MiB(1));
-    rc = g->config.ask(g->config.ask_arg, buf_cstr(question), question->len, &a, &answer, &n, e);
-    rc = rc == 0 ? asking_read(answer, n, ret, e) : rc;
-    arena_fini(&a);
+    rc = g->config.ask(g->config.ask_arg, buf_cstr(question), question->len, a, answer, n, e);
     g->asking--;
     co_cond_signal(&g->asked);
+    return rc;
+}
+
+static int ask(struct engine *g, const struct buf *question, struct due_run *ret, struct err *e)
+{
+    const char *answer;
+    struct arena a;
+    size_t n;
+    int rc;
+
+    arena_init(&a, MiB(1));
+    rc = ask_for(g, question, &a, &answer, &n, e);
+    rc = rc == 0 ? asking_read(answer, n, ret, e) : rc;
+    arena_fini(&a);
+    return rc;
+}
+
+static int read_partition(const char *answer, size_t n, char *ret, size_t cap, struct err *e)
+{
+    const struct value *key, *error;
+    struct value *v;
+    struct arena a;
+    int rc;
+
+    arena_init(&a, MiB(1));
+    rc = value_parse(&a, answer, n, &v, NULL);
+    error = rc == 0 && v->kind == VALUE_OBJECT ? value_get(v, "error") : NULL;
+    key = rc == 0 && v->kind == VALUE_OBJECT ? value_get(v, "key") : NULL;
+    if (error != NULL && error->kind == VALUE_STRING) {
+        rc = err_set(e, ERR_INVALID, "%s", error->text);
+    } else if (key == NULL || key->kind != VALUE_STRING || key->len == 0) {
+        rc = err_set(e, ERR_INVALID, "the mapper's answer is no key: %.200s", answer);
+    } else if (key->len >= cap) {
+        rc = err_set(e, ERR_INVALID, "the mapper's key is longer than %zu bytes", cap - 1);
+    } else {
+        memcpy(ret, key->text, key->len + 1);
+    }
+    arena_fini(&a);
+    return rc;
+}
+
+int asking_partition(struct engine *g, const char *dag_id, const char *file, const char *mapper,
+                     const char *key, char *ret, size_t cap, struct err *e)
+{
+    struct buf text BUF_CLEANUP;
+    struct json_writer w;
+    const char *answer;
+    struct arena a;
+    size_t n;
+    int rc;
+
+    buf_init(&text, QUESTION_MAX);
+    json_writer_init(&w, &text, 0);
+    json_object(&w);
+    json_key(&w, "ask");
+    json_string(&w, "partition");
+    json_key(&w, "dag_id");
+    json_string(&w, dag_id);
+    json_key(&w, "file");
+    json_string(&w, file);
+    json_key(&w, "timeout_s");
+    json_int(&w, LIMIT_ANSWER_S * 2 / 3);
+    json_key(&w, "mapper");
+    json_raw(&w, mapper, strlen(mapper));
+    json_key(&w, "key");
+    json_string(&w, key);
+    json_object_end(&w);
+    arena_init(&a, MiB(1));
+    rc = ask_for(g, &text, &a, &answer, &n, e);
+    rc = rc == 0 ? read_partition(answer, n, ret, cap, e) : rc;
+    arena_fini(&a);
     return rc;
 }
 

@@ -25,6 +25,11 @@ void asking_manual(const struct dag *d, int64_t run_after_us, struct buf *out);
 /* An answer: 1 and *ret (but for its dag_key), 0: no run; -ERR_INVALID: what the class said instead, in words. */
 int asking_read(const char *answer, size_t n, struct due_run *ret, struct err *e);
 
+/* SUSPENDS. The key of the run for a key of an event, by a mapper that is a class of Python's. mapper: its object in the schedule, as JSON;
+ * file: of the DAG. 0; -ERR_INVALID: what the class said instead, in words; other errors: it could not be asked. */
+int asking_partition(struct engine *g, const char *dag_id, const char *file, const char *mapper,
+                     const char *key, char *ret, size_t cap, struct err *e);
+
 /* schedule.h's part of it: asks what comes next; due_answer follows. Where nobody answers it is said, and asked again after a while. */
 void asking_start(struct engine *g, int64_t dag_key, const struct due_run *last);
 /* SUSPENDS. The data interval of a run by hand of a known DAG. */

@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "engine/consumers.h"
 #include "engine/engine_priv.h"
+#include "engine/mappers.h"
 #include "engine/world.h"
 #include "model/dag.h"
 
@@ -145,7 +146,8 @@ int batch_add_event(struct engine *g, const struct asset_event_row *row)
 }
 
 /* What the process said of its outlets. */
-static int add_told(struct engine *g, const struct worker_end *end, struct asset_event_row *row)
+static int each_told(struct engine *g, const struct worker_end *end, struct asset_event_row *row,
+                     asset_event_fn *fn, void *arg)
 {
     int rc = 0;
 
@@ -159,16 +161,17 @@ static int add_told(struct engine *g, const struct worker_end *end, struct asset
         row->extra = x->extra;
         row->aliases = x->aliases;
         row->aliases_len = x->aliases_len;
-        rc = batch_add_event(g, row);
+        rc = fn(g, row, arg);
     }
     return rc;
 }
 
 /* The outlets of a task of a document: nobody in its process knows of them. */
-static int add_outlets(struct engine *g, const struct value *outlets, struct asset_event_row *row)
+static int each_outlet(struct engine *g, const struct value *outlets, struct arena *a,
+                       struct asset_event_row *row, asset_event_fn *fn, void *arg)
 {
     struct err e = {0};
-    struct gathering x = {.arena = &g->extras.arena, .now_us = row->at_us, .e = &e};
+    struct gathering x = {.arena = a, .now_us = row->at_us, .e = &e};
     int rc;
 
     map_init(&x.seen);
@@ -178,16 +181,17 @@ static int add_outlets(struct engine *g, const struct value *outlets, struct ass
         row->uri = x.rows[i].uri;
         row->group = x.rows[i].group;
         row->asset_extra = x.rows[i].extra;
-        rc = batch_add_event(g, row);
+        rc = fn(g, row, arg);
     }
     map_fini(&x.seen);
     mem_free(x.rows);
     return rc == -ERR_LIMIT ? 0 : rc; /* refused when the DAG was registered */
 }
 
-int batch_add_asset_events(struct engine *g, const struct worker_end *end)
+/* Texts of the rows are the end's, or in the arena. */
+static int each_event(struct engine *g, const struct worker_end *end, struct arena *a,
+                      asset_event_fn *fn, void *arg)
 {
-    struct event_group group = {.key = end->key, .first = g->extras.asset_events_len};
     struct asset_event_row row = {.map_index = end->key.map_index, .at_us = engine_now(g)};
     const struct value *outlets;
     const struct task *t;
@@ -196,24 +200,49 @@ int batch_add_asset_events(struct engine *g, const struct worker_end *end)
     int rc;
 
     if (sched_get_run(g->sched, end->key.run_key, &run, &d) != 0) {
-        return 0; /* it holds the token, so its run is known */
+        return 0; /* it holds the token, so its run is known; else it is stale */
     }
     t = &d->tasks[end->key.task];
     outlets = !d->is_python && t->spec != NULL ? value_get(t->spec, "outlets") : NULL;
     if (end->asset_events_len == 0 && outlets == NULL) {
         return 0;
     }
-    row.dag_id = arena_strdup(&g->extras.arena, d->dag_id);
-    row.task_id = arena_strdup(&g->extras.arena, t->task_id);
-    row.run_id = arena_strdup(&g->extras.arena, run.run_id);
+    row.dag_id = arena_strdup(a, d->dag_id);
+    row.task_id = arena_strdup(a, t->task_id);
+    row.run_id = arena_strdup(a, run.run_id);
     rc = row.dag_id != NULL && row.task_id != NULL && row.run_id != NULL ? 0 : -ERR_NOMEM;
     if (rc == 0 && run.partition_key != NULL) {
-        row.partition_key = arena_strdup(&g->extras.arena, run.partition_key);
+        row.partition_key = arena_strdup(a, run.partition_key);
         rc = row.partition_key != NULL ? 0 : -ERR_NOMEM;
     }
-    if (rc == 0) {
-        rc = end->asset_events_len > 0 ? add_told(g, end, &row) : add_outlets(g, outlets, &row);
-    }
+    return rc != 0                     ? rc
+           : end->asset_events_len > 0 ? each_told(g, end, &row, fn, arg)
+                                       : each_outlet(g, outlets, a, &row, fn, arg);
+}
+
+int engine_each_asset_event(struct engine *g, const struct worker_end *end, asset_event_fn *fn,
+                            void *arg)
+{
+    struct arena a;
+    int rc;
+
+    arena_init(&a, MiB(64));
+    rc = each_event(g, end, &a, fn, arg);
+    arena_fini(&a);
+    return rc;
+}
+
+static int add_one(struct engine *g, const struct asset_event_row *row, void *arg)
+{
+    (void)arg;
+    return batch_add_event(g, row);
+}
+
+int batch_add_asset_events(struct engine *g, const struct worker_end *end)
+{
+    struct event_group group = {.key = end->key, .first = g->extras.asset_events_len};
+    int rc = each_event(g, end, &g->extras.arena, add_one, NULL);
+
     group.len = g->extras.asset_events_len - group.first;
     return rc != 0 || group.len == 0 ? rc
                                      : VEC_PUSH(g->extras.event_groups, g->extras.event_groups_len,
@@ -508,6 +537,9 @@ static int add_by_hand(struct engine *g, struct request *r)
 {
     struct by_hand *x = (struct by_hand *)r;
 
+    if (mappers_wanted(g, &x->row)) {
+        return -ERR_BUSY; /* who waits for it changed meanwhile */
+    }
     x->row.at_us = engine_now(g);
     return batch_add_event(g, &x->row);
 }
@@ -598,7 +630,12 @@ static int insert_event(struct engine *g, const struct engine_asset_event *ev, s
         x.r.audit = &audit;
         x.r.command = ev->keys[0] != NULL ? &done[0] : NULL;
         x.r.command2 = ev->keys[1] != NULL ? &done[1] : NULL;
-        rc = engine_ask(g, &x.r, q->e);
+        do {
+            x.r.rc = 0;
+            x.r.done = false;
+            rc = mappers_ask_of(g, &x.row, q->e);
+            rc = rc == 0 ? engine_ask(g, &x.r, q->e) : rc;
+        } while (rc == -ERR_BUSY);
     }
     return rc;
 }

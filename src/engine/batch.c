@@ -18,6 +18,7 @@
 #include "engine/backfill.h"
 #include "engine/consumers.h"
 #include "engine/engine_priv.h"
+#include "engine/mappers.h"
 #include "engine/schedule.h"
 #include "model/dag.h"
 
@@ -312,6 +313,9 @@ int batch_consume(struct engine *g, struct msg *m)
 {
     int rc = 0;
 
+    if (m->type == MSG_ENDED && mappers_park(g, m)) {
+        return 0;
+    }
     m->next = g->consumed;
     g->consumed = m;
     switch (m->type) {
@@ -740,8 +744,9 @@ void batch_effects(struct engine *g)
     consumers_look(g);
 }
 
-static void free_message(struct engine *g, struct msg *m)
+void batch_free_message(struct engine *g, struct msg *m)
 {
+    (void)g;
     mem_free(m->holder);
     mem_free(m->log);
     worker_end_free(m->end);
@@ -767,6 +772,6 @@ void batch_clear(struct engine *g)
     arena_fini(&x->arena);
     for (struct msg *m = g->consumed; m != NULL; m = g->consumed) {
         g->consumed = m->next;
-        free_message(g, m);
+        batch_free_message(g, m);
     }
 }

@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/engine_priv.h"
+#include "engine/mappers.h"
 #include "engine/schedule.h"
 #include "engine/timing.h"
 #include "model/asset_expr.h"
@@ -43,7 +44,8 @@ struct consumer {
     struct zone **zones;
     size_t zones_len, zones_cap;
     unsigned warned; /* bit per verdict */
-    bool here;
+    bool here, asks; /* asks: some of its partition mappers are Python's */
+    struct mapper_of mapper_of;
 };
 
 struct consumers {
@@ -54,6 +56,7 @@ struct consumers {
     bool waiting;
     unsigned creating;
     struct prng ids;
+    struct mappers *mappers;
 };
 
 /* ---- consumers ---- */
@@ -98,11 +101,19 @@ struct zones_call {
     struct err *e;
 };
 
-static int load_zone(void *arg, struct partition_mapper *m)
+static int load_mapper(void *arg, struct partition_mapper *m)
 {
     struct zones_call *z = arg;
     struct zone *zone = NULL;
-    int rc = m->needs_zone ? timing_load_zone(m->zone_name, &zone, z->e) : 0;
+    int rc;
+
+    if (m->kind == PARTITION_PYTHON) {
+        z->c->asks = true;
+        m->answered = mappers_answered;
+        m->arg = &z->c->mapper_of;
+        return 0;
+    }
+    rc = m->needs_zone ? timing_load_zone(m->zone_name, &zone, z->e) : 0;
 
     if (rc == 0 && zone != NULL) {
         m->zone = zone;
@@ -134,13 +145,13 @@ static int consumer_fill(struct consumer *c, const struct value *schedule, struc
 
     if (rc == 0 && strcmp(type_of(schedule), "partitioned_assets") == 0) {
         rc = partition_map_parse(&c->arena, schedule, &c->partitions, e);
-        rc = rc == 0 ? partition_map_each(c->partitions, load_zone, &z) : rc;
+        rc = rc == 0 ? partition_map_each(c->partitions, load_mapper, &z) : rc;
     }
     return rc;
 }
 
-static int consumer_new(int64_t dag_key, const char *dag_id, const char *schedule, size_t n,
-                        struct consumer **ret, struct err *e)
+static int consumer_new(const struct consumers *s, int64_t dag_key, const char *dag_id,
+                        const char *schedule, size_t n, struct consumer **ret, struct err *e)
 {
     struct consumer *c = mem_zalloc(sizeof *c);
     struct value *v;
@@ -153,6 +164,7 @@ static int consumer_new(int64_t dag_key, const char *dag_id, const char *schedul
     arena_init(&c->arena, MiB(64));
     c->dag_id = arena_strdup(&c->arena, dag_id);
     c->schedule = arena_strndup(&c->arena, schedule, n);
+    c->mapper_of = (struct mapper_of){s->mappers, dag_key, c->dag_id};
     rc = c->dag_id != NULL && c->schedule != NULL
              ? value_parse(&c->arena, schedule, n, &v, e)
              : err_set(e, ERR_NOMEM, "out of memory for a schedule");
@@ -287,8 +299,8 @@ static int load_one(struct engine *g, const struct asset_consumer_row *row, stru
     struct asset_queue_row *drop;
     struct err own = {0};
     size_t n;
-    int rc =
-        consumer_new(row->dag_key, row->dag_id, row->schedule, strlen(row->schedule), &c, &own);
+    int rc = consumer_new(g->consumers, row->dag_key, row->dag_id, row->schedule,
+                          strlen(row->schedule), &c, &own);
 
     if (rc != 0) {
         log_warning("assets", "what DAG '%s' waits for cannot be read: %s", row->dag_id,
@@ -315,7 +327,8 @@ int consumers_open(struct engine *g, struct err *e)
     struct reading r = {.g = g, .e = e};
     int rc;
 
-    if (s == NULL || (s->due = asset_due_new()) == NULL) {
+    if (s == NULL || (s->due = asset_due_new()) == NULL || (s->mappers = mappers_new(g)) == NULL) {
+        asset_due_free(s != NULL ? s->due : NULL);
         mem_free(s);
         return err_set(e, ERR_NOMEM, "out of memory for schedules");
     }
@@ -342,6 +355,7 @@ void consumers_free(struct engine *g)
         consumer_free(s->all[i]);
     }
     mem_free(s->all);
+    mappers_free(s->mappers);
     mem_free(s);
     g->consumers = NULL;
 }
@@ -438,6 +452,7 @@ static int set_to(struct engine *g, int64_t dag_key, const struct buf *text, str
     if (rc != 0 || k == NULL) {
         return rc;
     }
+    mappers_forget(g->consumers->mappers); /* the class may say otherwise now */
     if (known != NULL && strcmp(known->schedule, buf_cstr(text)) == 0) {
         known->here = true;
         rc =
@@ -445,7 +460,7 @@ static int set_to(struct engine *g, int64_t dag_key, const struct buf *text, str
         consumers_look(g);
         return rc == 0 ? 0 : err_set(e, ERR_NOMEM, "out of memory for a schedule");
     }
-    rc = consumer_new(dag_key, k->dag->dag_id, buf_cstr(text), text->len, &x.c, e);
+    rc = consumer_new(g->consumers, dag_key, k->dag->dag_id, buf_cstr(text), text->len, &x.c, e);
     if (rc != 0) {
         return rc;
     }
@@ -501,6 +516,42 @@ void consumers_active(struct engine *g, int64_t dag_key, int32_t change)
 }
 
 /* ---- events ---- */
+
+struct mappers *consumers_mappers(struct engine *g)
+{
+    const struct consumers *s = g->consumers;
+
+    for (size_t i = 0; s != NULL && i < s->len; i++) {
+        if (s->all[i]->asks) {
+            return s->mappers;
+        }
+    }
+    return NULL;
+}
+
+static bool is_concerned(const struct consumer *c, const struct asset_event_row *row)
+{
+    for (uint32_t i = 0; i < c->expr->leaves_len; i++) {
+        if (asset_leaf_is(&c->expr->leaves[i], row->name, row->uri, row->aliases,
+                          row->aliases_len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void consumers_probe(struct engine *g, const struct asset_event_row *row)
+{
+    const struct consumers *s = g->consumers;
+    char key[PARTITION_KEY_MAX];
+
+    for (size_t i = 0; row->partition_key != NULL && i < s->len; i++) {
+        if (s->all[i]->asks && is_concerned(s->all[i], row)) {
+            (void)partition_map_key(s->all[i]->partitions, row->name, row->uri, row->partition_key,
+                                    key, NULL);
+        }
+    }
+}
 
 struct event_call {
     struct engine *g;

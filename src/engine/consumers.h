@@ -28,6 +28,11 @@ void consumers_active(struct engine *g, int64_t dag_key, int32_t change);
 
 /* Of the batch at hand: the event with this index in g->extras.asset_events was added. -ERR_NOMEM */
 int consumers_event(struct engine *g, size_t index);
+/* Looks up the keys that an event would be queued under, so that what its DAGs' mappers are to be asked first is known (mappers.h). */
+struct asset_event_row;
+struct mappers;
+void consumers_probe(struct engine *g, const struct asset_event_row *row);
+struct mappers *consumers_mappers(struct engine *g); /* NULL: no DAG has a mapper of Python's */
 /* Of the effects: what became due is created. */
 void consumers_look(struct engine *g);
 

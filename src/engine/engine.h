@@ -128,6 +128,7 @@ struct engine_keeper {
         void *arg); /* a variable or a connection: DAG files may have read it */
 };
 void engine_set_keeper(struct engine *g, const struct engine_keeper *k); /* NULL: nobody any more */
+bool engine_keeps_dags(const struct engine *g);                          /* there is one */
 
 /* ---- runs that are due (config.schedules) ---- */
 

@@ -268,6 +268,7 @@ void batch_effects(struct engine *g);
 void batch_start(struct engine *g); /* of the effects: what was dispatched */
 void batch_ack(struct engine *g);   /* of the effects: what has ended */
 void batch_clear(struct engine *g);
+void batch_free_message(struct engine *g, struct msg *m);
 
 /* facts.c */
 /* A finished run leaves the scheduler. -ERR_INVALID, and other codes of sched_forget_run: it does not yet. */
@@ -305,6 +306,10 @@ int engine_run_events(void *arg, int64_t run_key, struct arena *a, const char **
                       size_t *ret_len, struct err *e);
 /* One event becomes a row of the batch at hand. */
 int batch_add_event(struct engine *g, const struct asset_event_row *row);
+/* The events that an attempt's end tells of. Stops with fn's error. */
+typedef int asset_event_fn(struct engine *g, const struct asset_event_row *row, void *arg);
+int engine_each_asset_event(struct engine *g, const struct worker_end *end, asset_event_fn *fn,
+                            void *arg);
 /* arrival.c: the files that a DAG's assets wait for are watched from now on, and those that it named before no more. d NULL: none. */
 int arrivals_of(struct engine *g, int64_t dag_key, const struct dag *d, struct err *e);
 /* worker_callbacks.watched: a trigger of an asset fired. */

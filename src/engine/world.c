@@ -595,6 +595,11 @@ void engine_set_keeper(struct engine *g, const struct engine_keeper *k)
     g->keeper = k != NULL ? *k : (struct engine_keeper){0};
 }
 
+bool engine_keeps_dags(const struct engine *g)
+{
+    return g->keeper.answer != NULL;
+}
+
 static int op_bundles(const struct world_call *c, struct err *e)
 {
     return c->g->keeper.answer != NULL

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -120,13 +121,27 @@ static int parse_allowed(struct parser *p, const struct value *v, struct partiti
     return rc;
 }
 
+/* What a class of Python's is asked with. */
+static int keep_data(struct parser *p, const struct value *v, struct partition_mapper *m)
+{
+    struct buf b BUF_CLEANUP;
+
+    buf_init(&b, LIMIT_DOC_BYTES);
+    if (value_canonical(v, &b) != 0 || buf_status(&b) != 0) {
+        return no_memory(p);
+    }
+    m->data = arena_strndup(p->a, buf_cstr(&b), b.len);
+    return m->data != NULL ? 0 : no_memory(p);
+}
+
 static int parse_members(struct parser *p, const struct value *v, const char *output,
                          struct partition_mapper *m)
 {
     switch (m->kind) {
     case PARTITION_IDENTITY:
-    case PARTITION_PYTHON:
         return 0;
+    case PARTITION_PYTHON:
+        return keep_data(p, v, m);
     case PARTITION_PRODUCT:
     case PARTITION_CHAIN:
         return parse_several(p, v, m);
@@ -222,7 +237,7 @@ int partition_map_parse(struct arena *a, const struct value *schedule, struct pa
 static int each(struct partition_mapper *m, int (*fn)(void *arg, struct partition_mapper *m),
                 void *arg)
 {
-    int rc = m->zone_name != NULL ? fn(arg, m) : 0;
+    int rc = m->zone_name != NULL || m->kind == PARTITION_PYTHON ? fn(arg, m) : 0;
 
     for (size_t i = 0; rc == 0 && i < m->of_len; i++) {
         rc = each(m->of[i], fn, arg);
@@ -561,7 +576,9 @@ static int map_key(const struct partition_mapper *m, const char *key, char *out,
 {
     switch (m->kind) {
     case PARTITION_PYTHON:
-        return err_set(e, ERR_UNSUPPORTED, "the mapper %.100s is a class of Python's", m->type);
+        return m->answered != NULL ? m->answered(m->arg, m, key, out, e)
+                                   : err_set(e, ERR_UNSUPPORTED,
+                                             "the mapper %.100s is a class of Python's", m->type);
     case PARTITION_PRODUCT:
         return map_product(m, key, out, e);
     case PARTITION_CHAIN:

@@ -26,7 +26,7 @@ enum partition_mapper_kind {
     PARTITION_PRODUCT,
     PARTITION_CHAIN,
     PARTITION_ALLOWED,
-    PARTITION_PYTHON, /* a class of the user's: not ours to map by */
+    PARTITION_PYTHON, /* a class of the user's: by what it answered */
 };
 
 struct partition_mapper {
@@ -41,6 +41,12 @@ struct partition_mapper {
     size_t of_len;
     const char *const *allowed; /* ALLOWED */
     size_t allowed_len;
+    const char *data; /* PYTHON: its object in the schedule, as JSON */
+    /* PYTHON, of who loads it: what the class answered for a key. -ERR_BUSY: it was not asked yet; -ERR_INVALID: it takes no such key. NULL:
+     * nobody asks. */
+    int (*answered)(void *arg, const struct partition_mapper *m, const char *key,
+                    char ret[PARTITION_KEY_MAX], struct err *e);
+    void *arg;
 };
 
 struct partition_rule {
@@ -58,12 +64,12 @@ struct partition_map {
 /* From a schedule of type partitioned_assets. -ERR_INVALID, -ERR_NOMEM. */
 int partition_map_parse(struct arena *a, const struct value *schedule, struct partition_map **ret,
                         struct err *e);
-/* Each mapper with a zone, nested ones too: for who loads zones. */
+/* Each mapper with a zone and each of Python, nested ones too: for who loads zones, and who asks. */
 int partition_map_each(struct partition_map *m, int (*fn)(void *arg, struct partition_mapper *m),
                        void *arg);
 
 /* The key of the run that an event of this asset with this key is for. -ERR_INVALID: the key does not fit, in words; -ERR_UNSUPPORTED: a mapper
- * of PARTITION_PYTHON; -ERR_LIMIT: too long. */
+ * of PARTITION_PYTHON that nobody asks; -ERR_BUSY: it is to be asked first; -ERR_LIMIT: too long. */
 int partition_map_key(const struct partition_map *m, const char *name, const char *uri,
                       const char *key, char ret[PARTITION_KEY_MAX], struct err *e);
 

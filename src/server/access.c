@@ -134,27 +134,47 @@ static int by_token(struct call *c, const char *text, struct err *e)
     return rc;
 }
 
-/* The value of a cookie: the one that has the form of ours, of several of that name. */
-static const char *cookie_of(struct call *c)
+static bool any_form(const char *text)
 {
-    static const char name[] = ACCESS_COOKIE "=";
+    return text[0] != '\0';
+}
+
+static bool session_form(const char *text)
+{
+    return credential_is(CREDENTIAL_SESSION, text);
+}
+
+/* The value of a cookie: the one that has the form, of several of that name. */
+static const char *find_cookie(struct call *c, const char *name, bool (*has_form)(const char *text))
+{
     const char *p = call_header(c, "Cookie");
+    size_t len = strlen(name);
 
     while (p != NULL && *p != '\0') {
         size_t n;
 
         p += strspn(p, " ;");
         n = strcspn(p, ";");
-        if (strncmp(p, name, sizeof name - 1) == 0) {
-            char *text = arena_strndup(&c->arena, p + sizeof name - 1, n - (sizeof name - 1));
+        if (n > len && strncmp(p, name, len) == 0 && p[len] == '=') {
+            char *text = arena_strndup(&c->arena, p + len + 1, n - len - 1);
 
-            if (text != NULL && credential_is(CREDENTIAL_SESSION, text)) {
+            if (text != NULL && has_form(text)) {
                 return text;
             }
         }
         p += n;
     }
     return NULL;
+}
+
+const char *access_cookie(struct call *c, const char *name)
+{
+    return find_cookie(c, name, any_form);
+}
+
+static const char *cookie_of(struct call *c)
+{
+    return find_cookie(c, ACCESS_COOKIE, session_form);
 }
 
 static int by_cookie(struct call *c, struct err *e)

@@ -427,6 +427,9 @@ int body_text(struct call *c, const struct value *body, const char *name, const 
     if (v->kind != VALUE_STRING) {
         return call_invalid(c, e, "%s must be a string", name);
     }
+    if (strlen(v->text) != v->len) { /* what we see of it would not be what was sent */
+        return call_invalid(c, e, "%s must not contain NUL", name);
+    }
     *ret = v->text;
     return 0;
 }

@@ -13,10 +13,19 @@
 
 static void put_auth(struct call *c)
 {
+    const struct oidc *o = c->thread->server->oidc;
+
     json_key(&c->w, "auth");
     json_object(&c->w);
     put_bool(c, "password", true);
-    put_null(c, "oidc");
+    if (o != NULL) {
+        json_key(&c->w, "oidc");
+        json_object(&c->w);
+        put_text(c, "name", oidc_name(o));
+        json_object_end(&c->w);
+    } else {
+        put_null(c, "oidc");
+    }
     json_object_end(&c->w);
 }
 
@@ -108,9 +117,7 @@ static void add_int(struct json_writer *w, const char *name, int64_t n)
     json_int(w, n);
 }
 
-/* A session of the user from now on: the cookie is set, *ret_csrf is in the arena. */
-static int open_session(struct call *c, const struct account *u, const char **ret_csrf,
-                        struct err *e)
+int api_open_session(struct call *c, const struct account *u, const char **ret_csrf, struct err *e)
 {
     const struct server_config *s = &c->thread->server->config;
     char text[CREDENTIAL_TEXT], id[CREDENTIAL_ID], csrf[CREDENTIAL_CSRF];
@@ -180,7 +187,7 @@ int api_login(struct call *c, struct err *e)
     }
     rc = rc == 0 ? signin_check(c, user, password, &u, e) : rc;
     rc = rc == 0 ? close_session(c, e) : rc; /* the one that this browser had */
-    rc = rc == 0 ? open_session(c, &u, &csrf, e) : rc;
+    rc = rc == 0 ? api_open_session(c, &u, &csrf, e) : rc;
     if (rc == 0) {
         c->actor = u.name;
         put_session(c, u.name, u.role, u.first_password, csrf);
@@ -243,7 +250,7 @@ int api_password(struct call *c, struct err *e)
     }
     identity_forget(c, c->who.id);
     u.epoch++;
-    rc = c->who.by == BY_SESSION ? open_session(c, &u, &csrf, e) : 0;
+    rc = c->who.by == BY_SESSION ? api_open_session(c, &u, &csrf, e) : 0;
     c->status = rc == 0 ? 204 : c->status;
     return rc;
 }
@@ -303,14 +310,12 @@ int api_auth_token_cli(struct call *c, struct err *e)
     return give_token(c, c->thread->server->config.cli_token_us, e);
 }
 
-/* A place of this server: nothing that a browser takes for another site. */
-static bool is_ours(const char *next)
+bool api_is_ours(const char *next)
 {
     return next != NULL && next[0] == '/' && next[1] != '/' && next[1] != '\\' &&
            strpbrk(next, "\\\r\n\t") == NULL;
 }
 
-/* As a part of a URL's query. */
 static void add_escaped(struct buf *b, const char *text)
 {
     static const char hex[] = "0123456789ABCDEF";
@@ -327,6 +332,12 @@ static void add_escaped(struct buf *b, const char *text)
     }
 }
 
+void api_add_query(struct buf *b, const char *name, const char *value)
+{
+    (void)buf_printf(b, "%s%s=", strchr("?&", b->p[b->len - 1]) != NULL ? "" : "&", name);
+    add_escaped(b, value);
+}
+
 static int redirect(struct call *c, const char *next, struct err *e)
 {
     struct buf b BUF_CLEANUP = {0};
@@ -334,7 +345,7 @@ static int redirect(struct call *c, const char *next, struct err *e)
 
     buf_init(&b, KiB(16));
     (void)buf_str(&b, "/login");
-    if (is_ours(next)) {
+    if (api_is_ours(next)) {
         (void)buf_str(&b, "?next=");
         add_escaped(&b, next);
     }

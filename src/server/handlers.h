@@ -25,6 +25,10 @@ int api_tokens(struct call *c, struct err *e);
 int api_token_post(struct call *c, struct err *e);
 int api_token_delete(struct call *c, struct err *e);
 
+/* oidc.c */
+int api_oidc_start(struct call *c, struct err *e);
+int api_oidc_callback(struct call *c, struct err *e);
+
 /* api_dags.c */
 int api_dags(struct call *c, struct err *e);
 int api_dag(struct call *c, struct err *e);

@@ -213,9 +213,8 @@ static int find_token(struct call *c, struct identity *who, int64_t *ret_expires
         who->name = who->user;
     } else {
         who->first_password = false; /* a token made by hand does not depend on the password */
-        who->name = t.user != NULL
-                        ? arena_printf(&c->arena, "%s (token %s)", t.user, t.name)
-                        : arena_printf(&c->arena, "token %s", t.name != NULL ? t.name : t.id);
+        who->name = arena_printf(&c->arena, "%s/%s", t.user != NULL ? t.user : "token",
+                                 t.name != NULL ? t.name : t.id);
     }
     who->by = live && who->name != NULL ? BY_TOKEN : BY_NOBODY;
     return rc;

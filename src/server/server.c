@@ -288,6 +288,7 @@ static int prepare(struct server *s, struct err *e)
         limiter_init(s->limiter, secret);
     }
     rc = rc == 0 ? webhooks_new(&s->config, &s->hooks, e) : rc;
+    rc = rc == 0 ? oidc_new(s->config.oidc, s->config.home, &s->oidc, e) : rc;
     rc = rc == 0 ? events_new(s->config.home, &s->events, e) : rc;
     return rc == 0 ? listen_all(s, e) : rc;
 }
@@ -329,6 +330,7 @@ int server_run(const struct server_config *c, struct err *e)
         (void)close(s.failed_fd);
     }
     tls_fini(&s.tls);
+    oidc_free(s.oidc);
     mem_free(s.stats);
     (void)pthread_mutex_destroy(&s.stats_lock);
     webhooks_free(s.hooks);

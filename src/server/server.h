@@ -28,6 +28,7 @@ struct server_config {
     const char *base_url;             /* as browsers see it, behind a proxy; or "" */
     const char *timezone;             /* of displays */
     bool secure;                      /* browsers reach it by TLS alone */
+    const struct value *oidc;         /* the section of the configuration, or NULL; borrowed */
     const char *cert_file, *key_file; /* PEM: the server speaks TLS; or "" */
     /* The port is listened on: told once, on the main loop. */
     void (*ready)(void *arg, const char *address, int port);

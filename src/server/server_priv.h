@@ -14,6 +14,7 @@
 #include "server/dag_cache.h"
 #include "server/events.h"
 #include "server/identity.h"
+#include "server/oidc.h"
 #include "server/router.h"
 #include "server/server.h"
 #include "server/tls.h"
@@ -51,8 +52,9 @@ struct server_thread {
     struct dag_cache dags;
     struct server_counts counts;
     struct identities *known;
-    struct pool *pool;  /* of what blocks: passwords, and changes where no engine lives */
-    unsigned passwords; /* that wait for it */
+    struct http_client *http; /* of oidc_provider.c; made when it is first needed */
+    struct pool *pool;        /* of what blocks: passwords, and changes where no engine lives */
+    unsigned passwords;       /* that wait for it */
     struct events_thread events;
     int rc;
     struct err e;
@@ -63,6 +65,7 @@ struct server {
     char token[80];
     struct webhooks *hooks;
     struct httpd_tls tls;
+    struct oidc *oidc; /* NULL: none is configured */
     pthread_mutex_t limiter_lock;
     struct limiter *limiter;
     sem_t hashing; /* passwords that are hashed at once, by all threads */
@@ -95,6 +98,8 @@ bool access_may_change(const struct call *c, const struct dag *d);
 #define ACCESS_COOKIE "tradewind_session"
 int access_token(const char *home, char *buf, size_t cap, bool *ret_made, struct err *e);
 bool access_is_local(struct call *c);
+/* The value of a cookie, or NULL. */
+const char *access_cookie(struct call *c, const char *name);
 
 /* commands.c: SUSPENDS. To the engine of the home; *ret: its result, in the call's arena, or NULL. -ERR_CLOSED: none lives. */
 int server_ask(struct call *c, const char *type, const struct buf *members, struct value **ret,

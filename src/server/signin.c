@@ -1,5 +1,6 @@
 #include "server/signin.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -62,14 +63,30 @@ int signin_hash(struct call *c, const char *password, char ret[PASSWORD_HASH], s
 
 /* ---- who may try ---- */
 
+/* Who has an address of IPv6 has all of its network of 64 bits. */
+static const char *origin_of(struct call *c, char out[INET6_ADDRSTRLEN])
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct in6_addr a;
+
+    if (inet_pton(AF_INET6, c->rq->peer, &a) != 1) {
+        return c->rq->peer;
+    }
+    if (memcmp(a.s6_addr, mapped, sizeof mapped) != 0) {
+        memset(a.s6_addr + 8, 0, 8);
+    }
+    return inet_ntop(AF_INET6, &a, out, INET6_ADDRSTRLEN) != NULL ? out : c->rq->peer;
+}
+
 static int attempt(struct call *c, const char *user, struct err *e)
 {
     struct server *s = c->thread->server;
-    char *seconds;
+    char *seconds, text[INET6_ADDRSTRLEN];
+    const char *from = origin_of(c, text);
     int64_t us;
 
     (void)pthread_mutex_lock(&s->limiter_lock);
-    us = limiter_attempt(s->limiter, user, c->rq->peer, loop_now_us(c->thread->loop));
+    us = limiter_attempt(s->limiter, user, from, loop_now_us(c->thread->loop));
     (void)pthread_mutex_unlock(&s->limiter_lock);
     if (us == 0) {
         return 0;
@@ -87,9 +104,10 @@ static int attempt(struct call *c, const char *user, struct err *e)
 static void right(struct call *c, const char *user)
 {
     struct server *s = c->thread->server;
+    char text[INET6_ADDRSTRLEN];
 
     (void)pthread_mutex_lock(&s->limiter_lock);
-    limiter_right(s->limiter, user, c->rq->peer);
+    limiter_right(s->limiter, user, origin_of(c, text));
     (void)pthread_mutex_unlock(&s->limiter_lock);
 }
 

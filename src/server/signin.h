@@ -8,6 +8,7 @@
 
 #include "access/account.h"
 #include "access/password.h"
+#include <stdbool.h>
 
 struct call;
 struct err;
@@ -20,5 +21,13 @@ int signin_check(struct call *c, const char *user, const char *password, struct 
                  struct err *e);
 /* SUSPENDS. -ERR_BUSY: too many at once. */
 int signin_hash(struct call *c, const char *password, char ret[PASSWORD_HASH], struct err *e);
+
+/* api_auth.c: SUSPENDS. A session of the user from now on: the cookie is set, *ret_csrf is in the arena. */
+int api_open_session(struct call *c, const struct account *u, const char **ret_csrf, struct err *e);
+/* A place of this server: nothing that a browser takes for another site. NULL is none. */
+bool api_is_ours(const char *next);
+/* Adds "name=value", escaped, to an address that has its '?'. */
+struct buf;
+void api_add_query(struct buf *b, const char *name, const char *value);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "home/home.h"
 #include "model/dag.h"
+#include "runtime/http.h"
 #include "runtime/loop.h"
 #include "server/httpd.h"
 #include "server/httpd_module.h"
@@ -205,6 +206,7 @@ static int thread_co(void *arg)
     rc = co_wait_fd(t->stop_fd, LOOP_READ, NULL);
     events_leave(&t->events); /* streams would hold up what is drained */
     httpd_free(t->httpd, t->server->config.grace_us);
+    http_client_free(t->http);
     return rc;
 }
 

@@ -193,7 +193,7 @@ static int gather(struct listing *l, struct err *e)
     size_t n = 0, m = 0, k = 0;
     int rc = server_store(l->c, &l->s, e);
 
-    rc = rc == 0 ? l->s->ops->get_dags(l->s, a, &rows, &n, e) : rc;
+    rc = rc == 0 ? api_get_dags(l->c, false, &rows, &n, e) : rc;
     rc = rc == 0 ? l->s->ops->get_parsed_dags(l->s, NULL, a, &parsed, &m, e) : rc;
     rc = rc == 0 ? l->s->ops->get_import_errors(l->s, 0, 0, 0, a, &l->errors, &l->errors_len, e)
                  : rc;

@@ -97,7 +97,7 @@ int ui_questions(struct call *c, struct ui_question **ret, size_t *ret_len, stru
     if (a.found == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory for questions");
     }
-    rc = rc == 0 ? a.s->ops->get_dags(a.s, &c->arena, &dags, &dags_len, e) : rc;
+    rc = rc == 0 ? api_get_dags(c, false, &dags, &dags_len, e) : rc;
     rc = rc == 0
              ? a.s->ops->get_runs(a.s, 0, 1U << RUN_RUNNING, 0, LIVE_LOOK, &c->arena, &runs, &n, e)
              : rc;
@@ -164,6 +164,7 @@ struct home {
     struct call *c;
     struct store *s;
     int64_t now_us;
+    bool limited; /* who asks sees some DAGs alone: these */
     struct dag_row *dags;
     size_t dags_len;
     struct run_row *live, *failed;
@@ -179,10 +180,34 @@ struct home {
 static int count_ended(struct home *h, int state, int64_t *ret, struct err *e)
 {
     struct run_query q = {.states = 1U << state};
+    int rc = 0;
 
     q.logical_date = q.run_after = q.start = (struct time_range){TIME_NONE, TIME_NONE};
     q.end = (struct time_range){h->now_us - DAY_US, TIME_NONE};
-    return h->s->ops->count_runs(h->s, &q, ret, e);
+    if (!h->limited) {
+        return h->s->ops->count_runs(h->s, &q, ret, e);
+    }
+    for (size_t i = 0; rc == 0 && i < h->dags_len; i++) {
+        int64_t n = 0;
+
+        q.dag_key = h->dags[i].dag_key;
+        rc = h->s->ops->count_runs(h->s, &q, &n, e);
+        *ret += n;
+    }
+    return rc;
+}
+
+/* Of who is limited to some DAGs: the runs of those. What is not a DAG's he does not see. */
+static void leave_out(const struct home *h, struct run_row *runs, size_t *n)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; h->limited && i < *n; i++) {
+        if (dag_id_of(h->dags, h->dags_len, runs[i].dag_key) != NULL) {
+            runs[kept++] = runs[i];
+        }
+    }
+    *n = h->limited ? kept : *n;
 }
 
 /* Runs that failed in the last day, newest end first. */
@@ -204,7 +229,8 @@ static int gather(struct home *h, struct err *e)
     int rc = server_store(c, &h->s, e);
 
     h->now_us = loop_wall_us(loop_current());
-    rc = rc == 0 ? h->s->ops->get_dags(h->s, a, &h->dags, &h->dags_len, e) : rc;
+    h->limited = identity_is_limited(&c->who);
+    rc = rc == 0 ? api_get_dags(c, false, &h->dags, &h->dags_len, e) : rc;
     rc = rc == 0 ? h->s->ops->get_runs(h->s, 0, 1U << RUN_QUEUED | 1U << RUN_RUNNING, 0, 0, a,
                                        &h->live, &h->live_len, e)
                  : rc;
@@ -213,7 +239,19 @@ static int gather(struct home *h, struct err *e)
     rc = rc == 0 ? count_ended(h, RUN_FAILED, &h->failed_24h, e) : rc;
     rc = rc == 0 ? h->s->ops->get_import_errors(h->s, 0, 0, 0, a, &h->errors, &h->errors_len, e)
                  : rc;
+    leave_out(h, h->live, &h->live_len);
+    h->errors_len = h->limited ? 0 : h->errors_len;
     return rc == 0 ? ui_questions(c, &h->questions, &h->questions_len, e) : rc;
+}
+
+static bool has_dag(const struct home *h, const char *dag_id)
+{
+    for (size_t i = 0; i < h->dags_len; i++) {
+        if (dag_id != NULL && strcmp(h->dags[i].dag_id, dag_id) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int put_counts(struct home *h, struct err *e)
@@ -224,7 +262,7 @@ static int put_counts(struct home *h, struct err *e)
     int rc = h->s->ops->get_parsed_dags(h->s, NULL, &c->arena, &parsed, &n, e);
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        gone += !parsed[i].active;
+        gone += !parsed[i].active && (!h->limited || has_dag(h, parsed[i].dag_id));
     }
     for (size_t i = 0; i < h->dags_len; i++) {
         paused += h->dags[i].paused;
@@ -398,6 +436,9 @@ static void put_next(struct home *h)
         const struct value *v = h->upcoming->elems[i];
         int64_t us = TIME_NONE;
 
+        if (h->limited && !has_dag(h, member_text(v, "dag_id"))) {
+            continue;
+        }
         (void)value_int(value_get(v, "run_after_us"), 0, INT64_MAX, &us);
         json_object(&c->w);
         put_text(c, "dag_id", member_text(v, "dag_id"));
@@ -412,7 +453,11 @@ static int put_recent(struct home *h, struct err *e)
     struct call *c = h->c;
     struct run_row *runs;
     size_t n = 0;
-    int rc = h->s->ops->get_runs(h->s, 0, 0, 0, RECENT, &c->arena, &runs, &n, e);
+    int rc = h->s->ops->get_runs(h->s, 0, 0, 0, h->limited ? RECENT * 50 : RECENT, &c->arena, &runs,
+                                 &n, e);
+
+    leave_out(h, runs, &n);
+    n = n < RECENT ? n : RECENT;
 
     json_key(&c->w, "recent");
     json_array(&c->w);

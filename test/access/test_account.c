@@ -146,6 +146,10 @@ static void test_names(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(account_name_may_be(bad[i], &e), -ERR_INVALID);
     }
+    /* It stands in a line of the log. */
+    assert_int_equal(account_token_name_may_be("ci:load-1", &e), 0);
+    assert_int_equal(account_token_name_may_be("a\nb", &e), -ERR_INVALID);
+    assert_int_equal(account_token_name_may_be("a\"b", &e), -ERR_INVALID);
     memset(long_one, 'a', ACCOUNT_NAME_MAX + 1);
     assert_int_equal(account_name_may_be(long_one, &e), -ERR_INVALID);
 }

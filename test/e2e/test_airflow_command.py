@@ -145,7 +145,7 @@ def test_nothing_has_run_yet(af):
 
 def test_what_is_not_built_says_so(af):
     for line, word in [("scheduler -D", "foreground"), ("tasks run etl load r1 --local", "airflow tasks test"),
-                       ("users create --username a", "no users"), ("assets materialize x", "asset")]:
+                       ("roles create a", "four roles"), ("assets materialize x", "asset")]:
         done = af(line, code=2)
         assert done.stderr.startswith("airflow ") and word in done.stderr and done.stdout == ""
     assert 'did you mean "dags list"?' in af("dags lis", code=2).stderr

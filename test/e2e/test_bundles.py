@@ -231,6 +231,22 @@ def test_several_bundles_have_one_space_of_ids(tw):
     stop(p)
 
 
+def test_commands_without_a_service_see_all_folders(tw):
+    for name in ("one", "two"):
+        os.makedirs(tw.path(name))
+        tw.write(name + "/f.yaml", json.dumps({"dag_id": name, "tasks": {"t": {"operator": "bash", "bash_command": "echo " + name}}}))
+    configure(tw, {"name": "a", "path": tw.path("one")}, {"name": "b", "path": tw.path("two")})
+    assert {d["dag_id"] for d in tw.json("dags", "list")} == {"one", "two"}
+    assert "success" in tw("run", "two", "--plain").stdout
+    assert "success" in tw("dags", "test", "one").stdout and "t" in tw("dags", "show", "one").stdout
+    tw.write("two/g.yaml", json.dumps({"dag_id": "one", "tasks": {"t": {"operator": "empty"}}}))  # the id is the first bundle's
+    tw.write("two/h.yaml", "dag_id: h\ntasks: {t: {operator: nope}}\n")
+    errors = tw("dags", "list", "--errors", code=65).stdout
+    assert "g.yaml" in errors and "h.yaml" in errors and "f.yaml:" not in errors
+    done = tw("run", "three", code=None)
+    assert done.returncode != 0 and "there is no DAG 'three'" in done.stderr
+
+
 def test_import_errors_are_kept_and_mended(tw):
     os.makedirs(tw.path("dags"))
     def put(name, text):

@@ -211,3 +211,26 @@ def test_a_dag_that_the_service_keeps_is_triggered_without_its_file(tw):
     assert "not JSON" in tw("dags", "trigger", "far", "--conf", "[1", code=64).stderr
     assert "no such file" in tw("dags", "trigger", "near", code=66).stderr
     stop(p)
+
+
+def test_a_run_beside_the_service_reads_nothing_else(tw):
+    os.makedirs(tw.path("dags"))
+    tw.write("dags/other.py", """\
+        import os
+        from airflow.sdk import DAG
+        with open(%r, "a") as f:
+            f.write(os.environ.get("WHO", "service") + "\\n")
+        with DAG("other"):
+            pass
+        """ % tw.path("imports"))
+    file = tw.dag({"a": {"operator": "bash", "bash_command": "true"}}, name="dags/d.yaml")
+    p = start(tw)
+    wait_until(lambda: os.path.exists(tw.path("imports")) and "d" in tw("dags", "list", code=None).stdout)
+    before = open(tw.path("imports")).read()
+    for args in ((file,), ("d",), ("d", "--conf", '{"n": 1}')):
+        done = tw("run", *args, "--plain", env={"WHO": "client"})
+        assert "a success" in done.stdout and "works in this home; it runs the file" in done.stderr
+    # By its id it is what the service keeps, whatever folder the command would look at.
+    assert "a success" in tw("run", "d", "--plain", env={"TRADEWIND_DAGS": tw.path("elsewhere")}).stdout
+    assert open(tw.path("imports")).read() == before
+    stop(p)
