@@ -2,7 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all setup build program demo test check bench soak fuzz sim templates kill golden providers reference install clean help
+.PHONY: all setup build program demo test check bench soak fuzz sim templates kill golden mining providers reference install clean help
 
 all: build
 
@@ -19,7 +19,7 @@ build: $(BUILD)/build.ninja ## build everything: the program, its tests and benc
 	@ninja -C $(BUILD) --quiet
 
 program: $(BUILD)/build.ninja ## build the program alone
-	@ninja -C $(BUILD) --quiet src/tradewind src/holder/tradewind-holder src/ophost/tradewind-operator-host src/runtime/tradewind-http.so src/server/tradewind-httpd.so src/server/tradewind-rsa.so
+	@ninja -C $(BUILD) --quiet src/tradewind src/holder/tradewind-holder src/ophost/tradewind-operator-host src/runtime/tradewind-http.so src/server/tradewind-httpd.so src/server/tradewind-rsa.so src/analysis/tradewind-xes.so
 
 demo: program ## run a real pipeline on this machine's package index and say where its report is
 	@tools/demo $(BUILD)
@@ -51,6 +51,9 @@ kill: build ## long version of the kill test
 golden: program ## Airflow's own example DAGs, their end states beside genuine Airflow's (slow; a package index)
 	@TRADEWIND_BUILD=$(BUILD) test/golden/compare
 	@TRADEWIND_BUILD=$(BUILD) test/golden/roundtrip
+
+mining: program ## process mining beside pm4py, on EVENT_LOGS and random logs (a package index)
+	@TRADEWIND_BUILD=$(BUILD) python3 test/analysis/compare_pm4py.py
 
 providers: program ## genuine Airflow providers against servers of this machine; needs a package index
 	@python3 test/providers/run.py --build $(BUILD)

@@ -165,6 +165,20 @@
 #define LIMIT_ALERT_LANES \
     4096 /* channels of one engine, with those of mail addresses: what is for others is only logged */
 
+/* Event logs and what is discovered from them: -ERR_LIMIT; a shorter time has fewer. */
+#define LIMIT_ANALYSIS_BYTES      MiB(2048) /* memory of one log, and of one analysis */
+#define LIMIT_ANALYSIS_EVENTS     10000000
+#define LIMIT_ANALYSIS_CASES      1000000
+#define LIMIT_ANALYSIS_ACTIVITIES 1000    /* different ones */
+#define LIMIT_ANALYSIS_TRACE      20000   /* events of one case */
+#define LIMIT_ANALYSIS_VARIANTS   50000   /* different traces */
+#define LIMIT_ANALYSIS_NAME       1000    /* bytes of an activity's name; longer ones are cut */
+#define LIMIT_ANALYSIS_FIELD      KiB(64) /* one field of a CSV file, one attribute of XES */
+#define LIMIT_ANALYSIS_NESTING    100     /* elements within elements of XES */
+#define LIMIT_ANALYSIS_STEPS \
+    2000000000 /* work of one discovery or replay: beyond, it says so and has no result */
+#define LIMIT_ANALYSIS_STATES 2000 /* markings that one search through silent steps may see */
+
 /* The store. */
 #define LIMIT_STORE_BUSY_MS 2000 /* wait for another connection's lock: -ERR_BUSY */
 #define LIMIT_STORE_REASONS \

@@ -126,8 +126,16 @@ int wire_parse(struct arena *a, const char *body, size_t n, const struct value *
         return err_set(e, ERR_PROTOCOL, "a message without its version \"v\"");
     }
     if (version < WIRE_VERSION_OLDEST || version > WIRE_VERSION) {
-        return err_set(e, ERR_PROTOCOL, "a message of version %lld; this program speaks %d",
-                       (long long)version, WIRE_VERSION);
+        return err_set(
+            e, ERR_PROTOCOL,
+            "a message of version %lld, and this program speaks %d to %d: the other side "
+            "is of %s release%s",
+            (long long)version, WIRE_VERSION_OLDEST, WIRE_VERSION,
+            version > WIRE_VERSION ? "a newer" : "a much older",
+            version > WIRE_VERSION
+                ? "; start that one, or let its tasks end (`tradewind drain`) first"
+                : "; let its tasks end with the program that started them "
+                  "(`tradewind drain`), then upgrade");
     }
     type = value_get(root, "type");
     if (type == NULL || type->kind != VALUE_STRING) {

@@ -452,8 +452,10 @@ static int ask_members(const struct backfill_request *q, struct buf *b)
     put_text(&w, "dag_id", q->dag_id);
     put_text(&w, "from_date", q->from);
     put_text(&w, "to_date", q->to);
-    json_key(&w, "max_active_runs");
-    json_int(&w, q->max_active_runs);
+    if (q->max_active_runs != 0) { /* else as it is configured where it is carried out */
+        json_key(&w, "max_active_runs");
+        json_int(&w, q->max_active_runs);
+    }
     put_text(&w, "reprocess_behavior", backfill_reprocess_to_string(q->reprocess));
     json_key(&w, "run_backwards");
     json_bool(&w, q->backwards);

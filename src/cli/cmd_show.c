@@ -16,7 +16,9 @@
 #include "cli/lookup.h"
 #include "cli/session.h"
 #include "cli/term.h"
+#include "cli/waiting.h"
 #include "model/dag.h"
+#include "store/store.h"
 
 static int draw(struct cli *cli, const struct dag *d, const uint8_t *states, struct buf *out,
                 struct err *e)
@@ -37,6 +39,20 @@ static int draw(struct cli *cli, const struct dag *d, const uint8_t *states, str
     return graph_render(format != NULL ? format : "text", d, &o, out, e);
 }
 
+/* Below the picture: what the next run of a DAG that is started by assets waits for. */
+static void put_waiting(struct cli *cli, const char *home, const char *dag_id, struct buf *out)
+{
+    const char *format = cli_opt(cli, "format");
+    struct store *s = NULL;
+
+    if (cli_flag(cli, "json") || (format != NULL && strcmp(format, "text") != 0) ||
+        store_open_for_reading(home, &s, NULL) != 0) {
+        return;
+    }
+    waiting_put(s, dag_id, "Its next run", out);
+    store_close(s);
+}
+
 /* What a file says, or the DAGs folder. */
 static int show_file(struct cli *cli, const char *dag, const char *home, struct buf *out,
                      struct err *e)
@@ -50,6 +66,9 @@ static int show_file(struct cli *cli, const char *dag, const char *home, struct 
     rc = session_find_parts(&paths, cli_opt(cli, "python"), e);
     rc = rc == 0 ? load_target_alone(dag, cli_opt(cli, "dag"), &env, NULL, &l, e) : rc;
     rc = rc == 0 ? draw(cli, l.dag, NULL, out, e) : rc;
+    if (rc == 0) {
+        put_waiting(cli, home, l.dag->dag_id, out);
+    }
     loaded_fini(&l);
     return rc;
 }
@@ -70,6 +89,9 @@ static int show_stored(struct cli *cli, const char *dag_id, const char *home, st
         }
     }
     rc = rc == 0 ? draw(cli, f.dag, states, out, e) : rc;
+    if (rc == 0 && cli_opt(cli, "run") == NULL) {
+        put_waiting(cli, home, f.dag->dag_id, out);
+    }
     found_fini(&f);
     return rc;
 }

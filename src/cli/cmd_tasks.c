@@ -17,6 +17,7 @@
 #include "cli/print.h"
 #include "cli/session.h"
 #include "cli/term.h"
+#include "cli/waiting.h"
 #include "home/logfile.h"
 #include "home/why.h"
 #include "runtime/loop.h"
@@ -207,6 +208,28 @@ static void print_tries(struct found *f, int32_t map_index, struct buf *out)
     }
 }
 
+/* A DAG that waits for assets and has no run yet: that is why. */
+static bool never_ran(struct cli *cli, const char *home, struct buf *out)
+{
+    const char *dag_id = cli_arg(cli, "DAG");
+    struct store *s = NULL;
+    struct dag_row dag;
+    struct run_row *rows;
+    struct arena a;
+    size_t n = 1;
+    int rc = store_open_for_reading(home, &s, NULL);
+
+    arena_init(&a, MiB(16));
+    rc = rc == 0 ? s->ops->find_dag(s, dag_id, &a, &dag, NULL) : rc;
+    rc = rc == 0 ? s->ops->get_runs(s, dag.dag_key, 0, 0, 1, &a, &rows, &n, NULL) : rc;
+    if (rc == 0 && n == 0) {
+        waiting_put(s, dag_id, "It has not run yet: its first run", out);
+    }
+    store_close(s);
+    arena_fini(&a);
+    return out->len != 0;
+}
+
 int cmd_tasks_why(struct cli *cli)
 {
     char home[4096];
@@ -234,6 +257,13 @@ int cmd_tasks_why(struct cli *cli)
         home_why_upstream(&facts, f.task->index, -1, add_line, &out);
         print_tries(&f, map_index, &out);
         print_links(&f, f.task->index, (int)map_index, &out);
+        if (run_state_finished(f.run.state)) {
+            waiting_put(f.store, f.dag->dag_id, "The DAG's next run", &out);
+        }
+    } else if (rc == -ERR_NOTFOUND && cli_arg(cli, "RUN") == NULL && never_ran(cli, home, &out)) {
+        (void)fputs(buf_cstr(&out), stdout);
+        found_fini(&f);
+        return 0;
     }
     if (rc == 0 && cli_flag(cli, "json")) {
         struct buf json BUF_CLEANUP;

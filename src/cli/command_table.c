@@ -181,6 +181,7 @@ const struct command command_table[] = {
 /* clang-format off */
 #include "cli/commands_service.def"
 #include "cli/commands_dags.def"
+#include "cli/commands_analysis.def"
 #include "cli/commands_runs.def"
 #include "cli/commands_tasks.def"
 #include "cli/commands_settings.def"

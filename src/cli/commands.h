@@ -26,6 +26,8 @@ int cmd_backfill_cancel(struct cli *cli);
 int cmd_runs_list(struct cli *cli);
 int cmd_runs_show(struct cli *cli);
 int cmd_runs_resume(struct cli *cli);
+int cmd_runs_export(struct cli *cli);
+int cmd_analyze(struct cli *cli);
 int cmd_tasks_list(struct cli *cli);
 int cmd_tasks_logs(struct cli *cli);
 int cmd_tasks_why(struct cli *cli);

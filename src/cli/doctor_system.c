@@ -20,6 +20,7 @@
 #include "engine/zones.h"
 #include "runtime/http.h"
 #include "runtime/loop.h"
+#include "server/httpd.h"
 #include "store/store.h"
 
 #define CLOCK_OLDEST_US INT64_C(1735689600000000) /* 2025: before this program was written */
@@ -134,6 +135,14 @@ void doctor_modules(struct doctor *d)
     } else {
         doctor_add(d, DOCTOR_WARN, "modules", "what uses HTTP fails until then; all else works",
                    "%s", err_str(&e));
+    }
+    e = (struct err){0};
+    if (httpd_check(&e) == 0) {
+        doctor_add(d, DOCTOR_OK, "modules", "", "the API server (libmicrohttpd) can be loaded");
+    } else {
+        doctor_add(d, DOCTOR_WARN, "modules",
+                   "`api-server` and `standalone` have no page until then; all else works", "%s",
+                   err_str(&e));
     }
 }
 

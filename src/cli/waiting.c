@@ -129,3 +129,34 @@ void waiting_words(const struct waiting_row *r, struct buf *out)
         (void)buf_printf(out, "; there: %s", r->there);
     }
 }
+
+void waiting_put(struct store *s, const char *dag_id, const char *what, struct buf *out)
+{
+    struct asset_consumer_row *all = NULL;
+    struct waiting_row *rows = NULL;
+    struct value *schedule;
+    struct arena a;
+    size_t n = 0, len = 0;
+
+    arena_init(&a, MiB(256));
+    if (s->ops->get_asset_consumers(s, &a, &all, &n, NULL) != 0) {
+        n = 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(all[i].dag_id, dag_id) == 0 &&
+            value_parse(&a, all[i].schedule, strlen(all[i].schedule), &schedule, NULL) == 0 &&
+            waiting_rows(s, all[i].dag_key, schedule, &a, &rows, &len, NULL) != 0) {
+            len = 0;
+        }
+    }
+    for (size_t i = 0; i < len; i++) {
+        (void)buf_str(out, what);
+        if (rows[i].partition != NULL) {
+            (void)buf_printf(out, " (partition %s)", rows[i].partition);
+        }
+        (void)buf_char(out, ' ');
+        waiting_words(&rows[i], out);
+        (void)buf_char(out, '\n');
+    }
+    arena_fini(&a);
+}

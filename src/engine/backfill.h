@@ -21,7 +21,7 @@ struct backfill_request {
     const char *dag_id;
     /* Times (RFC 3339), or dates: `from` the day's beginning, `to` its end, in the time zone of the DAG's schedule. */
     const char *from, *to;
-    int32_t max_active_runs; /* 0: DEFAULT_BACKFILL_ACTIVE */
+    int32_t max_active_runs; /* 0: engine_settings.backfill_active */
     enum backfill_reprocess reprocess;
     bool backwards, own_version;
     const char *conf;  /* JSON object, or NULL */

@@ -114,6 +114,8 @@ static int create(struct engine *g, const struct backfill_request *q, struct ask
         return rc;
     }
     row.dag_key = c->dag.dag_key;
+    row.max_active_runs =
+        q->max_active_runs != 0 ? q->max_active_runs : g->settings.backfill_active;
     rc = commit_new(g, &row, dates, n, q->dag_id, e);
     *ret_key = row.backfill_key;
     *ret_dates = row.dates;

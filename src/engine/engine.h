@@ -46,11 +46,12 @@ struct engine_settings {
     int32_t default_pool_slots; /* while the store has no row of default_pool */
     int32_t queued_retries;     /* how often a task that a worker does not start is queued again */
     int64_t queued_timeout_us;  /* ... after this time */
+    int32_t backfill_active;    /* runs at once of a backfill that does not say it */
 };
-#define ENGINE_SETTINGS_DEFAULT                                       \
-    {                                                                 \
-        LIMIT_MAP_LENGTH, DEFAULT_POOL_SLOTS, DEFAULT_QUEUED_RETRIES, \
-            DEFAULT_QUEUED_TIMEOUT_S *TIME_SECOND                     \
+#define ENGINE_SETTINGS_DEFAULT                                            \
+    {                                                                      \
+        LIMIT_MAP_LENGTH, DEFAULT_POOL_SLOTS, DEFAULT_QUEUED_RETRIES,      \
+            DEFAULT_QUEUED_TIMEOUT_S *TIME_SECOND, DEFAULT_BACKFILL_ACTIVE \
     }
 
 struct engine_config {

@@ -54,6 +54,7 @@ int engine_reconfigure(struct engine *g, const struct engine_settings *s, int32_
 {
     int rc = 0;
 
+    g->settings.backfill_active = s->backfill_active;
     if (parallelism > 0 && parallelism != g->config.parallelism && g->worker->ops->resize != NULL) {
         rc = set_slots(g, "parallelism", engine_parallelism(parallelism), e);
         if (rc == 0) {

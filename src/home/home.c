@@ -202,6 +202,7 @@ struct engine_settings home_engine_settings(const struct config *c)
         .default_pool_slots = (int32_t)config_int(c, "core.default_pool_task_slot_count"),
         .queued_retries = (int32_t)config_int(c, "scheduler.num_stuck_in_queued_retries"),
         .queued_timeout_us = config_us(c, "scheduler.task_queued_timeout"),
+        .backfill_active = (int32_t)config_int(c, "backfill.max_active_runs"),
     };
 }
 

@@ -242,6 +242,7 @@ static int64_t age_of(const struct cleaner *c, enum prune_kind kind)
     case PRUNE_ASSET_EVENTS:
         return c->r.asset_events_us;
     case PRUNE_VERSIONS:
+    case PRUNE_BACKFILLS:
         return c->r.runs_us;
     default:
         return COMMANDS_US;

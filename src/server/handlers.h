@@ -113,6 +113,10 @@ int api_version(struct call *c, struct err *e);
 /* metrics.c */
 int api_metrics(struct call *c, struct err *e);
 
+/* ui_process.c */
+int ui_process(struct call *c, struct err *e);
+int ui_event_log(struct call *c, struct err *e);
+
 /* ui_*.c, events.c: the page's own */
 int ui_home(struct call *c, struct err *e);
 int ui_required_actions(struct call *c, struct err *e);

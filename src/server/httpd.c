@@ -333,6 +333,15 @@ static int load(struct httpd *h, struct err *e)
     return why != NULL ? err_set(e, ERR_UNSUPPORTED, "The API server: %s", why) : 0;
 }
 
+int httpd_check(struct err *e)
+{
+    struct httpd h = {0};
+    int rc = load(&h, e);
+
+    module_unload(h.library);
+    return rc;
+}
+
 static int open_module(struct httpd *h, struct err *e)
 {
     struct httpd_host host = {

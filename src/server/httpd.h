@@ -31,6 +31,8 @@ struct httpd_config {
     void *arg;
 };
 
+/* Whether the module and what it links are there. -ERR_UNSUPPORTED: why not, with the package. */
+int httpd_check(struct err *e);
 /* Spawns its coroutines in the loop's root group. */
 int httpd_new(const struct httpd_config *c, struct httpd **ret, struct err *e);
 /* SUSPENDS. Accepts no more, lets what is at work finish for grace_us, cancels the rest, frees. */

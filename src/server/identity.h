@@ -27,7 +27,8 @@ enum identity_by { BY_NOBODY, BY_HOME, BY_SESSION, BY_TOKEN };
 struct identity {
     enum identity_by by;
     enum role role;
-    const char *name; /* for logs and the audit trail: the user's, "USER/TOKEN", "token/TOKEN", "token": the home's */
+    const char *
+        name; /* for logs and the audit trail: the user's, "USER/TOKEN", "token/TOKEN", "token": the home's */
     const char *user; /* NULL: of no user */
     char id[CREDENTIAL_ID];
     int64_t epoch;

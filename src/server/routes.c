@@ -141,5 +141,7 @@ const struct route routes[] = {
     {"POST", "/ui/plan", ui_plan, ROLE_VIEWER, ROUTE_STORE},
     {"POST", "/ui/apply", ui_apply, ROLE_USER, ROUTE_STORE},
     {"GET", "/ui/events", ui_events, ROLE_VIEWER, ROUTE_STREAM},
+    {"GET", "/ui/dags/{dag_id}/process", ui_process, ROLE_VIEWER, ROUTE_STORE | ROUTE_STREAM},
+    {"GET", "/ui/dags/{dag_id}/event-log", ui_event_log, ROLE_VIEWER, ROUTE_STORE | ROUTE_STREAM},
 };
 const size_t routes_len = sizeof routes / sizeof routes[0];

@@ -288,6 +288,7 @@ static int prepare(struct server *s, struct err *e)
         limiter_init(s->limiter, secret);
     }
     rc = rc == 0 ? webhooks_new(&s->config, &s->hooks, e) : rc;
+    rc = rc == 0 ? graph_cache_new(&s->graphs, e) : rc;
     rc = rc == 0 ? oidc_new(s->config.oidc, s->config.home, &s->oidc, e) : rc;
     rc = rc == 0 ? events_new(s->config.home, &s->events, e) : rc;
     return rc == 0 ? listen_all(s, e) : rc;
@@ -335,6 +336,7 @@ int server_run(const struct server_config *c, struct err *e)
     (void)pthread_mutex_destroy(&s.stats_lock);
     webhooks_free(s.hooks);
     events_free(s.events);
+    graph_cache_free(s.graphs);
     sodium_memzero(s.token, sizeof s.token);
     mem_free(s.threads);
     mem_free(s.limiter);

@@ -70,6 +70,7 @@ struct server {
     struct limiter *limiter;
     sem_t hashing; /* passwords that are hashed at once, by all threads */
     struct events *events;
+    struct graph_cache *graphs; /* ui_graph.c */
     struct server_thread *threads;
     int port;
     pthread_mutex_t stats_lock;
@@ -112,6 +113,10 @@ bool server_has_import_error(const struct call *c, const char *file);
 /* The same for what changes something: an engine that takes longer than a while leaves a call answered with 202 (*ret_later). */
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
                    bool *ret_later, struct err *e);
+
+/* ui_graph.c: pictures that were made, for all threads */
+int graph_cache_new(struct graph_cache **ret, struct err *e);
+void graph_cache_free(struct graph_cache *g);
 
 /* change.c: SUSPENDS. A change of users, sessions or tokens (engine/accounts.h): by the engine, or where none lives by this process.
  * members: of the request, with op, without braces. pool NULL: never by this process. *ret: the answer, in the arena. */

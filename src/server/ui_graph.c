@@ -1,13 +1,16 @@
 /* /ui/dags/{dag_id}/graph: where the tasks of a version stand in a picture. It never changes for a version. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "model/layout_nested.h"
 #include "server/ui.h"
 
-#define BOX_MIN    90
-#define CHAR_WIDTH 8 /* of a 13 px font, rounded up */
-#define LABEL_MAX  40
+#define BOX_MIN      90
+#define CHAR_WIDTH   8 /* of a 13 px font, rounded up */
+#define LABEL_MAX    40
+#define GRAPHS_KEPT  64
+#define GRAPHS_BYTES MiB(64)
 
 static const struct nested_gaps gaps = {
     .column = 64, .row = 20, .edge = 14, .pad = 16, .title = 24};
@@ -166,20 +169,16 @@ static void put_edges(struct picture *p)
     json_array_end(&c->w);
 }
 
-int ui_graph(struct call *c, struct err *e)
+static int draw(struct call *c, const struct dag_row *row, int64_t version_key, int64_t number,
+                struct err *e)
 {
     struct picture p = {.c = c};
-    struct version_row v;
-    struct dag_row row;
-    int64_t number = 0;
-    int rc = api_find_dag(c, &row, e);
+    int rc = server_dag(c, version_key, &p.d, e);
 
-    rc = rc == 0 ? ui_find_version(c, &row, "version", &v, &number, e) : rc;
-    rc = rc == 0 ? server_dag(c, v.version_key, &p.d, e) : rc;
     rc = rc == 0 ? make(&p, e) : rc;
     if (rc == 0) {
         json_object(&c->w);
-        put_text(c, "dag_id", row.dag_id);
+        put_text(c, "dag_id", row->dag_id);
         put_int(c, "version", number);
         put_int(c, "width", p.p->width);
         put_int(c, "height", p.p->height);
@@ -189,5 +188,125 @@ int ui_graph(struct call *c, struct err *e)
         json_object_end(&c->w);
     }
     nested_free(p.p);
+    return rc;
+}
+
+/* ---- what was made is kept: it does not change, and takes as long as hundreds of other answers ---- */
+
+struct graph_cache {
+    pthread_mutex_t lock;
+    uint64_t uses;
+    size_t bytes;
+    struct kept_graph {
+        char hash[65]; /* of the document */
+        int64_t number;
+        char *text; /* owned */
+        size_t len;
+        uint64_t used;
+    } kept[GRAPHS_KEPT];
+};
+
+int graph_cache_new(struct graph_cache **ret, struct err *e)
+{
+    struct graph_cache *g = mem_zalloc(sizeof *g);
+
+    if (g == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for graphs");
+    }
+    (void)pthread_mutex_init(&g->lock, NULL);
+    *ret = g;
+    return 0;
+}
+
+static void drop(struct graph_cache *g, struct kept_graph *k)
+{
+    g->bytes -= k->len;
+    mem_free(k->text);
+    *k = (struct kept_graph){0};
+}
+
+void graph_cache_free(struct graph_cache *g)
+{
+    if (g == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < GRAPHS_KEPT; i++) {
+        drop(g, &g->kept[i]);
+    }
+    (void)pthread_mutex_destroy(&g->lock);
+    mem_free(g);
+}
+
+static bool find_kept(struct graph_cache *g, const char *hash, int64_t number, struct buf *out)
+{
+    bool found = false;
+
+    (void)pthread_mutex_lock(&g->lock);
+    for (size_t i = 0; !found && i < GRAPHS_KEPT; i++) {
+        struct kept_graph *k = &g->kept[i];
+
+        found = k->text != NULL && k->number == number && strcmp(k->hash, hash) == 0;
+        if (found) {
+            k->used = ++g->uses;
+            (void)buf_append(out, k->text, k->len);
+        }
+    }
+    (void)pthread_mutex_unlock(&g->lock);
+    return found;
+}
+
+static struct kept_graph *find_spare(struct graph_cache *g)
+{
+    for (size_t i = 0; i < GRAPHS_KEPT; i++) {
+        if (g->kept[i].text == NULL) {
+            return &g->kept[i];
+        }
+    }
+    return NULL;
+}
+
+/* The one that was not asked for the longest goes, until there is room. */
+static void keep(struct graph_cache *g, const char *hash, int64_t number, const struct buf *b)
+{
+    char *text = b->len <= GRAPHS_BYTES / 4 ? mem_alloc(b->len + 1) : NULL;
+    struct kept_graph *spare = NULL;
+
+    if (text == NULL) {
+        return;
+    }
+    memcpy(text, buf_cstr(b), b->len);
+    (void)pthread_mutex_lock(&g->lock);
+    while ((spare = find_spare(g)) == NULL || g->bytes + b->len > GRAPHS_BYTES) {
+        struct kept_graph *oldest = NULL;
+
+        for (size_t i = 0; i < GRAPHS_KEPT; i++) {
+            if (g->kept[i].text != NULL && (oldest == NULL || g->kept[i].used < oldest->used)) {
+                oldest = &g->kept[i];
+            }
+        }
+        drop(g, oldest); /* there is one: else all are free, and nothing is kept */
+    }
+    *spare = (struct kept_graph){.number = number, .text = text, .len = b->len, .used = ++g->uses};
+    (void)snprintf(spare->hash, sizeof spare->hash, "%s", hash);
+    g->bytes += b->len;
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
+int ui_graph(struct call *c, struct err *e)
+{
+    struct graph_cache *g = c->thread->server->graphs;
+    struct version_row v;
+    struct dag_row row;
+    int64_t number = 0;
+    int rc = api_find_dag(c, &row, e);
+
+    rc = rc == 0 ? ui_find_version(c, &row, "version", &v, &number, e) : rc;
+    if (rc != 0 || find_kept(g, v.hash, number, &c->out)) {
+        return rc;
+    }
+    rc = draw(c, &row, v.version_key, number, e);
+    if (rc == 0 && buf_status(&c->out) == 0) {
+        keep(g, v.hash, number, &c->out);
+    }
     return rc;
 }

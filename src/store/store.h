@@ -361,6 +361,7 @@ enum prune_kind {
     PRUNE_COMMANDS,     /* idempotency keys: the same command again is a new one */
     PRUNE_ASSET_EVENTS, /* but for the newest of each asset, and those that wait for a run */
     PRUNE_VERSIONS, /* that no run has, of DAGs that changed before that time, but for the current one */
+    PRUNE_BACKFILLS, /* that were completed before, and none of whose runs is there: a row of it for each date, then itself */
     PRUNE_MAX_
 };
 

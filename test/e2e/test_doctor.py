@@ -155,6 +155,10 @@ def test_modules_that_do_not_load(home):
     assert warned == [] or "libcurl" in warned[0]  # one that is installed on this machine is found
 
 
+def test_the_module_of_the_api_server_is_looked_at(home):
+    assert any("libmicrohttpd" in text for state in ("ok", "warn") for text in found(doctor(home), "modules", state))
+
+
 def zones(tw, release):
     """A folder of time zones of some release."""
     os.makedirs(tw.path("zones"), exist_ok=True)

@@ -120,6 +120,29 @@ static int parse_of(const char *body, const char *want_type)
     return rc;
 }
 
+/* One release apart is understood; what is farther away says what to do. */
+static void versions(void **state)
+{
+    static const struct {
+        const char *body, *says;
+    } all[] = {{"{\"v\":99,\"type\":\"x\"}", "a newer release; start that one"},
+               {"{\"v\":-1,\"type\":\"x\"}", "a much older release; let its tasks end"}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct value *v;
+        const char *type;
+        struct err e = {0};
+        struct arena a;
+
+        arena_init(&a, 1 << 20);
+        assert_int_equal(wire_parse(&a, all[i].body, strlen(all[i].body), &v, &type, &e),
+                         -ERR_PROTOCOL);
+        assert_non_null(strstr(e.text, all[i].says));
+        arena_fini(&a);
+    }
+}
+
 static void messages(void **state)
 {
     assert_int_equal(parse_of("{\"v\":1,\"type\":\"x\",\"other\":[1]}", "x"), 0);
@@ -448,6 +471,7 @@ int main(void)
         TEST(frames_at_every_cut),
         TEST(frames_malformed),
         TEST(messages),
+        TEST(versions),
         TEST(frames_out_of_memory),
         TEST(crc),
         TEST(journal_damage),

@@ -573,7 +573,7 @@ static void test_prune(void **state)
     run.version_key = 31;
     b = (struct store_batch){.runs = &run, .runs_len = 1};
     OK(fixture_commit(f, &b), f);
-    for (enum prune_kind k = 0; k < PRUNE_MAX_; k++) {
+    for (enum prune_kind k = 0; k < PRUNE_BACKFILLS; k++) {
         OK(OPS(f)->prune(f->s, k, T0 + 2, 1, &n, &f->e), f);
         assert_int_equal(n, 1);
         OK(OPS(f)->prune(f->s, k, T0 + 2, 100, &n, &f->e), f);

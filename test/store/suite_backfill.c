@@ -261,11 +261,45 @@ static void test_deleted_with_its_dag(void **state)
     assert_int_equal(n, 1);
 }
 
+/* Old ones go once none of their runs is there, a piece at a time. */
+static void test_pruned(void **state)
+{
+    struct fixture *f = *state;
+    struct backfill_row rows[4], got;
+    struct backfill_run_row dates[5] = {date(1, 1), date(1, 2), date(1, 3), date(2, 1), date(3, 1)};
+    struct run_row run = sample_run(7, 1);
+    struct store_batch b = {.runs = &run, .runs_len = 1};
+    int64_t n;
+
+    fixture_dag(f, 0);
+    for (int i = 0; i < 4; i++) {
+        rows[i] = sample(i + 1, 1);
+        rows[i].completed_us = i < 3 ? T0 + i : TIME_NONE;
+    }
+    dates[4].run_key = 7;
+    rows[2].completed_us = T0; /* it is old, but a run of it is there */
+    commit_backfills(f, rows, 4, dates, 5);
+    OK(fixture_commit(f, &b), f);
+    OK(OPS(f)->prune(f->s, PRUNE_BACKFILLS, T0 + 1, 2, &n, &f->e), f);
+    assert_int_equal(n, 2); /* two of its dates */
+    OK(OPS(f)->get_backfill(f->s, 1, &f->a, &got, &f->e), f);
+    OK(OPS(f)->prune(f->s, PRUNE_BACKFILLS, T0 + 1, 2, &n, &f->e), f);
+    assert_int_equal(n, 2); /* the third, and itself */
+    assert_int_equal(OPS(f)->get_backfill(f->s, 1, &f->a, &got, &f->e), -ERR_NOTFOUND);
+    OK(OPS(f)->prune(f->s, PRUNE_BACKFILLS, T0 + 1, 2, &n, &f->e), f);
+    assert_int_equal(n, 0);
+    expect_list(f, 0, false, 0, "4 3 2");
+    OK(OPS(f)->prune(f->s, PRUNE_BACKFILLS, T0 + 100, 100, &n, &f->e), f);
+    assert_int_equal(n, 2);
+    expect_list(f, 0, false, 0, "4 3"); /* not completed; a run is there */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_backfills), BOTH(test_without_dag), BOTH(test_dates),
         BOTH(test_counts),    BOTH(test_run_by_date), BOTH(test_deleted_with_its_dag),
+        BOTH(test_pruned),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "exec/local/local.h"
 #include "holder/journal.h"
@@ -254,10 +255,16 @@ static int on_frame(struct link *k, const char *body, size_t n)
     const struct value *message;
     const char *type;
     struct arena arena;
+    struct err e = {0};
     int rc;
 
     arena_init(&arena, 8 * LIMIT_MESSAGE);
-    rc = wire_parse(&arena, body, n, &message, &type, NULL);
+    rc = wire_parse(&arena, body, n, &message, &type, &e);
+    if (rc == -ERR_PROTOCOL && !k->told) {
+        k->told = true; /* the connection ends and is made again: said once */
+        log_error("holder", "holder %s (process %lld) is not understood: %s", k->id,
+                  (long long)k->pid, err_str(&e));
+    }
     if (rc == 0) {
         if (strcmp(type, "started") == 0) {
             on_started(k, message);

@@ -83,6 +83,7 @@ struct link {
     bool settled;      /* adoption: what it holds is known */
     bool writing;      /* a coroutine writes the rest of `out` */
     bool dying;        /* an unanswering holder was killed by us */
+    bool told;         /* that it is not understood */
     int fd;            /* -1 = none */
     int64_t pid;
     struct wire_reader reader;

@@ -250,3 +250,68 @@ void mem_drop_backfills(struct mem_store *m, int64_t dag_key)
         }
     }
 }
+
+static bool has_runs(const struct mem_store *m, int64_t backfill_key)
+{
+    EACH(m, KIND_BACKFILL_RUN, n)
+    {
+        const struct backfill_run_row *x = node_row(n);
+        struct run_row probe = {.run_key = x->run_key};
+
+        if (x->backfill_key == backfill_key &&
+            mem_table_find(&m->keys[KIND_RUN], KIND_RUN, &probe, 0) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct node *first_run_of(const struct mem_store *m, int64_t backfill_key)
+{
+    const struct node *first = NULL;
+
+    EACH(m, KIND_BACKFILL_RUN, n)
+    {
+        const struct backfill_run_row *x = node_row(n);
+
+        if (x->backfill_key == backfill_key &&
+            (first == NULL ||
+             x->ordinal < ((const struct backfill_run_row *)node_row(first))->ordinal)) {
+            first = n;
+        }
+    }
+    return (struct node *)first;
+}
+
+size_t mem_prune_backfills(struct mem_store *m, int64_t before_us, size_t limit)
+{
+    const struct node *old = NULL;
+    struct node *run;
+    int64_t key;
+    size_t done = 0;
+
+    EACH(m, KIND_BACKFILL, n)
+    {
+        const struct backfill_row *b = node_row(n);
+
+        if (b->completed_us != TIME_NONE && b->completed_us < before_us &&
+            (old == NULL ||
+             b->backfill_key < ((const struct backfill_row *)node_row(old))->backfill_key) &&
+            !has_runs(m, b->backfill_key)) {
+            old = n;
+        }
+    }
+    if (old == NULL) {
+        return 0;
+    }
+    key = ((const struct backfill_row *)node_row(old))->backfill_key;
+    while (done < limit && (run = first_run_of(m, key)) != NULL) {
+        mem_drop(m, run);
+        done++;
+    }
+    if (done < limit) {
+        mem_drop(m, (struct node *)old);
+        done++;
+    }
+    return done;
+}

@@ -192,6 +192,8 @@ int mem_prune(struct store *s, enum prune_kind kind, int64_t before_us, size_t l
     if (kind == PRUNE_AUDITS || kind == PRUNE_ASSET_EVENTS) {
         n = prune_list(m, kind == PRUNE_AUDITS ? &m->audits : &m->events, kind, before_us, limit);
         m->audits_gone += kind == PRUNE_AUDITS ? (int64_t)n : 0;
+    } else if (kind == PRUNE_BACKFILLS) {
+        n = mem_prune_backfills(m, before_us, limit);
     } else {
         n = prune_table(m, kind == PRUNE_COMMANDS ? KIND_COMMAND : KIND_VERSION, before_us, limit);
     }

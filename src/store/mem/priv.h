@@ -248,6 +248,7 @@ int mem_count_asset_events(struct store *s, const struct asset_event_query *q, i
 int mem_put_backfills(struct mem_store *m, const struct store_batch *b, struct err *e);
 bool mem_has_active_backfill(const struct mem_store *m, int64_t dag_key);
 void mem_drop_backfills(struct mem_store *m, int64_t dag_key);
+size_t mem_prune_backfills(struct mem_store *m, int64_t before_us, size_t limit);
 int mem_get_backfills(struct store *s, int64_t dag_key, bool active, size_t limit, struct arena *a,
                       struct backfill_row **ret, size_t *ret_len, struct err *e);
 int mem_get_backfill(struct store *s, int64_t backfill_key, struct arena *a,

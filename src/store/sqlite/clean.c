@@ -243,6 +243,24 @@ static int drop_events(struct sql_store *s, int64_t before_us, int64_t limit, in
     return rc;
 }
 
+static int drop_backfill(struct sql_store *s, int64_t before_us, int64_t limit, int64_t *ret_rows,
+                         struct err *e)
+{
+    int64_t key = 0, n = 0, gone = 0;
+    int rc = ask(s, ST_OLD_BACKFILL, &before_us, &key, e);
+
+    *ret_rows = 0;
+    if (rc != 0) {
+        return rc == -ERR_NOTFOUND ? 0 : rc;
+    }
+    rc = change(s, ST_DROP_BACKFILL_RUNS, key, limit, &n, e);
+    if (rc == 0 && n < limit) {
+        rc = change(s, ST_DROP_BACKFILL, key, 0, &gone, e);
+    }
+    *ret_rows = n + gone;
+    return rc;
+}
+
 int sql_prune(struct store *store, enum prune_kind kind, int64_t before_us, size_t limit,
               int64_t *ret_rows, struct err *e)
 {
@@ -258,6 +276,7 @@ int sql_prune(struct store *store, enum prune_kind kind, int64_t before_us, size
         return rc;
     }
     rc = kind == PRUNE_ASSET_EVENTS ? drop_events(s, before_us, max, &n, e)
+         : kind == PRUNE_BACKFILLS  ? drop_backfill(s, before_us, max, &n, e)
                                     : change(s, of_kind[kind], before_us, max, &n, e);
     rc = finish(s, rc, e);
     *ret_rows = rc == 0 ? n : 0;
