@@ -2,12 +2,13 @@
  * What changes on the server, told to the whole browser by one stream.
  *
  * Of all tabs one holds the lock "tradewind.events" (Web Locks): it alone has the EventSource, for the union of the topics that all tabs
- * asked for, and passes each event to the others by a BroadcastChannel. When it is closed, the lock goes to the next tab. Where the browser
- * has no locks (plain http on another host), each tab has its own stream.
+ * asked for, and passes each event to the others by a BroadcastChannel. When it is closed, the lock goes to the next tab, which goes on behind the
+ * last event that was passed on: nothing is missed in between. Where the browser has no locks (plain http on another host), each tab has its own stream.
  */
 import type { QueryClient } from "@tanstack/react-query";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useSyncExternalStore } from "react";
+import { withQuery } from "@/api/client";
 import { keys } from "@/api/keys";
 
 export interface ServerEvent {
@@ -18,13 +19,14 @@ export interface ServerEvent {
 type Listener = (e: ServerEvent) => void;
 type Status = "connecting" | "live" | "down";
 type Message =
-  | { kind: "event"; event: ServerEvent }
+  | { kind: "event"; event: ServerEvent; id: string }
   | { kind: "topics"; tab: string; topics: string[] }
   | { kind: "ask" }
   | { kind: "bye"; tab: string }
   | { kind: "status"; status: Status };
 
 const TYPES = ["dag", "run", "task", "health", "import_errors", "refresh"] as const;
+const TOPICS_MAX = 32; // of one stream, as the server allows
 const RETRY_MS = [1000, 2000, 5000, 10_000, 30_000];
 
 /** The merged list of topics: sorted, so that the same set makes the same address. */
@@ -41,6 +43,8 @@ class EventHub {
   private readonly watchers = new Set<() => void>();
   private source: EventSource | null = null;
   private url = "";
+  private lastId = ""; // of the last event that anybody here has seen
+  private before = false; // a stream was there before: what came since is asked for
   private leader = false;
   private failures = 0;
   private timer = 0;
@@ -117,8 +121,13 @@ class EventHub {
   }
 
   private hear(m: Message) {
-    if (m.kind === "event") this.emit(m.event);
-    else if (m.kind === "status") this.setStatus(m.status);
+    if (m.kind === "event") {
+      this.lastId = m.id;
+      this.emit(m.event);
+    } else if (m.kind === "status") {
+      this.before ||= m.status === "live";
+      this.setStatus(m.status);
+    }
     else if (m.kind === "ask") this.tellTopics();
     else if (m.kind === "bye") this.others.delete(m.tab);
     else {
@@ -147,17 +156,17 @@ class EventHub {
 
   private open() {
     if (!this.started) return;
-    const topics = mergeTopics([[...this.own.keys()], ...this.others.values()]);
-    const url = "/ui/events?" + new URLSearchParams({ topics: topics.join(",") }).toString();
+    const topics = mergeTopics([[...this.own.keys()], ...this.others.values()]).slice(0, TOPICS_MAX);
+    const url = withQuery("/ui/events", { topics });
     if (this.source && this.source.readyState !== EventSource.CLOSED && url === this.url) return;
-    const again = this.url !== "" && this.failures > 0;
     this.source?.close();
     this.url = url;
-    const source = new EventSource(url);
+    const source = new EventSource(this.lastId ? withQuery("/ui/events", { topics, last_event_id: this.lastId }) : url);
     this.source = source;
     source.onopen = () => {
-      // What happened between the two streams was not told: look again.
-      if (again) this.pass({ type: "refresh", data: {} });
+      // Between two streams without a single event seen there is nothing to go on behind: look at all again.
+      if (this.before && !this.lastId) this.pass({ type: "refresh", data: {} }, "");
+      this.before = true;
       this.failures = 0;
       this.setStatus("live", true);
     };
@@ -175,13 +184,14 @@ class EventHub {
         } catch {
           return;
         }
-        for (const one of Array.isArray(data) ? data : [data]) this.pass({ type, data: one as ServerEvent["data"] });
+        for (const one of Array.isArray(data) ? data : [data]) this.pass({ type, data: one as ServerEvent["data"] }, (e as MessageEvent<string>).lastEventId);
       });
     }
   }
 
-  private pass(event: ServerEvent) {
-    this.say({ kind: "event", event });
+  private pass(event: ServerEvent, id: string) {
+    this.lastId = id || this.lastId;
+    this.say({ kind: "event", event, id: this.lastId });
     this.emit(event);
   }
 
@@ -246,7 +256,7 @@ export function useEventInvalidation(client: QueryClient) {
 }
 
 /**
- * What this view wants to hear of: topics "dag:ID" or "run:ID/RUN" add events of tasks. The queries below keys.dag(…) are invalidated by
+ * What this view wants to hear of: events of DAGs, runs, health and import errors come to all; topics "dag:ID" or "run:ID/RUN" add those of tasks. The queries below keys.dag(…) are invalidated by
  * themselves; `fn` is for what is more than that (a log that grows).
  */
 export function useEvents(topics: readonly string[], fn?: Listener) {
@@ -261,7 +271,9 @@ export function useEventStatus(): Status {
   return useSyncExternalStore(hub.watch, () => hub.status);
 }
 
-/** refetchInterval for a query that events keep fresh: a slow look while they arrive, a faster one while not. */
-export function useLive(pollSeconds = 30): number {
-  return useEventStatus() === "live" ? pollSeconds * 4000 : pollSeconds * 1000;
+const SLOW_MS = 60_000;
+
+/** refetchInterval for a query that events keep fresh: a rare look while they arrive, the server's own interval while not. */
+export function useLive(pollSeconds = 10): number {
+  return useEventStatus() === "live" ? SLOW_MS : Math.max(pollSeconds, 2) * 1000;
 }

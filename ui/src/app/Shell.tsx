@@ -3,7 +3,7 @@ import { NavLink, Outlet, useLocation, useNavigate } from "react-router-dom";
 import { useQueryClient } from "@tanstack/react-query";
 import { CircleHelp, Menu as MenuIcon, Search, X } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { useEventInvalidation, useEvents } from "@/api/events";
+import { useEventInvalidation } from "@/api/events";
 import { useSession } from "@/api/session";
 import { useCommands } from "@/app/commands";
 import type { Command } from "@/app/commands";
@@ -17,8 +17,6 @@ import { KeysHelp } from "@/components/KeysHelp";
 import { cx } from "@/lib/cx";
 import { keyLabel, useHotkeys } from "@/lib/hotkeys";
 import s from "./Shell.module.css";
-
-const GENERAL = ["dags", "runs", "health", "import_errors"];
 
 function Logo() {
   return (
@@ -39,7 +37,6 @@ export function Shell() {
   const [help, setHelp] = useState(false);
   const main = useRef<HTMLElement>(null);
   useEventInvalidation(useQueryClient());
-  useEvents(GENERAL);
   const home = useHome();
   const counts = home.data?.counts;
   const failed = home.data?.attention.filter((a) => a.kind === "failed_run").length ?? 0;
@@ -65,7 +62,7 @@ export function Shell() {
     })),
     [visible, t, navigate],
   );
-  useCommands(commands);
+  useCommands(commands, true);
 
   // A new page begins at its top, and is told to those who hear it.
   const first = useRef(true);
@@ -107,7 +104,7 @@ export function Shell() {
                     const Icon = r.nav!.icon, n = badge[r.nav!.key];
                     return (
                       <li key={r.path}>
-                        <NavLink to={r.path} end={r.path === "/"} className={({ isActive }) => cx(s.link, isActive && s.current)}>
+                        <NavLink to={r.path} end={r.path === "/"} onPointerEnter={() => void r.lazy()} onFocus={() => void r.lazy()} className={({ isActive }) => cx(s.link, isActive && s.current)}>
                           <Icon size={16} aria-hidden />
                           <span>{t(`nav.${r.nav!.key}`)}</span>
                           {n ? <span className={cx(s.count, "num")}>{n}</span> : null}

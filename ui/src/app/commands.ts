@@ -11,25 +11,26 @@ export interface Command {
 }
 
 const lists = new Map<symbol, readonly Command[]>();
+const lastLists = new Map<symbol, readonly Command[]>(); // what is always there comes after what belongs here
 let all: readonly Command[] = [];
 const watchers = new Set<() => void>();
 
 function changed() {
-  all = [...lists.values()].reverse().flat();
+  all = [...[...lists.values()].reverse(), ...lastLists.values()].flat();
   for (const fn of watchers) fn();
 }
 
 /** What the command palette offers for as long as this component lives. Give a list that is the same while nothing changes (useMemo). */
-export function useCommands(commands: readonly Command[]) {
+export function useCommands(commands: readonly Command[], last = false) {
   useEffect(() => {
     const id = Symbol("commands");
-    lists.set(id, commands);
+    (last ? lastLists : lists).set(id, commands);
     changed();
     return () => {
-      lists.delete(id);
+      (last ? lastLists : lists).delete(id);
       changed();
     };
-  }, [commands]);
+  }, [commands, last]);
 }
 
 export function useAllCommands(): readonly Command[] {

@@ -38,7 +38,7 @@ export function matches(text: string, question: string): boolean {
 export function CommandPalette({ open, onClose }: { open: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   return (
-    <Dialog open={open} onClose={onClose} title={t("palette.title")} hideTitle>
+    <Dialog open={open} onClose={onClose} title={t("palette.title")} hideTitle top>
       <Palette onClose={onClose} />
     </Dialog>
   );

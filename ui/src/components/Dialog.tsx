@@ -15,6 +15,7 @@ interface Props {
   size?: "small" | "medium" | "large";
   onSubmit?: () => void; // the dialog is a form then: Enter submits
   hideTitle?: boolean;
+  top?: boolean; // near the top: its height changes while one types
   locked?: boolean; // Esc and a press beside it do not close: something is at work
 }
 
@@ -23,7 +24,7 @@ export function Dialog(props: Props) {
   return props.open ? <Open {...props} /> : null;
 }
 
-function Open({ onClose, title, children, footer, size = "medium", onSubmit, hideTitle, locked }: Props) {
+function Open({ onClose, title, children, footer, size = "medium", onSubmit, hideTitle, locked, top }: Props) {
   const { t } = useTranslation();
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -31,7 +32,7 @@ function Open({ onClose, title, children, footer, size = "medium", onSubmit, hid
     const dialog = ref.current!;
     const before = document.activeElement as HTMLElement | null;
     if (!dialog.open) dialog.showModal();
-    dialog.querySelector<HTMLElement>("[data-autofocus]")?.focus();
+    (dialog.querySelector<HTMLElement>("[data-autofocus]") ?? dialog).focus();
     return () => {
       dialog.close();
       if (before?.isConnected) before.focus();
@@ -50,7 +51,8 @@ function Open({ onClose, title, children, footer, size = "medium", onSubmit, hid
   return (
     <dialog
       ref={ref}
-      className={cx(s.dialog, s[size])}
+      tabIndex={-1}
+      className={cx(s.dialog, s[size], top && s.top)}
       aria-labelledby={id}
       onCancel={(e) => {
         e.preventDefault();

@@ -12,7 +12,7 @@ export function DiffView({ from, to, label }: { from: string; to: string; label:
   const { t } = useTranslation();
   const parts = useMemo(() => fold(diff(from, to)), [from, to]);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
-  if (from === to) return <p className={cx(s.same, "muted")}>{t("diff.same")}</p>;
+  if (from === to) return <p className={cx(s.equal, "muted")}>{t("diff.same")}</p>;
   return (
     <div className={s.diff} role="region" aria-label={label} tabIndex={0}>
       {parts.map((p, i) =>

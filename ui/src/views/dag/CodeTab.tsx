@@ -17,10 +17,19 @@ import { useTimezone } from "@/app/timezone";
 import { useDagId } from "@/views/dag/DagFrame";
 import s from "./CodeTab.module.css";
 
-interface DiffFile {
-  name: string;
-  from: string | null;
-  to: string | null;
+interface Diff {
+  files: { name: string; same: boolean; from: string | null; to: string | null }[]; // of Python; a YAML file is its document
+  document: { from: string; to: string };
+  changes: { kind: string; id: string; change: "added" | "removed" | "changed" }[];
+  truncated: boolean;
+}
+
+function useDiff(dag: string, from: number, to: number) {
+  return useQuery({
+    queryKey: keys.dagPart(dag, "diff", from, to),
+    queryFn: () => api.get<Diff>(path`/ui/dags/${dag}/versions/diff`, { query: { from, to } }),
+    staleTime: Infinity,
+  });
 }
 
 /** The sources of a version, and what changed since another one. Both stand in the address. */
@@ -76,53 +85,60 @@ export default function CodeTab() {
   );
 }
 
-/* A document is kept in one line: for people it is laid out. */
-function readable(content: string): { text: string; json: boolean } {
-  if (content.startsWith("{")) {
-    try {
-      return { text: JSON.stringify(JSON.parse(content), null, 2), json: true };
-    } catch {
-      // It is what it is.
-    }
-  }
-  return { text: content, json: false };
-}
-
 function Source({ dag, version, file }: { dag: string; version: number; file: string }) {
   const { t } = useTranslation("dag");
-  const source = useQuery({
-    queryKey: keys.dagPart(dag, "source", version),
-    queryFn: () => api.get<{ content: string }>(path`/api/v2/dagSources/${dag}`, { query: { version_number: version } }),
-    staleTime: Infinity,
-  });
+  // A version beside itself: all of its files.
+  const source = useDiff(dag, version, version);
   if (source.error) return <ErrorState error={source.error} what={t("code.failed")} retry={source.refetch} />;
   if (!source.data) return <Panel flush><Skeleton rows={10} /></Panel>;
-  const { text, json } = readable(source.data.content);
-  return (
-    <Panel title={<span className="mono">{file || dag}</span>} flush>
-      <CodeView text={text} syntax={json ? "json" : syntaxOf(file)} label={t("code.label", { file: file || dag })} />
-    </Panel>
-  );
-}
-
-function Changes({ dag, from, to }: { dag: string; from: number; to: number }) {
-  const { t } = useTranslation("dag");
-  const changes = useQuery({
-    queryKey: keys.dagPart(dag, "diff", from, to),
-    queryFn: () => api.get<{ files: DiffFile[] }>(path`/ui/dags/${dag}/versions/diff`, { query: { from, to } }),
-    staleTime: Infinity,
-  });
-  if (changes.error) return <ErrorState error={changes.error} what={t("code.diff_failed")} retry={changes.refetch} />;
-  if (!changes.data) return <Panel flush><Skeleton rows={10} /></Panel>;
-  const files = changes.data.files.filter((f) => f.from !== f.to);
-  if (!files.length) return <Panel><EmptyState title={t("code.no_change", { from, to })} /></Panel>;
+  const files = source.data.files.length ? source.data.files.map((f) => ({ name: f.name, text: f.to })) : [{ name: file || dag, text: source.data.document.to }];
   return (
     <>
       {files.map((f) => (
         <Panel key={f.name} title={<span className="mono">{f.name}</span>} flush>
-          <DiffView from={readable(f.from ?? "").text} to={readable(f.to ?? "").text} label={t("code.diff_label", { file: f.name, from, to })} />
+          {f.text === null ? (
+            <EmptyState title={t("code.not_kept")} />
+          ) : (
+            <CodeView text={f.text} syntax={source.data.files.length ? syntaxOf(f.name) : "json"} label={t("code.label", { file: f.name })} />
+          )}
         </Panel>
       ))}
+    </>
+  );
+}
+
+const SIGNS = { added: "+", removed: "−", changed: "~" } as const;
+
+function Changes({ dag, from, to }: { dag: string; from: number; to: number }) {
+  const { t } = useTranslation("dag");
+  const diff = useDiff(dag, from, to);
+  if (diff.error) return <ErrorState error={diff.error} what={t("code.diff_failed")} retry={diff.refetch} />;
+  if (!diff.data) return <Panel flush><Skeleton rows={10} /></Panel>;
+  const { changes, document } = diff.data;
+  const files = diff.data.files.filter((f) => !f.same);
+  if (!files.length && document.from === document.to) return <Panel><EmptyState title={t("code.no_change", { from, to })} /></Panel>;
+  return (
+    <>
+      {changes.length > 0 && (
+        <ul className={s.changes} aria-label={t("code.changes")}>
+          {changes.map((c) => (
+            <li key={`${c.kind} ${c.id}`} className={s[c.change]}>
+              <span aria-hidden>{SIGNS[c.change]}</span> {t(`code.kind_${c.kind}`, { defaultValue: c.kind })} <code>{c.id}</code>
+              <span className="sr-only">{t(`code.${c.change}`)}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      {files.map((f) => (
+        <Panel key={f.name} title={<span className="mono">{f.name}</span>} flush>
+          <DiffView from={f.from ?? ""} to={f.to ?? ""} label={t("code.diff_label", { file: f.name, from, to })} />
+        </Panel>
+      ))}
+      {document.from !== document.to && (
+        <Panel title={t("code.document")} flush>
+          <DiffView from={document.from} to={document.to} label={t("code.diff_label", { file: t("code.document"), from, to })} />
+        </Panel>
+      )}
     </>
   );
 }
