@@ -277,6 +277,16 @@ static bool etag_matches(const char *header, const char *tag)
     return header != NULL && (strcmp(header, "*") == 0 || p != NULL);
 }
 
+bool call_accepts_gzip(struct call *c)
+{
+    return lists(httpd_header(c, "Accept-Encoding"), "gzip");
+}
+
+bool call_etag_matches(struct call *c, const char *tag)
+{
+    return etag_matches(httpd_header(c, "If-None-Match"), tag);
+}
+
 /* A hash of what is answered: nothing must be known of what changed. The client that has it already gets 304. */
 static void add_etag(struct call *c)
 {
@@ -305,8 +315,7 @@ static void pack(struct call *c)
 {
     size_t n;
 
-    if (c->streaming || c->out.len < GZIP_FROM ||
-        !lists(httpd_header(c, "Accept-Encoding"), "gzip")) {
+    if (c->streaming || c->fixed != NULL || c->out.len < GZIP_FROM || !call_accepts_gzip(c)) {
         return;
     }
     c->packed = mem_alloc(c->out.len);
@@ -338,7 +347,7 @@ void call_finish(struct call *c)
         c->reply_headers[n++] = c->headers[i].name;
         c->reply_headers[n++] = c->headers[i].value;
     }
-    if (c->out.len != 0 || c->streaming) {
+    if (c->out.len != 0 || c->fixed != NULL || c->streaming) {
         c->reply_headers[n++] = "Content-Type";
         c->reply_headers[n++] = c->content_type != NULL ? c->content_type : "application/json";
     }

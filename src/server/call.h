@@ -58,7 +58,9 @@ struct call {
     size_t headers_len;
     int status; /* 0: 200 */
     const char *content_type;
-    struct buf out; /* the body */
+    struct buf out;    /* the body */
+    const char *fixed; /* the body instead, borrowed until the call's end; sent as it is. Or NULL */
+    size_t fixed_len;
     struct json_writer w;
     const char *actor; /* who asks; "anonymous" */
     enum role role;
@@ -93,6 +95,10 @@ int call_query_time(const struct call *c, const char *name, int64_t *ret,
 const char *call_query_next(const struct call *c, const char *name, size_t *at);
 /* The body as JSON: an object. -ERR_INVALID. An empty body: an empty object. */
 int call_body(struct call *c, struct value **ret, struct err *e);
+
+bool call_accepts_gzip(struct call *c);
+bool call_etag_matches(struct call *c,
+                       const char *tag); /* the client has it: 304. tag: with quotes */
 
 /* ---- the answer ---- */
 int call_set_header(struct call *c, const char *name,
