@@ -89,6 +89,16 @@ int api_version(struct call *c, struct err *e);
 /* metrics.c */
 int api_metrics(struct call *c, struct err *e);
 
+/* ui_*.c, events.c: the page's own */
+int ui_home(struct call *c, struct err *e);
+int ui_required_actions(struct call *c, struct err *e);
+int ui_dags(struct call *c, struct err *e);
+int ui_grid(struct call *c, struct err *e);
+int ui_graph(struct call *c, struct err *e);
+int ui_run_states(struct call *c, struct err *e);
+int ui_gantt(struct call *c, struct err *e);
+int ui_events(struct call *c, struct err *e);
+
 /* webhooks.c */
 int api_webhook(struct call *c, struct err *e);
 

@@ -103,5 +103,13 @@ const struct route routes[] = {
     {"GET", API "/plugins", api_plugins, ROLE_VIEWER, 0},
     {"GET", API "/plugins/importErrors", api_plugin_errors, ROLE_VIEWER, 0},
     {"GET", API "/dagWarnings", api_dag_warnings, ROLE_VIEWER, 0},
+    {"GET", "/ui/home", ui_home, ROLE_VIEWER, ROUTE_STORE},
+    {"GET", "/ui/required-actions", ui_required_actions, ROLE_VIEWER, ROUTE_STORE},
+    {"GET", "/ui/dags", ui_dags, ROLE_VIEWER, ROUTE_STORE},
+    {"GET", "/ui/dags/{dag_id}/grid", ui_grid, ROLE_VIEWER, ROUTE_STORE},
+    {"GET", "/ui/dags/{dag_id}/graph", ui_graph, ROLE_VIEWER, ROUTE_STORE},
+    {"GET", "/ui/dags/{dag_id}/runs/{dag_run_id}/states", ui_run_states, ROLE_VIEWER, ROUTE_STORE},
+    {"GET", "/ui/dags/{dag_id}/runs/{dag_run_id}/gantt", ui_gantt, ROLE_VIEWER, ROUTE_STORE},
+    {"GET", "/ui/events", ui_events, ROLE_VIEWER, ROUTE_STREAM},
 };
 const size_t routes_len = sizeof routes / sizeof routes[0];

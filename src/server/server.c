@@ -268,6 +268,7 @@ static int prepare(struct server *s, struct err *e)
                  SERVER_TOKEN_FILE);
     }
     rc = rc == 0 ? webhooks_new(&s->config, &s->hooks, e) : rc;
+    rc = rc == 0 ? events_new(s->config.home, &s->events, e) : rc;
     return rc == 0 ? listen_all(s, e) : rc;
 }
 
@@ -281,7 +282,8 @@ static int serve(struct server *s, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    rc = start_threads(s, e);
+    rc = events_start(s->events, e);
+    rc = rc == 0 ? start_threads(s, e) : rc;
     rc = rc == 0 ? loop_main(l, main_co, s, e) : rc;
     log_info("api", "stops: what is at work has %.0f s", (double)s->config.grace_us / 1e6);
     rc2 = stop_threads(s, &stopped);
@@ -308,6 +310,7 @@ int server_run(const struct server_config *c, struct err *e)
     mem_free(s.stats);
     (void)pthread_mutex_destroy(&s.stats_lock);
     webhooks_free(s.hooks);
+    events_free(s.events);
     sodium_memzero(s.token, sizeof s.token);
     mem_free(s.threads);
     return rc;

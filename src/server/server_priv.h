@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/prng.h"
 #include "server/call.h"
+#include "server/events.h"
 #include "server/router.h"
 #include "server/server.h"
 
@@ -49,6 +50,7 @@ struct server_thread {
     } dags[SERVER_DAGS_KEPT];
     uint64_t dag_uses;
     struct server_counts counts;
+    struct events_thread events;
     int rc;
     struct err e;
 };
@@ -57,6 +59,7 @@ struct server {
     struct server_config config;
     char token[80];
     struct webhooks *hooks;
+    struct events *events;
     struct server_thread *threads;
     int port;
     pthread_mutex_t stats_lock;

@@ -198,13 +198,20 @@ static int thread_co(void *arg)
         .end = on_end,
         .arg = t,
     };
-    int rc = httpd_new(&c, &t->httpd, &t->e);
+    int rc = events_join(t->server->events, &t->events, t->loop, &t->e);
 
     if (rc != 0) {
         (void)close(t->listen_fd);
         return rc;
     }
+    rc = httpd_new(&c, &t->httpd, &t->e);
+    if (rc != 0) {
+        events_leave(&t->events);
+        (void)close(t->listen_fd);
+        return rc;
+    }
     rc = co_wait_fd(t->stop_fd, LOOP_READ, NULL);
+    events_leave(&t->events); /* streams would hold up what is drained */
     httpd_free(t->httpd, t->server->config.grace_us);
     return rc;
 }

@@ -76,6 +76,13 @@ struct rendered_row {
     struct ti_key key;
     const char *json; /* rendered fields, secrets masked */
 };
+/* What pictures of a run need of an instance. */
+struct ti_state {
+    uint32_t task;
+    int32_t map_index, map_len;
+    uint16_t try_number;
+    uint8_t state;
+};
 struct attempt_row { /* facts of one attempt that the scheduler does not need */
     struct ti_key key;
     uint16_t try_number;
@@ -467,6 +474,9 @@ struct store_ops {
     /* Rows that exist, by (task, map_index); states: bit per enum task_state, 0 = all. */
     int (*get_tis)(struct store *s, int64_t run_key, unsigned states, struct arena *a,
                    struct ti_row **ret, size_t *ret_len, struct err *e);
+    /* The same of all of them, with little of each: for many. */
+    int (*get_ti_states)(struct store *s, int64_t run_key, struct arena *a, struct ti_state **ret,
+                         size_t *ret_len, struct err *e);
     int (*get_tries)(struct store *s, const struct ti_key *key, struct arena *a,
                      struct ti_row **ret, size_t *ret_len, struct err *e);
     int (*get_attempts)(struct store *s, int64_t run_key, struct arena *a, struct attempt_row **ret,
@@ -571,6 +581,9 @@ struct store_ops {
                                const char ***ret, size_t *ret_len, struct err *e);
     /* Likewise a pool: made or changed; remove: by its name (-ERR_NOTFOUND). */
     int (*put_pool)(struct store *s, const struct pool_row *row, bool remove, struct err *e);
+
+    /* A number that is another one whenever something was changed since it was asked for: by other handles, or by any. */
+    int (*get_change)(struct store *s, int64_t *ret, struct err *e);
 
     /* Maintenance. */
     int (*check)(struct store *s, struct err *e); /* integrity; -ERR_CORRUPT with what is wrong */

@@ -408,6 +408,7 @@ int mem_commit(struct store *store, int shard, int64_t epoch, int64_t seq,
         return rc;
     }
     keep(m);
+    m->changes++;
     s->seq = seq;
     return 0;
 }
@@ -468,6 +469,7 @@ int mem_put_pool(struct store *store, const struct pool_row *row, bool remove, s
         take_back(m);
     } else {
         keep(m);
+        m->changes++;
     }
     return rc;
 }

@@ -119,6 +119,7 @@ struct mem_store {
     struct table names[KIND_TABLES_]; /* DAG, version, run: by (owner, name); XCom: by instance */
     struct owners runs, dags;
     struct list audits, settings, events, parsed_dags, import_errors, queued, garbage;
+    int64_t changes;          /* of anything */
     int64_t audits_gone;      /* pruned */
     int64_t import_error_key; /* the last one given */
     struct asset_keys {       /* the last ones given */
@@ -302,6 +303,9 @@ int mem_previous_run(struct store *s, int64_t run_key, bool any_type, struct are
                      struct run_row *ret, struct err *e);
 int mem_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena *a,
                 struct ti_row **ret, size_t *ret_len, struct err *e);
+int mem_get_ti_states(struct store *s, int64_t run_key, struct arena *a, struct ti_state **ret,
+                      size_t *ret_len, struct err *e);
+int mem_get_change(struct store *s, int64_t *ret, struct err *e);
 int mem_get_tries(struct store *s, const struct ti_key *key, struct arena *a, struct ti_row **ret,
                   size_t *ret_len, struct err *e);
 int mem_get_attempts(struct store *s, int64_t run_key, struct arena *a, struct attempt_row **ret,

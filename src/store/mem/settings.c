@@ -80,6 +80,7 @@ int mem_put_settings(struct store *s, const struct setting_row *rows, size_t n, 
     struct node **nodes = n != 0 ? mem_zalloc(n * sizeof *nodes) : NULL;
     int rc = n != 0 && nodes == NULL ? err_set(e, ERR_NOMEM, "store: out of memory") : 0;
 
+    m->changes++;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         rc = check(m, &rows[i], &nodes[i], e);
     }

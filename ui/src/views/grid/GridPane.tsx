@@ -11,6 +11,7 @@ import type { State } from "@/api/states";
 import { StateDot } from "@/components/StateDot";
 import { cx } from "@/lib/cx";
 import { duration, seconds } from "@/lib/time";
+import { shortLabel } from "./decode";
 import type { Counts, Grid, GridRun, GridTask } from "./decode";
 import { Mark } from "./marks";
 import s from "./Grid.module.css";
@@ -51,10 +52,11 @@ interface RowProps {
   word: (s: string) => string;
   when: (run: GridRun) => string;
   toggle: (id: string) => void;
+  short: string; // its name without that of its group
   names: { open: string; close: string; mapped: string; setup: string; teardown: string };
 }
 
-const Row = memo(function Row({ index, at, task, letters, first, runs, counts, states, open, focus, chosen, word, when, toggle, names }: RowProps) {
+const Row = memo(function Row({ index, at, task, letters, first, runs, counts, states, open, focus, chosen, word, when, toggle, short, names }: RowProps) {
   return (
     <div role="row" aria-rowindex={at + 2} aria-level={task.depth + 1} aria-expanded={open ?? undefined} className={cx(s.row, chosen >= 0 && s.rowOn)} style={{ transform: `translateY(${at * ROW}px)` }}>
       <div role="rowheader" aria-colindex={1} className={cx(s.name, task.group && s.group)} style={{ paddingInlineStart: 4 + task.depth * 14 }} data-r={at} data-c={-1} tabIndex={focus === -1 ? 0 : -1} data-tip={task.operator ? `${task.id}\n${task.operator}` : task.id}>
@@ -63,7 +65,7 @@ const Row = memo(function Row({ index, at, task, letters, first, runs, counts, s
             {open ? <ChevronDown size={14} aria-hidden /> : <ChevronRight size={14} aria-hidden />}
           </button>
         ) : <span className={s.blank} />}
-        <span className={s.text}>{task.label}</span>
+        <span className={s.text}>{short}</span>
         {task.mapped && <span className={s.kind} title={names.mapped}>[ ]</span>}
         {task.setup && <span className={s.kind}>{names.setup}</span>}
         {task.teardown && <span className={s.kind}>{names.teardown}</span>}
@@ -249,11 +251,12 @@ export function GridPane({ grid, rows, closed, onToggle, selected, onSelect, onO
             const tip = [when(r), `${t(`common:run_type.${r.run_type}`)} · ${word(r.state)}${took === null ? "" : ` · ${duration(took)}`}`, r.note ? t("has_note") : ""].filter(Boolean).join("\n");
             return (
               <div
-                key={r.run_id} role="columnheader" aria-colindex={c + 2} aria-label={`${t("run")}: ${tip.replaceAll("\n", ", ")}`} data-tip={tip} data-r={-1} data-c={c} tabIndex={tab.r === -1 && tab.c === c ? 0 : -1}
+                key={r.run_id} role="columnheader" aria-colindex={c + 2} data-tip={tip} data-r={-1} data-c={c} tabIndex={tab.r === -1 && tab.c === c ? 0 : -1}
                 className={cx(s.run, c === chosenCol && s.chosen)} style={{ insetInlineStart: name + c * COL }}
               >
                 <span className={s.bar} style={{ height: Math.max(3, ((took ?? 0) / longest) * BAR), background: stateColor(r.state) }} />
                 <StateDot state={r.state} bare className={s.runMark} />
+                <span className="sr-only">{`${t("run")}: ${tip.replaceAll("\n", ", ")}`}</span>
               </div>
             );
           })}
@@ -267,7 +270,7 @@ export function GridPane({ grid, rows, closed, onToggle, selected, onSelect, onO
               <Row
                 key={task.id} index={index} at={at} task={task} letters={letters} first={c0} runs={runs} counts={task.group || task.mapped ? grid.counts : null} states={grid.states}
                 open={task.group ? searching || !closed.has(task.id) : null} focus={tab.r === at ? tab.c : -2} chosen={index === chosenRow ? chosenCol : -1}
-                word={word} when={when} toggle={toggle} names={names}
+                word={word} when={when} toggle={toggle} short={shortLabel(grid, task)} names={names}
               />
             );
           })}

@@ -90,6 +90,12 @@ export function visibleRows(g: Grid, closed: ReadonlySet<string>, words: string)
   return out.subarray(0, len);
 }
 
+/** What a task is called below its group: without the group's name before it. */
+export function shortLabel(g: Pick<Grid, "tasks">, t: GridTask): string {
+  const group = t.parent >= 0 ? g.tasks[t.parent]!.id : "";
+  return group && t.label.startsWith(`${group}.`) ? t.label.slice(group.length + 1) : t.label;
+}
+
 /** The same grid with one cell changed; null where it has no such cell, or one that a letter does not tell (mapped tasks). */
 export function patchCell(g: Grid, run: string, task: string, state: string | null | undefined): Grid | null {
   const r = g.runs.findIndex((x) => x.run_id === run), i = g.row.get(task);
