@@ -15,7 +15,14 @@ const HOLLOW = new Set<State>(["queued", "scheduled", "planned", "removed"]);
 export function Mark({ state, counts }: { state: State; counts?: Counts }) {
   const parts = shares(counts);
   if (parts.length > 1) {
-    const stops = parts.map((p) => `var(--s-${p.state}) ${(p.from * 100).toFixed(1)}% ${(p.to * 100).toFixed(1)}%`).join(",");
+    // One failed of thousands is to be seen too.
+    const sizes = parts.map((p) => Math.max(0.2, p.to - p.from)), sum = sizes.reduce((a, b) => a + b, 0);
+    let at = 0;
+    const stops = parts.map((p, i) => {
+      const from = at;
+      at += (sizes[i]! / sum) * 100;
+      return `var(--s-${p.state}) ${from.toFixed(1)}% ${at.toFixed(1)}%`;
+    }).join(",");
     return <span className={s.mark} style={{ background: `linear-gradient(to bottom,${stops})` }}>{GLYPHS[state]}</span>;
   }
   if (state === "none") return <span className={cx(s.mark, s.none)} />;
