@@ -5,32 +5,11 @@ import { useLive } from "@/api/events";
 import { keys } from "@/api/keys";
 import { useSession } from "@/api/session";
 import { isLive } from "@/api/states";
+import type { DagRun as Run, DagVersion } from "@/api/types";
 
-export interface DagVersion {
-  id: string;
-  version_number: number;
-  created_at: string;
-}
-
-export interface DagRun {
-  dag_run_id: string;
-  dag_id: string;
-  logical_date: string | null;
-  queued_at: string | null;
-  start_date: string | null;
-  end_date: string | null;
-  duration: number | null;
-  data_interval_start: string | null;
-  data_interval_end: string | null;
-  run_after: string;
-  run_type: string;
-  state: string;
-  triggered_by: string | null;
-  triggering_user_name: string | null;
-  conf: Record<string, unknown> | null;
-  note: string | null;
-  dag_versions: DagVersion[];
-  partition_key: string | null;
+/** A run, with what only its own page shows. */
+export interface DagRun extends Run {
+  partition_key?: string | null;
 }
 
 export interface TaskInstance {

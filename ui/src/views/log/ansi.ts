@@ -10,7 +10,7 @@ export interface Piece {
 }
 
 const NAMES = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"] as const;
-// eslint-disable-next-line no-control-regex
+ 
 const ESCAPE = /\x1b(?:\[([0-9;:]*)([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])/g;
 
 function indexed(n: number): string | undefined {

@@ -30,7 +30,7 @@ export function levelOf(line: string): number | null {
 export function widthOf(line: string): number {
   const text = stripAnsi(line);
   let n = text.length;
-  // eslint-disable-next-line no-control-regex
+   
   if (/[^\x00-\xff]/.test(text)) n += text.match(WIDE)?.length ?? 0;
   if (text.includes("\t")) {
     n = 0;

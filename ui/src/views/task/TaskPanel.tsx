@@ -69,7 +69,7 @@ function RunPanel({ dag, run, onClose }: Props) {
 }
 
 function GroupPanel({ dag, run, task, counts, onClose }: Props & { task: string }) {
-  const { t } = useTranslation("task");
+  const { t } = useTranslation(["task", "run"]);
   return (
     <section className={s.panel} aria-label={t("group")}>
       <Head title={task} mono onClose={onClose} />
@@ -83,7 +83,7 @@ function GroupPanel({ dag, run, task, counts, onClose }: Props & { task: string 
 }
 
 function OnePanel({ dag, run, task, kind, counts, onClose }: Props & { task: string }) {
-  const { t } = useTranslation("task");
+  const { t } = useTranslation(["task", "run"]);
   const mapped = kind === "mapped" && Object.keys(counts ?? {}).length > 0;
   const q = useTaskInstance(dag, run, task, -1, !mapped);
   const ti = q.data;
