@@ -97,6 +97,9 @@ int ui_grid(struct call *c, struct err *e);
 int ui_graph(struct call *c, struct err *e);
 int ui_run_states(struct call *c, struct err *e);
 int ui_gantt(struct call *c, struct err *e);
+int ui_why(struct call *c, struct err *e);
+int ui_plan(struct call *c, struct err *e);
+int ui_apply(struct call *c, struct err *e);
 int ui_events(struct call *c, struct err *e);
 
 /* webhooks.c */

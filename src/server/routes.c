@@ -110,6 +110,10 @@ const struct route routes[] = {
     {"GET", "/ui/dags/{dag_id}/graph", ui_graph, ROLE_VIEWER, ROUTE_STORE},
     {"GET", "/ui/dags/{dag_id}/runs/{dag_run_id}/states", ui_run_states, ROLE_VIEWER, ROUTE_STORE},
     {"GET", "/ui/dags/{dag_id}/runs/{dag_run_id}/gantt", ui_gantt, ROLE_VIEWER, ROUTE_STORE},
+    {"GET", "/ui/dags/{dag_id}/runs/{dag_run_id}/tasks/{task_id}/why", ui_why, ROLE_VIEWER,
+     ROUTE_STORE},
+    {"POST", "/ui/plan", ui_plan, ROLE_VIEWER, ROUTE_STORE},
+    {"POST", "/ui/apply", ui_apply, ROLE_USER, ROUTE_STORE},
     {"GET", "/ui/events", ui_events, ROLE_VIEWER, ROUTE_STREAM},
 };
 const size_t routes_len = sizeof routes / sizeof routes[0];
