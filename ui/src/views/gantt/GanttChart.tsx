@@ -122,7 +122,7 @@ export function GanttChart({ dag, run, live }: { dag: string; run: string; live:
                     </span>
                   );
                 })}
-                {took !== null && <span className={s.time} style={{ left: endX + 2 }}>{duration(took)}</span>}
+                {took !== null && <span aria-hidden className={s.time} style={{ left: endX + 2 }}>{duration(took)}</span>}
               </Link>
             );
           })}

@@ -141,8 +141,10 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
     const first = graph.nodes.find((n) => n.kind !== "group");
     const y = graph.height * zoom + 48 <= el.clientHeight ? (el.clientHeight - graph.height * zoom) / 2 : el.clientHeight / 2 - ((first?.y ?? 0) + 20) * zoom;
     const x = graph.width * zoom + 48 <= el.clientWidth ? (el.clientWidth - graph.width * zoom) / 2 : 24;
+    const at = chosen ? graph.nodes.find((n) => n.id === chosen) : undefined;
+    if (at && zoom > fit) return { x: el.clientWidth / 2 - (at.x + at.w / 2) * zoom, y: el.clientHeight / 2 - (at.y + at.h / 2) * zoom, zoom };
     return { x, y, zoom };
-  }, [graph]);
+  }, [graph, chosen]);
 
   return (
     <Ctx.Provider value={ctx}>

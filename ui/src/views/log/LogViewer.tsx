@@ -20,7 +20,7 @@ import { useHotkeys } from "@/lib/hotkeys";
 import { read, write } from "@/lib/storage";
 import { parseAnsi } from "./ansi";
 import type { Piece } from "./ansi";
-import { floorIndex, LEVELS, LogModel } from "./model";
+import { floorIndex, INHERITED, LEVELS, LogModel } from "./model";
 import type { Group } from "./model";
 import { findLines, HITS_MAX, matcher } from "./search";
 import { downloadLog, readLog } from "./stream";
@@ -118,7 +118,7 @@ const Line = memo(function Line({ n, text, level, marked, re, here, group, open,
   n: number; text: string; level: number; marked: boolean; re: RegExp | null; here: boolean; group: string | null; open: boolean; rows: number; onFold: (n: number) => void; foldLabel: string;
 }) {
   return (
-    <div className={cx(s.line, s[`l${level}`], marked && s.marked)} style={rows > 1 ? { height: rows * LH } : undefined} data-line={n + 1}>
+    <div className={cx(s.line, s[`l${level & 7}`], (level & INHERITED) !== 0 && s.inherited, marked && s.marked)} style={rows > 1 ? { height: rows * LH } : undefined} data-line={n + 1}>
       <a href={`#L${n + 1}`} className={s.number} tabIndex={-1} aria-label={`${n + 1}`}>{n + 1}</a>
       <span className={s.text}>
         {group !== null ? (

@@ -39,6 +39,9 @@ export function widthOf(line: string): number {
   return n;
 }
 
+/* Of a line that names no level: it has that of the one before it, for filters. */
+export const INHERITED = 8;
+
 interface Block {
   lines: string[];
   level: Uint8Array;
@@ -82,7 +85,7 @@ export class LogModel {
     const lv = named ?? this.last;
     this.last = lv;
     b.lines.push(line);
-    b.level[i] = lv;
+    b.level[i] = named === null ? lv | INHERITED : lv;
     b.width[i] = widthOf(line);
     b.chars += line.length;
     this.chars += line.length;
@@ -134,7 +137,7 @@ export class LogModel {
         if (n <= skipTo) continue;
         if (g && !isOpen(g)) skipTo = g.end < 0 ? Infinity : g.end;
         else if (b.lines[i]!.startsWith("::endgroup::")) continue;
-        if (b.level[i]! < least && !g) continue;
+        if ((b.level[i]! & 7) < least && !g) continue;
         if (g && least > 0) continue;
         if (top) {
           top[len] = rows;

@@ -19,7 +19,7 @@ interface Line {
 const SLICE_MS = 12;
 const pause = () => new Promise<void>((done) => setTimeout(done));
 
-export const logPath = (s: Source) => tiPath(s.dag, s.run, s.task, s.index, `/logs/${s.attempt}`);
+export const logPath = (s: Source) => tiPath(s.dag, s.run, s.task, -1, `/logs/${s.attempt}`);
 
 /** Reads from a token on; gives each line, and at the end the token for what comes later. It lets the page breathe between slices. */
 export async function readLog(source: Source, token: string | null, signal: AbortSignal, onLine: (l: Line) => void, onSlice: () => void): Promise<string | null> {

@@ -64,7 +64,7 @@ function One({ dag, run, tab }: { dag: string; run: string; tab: string }) {
   if (q.error && !r) return <Page title={run} heading={heading}><ErrorState error={q.error} retry={q.refetch} /></Page>;
   if (!r) return <Page title={run} heading={heading}><Skeleton rows={8} /></Page>;
   return (
-    <Page title={`${dag} · ${run}`} wide heading={heading} actions={<Actions dag={dag} runIds={[run]} />}>
+    <Page title={`${dag} · ${run}`} wide heading={heading} actions={<Actions dag={dag} runIds={[run]} note={r.note} />}>
       <div className={s.head}>
         <StateBadge state={r.state} />
         <span>{t(`common:run_type.${r.run_type}`, { defaultValue: r.run_type })}</span>

@@ -59,7 +59,7 @@ function RunPanel({ dag, run, onClose }: Props) {
             ]} />
             <div className={s.buttons}>
               <ButtonLink to={runHref(dag, run)} icon={ArrowRight} small kind="primary">{t("open_run")}</ButtonLink>
-              <Actions dag={dag} runIds={[run]} small />
+              <Actions dag={dag} runIds={[run]} note={r.note} small />
             </div>
           </>
         )}
@@ -115,7 +115,7 @@ function OnePanel({ dag, run, task, kind, counts, onClose }: Props & { task: str
             <div className={s.buttons}>
               <ButtonLink to={taskHref(dag, run, task, -1, "details")} icon={ArrowRight} small kind="primary">{t("open")}</ButtonLink>
               {ti.try_number > 0 && <ButtonLink to={taskHref(dag, run, task, -1, "log")} icon={FileText} small>{t("tab.log")}</ButtonLink>}
-              <Actions dag={dag} runIds={[run]} taskIds={[task]} small />
+              <Actions dag={dag} runIds={[run]} taskIds={[task]} note={ti.note} small />
             </div>
           </>
         )}

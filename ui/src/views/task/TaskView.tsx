@@ -73,7 +73,7 @@ function One({ dag, run, task, index, tab }: { dag: string; run: string; task: s
   return (
     <Page
       title={title} wide heading={<Crumbs dag={dag} run={run} task={task} index={index} />}
-      actions={<Actions dag={dag} runIds={[run]} taskIds={[task]} mapIndexes={index >= 0 ? [index] : undefined} actions={whole ? ["clear", "mark"] : undefined} />}
+      actions={<Actions dag={dag} runIds={[run]} taskIds={[task]} mapIndexes={index >= 0 ? [index] : undefined} note={ti?.note} actions={whole ? ["clear", "mark"] : undefined} />}
     >
       <div className={s.head}>
         <StateBadge state={state} />

@@ -93,7 +93,7 @@ export function Rendered({ ti }: { ti: TaskInstance }) {
     <div>
       {fields.map(([name, value]) => {
         const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
-        return <div key={name} className={s.block}><h3 className="mono">{name}</h3><div className={s.code}><CodeView text={text} syntax={syntaxOfField(name, text)} label={name} maxHeight="28rem" /></div></div>;
+        return <div key={name} className={s.block}><h2 className="mono">{name}</h2><div className={s.code}><CodeView text={text} syntax={syntaxOfField(name, text)} label={name} maxHeight="28rem" /></div></div>;
       })}
     </div>
   );
@@ -109,7 +109,7 @@ function Xcom({ at, entry }: { at: At; entry: XcomEntry }) {
   });
   return (
     <div className={s.block}>
-      <h3><span className="mono">{entry.key}</span> <span className="muted"><TimeText time={entry.timestamp} /></span></h3>
+      <h2><span className="mono">{entry.key}</span> <span className="muted"><TimeText time={entry.timestamp} /></span></h2>
       {q.error && !q.data ? <ErrorState error={q.error} retry={q.refetch} inline /> : !q.data ? <Skeleton rows={1} /> : <ValueView value={q.data.value} label={t("xcom_value", { key: entry.key })} />}
     </div>
   );
