@@ -19,7 +19,6 @@ import { StateDot } from "@/components/StateDot";
 import { LinkTabs, Segmented } from "@/components/Tabs";
 import { Duration, TimeText } from "@/components/TimeText";
 import { Actions } from "@/views/run/actions";
-import { CountBar } from "./CountBar";
 import { Crumbs } from "./Crumbs";
 import { Hitl } from "./Hitl";
 import { Dependencies, Details, Rendered, Xcoms } from "./parts";
@@ -87,7 +86,6 @@ function One({ dag, run, task, index, tab }: { dag: string; run: string; task: s
           </>
         )}
       </div>
-      {whole && <CountBar counts={sum.n} />}
       {!whole && ti!.state_reason && <p className={s.reason}>{ti!.state_reason}</p>}
       {!whole && <Why dag={dag} run={run} task={task} index={index} state={state} />}
       {!whole && state === "deferred" && <Hitl dag={dag} run={run} task={task} index={index} />}
