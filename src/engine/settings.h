@@ -10,7 +10,11 @@
  *   conn_get {conn_id, stored?, folder?} -> {found, conn}      conn_set {conn_id, conn, is_new?}
  *   conn_delete {conn_id} -> {found}      conn_list {} -> {ids}
  *   pool_set {name, slots, description?, include_deferred?}    pool_delete {name}
+ *   user_..., session_..., token_...      engine/accounts.h
  *   rotate {} -> {rotated}                all values under the newest key; a key file gets a new one first
+ *
+ * A request may have "actor": who changes it. Each change is one transaction with its row of the audit trail, which says what was there and
+ * what is there now, without what is secret.
  */
 #ifndef TW_ENGINE_SETTINGS_H
 #define TW_ENGINE_SETTINGS_H

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/prng.h"
+#include "server/identity.h"
 
 struct err;
 struct httpd;
@@ -26,20 +27,12 @@ struct server_thread;
 struct co;
 
 #define CALL_PARAMS_MAX  6
-#define CALL_HEADERS_MAX 16 /* with those that call_finish adds */
+#define CALL_HEADERS_MAX 24 /* with those that call_finish adds */
 #define CALL_QUERY_MAX   64
 
 struct call_pair {
     const char *name, *value;
 };
-
-enum role {
-    ROLE_NONE,
-    ROLE_VIEWER,
-    ROLE_USER,
-    ROLE_OP,
-    ROLE_ADMIN
-}; /* each may what those before it may */
 
 struct call {
     struct httpd *httpd;
@@ -64,6 +57,11 @@ struct call {
     struct json_writer w;
     const char *actor; /* who asks; "anonymous" */
     enum role role;
+    struct identity who;
+    const char *csrf; /* of a session: what writes must say in X-CSRF-Token */
+    /* Of a stream: may it go on? Asked before each piece. NULL: always. */
+    bool (*still)(struct call *c);
+    int64_t still_us;       /* loop clock: asked again from then on */
     char id[UUID_TEXT_MAX]; /* of the request: in the log, and in the answer's X-Request-Id */
     int64_t began_us;       /* loop clock */
     const struct value *import_errors; /* of server_know_import_errors; or NULL */

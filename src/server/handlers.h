@@ -5,6 +5,26 @@
 struct call;
 struct err;
 
+/* api_auth.c */
+int api_session(struct call *c, struct err *e);
+int api_login(struct call *c, struct err *e);
+int api_logout(struct call *c, struct err *e);
+int api_password(struct call *c, struct err *e);
+int api_auth_token(struct call *c, struct err *e);
+int api_auth_token_cli(struct call *c, struct err *e);
+int api_auth_login(struct call *c, struct err *e);
+int api_auth_logout(struct call *c, struct err *e);
+
+/* api_users.c */
+int api_users(struct call *c, struct err *e);
+int api_user(struct call *c, struct err *e);
+int api_user_post(struct call *c, struct err *e);
+int api_user_patch(struct call *c, struct err *e);
+int api_user_delete(struct call *c, struct err *e);
+int api_tokens(struct call *c, struct err *e);
+int api_token_post(struct call *c, struct err *e);
+int api_token_delete(struct call *c, struct err *e);
+
 /* api_dags.c */
 int api_dags(struct call *c, struct err *e);
 int api_dag(struct call *c, struct err *e);

@@ -198,7 +198,9 @@ static int thread_co(void *arg)
         .end = on_end,
         .arg = t,
     };
-    int rc = events_join(t->server->events, &t->events, t->loop, &t->e);
+    int rc = pool_new(t->loop, "passwords", 1, &t->pool, &t->e);
+
+    rc = rc == 0 ? events_join(t->server->events, &t->events, t->loop, &t->e) : rc;
 
     if (rc != 0) {
         (void)close(t->listen_fd);
@@ -222,12 +224,16 @@ static void *thread_main(void *arg)
     struct loop_config lc = {0};
     uint64_t one = 1;
 
-    t->rc = loop_uv_new(&lc, &t->loop, &t->e);
+    t->known = identities_new();
+    t->rc = t->known != NULL ? loop_uv_new(&lc, &t->loop, &t->e)
+                             : err_set(&t->e, ERR_NOMEM, "out of memory for a thread");
     if (t->rc == 0) {
         t->rc = loop_main(t->loop, thread_co, t, &t->e);
         drop_store(t);
+        pool_free(t->pool);
         loop_free(t->loop);
     }
+    identities_free(t->known);
     if (t->rc != 0) {
         (void)!write(t->server->failed_fd, &one, sizeof one);
     }

@@ -167,6 +167,16 @@ struct setting_row {
     int64_t updated_us;
 };
 
+/* One change of settings, with what the audit trail tells of it. */
+struct settings_change {
+    const struct setting_row *rows;
+    size_t rows_len;
+    const struct pool_row *pool; /* or NULL */
+    bool pool_gone;              /* it is removed: -ERR_NOTFOUND */
+    const struct audit_row *audits;
+    size_t audits_len;
+};
+
 /* An asset, by name and URI. */
 struct asset_row {
     const char *name, *uri, *group;
@@ -567,6 +577,8 @@ struct store_ops {
     /* Settings change in a transaction of their own, durable on return: all rows or none. -ERR_STALE: a row has another version than was
      * said; -ERR_NOTFOUND: one to be removed is not there. A row stands at most once among them. */
     int (*put_settings)(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
+    /* The same for settings, a pool and the audit's rows of one change, in one transaction. */
+    int (*change_settings)(struct store *s, const struct settings_change *c, struct err *e);
     /* What a look at the DAG files found, likewise: written by the process that has the engine. */
     int (*put_parsed)(struct store *s, const struct parsed_batch *b, struct err *e);
     /* By dag_id; dag_id NULL: all. */

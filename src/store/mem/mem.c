@@ -123,6 +123,7 @@ static const struct store_ops ops = {
     .get_settings = mem_get_settings,
     .put_settings = mem_put_settings,
     .put_pool = mem_put_pool,
+    .change_settings = mem_change_settings,
     .put_parsed = mem_put_parsed,
     .get_parsed_dags = mem_get_parsed_dags,
     .get_import_errors = mem_get_import_errors,

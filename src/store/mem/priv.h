@@ -328,6 +328,7 @@ int mem_get_xcoms(struct store *s, const struct ti_key *key, struct arena *a, st
 int mem_get_settings(struct store *s, const char *kind, const char *name, struct arena *a,
                      struct setting_row **ret, size_t *ret_len, struct err *e);
 int mem_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
+int mem_change_settings(struct store *s, const struct settings_change *c, struct err *e);
 int mem_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
 int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct err *e);
 int mem_clean(struct store *s, int64_t before_us, size_t limit, int64_t *ret_runs, bool *ret_more,

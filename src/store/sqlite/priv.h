@@ -160,6 +160,7 @@ int sql_get_import_errors(struct store *s, int64_t error_key, size_t offset, siz
 int sql_get_bundle_versions(struct store *s, const char *bundle, struct arena *a, const char ***ret,
                             size_t *ret_len, struct err *e);
 int sql_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
+int sql_change_settings(struct store *s, const struct settings_change *c, struct err *e);
 int sql_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
 
 /* query.c */

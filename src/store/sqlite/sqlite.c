@@ -248,6 +248,7 @@ static const struct store_ops ops = {
     .get_settings = sql_get_settings,
     .put_settings = sql_put_settings,
     .put_pool = sql_put_pool,
+    .change_settings = sql_change_settings,
     .put_parsed = sql_put_parsed,
     .get_parsed_dags = sql_get_parsed_dags,
     .get_import_errors = sql_get_import_errors,
