@@ -1,4 +1,6 @@
 /* Runs by filter and order, versions of a DAG, the audit trail; on both drivers. */
+#include <stdlib.h>
+
 #include "fixture.h"
 
 static void test_query_runs(void **state)
@@ -48,6 +50,46 @@ static void test_query_runs(void **state)
     q.dag_key = 9;
     OK(OPS(f)->count_runs(f->s, &q, &count, &f->e), f);
     assert_int_equal(count, 0);
+}
+
+static int by_time(const void *x, const void *y)
+{
+    const struct run_time *a = x, *b = y;
+
+    return (a->at_us > b->at_us) - (a->at_us < b->at_us);
+}
+
+static void test_run_times(void **state)
+{
+    struct fixture *f = *state;
+    struct run_row rows[4] = {sample_run(1, 1), sample_run(2, 1), sample_run(3, 1), sample_run(4, 1)};
+    struct store_batch b = {.runs = rows, .runs_len = 4};
+    struct run_time *got;
+    size_t n;
+
+    fixture_dag(f, 0);
+    for (int i = 0; i < 4; i++) {
+        rows[i].logical_date_us = T0 + i * 100;
+        rows[i].run_after_us = T0 + 5000;
+        rows[i].state = RUN_SUCCESS;
+    }
+    rows[1].state = RUN_FAILED;
+    rows[2].logical_date_us = TIME_NONE;
+    rows[2].run_after_us = T0 + 50;
+    rows[2].state = RUN_QUEUED;
+    OK(fixture_commit(f, &b), f);
+    OK(OPS(f)->get_run_times(f->s, 1, T0, T0 + 100, 0, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 3);
+    qsort(got, n, sizeof *got, by_time);
+    assert_int_equal(got[0].at_us, T0);
+    assert_int_equal(got[1].at_us, T0 + 50);
+    assert_int_equal(got[1].state, RUN_QUEUED);
+    assert_int_equal(got[2].at_us, T0 + 100);
+    assert_int_equal(got[2].state, RUN_FAILED);
+    OK(OPS(f)->get_run_times(f->s, 1, T0, T0 + 100, 2, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 2);
+    OK(OPS(f)->get_run_times(f->s, 2, T0, T0 + 100, 0, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 0);
 }
 
 static void test_versions_of_a_dag(void **state)
@@ -105,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_query_runs),
+        BOTH(test_run_times),
         BOTH(test_versions_of_a_dag),
         BOTH(test_audits),
     };
