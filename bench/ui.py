@@ -82,7 +82,7 @@ def main():
             # A line of output has the address, whatever stands around it.
             base = next(m.group() for m in (re.search(r"http://\S+", line) for line in server.stdout) if m).rstrip("/")
             token = (folder / "home" / "api.token").read_text(encoding="ascii").strip()
-            done = subprocess.run(["node", str(ROOT / "bench/ui.mjs"), base, str(args.rounds)], env={**os.environ, "TOKEN": token}, check=True, capture_output=True, text=True)
+            done = subprocess.run(["node", str(ROOT / "bench/ui.mjs"), base, str(args.rounds)], env={**os.environ, "TOKEN": token}, check=True, stdout=subprocess.PIPE, text=True)
         finally:
             server.terminate()
             server.wait()

@@ -2,7 +2,7 @@
  * A version's graph, coloured by a run. React Flow has the boxes, and only those that are seen; all edges are a handful of SVG paths below
  * them, because thousands of edge components would cost more than the whole rest.
  */
-import { createContext, memo, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
+import { createContext, memo, useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Background, Controls, MiniMap, ReactFlow, ReactFlowProvider, useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
 import type { Node, NodeProps } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
@@ -134,7 +134,10 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
     return () => window.clearTimeout(timer);
   }, [mini]);
 
-  const start = useCallback(() => {
+  // Where one begins is known before the first box is drawn: else all would be drawn twice.
+  const [view, setView] = useState<{ x: number; y: number; zoom: number } | null>(null);
+  useLayoutEffect(() => {
+    if (view) return;
     const el = frame.current!;
     const fit = Math.min((el.clientWidth - 48) / Math.max(1, graph.width), (el.clientHeight - 48) / Math.max(1, graph.height), 1);
     const zoom = Math.max(fit, Math.min(READABLE, 1));
@@ -142,16 +145,15 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
     const y = graph.height * zoom + 48 <= el.clientHeight ? (el.clientHeight - graph.height * zoom) / 2 : el.clientHeight / 2 - ((first?.y ?? 0) + 20) * zoom;
     const x = graph.width * zoom + 48 <= el.clientWidth ? (el.clientWidth - graph.width * zoom) / 2 : 24;
     const at = chosen ? graph.nodes.find((n) => n.id === chosen) : undefined;
-    if (at && zoom > fit) return { x: el.clientWidth / 2 - (at.x + at.w / 2) * zoom, y: el.clientHeight / 2 - (at.y + at.h / 2) * zoom, zoom };
-    return { x, y, zoom };
-  }, [graph, chosen]);
+    setView(at && zoom > fit ? { x: el.clientWidth / 2 - (at.x + at.w / 2) * zoom, y: el.clientHeight / 2 - (at.y + at.h / 2) * zoom, zoom } : { x, y, zoom });
+  }, [graph, chosen, view]);
 
   return (
     <Ctx.Provider value={ctx}>
       <div ref={frame} className={cx(s.frame, far && s.far)} role="group" aria-label={label}>
-        <ReactFlow
+        {view && <ReactFlow
           nodes={nodes} edges={NONE} nodeTypes={nodeTypes} onlyRenderVisibleElements={nodes.length > 150} nodesDraggable={false} nodesConnectable={false} elementsSelectable
-          onInit={(f) => void f.setViewport(start())}
+          defaultViewport={view}
           minZoom={0.03} maxZoom={2} zoomOnDoubleClick={false} deleteKeyCode={null} selectionKeyCode={null} multiSelectionKeyCode={null}
           ariaLabelConfig={{ "node.a11yDescription.default": t("aria_node"), "controls.ariaLabel": t("controls"), "controls.zoomIn.ariaLabel": t("zoom_in"), "controls.zoomOut.ariaLabel": t("zoom_out"), "controls.fitView.ariaLabel": t("fit"), "minimap.ariaLabel": t("minimap") }}
           onNodeClick={(e, n) => {
@@ -173,7 +175,7 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
           <Background gap={24} size={1} />
           <Controls showInteractive={false} position="bottom-left" />
           {mini && <MiniMap style={{ width: 160, height: 100 }} pannable zoomable position="bottom-right" nodeStrokeWidth={0} nodeColor={(n) => miniColor(states.get(n.id), n.type === "group_" && !(n.data as BoxData).closed)} />}
-        </ReactFlow>
+        </ReactFlow>}
       </div>
     </Ctx.Provider>
   );

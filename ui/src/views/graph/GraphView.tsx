@@ -39,16 +39,19 @@ export default function GraphView({ fixedRun, version }: { fixedRun?: string; ve
   const run = fixedRun ?? params.get("run") ?? recent.data?.[0]?.dag_run_id ?? null;
   const states = useRunStates(dag, run);
   const assets = params.get("assets") === "1";
-  const shownVersion = version ?? (states.data ? states.data.version : undefined);
-  const graph = useQuery({
-    // A version's graph stays as it is: it is no part of what events make stale.
-    queryKey: ["graph", dag, shownVersion ?? "current", assets],
-    queryFn: ({ signal }) => api.get<GraphAnswer>(path`/ui/dags/${dag}/graph`, { query: { version: shownVersion, assets: assets || undefined }, signal }),
-    enabled: !run || states.data !== undefined || states.error !== null,
-    staleTime: shownVersion === undefined ? 10_000 : Infinity,
-    structuralSharing: false,
-    placeholderData: (old) => old,
+  // A version's graph stays as it is: it is no part of what events make stale. The current one is asked for at once; a run of another version
+  // has another graph.
+  const ask = (n: number | undefined) => ({
+    queryKey: ["graph", dag, n ?? "current", assets],
+    queryFn: ({ signal }: { signal: AbortSignal }) => api.get<GraphAnswer>(path`/ui/dags/${dag}/graph`, { query: { version: n, assets: assets || undefined }, signal }),
+    staleTime: n === undefined ? 10_000 : Infinity,
+    structuralSharing: false as const,
   });
+  const current = useQuery({ ...ask(undefined), enabled: version === undefined });
+  const wanted = version ?? states.data?.version;
+  const other = wanted !== undefined && wanted !== current.data?.version && (version !== undefined || !current.isPending);
+  const own = useQuery({ ...ask(wanted), enabled: other });
+  const graph = other ? own : current;
   const task = params.get("task"), words = params.get("q") ?? "";
   const choose = useCallback((id: string | null) => set({ task: id }), [set]);
   const toggle = useCallback((id: string) => setClosed((old) => {

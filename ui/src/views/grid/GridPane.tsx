@@ -6,7 +6,7 @@ import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useStat
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useTimezone } from "@/app/timezone";
-import { stateColor } from "@/api/states";
+import { RUN_STATES, stateColor, TASK_STATES } from "@/api/states";
 import type { State } from "@/api/states";
 import { StateDot } from "@/components/StateDot";
 import { cx } from "@/lib/cx";
@@ -32,8 +32,8 @@ export interface GridPaneProps {
   label: string;
 }
 
-function tipOf(task: GridTask, when: string, state: string, counts: Counts | undefined, word: (s: string) => string): string {
-  const parts = counts ? Object.entries(counts).map(([k, n]) => `${word(k)} ${n}`).join(", ") : "";
+function tipOf(task: GridTask, when: string, state: string, counts: Counts | undefined, words: Record<string, string>): string {
+  const parts = counts ? Object.entries(counts).map(([k, n]) => `${words[k] ?? k} ${n}`).join(", ") : "";
   return `${task.id}\n${when}${parts ? `\n${parts}` : `\n${state}`}`;
 }
 
@@ -49,14 +49,14 @@ interface RowProps {
   open: boolean | null; // of a group
   focus: number; // column that has the focus; -2: none
   chosen: number; // column that is chosen; -1: none
-  word: (s: string) => string;
-  when: (run: GridRun) => string;
+  words: Record<string, string>; // of states
+  whens: readonly string[]; // of runs
   toggle: (id: string) => void;
   short: string; // its name without that of its group
   names: { open: string; close: string; mapped: string; setup: string; teardown: string };
 }
 
-const Row = memo(function Row({ index, at, task, letters, first, runs, counts, states, open, focus, chosen, word, when, toggle, short, names }: RowProps) {
+const Row = memo(function Row({ index, at, task, letters, first, runs, counts, states, open, focus, chosen, words, whens, toggle, short, names }: RowProps) {
   return (
     <div role="row" aria-rowindex={at + 2} aria-level={task.depth + 1} aria-expanded={open ?? undefined} className={cx(s.row, chosen >= 0 && s.rowOn)} style={{ transform: `translateY(${at * ROW}px)` }}>
       <div role="rowheader" aria-colindex={1} className={cx(s.name, task.group && s.group)} style={{ paddingInlineStart: 4 + task.depth * 14 }} data-r={at} data-c={-1} tabIndex={focus === -1 ? 0 : -1} data-tip={task.operator ? `${task.id}\n${task.operator}` : task.id}>
@@ -73,7 +73,7 @@ const Row = memo(function Row({ index, at, task, letters, first, runs, counts, s
       {Array.from(letters, (letter, k) => {
         const c = first + k, run = runs[c]!, state = states[letter] ?? "none";
         const n = counts?.[run.run_id]?.[index];
-        const tip = tipOf(task, when(run), word(state), n, word);
+        const tip = tipOf(task, whens[c]!, words[state] ?? state, n, words);
         return (
           <div
             key={run.run_id} role="gridcell" aria-colindex={c + 2} aria-selected={c === chosen} aria-label={tip.replaceAll("\n", ", ")} data-tip={tip} data-r={at} data-c={c}
@@ -153,8 +153,10 @@ export function GridPane({ grid, rows, closed, onToggle, selected, onSelect, onO
     box.current?.querySelector<HTMLElement>(`[data-r="${focus.r}"][data-c="${focus.c}"]`)?.focus({ preventScroll: true });
   }, [focus, view]);
 
-  const word = useCallback((x: string) => t(`common:state.${x}`), [t]);
-  const when = useCallback((r: GridRun) => tz.exact(r.logical_date ?? r.run_after), [tz]);
+  // Looked up once, not once a cell.
+  const words = useMemo(() => Object.fromEntries([...TASK_STATES, ...RUN_STATES].map((x) => [x, t(`common:state.${x}`)])), [t]);
+  const { exact } = tz;
+  const whens = useMemo(() => runs.map((r) => exact(r.logical_date ?? r.run_after)), [runs, exact]);
   const names = useMemo(() => ({ open: t("open_group"), close: t("close_group"), mapped: t("mapped"), setup: t("setup"), teardown: t("teardown") }), [t]);
   const longest = useMemo(() => Math.max(1, ...runs.map((r) => seconds(r.start_date, r.end_date) ?? 0)), [runs]);
   const chosenCol = selected.run === null ? -1 : runs.findIndex((r) => r.run_id === selected.run);
@@ -248,7 +250,7 @@ export function GridPane({ grid, rows, closed, onToggle, selected, onSelect, onO
           {days.filter((d) => d.c >= c0 && d.c < c1).map((d) => <span key={d.c} aria-hidden className={s.day} style={{ insetInlineStart: name + d.c * COL }}>{d.text}</span>)}
           {visible.map((r, k) => {
             const c = c0 + k, took = seconds(r.start_date, r.end_date);
-            const tip = [when(r), `${t(`common:run_type.${r.run_type}`)} · ${word(r.state)}${took === null ? "" : ` · ${duration(took)}`}`, r.note ? t("has_note") : ""].filter(Boolean).join("\n");
+            const tip = [whens[c]!, `${t(`common:run_type.${r.run_type}`)} · ${words[r.state] ?? r.state}${took === null ? "" : ` · ${duration(took)}`}`, r.note ? t("has_note") : ""].filter(Boolean).join("\n");
             return (
               <div
                 key={r.run_id} role="columnheader" aria-colindex={c + 2} data-tip={tip} data-r={-1} data-c={c} tabIndex={tab.r === -1 && tab.c === c ? 0 : -1}
@@ -270,7 +272,7 @@ export function GridPane({ grid, rows, closed, onToggle, selected, onSelect, onO
               <Row
                 key={task.id} index={index} at={at} task={task} letters={letters} first={c0} runs={runs} counts={task.group || task.mapped ? grid.counts : null} states={grid.states}
                 open={task.group ? searching || !closed.has(task.id) : null} focus={tab.r === at ? tab.c : -2} chosen={index === chosenRow ? chosenCol : -1}
-                word={word} when={when} toggle={toggle} short={shortLabel(grid, task)} names={names}
+                words={words} whens={whens} toggle={toggle} short={shortLabel(grid, task)} names={names}
               />
             );
           })}
