@@ -110,9 +110,10 @@ export function GanttChart({ dag, run, live }: { dag: string; run: string; live:
             return (
               <Link
                 key={`${line.task}/${line.index}`} to={taskHref(dag, run, line.task, line.index)} className={s.row} style={{ transform: `translateY(${(first + k) * ROW}px)` }}
-                aria-label={`${label}: ${words.join("; ")}`} data-tip={`${label}\n${words.join("\n")}`}
+                data-tip={`${label}\n${words.join("\n")}`}
               >
                 <span className={s.name}>{label}</span>
+                <span className="sr-only">{words.join("; ")}</span>
                 {line.bars.map((b) => {
                   const queued = ms(b.queued), began = ms(b.start), ended = b.end ? ms(b.end) : isLive(b.state) ? to : began;
                   return (

@@ -37,8 +37,8 @@ const TaskBox = memo(function TaskBox({ id, data }: NodeProps<Box>) {
     <div className={cx(s.node, n.mapped && s.stack, asset && s.asset, st.dim && s.dimmed, st.chosen && s.chosen, st.hit && s.hit)} style={tone(st)}>
       {asset ? <Database size={13} aria-hidden /> : st.state && <StateDot state={st.state} size={13} bare />}
       <span className={s.label}>{n.parent && n.label.startsWith(`${n.parent}.`) ? n.label.slice(n.parent.length + 1) : n.label}</span>
-      {n.mapped && <span className={s.tag}>[{total || ""}]</span>}
-      {(n.kind === "setup" || n.kind === "teardown") && <span className={s.tag}>{n.kind === "setup" ? "↗" : "↘"}</span>}
+      {n.mapped && <span aria-hidden className={s.tag}>[{total || ""}]</span>}
+      {(n.kind === "setup" || n.kind === "teardown") && <span aria-hidden className={s.tag}>{n.kind === "setup" ? "↗" : "↘"}</span>}
     </div>
   );
 });
@@ -53,7 +53,7 @@ const GroupBox = memo(function GroupBox({ id, data }: NodeProps<Box>) {
         {data.closed ? <ChevronRight size={13} aria-hidden /> : <ChevronDown size={13} aria-hidden />}
         {st.state && <StateDot state={st.state} size={12} bare />}
         <span className={s.label}>{data.node.label}</span>
-        {data.closed && total > 0 && <span className={s.tag}>{total}</span>}
+        {data.closed && total > 0 && <span aria-hidden className={s.tag}>{total}</span>}
       </div>
     </div>
   );

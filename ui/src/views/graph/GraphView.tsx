@@ -21,7 +21,8 @@ import s from "./Graph.module.css";
 
 /** The graph, coloured by the newest run or a chosen one; on a run's page by that run. */
 export default function GraphView({ fixedRun, version }: { fixedRun?: string; version?: number }) {
-  const { t } = useTranslation("graph");
+  // With the words of the panel, which is to come without hiding the graph.
+  const { t } = useTranslation(["graph", "task", "run"]);
   const dag = useDagId();
   const tz = useTimezone();
   const [params, setParams] = useSearchParams();

@@ -55,7 +55,8 @@ function useSpoken(grid: Grid | undefined, run: string | null): string {
 }
 
 export default function GridView({ fixedRun }: { fixedRun?: string }) {
-  const { t } = useTranslation("grid");
+  // With the words of the panel: one that came later would hide the grid for a moment, and take the focus from it.
+  const { t } = useTranslation(["grid", "task", "run"]);
   const dag = useDagId();
   const navigate = useNavigate();
   const [params, setParams] = useSearchParams();

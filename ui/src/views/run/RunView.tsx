@@ -50,7 +50,7 @@ function useAssetEvents(dag: string, run: DagRun | undefined) {
 }
 
 function One({ dag, run, tab }: { dag: string; run: string; tab: string }) {
-  const { t } = useTranslation("run");
+  const { t } = useTranslation(["run", "task", "grid"]);
   const q = useRun(dag, run);
   const states = useRunStates(dag, run);
   const assets = useAssetEvents(dag, q.data);

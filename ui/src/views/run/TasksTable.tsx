@@ -48,7 +48,7 @@ export function TasksTable({ dag, run, states }: { dag: string; run: string; sta
     { id: "task", header: t("column.task"), width: "minmax(9rem, 2fr)", sort: "task", cell: (r) => <><Link to={taskHref(dag, run, r.id)}>{r.id}</Link>{r.n && <span className="muted num"> [{Object.values(r.n).reduce((a, b) => a + b, 0)}]</span>}</> },
     { id: "state", header: t("column.state"), width: "10rem", sort: "state", cell: (r) => <StateBadge state={r.state} /> },
     { id: "started", header: t("column.started"), width: "11rem", sort: "started", cell: (r) => <TimeText time={r.start_date} mode="exact" />, hide: "medium" },
-    { id: "took", header: t("column.took"), width: "6.5rem", align: "end", sort: "took", cell: (r) => <Duration start={r.start_date} end={r.end_date} live={isLive(r.state)} /> },
+    { id: "took", header: t("column.took"), width: "6.5rem", align: "end", sort: "took", cell: (r) => <Duration start={r.start_date} end={r.end_date} live={isLive(r.state)} />, hide: "narrow" },
     { id: "try", header: t("column.try"), width: "4rem", align: "end", sort: "try", cell: (r) => <span className="num">{r.try || ""}</span>, hide: "narrow" },
     { id: "operator", header: t("column.operator"), width: "minmax(6rem, 1fr)", cell: (r) => <span className="muted">{r.operator}</span>, hide: "narrow" },
   ], [t, dag, run]);

@@ -36,11 +36,11 @@ export default function Instances({ dag, run, task, counts }: { dag: string; run
   });
   const rows = useMemo(() => q.data?.pages.flatMap((p) => p.task_instances) ?? [], [q.data]);
   const columns = useMemo<Column<TaskInstance>[]>(() => [
-    { id: "index", header: t("column.index"), width: "5.5rem", cell: (r) => <Link to={taskHref(dag, run, task, r.map_index)} className="num">{r.map_index}</Link> },
+    { id: "index", header: t("column.index"), width: "4.5rem", cell: (r) => <Link to={taskHref(dag, run, task, r.map_index)} className="num">{r.map_index}</Link> },
     { id: "label", header: t("column.label"), width: "minmax(6rem,1fr)", cell: (r) => r.rendered_map_index ?? "", hide: "narrow" },
-    { id: "state", header: t("column.state"), width: "9.5rem", cell: (r) => <StateBadge state={r.state} /> },
+    { id: "state", header: t("column.state"), width: "minmax(7rem, 10rem)", cell: (r) => <StateBadge state={r.state} /> },
     { id: "started", header: t("column.started"), width: "11rem", cell: (r) => <TimeText time={r.start_date} mode="exact" />, hide: "medium" },
-    { id: "took", header: t("column.took"), width: "6rem", align: "end", cell: (r) => <Duration start={r.start_date} end={r.end_date} live={isLive(r.state)} /> },
+    { id: "took", header: t("column.took"), width: "6rem", align: "end", cell: (r) => <Duration start={r.start_date} end={r.end_date} live={isLive(r.state)} />, hide: "narrow" },
     { id: "try", header: t("column.try"), width: "3.5rem", align: "end", cell: (r) => <span className="num">{r.try_number || ""}</span>, hide: "narrow" },
   ], [t, dag, run, task]);
   if (q.error && !q.data) return <ErrorState error={q.error} retry={q.refetch} />;

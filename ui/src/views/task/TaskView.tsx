@@ -44,7 +44,7 @@ export default function TaskView() {
 }
 
 function One({ dag, run, task, index, tab }: { dag: string; run: string; task: string; index: number; tab: string }) {
-  const { t } = useTranslation("task");
+  const { t } = useTranslation(["task", "run"]);
   const navigate = useNavigate();
   const [params] = useSearchParams();
   const states = useRunStates(dag, run);
