@@ -141,15 +141,19 @@ static int next_piece(const struct source *s, struct json_writer *w, struct buf 
     return 0;
 }
 
-static int stream(struct call *c, const struct source *s, struct err *e)
+/* From `at` to where the log ends now. The header tells that end: the token with which a follower asks for what comes behind it. */
+static int stream(struct call *c, const struct source *s, int64_t at, struct err *e)
 {
-    int64_t at = 0, end = size_of(s);
+    int64_t end = size_of(s);
     struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     int rc;
 
     buf_init(&b, MiB(2));
-    rc = call_stream(c, "application/x-ndjson");
+    c->no_store = true;
+    rc = call_set_header(c, "Continuation-Token",
+                         arena_printf(&c->arena, "%lld", (long long)end));
+    rc = rc == 0 ? call_stream(c, "application/x-ndjson") : rc;
     while (rc == 0 && at < end) {
         buf_clear(&b);
         json_writer_init(&w, &b, 0);
@@ -171,9 +175,6 @@ int api_ti_log(struct call *c, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    if (accept != NULL && strstr(accept, "application/x-ndjson") != NULL) {
-        return stream(c, s, e);
-    }
     end = size_of(s);
     if (token != NULL) {
         char *stop;
@@ -182,6 +183,9 @@ int api_ti_log(struct call *c, struct err *e)
         if (*token == '\0' || *stop != '\0' || at < 0 || at > end) {
             return call_invalid(c, e, "This token is of another log");
         }
+    }
+    if (accept != NULL && strstr(accept, "application/x-ndjson") != NULL) {
+        return stream(c, s, at, e);
     }
     json_object(&c->w);
     json_key(&c->w, "content");

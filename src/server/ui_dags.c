@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "engine/settings.h"
 #include "engine/timing.h"
 #include "runtime/loop.h"
 #include "sched/due.h"

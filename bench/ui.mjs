@@ -1,0 +1,61 @@
+// ui.mjs BASE ROUNDS: the measuring part of ui.py, in a browser. Time runs from a press on a link until the view is painted and answers a press.
+import { createRequire } from "node:module";
+
+const require = createRequire(new URL("../ui/package.json", import.meta.url));
+const { chromium } = require("@playwright/test");
+const [base, rounds] = [process.argv[2], Number(process.argv[3])];
+
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", bypassCSP: true, extraHTTPHeaders: { Authorization: `Bearer ${process.env.TOKEN}` } });
+const page = await context.newPage();
+
+/* Within the page: presses the link, then looks each frame; a frame after the one that has all is painted. */
+const measure = (link, ready, press, answer) => page.evaluate(async ([link, ready, press, answer]) => {
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  const until = async (text) => {
+    const fn = new Function(`return (${text})`);
+    for (let i = 0; i < 3600; i++) {
+      if (fn()) return;
+      await frame();
+    }
+    throw new Error(`in vain: ${text}`);
+  };
+  performance.clearResourceTimings();
+  const start = performance.now();
+  document.querySelector(link).click();
+  await until(ready);
+  await frame();
+  const target = document.querySelector(press);
+  for (const type of ["pointerdown", "pointerup", "click"]) target.dispatchEvent(new MouseEvent(type, { bubbles: true, cancelable: true }));
+  await until(answer);
+  await frame();
+  const ms = performance.now() - start;
+  const server = performance.getEntriesByType("resource").filter((r) => /\/ui\/dags\/.*\/(grid|graph)/.test(r.name)).reduce((n, r) => Math.max(n, r.responseEnd - r.requestStart), 0);
+  return { ms, server };
+}, [link, ready, press, answer]);
+
+/* The last row that fits, the last run: in the page, with its mark. */
+const GRID = `(() => {
+  const box = document.querySelector("[role=treegrid]");
+  if (!box) return false;
+  const b = box.getBoundingClientRect(), cells = [...box.querySelectorAll("[role=gridcell]")];
+  const low = cells.filter((c) => { const r = c.getBoundingClientRect(); return r.top < b.bottom && r.bottom >= b.bottom - 26; });
+  return low.length > 0 && low.every((c) => c.firstElementChild) && cells.length > 100;
+})()`;
+const GRAPH = `document.querySelectorAll(".react-flow__node").length > 20 && document.querySelector(".react-flow__viewport path")?.getAttribute("d")?.length > 10000`;
+
+const out = {};
+async function rounds_(name, dag, tab, ready, press, answer) {
+  out[name] = [];
+  for (let i = 0; i <= rounds; i++) {
+    await page.goto(`${base}/dags/${dag}/details`);
+    await page.locator(`nav a[href="/dags/${dag}/${tab}"]`).waitFor();
+    await page.waitForLoadState("networkidle").catch(() => {});
+    const r = await measure(`nav a[href="/dags/${dag}/${tab}"]`, ready, press, answer);
+    if (i > 0) out[name].push(r); // the first fills the browser's cache of files
+  }
+}
+await rounds_("grid, {tasks} tasks by {runs} runs", "wide", "grid", GRID, "[role=gridcell]", `location.search.includes("task=") && document.querySelector("[role=gridcell][aria-selected=true]")`);
+await rounds_("graph, {nodes} nodes", "deep", "graph", GRAPH, ".react-flow__node", `location.search.includes("task=")`);
+console.log(JSON.stringify(out));
+await browser.close();

@@ -1,0 +1,182 @@
+/* The grid, the graph, a run, a task, its log: in all looks, and what one does with them. */
+import { expect, test } from "@playwright/test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { accessible, ask, base, fits, LOOKS, open, settled, shot } from "./help";
+
+const enc = encodeURIComponent;
+const DAG = "night_load";
+let good = "", bad = "", live = "", folder = "";
+const gate = () => join(folder, "gate");
+
+async function ended(dag: string, run: string) {
+  await expect(async () => {
+    expect((await ask<{ state: string }>("GET", `/api/v2/dags/${dag}/dagRuns/${enc(run)}`)).state).toMatch(/success|failed/);
+  }).toPass({ timeout: 120_000 });
+}
+
+const trigger = async (dag: string, conf: object = {}) => (await ask<{ dag_run_id: string }>("POST", `/api/v2/dags/${dag}/dagRuns`, { logical_date: null, conf })).dag_run_id;
+
+test.beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "tradewind-gate-"));
+  for (let i = 0; i < 3; i++) await ended(DAG, await trigger(DAG));
+  bad = await trigger(DAG, { bad: 1 });
+  await ended(DAG, bad);
+  good = await trigger(DAG);
+  await ended(DAG, good);
+  live = await trigger("watch_gate", { gate: gate() });
+});
+
+test.afterAll(async () => {
+  writeFileSync(gate(), "");
+  await ended("watch_gate", live);
+  rmSync(folder, { recursive: true });
+});
+
+const VIEWS = (): [name: string, path: string, shows: string][] => [
+  ["grid", `/dags/${DAG}/grid`, "orders"],
+  ["graph", `/dags/${DAG}/graph`, "orders"],
+  ["gantt", `/dags/${DAG}/gantt`, "load.flaky"],
+  ["run", `/dags/${DAG}/runs/${enc(bad)}`, "load.warehouse"],
+  ["run-grid", `/dags/${DAG}/runs/${enc(bad)}/grid`, "warehouse"],
+  ["run-graph", `/dags/${DAG}/runs/${enc(bad)}/graph?task=load.warehouse`, "exit code 3"],
+  ["run-gantt", `/dags/watch_gate/runs/${enc(live)}/gantt`, "wait"],
+  ["run-events", `/dags/${DAG}/runs/${enc(bad)}/events`, "trigger"],
+  ["task-log", `/dags/${DAG}/runs/${enc(good)}/tasks/extract.orders/log`, "reading orders"],
+  ["task-log-live", `/dags/watch_gate/runs/${enc(live)}/tasks/wait/log`, "look 1"],
+  ["task-log-tries", `/dags/${DAG}/runs/${enc(good)}/tasks/load.flaky/log?try=1`, "connection refused"],
+  ["task-details", `/dags/${DAG}/runs/${enc(good)}/tasks/load.flaky/details`, "exit code 1"],
+  ["task-rendered", `/dags/${DAG}/runs/${enc(good)}/tasks/load.warehouse/rendered`, "bash_command"],
+  ["task-xcom", `/dags/${DAG}/runs/${enc(good)}/tasks/load.warehouse/xcom`, "tables"],
+  ["task-mapped", `/dags/${DAG}/runs/${enc(good)}/tasks/parts`, "7"],
+  ["task-why", `/dags/watch_gate/runs/${enc(live)}/tasks/after`, "wait"],
+];
+
+for (const look of LOOKS) {
+  test(`runs ${look.theme} ${look.language} ${look.width}`, async ({ browser }) => {
+    const { context, page, complaints } = await open(browser, look);
+    for (const [name, path, shows] of VIEWS()) {
+      await test.step(name, async () => {
+        await page.goto(base + path);
+        await expect(page.locator("main")).toContainText(shows);
+        await settled(page);
+        await shot(page, name, look);
+        await fits(page);
+        await accessible(page);
+      });
+    }
+    // The links of an operator are not there on every server.
+    expect(complaints.filter((c) => !/status of 4(04|22)/.test(c))).toEqual([]);
+    await context.close();
+  });
+}
+
+test("the grid goes by keys, folds, finds, and opens what is chosen", async ({ browser }) => {
+  const { context, page } = await open(browser);
+  await page.goto(`${base}/dags/${DAG}/grid`);
+  const grid = page.getByRole("treegrid");
+  await expect(grid.getByRole("row", { name: /orders/ })).toBeVisible();
+  // Tab comes to one cell; arrows move from there.
+  const cell = grid.locator("[role=gridcell][tabindex='0']");
+  await expect(cell).toHaveCount(1);
+  await cell.focus();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowLeft");
+  await expect(grid.locator("[role=gridcell]:focus")).toHaveAttribute("aria-label", /extract\.\w+.*Success/);
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/task=extract/);
+  await expect(grid.locator("[role=gridcell][aria-selected=true]")).toHaveCount(1);
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/runs\/.*\/tasks\/extract/);
+  await page.goBack();
+  await expect(grid).toBeVisible();
+  const rows = await grid.getByRole("row").count();
+  await grid.getByRole("row", { name: /^extract/ }).first().getByRole("button").click();
+  await expect.poll(() => grid.getByRole("row").count()).toBeLessThan(rows);
+  await page.getByRole("searchbox").fill("warehouse");
+  await expect(grid.getByRole("row")).toHaveCount(3); // the runs, the group, the task
+  // Two states in one mark, the worst in its name.
+  await page.getByRole("searchbox").fill("parts");
+  await expect(grid.getByRole("gridcell").last()).toHaveAttribute("aria-label", /Failed 1.*|.*Success 7.*/);
+  await context.close();
+});
+
+test("a graph closes groups, and shows what a task depends on", async ({ browser }) => {
+  const { context, page } = await open(browser);
+  await page.goto(`${base}/dags/${DAG}/graph`);
+  const node = (id: string) => page.locator(`.react-flow__node[data-id="${id}"]`);
+  await expect(node("extract.raw.files")).toBeVisible();
+  await node("extract").focus();
+  await page.keyboard.press(" ");
+  await expect(node("extract.raw.files")).toHaveCount(0);
+  await expect(node("extract")).toBeVisible();
+  await page.keyboard.press(" ");
+  await expect(node("extract.raw.files")).toBeVisible();
+  await node("choose").focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("region", { name: "Task" })).toContainText("branch");
+  await page.getByRole("searchbox").fill("report");
+  await expect(node("report")).toBeInViewport();
+  await context.close();
+});
+
+test("a log is searched, folded, filtered and linked to", async ({ browser }) => {
+  const { context, page } = await open(browser);
+  await page.goto(`${base}/dags/${DAG}/runs/${enc(good)}/tasks/extract.orders/log`);
+  const log = page.getByRole("log");
+  await expect(log).toContainText("reading orders");
+  await expect(log.getByText("INFO", { exact: true })).toHaveCSS("color", /rgb/);
+  await expect(log).not.toContainText("page 3 of 12");
+  await log.getByRole("button", { name: "pages" }).click();
+  await expect(log).toContainText("page 3 of 12");
+  await log.getByRole("button", { name: "pages" }).click();
+  await page.getByRole("searchbox").fill("page");
+  await expect(page.getByRole("status").filter({ hasText: "/" })).toContainText(/1 \/ 1[34]/);
+  await page.locator("main").focus();
+  await page.keyboard.press("n");
+  await expect(page.getByRole("status").filter({ hasText: "/" })).toContainText("2 /");
+  await expect(log).toContainText("page 1 of 12"); // the group of a hit is opened
+  await page.getByRole("searchbox").fill("");
+  await page.getByRole("combobox", { name: "Level" }).selectOption({ label: "WARNING and above" });
+  await expect(log).not.toContainText("reading orders");
+  await expect(log).toContainText("was slow");
+  await page.getByRole("combobox", { name: "Level" }).selectOption({ label: "All levels" });
+  await log.getByRole("link", { name: "1", exact: true }).click();
+  await expect(page).toHaveURL(/#L1$/);
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download" }).click();
+  expect((await download).suggestedFilename()).toBe(`${DAG}.extract.orders.try1.log`);
+  await context.close();
+});
+
+test("a log grows while one looks, and states change by themselves", async ({ browser }) => {
+  const { context, page } = await open(browser);
+  const path = join(folder, "second");
+  const run = await trigger("watch_gate", { gate: path });
+  await page.goto(`${base}/dags/watch_gate/runs/${enc(run)}/tasks/wait/log`);
+  const log = page.getByRole("log");
+  await expect(log).toContainText(/look \d+/);
+  const second = await context.newPage();
+  await second.goto(`${base}/dags/watch_gate/grid?run=${enc(run)}`);
+  await expect(second.locator("[role=gridcell][aria-label*='after'][aria-label*='No status']").last()).toBeVisible();
+  writeFileSync(path, "");
+  await expect(log).toContainText("open");
+  await expect(page.locator("main")).toContainText("Success");
+  await expect(second.locator("[role=gridcell][aria-label*='after'][aria-label*='Success']").last()).toBeVisible();
+  await context.close();
+});
+
+test("instances of a mapped task are chosen by state", async ({ browser }) => {
+  const { context, page } = await open(browser);
+  await page.goto(`${base}/dags/${DAG}/runs/${enc(good)}/tasks/parts`);
+  await expect(page).toHaveURL(/\/mapped$/);
+  const table = page.getByRole("table");
+  await expect(table.getByRole("row")).toHaveCount(9);
+  await page.getByRole("button", { name: /Failed\s*1/ }).click();
+  await expect(table.getByRole("row")).toHaveCount(2);
+  await table.getByRole("link", { name: "2" }).click();
+  await expect(page).toHaveURL(/map_index=2/);
+  await expect(page.getByRole("log")).toContainText("2");
+  await context.close();
+});
