@@ -67,11 +67,32 @@ static void settings_changed(void *arg)
     }
 }
 
+/* Its file, while it is there, makes it anew. */
+static void dag_deleted(void *arg, int64_t dag_key)
+{
+    struct bundles *b = arg;
+
+    for (size_t i = 0; i < b->told_len; i++) {
+        struct told *t = b->told[i];
+
+        if (t->dag_key == dag_key) {
+            t->dag_key = 0;
+            t->hash[0] = '\0';
+            t->row_hash = 0;
+        }
+    }
+    for (size_t i = 0; i < b->len; i++) {
+        watch_poke(b->list[i].watch);
+    }
+}
+
 int bundles_open(const struct bundles_config *c, struct bundles **ret, struct err *e)
 {
     struct bundles *b = mem_zalloc(sizeof *b);
-    struct engine_keeper keeper = {
-        .arg = b, .answer = answer, .settings_changed = settings_changed};
+    struct engine_keeper keeper = {.arg = b,
+                                   .answer = answer,
+                                   .settings_changed = settings_changed,
+                                   .dag_deleted = dag_deleted};
     int rc = 0;
 
     if (b == NULL || (b->list = mem_zalloc((c->len + 1) * sizeof *b->list)) == NULL) {

@@ -65,6 +65,9 @@ static int serve(struct cli *cli, const char *home, struct err *e)
     s.connections = (unsigned)config_int(c, "api.max_connections");
     s.idle_s = (unsigned)(config_us(c, "api.idle_timeout") / TIME_SECOND);
     s.grace_us = config_us(c, "api.stop_grace");
+    s.settings = c;
+    s.external_log_url = config_text(c, "api.external_log_url");
+    s.test_connection = config_text(c, "api.test_connection");
     s.webhooks = config_value(c, "webhooks");
     s.beat_us = sd_notify_watchdog_us() / 3;
     s.end_with_input = getenv("TRADEWIND_SUPERVISOR") != NULL;

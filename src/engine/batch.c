@@ -245,6 +245,12 @@ static int consume_request(struct engine *g, struct msg *m)
     if (rc == 0 && r->note != NULL) {
         rc = EXTRAS(g, notes, *r->note);
     }
+    if (rc == 0 && r->ti_delete != NULL) {
+        rc = EXTRAS(g, ti_deletes, *r->ti_delete);
+    }
+    for (size_t i = 0; rc == 0 && i < r->run_deletes_len; i++) {
+        rc = EXTRAS(g, run_deletes, r->run_deletes[i]);
+    }
     for (size_t i = 0; rc == 0 && i < r->assets_len; i++) {
         rc = EXTRAS(g, assets, r->assets[i]);
     }
@@ -395,7 +401,8 @@ bool batch_empty(const struct engine *g)
            x->assets_len == 0 && x->asset_events_len == 0 && x->asset_queue_len == 0 &&
            x->backfills_len == 0 && x->backfill_runs_len == 0 && x->alerts_len == 0 &&
            x->deadlines_len == 0 && x->notes_len == 0 && x->arrivals_len == 0 &&
-           a->moves_len == 0 && g->requests == NULL;
+           x->ti_deletes_len == 0 && x->run_deletes_len == 0 && a->moves_len == 0 &&
+           g->requests == NULL;
 }
 
 static bool nothing_durable(const struct engine *g)
@@ -409,7 +416,8 @@ static bool nothing_durable(const struct engine *g)
            x->audits_len == 0 && x->xcom_clears_len == 0 && x->assets_len == 0 &&
            x->asset_events_len == 0 && x->asset_queue_len == 0 && x->backfills_len == 0 &&
            x->backfill_runs_len == 0 && x->alerts_len == 0 && x->deadlines_len == 0 &&
-           x->notes_len == 0 && x->arrivals_len == 0 && a->moves_len == 0;
+           x->notes_len == 0 && x->arrivals_len == 0 && x->ti_deletes_len == 0 &&
+           x->run_deletes_len == 0 && a->moves_len == 0;
 }
 
 static int write_spill(const struct spill *s, struct err *e)
@@ -545,6 +553,10 @@ static int fill(struct engine *g, struct store_batch *b)
         .notes_len = x->notes_len,
         .arrivals = x->arrivals,
         .arrivals_len = x->arrivals_len,
+        .ti_deletes = x->ti_deletes,
+        .ti_deletes_len = x->ti_deletes_len,
+        .run_deletes = x->run_deletes,
+        .run_deletes_len = x->run_deletes_len,
     };
     return 0;
 }
@@ -780,7 +792,7 @@ void batch_clear(struct engine *g)
     g->claimed = 0;
     x->dags_len = x->versions_len = x->xcoms_len = x->xcom_clears_len = x->rendered_len = 0;
     x->attempts_len = x->commands_len = x->audits_len = x->spills_len = x->acks_len = 0;
-    x->notes_len = x->arrivals_len = 0;
+    x->notes_len = x->arrivals_len = x->ti_deletes_len = x->run_deletes_len = 0;
     x->assets_len = x->asset_events_len = x->asset_queue_len = x->event_groups_len = 0;
     x->backfills_len = x->backfill_runs_len = 0;
     x->alerts_len = x->deadlines_len = 0;

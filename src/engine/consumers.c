@@ -475,6 +475,81 @@ int consumers_set(struct engine *g, int64_t dag_key, struct err *e)
     return find(g->consumers, dag_key) != NULL ? commit_change(g, &x, e) : 0;
 }
 
+void consumers_forget(struct engine *g, int64_t dag_key)
+{
+    if (g->consumers != NULL) {
+        remove_consumer(g->consumers, dag_key);
+    }
+}
+
+/* The same condition again: its queues in memory are empty with it, and are read back from the store once the rows are gone. */
+static int begin_drop(struct engine *g, struct consumer *known, struct change *x, struct err *e)
+{
+    const struct known_dag *k = register_known(g, known->dag_key);
+    struct reading r = {.g = g, .dag_id = known->dag_id, .e = e};
+    int rc;
+
+    arena_init(&r.arena, MiB(64));
+    rc = engine_on_store(g, do_find_dag, &r);
+    x->paused = rc == 0 && r.dag.paused;
+    arena_fini(&r.arena);
+    x->max_active = k != NULL ? k->dag->max_active_runs : 0;
+    return rc == 0 ? consumer_new(known->dag_key, known->dag_id, known->schedule,
+                                  strlen(known->schedule), &x->c, e)
+                   : rc;
+}
+
+int consumers_drop(struct engine *g, int64_t dag_key, int64_t asset_key, int64_t before_us,
+                   const struct audit_row *audit, size_t *ret, struct err *e)
+{
+    struct consumer *known = find(g->consumers, dag_key);
+    struct reading r = {.g = g, .dag_key = dag_key, .e = e};
+    struct change x = {.r.turn = apply, .r.audit = audit};
+    struct asset_queue_row *rows = NULL;
+    size_t n = 1;
+    int rc;
+
+    *ret = 0;
+    if (known == NULL) {
+        return 0;
+    }
+    arena_init(&r.arena, MiB(512));
+    rc = engine_on_store(g, do_get_queue, &r);
+    rows = rc == 0 ? arena_array(&r.arena, r.shapes_len + 1, sizeof *rows) : NULL;
+    if (rc == 0 && rows == NULL) {
+        rc = err_set(e, ERR_NOMEM, "out of memory for asset events");
+    }
+    for (size_t i = 0; rc == 0 && i < r.shapes_len; i++) {
+        const struct asset_queue_shape *q = &r.shapes[i];
+
+        if ((asset_key == 0 || q->asset_key == asset_key) &&
+            (before_us == TIME_NONE || q->first_us < before_us)) {
+            rows[n++] = (struct asset_queue_row){.op = ASSET_QUEUE_DROP,
+                                                 .dag_key = dag_key,
+                                                 .partition = q->partition,
+                                                 .asset_key = q->asset_key,
+                                                 .aliases = q->aliases,
+                                                 .aliases_len = q->aliases_len};
+        }
+    }
+    if (rc == 0 && n > 1 && (known = find(g->consumers, dag_key)) != NULL) {
+        rc = begin_drop(g, known, &x, e);
+        if (rc == 0) {
+            rows[0] = x.row = (struct asset_queue_row){
+                .op = ASSET_QUEUE_CONSUMER, .dag_key = dag_key, .schedule = x.c->schedule};
+            rows[0].schedule = arena_strdup(&r.arena, x.c->schedule);
+            x.r.queue = rows;
+            x.r.queue_len = n;
+            rc = rows[0].schedule != NULL ? engine_ask(g, &x.r, e) : -ERR_NOMEM;
+        }
+        consumer_free(x.c);
+        rc = rc == 0 ? read_back(g, dag_key, e) : rc;
+        *ret = rc == 0 ? n - 1 : 0;
+    }
+    arena_fini(&r.arena);
+    return rc;
+}
+
 void consumers_gone(struct engine *g, int64_t dag_key)
 {
     struct consumer *c = find(g->consumers, dag_key);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct audit_row;
 struct consumers;
 struct engine;
 struct err;
@@ -23,6 +24,12 @@ int consumers_start(struct engine *g, struct err *e);
 int consumers_set(struct engine *g, int64_t dag_key, struct err *e);
 /* Its file is gone: it is queued for, as it may come back; no runs are made. */
 void consumers_gone(struct engine *g, int64_t dag_key);
+/* It is no more. */
+void consumers_forget(struct engine *g, int64_t dag_key);
+/* SUSPENDS until durable. What waits for a run of the DAG of an asset (0: of all) waits no more; before_us: only what came before (TIME_NONE: all).
+ * *ret: how many assets' events. */
+int consumers_drop(struct engine *g, int64_t dag_key, int64_t asset_key, int64_t before_us,
+                   const struct audit_row *audit, size_t *ret, struct err *e);
 void consumers_paused(struct engine *g, int64_t dag_key, bool paused);
 void consumers_active(struct engine *g, int64_t dag_key, int32_t change);
 

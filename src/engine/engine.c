@@ -498,6 +498,8 @@ static void free_extras(struct extras *x)
     mem_free(x->commands);
     mem_free(x->audits);
     mem_free(x->notes);
+    mem_free(x->ti_deletes);
+    mem_free(x->run_deletes);
     mem_free(x->arrivals);
     mem_free(x->assets);
     mem_free(x->asset_events);

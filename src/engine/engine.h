@@ -107,7 +107,11 @@ struct engine_run_request {
         parent; /* the run whose task asked for it, or 0: who continues that one continues this one too */
     const char *partition_key;       /* what it is for, or NULL; at most LIMIT_ID_BYTES */
     const struct due_run *scheduled; /* its times, in place of logical_date_us and now; or NULL */
-    bool *ret_found;                 /* it was made by an earlier request of this key; or NULL */
+    bool has_interval;               /* a run by hand: its data interval is this one */
+    int64_t interval_start_us, interval_end_us;
+    enum run_trigger triggered_by;
+    const char *triggering_user; /* or NULL */
+    bool *ret_found;             /* it was made by an earlier request of this key; or NULL */
 };
 struct due_run;
 /* SUSPENDS until the run is durable. -ERR_EXISTS: a run of that id is there. */
@@ -126,6 +130,8 @@ struct engine_keeper {
     int (*answer)(void *arg, const struct world_call *c, struct err *e);
     void (*settings_changed)(
         void *arg); /* a variable or a connection: DAG files may have read it */
+    void (*dag_deleted)(void *arg,
+                        int64_t dag_key); /* its file, if it is there, is to be told again */
 };
 void engine_set_keeper(struct engine *g, const struct engine_keeper *k); /* NULL: nobody any more */
 
@@ -175,7 +181,7 @@ const int64_t *engine_children(struct engine *g, size_t *ret_len);
 #define ENGINE_RECORD_HITL  "hitl"
 static inline struct ti_key engine_record_key(const struct ti_key *of)
 {
-    return (struct ti_key){of->run_key, of->task, -3 - of->map_index};
+    return (struct ti_key){of->run_key, of->task, -3 - of->map_index}; /* STORE_RECORD_INDEX */
 }
 
 /* The JSON text of an XCom row, read back from its file if it was spilled, in the arena. Blocks. home NULL: nothing is spilled. -ERR_IO,

@@ -60,7 +60,10 @@ struct request {
     size_t row_more;                     /* that follow it */
     const struct asset_queue_row *queue; /* once its event was taken */
     size_t queue_len;
-    const struct note_row *note; /* or NULL */
+    const struct note_row *note;    /* or NULL */
+    const struct ti_key *ti_delete; /* or NULL */
+    const int64_t *run_deletes;
+    size_t run_deletes_len;
     const struct arrival_row *arrivals;
     size_t arrivals_len;
     /* Its turn in the batch has come: looks whether it still holds, and what it changes beside rows. Not 0: it is refused with that. Or NULL. */
@@ -116,6 +119,10 @@ struct extras {
     size_t audits_len, audits_cap;
     struct note_row *notes;
     size_t notes_len, notes_cap;
+    struct ti_key *ti_deletes;
+    size_t ti_deletes_len, ti_deletes_cap;
+    int64_t *run_deletes;
+    size_t run_deletes_len, run_deletes_cap;
     struct arrival_row *arrivals;
     size_t arrivals_len, arrivals_cap;
     struct asset_row *assets;
@@ -326,6 +333,8 @@ struct worker_callbacks facts_callbacks(struct engine *g);
 
 /* register.c: SUSPENDS. Makes the scheduler know the current version of a DAG that the store has. */
 int register_stored_dag(struct engine *g, const struct dag_row *row, struct err *e);
+/* A DAG is no more. */
+void register_forget(struct engine *g, int64_t dag_key);
 /* The run whose task made a run is written down at this key, under this name. */
 #define PARENT_RECORD "parent"
 static inline struct ti_key parent_key(int64_t run_key)

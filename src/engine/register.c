@@ -91,6 +91,18 @@ static int remember(struct engine *g, int64_t dag_key, int64_t version_key, stru
     return 0;
 }
 
+void register_forget(struct engine *g, int64_t dag_key)
+{
+    for (size_t i = 0; i < g->dags_len; i++) {
+        if (g->dags[i].dag_key == dag_key) {
+            dag_unref(g->dags[i].dag);
+            timing_free(g->dags[i].timing);
+            g->dags[i] = g->dags[--g->dags_len];
+            return;
+        }
+    }
+}
+
 /* The same meaning may be written in another order; indices are those of the version that is stored. One reference. */
 static int stored_order(struct engine *g, const struct find_call *c, struct dag *d,
                         const char *document, size_t n, struct dag **ret, struct err *e)
@@ -384,6 +396,11 @@ static int set_dates(struct engine *g, struct run_row *row, const struct engine_
         row->run_after_us = q->scheduled->run_after_us;
         return 0;
     }
+    if (q->has_interval) {
+        row->data_interval_start_us = q->interval_start_us;
+        row->data_interval_end_us = q->interval_end_us;
+        return 0;
+    }
     if (q->type == RUN_TYPE_MANUAL) {
         return manual_interval(g, q->dag_key, row, e);
     }
@@ -427,6 +444,8 @@ int engine_create_run(struct engine *g, const struct engine_run_request *q, int6
         .end_us = TIME_NONE,
         .conf = q->conf,
         .partition_key = q->partition_key,
+        .triggered_by = (uint8_t)(q->parent != 0 ? TRIGGERED_BY_OPERATOR : q->triggered_by),
+        .triggering_user = q->triggering_user,
     };
     struct dag *d;
     int rc;

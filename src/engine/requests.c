@@ -123,6 +123,33 @@ static int tell_run(const struct world_call *c, struct finding *f, bool created,
     return rc;
 }
 
+/* What kind of a run it is, who asks for it, and its data interval: as far as they are said. */
+static int read_kind(const struct world_call *c, struct engine_run_request *rq, struct err *e)
+{
+    const char *type = text_of(c->rq, "run_type"), *by = text_of(c->rq, "triggered_by");
+    const char *start = text_of(c->rq, "data_interval_start"),
+               *end = text_of(c->rq, "data_interval_end");
+
+    if (type != NULL && strcmp(type, "asset_materialization") == 0) {
+        rq->type = RUN_TYPE_ASSET_MATERIALIZATION;
+    } else if (type != NULL && strcmp(type, "manual") != 0) {
+        return err_set(e, ERR_INVALID, "a run by hand is manual or asset_materialization");
+    }
+    if (by != NULL && run_trigger_from_string(by) < 0) {
+        return err_set(e, ERR_INVALID, "unknown triggered_by '%s'", by);
+    }
+    rq->triggered_by =
+        by != NULL ? (enum run_trigger)run_trigger_from_string(by) : TRIGGERED_BY_CLI;
+    rq->has_interval = start != NULL && end != NULL;
+    if (rq->has_interval && (time_parse(start, strlen(start), &rq->interval_start_us) != 0 ||
+                             time_parse(end, strlen(end), &rq->interval_end_us) != 0 ||
+                             rq->interval_start_us > rq->interval_end_us)) {
+        return err_set(e, ERR_INVALID,
+                       "a data interval is two times, the first not after the other");
+    }
+    return 0;
+}
+
 int engine_answer_run_create(const struct world_call *c, struct err *e)
 {
     struct finding f = {.g = c->g,
@@ -135,6 +162,7 @@ int engine_answer_run_create(const struct world_call *c, struct err *e)
                                     .logical_date_us = TIME_NONE,
                                     .key = f.key,
                                     .partition_key = text_of(c->rq, "partition_key"),
+                                    .triggering_user = text_of(c->rq, "actor"),
                                     .ret_found = &f.applied};
     const char *date = text_of(c->rq, "logical_date");
     const struct value *kept = value_get(c->rq, "kept");
@@ -144,6 +172,7 @@ int engine_answer_run_create(const struct world_call *c, struct err *e)
     if (rc == 0 && date != NULL && time_parse(date, strlen(date), &rq.logical_date_us) != 0) {
         rc = err_set(e, ERR_INVALID, "logical_date '%s' is not a time", date);
     }
+    rc = rc == 0 ? read_kind(c, &rq, e) : rc;
     if (rc == 0 && kept != NULL && kept->kind == VALUE_BOOL && kept->boolean &&
         c->g->keeper.answer == NULL) {
         rc = err_set(e, ERR_NOTFOUND,

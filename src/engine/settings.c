@@ -1,5 +1,6 @@
 #include "engine/settings.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -338,6 +339,51 @@ static int pool_delete(struct asked *q)
     return rc == 0 ? q->s->ops->put_pool(q->s, &row, true, q->e) : rc;
 }
 
+/* ---- favorites: not sealed, for they are no secrets ---- */
+
+static int favorite_name(struct asked *q, char *buf, size_t cap)
+{
+    const char *dag_id, *actor = text_of(q->rq, "actor");
+    int rc = name_of(q, "dag_id", &dag_id);
+
+    if (rc == 0 && (actor == NULL || strlen(actor) > NAME_MAX_LEN)) {
+        return err_set(q->e, ERR_INVALID, "whose favorite?");
+    }
+    if (rc == 0) {
+        (void)snprintf(buf, cap, "%s\n%s", actor, dag_id);
+    }
+    return rc;
+}
+
+static int favorite_set(struct asked *q)
+{
+    char name[2 * NAME_MAX_LEN + 2];
+    struct setting_row row = {.kind = SETTING_FAVORITE,
+                              .name = name,
+                              .value = "1",
+                              .value_len = 1,
+                              .version = -1,
+                              .updated_us = q->now_us};
+    int rc = favorite_name(q, name, sizeof name);
+
+    return rc == 0 ? q->s->ops->put_settings(q->s, &row, 1, q->e) : rc;
+}
+
+static int favorite_delete(struct asked *q)
+{
+    char name[2 * NAME_MAX_LEN + 2];
+    struct setting_row row = {.kind = SETTING_FAVORITE, .name = name, .version = -1};
+    int rc = favorite_name(q, name, sizeof name);
+
+    rc = rc == 0 ? q->s->ops->put_settings(q->s, &row, 1, q->e) : rc;
+    if (rc == 0 || rc == -ERR_NOTFOUND) {
+        json_key(q->w, "found");
+        json_bool(q->w, rc == 0);
+        rc = 0;
+    }
+    return rc;
+}
+
 /* ---- rotation ---- */
 
 /* The rows of a kind, sealed anew; their versions guard against a change meanwhile. */
@@ -439,10 +485,19 @@ static const struct {
     const char *op;
     int (*fn)(struct asked *q);
 } operations[] = {
-    {"var_get", var_get},         {"var_set", var_set},     {"var_delete", var_delete},
-    {"var_list", var_list},       {"conn_get", conn_get},   {"conn_set", conn_set},
-    {"conn_delete", conn_delete}, {"conn_list", conn_list}, {"pool_set", pool_set},
-    {"pool_delete", pool_delete}, {"rotate", rotate},
+    {"var_get", var_get},
+    {"var_set", var_set},
+    {"var_delete", var_delete},
+    {"var_list", var_list},
+    {"conn_get", conn_get},
+    {"conn_set", conn_set},
+    {"conn_delete", conn_delete},
+    {"conn_list", conn_list},
+    {"pool_set", pool_set},
+    {"pool_delete", pool_delete},
+    {"rotate", rotate},
+    {"favorite_set", favorite_set},
+    {"favorite_delete", favorite_delete},
 };
 
 int settings_do(struct store *s, const char *home, const char *op, const struct value *rq,

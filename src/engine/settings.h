@@ -10,6 +10,7 @@
  *   conn_get {conn_id, stored?, folder?} -> {found, conn}      conn_set {conn_id, conn, is_new?}
  *   conn_delete {conn_id} -> {found}      conn_list {} -> {ids}
  *   pool_set {name, slots, description?, include_deferred?}    pool_delete {name}
+ *   favorite_set {actor, dag_id}          favorite_delete {actor, dag_id} -> {found}
  *   rotate {} -> {rotated}                all values under the newest key; a key file gets a new one first
  */
 #ifndef TW_ENGINE_SETTINGS_H
@@ -24,6 +25,9 @@ struct err;
 struct json_writer;
 struct store;
 struct value;
+
+/* The kind of rows of who likes which DAG: the name is "WHO\nDAG_ID". */
+#define SETTING_FAVORITE "favorite"
 
 /* Writes one JSON object, the answer. Blocks as the store does. */
 int settings_do(struct store *s, const char *home, const char *op, const struct value *rq,

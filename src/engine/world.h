@@ -33,6 +33,13 @@ int hitl_get(const struct world_call *c, struct err *e);
 int hitl_respond(const struct world_call *c, struct err *e);
 /* xcom.c: SUSPENDS. */
 int engine_answer_xcom_delete(const struct world_call *c, struct err *e);
+int engine_answer_xcom_put(const struct world_call *c, struct err *e);
+/* deletes.c: SUSPENDS. */
+int engine_answer_ti_delete(const struct world_call *c, struct err *e);
+int engine_answer_run_delete(const struct world_call *c, struct err *e);
+int engine_answer_dag_delete(const struct world_call *c, struct err *e);
+/* consumers_drop.c: SUSPENDS. */
+int engine_answer_queue_drop(const struct world_call *c, struct err *e);
 
 /* service.c: SUSPENDS. */
 int engine_answer_service(const struct world_call *c, struct err *e);

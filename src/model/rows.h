@@ -51,8 +51,10 @@ struct run_row {
     uint32_t clear_number; /* how often the run was cleared */
     const char *
         reason; /* of a failed run: "task load failed", "timed out after 1h", "deadlocked" ..., or NULL */
-    const char *conf;          /* JSON, opaque to the core; carried for the store; or NULL */
-    const char *partition_key; /* of what it is for, or NULL; never changes */
+    const char *conf;            /* JSON, opaque to the core; carried for the store; or NULL */
+    const char *partition_key;   /* of what it is for, or NULL; never changes */
+    uint8_t triggered_by;        /* enum run_trigger; never changes, and so: */
+    const char *triggering_user; /* or NULL */
 };
 
 struct transition_row { /* one edge of one instance; the history */

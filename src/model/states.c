@@ -25,6 +25,10 @@ static const struct word trigger_rules[] = {
 static const struct word run_types[] = {
 #include "model/states.def"
 };
+#define RUN_TRIGGER(name, word, number) [number] = {word, false},
+static const struct word run_triggers[] = {
+#include "model/states.def"
+};
 #define WEIGHT_RULE(name, word, number) [number] = {word, false},
 static const struct word weight_rules[] = {
 #include "model/states.def"
@@ -61,6 +65,7 @@ DEFINE(task_state, task_states)
 DEFINE(run_state, run_states)
 DEFINE(trigger_rule, trigger_rules)
 DEFINE(run_type, run_types)
+DEFINE(run_trigger, run_triggers)
 DEFINE(weight_rule, weight_rules)
 
 bool task_state_finished(int s)

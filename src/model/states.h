@@ -24,6 +24,11 @@ enum run_type {
 #include "model/states.def"
     RUN_TYPE_MAX_
 };
+#define RUN_TRIGGER(name, word, number) TRIGGERED_BY_##name = number,
+enum run_trigger { /* who asked for a run */
+#include "model/states.def"
+    TRIGGERED_BY_MAX_
+};
 #define WEIGHT_RULE(name, word, number) WEIGHT_##name = number,
 enum weight_rule {
 #include "model/states.def"
@@ -41,6 +46,8 @@ const char *trigger_rule_to_string(int r);
 int trigger_rule_from_string(const char *word);
 const char *run_type_to_string(int t);
 int run_type_from_string(const char *word);
+const char *run_trigger_to_string(int t);
+int run_trigger_from_string(const char *word);
 const char *weight_rule_to_string(int r);
 int weight_rule_from_string(const char *word);
 

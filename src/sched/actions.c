@@ -92,6 +92,8 @@ void run_to_row(const struct run *r, struct run_row *ret)
         .reason = r->reason != NULL ? r->reason->s : NULL,
         .conf = r->conf,
         .partition_key = r->partition_key,
+        .triggered_by = r->triggered_by,
+        .triggering_user = r->triggering_user,
     };
 }
 
@@ -123,12 +125,14 @@ static void write_run(struct sched *s, struct run *r)
         row.run_id = old->run_id; /* these never change */
         row.conf = old->conf;
         row.partition_key = old->partition_key;
+        row.triggering_user = old->triggering_user;
         *old = row;
         return;
     }
     row.run_id = copy(s, r->run_id);
     row.conf = copy(s, r->conf);
     row.partition_key = copy(s, r->partition_key);
+    row.triggering_user = copy(s, r->triggering_user);
     r->batch = s->a->batch;
     r->row = s->a->runs_len;
     PUSH(s, runs, row);

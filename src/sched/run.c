@@ -142,9 +142,12 @@ static int run_fill(struct sched *s, struct run *r, const struct run_row *row, s
     r->run_id = mem_strdup(row->run_id != NULL ? row->run_id : "");
     r->conf = row->conf != NULL ? mem_strdup(row->conf) : NULL;
     r->partition_key = row->partition_key != NULL ? mem_strdup(row->partition_key) : NULL;
+    r->triggering_user = row->triggering_user != NULL ? mem_strdup(row->triggering_user) : NULL;
+    r->triggered_by = row->triggered_by;
     r->reason = row->reason != NULL ? text_new(row->reason, LIMIT_REASON_BYTES) : NULL;
     if (r->run_id == NULL || (row->conf != NULL && r->conf == NULL) ||
         (row->partition_key != NULL && r->partition_key == NULL) ||
+        (row->triggering_user != NULL && r->triggering_user == NULL) ||
         (row->reason != NULL && r->reason == NULL)) {
         return -ERR_NOMEM;
     }
@@ -221,6 +224,7 @@ void run_free(struct sched *s, struct run *r)
     mem_free(r->run_id);
     mem_free(r->conf);
     mem_free(r->partition_key);
+    mem_free(r->triggering_user);
     text_unref(r->reason);
     plan_unref(r->plan);
     mem_free(r);

@@ -264,7 +264,8 @@ struct run {
     int64_t order_us; /* logical date, or run_after without one */
     int64_t
         turn; /* order_us; of a backwards backfill its negative: who starts first in its group */
-    char *run_id, *conf, *partition_key;
+    char *run_id, *conf, *partition_key, *triggering_user;
+    uint8_t triggered_by;
     struct text *reason;
     uint64_t batch;
     size_t row;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 /* ---- arguments ---- */
 
@@ -24,8 +25,12 @@ int api_page(struct call *c, struct api_page *ret, struct err *e)
 int api_order(struct call *c, const char *const *fields, size_t dflt, bool dflt_down, size_t *ret,
               bool *ret_down, struct err *e)
 {
-    const char *text = call_query(c, "order_by");
+    size_t at = 0;
+    const char *text = call_query_next(c, "order_by", &at);
 
+    if (text != NULL && call_query_next(c, "order_by", &at) != NULL) {
+        return call_invalid(c, e, "This list is ordered by one field");
+    }
     *ret = dflt;
     *ret_down = dflt_down;
     if (text == NULL || *text == '\0') {
@@ -99,6 +104,74 @@ int api_range(struct call *c, const char *name, struct time_range *ret, struct e
     return rc;
 }
 
+static int duration_end(struct call *c, const char *name, int64_t *ret, struct err *e)
+{
+    const char *text = call_query(c, name);
+    char *end;
+    double s;
+
+    *ret = -1;
+    if (text == NULL) {
+        return 0;
+    }
+    s = strtod(text, &end);
+    if (*text == '\0' || *end != '\0' || !(s >= 0) || s > 1e12) {
+        return call_invalid(c, e, "%s must be a number of seconds", name);
+    }
+    *ret = (int64_t)(s * 1e6 + 0.5);
+    return 0;
+}
+
+int api_duration(struct call *c, bool *ret, int64_t *ret_from_us, int64_t *ret_to_us, struct err *e)
+{
+    int64_t gte, gt, lte, lt;
+    int rc = duration_end(c, "duration_gte", &gte, e);
+
+    rc = rc == 0 ? duration_end(c, "duration_gt", &gt, e) : rc;
+    rc = rc == 0 ? duration_end(c, "duration_lte", &lte, e) : rc;
+    rc = rc == 0 ? duration_end(c, "duration_lt", &lt, e) : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    *ret = gte >= 0 || gt >= 0 || lte >= 0 || lt >= 0;
+    *ret_from_us = gt >= gte ? gt + (gt >= 0) : gte;
+    *ret_to_us = lte >= 0 ? lte : INT64_MAX;
+    if (lt >= 0 && lt - 1 < *ret_to_us) {
+        *ret_to_us = lt - 1;
+    }
+    return 0;
+}
+
+bool api_pattern(struct call *c, const char *name, const char *text)
+{
+    char full[64];
+    const char *prefix;
+
+    (void)snprintf(full, sizeof full, "%s_pattern", name);
+    if (!api_like(call_query(c, full), text)) {
+        return false;
+    }
+    (void)snprintf(full, sizeof full, "%s_prefix_pattern", name);
+    prefix = call_query(c, full);
+    return prefix == NULL || strcmp(prefix, "~") == 0 ||
+           (text != NULL && strncmp(text, prefix, strlen(prefix)) == 0);
+}
+
+bool api_any_of(struct call *c, const char *name, const char *text)
+{
+    const char *word;
+    size_t at = 0;
+    bool asked = false;
+
+    while ((word = call_query_next(c, name, &at)) != NULL) {
+        asked = true;
+        if (text != NULL && strcmp(word, text) == 0) {
+            return true;
+        }
+    }
+    return !asked;
+}
+
 int api_run_states(struct call *c, const char *name, unsigned *ret, struct err *e)
 {
     const char *word;
@@ -153,8 +226,10 @@ int api_load_run(struct call *c, struct api_run *r, struct err *e)
 
     rc = rc == 0 ? server_dag(c, r->run.version_key, &r->dag, e) : rc;
     rc = rc == 0 ? s->ops->get_tis(s, r->run.run_key, 0, &c->arena, &r->tis, &r->tis_len, e) : rc;
-    return rc == 0 ? s->ops->get_attempts(s, r->run.run_key, &c->arena, &r->attempts,
-                                          &r->attempts_len, e)
+    rc = rc == 0
+             ? s->ops->get_attempts(s, r->run.run_key, &c->arena, &r->attempts, &r->attempts_len, e)
+             : rc;
+    return rc == 0 ? s->ops->get_notes(s, r->run.run_key, &c->arena, &r->notes, &r->notes_len, e)
                    : rc;
 }
 
@@ -258,23 +333,66 @@ static void put_uuid(struct call *c, const char *name, int64_t high, uint32_t ta
     put_text(c, name, uuid_format(&u, text));
 }
 
-void api_put_version(struct call *c, const char *name, const char *dag_id, int64_t version_key,
-                     int64_t created_us, int64_t number)
+void api_put_version(struct call *c, const char *name, const char *dag_id, int64_t version_key)
 {
+    struct version_facts v = {0};
+    bool known = server_version(c, version_key, &v, NULL) == 0;
+
     open_object(c, name);
     put_uuid(c, "id", version_key, 0, 0);
-    put_int(c, "version_number", number);
+    put_int(c, "version_number", known ? v.number : 0);
     put_text(c, "dag_id", dag_id);
     put_text(c, "dag_display_name", dag_id);
-    put_text(c, "bundle_name", "dags-folder");
-    put_null(c, "bundle_version");
+    put_text(c, "bundle_name", v.bundle != NULL ? v.bundle : API_BUNDLE);
+    put_text(c, "bundle_version", v.bundle_version);
     put_null(c, "bundle_url");
-    put_time(c, "created_at", created_us);
+    put_time(c, "created_at", known ? v.created_us : 0);
     json_object_end(&c->w);
+}
+
+int64_t api_version_number(struct call *c, int64_t version_key)
+{
+    struct version_facts v;
+
+    return server_version(c, version_key, &v, NULL) == 0 ? v.number : 0;
+}
+
+static const char *note_of(const struct note_row *rows, size_t n, uint32_t task, int32_t map)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].key.task == task && rows[i].key.map_index == map) {
+            return rows[i].text;
+        }
+    }
+    return NULL;
+}
+
+/* Where nobody wrote it down it follows from what kind of run it is. */
+static const char *trigger_of(const struct run_row *r)
+{
+    static const uint8_t of_type[] = {[RUN_TYPE_MANUAL] = TRIGGERED_BY_UNKNOWN,
+                                      [RUN_TYPE_SCHEDULED] = TRIGGERED_BY_TIMETABLE,
+                                      [RUN_TYPE_BACKFILL] = TRIGGERED_BY_BACKFILL,
+                                      [RUN_TYPE_ASSET_TRIGGERED] = TRIGGERED_BY_ASSET,
+                                      [RUN_TYPE_ASSET_MATERIALIZATION] = TRIGGERED_BY_UNKNOWN};
+    uint8_t by = r->triggered_by != TRIGGERED_BY_UNKNOWN ? r->triggered_by
+                 : r->type < sizeof of_type              ? of_type[r->type]
+                                                         : TRIGGERED_BY_UNKNOWN;
+
+    return by != TRIGGERED_BY_UNKNOWN ? run_trigger_to_string(by) : NULL;
 }
 
 void api_put_run(struct call *c, const char *name, const struct dag *d, const struct run_row *r)
 {
+    struct version_facts v = {0};
+    struct note_row *notes = NULL;
+    struct store *s;
+    size_t n = 0;
+
+    if (server_store(c, &s, NULL) == 0) {
+        (void)s->ops->get_notes(s, r->run_key, &c->arena, &notes, &n, NULL);
+    }
+    (void)server_version(c, r->version_key, &v, NULL);
     open_object(c, name);
     put_text(c, "dag_run_id", r->run_id);
     put_text(c, "dag_id", d->dag_id);
@@ -290,16 +408,16 @@ void api_put_run(struct call *c, const char *name, const struct dag *d, const st
     put_null(c, "last_scheduling_decision");
     put_text(c, "run_type", run_type_to_string(r->type));
     put_text(c, "state", run_state_to_string(r->state));
-    put_null(c, "triggered_by");
-    put_null(c, "triggering_user_name");
+    put_text(c, "triggered_by", trigger_of(r));
+    put_text(c, "triggering_user_name", r->triggering_user);
     put_json(c, "conf", r->conf, "{}");
-    put_null(c, "note");
+    put_text(c, "note", note_of(notes, n, NOTE_OF_RUN, -1));
     json_key(&c->w, "dag_versions");
     json_array(&c->w);
-    api_put_version(c, NULL, d->dag_id, r->version_key, r->queued_us, r->version_key);
+    api_put_version(c, NULL, d->dag_id, r->version_key);
     json_array_end(&c->w);
-    put_null(c, "bundle_version");
-    put_null(c, "partition_key");
+    put_text(c, "bundle_version", v.bundle_version);
+    put_text(c, "partition_key", r->partition_key);
     put_null(c, "partition_date");
     json_object_end(&c->w);
 }
@@ -315,6 +433,18 @@ static const struct attempt_row *attempt_of(const struct api_run *r, const struc
         }
     }
     return NULL;
+}
+
+/* With one store on one machine the tasks run where this server does. */
+const char *api_host(struct call *c)
+{
+    char name[256];
+
+    if (gethostname(name, sizeof name) != 0) {
+        return "localhost";
+    }
+    name[sizeof name - 1] = '\0';
+    return arena_strdup(&c->arena, name);
 }
 
 static void put_task_facts(struct call *c, const struct task *t)
@@ -357,7 +487,7 @@ void api_put_ti(struct call *c, const char *name, const struct api_run *r, const
     put_text(c, "state", t->state != TASK_NONE ? task_state_to_string(t->state) : NULL);
     put_int(c, "try_number", t->try_number);
     put_int(c, "max_tries", t->max_tries);
-    put_text(c, "hostname", a != NULL ? "localhost" : NULL);
+    put_text(c, "hostname", a != NULL ? api_host(c) : NULL);
     if (a != NULL && a->pid > 0) {
         put_int(c, "pid", a->pid);
     } else {
@@ -366,14 +496,13 @@ void api_put_ti(struct call *c, const char *name, const struct api_run *r, const
     put_task_facts(c, task);
     put_time(c, "scheduled_when", t->scheduled_us);
     put_time(c, "queued_when", t->queued_us);
-    put_text(c, "note", NULL);
+    put_text(c, "note", note_of(r->notes, r->notes_len, t->key.task, t->key.map_index));
     put_null(c, "rendered_map_index");
     put_json(c, "rendered_fields", rendered, "{}");
     put_null(c, "trigger");
     put_null(c, "triggerer_job");
     put_text(c, "state_reason", t->reason);
-    api_put_version(c, "dag_version", r->dag->dag_id, r->run.version_key, r->run.queued_us,
-                    r->run.version_key);
+    api_put_version(c, "dag_version", r->dag->dag_id, r->run.version_key);
     json_object_end(&c->w);
 }
 

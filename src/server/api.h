@@ -16,6 +16,7 @@
 #include "store/store.h"
 
 #define API_PAGE_DEFAULT 50
+#define API_BUNDLE       "dags-folder" /* of a DAG of which nothing else is known */
 
 struct api_page {
     size_t limit, offset; /* limit 0: none of the rows, only their number */
@@ -28,6 +29,16 @@ int api_order(struct call *c, const char *const *fields, size_t dflt, bool dflt_
 bool api_like(const char *pattern, const char *text);
 /* NAME_gte, _gt, _lte, _lt of the arguments. */
 int api_range(struct call *c, const char *name, struct time_range *ret, struct err *e);
+/* The four members of a range, as call_take_body has them. */
+#define API_RANGE_MEMBERS(n) \
+    n "_gte", n "_gte", n "_gt", n "_gt", n "_lte", n "_lte", n "_lt", n "_lt"
+/* The same of `duration`, in seconds there, in microseconds here, both ends included. *ret false: it is not asked for. */
+int api_duration(struct call *c, bool *ret, int64_t *ret_from_us, int64_t *ret_to_us,
+                 struct err *e);
+/* NAME_pattern (api_like) and NAME_prefix_pattern fit the text, as far as they are given. */
+bool api_pattern(struct call *c, const char *name, const char *text);
+/* The argument is not given, or one of its values is the text. */
+bool api_any_of(struct call *c, const char *name, const char *text);
 /* A bit per state of the argument `state` (of runs), may be repeated. 422 for an unknown one. */
 int api_run_states(struct call *c, const char *name, unsigned *ret, struct err *e);
 
@@ -44,20 +55,25 @@ struct api_run {
     size_t tis_len;
     struct attempt_row *attempts;
     size_t attempts_len;
+    struct note_row *notes;
+    size_t notes_len;
 };
 int api_open_run(struct call *c, struct api_run *ret, struct err *e);
 int api_load_run(struct call *c, struct api_run *r, struct err *e); /* row and run are set */
 /* The task of the path, and with map_index of path or arguments (-1: none). 404. */
 int api_find_task(struct call *c, const struct api_run *r, const struct task **ret,
                   int32_t *ret_map_index, struct err *e);
+/* The instance that the path names; 404, also where its map index is missing. */
+int api_find_ti(struct call *c, struct api_run *r, struct ti_row *ret, struct err *e);
 struct ti_row api_ti(const struct api_run *r, uint32_t task, int32_t map_index, bool *ret_found);
 
 /* Objects; name NULL: an element of an array. */
 void api_put_run(struct call *c, const char *name, const struct dag *d, const struct run_row *r);
 void api_put_ti(struct call *c, const char *name, const struct api_run *r, const struct ti_row *t,
                 const char *rendered);
-void api_put_version(struct call *c, const char *name, const char *dag_id, int64_t version_key,
-                     int64_t created_us, int64_t number);
+void api_put_version(struct call *c, const char *name, const char *dag_id, int64_t version_key);
+int64_t api_version_number(struct call *c, int64_t version_key); /* 0: it is gone */
+const char *api_host(struct call *c);
 /* {"name": [ ... ], "total_entries": n}: begin, write elements, end. */
 void api_list(struct call *c, const char *name);
 void api_list_end(struct call *c, int64_t total);
@@ -70,6 +86,14 @@ int body_bool(struct call *c, const struct value *body, const char *name, bool d
 /* A body with a member that is not of the list (ends with NULL): 422. */
 int body_only(struct call *c, const struct value *body, const char *const *names, struct err *e);
 
+/* api_dag_list.c: SUSPENDS. The DAGs that the arguments ask for, in their order. */
+int api_list_dags(struct call *c, struct dag_row **ret, size_t *ret_n, struct api_page *p,
+                  struct err *e);
+const char *api_owner_of(const struct dag *d); /* api_dags.c */
+
+/* api_favorites.c: of who asks. */
+bool api_is_favorite(struct call *c, const char *dag_id);
+
 /* A request to the engine: members of an object, then server_command. */
 void api_command(struct call *c, struct buf *b, struct json_writer *w); /* begins it, with actor */
 int api_send(struct call *c, const char *type, struct buf *b, struct json_writer *w,
@@ -79,8 +103,4 @@ int api_send(struct call *c, const char *type, struct buf *b, struct json_writer
 int api_send_change(struct call *c, const char *op, const char *state, int64_t run_key,
                     const uint32_t *tasks, const int32_t *maps, size_t n, bool *ret_later,
                     struct err *e);
-/* api_tis.c: these instances as a list; tasks NULL: all. */
-int api_put_tis(struct call *c, const struct api_run *r, const uint32_t *tasks, const int32_t *maps,
-                size_t n);
-
 #endif

@@ -10,7 +10,7 @@
 
 /* ---- facts of a DAG ---- */
 
-static const char *owner_of(const struct dag *d)
+const char *api_owner_of(const struct dag *d)
 {
     const struct value *args = d->document != NULL ? value_get(d->document, "default_args") : NULL;
     const struct value *owner =
@@ -23,7 +23,7 @@ static void put_owners(struct call *c, const struct dag *d)
 {
     json_key(&c->w, "owners");
     json_array(&c->w);
-    json_string(&c->w, owner_of(d));
+    json_string(&c->w, api_owner_of(d));
     json_array_end(&c->w);
 }
 
@@ -116,133 +116,14 @@ static void put_dag(struct call *c, const struct dag_row *row, const struct dag 
     json_object_end(&c->w);
 }
 
-/* ---- the list ---- */
-
-static bool has_tag(const struct dag *d, const char *tag)
-{
-    for (uint32_t i = 0; i < d->tags_len; i++) {
-        if (strcmp(d->tags[i], tag) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool tags_fit(struct call *c, const struct dag *d)
-{
-    const char *mode = call_query(c, "tags_match_mode"), *tag;
-    bool all = mode != NULL && strcmp(mode, "all") == 0, any = false, asked = false;
-    size_t at = 0;
-
-    while ((tag = call_query_next(c, "tags", &at)) != NULL) {
-        bool is = has_tag(d, tag);
-
-        asked = true;
-        any = any || is;
-        if (all && !is) {
-            return false;
-        }
-    }
-    return !asked || any;
-}
-
-static bool owner_fits(struct call *c, const struct dag *d)
-{
-    const char *owner;
-    size_t at = 0;
-    bool asked = false;
-
-    while ((owner = call_query_next(c, "owners", &at)) != NULL) {
-        asked = true;
-        if (strcmp(owner, owner_of(d)) == 0) {
-            return true;
-        }
-    }
-    return !asked;
-}
-
-static int last_state_fits(struct call *c, const struct dag_row *row, bool *ret, struct err *e)
-{
-    const char *word = call_query(c, "last_dag_run_state");
-    struct run_row *rows;
-    struct store *s;
-    size_t n = 0;
-    int rc;
-
-    *ret = true;
-    if (word == NULL) {
-        return 0;
-    }
-    if (run_state_from_string(word) < 0) {
-        return call_invalid(c, e, "last_dag_run_state is queued, running, success or failed");
-    }
-    rc = server_store(c, &s, e);
-    rc = rc == 0 ? s->ops->get_runs(s, row->dag_key, 0, 0, 1, &c->arena, &rows, &n, e) : rc;
-    *ret = n == 1 && rows[0].state == run_state_from_string(word);
-    return rc;
-}
-
-/* Those that the arguments ask for, in place. */
-static int filter(struct call *c, struct dag_row *rows, size_t *n, struct err *e)
-{
-    const char *paused = call_query(c, "paused");
-    size_t kept = 0;
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < *n; i++) {
-        const struct dag *d;
-        bool fits;
-
-        if ((paused != NULL && rows[i].paused != call_query_bool(c, "paused", false)) ||
-            !api_like(call_query(c, "dag_id_pattern"), rows[i].dag_id)) {
-            continue;
-        }
-        rc = last_state_fits(c, &rows[i], &fits, e);
-        if (rc == 0 && fits &&
-            (call_query(c, "tags") != NULL || call_query(c, "owners") != NULL ||
-             call_query(c, "dag_display_name_pattern") != NULL)) {
-            rc = server_dag(c, rows[i].version_key, &d, e);
-            fits = rc == 0 && tags_fit(c, d) && owner_fits(c, d) &&
-                   api_like(call_query(c, "dag_display_name_pattern"), d->display_name);
-        }
-        if (rc == 0 && fits) {
-            rows[kept++] = rows[i];
-        }
-    }
-    *n = kept;
-    return rc;
-}
-
-static int list_dags(struct call *c, struct dag_row **ret, size_t *ret_n, struct api_page *p,
-                     struct err *e)
-{
-    static const char *const orders[] = {"dag_id", "dag_display_name", NULL};
-    struct store *s;
-    size_t order;
-    bool down;
-    int rc = api_page(c, p, e);
-
-    rc = rc == 0 ? api_order(c, orders, 0, false, &order, &down, e) : rc;
-    rc = rc == 0 ? server_store(c, &s, e) : rc;
-    rc = rc == 0 ? s->ops->get_dags(s, &c->arena, ret, ret_n, e) : rc;
-    rc = rc == 0 ? filter(c, *ret, ret_n, e) : rc;
-    for (size_t i = 0; rc == 0 && down && i < *ret_n / 2; i++) {
-        struct dag_row row = (*ret)[i];
-
-        (*ret)[i] = (*ret)[*ret_n - 1 - i];
-        (*ret)[*ret_n - 1 - i] = row;
-    }
-    return rc;
-}
+/* ---- the list: which (api_dag_list.c) ---- */
 
 int api_dags(struct call *c, struct err *e)
 {
     struct dag_row *rows;
     struct api_page p;
     size_t n;
-    int rc = list_dags(c, &rows, &n, &p, e);
-
-    server_know_import_errors(c);
+    int rc = api_list_dags(c, &rows, &n, &p, e);
 
     if (rc != 0) {
         return rc;
@@ -311,15 +192,12 @@ static int put_details(struct call *c, const struct dag_row *row, const struct d
 {
     const struct value *args = d->document != NULL ? value_get(d->document, "default_args") : NULL;
     struct run_query q = {.dag_key = row->dag_key, .states = 1U << RUN_RUNNING | 1U << RUN_QUEUED};
-    struct version_row *versions;
     struct store *s;
     int64_t active = 0;
-    size_t n = 0;
     int rc = server_store(c, &s, e);
 
     q.logical_date = q.run_after = q.start = q.end = (struct time_range){TIME_NONE, TIME_NONE};
     rc = rc == 0 ? s->ops->count_runs(s, &q, &active, e) : rc;
-    rc = rc == 0 ? s->ops->get_dag_versions(s, row->dag_key, &c->arena, &versions, &n, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -347,15 +225,10 @@ static int put_details(struct call *c, const struct dag_row *row, const struct d
         json_null(&c->w);
     }
     put_null(c, "owner_links");
-    put_bool(c, "is_favorite", false);
+    put_bool(c, "is_favorite", api_is_favorite(c, row->dag_id));
     put_int(c, "active_runs_count", active);
     put_params(c, d);
-    for (size_t i = n; i-- > 0;) {
-        if (versions[i].version_key == row->version_key) {
-            api_put_version(c, "latest_dag_version", row->dag_id, row->version_key,
-                            versions[i].created_us, (int64_t)i + 1);
-        }
-    }
+    api_put_version(c, "latest_dag_version", row->dag_id, row->version_key);
     return 0;
 }
 
@@ -430,7 +303,7 @@ int api_dags_patch(struct call *c, struct err *e)
     size_t n = 0;
     int rc = paused_of(c, &paused, e);
 
-    rc = rc == 0 ? list_dags(c, &rows, &n, &p, e) : rc;
+    rc = rc == 0 ? api_list_dags(c, &rows, &n, &p, e) : rc;
     for (size_t i = p.offset; rc == 0 && !later && i < n && i - p.offset < p.limit; i++) {
         rc = set_paused(c, rows[i].dag_id, paused, &later, e);
     }
@@ -462,7 +335,7 @@ int api_dag_tags(struct call *c, struct err *e)
         for (uint32_t k = 0; rc == 0 && k < d->tags_len; k++) {
             const char *tag = arena_strdup(&c->arena, d->tags[k]);
 
-            if (api_like(call_query(c, "tag_name_pattern"), tag)) {
+            if (api_pattern(c, "tag_name", tag)) {
                 rc = tag != NULL ? VEC_PUSH(tags, len, cap, tag) : -ERR_NOMEM;
             }
         }
@@ -544,9 +417,10 @@ static int find_version(struct call *c, const char *text, const struct dag_row *
 
     rc = rc == 0 ? s->ops->get_dag_versions(s, row->dag_key, &c->arena, &all, &n, e) : rc;
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        if (text == NULL ? all[i].version_key == row->version_key : number == (long long)i + 1) {
+        if (text == NULL ? all[i].version_key == row->version_key
+                         : number == (long long)all[i].number) {
             *ret = all[i];
-            *ret_number = (int64_t)i + 1;
+            *ret_number = all[i].number;
             return 0;
         }
     }
@@ -572,8 +446,7 @@ int api_dag_versions(struct call *c, struct err *e)
     if (rc == 0) {
         api_list(c, "dag_versions");
         for (size_t i = p.offset; i < n && i - p.offset < p.limit; i++) {
-            api_put_version(c, NULL, row.dag_id, all[i].version_key, all[i].created_us,
-                            (int64_t)i + 1);
+            api_put_version(c, NULL, row.dag_id, all[i].version_key);
         }
         api_list_end(c, (int64_t)n);
     }
@@ -589,7 +462,7 @@ int api_dag_version(struct call *c, struct err *e)
 
     rc = rc == 0 ? find_version(c, call_param(c, "version_number"), &row, &v, &number, e) : rc;
     if (rc == 0) {
-        api_put_version(c, NULL, row.dag_id, v.version_key, v.created_us, number);
+        api_put_version(c, NULL, row.dag_id, v.version_key);
     }
     return rc;
 }
@@ -646,7 +519,7 @@ static void put_task(struct call *c, const struct dag *d, const struct task *t)
     json_object(&c->w);
     put_text(c, "task_id", t->task_id);
     put_text(c, "task_display_name", t->display_name);
-    put_text(c, "owner", owner_of(d));
+    put_text(c, "owner", api_owner_of(d));
     put_time(c, "start_date", d->start_date_us);
     put_time(c, "end_date", d->end_date_us);
     put_text(c, "trigger_rule", trigger_rule_to_string(t->trigger_rule));

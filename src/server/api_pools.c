@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "server/api.h"
+#include "server/api_bulk.h"
 
 static int64_t used_of(struct call *c, const char *name, const char *member)
 {
@@ -87,7 +88,7 @@ int api_pools(struct call *c, struct err *e)
     }
     api_list(c, "pools");
     for (size_t i = 0; i < n; i++) {
-        if (!api_like(call_query(c, "pool_name_pattern"), rows[i].name)) {
+        if (!api_pattern(c, "pool_name", rows[i].name)) {
             continue;
         }
         if (total >= (int64_t)p.offset && total - (int64_t)p.offset < (int64_t)p.limit) {
@@ -151,16 +152,15 @@ static int send(struct call *c, const struct pool_row *p, const char *op, bool *
 }
 
 /* What the body says, over what *p is. */
-static int read_body(struct call *c, struct pool_row *p, bool all, struct err *e)
+static int read_body(struct call *c, const struct value *body, struct pool_row *p, bool all,
+                     struct err *e)
 {
     static const char *const members[] = {
         "name", "pool", "slots", "description", "include_deferred", "team_name", NULL};
     const char *name = NULL, *pool = NULL, *about = NULL;
     const struct value *slots;
-    struct value *body;
-    int rc = call_body(c, &body, e);
+    int rc = body_only(c, body, members, e);
 
-    rc = rc == 0 ? body_only(c, body, members, e) : rc;
     rc = rc == 0 ? body_text(c, body, "name", &name, e) : rc;
     rc = rc == 0 ? body_text(c, body, "pool", &pool, e) : rc;
     rc = rc == 0 ? body_text(c, body, "description", &about, e) : rc;
@@ -192,8 +192,11 @@ static int read_body(struct call *c, struct pool_row *p, bool all, struct err *e
 int api_pool_post(struct call *c, struct err *e)
 {
     struct pool_row p = {0}, old;
+    struct value *body;
     bool later = false;
-    int rc = read_body(c, &p, true, e);
+    int rc = call_body(c, &body, e);
+
+    rc = rc == 0 ? read_body(c, body, &p, true, e) : rc;
 
     if (rc == 0 && find(c, p.name, &old, NULL) == 0) {
         return err_set(e, ERR_EXISTS, "The Pool with name: `%s` already exists", p.name);
@@ -212,10 +215,12 @@ int api_pool_post(struct call *c, struct err *e)
 int api_pool_patch(struct call *c, struct err *e)
 {
     struct pool_row p;
+    struct value *body;
     bool later = false;
     int rc = find(c, call_param(c, "pool_name"), &p, e);
 
-    rc = rc == 0 ? read_body(c, &p, false, e) : rc;
+    rc = rc == 0 ? call_body(c, &body, e) : rc;
+    rc = rc == 0 ? read_body(c, body, &p, false, e) : rc;
     rc = rc == 0 ? send(c, &p, "pool_set", &later, e) : rc;
     rc = rc == 0 && !later ? find(c, p.name, &p, e) : rc;
     if (rc == 0 && !later) {
@@ -224,21 +229,66 @@ int api_pool_patch(struct call *c, struct err *e)
     return rc;
 }
 
-int api_pool_delete(struct call *c, struct err *e)
+static int drop(struct call *c, const char *name, bool *ret_later, struct err *e)
 {
-    struct pool_row p = {.name = call_param(c, "pool_name")};
-    bool later = false;
+    struct pool_row p = {.name = name};
     int rc;
 
     if (strcmp(p.name, "default_pool") == 0) {
         return err_set(e, ERR_INVALID, "Default Pool can't be deleted");
     }
-    rc = send(c, &p, "pool_delete", &later, e);
-    if (rc == -ERR_NOTFOUND) {
-        return err_set(e, ERR_NOTFOUND, "The Pool with name: `%s` was not found", p.name);
-    }
+    rc = send(c, &p, "pool_delete", ret_later, e);
+    return rc == -ERR_NOTFOUND
+               ? err_set(e, ERR_NOTFOUND, "The Pool with name: `%s` was not found", p.name)
+               : rc;
+}
+
+int api_pool_delete(struct call *c, struct err *e)
+{
+    bool later = false;
+    int rc = drop(c, call_param(c, "pool_name"), &later, e);
+
     if (rc == 0 && !later) {
         c->status = 204;
     }
     return rc;
 }
+
+/* ---- in bulk ---- */
+
+static int exists(struct call *c, const char *id, bool *ret, struct err *e)
+{
+    struct pool_row p;
+    int rc = find(c, id, &p, e);
+
+    *ret = rc == 0;
+    return rc == -ERR_NOTFOUND ? 0 : rc;
+}
+
+static int create(struct call *c, const struct value *body, const char *id, bool overwrite,
+                  bool *ret_later, struct err *e)
+{
+    struct pool_row p = {0};
+    int rc = read_body(c, body, &p, true, e);
+
+    (void)id;
+    (void)overwrite; /* it is not there, or is to be replaced */
+    return rc == 0 ? send(c, &p, "pool_set", ret_later, e) : rc;
+}
+
+static int update(struct call *c, const struct value *body, const char *id, bool *ret_later,
+                  struct err *e)
+{
+    struct pool_row p, old;
+    int rc = find(c, id, &old, e);
+
+    p = old;
+    rc = rc == 0 ? read_body(c, body, &p, false, e) : rc;
+    p.slots = api_any_of(c, "update_mask", "slots") ? p.slots : old.slots;
+    p.description = api_any_of(c, "update_mask", "description") ? p.description : old.description;
+    p.include_deferred = api_any_of(c, "update_mask", "include_deferred") ? p.include_deferred
+                                                                          : old.include_deferred;
+    return rc == 0 ? send(c, &p, "pool_set", ret_later, e) : rc;
+}
+
+const struct bulk_kind bulk_pools = {"Pool", "name", exists, create, update, drop};

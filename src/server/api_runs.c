@@ -32,10 +32,10 @@ static int types_of(struct call *c, unsigned *ret, struct err *e)
     return 0;
 }
 
-/* The pattern of the arguments without its wildcards at the ends: a part of the id. */
-static const char *part_of(struct call *c)
+/* A pattern of the arguments without its wildcards at the ends: a part of the text. NULL: all. */
+static const char *part_of(struct call *c, const char *name)
 {
-    const char *p = call_query(c, "run_id_pattern");
+    const char *p = call_query(c, name);
     size_t n;
 
     if (p == NULL || strcmp(p, "~") == 0) {
@@ -49,19 +49,98 @@ static const char *part_of(struct call *c)
     return n > 0 ? arena_strndup(&c->arena, p, n) : NULL;
 }
 
+/* The DAGs of all that dag_ids and the patterns of dag_id name. */
+static int dags_of(struct call *c, struct run_query *q, struct err *e)
+{
+    struct dag_row *rows;
+    int64_t *keys;
+    struct store *s;
+    size_t n = 0;
+    int rc = server_store(c, &s, e);
+
+    if (rc != 0 || (call_query(c, "dag_ids") == NULL && call_query(c, "dag_id_pattern") == NULL &&
+                    call_query(c, "dag_id_prefix_pattern") == NULL)) {
+        return rc;
+    }
+    rc = s->ops->get_dags(s, &c->arena, &rows, &n, e);
+    keys = arena_array(&c->arena, n + 1, sizeof *keys);
+    if (rc == 0 && keys == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for DAGs");
+    }
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        if (api_any_of(c, "dag_ids", rows[i].dag_id) && api_pattern(c, "dag_id", rows[i].dag_id)) {
+            keys[q->dag_keys_len++] = rows[i].dag_key;
+        }
+    }
+    q->dag_keys = keys;
+    return rc;
+}
+
+static int numbers_of(struct call *c, struct run_query *q, struct err *e)
+{
+    int64_t *numbers = arena_array(&c->arena, CALL_QUERY_MAX, sizeof *numbers);
+    const char *word;
+    size_t at = 0;
+
+    if (numbers == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for versions");
+    }
+    while (q->version_numbers_len < CALL_QUERY_MAX &&
+           (word = call_query_next(c, "dag_version", &at)) != NULL) {
+        char *end;
+        long long n = strtoll(word, &end, 10);
+
+        if (*word == '\0' || *end != '\0') {
+            return call_invalid(c, e, "dag_version must be an integer");
+        }
+        numbers[q->version_numbers_len++] = n;
+    }
+    q->version_numbers = q->version_numbers_len != 0 ? numbers : NULL;
+    return 0;
+}
+
 static int read_query(struct call *c, struct run_query *q, struct err *e)
 {
     size_t order;
     int rc = api_order(c, orders, 0, false, &order, &q->descending, e);
 
     q->order = rc == 0 ? order_of[order] : RUN_BY_KEY;
-    q->run_id_part = part_of(c);
+    q->run_id_part = part_of(c, "run_id_pattern");
+    q->run_id_prefix = call_query(c, "run_id_prefix_pattern");
+    q->conf_part = call_query(c, "conf_contains");
+    q->partition_part = part_of(c, "partition_key_pattern");
+    q->partition_prefix = call_query(c, "partition_key_prefix_pattern");
+    q->user_part = part_of(c, "triggering_user_name_pattern");
+    q->user_prefix = call_query(c, "triggering_user_name_prefix_pattern");
+    q->asset_part = part_of(c, "consuming_asset_pattern");
+    q->bundle_version = call_query(c, "bundle_version");
     rc = rc == 0 ? api_run_states(c, "state", &q->states, e) : rc;
     rc = rc == 0 ? types_of(c, &q->types, e) : rc;
+    rc = rc == 0 ? numbers_of(c, q, e) : rc;
     rc = rc == 0 ? api_range(c, "logical_date", &q->logical_date, e) : rc;
     rc = rc == 0 ? api_range(c, "run_after", &q->run_after, e) : rc;
     rc = rc == 0 ? api_range(c, "start_date", &q->start, e) : rc;
-    return rc == 0 ? api_range(c, "end_date", &q->end, e) : rc;
+    rc = rc == 0 ? api_range(c, "end_date", &q->end, e) : rc;
+    rc = rc == 0 ? api_range(c, "updated_at", &q->updated, e) : rc;
+    q->by_updated = rc == 0 && (q->updated.from_us != TIME_NONE || q->updated.to_us != TIME_NONE);
+    return rc == 0 ? api_duration(c, &q->by_duration, &q->duration_from_us, &q->duration_to_us, e)
+                   : rc;
+}
+
+static int put_rows(struct call *c, const struct run_row *rows, size_t n, struct err *e)
+{
+    int rc = 0;
+
+    api_list(c, "dag_runs");
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const struct dag *d;
+
+        rc = server_dag(c, rows[i].version_key, &d, e);
+        if (rc == 0) {
+            api_put_run(c, NULL, d, &rows[i]);
+        }
+    }
+    return rc;
 }
 
 static int put_runs(struct call *c, const struct run_query *q, struct err *e)
@@ -74,37 +153,122 @@ static int put_runs(struct call *c, const struct run_query *q, struct err *e)
 
     rc = rc == 0 ? s->ops->count_runs(s, q, &total, e) : rc;
     rc = rc == 0 && q->limit != 0 ? s->ops->query_runs(s, q, &c->arena, &rows, &n, e) : rc;
+    rc = rc == 0 ? put_rows(c, rows, n, e) : rc;
+    api_list_end(c, total);
+    return rc;
+}
+
+/* A cursor is a direction and the key of the run at the edge of the page that it came from: "a12" those after it, "b12" those before. */
+static int read_cursor(struct call *c, const char *text, struct run_query *q, bool *ret_back,
+                       struct err *e)
+{
+    char *end;
+
+    *ret_back = text[0] == 'b';
+    if (text[0] == '\0') {
+        return 0;
+    }
+    q->after_key = text[0] == 'a' || *ret_back ? strtoll(text + 1, &end, 10) : 0;
+    return q->after_key > 0 && *end == '\0' ? 0 : call_invalid(c, e, "This is no cursor");
+}
+
+static void turn_round(struct run_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n / 2; i++) {
+        struct run_row row = rows[i];
+
+        rows[i] = rows[n - 1 - i];
+        rows[n - 1 - i] = row;
+    }
+}
+
+/* One page by a cursor: the same cost whichever page it is. */
+static int put_page(struct call *c, struct run_query *q, const char *cursor, struct err *e)
+{
+    struct run_row *rows = NULL;
+    struct store *s;
+    size_t n = 0, limit = q->limit != 0 ? q->limit : 1;
+    bool back, more, before, after;
+    int rc = read_cursor(c, cursor, q, &back, e);
+
+    q->descending = q->descending != back;
+    q->offset = 0;
+    q->limit = limit + 1;
+    rc = rc == 0 ? server_store(c, &s, e) : rc;
+    rc = rc == 0 ? s->ops->query_runs(s, q, &c->arena, &rows, &n, e) : rc;
+    if (rc == -ERR_NOTFOUND) {
+        return call_invalid(c, e, "The run of this cursor is gone: begin again with an empty one");
+    }
     if (rc != 0) {
         return rc;
     }
-    api_list(c, "dag_runs");
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        const struct dag *d;
-
-        rc = server_dag(c, rows[i].version_key, &d, e);
-        if (rc == 0) {
-            api_put_run(c, NULL, d, &rows[i]);
-        }
+    more = n > limit;
+    n -= more;
+    if (back) {
+        turn_round(rows, n);
     }
-    api_list_end(c, total);
+    before = back ? more : q->after_key != 0;
+    after = back || more;
+    rc = put_rows(c, rows, n, e);
+    json_array_end(&c->w);
+    put_text(c, "next_cursor",
+             after && n != 0 ? arena_printf(&c->arena, "a%lld", (long long)rows[n - 1].run_key)
+                             : NULL);
+    put_text(c, "previous_cursor",
+             before && n != 0 ? arena_printf(&c->arena, "b%lld", (long long)rows[0].run_key)
+                              : NULL);
+    json_object_end(&c->w);
     return rc;
 }
 
 int api_dag_runs(struct call *c, struct err *e)
 {
+    const char *cursor = call_query(c, "cursor");
     struct run_query q = {0};
     struct dag_row row;
     struct api_page p;
     int rc = api_page(c, &p, e);
 
     rc = rc == 0 ? read_query(c, &q, e) : rc;
+    rc = rc == 0 ? dags_of(c, &q, e) : rc;
     if (rc == 0 && strcmp(call_param(c, "dag_id"), "~") != 0) { /* ~: of all DAGs */
         rc = api_find_dag(c, &row, e);
         q.dag_key = rc == 0 ? row.dag_key : 0;
     }
     q.limit = p.limit;
     q.offset = p.offset;
-    return rc == 0 ? put_runs(c, &q, e) : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    return cursor != NULL ? put_page(c, &q, cursor, e) : put_runs(c, &q, e);
+}
+
+/* The same with the arguments in a body. */
+int api_dag_runs_list(struct call *c, struct err *e)
+{
+    static const char *const names[] = {"dag_ids",
+                                        "dag_ids",
+                                        "states",
+                                        "state",
+                                        "page_limit",
+                                        "limit",
+                                        "page_offset",
+                                        "offset",
+                                        "order_by",
+                                        "order_by",
+                                        "conf_contains",
+                                        "conf_contains",
+                                        API_RANGE_MEMBERS("run_after"),
+                                        API_RANGE_MEMBERS("logical_date"),
+                                        API_RANGE_MEMBERS("start_date"),
+                                        API_RANGE_MEMBERS("end_date"),
+                                        API_RANGE_MEMBERS("duration"),
+                                        NULL};
+    struct value *body;
+    int rc = call_body(c, &body, e);
+
+    rc = rc == 0 ? call_take_body(c, body, names, e) : rc;
+    return rc == 0 ? api_dag_runs(c, e) : rc;
 }
 
 int api_dag_run(struct call *c, struct err *e)
@@ -114,108 +278,6 @@ int api_dag_run(struct call *c, struct err *e)
     const struct dag *d;
     int rc = api_find_run(c, &row, &run, e);
 
-    rc = rc == 0 ? server_dag(c, run.version_key, &d, e) : rc;
-    if (rc == 0) {
-        api_put_run(c, NULL, d, &run);
-    }
-    return rc;
-}
-
-/* ---- trigger ---- */
-
-static int check_trigger(struct call *c, const struct value *body, const char **ret_run_id,
-                         const char **ret_date, struct err *e)
-{
-    static const char *const members[] = {
-        "dag_run_id",          "logical_date",      "conf",          "note", "run_after",
-        "data_interval_start", "data_interval_end", "partition_key", NULL};
-    static const char *const not_yet[] = {"note", "run_after", "data_interval_start",
-                                          "data_interval_end", "partition_key"};
-    const struct value *conf = value_get(body, "conf");
-    int64_t t;
-    int rc = body_only(c, body, members, e);
-
-    rc = rc == 0 ? body_text(c, body, "dag_run_id", ret_run_id, e) : rc;
-    rc = rc == 0 ? body_text(c, body, "logical_date", ret_date, e) : rc;
-    if (rc == 0 && *ret_date != NULL && time_parse(*ret_date, strlen(*ret_date), &t) != 0) {
-        return call_invalid(c, e, "logical_date must be a time such as 2026-01-31T12:00:00Z");
-    }
-    if (rc == 0 && conf != NULL && conf->kind != VALUE_OBJECT && conf->kind != VALUE_NULL) {
-        return call_invalid(c, e, "conf must be an object");
-    }
-    for (size_t i = 0; rc == 0 && i < sizeof not_yet / sizeof not_yet[0]; i++) {
-        const struct value *v = value_get(body, not_yet[i]);
-
-        if (v != NULL && v->kind != VALUE_NULL) {
-            return call_invalid(c, e, "%s cannot be given for a run yet", not_yet[i]);
-        }
-    }
-    return rc;
-}
-
-static void write_trigger(struct call *c, struct json_writer *w, const struct value *body,
-                          const char *run_id, const char *date)
-{
-    const char *key = call_header(c, "Idempotency-Key");
-    const struct value *conf = value_get(body, "conf");
-
-    json_key(w, "dag_id");
-    json_string(w, call_param(c, "dag_id"));
-    if (run_id != NULL) {
-        json_key(w, "run_id");
-        json_string(w, run_id);
-    }
-    if (date != NULL) {
-        json_key(w, "logical_date");
-        json_string(w, date);
-    }
-    if (conf != NULL && conf->kind == VALUE_OBJECT) {
-        json_key(w, "conf");
-        json_value(w, conf);
-    }
-    if (key != NULL && strlen(key) <= 200) {
-        json_key(w, "key");
-        json_string(w, arena_printf(&c->arena, "api:%s", key));
-    }
-}
-
-int api_dag_run_post(struct call *c, struct err *e)
-{
-    const char *run_id, *date;
-    const struct value *v;
-    struct value *body, *answer = NULL;
-    struct run_row run;
-    struct dag_row row;
-    const struct dag *d;
-    struct store *s;
-    int64_t key = 0;
-    bool later = false;
-    struct buf b BUF_CLEANUP = {0};
-    struct json_writer w;
-    int rc = call_body(c, &body, e);
-
-    rc = rc == 0 ? check_trigger(c, body, &run_id, &date, e) : rc;
-    rc = rc == 0 ? api_find_dag(c, &row, e) : rc;
-    api_command(c, &b, &w);
-    if (rc == 0) {
-        write_trigger(c, &w, body, run_id, date);
-        rc = api_send(c, "run_create", &b, &w, &answer, &later, e);
-    }
-    if (rc == -ERR_INVALID) {
-        return call_invalid(c, e, "%s", arena_strdup(&c->arena, e->text));
-    }
-    if (rc == -ERR_EXISTS) {
-        return err_set(e, ERR_EXISTS,
-                       "The DagRun with dag_id: `%s` and dag_run_id: `%s` already exists",
-                       row.dag_id, run_id != NULL ? run_id : "");
-    }
-    if (rc != 0 || later) {
-        return rc;
-    }
-    v = answer != NULL ? value_get(answer, "run_key") : NULL;
-    rc = v != NULL ? value_int(v, 1, INT64_MAX, &key) : -ERR_PROTOCOL;
-    rc = rc == 0 ? server_store(c, &s, e) : rc;
-    rc = rc == 0 ? s->ops->get_run(s, key, &c->arena, &run, e) : rc;
     rc = rc == 0 ? server_dag(c, run.version_key, &d, e) : rc;
     if (rc == 0) {
         api_put_run(c, NULL, d, &run);
@@ -257,100 +319,6 @@ int api_send_change(struct call *c, const char *op, const char *state, int64_t r
         json_array_end(&w);
     }
     return api_send(c, "command", &b, &w, &answer, ret_later, e);
-}
-
-int api_dag_run_patch(struct call *c, struct err *e)
-{
-    static const char *const members[] = {"state", "note", NULL};
-    const char *state, *note;
-    struct value *body;
-    struct run_row run;
-    struct dag_row row;
-    bool later = false;
-    int rc = call_body(c, &body, e);
-
-    rc = rc == 0 ? body_only(c, body, members, e) : rc;
-    rc = rc == 0 ? body_text(c, body, "state", &state, e) : rc;
-    rc = rc == 0 ? body_text(c, body, "note", &note, e) : rc;
-    if (rc == 0 && note != NULL) {
-        return call_invalid(c, e, "Notes cannot be kept yet");
-    }
-    rc = rc == 0 ? api_find_run(c, &row, &run, e) : rc;
-    if (rc != 0 || state == NULL) {
-        return rc == 0 ? api_dag_run(c, e) : rc;
-    }
-    if (strcmp(state, "queued") == 0) { /* as in Airflow: from the beginning */
-        rc = api_send_change(c, "clear", NULL, run.run_key, NULL, NULL, 0, &later, e);
-    } else if (strcmp(state, "success") == 0 || strcmp(state, "failed") == 0) {
-        rc = api_send_change(c, "mark", state, run.run_key, NULL, NULL, 0, &later, e);
-    } else {
-        return call_invalid(c, e, "state must be queued, success or failed");
-    }
-    if (rc == 0 && !later && run_state_finished(run.state) && strcmp(state, "queued") != 0) {
-        rc = api_find_run(c, &row, &run, e);
-        if (rc == 0 && strcmp(run_state_to_string(run.state), state) != 0) {
-            return err_set(
-                e, ERR_CONFLICT,
-                "The run has finished as %s, as all of its tasks have; mark a task instead",
-                run_state_to_string(run.state));
-        }
-    }
-    return rc == 0 && !later ? api_dag_run(c, e) : rc;
-}
-
-/* Tasks in a state that only_failed asks for; all of the run without it. */
-static size_t choose(struct call *c, const struct api_run *r, bool only_failed, uint32_t **ret,
-                     int32_t **ret_maps)
-{
-    uint32_t *tasks = arena_array(&c->arena, r->tis_len + 1, sizeof *tasks);
-    int32_t *maps = arena_array(&c->arena, r->tis_len + 1, sizeof *maps);
-    size_t n = 0;
-
-    for (size_t i = 0; tasks != NULL && maps != NULL && only_failed && i < r->tis_len; i++) {
-        if (r->tis[i].state == TASK_FAILED || r->tis[i].state == TASK_UPSTREAM_FAILED) {
-            tasks[n] = r->tis[i].key.task;
-            maps[n++] = r->tis[i].key.map_index;
-        }
-    }
-    *ret = tasks;
-    *ret_maps = maps;
-    return n;
-}
-
-int api_dag_run_clear(struct call *c, struct err *e)
-{
-    static const char *const members[] = {"dry_run", "only_failed",           "only_new",
-                                          "note",    "run_on_latest_version", NULL};
-    bool dry, only_failed, only_new, latest, later = false;
-    struct api_run r = {0};
-    struct value *body;
-    uint32_t *tasks;
-    int32_t *maps;
-    size_t n;
-    int rc = call_body(c, &body, e);
-
-    rc = rc == 0 ? body_only(c, body, members, e) : rc;
-    rc = rc == 0 ? body_bool(c, body, "dry_run", true, &dry, e) : rc;
-    rc = rc == 0 ? body_bool(c, body, "only_failed", false, &only_failed, e) : rc;
-    rc = rc == 0 ? body_bool(c, body, "only_new", false, &only_new, e) : rc;
-    rc = rc == 0 ? body_bool(c, body, "run_on_latest_version", false, &latest, e) : rc;
-    if (rc == 0 && (only_new || latest)) {
-        return call_invalid(
-            c, e,
-            "only_new and run_on_latest_version are not possible yet: a run keeps its version");
-    }
-    rc = rc == 0 ? api_open_run(c, &r, e) : rc;
-    if (rc != 0) {
-        return rc;
-    }
-    n = choose(c, &r, only_failed, &tasks, &maps);
-    if (dry) {
-        return api_put_tis(c, &r, only_failed ? tasks : NULL, maps, n);
-    }
-    if (!only_failed || n != 0) {
-        rc = api_send_change(c, "clear", NULL, r.run.run_key, tasks, maps, n, &later, e);
-    }
-    return rc == 0 && !later ? api_dag_run(c, e) : rc;
 }
 
 /* ---- wait ---- */

@@ -6,6 +6,7 @@
 #include "engine/settings.h"
 #include "runtime/loop.h"
 #include "server/api.h"
+#include "server/api_bulk.h"
 
 /* ---- what must not be shown ---- */
 
@@ -135,18 +136,29 @@ static int send(struct call *c, struct buf *b, struct json_writer *w, struct val
     return rc == -ERR_INVALID ? call_invalid(c, e, "%s", arena_strdup(&c->arena, e->text)) : rc;
 }
 
-static int names_of(struct call *c, const char *kind, const char *pattern, struct setting_row **ret,
+/* id: the argument, and the field, that is the name. Its order is the only one: values are sealed. */
+static int names_of(struct call *c, const char *kind, const char *id, struct setting_row **ret,
                     size_t *ret_n, struct err *e)
 {
+    const char *orders[] = {id, strcmp(id, "variable_key") == 0 ? "key" : "conn_id", "id", NULL};
     struct store *s;
-    size_t n = 0, kept = 0;
-    int rc = server_store(c, &s, e);
+    size_t n = 0, kept = 0, order;
+    bool down;
+    int rc = api_order(c, orders, 0, false, &order, &down, e);
+
+    rc = rc == 0 ? server_store(c, &s, e) : rc;
 
     rc = rc == 0 ? s->ops->get_settings(s, kind, NULL, &c->arena, ret, &n, e) : rc;
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        if (api_like(pattern, (*ret)[i].name)) {
+        if (api_pattern(c, id, (*ret)[i].name)) {
             (*ret)[kept++] = (*ret)[i];
         }
+    }
+    for (size_t i = 0; rc == 0 && down && i < kept / 2; i++) {
+        struct setting_row row = (*ret)[i];
+
+        (*ret)[i] = (*ret)[kept - 1 - i];
+        (*ret)[kept - 1 - i] = row;
     }
     *ret_n = kept;
     return rc;
@@ -204,8 +216,7 @@ int api_variables(struct call *c, struct err *e)
     size_t n = 0;
     int rc = api_page(c, &p, e);
 
-    rc =
-        rc == 0 ? names_of(c, "variable", call_query(c, "variable_key_pattern"), &rows, &n, e) : rc;
+    rc = rc == 0 ? names_of(c, "variable", "variable_key", &rows, &n, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -328,25 +339,24 @@ int api_variable_patch(struct call *c, struct err *e)
 
 /* The op of a deletion whose answer says whether there was one. */
 static int drop(struct call *c, const char *op, const char *member, const char *name,
-                const char *missing, struct err *e)
+                const char *missing, bool *ret_later, struct err *e)
 {
     struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct value *answer = NULL;
-    bool later = false;
     int rc;
 
     begin(c, &b, &w, op);
     json_key(&w, member);
     json_string(&w, name);
-    rc = send(c, &b, &w, &answer, &later, e);
-    if (rc == 0 && !later && value_get(answer, "found") != NULL && !is_found(answer)) {
+    rc = send(c, &b, &w, &answer, ret_later, e);
+    if (rc == 0 && !*ret_later && value_get(answer, "found") != NULL && !is_found(answer)) {
         rc = -ERR_NOTFOUND;
     }
     if (rc == -ERR_NOTFOUND) {
         return err_set(e, ERR_NOTFOUND, missing, name);
     }
-    if (rc == 0 && !later) {
+    if (rc == 0 && !*ret_later) {
         c->status = 204;
     }
     return rc;
@@ -354,8 +364,10 @@ static int drop(struct call *c, const char *op, const char *member, const char *
 
 int api_variable_delete(struct call *c, struct err *e)
 {
+    bool later = false;
+
     return drop(c, "var_delete", "key", call_param(c, "variable_key"),
-                "The Variable with key: `%s` was not found", e);
+                "The Variable with key: `%s` was not found", &later, e);
 }
 
 /* ---- connections ---- */
@@ -408,8 +420,7 @@ int api_connections(struct call *c, struct err *e)
     size_t n = 0;
     int rc = api_page(c, &p, e);
 
-    rc = rc == 0 ? names_of(c, "connection", call_query(c, "connection_id_pattern"), &rows, &n, e)
-                 : rc;
+    rc = rc == 0 ? names_of(c, "connection", "connection_id", &rows, &n, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -516,6 +527,89 @@ int api_connection_patch(struct call *c, struct err *e)
 
 int api_connection_delete(struct call *c, struct err *e)
 {
+    bool later = false;
+
     return drop(c, "conn_delete", "conn_id", call_param(c, "connection_id"),
-                "The Connection with connection_id: `%s` was not found", e);
+                "The Connection with connection_id: `%s` was not found", &later, e);
 }
+
+/* ---- in bulk ---- */
+
+static int read_found(struct call *c, const char *op, const char *member, const char *id, bool *ret,
+                      struct err *e)
+{
+    struct value *answer = NULL;
+    int rc = read_setting(c, op, member, id, &answer, e);
+
+    *ret = rc == 0 && is_found(answer);
+    return rc;
+}
+
+static int variable_exists(struct call *c, const char *id, bool *ret, struct err *e)
+{
+    return read_found(c, "var_get", "key", id, ret, e);
+}
+
+static int variable_create(struct call *c, const struct value *body, const char *id, bool overwrite,
+                           bool *ret_later, struct err *e)
+{
+    int rc = body_only(c, body, variable_members, e);
+
+    return rc == 0 ? set_variable(c, body, id, !overwrite, NULL, ret_later, e) : rc;
+}
+
+static int variable_update(struct call *c, const struct value *body, const char *id,
+                           bool *ret_later, struct err *e)
+{
+    struct value *old = NULL;
+    int rc = body_only(c, body, variable_members, e);
+
+    rc = rc == 0 ? get_variable(c, id, &old, e) : rc;
+    return rc == 0 ? set_variable(c, body, id, false, old, ret_later, e) : rc;
+}
+
+static int variable_drop(struct call *c, const char *id, bool *ret_later, struct err *e)
+{
+    return drop(c, "var_delete", "key", id, "The Variable with key: `%s` was not found", ret_later,
+                e);
+}
+
+const struct bulk_kind bulk_variables = {"Variable",      "key",           variable_exists,
+                                         variable_create, variable_update, variable_drop};
+
+static int connection_exists(struct call *c, const char *id, bool *ret, struct err *e)
+{
+    return read_found(c, "conn_get", "conn_id", id, ret, e);
+}
+
+static int connection_create(struct call *c, const struct value *body, const char *id,
+                             bool overwrite, bool *ret_later, struct err *e)
+{
+    const char *type = NULL;
+    int rc = body_only(c, body, connection_fields, e);
+
+    rc = rc == 0 ? body_text(c, body, "conn_type", &type, e) : rc;
+    if (rc == 0 && type == NULL) {
+        return call_invalid(c, e, "conn_type must be given");
+    }
+    return rc == 0 ? set_connection(c, body, id, !overwrite, NULL, ret_later, e) : rc;
+}
+
+static int connection_update(struct call *c, const struct value *body, const char *id,
+                             bool *ret_later, struct err *e)
+{
+    struct value *old = NULL;
+    int rc = body_only(c, body, connection_fields, e);
+
+    rc = rc == 0 ? get_connection(c, id, &old, e) : rc;
+    return rc == 0 ? set_connection(c, body, id, false, old, ret_later, e) : rc;
+}
+
+static int connection_drop(struct call *c, const char *id, bool *ret_later, struct err *e)
+{
+    return drop(c, "conn_delete", "conn_id", id,
+                "The Connection with connection_id: `%s` was not found", ret_later, e);
+}
+
+const struct bulk_kind bulk_connections = {"Connection",      "connection_id",   connection_exists,
+                                           connection_create, connection_update, connection_drop};

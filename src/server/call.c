@@ -54,6 +54,68 @@ const char *call_header(struct call *c, const char *name)
     return httpd_header(c, name);
 }
 
+/* A plain value as an argument has it; null: "". */
+static const char *as_argument(struct call *c, const struct value *v)
+{
+    switch (v->kind) {
+    case VALUE_STRING:
+    case VALUE_NUMBER:
+        return v->text;
+    case VALUE_BOOL:
+        return v->boolean ? "true" : "false";
+    case VALUE_NULL:
+        return "";
+    default:
+        break;
+    }
+    (void)c;
+    return NULL;
+}
+
+static int add_argument(struct call *c, const char *name, const struct value *v, struct err *e)
+{
+    const char *text = as_argument(c, v);
+
+    if (text == NULL) {
+        return call_invalid(c, e, "%s must be plain values", name);
+    }
+    if (c->query_len == CALL_BODY_ARGS) {
+        return call_invalid(c, e, "the body has more than %d values", CALL_BODY_ARGS);
+    }
+    c->query[c->query_len++] = (struct call_pair){name, text};
+    return 0;
+}
+
+int call_take_body(struct call *c, const struct value *body, const char *const *names,
+                   struct err *e)
+{
+    int rc = 0;
+
+    c->query = arena_array(&c->arena, CALL_BODY_ARGS, sizeof *c->query);
+    c->query_len = 0;
+    if (c->query == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for a request");
+    }
+    for (size_t i = 0; rc == 0 && i < body->len; i++) {
+        const struct value *v = body->elems[i];
+        size_t k = 0;
+
+        while (names[k] != NULL && strcmp(names[k], body->keys[i].text) != 0) {
+            k += 2;
+        }
+        if (names[k] == NULL) {
+            return call_invalid(c, e, "'%.100s' is not a member of this body", body->keys[i].text);
+        }
+        for (size_t j = 0; rc == 0 && v->kind == VALUE_ARRAY && j < v->len; j++) {
+            rc = add_argument(c, names[k + 1], v->elems[j], e);
+        }
+        if (rc == 0 && v->kind != VALUE_ARRAY && v->kind != VALUE_NULL) {
+            rc = add_argument(c, names[k + 1], v, e);
+        }
+    }
+    return rc;
+}
+
 bool call_query_bool(const struct call *c, const char *name, bool dflt)
 {
     const char *v = call_query(c, name);

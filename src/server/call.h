@@ -28,6 +28,7 @@ struct co;
 #define CALL_PARAMS_MAX  6
 #define CALL_HEADERS_MAX 16 /* with those that call_finish adds */
 #define CALL_QUERY_MAX   64
+#define CALL_BODY_ARGS   10000 /* of call_take_body */
 
 struct call_pair {
     const char *name, *value;
@@ -52,7 +53,7 @@ struct call {
     const char *path; /* decoded as a whole is never needed: as it was sent, without the query */
     struct call_pair params[CALL_PARAMS_MAX]; /* of the path, decoded */
     size_t params_len;
-    struct call_pair query[CALL_QUERY_MAX]; /* decoded */
+    struct call_pair *query; /* decoded; in the arena */
     size_t query_len;
     struct call_pair headers[CALL_HEADERS_MAX]; /* of the answer */
     size_t headers_len;
@@ -89,6 +90,10 @@ int call_query_int(const struct call *c, const char *name, int64_t min, int64_t 
                    int64_t *ret, struct err *e);
 int call_query_time(const struct call *c, const char *name, int64_t *ret,
                     struct err *e); /* or TIME_NONE */
+/* Arguments that a body has, in place of those of the URL: each member's value, an array's one by one. 422 for what is no plain value.
+ * names: pairs, the member and the argument that it stands for; ends with NULL. */
+int call_take_body(struct call *c, const struct value *body, const char *const *names,
+                   struct err *e);
 /* All values of a repeated argument: *at is 0 at first; NULL at the end. */
 const char *call_query_next(const struct call *c, const char *name, size_t *at);
 /* The body as JSON: an object. -ERR_INVALID. An empty body: an empty object. */

@@ -5,6 +5,28 @@
 struct call;
 struct err;
 
+/* api_backfills.c */
+int api_backfills(struct call *c, struct err *e);
+int api_backfill(struct call *c, struct err *e);
+int api_backfill_post(struct call *c, struct err *e);
+int api_backfill_dry(struct call *c, struct err *e);
+int api_backfill_pause(struct call *c, struct err *e);
+int api_backfill_unpause(struct call *c, struct err *e);
+int api_backfill_cancel(struct call *c, struct err *e);
+
+/* api_bulk.c */
+int api_variables_bulk(struct call *c, struct err *e);
+int api_connections_bulk(struct call *c, struct err *e);
+int api_pools_bulk(struct call *c, struct err *e);
+int api_tis_bulk(struct call *c, struct err *e);
+
+/* api_change.c */
+int api_clear_tis(struct call *c, struct err *e);
+int api_dag_run_clear(struct call *c, struct err *e);
+int api_dag_run_patch(struct call *c, struct err *e);
+int api_ti_patch(struct call *c, struct err *e);
+int api_ti_patch_dry(struct call *c, struct err *e);
+
 /* api_dags.c */
 int api_dags(struct call *c, struct err *e);
 int api_dag(struct call *c, struct err *e);
@@ -19,14 +41,50 @@ int api_dag_source(struct call *c, struct err *e);
 int api_tasks(struct call *c, struct err *e);
 int api_task(struct call *c, struct err *e);
 
+/* api_config.c */
+int api_config(struct call *c, struct err *e);
+int api_config_option(struct call *c, struct err *e);
+
+/* api_delete.c */
+int api_ti_delete(struct call *c, struct err *e);
+int api_dag_run_delete(struct call *c, struct err *e);
+int api_dag_delete(struct call *c, struct err *e);
+
+/* api_favorites.c */
+int api_favorite(struct call *c, struct err *e);
+int api_unfavorite(struct call *c, struct err *e);
+int api_parse_file(struct call *c, struct err *e);
+
+/* api_hitl.c */
+int api_hitl(struct call *c, struct err *e);
+int api_hitl_try(struct call *c, struct err *e);
+int api_hitl_patch(struct call *c, struct err *e);
+int api_hitls(struct call *c, struct err *e);
+
+/* api_links.c */
+int api_extra_links(struct call *c, struct err *e);
+int api_external_log(struct call *c, struct err *e);
+
 /* api_logs.c */
 int api_ti_log(struct call *c, struct err *e);
 
-/* api_misc.c */
+/* api_assets.c */
 int api_assets(struct call *c, struct err *e);
 int api_asset(struct call *c, struct err *e);
 int api_asset_events(struct call *c, struct err *e);
 int api_asset_event_post(struct call *c, struct err *e);
+int api_asset_aliases(struct call *c, struct err *e);
+int api_asset_alias(struct call *c, struct err *e);
+int api_upstream_events(struct call *c, struct err *e);
+int api_dag_queued_events(struct call *c, struct err *e);
+int api_dag_queued_event(struct call *c, struct err *e);
+int api_asset_queued_events(struct call *c, struct err *e);
+int api_dag_queued_events_delete(struct call *c, struct err *e);
+int api_dag_queued_event_delete(struct call *c, struct err *e);
+int api_asset_queued_events_delete(struct call *c, struct err *e);
+int api_asset_materialize(struct call *c, struct err *e);
+
+/* api_misc.c */
 int api_import_errors(struct call *c, struct err *e);
 int api_import_error(struct call *c, struct err *e);
 int api_event_logs(struct call *c, struct err *e);
@@ -35,7 +93,6 @@ int api_providers(struct call *c, struct err *e);
 int api_plugins(struct call *c, struct err *e);
 int api_plugin_errors(struct call *c, struct err *e);
 int api_dag_warnings(struct call *c, struct err *e);
-int api_asset_aliases(struct call *c, struct err *e);
 int api_jobs(struct call *c, struct err *e);
 
 /* api_pools.c */
@@ -48,10 +105,12 @@ int api_pool_delete(struct call *c, struct err *e);
 /* api_runs.c */
 int api_dag_runs(struct call *c, struct err *e);
 int api_dag_run(struct call *c, struct err *e);
-int api_dag_run_post(struct call *c, struct err *e);
-int api_dag_run_patch(struct call *c, struct err *e);
-int api_dag_run_clear(struct call *c, struct err *e);
+int api_dag_runs_list(struct call *c, struct err *e);
 int api_dag_run_wait(struct call *c, struct err *e);
+
+/* api_connection_test.c */
+int api_connection_test(struct call *c, struct err *e);
+int api_connection_defaults(struct call *c, struct err *e);
 
 /* api_settings.c */
 int api_variables(struct call *c, struct err *e);
@@ -65,21 +124,26 @@ int api_connection_post(struct call *c, struct err *e);
 int api_connection_patch(struct call *c, struct err *e);
 int api_connection_delete(struct call *c, struct err *e);
 
-/* api_tis.c */
+/* api_ti_list.c */
 int api_tis(struct call *c, struct err *e);
+int api_tis_list(struct call *c, struct err *e);
 int api_tis_mapped(struct call *c, struct err *e);
+
+/* api_tis.c */
 int api_ti_get(struct call *c, struct err *e);
 int api_ti_tries(struct call *c, struct err *e);
 int api_ti_try(struct call *c, struct err *e);
 int api_ti_dependencies(struct call *c, struct err *e);
-int api_clear_tis(struct call *c, struct err *e);
-int api_ti_patch(struct call *c, struct err *e);
-int api_ti_patch_dry(struct call *c, struct err *e);
+
+/* api_trigger.c */
+int api_dag_run_post(struct call *c, struct err *e);
 
 /* api_xcom.c */
 int api_xcoms(struct call *c, struct err *e);
 int api_xcom(struct call *c, struct err *e);
 int api_xcom_delete(struct call *c, struct err *e);
+int api_xcom_post(struct call *c, struct err *e);
+int api_xcom_patch(struct call *c, struct err *e);
 
 /* health.c */
 int api_monitor_health(struct call *c, struct err *e);

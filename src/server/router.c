@@ -44,14 +44,19 @@ static const char *decode(struct call *c, const char *s, size_t n, bool query)
 
 static int parse_query(struct call *c, const char *q)
 {
+    c->query = arena_array(&c->arena, CALL_QUERY_MAX, sizeof *c->query);
+    if (c->query == NULL) {
+        return -ERR_NOMEM;
+    }
     while (*q != '\0') {
         size_t n = strcspn(q, "&"), eq = strcspn(q, "=&");
-        struct call_pair *p = &c->query[c->query_len];
+        struct call_pair *p;
 
         if (n != 0 && c->query_len == CALL_QUERY_MAX) {
             c->bad = "The URL has too many arguments";
             return 0;
         }
+        p = &c->query[c->query_len];
         if (n != 0) {
             p->name = decode(c, q, eq, true);
             p->value = eq < n ? decode(c, q + eq + 1, n - eq - 1, true) : "";

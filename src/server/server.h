@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct config;
 struct err;
 struct value;
 
@@ -16,12 +17,15 @@ struct value;
 
 struct server_config {
     const char *home, *host, *version;
-    int port;                     /* 0: any */
-    int threads;                  /* 1 .. 64 */
-    unsigned connections;         /* of all threads */
-    unsigned idle_s;              /* a connection may rest so long */
-    int64_t grace_us;             /* what is at work at SIGTERM may take so long */
-    const struct value *webhooks; /* the list `webhooks` of the configuration, or NULL; borrowed */
+    int port;                      /* 0: any */
+    int threads;                   /* 1 .. 64 */
+    unsigned connections;          /* of all threads */
+    unsigned idle_s;               /* a connection may rest so long */
+    int64_t grace_us;              /* what is at work at SIGTERM may take so long */
+    const struct config *settings; /* api_config.c tells them, if they allow it; NULL: never */
+    const char *external_log_url;  /* api.external_log_url */
+    const char *test_connection;   /* api.test_connection */
+    const struct value *webhooks;  /* the list `webhooks` of the configuration, or NULL; borrowed */
     /* The port is listened on: told once, on the main loop. */
     void (*ready)(void *arg, const char *address, int port);
     /* Also told now and then while all goes well (a watchdog), every beat_us; 0: never. */

@@ -45,6 +45,11 @@ struct server_thread {
     struct kept_dag {
         int64_t version_key;
         struct dag *dag;
+        struct version_facts {
+            int64_t number, created_us;
+            const char *bundle, *bundle_version; /* or NULL */
+        } facts;
+        char *texts[2]; /* owned: of facts */
         uint64_t used;
     } dags[SERVER_DAGS_KEPT];
     uint64_t dag_uses;
@@ -74,6 +79,9 @@ int server_thread_start(struct server_thread *t, struct err *e);
 int server_store(struct call *c, struct store **ret, struct err *e);
 /* A version's DAG, kept for the next calls; borrowed until the call's next suspension. */
 int server_dag(struct call *c, int64_t version_key, const struct dag **ret, struct err *e);
+
+/* What is known of a version beside its DAG; in the call's arena. */
+int server_version(struct call *c, int64_t version_key, struct version_facts *ret, struct err *e);
 
 /* access.c: who asks. Sets actor and role; false: refused, the answer is written. */
 bool access_check(struct call *c);

@@ -23,11 +23,18 @@ const int64_t http_bucket_us[HTTP_BUCKETS] = {500,   1000,   2500,   5000,    10
 
 /* ---- the store ---- */
 
+static void drop_dag(struct kept_dag *k)
+{
+    dag_unref(k->dag);
+    mem_free(k->texts[0]);
+    mem_free(k->texts[1]);
+    *k = (struct kept_dag){0};
+}
+
 static void drop_store(struct server_thread *t)
 {
     for (size_t i = 0; i < SERVER_DAGS_KEPT; i++) {
-        dag_unref(t->dags[i].dag);
-        t->dags[i] = (struct kept_dag){0};
+        drop_dag(&t->dags[i]);
     }
     store_close(t->store);
     t->store = NULL;
@@ -68,12 +75,26 @@ int server_store(struct call *c, struct store **ret, struct err *e)
     return 0;
 }
 
-int server_dag(struct call *c, int64_t version_key, const struct dag **ret, struct err *e)
+static int read_facts(struct call *c, struct store *s, struct kept_dag *k, struct err *e)
+{
+    struct version_row v;
+    int rc = s->ops->get_version(s, k->version_key, &c->arena, &v, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    k->texts[0] = v.bundle != NULL ? mem_strdup(v.bundle) : NULL;
+    k->texts[1] = v.bundle_version != NULL ? mem_strdup(v.bundle_version) : NULL;
+    k->facts = (struct version_facts){v.number, v.created_us, k->texts[0], k->texts[1]};
+    return 0;
+}
+
+static int find_version(struct call *c, int64_t version_key, struct kept_dag **ret, struct err *e)
 {
     struct server_thread *t = c->thread;
     struct kept_dag *oldest = &t->dags[0];
     struct store *s;
-    struct dag *d;
+    struct dag *d = NULL;
     int rc = server_store(c, &s, e);
 
     for (size_t i = 0; rc == 0 && i < SERVER_DAGS_KEPT; i++) {
@@ -81,16 +102,42 @@ int server_dag(struct call *c, int64_t version_key, const struct dag **ret, stru
 
         if (k->dag != NULL && k->version_key == version_key) {
             k->used = ++t->dag_uses;
-            *ret = k->dag;
+            *ret = k;
             return 0;
         }
         oldest = k->used < oldest->used ? k : oldest;
     }
     rc = rc == 0 ? home_load_version(s, version_key, &d, e) : rc;
     if (rc == 0) {
-        dag_unref(oldest->dag);
-        *oldest = (struct kept_dag){version_key, d, ++t->dag_uses};
-        *ret = d;
+        drop_dag(oldest);
+        *oldest = (struct kept_dag){.version_key = version_key, .dag = d, .used = ++t->dag_uses};
+        rc = read_facts(c, s, oldest, e);
+    }
+    *ret = oldest;
+    return rc;
+}
+
+int server_dag(struct call *c, int64_t version_key, const struct dag **ret, struct err *e)
+{
+    struct kept_dag *k;
+    int rc = find_version(c, version_key, &k, e);
+
+    if (rc == 0) {
+        *ret = k->dag;
+    }
+    return rc;
+}
+
+int server_version(struct call *c, int64_t version_key, struct version_facts *ret, struct err *e)
+{
+    struct kept_dag *k;
+    int rc = find_version(c, version_key, &k, e);
+
+    if (rc == 0) {
+        *ret = k->facts;
+        ret->bundle = ret->bundle != NULL ? arena_strdup(&c->arena, ret->bundle) : NULL;
+        ret->bundle_version =
+            ret->bundle_version != NULL ? arena_strdup(&c->arena, ret->bundle_version) : NULL;
     }
     return rc;
 }

@@ -9,7 +9,7 @@
  * nothing changed.
  *
  * Order within a batch: dags, versions, pools, moves, runs, tis, transitions, tries, xcom_clears, xcoms,
- * rendered, attempts, notes, commands, grants, audits, assets, asset_events, asset_queue, backfills, backfill_runs, alerts, deadlines. What is refused, always the whole batch: a version
+ * rendered, attempts, notes, commands, grants, audits, assets, asset_events, asset_queue, backfills, backfill_runs, alerts, deadlines, ti_deletes, run_deletes. What is refused, always the whole batch: a version
  * or run whose DAG or version does not exist, a queue row whose event is not in the batch, a consumer whose DAG does not exist (-ERR_INVALID); a dag_id, a (dag, run_id), a (dag,
  * hash) that another key has, or an idempotency key that was applied before (-ERR_EXISTS); a grant
  * that grows over its resource's slots, which are those of the pool row of that name (no row: none)
@@ -63,6 +63,7 @@ struct version_row {
     /* Of a bundle that has versions of its own (git), else NULL: what its tasks import from is kept while a row refers to it. */
     const char *bundle, *bundle_version; /* name; commit */
     const char *file;                    /* path of the DAG file in that commit's tree */
+    int64_t number; /* of results, the store's own: 1, 2 ... of its DAG, whatever was pruned */
 };
 struct xcom_row {
     struct ti_key key;
@@ -120,8 +121,22 @@ struct run_query {
     unsigned states, types;  /* a bit per state, per type */
     const char *run_id_part; /* the run_id contains it (bytes) */
     struct time_range logical_date, run_after, start, end;
+    const int64_t *dag_keys; /* one of these; NULL: any */
+    size_t dag_keys_len;
+    const char *run_id_prefix;
+    const char *conf_part, *partition_part, *partition_prefix, *user_part, *user_prefix;
+    const char *asset_part;     /* it consumed an event of an asset whose name or URI contains it */
+    const char *bundle_version; /* of its version */
+    const int64_t *version_numbers; /* its version is one of these of its DAG */
+    size_t version_numbers_len;
+    bool by_duration;
+    int64_t duration_from_us, duration_to_us; /* by_duration: of what has ended, both included */
+    bool by_updated;
+    struct time_range updated; /* by_updated: when it ended, else began, else was queued */
     enum run_order order;
     bool descending;
+    int64_t
+        after_key; /* only those behind this run in that order; -ERR_NOTFOUND if it is gone. 0: all */
     size_t offset, limit;
 };
 
@@ -265,6 +280,9 @@ struct note_row {
 };
 #define NOTE_OF_RUN UINT32_MAX
 
+/* The map index under which records of an instance are kept as XComs that are none (engine.h). */
+#define STORE_RECORD_INDEX(map_index) (-3 - (map_index))
+
 /* A file that a watcher of an asset has told: as it was then. It is told again once it is another (written anew, replaced). */
 struct arrival_row {
     const char *watcher; /* "name\nuri\nwatcher" */
@@ -393,6 +411,10 @@ struct store_batch {
     size_t alerts_len; /* upsert by alert_key */
     const struct deadline_row *deadlines;
     size_t deadlines_len; /* upsert by (run_key, n) */
+    const struct ti_key *ti_deletes;
+    size_t ti_deletes_len; /* all that is kept of these instances goes */
+    const int64_t *run_deletes;
+    size_t run_deletes_len; /* those of them that are finished go and are garbage; last of all */
 };
 
 struct backfill_count { /* dates of a backfill that are alike */

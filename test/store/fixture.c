@@ -163,14 +163,15 @@ static void dump_run(const struct run_row *r, struct buf *out)
 {
     buf_printf(out,
                "run %lld dag %lld version %lld %s state %d type %d %lld %lld %lld %lld %lld %lld "
-               "%lld %lld %u %s %s %s\n",
+               "%lld %lld %u %s %s %s %d %s\n",
                (long long)r->run_key, (long long)r->dag_key, (long long)r->version_key, r->run_id,
                r->state, r->type, (long long)r->logical_date_us,
                (long long)r->data_interval_start_us, (long long)r->data_interval_end_us,
                (long long)r->run_after_us, (long long)r->queued_us, (long long)r->start_us,
                (long long)r->end_us, (long long)r->backfill_key, r->clear_number,
                r->reason != NULL ? r->reason : "-", r->conf != NULL ? r->conf : "-",
-               r->partition_key != NULL ? r->partition_key : "-");
+               r->partition_key != NULL ? r->partition_key : "-", r->triggered_by,
+               r->triggering_user != NULL ? r->triggering_user : "-");
 }
 
 static void dump_xcom(struct store *s, const struct ti_key *key, const char *name, struct arena *a,

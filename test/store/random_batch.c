@@ -94,7 +94,9 @@ static void fill_runs(struct prng *p, struct random_batch *r)
                                       .clear_number = (uint32_t)below(p, 3),
                                       .reason = reason(p, r),
                                       .conf = below(p, 2) == 0 ? NULL : "{\"x\": 1}",
-                                      .partition_key = below(p, 3) == 0 ? "2026" : NULL};
+                                      .partition_key = below(p, 3) == 0 ? "2026" : NULL,
+                                      .triggered_by = (uint8_t)below(p, 9),
+                                      .triggering_user = below(p, 3) == 0 ? "anna" : NULL};
     }
 }
 

@@ -216,6 +216,21 @@ static int put_dags(struct mem_store *m, const struct dag_row *r, size_t n, stru
     return rc;
 }
 
+static int64_t next_number(struct mem_store *m, int64_t dag_key)
+{
+    const struct table *t = &m->keys[KIND_VERSION];
+    int64_t most = 0;
+
+    for (size_t i = 0; i < t->buckets_len; i++) {
+        for (const struct node *n = t->buckets[i]; n != NULL; n = n->chain[0]) {
+            const struct version_row *v = node_row(n);
+
+            most = v->dag_key == dag_key && v->number > most ? v->number : most;
+        }
+    }
+    return most + 1;
+}
+
 static int put_versions(struct mem_store *m, const struct version_row *r, size_t n, struct err *e)
 {
     int rc = 0;
@@ -232,7 +247,10 @@ static int put_versions(struct mem_store *m, const struct version_row *r, size_t
             mem_table_find(&m->names[KIND_VERSION], KIND_VERSION, &r[i], 1) != NULL) {
             return err_set(e, ERR_EXISTS, "version %s exists under another key", r[i].hash);
         }
-        rc = mem_put(m, KIND_VERSION, &r[i], e);
+        struct version_row row = r[i];
+
+        row.number = next_number(m, row.dag_key);
+        rc = mem_put(m, KIND_VERSION, &row, e);
     }
     return rc;
 }
@@ -250,6 +268,8 @@ static struct run_row merged(const struct run_row *old, const struct run_row *ne
     r.data_interval_end_us = old->data_interval_end_us;
     r.run_after_us = old->run_after_us;
     r.partition_key = old->partition_key;
+    r.triggered_by = old->triggered_by;
+    r.triggering_user = old->triggering_user;
     return r;
 }
 
@@ -363,8 +383,9 @@ static int put_batch(struct mem_store *m, int shard, const struct store_batch *b
     rc = rc != 0 ? rc : put_rows(m, KIND_ALERT, b->alerts, b->alerts_len, e);
     rc = rc != 0 ? rc : put_rows(m, KIND_DEADLINE, b->deadlines, b->deadlines_len, e);
     rc = rc != 0 ? rc : mem_put_backfills(m, b, e);
-    return rc != 0 ? rc
-                   : mem_put_queue(m, b, m->asset_keys.event + 1 - (int64_t)b->asset_events_len, e);
+    rc = rc != 0 ? rc
+                 : mem_put_queue(m, b, m->asset_keys.event + 1 - (int64_t)b->asset_events_len, e);
+    return rc != 0 ? rc : mem_put_deletes(m, b, e);
 }
 
 static int check_shard(int shard, struct err *e)

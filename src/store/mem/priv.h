@@ -186,6 +186,10 @@ void mem_drop(struct mem_store *m, struct node *n);
 /* Puts a row in the place of the one with its key; noted for undo. -ERR_INVALID without a text that must be there. */
 int mem_put(struct mem_store *m, enum kind kind, const void *row, struct err *e);
 
+/* ---- delete.c ---- */
+
+int mem_put_deletes(struct mem_store *m, const struct store_batch *b, struct err *e);
+
 /* ---- parsed.c ---- */
 
 int mem_put_parsed(struct store *s, const struct parsed_batch *b, struct err *e);

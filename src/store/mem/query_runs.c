@@ -19,6 +19,88 @@ static bool in_range(const struct time_range *r, int64_t t)
            (t != TIME_NONE && t >= r->from_us && (r->to_us == TIME_NONE || t <= r->to_us));
 }
 
+static bool has_number(const int64_t *list, size_t n, int64_t x)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (list[i] == x) {
+            return true;
+        }
+    }
+    return list == NULL;
+}
+
+static bool has_part(const char *part, const char *text)
+{
+    return part == NULL || (text != NULL && strstr(text, part) != NULL);
+}
+
+static bool begins(const char *prefix, const char *text)
+{
+    return prefix == NULL || (text != NULL && strncmp(text, prefix, strlen(prefix)) == 0);
+}
+
+static bool version_fits(struct mem_store *m, const struct run_query *q, const struct run_row *r)
+{
+    struct version_row probe = {.version_key = r->version_key};
+    const struct node *n;
+    const struct version_row *v;
+
+    if (q->version_numbers == NULL && q->bundle_version == NULL) {
+        return true;
+    }
+    n = mem_table_find(&m->keys[KIND_VERSION], KIND_VERSION, &probe, 0);
+    v = n != NULL ? node_row(n) : NULL;
+    return v != NULL && has_number(q->version_numbers, q->version_numbers_len, v->number) &&
+           (q->bundle_version == NULL ||
+            (v->bundle_version != NULL && strcmp(v->bundle_version, q->bundle_version) == 0));
+}
+
+static bool consumed(struct store *s, const char *part, int64_t run_key)
+{
+    struct asset_event_row *rows;
+    struct arena a;
+    size_t n = 0;
+    bool found = part == NULL;
+
+    if (found) {
+        return true;
+    }
+    arena_init(&a, (size_t)1 << 30);
+    if (mem_get_run_events(s, run_key, 0, 0, &a, &rows, &n, NULL) == 0) {
+        for (size_t i = 0; i < n && !found; i++) {
+            found = strstr(rows[i].name, part) != NULL || strstr(rows[i].uri, part) != NULL;
+        }
+    }
+    arena_fini(&a);
+    return found;
+}
+
+static int64_t updated_of(const struct run_row *r)
+{
+    return r->end_us != TIME_NONE     ? r->end_us
+           : r->start_us != TIME_NONE ? r->start_us
+                                      : r->queued_us;
+}
+
+static bool duration_fits(const struct run_query *q, const struct run_row *r)
+{
+    return !q->by_duration || (r->start_us != TIME_NONE && r->end_us != TIME_NONE &&
+                               r->end_us - r->start_us >= q->duration_from_us &&
+                               r->end_us - r->start_us <= q->duration_to_us);
+}
+
+static bool more_fits(struct store *s, const struct run_query *q, const struct run_row *r)
+{
+    return has_number(q->dag_keys, q->dag_keys_len, r->dag_key) &&
+           begins(q->run_id_prefix, r->run_id) && has_part(q->conf_part, r->conf) &&
+           has_part(q->partition_part, r->partition_key) &&
+           begins(q->partition_prefix, r->partition_key) &&
+           has_part(q->user_part, r->triggering_user) &&
+           begins(q->user_prefix, r->triggering_user) &&
+           (!q->by_updated || in_range(&q->updated, updated_of(r))) && duration_fits(q, r) &&
+           version_fits(mem_store(s), q, r) && consumed(s, q->asset_part, r->run_key);
+}
+
 static bool fits(const struct run_query *q, const struct run_row *r)
 {
     return (q->states == 0 || (q->states >> r->state & 1) != 0) &&
@@ -35,7 +117,7 @@ static void find_runs(struct store *s, const struct run_query *q, struct found *
 
     ms_runs_of(mem_store(s), q->dag_key, f);
     for (size_t i = 0; i < f->len; i++) {
-        if (fits(q, f->rows[i])) {
+        if (fits(q, f->rows[i]) && more_fits(s, q, f->rows[i])) {
             f->rows[kept++] = f->rows[i];
         }
     }
@@ -75,6 +157,26 @@ static int by_query(const void *x, const void *y, void *arg)
     return q->descending ? -c : c;
 }
 
+/* Leaves out those up to the run of after_key, whether it is among them or not. */
+static int skip_to(struct store *s, const struct run_query *q, struct found *f, struct err *e)
+{
+    struct run_row probe = {.run_key = q->after_key};
+    const struct node *n = mem_table_find(&mem_store(s)->keys[KIND_RUN], KIND_RUN, &probe, 0);
+    const void *row = n != NULL ? node_row(n) : NULL;
+    size_t kept = 0;
+
+    if (row == NULL) {
+        return err_set(e, ERR_NOTFOUND, "there is no run %lld", (long long)q->after_key);
+    }
+    for (size_t i = 0; i < f->len; i++) {
+        if (by_query(&f->rows[i], &row, (void *)(uintptr_t)q) > 0) {
+            f->rows[kept++] = f->rows[i];
+        }
+    }
+    f->len = kept;
+    return 0;
+}
+
 int mem_query_runs(struct store *s, const struct run_query *q, struct arena *a,
                    struct run_row **ret, size_t *ret_len, struct err *e)
 {
@@ -84,6 +186,9 @@ int mem_query_runs(struct store *s, const struct run_query *q, struct arena *a,
     find_runs(s, q, &f);
     if (f.len > 1) {
         qsort_r(f.rows, f.len, sizeof *f.rows, by_query, (void *)(uintptr_t)q);
+    }
+    if (q->after_key != 0 && skip_to(s, q, &f, e) != 0) {
+        return -ERR_NOTFOUND;
     }
     skip = q->offset < f.len ? q->offset : f.len;
     if (skip != 0) {

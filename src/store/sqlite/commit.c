@@ -103,6 +103,8 @@ static int put_runs(struct commit *c, const struct run_row *r, size_t n)
         put_text(&b, r[i].reason);
         put_text(&b, r[i].conf);
         put_text(&b, r[i].partition_key);
+        put_int(&b, r[i].triggered_by);
+        put_text(&b, r[i].triggering_user);
         rc = err_prefix(c->e, end(c, &b, 0), "run %s of DAG %lld", r[i].run_id,
                         (long long)r[i].dag_key);
     }
@@ -390,7 +392,8 @@ static int put_rows(struct commit *c, const struct store_batch *b)
     if (rc == 0 && (b->backfills_len != 0 || b->backfill_runs_len != 0)) {
         rc = sqlite_put_backfills(c->s, b, c->e);
     }
-    return rc != 0 ? rc : sqlite_put_alerts(c->s, b, c->e);
+    rc = rc != 0 ? rc : sqlite_put_alerts(c->s, b, c->e);
+    return rc != 0 ? rc : sqlite_put_deletes(c->s, b, c->e);
 }
 
 /* 1: go on; 0: this seq was committed before; negative: refused. */

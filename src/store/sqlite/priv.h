@@ -182,6 +182,8 @@ int sqlite_put_moves(struct sql_store *s, const struct store_batch *b, struct er
 int sqlite_put_arrivals(struct sql_store *s, const struct store_batch *b, struct err *e);
 int sqlite_get_arrivals(struct store *s, const char *watcher, struct arena *a,
                         struct arrival_row **ret, size_t *ret_len, struct err *e);
+/* delete.c */
+int sqlite_put_deletes(struct sql_store *s, const struct store_batch *b, struct err *e);
 int sqlite_put_notes(struct sql_store *s, const struct store_batch *b, struct err *e);
 int sqlite_get_gone(struct store *s, int64_t run_key, struct arena *a, struct gone_row **ret,
                     size_t *ret_len, struct err *e);

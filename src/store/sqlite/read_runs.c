@@ -42,6 +42,8 @@ int sql_read_run(struct reader *r, void *to)
     row->reason = read_text(r, 15);
     row->conf = read_text(r, 16);
     row->partition_key = read_text(r, 17);
+    row->triggered_by = (uint8_t)sqlite3_column_int(r->st, 18);
+    row->triggering_user = read_text(r, 19);
     return r->rc;
 }
 
@@ -58,6 +60,7 @@ static int read_version(struct reader *r, void *to)
     row->bundle = read_text(r, 5);
     row->bundle_version = read_text(r, 6);
     row->file = read_text(r, 7);
+    row->number = sqlite3_column_int64(r->st, 8);
     return r->rc;
 }
 

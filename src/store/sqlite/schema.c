@@ -183,6 +183,15 @@ static const char v_notes[] =
     " WITHOUT ROWID;"
     "CREATE TABLE task_move (old INTEGER PRIMARY KEY, new INTEGER NOT NULL);";
 
+/* Who asked for a run; the number of a version, whatever is pruned before it; runs of a DAG in the order of their keys, as lists have them. */
+static const char v_origins[] =
+    "ALTER TABLE run ADD COLUMN triggered_by INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN triggering_user TEXT;"
+    "CREATE INDEX run_of_dag ON run (dag_key);"
+    "ALTER TABLE version ADD COLUMN number INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE version SET number = (SELECT count(*) FROM version AS o WHERE o.dag_key = "
+    "version.dag_key AND o.version_key <= version.version_key);";
+
 const struct sql_migration sql_migrations[] = {
     {"first schema", v1},
     {"cleaning in slices", v2},
@@ -195,5 +204,6 @@ const struct sql_migration sql_migrations[] = {
     {"alerts and deadlines", v_alerts},
     {"runs by assets", v_asset_runs},
     {"notes, file arrivals, and runs that change their version", v_notes},
+    {"who asked for runs, numbers of versions", v_origins},
 };
 const int sql_migrations_len = sizeof sql_migrations / sizeof sql_migrations[0];
