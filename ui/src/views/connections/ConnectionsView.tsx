@@ -18,8 +18,8 @@ import type { Column } from "@/components/Table";
 import { toast } from "@/components/Toast";
 import { cx } from "@/lib/cx";
 import { usePaged } from "@/lib/paged";
-import { addressOf, PARTS, TYPES, typeName } from "./types";
-import type { Connection } from "./types";
+import { addressOf, TYPES, typeName } from "./types";
+import type { Connection, Part } from "./types";
 import s from "./connections.module.css";
 
 const URL_ = "/api/v2/connections";
@@ -76,7 +76,7 @@ function ConnectionDialog({ connection: c, onClose, onDone }: { connection: Conn
   const [id, setId] = useState(c?.connection_id ?? "");
   const [type, setType] = useState(c?.conn_type ?? "postgres");
   const [about, setAbout] = useState(c?.description ?? "");
-  const [values, setValues] = useState<Record<(typeof PARTS)[number], string>>({
+  const [values, setValues] = useState<Record<Part, string>>({
     host: c?.host ?? "", port: c?.port !== null && c?.port !== undefined ? String(c.port) : "", schema: c?.schema ?? "", login: c?.login ?? "", password: "",
   });
   const [forget, setForget] = useState(false);
@@ -110,12 +110,12 @@ function ConnectionDialog({ connection: c, onClose, onDone }: { connection: Conn
     },
   });
   const test = useMutation({ mutationFn: () => api.post<TestResult>("/api/v2/connections/test", body()) });
-  const set = (part: (typeof PARTS)[number]) => (e: { target: { value: string } }) => {
+  const set = (part: Part) => (e: { target: { value: string } }) => {
     setValues((v) => ({ ...v, [part]: e.target.value }));
     test.reset();
   };
-  const has = (part: (typeof PARTS)[number]) => !kind?.hide?.includes(part) || Boolean(values[part]);
-  const label = (part: (typeof PARTS)[number]) => t(`label.${kind?.labels?.[part] ?? part}`);
+  const has = (part: Part) => !kind?.hide?.includes(part) || Boolean(values[part]);
+  const label = (part: Part) => t(`label.${kind?.labels?.[part] ?? part}`);
   return (
     <Dialog open onClose={onClose} title={c ? t("edit", { id: c.connection_id }) : t("new")} locked={save.isPending} onSubmit={() => ready && save.mutate()} footer={
       <>

@@ -44,8 +44,6 @@ export const TYPES: Record<string, ConnType> = {
   generic: { name: "Generic" },
 };
 
-export const PARTS: readonly Part[] = ["host", "port", "schema", "login", "password"];
-
 export const typeName = (type: string) => TYPES[type]?.name ?? type;
 
 /** For lists: user@host:port/schema, what there is of it. */
