@@ -196,6 +196,17 @@ static int front_put_pool(struct store *s, const struct pool_row *row, bool remo
     return rc;
 }
 
+static int front_change_settings(struct store *s, const struct settings_change *c, struct err *e)
+{
+    struct front *f = front_of(s);
+    int rc = f->real_ops->change_settings(s, c, e);
+
+    if (rc == 0 && f->model != NULL) {
+        (void)f->model->ops->change_settings(f->model, c, NULL);
+    }
+    return rc;
+}
+
 /* ---- birth, lives, death ---- */
 
 /* The bytes of an empty, migrated store: made once, so that not every seed begins with all migrations. */
@@ -296,6 +307,7 @@ static void patch(struct front *f)
     f->ops.reserve_keys = front_reserve;
     f->ops.commit = front_commit;
     f->ops.put_pool = front_put_pool;
+    f->ops.change_settings = front_change_settings;
     f->real->ops = &f->ops;
 }
 

@@ -91,7 +91,13 @@
     MiB(4) /* an XCom that a task is mapped over: up to here it is read once for many instances, beyond it for each */
 #define LIMIT_LAST_LINE \
     KiB(48) /* last line of output that bash returns as XCom; longer: its end is kept */
-#define LIMIT_SETTING_BYTES  KiB(512) /* a variable or a connection: -ERR_LIMIT */
+#define LIMIT_SETTING_BYTES KiB(512) /* a variable or a connection: -ERR_LIMIT */
+#define LIMIT_ACCOUNT_BYTES \
+    KiB(16) /* a user, a session or a token, as the store has it: -ERR_LIMIT */
+#define LIMIT_USERS          10000    /* users: -ERR_LIMIT */
+#define LIMIT_CREDENTIALS    10000    /* live sessions; live tokens: -ERR_LIMIT */
+#define LIMIT_USER_SESSIONS  50       /* of a user; likewise tokens of sign-ins: the oldest goes */
+#define LIMIT_ACCOUNT_CHANGE 256      /* rows of one change of them */
 #define LIMIT_SECRETS        256      /* values masked in one attempt */
 #define LIMIT_SECRET_BYTES   KiB(8)   /* one of them */
 #define LIMIT_SECRETS_BYTES  KiB(256) /* all of them together: the attempt ends with an error */

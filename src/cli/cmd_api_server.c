@@ -68,6 +68,14 @@ static int serve(struct cli *cli, const char *home, struct err *e)
     s.settings = c;
     s.external_log_url = config_text(c, "api.external_log_url");
     s.test_connection = config_text(c, "api.test_connection");
+    s.base_url = config_text(c, "api.base_url");
+    s.secure = strncasecmp(s.base_url, "https://", 8) == 0;
+    s.session_idle_us = config_us(c, "api.session_idle");
+    s.session_max_us = config_us(c, "api.session_max");
+    s.token_us = config_us(c, "api.token_lifetime");
+    s.cli_token_us = config_us(c, "api.cli_token_lifetime");
+    s.timezone = config_shown(c, config_key_find("core.default_timezone"));
+    s.timezone = s.timezone[0] != '\0' ? s.timezone : "UTC";
     s.webhooks = config_value(c, "webhooks");
     s.beat_us = sd_notify_watchdog_us() / 3;
     s.end_with_input = getenv("TRADEWIND_SUPERVISOR") != NULL;

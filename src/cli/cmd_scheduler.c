@@ -33,7 +33,9 @@
 #include "home/retention.h"
 #include "runtime/loop.h"
 
-#define ZONES_US (10 * TIME_SECOND)
+#define LOCK_TRIES    30
+#define LOCK_PAUSE_US (TIME_SECOND / 10)
+#define ZONES_US      (10 * TIME_SECOND)
 
 struct service {
     struct cli *cli;
@@ -249,6 +251,22 @@ static int work(struct service *v, struct err *e)
     return rc;
 }
 
+/* Another process may have the lock for a moment, to write one setting: that is waited for. Who works here answers. */
+static int open_session(struct service *v, const struct session_options *o, int64_t *ret_pid,
+                        struct err *e)
+{
+    int rc = session_open(&v->s, loop_current(), o, NULL, SIZE_MAX, ret_pid, e);
+
+    for (int i = 0; rc == -ERR_BUSY && i < LOCK_TRIES; i++) {
+        if (engine_request(v->home, "ping", "", NULL, NULL) == 0 || co_sleep(LOCK_PAUSE_US) != 0) {
+            break;
+        }
+        *e = (struct err){0};
+        rc = session_open(&v->s, loop_current(), o, NULL, SIZE_MAX, ret_pid, e);
+    }
+    return rc;
+}
+
 static int service_main(void *arg)
 {
     struct service *v = arg;
@@ -259,7 +277,7 @@ static int service_main(void *arg)
                                 .schedules = true};
     struct err e = {0};
     int64_t pid = 0;
-    int rc = session_open(&v->s, loop_current(), &o, NULL, SIZE_MAX, &pid, &e);
+    int rc = open_session(v, &o, &pid, &e);
 
     if (rc == -ERR_BUSY) {
         rc = err_set(&e, ERR_BUSY, "process %lld works in %s already", (long long)pid, v->home);

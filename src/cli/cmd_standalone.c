@@ -371,6 +371,14 @@ static int keep_watchdog(void *arg)
 
 /* ---- the command ---- */
 
+/* All addresses of this machine are no address: a browser here opens one of them. */
+static const char *address_to_open(const char *host)
+{
+    bool all = strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+
+    return all ? "localhost" : host;
+}
+
 static void print_plan(const struct service *v)
 {
     const struct standalone *s = &v->s;
@@ -387,8 +395,9 @@ static void print_plan(const struct service *v)
     if (s->len > 1) {
         const char *port = cli_opt(v->cli, "port"), *host = cli_opt(v->cli, "host");
 
-        (void)printf("  api-server  http://%s:%s\n",
-                     host != NULL ? host : config_text(v->config, "api.host"),
+        host = host != NULL ? host : config_text(v->config, "api.host");
+        (void)printf("  web page    http://%s:%s  (and the REST API below /api/v2)\n",
+                     address_to_open(host),
                      port != NULL ? port : config_text(v->config, "api.port"));
     }
     (void)fflush(stdout);

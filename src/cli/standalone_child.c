@@ -138,8 +138,8 @@ static int wait_for_end(void *arg)
 
 static bool is_ours(const char *entry)
 {
-    static const char *const names[] = {
-        "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=", SUPERVISED_ENV "="};
+    static const char *const names[] = {"NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
+                                        "TRADEWIND_TERMINAL=", SUPERVISED_ENV "="};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strncmp(entry, names[i], strlen(names[i])) == 0) {
@@ -154,11 +154,12 @@ static const char **child_environment(const struct service_child *c, struct aren
 {
     size_t n = 0, len = 0;
     const char **env;
+    char tty[64];
 
     while (environ[n] != NULL) {
         n++;
     }
-    env = arena_array(a, n + 4, sizeof *env);
+    env = arena_array(a, n + 5, sizeof *env);
     for (size_t i = 0; env != NULL && i < n; i++) {
         if (!is_ours(environ[i])) {
             env[len++] = environ[i];
@@ -172,6 +173,10 @@ static const char **child_environment(const struct service_child *c, struct aren
     if (c->machine.policy.watchdog_us > 0) {
         env[len++] =
             arena_printf(a, "WATCHDOG_USEC=%lld", (long long)c->machine.policy.watchdog_us);
+    }
+    /* Where the person is who started us: what must stand in no log is told there. */
+    if (isatty(STDERR_FILENO) && ttyname_r(STDERR_FILENO, tty, sizeof tty) == 0) {
+        env[len++] = arena_printf(a, "TRADEWIND_TERMINAL=%s", tty);
     }
     for (size_t i = len - 3; i < len; i++) {
         if (env[i] == NULL) {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,6 +21,7 @@
 #include "engine/consumers.h"
 #include "engine/engine_priv.h"
 #include "engine/timing.h"
+#include "engine/world.h"
 #include "model/dag.h"
 #include "sched/due.h"
 
@@ -323,6 +325,68 @@ void engine_unschedule_dag(struct engine *g, int64_t dag_key)
     due_remove(g->schedule->due, dag_key);
     consumers_gone(g, dag_key);
     (void)arrivals_of(g, dag_key, NULL, NULL);
+}
+
+/* ---- what comes next ---- */
+
+#define UPCOMING_MAX 100
+
+struct upcoming {
+    int64_t run_after_us;
+    const char *dag_id;
+};
+
+static bool is_sooner(const struct upcoming *a, const struct upcoming *b)
+{
+    return a->run_after_us != b->run_after_us ? a->run_after_us < b->run_after_us
+                                              : strcmp(a->dag_id, b->dag_id) < 0;
+}
+
+/* The soonest runs of the clock, each DAG's next one: {"limit"} -> [{"dag_id", "run_after_us"}], the soonest first. */
+int engine_answer_upcoming(const struct world_call *c, struct err *e)
+{
+    struct engine *g = c->g;
+    struct upcoming soon[UPCOMING_MAX];
+    int64_t limit = 0;
+    size_t n = 0;
+
+    if (value_int(value_get(c->rq, "limit"), 1, UPCOMING_MAX, &limit) != 0) {
+        return err_set(e, ERR_PROTOCOL, "upcoming needs a limit of 1 to %d", UPCOMING_MAX);
+    }
+    for (size_t i = 0; i < g->dags_len; i++) {
+        const struct known_dag *k = &g->dags[i];
+        struct upcoming one = {.dag_id = k->dag->dag_id};
+        enum due_state state;
+        struct due_run run;
+        size_t at = n;
+
+        if (!due_look(g->schedule->due, k->dag_key, &state, &run) || state == DUE_STATE_IDLE ||
+            state == DUE_STATE_ASKING) {
+            continue;
+        }
+        one.run_after_us = run.run_after_us;
+        while (at > 0 && is_sooner(&one, &soon[at - 1])) {
+            at--;
+        }
+        if (at == (size_t)limit) {
+            continue;
+        }
+        n += n < (size_t)limit;
+        memmove(&soon[at + 1], &soon[at], (n - 1 - at) * sizeof *soon);
+        soon[at] = one;
+    }
+    json_key(c->w, "result");
+    json_array(c->w);
+    for (size_t i = 0; i < n; i++) {
+        json_object(c->w);
+        json_key(c->w, "dag_id");
+        json_string(c->w, soon[i].dag_id);
+        json_key(c->w, "run_after_us");
+        json_int(c->w, soon[i].run_after_us);
+        json_object_end(c->w);
+    }
+    json_array_end(c->w);
+    return 0;
 }
 
 /* ---- birth and death ---- */

@@ -8,7 +8,9 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "engine/accounts.h"
 #include "engine/engine_priv.h"
+#include "engine/settings_audit.h"
 #include "secret/connection.h"
 #include "secret/outside.h"
 #include "secret/secret.h"
@@ -123,16 +125,43 @@ static int check_key(struct asked *q, const struct secret_keys *k, const char *k
     return rc == 0 && n != 0 ? open_row(q, k, &rows[0], &v) : rc;
 }
 
+/* What was there, redacted; NULL: nothing, or nobody can read it any more. */
+static const char *shown_before(struct asked *q, const char *kind, const char *name)
+{
+    struct err ignored = {0}, *e = q->e;
+    struct value *old = NULL;
+    int rc;
+
+    q->e = &ignored;
+    rc = find_stored(q, kind, name, &old);
+    q->e = e;
+    return rc == 0 && old != NULL ? settings_redacted(q->a, kind, old) : NULL;
+}
+
+/* A row that is put, or removed (value NULL), with its trace. */
+static int commit(struct asked *q, const char *kind, const char *name,
+                  const struct setting_row *row, const char *before, const char *after)
+{
+    struct audit_row audit;
+    const struct settings_change c = {
+        .rows = row, .rows_len = 1, .audits = &audit, .audits_len = 1};
+
+    settings_trace(q->rq, kind, name, before, after, q->now_us, &audit);
+    return q->s->ops->change_settings(q->s, &c, q->e);
+}
+
 static int store_value(struct asked *q, const char *kind, const char *name, const struct value *v)
 {
     struct setting_row row = {.version = flag_of(q->rq, "is_new") ? 0 : -1};
     struct secret_keys *k = NULL;
+    const char *before;
     int rc = secret_keys_load(q->home, true, &k, q->e);
 
     rc = rc == 0 ? check_key(q, k, kind) : rc;
     rc = rc == 0 ? seal_row(q, k, kind, name, v, &row) : rc;
-    rc = rc == 0 ? q->s->ops->put_settings(q->s, &row, 1, q->e) : rc;
     secret_keys_free(k);
+    before = rc == 0 ? shown_before(q, kind, name) : NULL;
+    rc = rc == 0 ? commit(q, kind, name, &row, before, settings_redacted(q->a, kind, v)) : rc;
     return rc == -ERR_STALE ? err_set(q->e, ERR_EXISTS, "there is a %s '%s' already", kind, name)
                             : rc;
 }
@@ -142,7 +171,7 @@ static int delete_value(struct asked *q, const char *kind, const char *member)
     struct setting_row row = {.kind = kind, .version = -1};
     int rc = name_of(q, member, &row.name);
 
-    rc = rc == 0 ? q->s->ops->put_settings(q->s, &row, 1, q->e) : rc;
+    rc = rc == 0 ? commit(q, kind, row.name, &row, shown_before(q, kind, row.name), NULL) : rc;
     if (rc == 0 || rc == -ERR_NOTFOUND) {
         json_key(q->w, "found");
         json_bool(q->w, rc == 0);
@@ -314,6 +343,18 @@ static int conn_list(struct asked *q)
 
 #define DEFAULT_POOL "default_pool"
 
+static int change_pool(struct asked *q, const struct pool_row *row, bool gone)
+{
+    const char *before = settings_pool_before(q->s, q->a, row->name);
+    const char *after = gone ? NULL : settings_pool_shown(q->a, row);
+    struct audit_row audit;
+    const struct settings_change c = {
+        .pool = row, .pool_gone = gone, .audits = &audit, .audits_len = 1};
+
+    settings_trace(q->rq, "pool", row->name, before, after, q->now_us, &audit);
+    return q->s->ops->change_settings(q->s, &c, q->e);
+}
+
 static int pool_set(struct asked *q)
 {
     const struct value *slots = value_get(q->rq, "slots");
@@ -325,7 +366,7 @@ static int pool_set(struct asked *q)
         return err_set(q->e, ERR_INVALID,
                        "the slots of a pool are a number from -1 (no limit) to 1000000");
     }
-    return rc == 0 ? q->s->ops->put_pool(q->s, &row, false, q->e) : rc;
+    return rc == 0 ? change_pool(q, &row, false) : rc;
 }
 
 static int pool_delete(struct asked *q)
@@ -336,7 +377,7 @@ static int pool_delete(struct asked *q)
     if (rc == 0 && strcmp(row.name, DEFAULT_POOL) == 0) {
         return err_set(q->e, ERR_INVALID, DEFAULT_POOL " cannot be deleted");
     }
-    return rc == 0 ? q->s->ops->put_pool(q->s, &row, true, q->e) : rc;
+    return rc == 0 ? change_pool(q, &row, true) : rc;
 }
 
 /* ---- favorites: not sealed, for they are no secrets ---- */
@@ -507,6 +548,11 @@ int settings_do(struct store *s, const char *home, const char *op, const struct 
     int rc = -ERR_UNSUPPORTED;
 
     json_object(w);
+    if (accounts_know(op)) {
+        rc = accounts_do(s, op, rq, now_us, a, w, e);
+        json_object_end(w);
+        return rc;
+    }
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
         if (strcmp(operations[i].op, op) == 0) {
             rc = operations[i].fn(&q);

@@ -11,7 +11,11 @@
  *   conn_delete {conn_id} -> {found}      conn_list {} -> {ids}
  *   pool_set {name, slots, description?, include_deferred?}    pool_delete {name}
  *   favorite_set {actor, dag_id}          favorite_delete {actor, dag_id} -> {found}
+ *   user_..., session_..., token_...      engine/accounts.h
  *   rotate {} -> {rotated}                all values under the newest key; a key file gets a new one first
+ *
+ * A request may have "actor": who changes it. Each change is one transaction with its row of the audit trail, which says what was there and
+ * what is there now, without what is secret.
  */
 #ifndef TW_ENGINE_SETTINGS_H
 #define TW_ENGINE_SETTINGS_H

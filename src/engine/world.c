@@ -639,6 +639,7 @@ static const struct {
     {"stats", false, metrics_answer},
     {"import_errors", false, metrics_answer_import_errors},
     {"why", false, engine_answer_why},
+    {"upcoming", false, engine_answer_upcoming},
     {"run_create", false, engine_answer_run_create},
     {"asset_event_report", false, engine_answer_asset_event},
 };

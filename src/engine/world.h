@@ -51,6 +51,7 @@ int engine_answer_note(const struct world_call *c, struct err *e);
 /* requests.c: SUSPENDS. What the API server asks for. */
 int engine_answer_run_create(const struct world_call *c, struct err *e);
 int engine_answer_why(const struct world_call *c, struct err *e);
+int engine_answer_upcoming(const struct world_call *c, struct err *e); /* schedule.c */
 int engine_answer_asset_event(const struct world_call *c, struct err *e);
 
 /* assets.c: SUSPENDS. */

@@ -87,6 +87,8 @@ static void put_audit(struct call *c, const struct audit_row *r)
     put_text(c, "owner", r->actor);
     put_text(c, "extra", r->after);
     put_text(c, "subject", r->subject);
+    put_json(c, "before", r->before, "null");
+    put_json(c, "after", r->after, "null");
     put_null(c, "dag_display_name");
     put_null(c, "task_display_name");
     json_object_end(&c->w);

@@ -183,7 +183,7 @@ int call_body(struct call *c, struct value **ret, struct err *e)
 
 int call_set_header(struct call *c, const char *name, const char *value)
 {
-    if (c->headers_len == CALL_HEADERS_MAX - 6) { /* what call_finish adds has its room */
+    if (c->headers_len == CALL_HEADERS_MAX - 12) { /* what call_finish adds has its room */
         return -ERR_LIMIT;
     }
     c->headers[c->headers_len++] = (struct call_pair){name, value};
@@ -227,10 +227,11 @@ void call_fail(struct call *c, int status, const char *fmt, ...)
 
 void call_error(struct call *c, int rc, const struct err *e)
 {
-    int status = rc == -ERR_INVALID && c->status == 422 ? 422
-                 : rc == -ERR_CLOSED                    ? 503 /* the scheduler is gone */
-                 : rc == -ERR_CANCELED                  ? 503 /* we are about to end */
-                                                        : err_http_status(rc);
+    int status = rc == -ERR_INVALID && c->status == 422                      ? 422
+                 : rc == -ERR_PERM && (c->status == 401 || c->status == 429) ? c->status
+                 : rc == -ERR_CLOSED   ? 503 /* the scheduler is gone */
+                 : rc == -ERR_CANCELED ? 503 /* we are about to end */
+                                       : err_http_status(rc);
 
     write_detail(c, status, err_str(e));
 }
@@ -308,7 +309,7 @@ int call_stream(struct call *c, const char *content_type)
 
 int call_write(struct call *c, const void *p, size_t n)
 {
-    return httpd_stream_write(c, p, n);
+    return c->still == NULL || c->still(c) ? httpd_stream_write(c, p, n) : -ERR_PERM;
 }
 
 /* ---- finishing ---- */
@@ -339,6 +340,16 @@ static bool etag_matches(const char *header, const char *tag)
     return header != NULL && (strcmp(header, "*") == 0 || p != NULL);
 }
 
+bool call_accepts_gzip(struct call *c)
+{
+    return lists(httpd_header(c, "Accept-Encoding"), "gzip");
+}
+
+bool call_etag_matches(struct call *c, const char *tag)
+{
+    return etag_matches(httpd_header(c, "If-None-Match"), tag);
+}
+
 /* A hash of what is answered: nothing must be known of what changed. The client that has it already gets 304. */
 static void add_etag(struct call *c)
 {
@@ -367,8 +378,7 @@ static void pack(struct call *c)
 {
     size_t n;
 
-    if (c->streaming || c->out.len < GZIP_FROM ||
-        !lists(httpd_header(c, "Accept-Encoding"), "gzip")) {
+    if (c->streaming || c->fixed != NULL || c->out.len < GZIP_FROM || !call_accepts_gzip(c)) {
         return;
     }
     c->packed = mem_alloc(c->out.len);
@@ -380,6 +390,40 @@ static void pack(struct call *c)
     c->out.len = n;
     c->headers[c->headers_len++] = (struct call_pair){"Content-Encoding", "gzip"};
     c->headers[c->headers_len++] = (struct call_pair){"Vary", "Accept-Encoding"};
+}
+
+static bool has_header(const struct call *c, const char *name)
+{
+    for (size_t i = 0; i < c->headers_len; i++) {
+        if (strcasecmp(c->headers[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_header(struct call *c, const char *name, const char *value)
+{
+    if (!has_header(c, name)) {
+        c->headers[c->headers_len++] = (struct call_pair){name, value};
+    }
+}
+
+/* What a browser may do with the answer. A handler that knows better has set its own. */
+static void add_guards(struct call *c)
+{
+    bool page = c->content_type != NULL && strncmp(c->content_type, "text/html", 9) == 0;
+
+    add_header(c, "X-Content-Type-Options", "nosniff");
+    add_header(c, "X-Frame-Options", "DENY");
+    add_header(c, "Referrer-Policy", "same-origin");
+    add_header(c, "Content-Security-Policy",
+               page ? "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+                      "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors "
+                      "'none'"
+                    : "default-src 'none'; frame-ancestors 'none'");
+    /* With an ETag the browser asks each time whether its copy still holds, as who it is now. */
+    add_header(c, "Cache-Control", c->no_store ? "no-store" : "private, no-cache");
 }
 
 void call_finish(struct call *c)
@@ -396,11 +440,12 @@ void call_finish(struct call *c)
         add_etag(c);
         pack(c);
     }
+    add_guards(c);
     for (size_t i = 0; i < c->headers_len; i++) {
         c->reply_headers[n++] = c->headers[i].name;
         c->reply_headers[n++] = c->headers[i].value;
     }
-    if (c->out.len != 0 || c->streaming) {
+    if (c->out.len != 0 || c->fixed != NULL || c->streaming) {
         c->reply_headers[n++] = "Content-Type";
         c->reply_headers[n++] = c->content_type != NULL ? c->content_type : "application/json";
     }

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/prng.h"
+#include "server/identity.h"
 
 struct err;
 struct httpd;
@@ -26,21 +27,13 @@ struct server_thread;
 struct co;
 
 #define CALL_PARAMS_MAX  6
-#define CALL_HEADERS_MAX 16 /* with those that call_finish adds */
+#define CALL_HEADERS_MAX 24 /* with those that call_finish adds */
 #define CALL_QUERY_MAX   64
 #define CALL_BODY_ARGS   10000 /* of call_take_body */
 
 struct call_pair {
     const char *name, *value;
 };
-
-enum role {
-    ROLE_NONE,
-    ROLE_VIEWER,
-    ROLE_USER,
-    ROLE_OP,
-    ROLE_ADMIN
-}; /* each may what those before it may */
 
 struct call {
     struct httpd *httpd;
@@ -59,10 +52,17 @@ struct call {
     size_t headers_len;
     int status; /* 0: 200 */
     const char *content_type;
-    struct buf out; /* the body */
+    struct buf out;    /* the body */
+    const char *fixed; /* the body instead, borrowed until the call's end; sent as it is. Or NULL */
+    size_t fixed_len;
     struct json_writer w;
     const char *actor; /* who asks; "anonymous" */
     enum role role;
+    struct identity who;
+    const char *csrf; /* of a session: what writes must say in X-CSRF-Token */
+    /* Of a stream: may it go on? Asked before each piece. NULL: always. */
+    bool (*still)(struct call *c);
+    int64_t still_us;       /* loop clock: asked again from then on */
     char id[UUID_TEXT_MAX]; /* of the request: in the log, and in the answer's X-Request-Id */
     int64_t began_us;       /* loop clock */
     const struct value *import_errors; /* of server_know_import_errors; or NULL */
@@ -98,6 +98,10 @@ int call_take_body(struct call *c, const struct value *body, const char *const *
 const char *call_query_next(const struct call *c, const char *name, size_t *at);
 /* The body as JSON: an object. -ERR_INVALID. An empty body: an empty object. */
 int call_body(struct call *c, struct value **ret, struct err *e);
+
+bool call_accepts_gzip(struct call *c);
+bool call_etag_matches(struct call *c,
+                       const char *tag); /* the client has it: 304. tag: with quotes */
 
 /* ---- the answer ---- */
 int call_set_header(struct call *c, const char *name,

@@ -26,6 +26,25 @@ int api_dag_run_clear(struct call *c, struct err *e);
 int api_dag_run_patch(struct call *c, struct err *e);
 int api_ti_patch(struct call *c, struct err *e);
 int api_ti_patch_dry(struct call *c, struct err *e);
+/* api_auth.c */
+int api_session(struct call *c, struct err *e);
+int api_login(struct call *c, struct err *e);
+int api_logout(struct call *c, struct err *e);
+int api_password(struct call *c, struct err *e);
+int api_auth_token(struct call *c, struct err *e);
+int api_auth_token_cli(struct call *c, struct err *e);
+int api_auth_login(struct call *c, struct err *e);
+int api_auth_logout(struct call *c, struct err *e);
+
+/* api_users.c */
+int api_users(struct call *c, struct err *e);
+int api_user(struct call *c, struct err *e);
+int api_user_post(struct call *c, struct err *e);
+int api_user_patch(struct call *c, struct err *e);
+int api_user_delete(struct call *c, struct err *e);
+int api_tokens(struct call *c, struct err *e);
+int api_token_post(struct call *c, struct err *e);
+int api_token_delete(struct call *c, struct err *e);
 
 /* api_dags.c */
 int api_dags(struct call *c, struct err *e);
@@ -152,6 +171,16 @@ int api_version(struct call *c, struct err *e);
 
 /* metrics.c */
 int api_metrics(struct call *c, struct err *e);
+
+/* ui_*.c, events.c: the page's own */
+int ui_home(struct call *c, struct err *e);
+int ui_required_actions(struct call *c, struct err *e);
+int ui_dags(struct call *c, struct err *e);
+int ui_grid(struct call *c, struct err *e);
+int ui_graph(struct call *c, struct err *e);
+int ui_run_states(struct call *c, struct err *e);
+int ui_gantt(struct call *c, struct err *e);
+int ui_events(struct call *c, struct err *e);
 
 /* webhooks.c */
 int api_webhook(struct call *c, struct err *e);

@@ -10,6 +10,7 @@
 #include "runtime/loop.h"
 #include "server/handlers.h"
 #include "server/server_priv.h"
+#include "server/ui.h"
 #include "store/store.h"
 
 struct health {
@@ -75,6 +76,21 @@ int api_monitor_health(struct call *c, struct err *e)
     put_parts(c, &h);
     json_object_end(&c->w);
     return 0;
+}
+
+void api_put_health(struct call *c)
+{
+    struct health h = {0};
+
+    look(c, &h);
+    json_key(&c->w, "health");
+    json_object(&c->w);
+    put_parts(c, &h);
+    put_text(c, "message",
+             !h.store_ok       ? arena_strdup(&c->arena, err_str(&h.store_error))
+             : !h.scheduler_ok ? arena_strdup(&c->arena, err_str(&h.scheduler_error))
+                               : NULL);
+    json_object_end(&c->w);
 }
 
 int api_health(struct call *c, struct err *e)

@@ -161,8 +161,10 @@ static int send_reply(struct call *c)
     struct httpd_reply r = {.status = c->status != 0 ? c->status : 200,
                             .headers = c->reply_headers,
                             .stream = c->streaming,
-                            .body = c->packed != NULL ? c->packed : buf_cstr(&c->out),
-                            .len = c->out.len};
+                            .body = c->fixed != NULL    ? c->fixed
+                                    : c->packed != NULL ? c->packed
+                                                        : buf_cstr(&c->out),
+                            .len = c->fixed != NULL ? c->fixed_len : c->out.len};
     int rc = c->httpd->module->reply(c->httpd->impl, c->rq, &r);
 
     c->replied = rc == 0;
@@ -295,6 +297,16 @@ const char *httpd_header(struct call *c, const char *name)
 size_t httpd_gzip(struct call *c, const char *in, size_t n, char *p, size_t cap)
 {
     return c->httpd->module->gzip(in, n, p, cap);
+}
+
+size_t httpd_gunzip(struct call *c, const char *in, size_t n, char *p, size_t cap)
+{
+    return c->httpd->module->gunzip(in, n, p, cap);
+}
+
+const struct httpd_files *httpd_files(const struct call *c)
+{
+    return c->httpd->module->page;
 }
 
 /* ---- birth and end ---- */

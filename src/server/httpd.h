@@ -43,4 +43,9 @@ int httpd_stream_write(struct call *c, const void *p,
                        size_t n); /* SUSPENDS while much is unsent; -ERR_CLOSED: nobody reads */
 size_t httpd_gzip(struct call *c, const char *in, size_t n, char *p, size_t cap);
 
+/* Only by page.c. */
+struct httpd_files;
+size_t httpd_gunzip(struct call *c, const char *in, size_t n, char *p, size_t cap);
+const struct httpd_files *httpd_files(const struct call *c);
+
 #endif

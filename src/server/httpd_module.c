@@ -9,6 +9,8 @@
  */
 #include "server/httpd_module.h"
 
+extern const struct httpd_files httpd_page; /* made by tools/ui-pack */
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
@@ -400,6 +402,25 @@ static size_t module_gzip(const char *in, size_t n, char *p, size_t cap)
     return done;
 }
 
+static size_t module_gunzip(const char *in, size_t n, char *p, size_t cap)
+{
+    z_stream z = {0};
+    size_t done = 0;
+
+    if (n > UINT32_MAX || cap > UINT32_MAX || inflateInit2(&z, 15 + 16) != Z_OK) {
+        return 0;
+    }
+    z.next_in = (Bytef *)(uintptr_t)in;
+    z.avail_in = (uInt)n;
+    z.next_out = (Bytef *)p;
+    z.avail_out = (uInt)cap;
+    if (inflate(&z, Z_FINISH) == Z_STREAM_END) {
+        done = z.total_out;
+    }
+    (void)inflateEnd(&z);
+    return done;
+}
+
 /* ---- the daemon ---- */
 
 static void no_log(void *arg, const char *format, va_list ap)
@@ -501,4 +522,6 @@ __attribute__((visibility("default"))) const struct httpd_module tradewind_httpd
     .reply = module_reply,
     .kick = module_kick,
     .gzip = module_gzip,
+    .gunzip = module_gunzip,
+    .page = &httpd_page,
 };

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTPD_MODULE_VERSION 1
+#define HTTPD_MODULE_VERSION 2
 #define HTTPD_MODULE_FILE    "tradewind-httpd.so"
 #define HTTPD_MODULE_SYMBOL  "tradewind_httpd_module"
 
@@ -49,6 +49,22 @@ struct httpd_host {
     void (*gone)(void *arg, struct httpd_request *rq);
 };
 
+/* A file of the web page, as the build packed it (tools/ui-pack). No pointers: nothing is to be relocated at start. */
+struct httpd_file {
+    char path[112]; /* as it is asked for */
+    char type[48];
+    char hash[36];      /* of its plain content, in hex */
+    uint32_t at, len;   /* in the data */
+    uint32_t plain_len; /* unpacked */
+    bool packed;        /* by gzip */
+};
+
+struct httpd_files {
+    const struct httpd_file *files; /* by path, in the order of strcmp */
+    size_t n;                       /* 0: the page was not built */
+    const char *data;
+};
+
 struct httpd_limits {
     unsigned connections; /* of this thread; more wait in the kernel's queue */
     unsigned idle_s;      /* without a byte; and from a connection's rest to the end of a head */
@@ -77,6 +93,9 @@ struct httpd_module {
     void (*kick)(void *m, struct httpd_request *rq); /* a stream has more for `pull`; then run */
     /* gzip of n bytes into p (cap bytes): the length, or 0 when it does not fit or does not get smaller. */
     size_t (*gzip)(const char *in, size_t n, char *p, size_t cap);
+    /* The reverse: the length, or 0 when it is no gzip or does not fit. */
+    size_t (*gunzip)(const char *in, size_t n, char *p, size_t cap);
+    const struct httpd_files *page; /* of the web page */
 };
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/utf8.h"
+#include "server/page.h"
 
 static int hex(char ch)
 {
@@ -164,6 +165,9 @@ int router_parse(struct call *c, const char *method, const char *uri)
         if (rc != 0) {
             return rc;
         }
+    }
+    if (best == NULL && !c->wrong_method && strcmp(method, "GET") == 0 && page_wants(path)) {
+        c->route = &page_route;
     }
     return uri[len] == '?' && c->bad == NULL ? parse_query(c, uri + len + 1) : 0;
 }

@@ -15,6 +15,11 @@ enum route_flags {
     ROUTE_STREAM = 2, /* it may go on for as long as it likes */
     ROUTE_STORE = 4,  /* it reads the store: 503 while there is none */
     ROUTE_SIGNED = 8, /* it proves itself otherwise: a webhook's signature */
+    /* Who is limited to the DAGs with certain tags may ask only what names a DAG in its path (which is checked), and: */
+    ROUTE_TAGS =
+        16, /* it leaves out by itself what such a one may not see (api_sees) or change (api_may_change) */
+    ROUTE_FREE = 32,  /* it is about no DAG */
+    ROUTE_FIRST = 64, /* also with a first password, which is to be changed */
 };
 
 struct route {

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "runtime/loop.h"
 #include "server/server_priv.h"
+#include "server/signin.h"
 
 #define BACKLOG 1024
 
@@ -161,16 +162,26 @@ static int beat(void *arg)
     return 0;
 }
 
+/* It works without: who has the token can make users. */
+static int on_first(void *arg)
+{
+    const struct waiting *w = arg;
+    struct err e = {0};
+    int rc = first_admin(w->s, &e);
+
+    if (rc != 0 && rc != -ERR_CANCELED) {
+        log_error("api", "the first user cannot be made: %s", err_str(&e));
+    }
+    return 0;
+}
+
 static int main_co(void *arg)
 {
     static const struct {
         const char *name;
         co_fn fn;
-    } all[] = {{"sigterm", on_term},
-               {"sigint", on_int},
-               {"failure", on_failure},
-               {"input", on_input},
-               {"beat", beat}};
+    } all[] = {{"sigterm", on_term}, {"sigint", on_int}, {"failure", on_failure},
+               {"input", on_input},  {"beat", beat},     {"first user", on_first}};
     struct server *s = arg;
     struct waiting w = {.s = s, .main = co_self()};
     struct co_group g;
@@ -267,7 +278,18 @@ static int prepare(struct server *s, struct err *e)
         log_info("api", "a token for scripts was made: it is in %s/%s", s->config.home,
                  SERVER_TOKEN_FILE);
     }
+    s->limiter = rc == 0 ? mem_zalloc(sizeof *s->limiter) : NULL;
+    if (rc == 0 && (s->limiter == NULL || sem_init(&s->hashing, 0, SIGNIN_AT_ONCE) != 0)) {
+        return err_set(e, ERR_NOMEM, "out of memory for sign-ins");
+    }
+    if (rc == 0) {
+        unsigned char secret[16];
+
+        randombytes_buf(secret, sizeof secret);
+        limiter_init(s->limiter, secret);
+    }
     rc = rc == 0 ? webhooks_new(&s->config, &s->hooks, e) : rc;
+    rc = rc == 0 ? events_new(s->config.home, &s->events, e) : rc;
     return rc == 0 ? listen_all(s, e) : rc;
 }
 
@@ -281,7 +303,8 @@ static int serve(struct server *s, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    rc = start_threads(s, e);
+    rc = events_start(s->events, e);
+    rc = rc == 0 ? start_threads(s, e) : rc;
     rc = rc == 0 ? loop_main(l, main_co, s, e) : rc;
     log_info("api", "stops: what is at work has %.0f s", (double)s->config.grace_us / 1e6);
     rc2 = stop_threads(s, &stopped);
@@ -299,6 +322,7 @@ int server_run(const struct server_config *c, struct err *e)
     int rc;
 
     (void)pthread_mutex_init(&s.stats_lock, NULL);
+    (void)pthread_mutex_init(&s.limiter_lock, NULL);
     rc = prepare(&s, e);
     (void)signal(SIGPIPE, SIG_IGN);
     rc = rc == 0 ? serve(&s, e) : rc;
@@ -308,7 +332,10 @@ int server_run(const struct server_config *c, struct err *e)
     mem_free(s.stats);
     (void)pthread_mutex_destroy(&s.stats_lock);
     webhooks_free(s.hooks);
+    events_free(s.events);
     sodium_memzero(s.token, sizeof s.token);
     mem_free(s.threads);
+    mem_free(s.limiter);
+    (void)pthread_mutex_destroy(&s.limiter_lock);
     return rc;
 }

@@ -26,6 +26,12 @@ struct server_config {
     const char *external_log_url;  /* api.external_log_url */
     const char *test_connection;   /* api.test_connection */
     const struct value *webhooks;  /* the list `webhooks` of the configuration, or NULL; borrowed */
+    int64_t session_idle_us,
+        session_max_us;             /* a session ends after so long without use; in any case */
+    int64_t token_us, cli_token_us; /* what /auth/token, /auth/token/cli give */
+    const char *base_url;           /* as browsers see it, behind a proxy; or "" */
+    const char *timezone;           /* of displays */
+    bool secure;                    /* browsers reach it by TLS alone */
     /* The port is listened on: told once, on the main loop. */
     void (*ready)(void *arg, const char *address, int port);
     /* Also told now and then while all goes well (a watchdog), every beat_us; 0: never. */

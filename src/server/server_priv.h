@@ -3,18 +3,23 @@
 #define TW_SERVER_SERVER_PRIV_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "access/limiter.h"
 #include "base/err.h"
 #include "base/prng.h"
 #include "server/call.h"
+#include "server/identity.h"
+#include "server/events.h"
 #include "server/router.h"
 #include "server/server.h"
 
 struct dag;
 struct httpd;
 struct loop;
+struct pool;
 struct run_row;
 struct store;
 struct webhooks;
@@ -54,6 +59,10 @@ struct server_thread {
     } dags[SERVER_DAGS_KEPT];
     uint64_t dag_uses;
     struct server_counts counts;
+    struct identities *known;
+    struct pool *pool;  /* of what blocks: passwords, and changes where no engine lives */
+    unsigned passwords; /* that wait for it */
+    struct events_thread events;
     int rc;
     struct err e;
 };
@@ -62,6 +71,10 @@ struct server {
     struct server_config config;
     char token[80];
     struct webhooks *hooks;
+    pthread_mutex_t limiter_lock;
+    struct limiter *limiter;
+    sem_t hashing; /* passwords that are hashed at once, by all threads */
+    struct events *events;
     struct server_thread *threads;
     int port;
     pthread_mutex_t stats_lock;
@@ -84,7 +97,14 @@ int server_dag(struct call *c, int64_t version_key, const struct dag **ret, stru
 int server_version(struct call *c, int64_t version_key, struct version_facts *ret, struct err *e);
 
 /* access.c: who asks. Sets actor and role; false: refused, the answer is written. */
+/* access.c: SUSPENDS. Who asks: sets actor, role and who; may he do this? false: refused, the answer is written. */
 bool access_check(struct call *c);
+/* The request comes from a page of ours, or from no browser: for what signs in. false: refused, the answer is written. */
+bool access_same_origin(struct call *c);
+/* May who asks see, or change, this DAG? For what lists DAGs, and what belongs to them. */
+bool access_sees(const struct call *c, const struct dag *d);
+bool access_may_change(const struct call *c, const struct dag *d);
+#define ACCESS_COOKIE "tradewind_session"
 int access_token(const char *home, char *buf, size_t cap, bool *ret_made, struct err *e);
 bool access_is_local(struct call *c);
 
@@ -99,6 +119,17 @@ bool server_has_import_error(const struct call *c, const char *file);
 /* The same for what changes something: an engine that takes longer than a while leaves a call answered with 202 (*ret_later). */
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
                    bool *ret_later, struct err *e);
+
+/* change.c: SUSPENDS. A change of users, sessions or tokens (engine/accounts.h): by the engine, or where none lives by this process.
+ * members: of the request, with op, without braces. pool NULL: never by this process. *ret: the answer, in the arena. */
+int server_write(const char *home, struct pool *pool, const char *members, struct arena *a,
+                 struct value **ret, struct err *e);
+int server_change(struct call *c, const struct buf *members, struct value **ret, struct err *e);
+
+/* first.c: SUSPENDS. A home without users gets `admin`, with a password that is told once. */
+int first_admin(struct server *s, struct err *e);
+#define FIRST_PASSWORD_FILE "admin.password" /* in the home, mode 0600 */
+void first_password_file_drop(const char *home);
 
 /* webhooks.c */
 int webhooks_new(const struct server_config *c, struct webhooks **ret, struct err *e);

@@ -245,13 +245,22 @@ static int thread_co(void *arg)
         .end = on_end,
         .arg = t,
     };
-    int rc = httpd_new(&c, &t->httpd, &t->e);
+    int rc = pool_new(t->loop, "passwords", 1, &t->pool, &t->e);
+
+    rc = rc == 0 ? events_join(t->server->events, &t->events, t->loop, &t->e) : rc;
 
     if (rc != 0) {
         (void)close(t->listen_fd);
         return rc;
     }
+    rc = httpd_new(&c, &t->httpd, &t->e);
+    if (rc != 0) {
+        events_leave(&t->events);
+        (void)close(t->listen_fd);
+        return rc;
+    }
     rc = co_wait_fd(t->stop_fd, LOOP_READ, NULL);
+    events_leave(&t->events); /* streams would hold up what is drained */
     httpd_free(t->httpd, t->server->config.grace_us);
     return rc;
 }
@@ -262,12 +271,16 @@ static void *thread_main(void *arg)
     struct loop_config lc = {0};
     uint64_t one = 1;
 
-    t->rc = loop_uv_new(&lc, &t->loop, &t->e);
+    t->known = identities_new();
+    t->rc = t->known != NULL ? loop_uv_new(&lc, &t->loop, &t->e)
+                             : err_set(&t->e, ERR_NOMEM, "out of memory for a thread");
     if (t->rc == 0) {
         t->rc = loop_main(t->loop, thread_co, t, &t->e);
         drop_store(t);
+        pool_free(t->pool);
         loop_free(t->loop);
     }
+    identities_free(t->known);
     if (t->rc != 0) {
         (void)!write(t->server->failed_fd, &one, sizeof one);
     }

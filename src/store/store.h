@@ -77,6 +77,13 @@ struct rendered_row {
     struct ti_key key;
     const char *json; /* rendered fields, secrets masked */
 };
+/* What pictures of a run need of an instance. */
+struct ti_state {
+    uint32_t task;
+    int32_t map_index, map_len;
+    uint16_t try_number;
+    uint8_t state;
+};
 struct attempt_row { /* facts of one attempt that the scheduler does not need */
     struct ti_key key;
     uint16_t try_number;
@@ -173,6 +180,16 @@ struct setting_row {
         version; /* grows by one with each change. In put_settings: that of the row that is replaced; 0: there is none;
                         -1: whatever there is */
     int64_t updated_us;
+};
+
+/* One change of settings, with what the audit trail tells of it. */
+struct settings_change {
+    const struct setting_row *rows;
+    size_t rows_len;
+    const struct pool_row *pool; /* or NULL */
+    bool pool_gone;              /* it is removed: -ERR_NOTFOUND */
+    const struct audit_row *audits;
+    size_t audits_len;
 };
 
 /* An asset, by name and URI. */
@@ -489,6 +506,9 @@ struct store_ops {
     /* Rows that exist, by (task, map_index); states: bit per enum task_state, 0 = all. */
     int (*get_tis)(struct store *s, int64_t run_key, unsigned states, struct arena *a,
                    struct ti_row **ret, size_t *ret_len, struct err *e);
+    /* The same of all of them, with little of each: for many. */
+    int (*get_ti_states)(struct store *s, int64_t run_key, struct arena *a, struct ti_state **ret,
+                         size_t *ret_len, struct err *e);
     int (*get_tries)(struct store *s, const struct ti_key *key, struct arena *a,
                      struct ti_row **ret, size_t *ret_len, struct err *e);
     int (*get_attempts)(struct store *s, int64_t run_key, struct arena *a, struct attempt_row **ret,
@@ -579,6 +599,8 @@ struct store_ops {
     /* Settings change in a transaction of their own, durable on return: all rows or none. -ERR_STALE: a row has another version than was
      * said; -ERR_NOTFOUND: one to be removed is not there. A row stands at most once among them. */
     int (*put_settings)(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
+    /* The same for settings, a pool and the audit's rows of one change, in one transaction. */
+    int (*change_settings)(struct store *s, const struct settings_change *c, struct err *e);
     /* What a look at the DAG files found, likewise: written by the process that has the engine. */
     int (*put_parsed)(struct store *s, const struct parsed_batch *b, struct err *e);
     /* By dag_id; dag_id NULL: all. */
@@ -593,6 +615,9 @@ struct store_ops {
                                const char ***ret, size_t *ret_len, struct err *e);
     /* Likewise a pool: made or changed; remove: by its name (-ERR_NOTFOUND). */
     int (*put_pool)(struct store *s, const struct pool_row *row, bool remove, struct err *e);
+
+    /* A number that is another one whenever something was changed since it was asked for: by other handles, or by any. */
+    int (*get_change)(struct store *s, int64_t *ret, struct err *e);
 
     /* Maintenance. */
     int (*check)(struct store *s, struct err *e); /* integrity; -ERR_CORRUPT with what is wrong */

@@ -678,6 +678,47 @@ static void test_pools_alone(void **state)
     assert_int_equal(OPS(f)->put_pool(f->s, &p, true, &f->e), -ERR_NOTFOUND);
 }
 
+static void test_a_change_of_settings_is_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct setting_row row = {.kind = "user", .name = "a", .value = "1", .value_len = 1};
+    struct pool_row p = {.name = "p", .slots = 3}, *pools;
+    struct audit_row audit = {.actor = "x",
+                              .action = "made",
+                              .subject = "a",
+                              .after = "{}",
+                              .at_us = T0},
+                     *audits;
+    struct settings_change c = {
+        .rows = &row, .rows_len = 1, .pool = &p, .audits = &audit, .audits_len = 1};
+    struct setting_row *rows;
+    int64_t all;
+    size_t n;
+
+    OK(OPS(f)->change_settings(f->s, &c, &f->e), f);
+    OK(OPS(f)->get_audits(f->s, 0, 0, 0, &f->a, &audits, &n, &all, &f->e), f);
+    assert_int_equal(all, 1);
+    assert_string_equal(audits[0].subject, "a");
+    assert_null(audits[0].before);
+    OK(OPS(f)->get_pools(f->s, &f->a, &pools, &n, &f->e), f);
+    assert_int_equal(n, 1);
+    /* The row is there already: neither the pool nor the audit changes. */
+    p.slots = 5;
+    assert_int_equal(OPS(f)->change_settings(f->s, &c, &f->e), -ERR_STALE);
+    /* The pool is not there: neither the row nor the audit changes. */
+    row.version = 1;
+    row.value = "2";
+    p.name = "other";
+    c.pool_gone = true;
+    assert_int_equal(OPS(f)->change_settings(f->s, &c, &f->e), -ERR_NOTFOUND);
+    OK(OPS(f)->get_settings(f->s, "user", "a", &f->a, &rows, &n, &f->e), f);
+    assert_memory_equal(rows[0].value, "1", 1);
+    OK(OPS(f)->get_pools(f->s, &f->a, &pools, &n, &f->e), f);
+    assert_int_equal(pools[0].slots, 3);
+    OK(OPS(f)->get_audits(f->s, 0, 0, 0, &f->a, &audits, &n, &all, &f->e), f);
+    assert_int_equal(all, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -695,6 +736,7 @@ int main(void)
         BOTH(test_small_things),
         BOTH(test_settings),
         BOTH(test_pools_alone),
+        BOTH(test_a_change_of_settings_is_whole),
         BOTH(test_delete_dag),
         BOTH(test_prune),
     };

@@ -53,6 +53,35 @@ static void test_tis(void **state)
     assert_int_equal(n, 0);
 }
 
+static void test_states(void **state)
+{
+    struct fixture *f = *state;
+    struct ti_row rows[3] = {sample_ti(1, 2, -1), sample_ti(1, 0, 1), sample_ti(2, 0, -1)};
+    struct store_batch b = {.tis = rows, .tis_len = 3};
+    int64_t before, after;
+    struct ti_state *got;
+    size_t n;
+
+    fixture_dag(f, 2);
+    rows[0].map_len = 7, rows[0].state = TASK_RUNNING, rows[0].try_number = 3;
+    OK(OPS(f)->get_change(f->s, &before, &f->e), f);
+    OK(OPS(f)->get_change(f->s, &after, &f->e), f);
+    assert_int_equal(before, after);
+    OK(fixture_commit(f, &b), f);
+    OK(OPS(f)->get_change(f->s, &after, &f->e), f);
+    assert_int_not_equal(before, after);
+    OK(OPS(f)->get_ti_states(f->s, 1, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 2);
+    assert_int_equal(got[0].task, 0);
+    assert_int_equal(got[0].map_index, 1);
+    assert_int_equal(got[1].task, 2);
+    assert_int_equal(got[1].map_len, 7);
+    assert_int_equal(got[1].state, TASK_RUNNING);
+    assert_int_equal(got[1].try_number, 3);
+    OK(OPS(f)->get_ti_states(f->s, 99, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 0);
+}
+
 static void test_history(void **state)
 {
     struct fixture *f = *state;
@@ -318,7 +347,7 @@ static void test_durations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_tis),   BOTH(test_history),      BOTH(test_tries_attempts),
+        BOTH(test_tis),   BOTH(test_states), BOTH(test_history),      BOTH(test_tries_attempts),
         BOTH(test_xcoms), BOTH(test_xcoms_of_map), BOTH(test_rendered_commands),
         BOTH(test_pools), BOTH(test_durations),
     };

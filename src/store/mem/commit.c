@@ -429,6 +429,7 @@ int mem_commit(struct store *store, int shard, int64_t epoch, int64_t seq,
         return rc;
     }
     keep(m);
+    m->changes++;
     s->seq = seq;
     return 0;
 }
@@ -489,6 +490,7 @@ int mem_put_pool(struct store *store, const struct pool_row *row, bool remove, s
         take_back(m);
     } else {
         keep(m);
+        m->changes++;
     }
     return rc;
 }

@@ -63,6 +63,7 @@ int mem_put_parsed(struct store *s, const struct parsed_batch *b, struct err *e)
     int64_t key = m->import_error_key;
     bool whole = nodes != NULL;
 
+    m->changes++;
     for (size_t i = 0; whole && i < b->dags_len; i++) {
         whole = (nodes[i] = mem_node_new(KIND_PARSED_DAG, &b->dags[i])) != NULL;
     }

@@ -119,6 +119,7 @@ struct mem_store {
     struct table names[KIND_TABLES_]; /* DAG, version, run: by (owner, name); XCom: by instance */
     struct owners runs, dags;
     struct list audits, settings, events, parsed_dags, import_errors, queued, garbage;
+    int64_t changes;          /* of anything */
     int64_t audits_gone;      /* pruned */
     int64_t import_error_key; /* the last one given */
     struct asset_keys {       /* the last ones given */
@@ -306,6 +307,9 @@ int mem_previous_run(struct store *s, int64_t run_key, bool any_type, struct are
                      struct run_row *ret, struct err *e);
 int mem_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena *a,
                 struct ti_row **ret, size_t *ret_len, struct err *e);
+int mem_get_ti_states(struct store *s, int64_t run_key, struct arena *a, struct ti_state **ret,
+                      size_t *ret_len, struct err *e);
+int mem_get_change(struct store *s, int64_t *ret, struct err *e);
 int mem_get_tries(struct store *s, const struct ti_key *key, struct arena *a, struct ti_row **ret,
                   size_t *ret_len, struct err *e);
 int mem_get_attempts(struct store *s, int64_t run_key, struct arena *a, struct attempt_row **ret,
@@ -328,6 +332,7 @@ int mem_get_xcoms(struct store *s, const struct ti_key *key, struct arena *a, st
 int mem_get_settings(struct store *s, const char *kind, const char *name, struct arena *a,
                      struct setting_row **ret, size_t *ret_len, struct err *e);
 int mem_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
+int mem_change_settings(struct store *s, const struct settings_change *c, struct err *e);
 int mem_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
 int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct err *e);
 int mem_clean(struct store *s, int64_t before_us, size_t limit, int64_t *ret_runs, bool *ret_more,

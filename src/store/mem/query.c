@@ -681,6 +681,7 @@ int mem_clean(struct store *s, int64_t before_us, size_t limit, int64_t *ret_run
     struct mem_store *m = mem_store(s);
     size_t n;
 
+    m->changes++;
     old_runs(m, before_us, &f);
     n = limit != 0 && limit < f.len ? limit : f.len;
     for (size_t i = 0; i < n && f.rc == 0; i++) {
@@ -703,6 +704,7 @@ int mem_delete_dag(struct store *s, int64_t dag_key, int64_t *ret_runs, struct e
     struct node *dag = mem_table_find(&m->keys[KIND_DAG], KIND_DAG, &probe, 0);
     size_t n = 0;
 
+    m->changes++;
     ms_all_of(&m->keys[KIND_RUN], &runs);
     ms_all_of(&m->keys[KIND_VERSION], &versions);
     if (runs.rc != 0 || versions.rc != 0) {

@@ -74,28 +74,61 @@ static int check(const struct mem_store *m, const struct setting_row *row, struc
     return row->value != NULL && *ret == NULL ? err_set(e, ERR_NOMEM, "store: out of memory") : 0;
 }
 
-int mem_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e)
+/* What can fail is done before anything is seen: nodes[0..n) for rows, those behind them for the audit. */
+static int prepare(const struct mem_store *m, const struct settings_change *c, struct node **nodes,
+                   struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < c->rows_len; i++) {
+        rc = check(m, &c->rows[i], &nodes[i], e);
+    }
+    for (size_t i = 0; rc == 0 && i < c->audits_len; i++) {
+        nodes[c->rows_len + i] = mem_node_new(KIND_AUDIT, &c->audits[i]);
+        rc = nodes[c->rows_len + i] == NULL ? err_set(e, ERR_NOMEM, "store: out of memory") : 0;
+    }
+    return rc;
+}
+
+static void put_row(struct mem_store *m, const struct setting_row *row, struct node *new)
+{
+    struct node *old = find(m, row->kind, row->name);
+
+    if (old != NULL) {
+        list_remove(old);
+        mem_free(old);
+    }
+    if (new != NULL) {
+        list_append(&m->settings, new);
+    }
+}
+
+int mem_change_settings(struct store *s, const struct settings_change *c, struct err *e)
 {
     struct mem_store *m = mem_store(s);
+    size_t n = c->rows_len + c->audits_len;
     struct node **nodes = n != 0 ? mem_zalloc(n * sizeof *nodes) : NULL;
     int rc = n != 0 && nodes == NULL ? err_set(e, ERR_NOMEM, "store: out of memory") : 0;
 
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        rc = check(m, &rows[i], &nodes[i], e);
-    }
+    m->changes++;
+    rc = rc == 0 ? prepare(m, c, nodes, e) : rc;
+    rc = rc == 0 && c->pool != NULL ? mem_put_pool(s, c->pool, c->pool_gone, e) : rc;
     for (size_t i = 0; nodes != NULL && i < n; i++) {
-        struct node *old = rc == 0 ? find(m, rows[i].kind, rows[i].name) : NULL;
-
-        if (old != NULL) {
-            list_remove(old);
-            mem_free(old);
-        }
-        if (rc == 0 && nodes[i] != NULL) {
-            list_append(&m->settings, nodes[i]);
-        } else {
+        if (rc != 0) {
             mem_free(nodes[i]);
+        } else if (i < c->rows_len) {
+            put_row(m, &c->rows[i], nodes[i]);
+        } else {
+            list_append(&m->audits, nodes[i]);
         }
     }
     mem_free(nodes);
     return rc;
+}
+
+int mem_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e)
+{
+    const struct settings_change c = {.rows = rows, .rows_len = n};
+
+    return mem_change_settings(s, &c, e);
 }

@@ -128,6 +128,9 @@ int sql_find_command(struct store *s, const char *key, struct arena *a, const ch
 
 int sql_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena *a,
                 struct ti_row **ret, size_t *ret_len, struct err *e);
+int sql_get_ti_states(struct store *s, int64_t run_key, struct arena *a, struct ti_state **ret,
+                      size_t *ret_len, struct err *e);
+int sql_get_change(struct store *s, int64_t *ret, struct err *e);
 int sql_get_tries(struct store *s, const struct ti_key *key, struct arena *a, struct ti_row **ret,
                   size_t *ret_len, struct err *e);
 int sql_get_attempts(struct store *s, int64_t run_key, struct arena *a, struct attempt_row **ret,
@@ -157,6 +160,7 @@ int sql_get_import_errors(struct store *s, int64_t error_key, size_t offset, siz
 int sql_get_bundle_versions(struct store *s, const char *bundle, struct arena *a, const char ***ret,
                             size_t *ret_len, struct err *e);
 int sql_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e);
+int sql_change_settings(struct store *s, const struct settings_change *c, struct err *e);
 int sql_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e);
 
 /* query.c */

@@ -100,6 +100,50 @@ int sql_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena 
     return read_all(&r, read_ti, sizeof **ret, (void **)ret, ret_len);
 }
 
+static int read_ti_state(struct reader *r, void *to)
+{
+    struct ti_state *row = to;
+
+    row->task = (uint32_t)sqlite3_column_int64(r->st, 0);
+    row->map_index = sqlite3_column_int(r->st, 1);
+    row->map_len = sqlite3_column_int(r->st, 2);
+    row->try_number = (uint16_t)sqlite3_column_int(r->st, 3);
+    row->state = (uint8_t)sqlite3_column_int(r->st, 4);
+    return r->rc;
+}
+
+int sql_get_ti_states(struct store *s, int64_t run_key, struct arena *a, struct ti_state **ret,
+                      size_t *ret_len, struct err *e)
+{
+    struct reader r;
+    int rc = reader_init(&r, s, ST_GET_TI_STATES, a, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    put_int(&r.b, run_key);
+    return read_all(&r, read_ti_state, sizeof **ret, (void **)ret, ret_len);
+}
+
+static int read_change(struct reader *r, void *to)
+{
+    *(int64_t *)to = sqlite3_column_int64(r->st, 0);
+    return r->rc;
+}
+
+/* data_version tells of other connections' commits, total_changes of our own. */
+int sql_get_change(struct store *s, int64_t *ret, struct err *e)
+{
+    struct reader r;
+    int rc = reader_init(&r, s, ST_GET_CHANGE, NULL, e);
+
+    rc = rc == 0 ? read_one(&r, read_change, ret, "no data_version") : rc;
+    if (rc == 0) {
+        *ret = (int64_t)((uint64_t)*ret << 32) + sqlite3_total_changes(sql_store(s)->db);
+    }
+    return rc;
+}
+
 int sql_get_tries(struct store *s, const struct ti_key *key, struct arena *a, struct ti_row **ret,
                   size_t *ret_len, struct err *e)
 {

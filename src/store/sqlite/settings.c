@@ -142,7 +142,44 @@ static int finish(struct sql_store *s, int rc, struct err *e)
     return rc;
 }
 
-int sql_put_settings(struct store *store, const struct setting_row *rows, size_t n, struct err *e)
+static int put_pool(struct sql_store *s, const struct pool_row *row, bool remove, struct err *e)
+{
+    struct binder b = {0};
+    int rc = sql_stmt(s, remove ? ST_DROP_POOL : ST_PUT_POOL, &b.st, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    put_text(&b, row->name);
+    if (!remove) {
+        put_int(&b, row->slots);
+        put_int(&b, row->include_deferred);
+        put_text(&b, row->description);
+    }
+    rc = b.rc == SQLITE_OK ? sql_run(s, b.st, e) : err_set(e, ERR_NOMEM, "store: out of memory");
+    return rc == 0 && remove && sqlite3_changes(s->db) == 0
+               ? err_set(e, ERR_NOTFOUND, "there is no pool '%s'", row->name)
+               : rc;
+}
+
+static int add_audit(struct sql_store *s, const struct audit_row *row, struct err *e)
+{
+    struct binder b = {0};
+    int rc = sql_stmt(s, ST_ADD_AUDIT, &b.st, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    put_text(&b, row->actor);
+    put_text(&b, row->action);
+    put_text(&b, row->subject);
+    put_text(&b, row->before);
+    put_text(&b, row->after);
+    put_time(&b, row->at_us);
+    return b.rc == SQLITE_OK ? sql_run(s, b.st, e) : err_set(e, ERR_NOMEM, "store: out of memory");
+}
+
+int sql_change_settings(struct store *store, const struct settings_change *c, struct err *e)
 {
     struct sql_store *s = sql_store(store);
     struct err own = {0};
@@ -154,38 +191,26 @@ int sql_put_settings(struct store *store, const struct setting_row *rows, size_t
     if (rc != 0) {
         return rc;
     }
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        rc = put_setting(s, &rows[i], e);
+    for (size_t i = 0; rc == 0 && i < c->rows_len; i++) {
+        rc = put_setting(s, &c->rows[i], e);
+    }
+    rc = rc == 0 && c->pool != NULL ? put_pool(s, c->pool, c->pool_gone, e) : rc;
+    for (size_t i = 0; rc == 0 && i < c->audits_len; i++) {
+        rc = add_audit(s, &c->audits[i], e);
     }
     return finish(s, rc, e);
 }
 
-int sql_put_pool(struct store *store, const struct pool_row *row, bool remove, struct err *e)
+int sql_put_settings(struct store *s, const struct setting_row *rows, size_t n, struct err *e)
 {
-    struct sql_store *s = sql_store(store);
-    struct binder b = {0};
-    struct err own = {0};
-    int rc;
+    const struct settings_change c = {.rows = rows, .rows_len = n};
 
-    e = e != NULL ? e : &own;
-    rc = may_change(s, e);
-    rc = rc == 0 ? sql_begin(s, e) : rc;
-    if (rc != 0) {
-        return rc;
-    }
-    rc = sql_stmt(s, remove ? ST_DROP_POOL : ST_PUT_POOL, &b.st, e);
-    if (rc == 0) {
-        put_text(&b, row->name);
-        if (!remove) {
-            put_int(&b, row->slots);
-            put_int(&b, row->include_deferred);
-            put_text(&b, row->description);
-        }
-        rc =
-            b.rc == SQLITE_OK ? sql_run(s, b.st, e) : err_set(e, ERR_NOMEM, "store: out of memory");
-    }
-    if (rc == 0 && remove && sqlite3_changes(s->db) == 0) {
-        rc = err_set(e, ERR_NOTFOUND, "there is no pool '%s'", row->name);
-    }
-    return finish(s, rc, e);
+    return sql_change_settings(s, &c, e);
+}
+
+int sql_put_pool(struct store *s, const struct pool_row *row, bool remove, struct err *e)
+{
+    const struct settings_change c = {.pool = row, .pool_gone = remove};
+
+    return sql_change_settings(s, &c, e);
 }

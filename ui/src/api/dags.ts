@@ -3,10 +3,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { InfiniteData } from "@tanstack/react-query";
 import { api, path } from "@/api/client";
 import { keys } from "@/api/keys";
-import type { DagPage, DagRow } from "@/api/types";
-import type { components } from "@/api/schema";
-
-export type DagDetails = components["schemas"]["DagDetails"];
+import { toast } from "@/components/Toast";
+import type { DagDetails, DagPage, DagRow } from "@/api/types";
 
 export function useDag(dag: string) {
   return useQuery({ queryKey: keys.dagPart(dag, "details"), queryFn: () => api.get<DagDetails>(path`/api/v2/dags/${dag}/details`) });
@@ -28,6 +26,7 @@ export function usePause() {
       changeRow(client, dag, { paused });
       client.setQueryData<DagDetails>(keys.dagPart(dag, "details"), (d) => d && { ...d, is_paused: paused });
     },
+    onError: (e) => toast.error(e),
     onSettled: (_data, error, { dag }) => {
       void client.invalidateQueries({ queryKey: keys.dagPart(dag, "details") });
       if (error) void client.invalidateQueries({ queryKey: keys.dags });
@@ -39,7 +38,11 @@ export function useFavourite() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ dag, favourite }: { dag: string; favourite: boolean }) => api.post(path`/api/v2/dags/${dag}/` + (favourite ? "favorite" : "unfavorite")),
-    onMutate: ({ dag, favourite }) => changeRow(client, dag, { favorite: favourite }),
+    onMutate: ({ dag, favourite }) => {
+      changeRow(client, dag, { favorite: favourite });
+      client.setQueryData<DagDetails>(keys.dagPart(dag, "details"), (d) => d && { ...d, is_favorite: favourite });
+    },
+    onError: (e) => toast.error(e),
     onSettled: (_data, error) => void (error && client.invalidateQueries({ queryKey: keys.dags })),
   });
 }

@@ -1,17 +1,15 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { NavLink, Outlet, useLocation, useNavigate } from "react-router-dom";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { CircleHelp, Menu as MenuIcon, Search, X } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { api } from "@/api/client";
-import { useEventInvalidation, useEvents, useLive } from "@/api/events";
-import { keys } from "@/api/keys";
+import { useEventInvalidation, useEvents } from "@/api/events";
 import { useSession } from "@/api/session";
-import type { Home } from "@/api/types";
 import { useCommands } from "@/app/commands";
 import type { Command } from "@/app/commands";
 import { navRoutes } from "@/app/routes";
 import { setFailures } from "@/app/title";
+import { useHome } from "@/app/useHome";
 import { ProfileMenu } from "@/app/ProfileMenu";
 import { IconButton } from "@/components/Button";
 import { CommandPalette } from "@/components/CommandPalette";
@@ -21,11 +19,6 @@ import { keyLabel, useHotkeys } from "@/lib/hotkeys";
 import s from "./Shell.module.css";
 
 const GENERAL = ["dags", "runs", "health", "import_errors"];
-
-export function useHome() {
-  const poll = useLive(useSession().session.poll);
-  return useQuery({ queryKey: keys.home, queryFn: () => api.get<Home>("/ui/home"), refetchInterval: poll });
-}
 
 function Logo() {
   return (
