@@ -18,6 +18,7 @@
 #include "cli/session.h"
 #include "cli/term.h"
 #include "home/logfile.h"
+#include "home/why.h"
 #include "runtime/loop.h"
 #include "sched/sched.h"
 #include "worker/paths.h"
@@ -169,119 +170,22 @@ int cmd_tasks_list(struct cli *cli)
 
 /* ---- why ---- */
 
-/* What pools there are. */
-static int tell_pools(struct found *f, struct sched *s, struct sched_actions *actions)
+static void add_line(void *arg, const struct sched_reason *r)
 {
-    struct pool_row *pools;
-    struct err e = {0};
-    size_t n = 0;
-    int rc = f->store->ops->get_pools(f->store, &f->arena, &pools, &n, &e);
+    struct buf *out = arg;
 
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct sched_event ev = {.type = SCHED_RESOURCE, .now_us = f->run.queued_us};
-
-        ev.resource.name = pools[i].name;
-        ev.resource.slots = (int32_t)pools[i].slots;
-        ev.resource.granted = (int32_t)pools[i].slots;
-        ev.resource.exclusive = true;
-        ev.resource.include_deferred = pools[i].include_deferred;
-        rc = sched_step(s, &ev, actions);
-    }
-    return rc;
+    (void)buf_printf(out, "%s\n", r->text);
 }
 
-/* The limit of its backfill, if it is of one. */
-static int tell_backfill(struct found *f, struct sched *s, struct sched_actions *actions)
+static struct why_facts facts_of(struct found *f)
 {
-    struct sched_event ev = {.type = SCHED_BACKFILL, .now_us = f->run.queued_us};
-    struct backfill_row b;
-    int rc = f->run.backfill_key != 0
-                 ? f->store->ops->get_backfill(f->store, f->run.backfill_key, &f->arena, &b, NULL)
-                 : -ERR_NOTFOUND;
-
-    if (rc != 0 || b.completed_us != TIME_NONE) {
-        return rc == -ERR_NOTFOUND ? 0 : rc;
-    }
-    ev.backfill.dag_key = b.dag_key;
-    ev.backfill.backfill_key = b.backfill_key;
-    ev.backfill.max_active_runs = b.max_active_runs;
-    ev.backfill.paused = b.paused;
-    return sched_step(s, &ev, actions);
-}
-
-#define RUNNING_MAX 1000
-
-/* Of a run that is queued: what it is counted with, the running ones of its DAG or backfill; of these nothing but that they run. */
-static int tell_running(struct found *f, struct sched *s, struct sched_actions *actions)
-{
-    struct run_row *runs;
-    size_t n = 0;
-    int rc = tell_backfill(f, s, actions);
-
-    rc = rc == 0 ? f->store->ops->get_runs(f->store, f->run.dag_key, 1u << RUN_RUNNING, 0,
-                                           RUNNING_MAX, &f->arena, &runs, &n, NULL)
-                 : rc;
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct sched_event ev = {.type = SCHED_RUN_RESTORE, .now_us = f->run.queued_us};
-
-        ev.run.row = &runs[i];
-        ev.run.dag = f->dag;
-        if (runs[i].backfill_key == f->run.backfill_key) {
-            rc = sched_step(s, &ev, actions);
-        }
-    }
-    return rc;
-}
-
-/* The scheduler itself says it: the run is given to a core of its own, which then explains. */
-static int explain(struct found *f, int32_t map_index, struct buf *out)
-{
-    struct sched_config config = {0};
-    struct sched_actions actions = {0};
-    struct sched *s = sched_new(&config);
-    struct sched_event ev = {.type = SCHED_DAG, .now_us = f->run.queued_us};
-    struct ti_key key = {f->run.run_key, f->task->index, map_index};
-    int rc = s == NULL ? -ERR_NOMEM : 0;
-
-    ev.dag.dag_key = f->run.dag_key;
-    ev.dag.version_key = f->run.version_key;
-    ev.dag.dag = f->dag;
-    ev.dag.paused = f->run.state == RUN_QUEUED && f->dag_row.paused;
-    rc = rc == 0 ? sched_step(s, &ev, &actions) : rc;
-    rc = rc == 0 ? tell_pools(f, s, &actions) : rc;
-    rc = rc == 0 && f->run.state == RUN_QUEUED ? tell_running(f, s, &actions) : rc;
-    if (rc == 0) {
-        ev = (struct sched_event){.type = SCHED_RUN_RESTORE, .now_us = f->run.queued_us};
-        ev.run.row = &f->run;
-        ev.run.dag = f->dag;
-        ev.run.tis = f->tis;
-        ev.run.tis_len = f->tis_len;
-        rc = sched_step(s, &ev, &actions);
-    }
-    rc = rc == 0 ? sched_why(s, &key, (int64_t)time(NULL) * TIME_SECOND, out) : rc;
-    sched_actions_fini(&actions);
-    sched_free(s);
-    return rc;
-}
-
-/* What kept it from running: upstream tasks that did not succeed. */
-static void name_upstream(struct found *f, struct buf *out)
-{
-    const struct dag *d = f->dag;
-    uint8_t state = found_ti(f, f->task->index).state;
-
-    if (state != TASK_UPSTREAM_FAILED && state != TASK_SKIPPED) {
-        return;
-    }
-    for (uint32_t i = d->up_off[f->task->index]; i < d->up_off[f->task->index + 1]; i++) {
-        struct ti_row row = found_ti(f, d->up[i]);
-
-        if (row.state != TASK_SUCCESS) {
-            (void)buf_printf(out, "upstream %s is %s%s%s\n", d->tasks[d->up[i]].task_id,
-                             task_state_to_string(row.state), row.reason != NULL ? ": " : "",
-                             row.reason != NULL ? row.reason : "");
-        }
-    }
+    return (struct why_facts){.store = f->store,
+                              .arena = &f->arena,
+                              .dag_row = &f->dag_row,
+                              .run = &f->run,
+                              .dag = f->dag,
+                              .tis = f->tis,
+                              .tis_len = f->tis_len};
 }
 
 static void print_tries(struct found *f, int32_t map_index, struct buf *out)
@@ -318,13 +222,15 @@ int cmd_tasks_why(struct cli *cli)
     if (rc == 0) {
         int32_t map_index = (int32_t)cli_opt_int(cli, "map-index");
         struct ti_row row = found_child(&f, f.task->index, map_index);
+        struct why_facts facts = facts_of(&f);
 
         (void)buf_printf(&out, "%s in run %s is ", f.task->task_id, f.run.run_id);
         (void)term_state(&out, row.state);
         (void)buf_str(&out, ".\n");
-        rc = explain(&f, map_index, &out);
+        rc = home_why(&facts, f.task->index, map_index, (int64_t)time(NULL) * TIME_SECOND, add_line,
+                      &out);
         hitl_explain(&f, f.task->index, (int)map_index, &out);
-        name_upstream(&f, &out);
+        home_why_upstream(&facts, f.task->index, -1, add_line, &out);
         print_tries(&f, map_index, &out);
         print_links(&f, f.task->index, (int)map_index, &out);
     }

@@ -193,10 +193,24 @@ int engine_answer_run_create(const struct world_call *c, struct err *e)
 
 /* ---- why an instance does not run ---- */
 
+struct telling {
+    struct buf text, json;
+    struct json_writer w;
+};
+
+static void tell_reason(void *arg, const struct sched_reason *r)
+{
+    struct telling *t = arg;
+
+    (void)buf_printf(&t->text, "%s\n", r->text);
+    sched_reason_json(r, &t->w);
+}
+
+/* {"reasons": [sched_reason_json ...], "text": the same as lines} */
 int engine_answer_why(const struct world_call *c, struct err *e)
 {
     struct ti_key key = {0};
-    struct buf b BUF_CLEANUP = {0};
+    struct telling t;
     int64_t task = 0, map = 0;
     int rc;
 
@@ -207,17 +221,26 @@ int engine_answer_why(const struct world_call *c, struct err *e)
     }
     key.task = (uint32_t)task;
     key.map_index = (int32_t)map;
-    buf_init(&b, KiB(64));
-    rc = sched_why(c->g->sched, &key, engine_now(c->g), &b);
-    if (rc != 0) {
-        return err_set(e, (enum err_code) - rc, "this instance is of no run that is at work");
+    buf_init(&t.text, KiB(64));
+    buf_init(&t.json, KiB(256));
+    json_writer_init(&t.w, &t.json, 0);
+    json_array(&t.w);
+    rc = sched_reasons(c->g->sched, &key, engine_now(c->g), tell_reason, &t);
+    json_array_end(&t.w);
+    rc = rc == 0 ? buf_status(&t.json) : rc;
+    if (rc == 0) {
+        json_key(c->w, "result");
+        json_object(c->w);
+        json_key(c->w, "reasons");
+        json_raw(c->w, buf_cstr(&t.json), t.json.len);
+        json_key(c->w, "text");
+        json_string(c->w, buf_cstr(&t.text));
+        json_object_end(c->w);
     }
-    json_key(c->w, "result");
-    json_object(c->w);
-    json_key(c->w, "text");
-    json_string(c->w, buf_cstr(&b));
-    json_object_end(c->w);
-    return 0;
+    buf_fini(&t.text);
+    buf_fini(&t.json);
+    return rc == 0 ? 0
+                   : err_set(e, (enum err_code) - rc, "this instance is of no run that is at work");
 }
 
 /* ---- an event of an asset ---- */

@@ -320,4 +320,23 @@ int sched_forget_run(struct sched *s, int64_t run_key);
 struct buf;
 int sched_why(const struct sched *s, const struct ti_key *key, int64_t now_us, struct buf *out);
 
+/* The same, fact by fact: for programs, which show it in words of their own. What is not said is NULL, 0 or TIME_NONE. */
+#define SCHED_REASON_NAMES 5
+struct sched_reason {
+    const char *code; /* "upstream", "pool_full" ...: docs/internals/scheduler.md */
+    const char *text; /* the sentence; borrowed for the call, as all of it */
+    const char *name; /* what it is about: a pool, a run, a state */
+    const char *names[SCHED_REASON_NAMES]; /* tasks, the first of them */
+    size_t names_len, more;                /* and how many more there are */
+    const char *rule;                      /* the trigger rule that waits for them */
+    int64_t n, of, needs;                  /* slots, runs, tries */
+    int64_t at_us;
+};
+typedef void sched_reason_fn(void *arg, const struct sched_reason *r);
+int sched_reasons(const struct sched *s, const struct ti_key *key, int64_t now_us,
+                  sched_reason_fn *fn, void *arg);
+/* As an object: {"code", "text", ...}, without what is not said. */
+struct json_writer;
+void sched_reason_json(const struct sched_reason *r, struct json_writer *w);
+
 #endif

@@ -173,6 +173,9 @@ int api_version(struct call *c, struct err *e);
 int api_metrics(struct call *c, struct err *e);
 
 /* ui_*.c, events.c: the page's own */
+int ui_backfills(struct call *c, struct err *e);
+int ui_backfill(struct call *c, struct err *e);
+int ui_config(struct call *c, struct err *e);
 int ui_home(struct call *c, struct err *e);
 int ui_required_actions(struct call *c, struct err *e);
 int ui_dags(struct call *c, struct err *e);
@@ -180,6 +183,9 @@ int ui_grid(struct call *c, struct err *e);
 int ui_graph(struct call *c, struct err *e);
 int ui_run_states(struct call *c, struct err *e);
 int ui_gantt(struct call *c, struct err *e);
+int ui_why(struct call *c, struct err *e);
+int ui_plan(struct call *c, struct err *e);
+int ui_apply(struct call *c, struct err *e);
 int ui_events(struct call *c, struct err *e);
 
 /* webhooks.c */

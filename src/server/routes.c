@@ -187,6 +187,9 @@ const struct route routes[] = {
     {"GET", API "/config", api_config, ROLE_OP, 0},
     {"GET", API "/config/section/{section}/option/{option}", api_config_option, ROLE_OP, 0},
     {"GET", API "/dagWarnings", api_dag_warnings, ROLE_VIEWER, 0},
+    {"GET", "/ui/backfills", ui_backfills, ROLE_VIEWER, ROUTE_STORE},
+    {"GET", "/ui/backfills/{backfill_id}", ui_backfill, ROLE_VIEWER, ROUTE_STORE},
+    {"GET", "/ui/config", ui_config, ROLE_ADMIN, 0},
     {"GET", "/ui/home", ui_home, ROLE_VIEWER, ROUTE_STORE},
     {"GET", "/ui/required-actions", ui_required_actions, ROLE_VIEWER, ROUTE_STORE},
     {"GET", "/ui/dags", ui_dags, ROLE_VIEWER, ROUTE_STORE},
@@ -194,6 +197,10 @@ const struct route routes[] = {
     {"GET", "/ui/dags/{dag_id}/graph", ui_graph, ROLE_VIEWER, ROUTE_STORE},
     {"GET", "/ui/dags/{dag_id}/runs/{dag_run_id}/states", ui_run_states, ROLE_VIEWER, ROUTE_STORE},
     {"GET", "/ui/dags/{dag_id}/runs/{dag_run_id}/gantt", ui_gantt, ROLE_VIEWER, ROUTE_STORE},
+    {"GET", "/ui/dags/{dag_id}/runs/{dag_run_id}/tasks/{task_id}/why", ui_why, ROLE_VIEWER,
+     ROUTE_STORE},
+    {"POST", "/ui/plan", ui_plan, ROLE_VIEWER, ROUTE_STORE},
+    {"POST", "/ui/apply", ui_apply, ROLE_USER, ROUTE_STORE},
     {"GET", "/ui/events", ui_events, ROLE_VIEWER, ROUTE_STREAM},
 };
 const size_t routes_len = sizeof routes / sizeof routes[0];
