@@ -31,7 +31,7 @@
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "     \
     "form-action 'self'; frame-ancestors 'none'"
 
-const struct route page_route = {"GET", "/", page_get, ROLE_NONE, 0, 0};
+const struct route page_route = {"GET", "/", page_get, ROLE_NONE, ROUTE_FREE, 0};
 
 /* Shown where the page was not built. */
 static const char not_built[] =

@@ -8,6 +8,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useSyncExternalStore } from "react";
+import { withQuery } from "@/api/client";
 import { keys } from "@/api/keys";
 
 export interface ServerEvent {
@@ -148,7 +149,7 @@ class EventHub {
   private open() {
     if (!this.started) return;
     const topics = mergeTopics([[...this.own.keys()], ...this.others.values()]);
-    const url = "/ui/events?" + new URLSearchParams({ topics: topics.join(",") }).toString();
+    const url = withQuery("/ui/events", { topics: topics.join(",") });
     if (this.source && this.source.readyState !== EventSource.CLOSED && url === this.url) return;
     const again = this.url !== "" && this.failures > 0;
     this.source?.close();
@@ -246,7 +247,7 @@ export function useEventInvalidation(client: QueryClient) {
 }
 
 /**
- * What this view wants to hear of: topics "dag:ID" or "run:ID/RUN" add events of tasks. The queries below keys.dag(…) are invalidated by
+ * What this view wants to hear of: events of DAGs, runs, health and import errors come to all; topics "dag:ID" or "run:ID/RUN" add those of tasks. The queries below keys.dag(…) are invalidated by
  * themselves; `fn` is for what is more than that (a log that grows).
  */
 export function useEvents(topics: readonly string[], fn?: Listener) {
@@ -261,7 +262,9 @@ export function useEventStatus(): Status {
   return useSyncExternalStore(hub.watch, () => hub.status);
 }
 
-/** refetchInterval for a query that events keep fresh: a slow look while they arrive, a faster one while not. */
-export function useLive(pollSeconds = 30): number {
-  return useEventStatus() === "live" ? pollSeconds * 4000 : pollSeconds * 1000;
+const SLOW_MS = 60_000;
+
+/** refetchInterval for a query that events keep fresh: a rare look while they arrive, the server's own interval while not. */
+export function useLive(pollSeconds = 10): number {
+  return useEventStatus() === "live" ? SLOW_MS : Math.max(pollSeconds, 2) * 1000;
 }

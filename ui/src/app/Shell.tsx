@@ -3,7 +3,7 @@ import { NavLink, Outlet, useLocation, useNavigate } from "react-router-dom";
 import { useQueryClient } from "@tanstack/react-query";
 import { CircleHelp, Menu as MenuIcon, Search, X } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { useEventInvalidation, useEvents } from "@/api/events";
+import { useEventInvalidation } from "@/api/events";
 import { useSession } from "@/api/session";
 import { useCommands } from "@/app/commands";
 import type { Command } from "@/app/commands";
@@ -17,8 +17,6 @@ import { KeysHelp } from "@/components/KeysHelp";
 import { cx } from "@/lib/cx";
 import { keyLabel, useHotkeys } from "@/lib/hotkeys";
 import s from "./Shell.module.css";
-
-const GENERAL = ["dags", "runs", "health", "import_errors"];
 
 function Logo() {
   return (
@@ -39,7 +37,6 @@ export function Shell() {
   const [help, setHelp] = useState(false);
   const main = useRef<HTMLElement>(null);
   useEventInvalidation(useQueryClient());
-  useEvents(GENERAL);
   const home = useHome();
   const counts = home.data?.counts;
   const failed = home.data?.attention.filter((a) => a.kind === "failed_run").length ?? 0;

@@ -2,6 +2,7 @@ import { TriangleAlert } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "@/api/client";
 import { Button } from "@/components/Button";
+import { Words } from "@/components/Words";
 import { cx } from "@/lib/cx";
 import s from "./States.module.css";
 
@@ -31,9 +32,9 @@ export function ErrorState({ error, what, retry, inline }: Props) {
     <div className={cx(s.state, s.error, inline && s.inline)} role="alert">
       <TriangleAlert size={inline ? 15 : 20} aria-hidden className={s.errorIcon} />
       <div className={s.words}>
-        <p className={s.title}>{what ?? text}</p>
-        {what && text !== what && <p>{text}</p>}
-        <p className="muted">{remedy}</p>
+        <p className={s.title}><Words text={what ?? text} /></p>
+        {what && text !== what && <p><Words text={text} /></p>}
+        <p className="muted"><Words text={remedy} /></p>
         {!inline && request && <p className={cx("muted", s.request)}>{t("error.id", { id: request })}</p>}
       </div>
       {retry && <Button small onClick={() => void retry()}>{t("retry")}</Button>}

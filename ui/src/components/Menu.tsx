@@ -3,6 +3,7 @@ import type { ReactElement, ReactNode } from "react";
 import { createPortal } from "react-dom";
 import { Check } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
+import { landmarkOf } from "@/lib/dom";
 import { cx } from "@/lib/cx";
 import s from "./Menu.module.css";
 
@@ -42,7 +43,7 @@ export function Menu({ items, label, align = "start", header, children }: Props)
       {open && button.current && (
         createPortal(
           <List id={id} items={items} label={label} align={align} header={header} anchor={button.current} close={close} />,
-          button.current.closest("dialog") ?? document.body,
+          landmarkOf(button.current),
         )
       )}
     </>

@@ -1,6 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { ReactElement, ReactNode } from "react";
 import { createPortal } from "react-dom";
+import { landmarkOf } from "@/lib/dom";
 import s from "./Menu.module.css";
 
 /** A small panel at its button: for what is more than a menu. Esc and a press beside it close it; the focus comes back. */
@@ -52,7 +53,7 @@ export function Popover({ label, children, button }: {
         >
           {children(close)}
         </div>,
-        anchor.current?.closest("dialog") ?? document.body,
+        landmarkOf(anchor.current),
       )}
     </>
   );

@@ -87,7 +87,7 @@ export function Table<T>({ label, columns, rows, rowKey, sort, onSort, rowHref, 
   );
 
   const template = columns.map((c) => c.width ?? "minmax(6rem, 1fr)").join(" ");
-  const narrow = columns.filter((c) => !c.hide).map((c) => c.width ?? "minmax(6rem, 1fr)").join(" ");
+  const narrow = columns.filter((c) => !c.hide).map((c) => (c.width ?? "minmax(0, 1fr)").replace(/minmax\([^,]+,/, "minmax(0,")).join(" ");
   const medium = columns.filter((c) => c.hide !== "medium").map((c) => c.width ?? "minmax(6rem, 1fr)").join(" ");
   const style = { "--columns": template, "--columns-medium": medium, "--columns-narrow": narrow } as React.CSSProperties;
 

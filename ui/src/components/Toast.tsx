@@ -3,6 +3,7 @@ import { CircleAlert, CircleCheck, X } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { IconButton } from "@/components/Button";
 import { useErrorText } from "@/components/ErrorState";
+import { Words } from "@/components/Words";
 import s from "./Toast.module.css";
 
 interface Note {
@@ -53,7 +54,7 @@ function One({ note }: { note: Note }) {
         {isError ? (
           <>
             <p className={s.title}>{note.text ?? why.text}</p>
-            <p className="muted">{note.text ? why.text : why.remedy}</p>
+            <p className="muted"><Words text={note.text ? why.text : why.remedy} /></p>
           </>
         ) : (
           <p>{note.text}</p>

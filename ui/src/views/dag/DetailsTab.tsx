@@ -36,7 +36,7 @@ export default function DetailsTab() {
             [t("details.max_runs"), d.max_active_runs],
             [t("details.max_tasks"), d.max_active_tasks],
             [t("details.max_failed"), d.max_consecutive_failed_dag_runs || t("details.no_limit")],
-            [t("details.timeout"), d.dag_run_timeout ?? t("details.no_limit")],
+            [t("details.timeout"), d.dag_run_timeout ?? t("common:none")],
           ]}
         />
       </Panel>

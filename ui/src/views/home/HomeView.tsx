@@ -132,7 +132,7 @@ function RecentPanel({ runs }: { runs: Home["recent"] | undefined }) {
         <EmptyState title={t("recent.none")}>{t("recent.none_text")}</EmptyState>
       ) : (
         <ul>
-          {runs.map((r) => (
+          {runs.slice(0, RECENT).map((r) => (
             <li key={`${r.dag_id} ${r.run_id}`}>
               <Link to={path`/dags/${r.dag_id}/runs/${r.run_id}`} className={cx(s.line, s.compact)}>
                 <StateDot state={r.state} />
@@ -148,6 +148,7 @@ function RecentPanel({ runs }: { runs: Home["recent"] | undefined }) {
   );
 }
 
+const RECENT = 12;
 const GOOD = new Set(["healthy", "ok"]);
 
 function HealthPanel({ health }: { health: Home["health"] | undefined }) {

@@ -67,10 +67,10 @@ export function RunsTable({ dag }: { dag?: string }) {
 
   const columns = useMemo<Column<DagRun>[]>(() => {
     const all: (Column<DagRun> | false)[] = [
-      { id: "state", header: t("column.state"), width: "7rem", cell: (r) => <StateBadge state={r.state} /> },
+      { id: "state", header: t("column.state"), width: "5.75rem", cell: (r) => <StateBadge state={r.state} /> },
       !dag && { id: "dag", header: t("column.dag"), width: "minmax(7rem, 1.2fr)", cell: (r) => <Link to={path`/dags/${r.dag_id}`} className={s.dag}>{r.dag_id}</Link> },
       {
-        id: "run", header: t("column.run"), width: "minmax(8rem, 2fr)", hide: dag ? undefined : "narrow",
+        id: "run", header: t("column.run"), width: "minmax(8rem, 3fr)", hide: dag ? undefined : "narrow",
         cell: (r) => (
           <span className={s.run}>
             <Link to={path`/dags/${r.dag_id}/runs/${r.dag_run_id}`} className="truncate">{r.dag_run_id}</Link>
@@ -78,11 +78,11 @@ export function RunsTable({ dag }: { dag?: string }) {
           </span>
         ),
       },
-      { id: "type", header: t("column.type"), width: "6.5rem", hide: "medium", cell: (r) => t(`common:run_type.${r.run_type}`, { defaultValue: r.run_type }) },
-      { id: "after", header: t("column.after"), sort: "run_after", width: "8.5rem", hide: "narrow", cell: (r) => <TimeText time={r.run_after} mode="short" /> },
+      { id: "type", header: t("column.type"), width: "5.5rem", hide: "medium", cell: (r) => t(`common:run_type.${r.run_type}`, { defaultValue: r.run_type }) },
+      { id: "after", header: t("column.after"), sort: "run_after", width: "6.75rem", hide: "narrow", cell: (r) => <TimeText time={r.run_after} mode="short" /> },
       { id: "start", header: t("column.start"), sort: "start_date", width: "7.5rem", hide: "medium", cell: (r) => <TimeText time={r.start_date} /> },
-      { id: "duration", header: t("column.duration"), width: "5.5rem", align: "end", cell: (r) => <Duration start={r.start_date} end={r.end_date} live={isLive(r.state) && !!r.start_date} /> },
-      !!dag && { id: "version", header: t("column.version"), width: "4rem", hide: "medium", align: "end", cell: (r) => { const v = r.dag_versions[r.dag_versions.length - 1]; return v ? <Link to={path`/dags/${r.dag_id}/code` + `?version=${v.version_number}`}>v{v.version_number}</Link> : "–"; } },
+      { id: "duration", header: t("column.duration"), width: "4.75rem", align: "end", cell: (r) => <Duration start={r.start_date} end={r.end_date} live={isLive(r.state) && !!r.start_date} /> },
+      !!dag && { id: "version", header: t("column.version"), width: "3.5rem", hide: "medium", align: "end", cell: (r) => { const v = r.dag_versions[r.dag_versions.length - 1]; return v ? <Link to={path`/dags/${r.dag_id}/code` + `?version=${v.version_number}`}>v{v.version_number}</Link> : "–"; } },
       { id: "by", header: t("column.by"), width: "6rem", hide: "medium", cell: (r) => r.triggering_user_name ?? r.triggered_by ?? "–" },
     ];
     return all.filter((c) => c !== false);

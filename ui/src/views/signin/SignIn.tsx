@@ -8,6 +8,7 @@ import { setTitle } from "@/app/title";
 import { Button } from "@/components/Button";
 import { ErrorState } from "@/components/ErrorState";
 import { Field, Input, Select } from "@/components/Form";
+import { Words } from "@/components/Words";
 import { PasswordForm } from "@/views/signin/PasswordForm";
 import s from "./SignIn.module.css";
 
@@ -90,7 +91,7 @@ function Methods({ onTyped }: { onTyped: (password: string) => void }) {
           <a className={s.oidc} href={`/ui/oidc/start?next=${encodeURIComponent(location.pathname + location.search)}`}>{t("oidc", { name: session.auth.oidc.name })}</a>
         </>
       )}
-      {session.auth.password && <p className={s.help}>{t("help")}</p>}
+      {session.auth.password && <p className={s.help}><Words text={t("help")} /></p>}
     </>
   );
 }
