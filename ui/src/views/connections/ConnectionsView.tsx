@@ -40,10 +40,10 @@ export default function ConnectionsView() {
     { id: "description", header: t("description"), width: "minmax(8rem, 1.4fr)", hide: "medium", cell: (c) => <span className="muted">{c.description}</span> },
     {
       id: "actions", header: t("actions"), headerHidden: true, width: "4rem", align: "end", cell: (c) => (
-        <>
+        <span className="row-actions">
           <IconButton icon={Pencil} small label={t("edit", { id: c.connection_id })} onClick={() => setEdited(c)} />
           <IconButton icon={Trash2} small label={t("delete", { id: c.connection_id })} onClick={() => setGone(c)} />
-        </>
+        </span>
       ),
     },
   ];

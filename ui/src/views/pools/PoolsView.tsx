@@ -54,10 +54,10 @@ export default function PoolsView() {
     ...(op ? [{
       id: "actions", header: t("actions"), headerHidden: true, width: "4rem", align: "end" as const,
       cell: (p: Pool) => (
-        <>
+        <span className="row-actions">
           <IconButton icon={Pencil} small label={t("edit", { name: p.name })} onClick={() => setEdited(p)} />
           {p.name !== "default_pool" && <IconButton icon={Trash2} small label={t("delete", { name: p.name })} onClick={() => setGone(p)} />}
-        </>
+        </span>
       ),
     }] : []),
   ];

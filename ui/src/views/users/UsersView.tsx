@@ -67,10 +67,10 @@ export default function UsersView() {
     { id: "login", header: t("last_login"), width: "9rem", hide: "narrow", cell: (u) => <TimeText time={u.last_login} empty={t("never")} /> },
     {
       id: "actions", header: t("actions"), headerHidden: true, width: "4rem", align: "end", cell: (u) => (
-        <>
+        <span className="row-actions">
           <IconButton icon={Pencil} small label={t("edit", { name: u.name })} onClick={() => setEdited(u)} />
           <IconButton icon={Trash2} small label={t("delete", { name: u.name })} disabled={u.name === session.user?.name} onClick={() => setGone(u)} />
-        </>
+        </span>
       ),
     },
   ];

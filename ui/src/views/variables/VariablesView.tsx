@@ -62,10 +62,10 @@ export default function VariablesView() {
     { id: "description", header: t("description"), hide: "narrow", width: "minmax(8rem, 1fr)", cell: (v) => <span className="muted">{v.description}</span> },
     {
       id: "actions", header: t("actions"), headerHidden: true, width: "4rem", align: "end", cell: (v) => (
-        <>
+        <span className="row-actions">
           <IconButton icon={Pencil} small label={t("edit", { key: v.key })} onClick={() => setEdited(v)} />
           <IconButton icon={Trash2} small label={t("delete", { key: v.key })} onClick={() => setGone(v)} />
-        </>
+        </span>
       ),
     },
   ];
