@@ -13,10 +13,16 @@
  * placing. */
 #define PASSES_MAX(tasks) ((uint64_t)(tasks)*4 + 20000)
 
+static bool is_pinned(const uint8_t *pin, uint32_t t, enum layout_pin how)
+{
+    return pin != NULL && pin[t] == how;
+}
+
 /* Longest path from the start; then what starts late is pulled towards what waits for it. */
-static uint32_t rank_tasks(const struct dag *d, uint32_t *rank)
+static uint32_t rank_tasks(const struct dag *d, const uint8_t *pin, uint32_t *rank)
 {
     uint32_t max = 0;
+    bool last = false, other = false;
 
     for (uint32_t i = 0; i < d->tasks_len; i++) {
         uint32_t t = d->topo[i];
@@ -27,12 +33,21 @@ static uint32_t rank_tasks(const struct dag *d, uint32_t *rank)
 
             rank[t] = after > rank[t] ? after : rank[t];
         }
-        max = rank[t] > max ? rank[t] : max;
+        if (is_pinned(pin, t, LAYOUT_LAST)) {
+            last = true;
+        } else {
+            other = true;
+            max = rank[t] > max ? rank[t] : max;
+        }
+    }
+    max += last && other;
+    for (uint32_t t = 0; last && t < d->tasks_len; t++) {
+        rank[t] = is_pinned(pin, t, LAYOUT_LAST) ? max : rank[t];
     }
     for (uint32_t i = d->tasks_len; i-- > 0;) {
         uint32_t t = d->topo[i], least = UINT32_MAX;
 
-        if (dag_up_len(d, t) > 0 || dag_down_len(d, t) == 0) {
+        if (dag_up_len(d, t) > 0 || dag_down_len(d, t) == 0 || is_pinned(pin, t, LAYOUT_FIRST)) {
             continue;
         }
         for (uint32_t k = d->down_off[t]; k < d->down_off[t + 1]; k++) {
@@ -230,7 +245,7 @@ static int build(struct graph *g, struct layout *l)
     if (l->rank == NULL || l->order == NULL || l->pos == NULL || l->way_off == NULL) {
         return -ERR_NOMEM;
     }
-    g->ranks_len = l->ranks_len = rank_tasks(d, l->rank);
+    g->ranks_len = l->ranks_len = rank_tasks(d, g->o->pin, l->rank);
     rc = add_nodes(g, l);
     rc = rc != 0 ? rc : add_segments(g, l);
     rc = rc != 0 ? rc : add_ranks(g);

@@ -19,6 +19,12 @@ struct layout_options {
     int32_t gap;           /* between neighbours */
     int32_t edge_gap;      /* beside an edge that passes a rank */
     int32_t group_gap;     /* added where another task group begins */
+    const uint8_t *pin;    /* by task: enum layout_pin; NULL: none */
+};
+enum layout_pin {
+    LAYOUT_FREE,
+    LAYOUT_FIRST, /* in the first rank; it waits for nothing */
+    LAYOUT_LAST   /* in the last rank, in which no other stands; nothing waits for it */
 };
 
 struct layout {

@@ -18,6 +18,8 @@
 #define PIECE_MAX     KiB(128)           /* of events in one write */
 #define STREAMS_MAX   4000
 #define STREAM_TOPICS 32
+#define PRIME_US      (3 * TIME_SECOND) /* the store may not be there yet */
+#define PRIME_POLL_US (TIME_SECOND / 50)
 
 struct events {
     char *home;
@@ -29,6 +31,7 @@ struct events {
     struct event ring[EVENTS_RING]; /* by number modulo its length */
     uint64_t next, shown;           /* the next number; those below `shown` may be read */
     bool lost;                      /* an event could not be kept: no memory */
+    bool primed;                    /* the watcher knows what it compares with */
     struct topic topics[EVENTS_TOPICS];
     uint64_t topic_serial;
     unsigned streams;
@@ -84,6 +87,13 @@ void events_new_series(struct events *v)
 {
     (void)pthread_mutex_lock(&v->lock);
     begin_series(v);
+    (void)pthread_mutex_unlock(&v->lock);
+}
+
+void events_set_primed(struct events *v, bool primed)
+{
+    (void)pthread_mutex_lock(&v->lock);
+    v->primed = primed;
     (void)pthread_mutex_unlock(&v->lock);
 }
 
@@ -369,6 +379,22 @@ static int collect(struct stream *s, struct buf *out)
     return buf_status(out);
 }
 
+/* The first of all streams waits for the watcher's first look: what changed before it would be told to nobody. SUSPENDS. */
+static int wait_for_watcher(struct stream *s)
+{
+    int64_t until = loop_now_us(s->c->thread->loop) + PRIME_US;
+    bool primed = false;
+    int rc = 0;
+
+    while (rc == 0 && !primed && !s->thread->stopping && loop_now_us(s->c->thread->loop) < until) {
+        (void)pthread_mutex_lock(&s->v->lock);
+        primed = s->v->primed;
+        (void)pthread_mutex_unlock(&s->v->lock);
+        rc = primed ? 0 : co_sleep(PRIME_POLL_US);
+    }
+    return rc;
+}
+
 static int send_piece(struct stream *s, const struct buf *b)
 {
     struct co_deadline d;
@@ -427,7 +453,8 @@ int ui_events(struct call *c, struct err *e)
     }
     (void)call_set_header(c, "Cache-Control", "no-store");
     (void)call_set_header(c, "X-Accel-Buffering", "no"); /* nginx would hold it back */
-    rc = call_stream(c, "text/event-stream");
+    rc = wait_for_watcher(&s);
+    rc = rc == 0 ? call_stream(c, "text/event-stream") : rc;
     rc = rc == 0 ? stream_run(&s) : rc;
     stream_close(&s);
     return rc;

@@ -69,6 +69,8 @@ bool events_wanted(struct events *v, int64_t now_us);
 /* A copy of the topics that are named now; *ret: mem_free, each text too (events_topics_free). -ERR_NOMEM */
 int events_topics(struct events *v, struct topic **ret, size_t *ret_len);
 void events_topics_free(struct topic *t, size_t n);
+/* Whether it has had its first look: what changes from then on is told. */
+void events_set_primed(struct events *v, bool primed);
 void events_new_series(struct events *v);
 /* Takes data and the ids over. Not seen before events_flush. Out of memory: the reader is told to refresh. */
 void events_put(struct events *v, const char *type, char *data, const char *dag_id,

@@ -186,6 +186,11 @@ int ui_gantt(struct call *c, struct err *e);
 int ui_why(struct call *c, struct err *e);
 int ui_plan(struct call *c, struct err *e);
 int ui_apply(struct call *c, struct err *e);
+int ui_calendar(struct call *c, struct err *e);
+int ui_durations(struct call *c, struct err *e);
+int ui_search(struct call *c, struct err *e);
+int ui_assets_graph(struct call *c, struct err *e);
+int ui_versions_diff(struct call *c, struct err *e);
 int ui_events(struct call *c, struct err *e);
 
 /* webhooks.c */

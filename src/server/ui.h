@@ -4,7 +4,9 @@
 
 #include "server/api.h"
 
-struct layout;
+struct nested;
+struct nested_edge;
+struct nested_node;
 
 /* A letter for each state of an instance: "-" none. */
 extern const char ui_letters[TASK_STATE_MAX_ + 1];
@@ -23,6 +25,17 @@ struct ui_row {
 };
 int ui_rows(struct arena *a, const struct dag *d, struct ui_row **ret, size_t *ret_len,
             struct err *e);
+
+const char *ui_group_label(const struct dag *d,
+                           uint32_t group); /* what follows the last dot of its id */
+
+/* ui_graph.c: pictures, all with the same distances. */
+#define UI_BOX_HEIGHT 40
+int32_t ui_box_width(const char *label);
+int ui_lay_out(struct nested_node *nodes, size_t nodes_len, struct nested_edge *edges,
+               size_t edges_len, struct nested **ret, struct err *e);
+void ui_put_box(struct call *c, const struct nested_node *n); /* members x, y, w, h */
+void ui_put_points(struct call *c, const struct nested *p, const struct nested_edge *e);
 
 /* The number of a version among those of its DAG, from 1; 0: not found. */
 struct ui_versions {

@@ -2,100 +2,99 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "model/layout.h"
+#include "model/layout_nested.h"
 #include "server/ui.h"
 
-#define BOX_HEIGHT  40
-#define BOX_MIN     90
-#define CHAR_WIDTH  8
-#define LABEL_MAX   40
-#define COLUMN_GAP  64
-#define BOX_GAP     20
-#define EDGE_GAP    14
-#define GROUP_GAP   48
-#define GROUP_PAD   16
-#define GROUP_TITLE 24
+#define BOX_MIN    90
+#define CHAR_WIDTH 8 /* of a 13 px font, rounded up */
+#define LABEL_MAX  40
 
-struct frame {
-    int64_t x1, y1, x2, y2;
-};
+static const struct nested_gaps gaps = {
+    .column = 64, .row = 20, .edge = 14, .pad = 16, .title = 24};
+
+int32_t ui_box_width(const char *label)
+{
+    size_t n = 0;
+
+    for (; *label != '\0'; label++) {
+        n += ((unsigned char)*label & 0xc0) != 0x80;
+    }
+    n = (n < LABEL_MAX ? n : LABEL_MAX) * CHAR_WIDTH + 28;
+    return n < BOX_MIN ? BOX_MIN : (int32_t)n;
+}
+
+void ui_put_box(struct call *c, const struct nested_node *n)
+{
+    put_int(c, "x", n->x);
+    put_int(c, "y", n->y);
+    put_int(c, "w", n->w);
+    put_int(c, "h", n->h);
+}
+
+void ui_put_points(struct call *c, const struct nested *p, const struct nested_edge *e)
+{
+    json_key(&c->w, "points");
+    json_array(&c->w);
+    for (uint32_t i = 0; i < e->len; i++) {
+        json_array(&c->w);
+        json_int(&c->w, p->points[e->at + i].x);
+        json_int(&c->w, p->points[e->at + i].y);
+        json_array_end(&c->w);
+    }
+    json_array_end(&c->w);
+}
+
+int ui_lay_out(struct nested_node *nodes, size_t nodes_len, struct nested_edge *edges,
+               size_t edges_len, struct nested **ret, struct err *e)
+{
+    return nested_build(nodes, (uint32_t)nodes_len, edges, (uint32_t)edges_len, &gaps, ret, e);
+}
+
+/* ---- of a DAG ---- */
 
 struct picture {
     struct call *c;
     const struct dag *d;
-    struct layout *l;
-    int32_t *width;       /* by task */
-    int64_t *x, *column;  /* by rank: its left edge, its widest box */
-    struct frame *frames; /* by group */
-    struct frame all;
+    struct ui_row *rows;
+    size_t rows_len;
+    struct nested_node *nodes; /* by row */
+    struct nested_edge *edges; /* as d->down */
+    struct nested *p;
 };
 
-static size_t label_columns(const char *s)
-{
-    size_t n = 0;
-
-    for (; *s != '\0'; s++) {
-        n += ((unsigned char)*s & 0xc0) != 0x80;
-    }
-    return n < LABEL_MAX ? n : LABEL_MAX;
-}
-
-static void extend(struct frame *f, int64_t x1, int64_t y1, int64_t x2, int64_t y2)
-{
-    f->x1 = x1 < f->x1 ? x1 : f->x1;
-    f->y1 = y1 < f->y1 ? y1 : f->y1;
-    f->x2 = x2 > f->x2 ? x2 : f->x2;
-    f->y2 = y2 > f->y2 ? y2 : f->y2;
-}
-
-static int64_t task_x(const struct picture *p, uint32_t t)
-{
-    return p->x[p->l->rank[t]];
-}
-
-/* Groups follow those around them in the document: from the last to the first each gives its frame to the one around it. */
-static void measure(struct picture *p)
+static int make(struct picture *p, struct err *e)
 {
     const struct dag *d = p->d;
-    const struct frame none = {INT32_MAX, INT32_MAX, INT32_MIN, INT32_MIN};
-    int64_t x = GROUP_PAD;
+    struct arena *a = &p->c->arena;
+    uint32_t *row_of = arena_array(a, (size_t)d->tasks_len + 1, sizeof *row_of);
+    size_t edges = d->down_off[d->tasks_len];
+    int rc = ui_rows(a, d, &p->rows, &p->rows_len, e);
 
-    p->all = none;
-    for (uint32_t t = 0; t < d->tasks_len; t++) {
-        int64_t *column = &p->column[p->l->rank[t]];
+    p->nodes = rc == 0 ? arena_array(a, p->rows_len + 1, sizeof *p->nodes) : NULL;
+    p->edges = arena_array(a, edges + 1, sizeof *p->edges);
+    if (rc != 0 || row_of == NULL || p->nodes == NULL || p->edges == NULL) {
+        return rc != 0 ? rc : err_set(e, ERR_NOMEM, "out of memory for a graph");
+    }
+    for (size_t i = 0; i < p->rows_len; i++) {
+        const struct ui_row *r = &p->rows[i];
+        const char *label =
+            r->task != UINT32_MAX ? d->tasks[r->task].display_name : ui_group_label(d, r->group);
 
-        *column = p->width[t] > *column ? p->width[t] : *column;
-    }
-    for (uint32_t r = 0; r < p->l->ranks_len; r++) {
-        p->x[r] = x;
-        x += p->column[r] + COLUMN_GAP + (d->groups_len > 0 ? 2 * GROUP_PAD : 0);
-    }
-    for (uint32_t g = 0; g < d->groups_len; g++) {
-        p->frames[g] = none;
-    }
-    for (uint32_t t = 0; t < d->tasks_len; t++) {
-        struct frame *f = d->tasks[t].group != UINT32_MAX ? &p->frames[d->tasks[t].group] : &p->all;
-
-        extend(f, task_x(p, t), p->l->pos[t] - BOX_HEIGHT / 2, task_x(p, t) + p->width[t],
-               p->l->pos[t] + BOX_HEIGHT / 2);
-    }
-    for (uint32_t g = d->groups_len; g-- > 0;) {
-        struct frame *f = &p->frames[g];
-        uint32_t parent = d->groups[g].parent;
-
-        if (f->x1 <= f->x2) {
-            extend(parent != UINT32_MAX ? &p->frames[parent] : &p->all, f->x1 - GROUP_PAD,
-                   f->y1 - GROUP_PAD - GROUP_TITLE, f->x2 + GROUP_PAD, f->y2 + GROUP_PAD);
+        p->nodes[i] =
+            (struct nested_node){.parent = r->parent >= 0 ? (uint32_t)r->parent : UINT32_MAX,
+                                 .box = r->task == UINT32_MAX,
+                                 .w = ui_box_width(label),
+                                 .h = UI_BOX_HEIGHT};
+        if (r->task != UINT32_MAX) {
+            row_of[r->task] = (uint32_t)i;
         }
     }
-}
-
-static void put_box(struct picture *p, int64_t x, int64_t y, int64_t w, int64_t h)
-{
-    put_int(p->c, "x", x - p->all.x1);
-    put_int(p->c, "y", y - p->all.y1);
-    put_int(p->c, "w", w);
-    put_int(p->c, "h", h);
+    for (uint32_t t = 0; t < d->tasks_len; t++) {
+        for (uint32_t k = d->down_off[t]; k < d->down_off[t + 1]; k++) {
+            p->edges[k] = (struct nested_edge){.from = row_of[t], .to = row_of[d->down[k]]};
+        }
+    }
+    return ui_lay_out(p->nodes, p->rows_len, p->edges, edges, &p->p, e);
 }
 
 static void put_nodes(struct picture *p)
@@ -105,114 +104,66 @@ static void put_nodes(struct picture *p)
 
     json_key(&c->w, "nodes");
     json_array(&c->w);
-    for (uint32_t g = 0; g < d->groups_len; g++) {
-        const struct frame *f = &p->frames[g];
-        uint32_t parent = d->groups[g].parent;
-        const char *dot = strrchr(d->groups[g].group_id, '.');
-
-        if (f->x1 > f->x2) {
-            continue;
-        }
-        json_object(&c->w);
-        put_text(c, "id", d->groups[g].group_id);
-        put_text(c, "label", dot != NULL ? dot + 1 : d->groups[g].group_id);
-        put_box(p, f->x1 - GROUP_PAD, f->y1 - GROUP_PAD - GROUP_TITLE,
-                f->x2 - f->x1 + 2 * GROUP_PAD, f->y2 - f->y1 + 2 * GROUP_PAD + GROUP_TITLE);
-        put_text(c, "kind", "group");
-        put_null(c, "operator");
-        put_bool(c, "mapped", d->groups[g].expand != NULL || d->groups[g].expand_kwargs != NULL);
-        put_text(c, "parent", parent != UINT32_MAX ? d->groups[parent].group_id : NULL);
-        json_object_end(&c->w);
-    }
-    for (uint32_t t = 0; t < d->tasks_len; t++) {
-        const struct task *task = &d->tasks[t];
+    for (size_t i = 0; i < p->rows_len; i++) {
+        const struct ui_row *r = &p->rows[i];
+        const struct task *t = r->task != UINT32_MAX ? &d->tasks[r->task] : NULL;
+        const struct task_group *g = t == NULL ? &d->groups[r->group] : NULL;
 
         json_object(&c->w);
-        put_text(c, "id", task->task_id);
-        put_text(c, "label", task->display_name);
-        put_box(p, task_x(p, t), p->l->pos[t] - BOX_HEIGHT / 2, p->width[t], BOX_HEIGHT);
-        put_text(c, "kind", task->is_setup ? "setup" : task->is_teardown ? "teardown" : "task");
-        put_text(c, "operator", task->operator_name);
-        put_bool(c, "mapped", task->mapped);
-        put_text(c, "parent", task->group != UINT32_MAX ? d->groups[task->group].group_id : NULL);
+        put_text(c, "id", t != NULL ? t->task_id : g->group_id);
+        put_text(c, "label", t != NULL ? t->display_name : ui_group_label(d, r->group));
+        ui_put_box(c, &p->nodes[i]);
+        put_text(c, "kind",
+                 t == NULL        ? "group"
+                 : t->is_setup    ? "setup"
+                 : t->is_teardown ? "teardown"
+                                  : "task");
+        put_text(c, "operator", t != NULL ? t->operator_name : NULL);
+        put_bool(c, "mapped",
+                 t != NULL ? t->mapped : g->expand != NULL || g->expand_kwargs != NULL);
+        put_text(c, "parent", r->parent >= 0 ? d->groups[p->rows[r->parent].group].group_id : NULL);
         json_object_end(&c->w);
     }
     json_array_end(&c->w);
 }
 
-static void put_point(struct picture *p, int64_t x, int64_t y)
+/* What is written on an edge, or NULL: `labels` of the document. */
+static const char *label_of(const struct dag *d, const char *from, const char *to)
 {
-    json_array(&p->c->w);
-    json_int(&p->c->w, x - p->all.x1);
-    json_int(&p->c->w, y - p->all.y1);
-    json_array_end(&p->c->w);
+    const struct value *all = d->document != NULL ? value_get(d->document, "labels") : NULL;
+
+    for (size_t i = 0; all != NULL && all->kind == VALUE_ARRAY && i < all->len; i++) {
+        const struct value *u = value_get(all->elems[i], "upstream"),
+                           *v = value_get(all->elems[i], "downstream"),
+                           *text = value_get(all->elems[i], "label");
+
+        if (u != NULL && v != NULL && text != NULL && u->kind == VALUE_STRING &&
+            v->kind == VALUE_STRING && text->kind == VALUE_STRING && strcmp(u->text, from) == 0 &&
+            strcmp(v->text, to) == 0) {
+            return text->text;
+        }
+    }
+    return NULL;
 }
 
 static void put_edges(struct picture *p)
 {
-    const struct layout *l = p->l;
+    const struct dag *d = p->d;
     struct call *c = p->c;
 
     json_key(&c->w, "edges");
     json_array(&c->w);
-    for (uint32_t t = 0; t < p->d->tasks_len; t++) {
-        for (uint32_t k = p->d->down_off[t]; k < p->d->down_off[t + 1]; k++) {
-            uint32_t to = p->d->down[k], r = l->rank[t];
-
+    for (uint32_t t = 0; t < d->tasks_len; t++) {
+        for (uint32_t k = d->down_off[t]; k < d->down_off[t + 1]; k++) {
             json_object(&c->w);
-            put_text(c, "from", p->d->tasks[t].task_id);
-            put_text(c, "to", p->d->tasks[to].task_id);
-            json_key(&c->w, "points");
-            json_array(&c->w);
-            put_point(p, task_x(p, t) + p->width[t], l->pos[t]);
-            if (p->width[t] < p->column[r]) {
-                put_point(p, p->x[r] + p->column[r], l->pos[t]);
-            }
-            for (uint32_t w = l->way_off[k]; w < l->way_off[k + 1]; w++) {
-                r++;
-                put_point(p, p->x[r], l->way[w]);
-                put_point(p, p->x[r] + p->column[r], l->way[w]);
-            }
-            put_point(p, task_x(p, to), l->pos[to]);
-            json_array_end(&c->w);
-            put_null(c, "label");
+            put_text(c, "from", d->tasks[t].task_id);
+            put_text(c, "to", d->tasks[d->down[k]].task_id);
+            ui_put_points(c, p->p, &p->edges[k]);
+            put_text(c, "label", label_of(d, d->tasks[t].task_id, d->tasks[d->down[k]].task_id));
             json_object_end(&c->w);
         }
     }
     json_array_end(&c->w);
-}
-
-static int draw(struct picture *p, struct err *e)
-{
-    struct layout_options o = {.gap = BOX_GAP, .edge_gap = EDGE_GAP, .group_gap = GROUP_GAP};
-    struct arena *a = &p->c->arena;
-    size_t n = (size_t)p->d->tasks_len + 1;
-    int32_t *extent = arena_array(a, n, sizeof *extent);
-    int rc;
-
-    p->width = arena_array(a, n, sizeof *p->width);
-    p->frames = arena_array(a, (size_t)p->d->groups_len + 1, sizeof *p->frames);
-    if (extent == NULL || p->width == NULL || p->frames == NULL) {
-        return err_set(e, ERR_NOMEM, "out of memory for a graph");
-    }
-    for (uint32_t t = 0; t < p->d->tasks_len; t++) {
-        size_t w = label_columns(p->d->tasks[t].display_name) * CHAR_WIDTH + 28;
-
-        extent[t] = BOX_HEIGHT;
-        p->width[t] = w < BOX_MIN ? BOX_MIN : (int32_t)w;
-    }
-    o.extent = extent;
-    rc = layout_build(p->d, &o, &p->l, e);
-    if (rc != 0) {
-        return rc;
-    }
-    p->x = arena_array(a, (size_t)p->l->ranks_len + 1, sizeof *p->x);
-    p->column = arena_array(a, (size_t)p->l->ranks_len + 1, sizeof *p->column);
-    if (p->x == NULL || p->column == NULL) {
-        return err_set(e, ERR_NOMEM, "out of memory for a graph");
-    }
-    measure(p);
-    return 0;
 }
 
 int ui_graph(struct call *c, struct err *e)
@@ -225,19 +176,18 @@ int ui_graph(struct call *c, struct err *e)
 
     rc = rc == 0 ? ui_find_version(c, &row, "version", &v, &number, e) : rc;
     rc = rc == 0 ? server_dag(c, v.version_key, &p.d, e) : rc;
-    rc = rc == 0 ? draw(&p, e) : rc;
+    rc = rc == 0 ? make(&p, e) : rc;
     if (rc == 0) {
-        bool empty = p.d->tasks_len == 0;
-
         json_object(&c->w);
         put_text(c, "dag_id", row.dag_id);
         put_int(c, "version", number);
-        put_int(c, "width", empty ? 0 : p.all.x2 - p.all.x1);
-        put_int(c, "height", empty ? 0 : p.all.y2 - p.all.y1);
+        put_int(c, "width", p.p->width);
+        put_int(c, "height", p.p->height);
+        put_bool(c, "simplified", p.p->simplified);
         put_nodes(&p);
         put_edges(&p);
         json_object_end(&c->w);
     }
-    layout_free(p.l);
+    nested_free(p.p);
     return rc;
 }

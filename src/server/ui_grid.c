@@ -181,13 +181,7 @@ static void put_rows(struct grid *g)
 
         json_object(&c->w);
         put_text(c, "id", t != NULL ? t->task_id : tg->group_id);
-        if (t != NULL) {
-            put_text(c, "label", t->display_name);
-        } else {
-            const char *dot = strrchr(tg->group_id, '.');
-
-            put_text(c, "label", dot != NULL ? dot + 1 : tg->group_id);
-        }
+        put_text(c, "label", t != NULL ? t->display_name : ui_group_label(g->dag, r->group));
         put_int(c, "parent", r->parent);
         put_int(c, "depth", r->depth);
         put_bool(c, "group", t == NULL);

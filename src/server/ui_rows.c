@@ -161,6 +161,13 @@ int ui_rows(struct arena *a, const struct dag *d, struct ui_row **ret, size_t *r
     return 0;
 }
 
+const char *ui_group_label(const struct dag *d, uint32_t group)
+{
+    const char *dot = strrchr(d->groups[group].group_id, '.');
+
+    return dot != NULL ? dot + 1 : d->groups[group].group_id;
+}
+
 /* ---- versions ---- */
 
 int ui_versions(struct call *c, int64_t dag_key, struct ui_versions *ret, struct err *e)

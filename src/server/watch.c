@@ -122,6 +122,7 @@ static int open_store(struct watcher *w)
     }
     if (w->store != NULL && w->ino != st.st_ino) {
         close_store(w);
+        events_put(w->v, "refresh", mem_strdup("{\"topic\":\"all\"}"), NULL, NULL);
     }
     if (w->store == NULL) {
         rc = store_sqlite_open(path, STORE_READ_ONLY, &w->store, NULL);
@@ -669,10 +670,12 @@ static int watch(void *arg)
             }
             watching = true;
             tick(w, now_us, &last_topic, &dirty);
+            events_set_primed(w->v, w->primed);
             events_flush(w->v);
         } else if (watching) {
             watching = false;
             close_store(w);
+            events_set_primed(w->v, false);
             events_new_series(w->v);
         }
         rc = co_sleep(EVENTS_TICK_US);

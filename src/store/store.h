@@ -84,6 +84,10 @@ struct ti_state {
     uint16_t try_number;
     uint8_t state;
 };
+struct run_time { /* what a calendar needs of a run */
+    int64_t at_us; /* its logical date, or, of one without, its run_after */
+    uint8_t state;
+};
 struct attempt_row { /* facts of one attempt that the scheduler does not need */
     struct ti_key key;
     uint16_t try_number;
@@ -481,6 +485,10 @@ struct store_ops {
                       struct run_row **ret, size_t *ret_len, struct err *e);
     int (*count_runs)(struct store *s, const struct run_query *q, int64_t *ret,
                       struct err *e); /* whatever its order, offset and limit */
+    /* Runs of a DAG with such a time in the range (both included); in no order. */
+    int (*get_run_times)(struct store *s, int64_t dag_key, int64_t from_us, int64_t to_us,
+                         size_t limit, struct arena *a, struct run_time **ret, size_t *ret_len,
+                         struct err *e);
     /* The versions of a DAG, oldest first, without their documents. */
     int (*get_dag_versions)(struct store *s, int64_t dag_key, struct arena *a,
                             struct version_row **ret, size_t *ret_len, struct err *e);

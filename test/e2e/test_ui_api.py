@@ -331,3 +331,99 @@ def test_plans_that_make_no_sense(ui):
     ui.send("POST", "/ui/plan", {**good, "run_ids": ["none"]}, code=404)
     ui.send("POST", "/ui/plan", {**good, "task_ids": ["none"]}, code=404)
     assert ui.ask("POST", "/ui/plan", b"{").status == 422
+
+
+# ---- charts, versions, search, assets
+
+def test_a_calendar_is_in_the_zone_of_the_dag(ui, tw):
+    put(tw, "z", timezone="America/New_York", schedule="0 23 * * *", start_date="2098-12-30", catchup=False)
+    wait_until(lambda: ui.ask("GET", "/api/v2/dags/z").status == 200)
+    # 03:00 UTC on New Year's day is still the old year in New York.
+    for i, at in enumerate(("2026-01-01T03:00:00Z", "2026-01-01T05:00:00Z", "2026-03-08T06:59:59Z", "2026-12-31T23:00:00Z")):
+        ui.send("POST", "/api/v2/dags/z/dagRuns", {"dag_run_id": "r%d" % i, "logical_date": at})
+    wait_until(lambda: ui.get("/api/v2/dags/z/dagRuns?state=success")["total_entries"] == 4)
+    year = ui.get("/ui/dags/z/calendar?year=2026")
+    assert year["timezone"] == "America/New_York" and not year["truncated"]
+    assert {d["date"]: d["success"] for d in year["days"] if d["success"]} == {"2026-01-01": 1, "2026-03-08": 1, "2026-12-31": 1}
+    assert [(d["date"], d["success"]) for d in ui.get("/ui/dags/z/calendar?year=2025")["days"]] == [("2025-12-31", 1)]
+    ahead = ui.get("/ui/dags/z/calendar?year=2099")
+    assert ahead["days"][0] == {"date": "2099-01-01", "success": 0, "failed": 0, "running": 0, "queued": 0, "planned": 1} and len(ahead["days"]) == 365
+    ui.send("PATCH", "/api/v2/dags/z", {"is_paused": True})
+    assert ui.get("/ui/dags/z/calendar?year=2099")["days"] == []
+    ui.get("/ui/dags/z/calendar?year=x", code=422)
+    ui.get("/ui/dags/none/calendar", code=404)
+
+
+def test_durations_are_those_of_the_runs(ui):
+    paths = [run(ui, dag_run_id="r%d" % i) for i in range(3)]
+    got = ui.get("/ui/dags/d/durations?n=2")["runs"]
+    assert [r["run_id"] for r in got] == ["r1", "r2"]
+    for r, p in zip(got, paths[1:]):
+        assert r["run_s"] == ui.get(p)["duration"] and r["queued_s"] >= 0 and r["state"] == "success"
+
+
+def test_two_versions_beside_each_other(ui, tw):
+    file = """
+        from tradewind.sdk import DAG, BashOperator
+        with DAG("p"):
+            BashOperator(task_id="same", bash_command="true")
+            BashOperator(task_id="%s", bash_command="true")
+    """
+    tw.write("dags/p.py", file % "old")
+    wait_until(lambda: ui.ask("GET", "/api/v2/dags/p").status == 200, 60)
+    tw.write("dags/p.py", file % "new")
+    wait_until(lambda: ui.get("/api/v2/dags/p/dagVersions")["total_entries"] == 2, 60)
+    diff = ui.get("/ui/dags/p/versions/diff?from=1")
+    assert (diff["from"], diff["to"]) == (1, 2)
+    assert [f["name"] for f in diff["files"]] == ["p.py"] and not diff["files"][0]["same"]
+    assert '"old"' in diff["files"][0]["from"] and '"new"' in diff["files"][0]["to"]
+    tasks = {(c["id"], c["change"]) for c in diff["changes"] if c["kind"] == "task"}
+    assert tasks == {("new", "added"), ("old", "removed")}
+    assert "old" in json.loads(diff["document"]["from"])["tasks"] and "new" in json.loads(diff["document"]["to"])["tasks"]
+    same = ui.get("/ui/dags/p/versions/diff?from=2&to=2")
+    assert same["changes"] == [] and all(f["same"] for f in same["files"])
+    ui.get("/ui/dags/p/versions/diff", code=422)
+    ui.get("/ui/dags/p/versions/diff?from=7", code=404)
+
+
+def test_search_finds_dags_tasks_and_runs(ui):
+    run(ui, "g", dag_run_id="special-run")
+
+    def found(q):
+        return [(i["kind"], i["dag_id"], i["run_id"], i["task_id"]) for i in ui.get("/ui/search?q=" + quote(q))["items"]]
+    assert ("dag", "g", None, None) in found("G")
+    assert found("INNER.b") == [("task", "g", None, "outer.inner.b")]
+    assert found("cial-r") == [("run", "g", "special-run", None)]
+    assert found("nothing of this kind") == []
+    assert ui.get("/ui/search?q=g")["complete"] is True
+    ui.get("/ui/search", code=422)
+    ui.get("/ui/search?q=" + "x" * 300, code=422)
+
+
+def test_assets_and_the_dags_around_them(ui, tw):
+    tw.write("dags/assets.py", """
+        from tradewind.sdk import DAG, Asset, BashOperator
+        raw, clean = Asset("raw"), Asset("clean")
+        with DAG("makes"):
+            BashOperator(task_id="a", bash_command="true", outlets=[raw])
+            BashOperator(task_id="b", bash_command="true", outlets=[raw])
+        with DAG("cleans", schedule=[raw]):
+            BashOperator(task_id="a", bash_command="true", outlets=[clean])
+        with DAG("shows", schedule=(raw & clean)):
+            BashOperator(task_id="a", bash_command="true")
+    """)
+    wait_until(lambda: ui.ask("GET", "/api/v2/dags/shows").status == 200, 60)
+    web = ui.get("/ui/assets/graph")
+    edges = {(e["from"], e["to"]) for e in web["edges"]}
+    assert edges == {("dag:makes", "asset:raw"), ("asset:raw", "dag:cleans"), ("dag:cleans", "asset:clean"), ("asset:raw", "dag:shows"),
+                     ("asset:clean", "dag:shows")} and len(web["edges"]) == 5
+    nodes = {n["id"]: n for n in web["nodes"]}
+    assert {n["kind"] for n in nodes.values()} == {"dag", "asset"}
+    assert nodes["dag:makes"]["x"] < nodes["asset:raw"]["x"] < nodes["dag:cleans"]["x"] < nodes["asset:clean"]["x"] < nodes["dag:shows"]["x"]
+    assert not any(overlap(a, b) for a in nodes.values() for b in nodes.values() if a["id"] < b["id"])
+
+
+def test_labels_stand_on_edges(ui, tw):
+    put(tw, "l", labels=[{"upstream": "a", "downstream": "b", "label": "then"}])
+    wait_until(lambda: ui.ask("GET", "/api/v2/dags/l").status == 200)
+    assert [e["label"] for e in ui.get("/ui/dags/l/graph")["edges"]] == ["then"]

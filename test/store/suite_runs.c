@@ -1,6 +1,7 @@
 /* Runs by filter and order, versions of a DAG, the audit trail; on both drivers. */
 #include <stdio.h>
 #include <string.h>
+#include <stdlib.h>
 
 #include "fixture.h"
 
@@ -208,6 +209,44 @@ static void test_deleting_runs_and_instances(void **state)
     assert_int_equal(names[0].run_key, 12);
     assert_string_equal(names[0].run_id, "a2");
     OK(OPS(f)->check(f->s, &f->e), f);
+static int by_time(const void *x, const void *y)
+{
+    const struct run_time *a = x, *b = y;
+
+    return (a->at_us > b->at_us) - (a->at_us < b->at_us);
+}
+
+static void test_run_times(void **state)
+{
+    struct fixture *f = *state;
+    struct run_row rows[4] = {sample_run(1, 1), sample_run(2, 1), sample_run(3, 1), sample_run(4, 1)};
+    struct store_batch b = {.runs = rows, .runs_len = 4};
+    struct run_time *got;
+    size_t n;
+
+    fixture_dag(f, 0);
+    for (int i = 0; i < 4; i++) {
+        rows[i].logical_date_us = T0 + i * 100;
+        rows[i].run_after_us = T0 + 5000;
+        rows[i].state = RUN_SUCCESS;
+    }
+    rows[1].state = RUN_FAILED;
+    rows[2].logical_date_us = TIME_NONE;
+    rows[2].run_after_us = T0 + 50;
+    rows[2].state = RUN_QUEUED;
+    OK(fixture_commit(f, &b), f);
+    OK(OPS(f)->get_run_times(f->s, 1, T0, T0 + 100, 0, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 3);
+    qsort(got, n, sizeof *got, by_time);
+    assert_int_equal(got[0].at_us, T0);
+    assert_int_equal(got[1].at_us, T0 + 50);
+    assert_int_equal(got[1].state, RUN_QUEUED);
+    assert_int_equal(got[2].at_us, T0 + 100);
+    assert_int_equal(got[2].state, RUN_FAILED);
+    OK(OPS(f)->get_run_times(f->s, 1, T0, T0 + 100, 2, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 2);
+    OK(OPS(f)->get_run_times(f->s, 2, T0, T0 + 100, 0, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 0);
 }
 
 static void test_versions_of_a_dag(void **state)
@@ -269,6 +308,10 @@ int main(void)
         BOTH(test_query_runs),        BOTH(test_filters_of_runs),
         BOTH(test_runs_behind_a_run), BOTH(test_deleting_runs_and_instances),
         BOTH(test_versions_of_a_dag), BOTH(test_audits),
+        BOTH(test_query_runs),
+        BOTH(test_run_times),
+        BOTH(test_versions_of_a_dag),
+        BOTH(test_audits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

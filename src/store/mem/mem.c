@@ -107,6 +107,7 @@ static const struct store_ops ops = {
     .last_scheduled_run = mem_last_scheduled_run,
     .get_tis = mem_get_tis,
     .get_ti_states = mem_get_ti_states,
+    .get_run_times = mem_get_run_times,
     .get_change = mem_get_change,
     .get_tries = mem_get_tries,
     .get_attempts = mem_get_attempts,

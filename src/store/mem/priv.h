@@ -309,6 +309,8 @@ int mem_get_tis(struct store *s, int64_t run_key, unsigned states, struct arena 
                 struct ti_row **ret, size_t *ret_len, struct err *e);
 int mem_get_ti_states(struct store *s, int64_t run_key, struct arena *a, struct ti_state **ret,
                       size_t *ret_len, struct err *e);
+int mem_get_run_times(struct store *s, int64_t dag_key, int64_t from_us, int64_t to_us, size_t limit,
+                      struct arena *a, struct run_time **ret, size_t *ret_len, struct err *e);
 int mem_get_change(struct store *s, int64_t *ret, struct err *e);
 int mem_get_tries(struct store *s, const struct ti_key *key, struct arena *a, struct ti_row **ret,
                   size_t *ret_len, struct err *e);

@@ -216,6 +216,31 @@ int sql_get_runs(struct store *s, int64_t dag_key, unsigned states, int64_t afte
     return read_all(&r, sql_read_run, sizeof **ret, (void **)ret, ret_len);
 }
 
+static int read_run_time(struct reader *r, void *to)
+{
+    struct run_time *row = to;
+
+    row->at_us = sqlite3_column_int64(r->st, 0);
+    row->state = (uint8_t)sqlite3_column_int(r->st, 1);
+    return r->rc;
+}
+
+int sql_get_run_times(struct store *s, int64_t dag_key, int64_t from_us, int64_t to_us, size_t limit,
+                      struct arena *a, struct run_time **ret, size_t *ret_len, struct err *e)
+{
+    struct reader r;
+    int rc = reader_init(&r, s, ST_GET_RUN_TIMES, a, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    put_int(&r.b, dag_key);
+    put_int(&r.b, from_us);
+    put_int(&r.b, to_us);
+    put_limit(&r.b, limit);
+    return read_all(&r, read_run_time, sizeof **ret, (void **)ret, ret_len);
+}
+
 int sql_previous_run(struct store *s, int64_t run_key, bool any_type, struct arena *a,
                      struct run_row *ret, struct err *e)
 {

@@ -232,6 +232,7 @@ static const struct store_ops ops = {
     .last_scheduled_run = sql_last_scheduled_run,
     .get_tis = sql_get_tis,
     .get_ti_states = sql_get_ti_states,
+    .get_run_times = sql_get_run_times,
     .get_change = sql_get_change,
     .get_tries = sql_get_tries,
     .get_attempts = sql_get_attempts,
