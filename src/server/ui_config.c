@@ -47,6 +47,12 @@ static int put_setting(struct call *c, const struct config *config, const struct
     return 0;
 }
 
+/* What DAG files alone read is told where somebody has set it. */
+static bool is_told(const struct config *config, const struct config_key *k)
+{
+    return k->type != CONFIG_TYPE_PYTHON || strcmp(config_shown_source(config, k), "default") != 0;
+}
+
 int ui_config(struct call *c, struct err *e)
 {
     const struct config *config = c->thread->server->config.settings;
@@ -59,7 +65,7 @@ int ui_config(struct call *c, struct err *e)
     json_key(&c->w, "settings");
     json_array(&c->w);
     for (size_t i = 0; rc == 0 && config_key_at(i) != NULL; i++) {
-        rc = put_setting(c, config, config_key_at(i), e);
+        rc = is_told(config, config_key_at(i)) ? put_setting(c, config, config_key_at(i), e) : 0;
     }
     json_array_end(&c->w);
     json_object_end(&c->w);

@@ -43,8 +43,8 @@ async function make(): Promise<Seed> {
   await quietly("POST", "/api/v2/connections", { connection_id: "shop_api", conn_type: "http", host: "https://shop.example.com", description: "Orders by REST" });
   await quietly("POST", "/ui/users", { name: "kim.minji", role: "user", first_name: "Minji", last_name: "Kim", email: "minji@example.com", read_tags: ["finance"], write_tags: ["finance"] });
   await until("questions", async () => (await ask<{ total_entries: number }>("GET", "/api/v2/dags/questions")) && true);
-  const asked = await ask<{ total_entries: number }>("GET", "/api/v2/dags/questions/dagRuns");
-  if (!asked.total_entries) await quietly("POST", "/api/v2/dags/questions/dagRuns", { logical_date: null });
+  const open = (await ask<{ required_actions: { task_id: string }[] }>("GET", "/ui/required-actions")).required_actions;
+  if (!open.some((x) => x.task_id === "approve")) await quietly("POST", "/api/v2/dags/questions/dagRuns", { logical_date: null });
   const assets = await until("the asset", async () => {
     const a = (await ask<{ assets: { id: number; name: string }[] }>("GET", "/api/v2/assets")).assets.find((x) => x.name === "orders");
     return a;
@@ -54,6 +54,6 @@ async function make(): Promise<Seed> {
   const b = (await ask<{ backfills: { id: number }[] }>("GET", "/ui/backfills?dag_id=chain")).backfills[0]
     ?? (await ask<{ id: number }>("POST", "/api/v2/backfills", { dag_id: "chain", from_date: "2026-11-01T00:00:00Z", to_date: "2026-11-12T00:00:00Z", max_active_runs: 4, run_backwards: false, dag_run_conf: {} }));
   await until("the backfill", async () => (await ask<{ completed_at: string | null }>("GET", `/ui/backfills/${b.id}`)).completed_at);
-  await until("open questions", async () => (await ask<{ total_entries: number }>("GET", "/ui/required-actions")).total_entries >= 1);
+  await until("open questions", async () => (await ask<{ total_entries: number }>("GET", "/ui/required-actions")).total_entries >= 3);
   return { asset: assets.id, backfill: b.id };
 }

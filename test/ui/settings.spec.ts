@@ -62,11 +62,11 @@ test("a pool is made, changed and deleted", async ({ browser }) => {
   await at(page, "/pools");
   await page.getByRole("button", { name: "New pool" }).click();
   await dialogOf(page).getByLabel("Name").fill("made_here");
-  await dialogOf(page).getByLabel("Slots").fill("3");
+  await dialogOf(page).getByRole("spinbutton", { name: "Slots" }).fill("3");
   await dialogOf(page).getByRole("button", { name: "Create" }).click();
   await expect(dialogOf(page)).toHaveCount(0);
   await page.getByRole("button", { name: "Edit made_here" }).click();
-  await dialogOf(page).getByLabel("Slots").fill("5");
+  await dialogOf(page).getByRole("spinbutton", { name: "Slots" }).fill("5");
   await dialogOf(page).getByRole("button", { name: "Save" }).click();
   await expect(dialogOf(page)).toHaveCount(0);
   expect(await ask("GET", "/api/v2/pools/made_here")).toMatchObject({ slots: 5 });
@@ -142,7 +142,7 @@ test("a user is made with a first password", async ({ browser }) => {
   await dialogOf(page).getByRole("button", { name: "Create" }).click();
   await expect(page.getByTestId("secret")).not.toBeEmpty();
   await page.getByRole("button", { name: "I have it" }).click();
-  expect(await ask("GET", "/ui/users/lee")).toMatchObject({ role: "op", first_password: true });
+  expect(await ask("GET", "/ui/users/lee")).toMatchObject({ role: "operator", first_password: true });
   await page.getByRole("button", { name: "Delete lee" }).click();
   await dialogOf(page).getByRole("button", { name: "Delete" }).click();
   await expect(page.getByRole("row", { name: /^lee/ })).toHaveCount(0);
@@ -201,5 +201,33 @@ test("the audit log tells what was there and what is there now", async ({ browse
   await expect(entry.locator("del").filter({ hasText: /^4$/ })).toBeVisible();
   await expect(entry.locator("ins").filter({ hasText: /^2$/ })).toBeVisible();
   expect(await page.content()).not.toContain("hunter2");
+  await context.close();
+});
+
+test("a clear shows what it touches before it does it", async ({ browser }) => {
+  await until("a failed run", async () => (await ask<{ total_entries: number }>("GET", "/api/v2/dags/chain/dagRuns?state=failed")).total_entries > 0);
+  const run = (await ask<{ dag_runs: { dag_run_id: string }[] }>("GET", "/api/v2/dags/chain/dagRuns?state=failed&limit=1")).dag_runs[0]!.dag_run_id;
+  const plan = await ask<{ total: number; instances: { task_id: string; state: string | null; after: string | null }[] }>("POST", "/ui/plan", { op: "clear", dag_id: "chain", run_ids: [run], task_ids: ["c"], downstream: true });
+  expect(plan.instances.map((i) => i.task_id).sort()).toEqual(["c", "d"]);
+  expect(plan.total).toBe(2);
+  const { backfill } = await seeded();
+  const { context, page } = await open(browser);
+  await at(page, `/backfills/${backfill}`);
+  await page.getByRole("button", { name: /^Clear .*failed runs?$/ }).click();
+  const d = dialogOf(page);
+  const button = d.getByRole("button", { name: /^Clear \d+ instances$/ });
+  await expect(button).toBeEnabled();
+  const everything = Number((await button.textContent())!.match(/\d+/)![0]);
+  await d.getByRole("checkbox", { name: /Only failed/ }).check();
+  await expect(button).not.toHaveText(`Clear ${everything} instances`);
+  await expect(button).toBeEnabled();
+  await expect(d.getByRole("listitem").first()).toBeVisible();
+  await button.click();
+  await expect(d).toHaveCount(0);
+  await until("its runs have run again", async () => (await ask<{ counts: Record<string, number> }>("GET", `/ui/backfills/${backfill}`)).counts.failed === 12);
+  await page.getByRole("button", { name: "Mark them as success" }).click();
+  await d.getByRole("button", { name: /^Mark \d+ instances$/ }).click();
+  await expect(d).toHaveCount(0);
+  await until("its runs are successes", async () => (await ask<{ counts: Record<string, number> }>("GET", `/ui/backfills/${backfill}`)).counts.success === 12);
   await context.close();
 });

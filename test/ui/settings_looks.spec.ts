@@ -12,7 +12,7 @@ test.beforeAll(async () => {
     ["plugins", "/plugins", "Tradewind"], ["users", "/users", "kim.minji"], ["tokens", "/tokens", ""], ["assets", "/assets", "orders"], ["asset", `/assets/${seed.asset}`, "orders_report"],
     ["assets-graph", "/assets/graph", "orders_load"], ["backfills", "/backfills", "chain"], ["backfill", `/backfills/${seed.backfill}`, "2026-11-12"], ["import-errors", "/import-errors", "wrong.yaml"],
     ["audit", "/audit", "warehouse_db"], ["required-actions", "/required-actions", "Publish the <b>report</b>?"], ["health", "/status", "Tradewind"], ["dag-backfills", "/dags/chain/backfills", "2026-11-01"],
-    ["dag-process", "/dags/chain/process", ""],
+    ["dag-process", "/dags/sales_daily/process", "%"],
   ];
 });
 
@@ -48,15 +48,16 @@ const DIALOGS: [name: string, path: string, button: RegExp][] = [
   ["dialog-connection", "/connections", /(Edit warehouse_db|warehouse_db 편집)/],
   ["dialog-user", "/users", /^(New user|새 사용자)$/],
   ["dialog-token", "/tokens", /^(New token|새 토큰)$/],
+  ["dialog-clear", "/backfills/BACKFILL", /^(Clear .*failed runs?|실패한 실행.*초기화)$/],
   ["dialog-backfill", "/dags/chain/backfills", /^(New backfill|새 백필)$/],
 ];
 
 for (const look of LOOKS) {
   test(`dialogs ${look.theme} ${look.language} ${look.width}`, async ({ browser }) => {
-    await seeded();
+    const seed = await seeded();
     const { context, page, complaints } = await open(browser, look);
     await all(DIALOGS, (d) => d[0], async ([name, path, button]) => {
-      await page.goto(base + path);
+      await page.goto(base + path.replace("BACKFILL", String(seed.backfill)));
       await settled(page);
       await page.locator("main").getByRole("button", { name: button }).first().click();
       const dialog = page.getByRole("dialog");
@@ -66,6 +67,7 @@ for (const look of LOOKS) {
         await dialog.locator("input[type=datetime-local]").nth(1).fill("2026-10-20T00:00");
         await expect(dialog.getByRole("listitem").first()).toBeVisible();
       }
+      if (name === "dialog-clear") await expect(dialog.getByRole("button", { name: /^(Clear \d+|\d+개)/ })).toBeEnabled();
       if (name === "dialog-trigger") await expect(dialog.getByText("customers")).toBeVisible();
       await shot(page, name, look);
       await fits(page);

@@ -92,6 +92,12 @@ function PlanDialog({ dagId, runIds, taskIds, mapIndexes, onDone, onClose, op, o
         {plan.error ? <ErrorState error={plan.error} retry={plan.refetch} what={t("plan.failed")} inline />
           : plan.data ? <Instances plan={plan.data} dim={plan.isPlaceholderData} empty={<EmptyState title={t(`plan.empty_${op === "clear" ? "clear" : "mark"}`)}>{t("plan.empty_hint")}</EmptyState>} />
           : <Skeleton rows={6} />}
+        {(plan.data?.refused ?? []).length > 0 && (
+          <div className={s.notice} role="note">
+            <p>{t("plan.refused", { count: plan.data!.refused!.length })}</p>
+            <ul>{plan.data!.refused!.slice(0, 5).map((r) => <li key={r.run_id}><span className="mono">{r.run_id}</span>: {r.text}</li>)}</ul>
+          </div>
+        )}
         {apply.error && <ErrorState error={apply.error} inline />}
       </div>
     </Dialog>

@@ -32,6 +32,7 @@ export interface Plan {
   runs: number | { run_id: string; state?: string | null; after?: string | null }[];
   total: number;
   truncated: boolean;
+  refused?: { run_id: string; text: string }[]; // runs in which it is not possible, and why
 }
 
 export function usePlan(request: PlanRequest) {

@@ -31,7 +31,7 @@ export function Actions({ dagId }: { dagId?: string }) {
   const [params, setParams] = useSearchParams();
   const which = params.get("show") === "answered" ? "answered" : "open";
   const list = usePaged<Hitl>([...keys.requiredActions, dagId ?? "~"], path`/api/v2/dags/${dagId ?? "~"}/dagRuns/~/hitlDetails`, "hitl_details", {
-    response_received: which === "answered", ...(which === "open" && { state: ["deferred", "running"] }), order_by: which === "answered" ? "-responded_at" : "created_at",
+    response_received: which === "answered", ...(which === "open" && { state: ["deferred", "running"] }), order_by: which === "answered" ? "-created_at" : "created_at",
   }, { refetchInterval: Math.min(useLive(), 15_000) });
   return (
     <>

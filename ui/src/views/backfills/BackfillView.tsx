@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { ArrowLeft, Ban, Pause, Play } from "lucide-react";
+import { ArrowLeft, Ban, CircleCheck, Eraser, Pause, Play } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Link, useParams } from "react-router-dom";
 import { api, path } from "@/api/client";
@@ -15,6 +15,7 @@ import { Table } from "@/components/Table";
 import type { Column } from "@/components/Table";
 import { Duration, TimeText } from "@/components/TimeText";
 import { toast } from "@/components/Toast";
+import { ClearDialog, MarkDialog } from "@/dialogs";
 import { PhaseBadge } from "./PhaseBadge";
 import { Progress } from "./Progress";
 import { change, phaseOf } from "./types";
@@ -29,6 +30,7 @@ export default function BackfillView() {
   const { may } = useSession();
   const client = useQueryClient();
   const [cancelling, setCancelling] = useState(false);
+  const [redo, setRedo] = useState<"clear" | "mark" | null>(null);
   const q = useQuery({
     queryKey: ["backfills", id],
     queryFn: () => api.get<Details>(path`/ui/backfills/${id}`),
@@ -45,6 +47,7 @@ export default function BackfillView() {
   });
   if (q.error) return <Page title={t("one", { id })}><ErrorState error={q.error} retry={q.refetch} /></Page>;
   if (!b) return <Page title={t("one", { id })}><Panel><Skeleton rows={6} /></Panel></Page>;
+  const failed = b.runs.filter((r) => r.state === "failed" && r.run_id && (r.outcome === "created" || r.outcome === "cleared")).map((r) => r.run_id!);
   const phase = phaseOf(b), live = phase === "running" || phase === "paused";
   const columns: Column<BackfillRun>[] = [
     { id: "date", header: t("logical_date"), width: "minmax(10rem, 1fr)", cell: (r) => (r.run_id ? <Link to={path`/dags/${b.dag_id}/runs/${r.run_id}`}><TimeText time={r.logical_date} mode="exact" /></Link> : <TimeText time={r.logical_date} mode="exact" />) },
@@ -57,10 +60,12 @@ export default function BackfillView() {
     <Page
       title={`${t("heading")} ${b.dag_id}`}
       heading={<span className={s.heading}><Link to="/backfills" aria-label={t("back")}><ArrowLeft size={16} aria-hidden /></Link>{t("heading")} <Link to={path`/dags/${b.dag_id}`}>{b.dag_id}</Link><PhaseBadge phase={phase} /></span>}
-      actions={live && may("user") && (
+      actions={may("user") && (
         <>
-          {phase === "paused" ? <Button icon={Play} busy={pause.isPending} onClick={() => pause.mutate("unpause")}>{t("resume")}</Button> : <Button icon={Pause} busy={pause.isPending} onClick={() => pause.mutate("pause")}>{t("pause")}</Button>}
-          <Button icon={Ban} onClick={() => setCancelling(true)}>{t("cancel")}</Button>
+          {failed.length > 0 && <Button icon={Eraser} onClick={() => setRedo("clear")}>{t("clear_failed", { count: failed.length })}</Button>}
+          {failed.length > 0 && <Button icon={CircleCheck} onClick={() => setRedo("mark")}>{t("mark_failed", { count: failed.length })}</Button>}
+          {live && (phase === "paused" ? <Button icon={Play} busy={pause.isPending} onClick={() => pause.mutate("unpause")}>{t("resume")}</Button> : <Button icon={Pause} busy={pause.isPending} onClick={() => pause.mutate("pause")}>{t("pause")}</Button>)}
+          {live && <Button icon={Ban} onClick={() => setCancelling(true)}>{t("cancel")}</Button>}
         </>
       )}
     >
@@ -75,6 +80,8 @@ export default function BackfillView() {
       </Panel>
       <Table label={t("runs")} columns={columns} rows={b.runs} rowKey={(r) => r.logical_date} />
       {b.truncated && <p className="muted">{t("truncated", { count: b.runs.length })}</p>}
+      {redo === "clear" && <ClearDialog dagId={b.dag_id} runIds={failed} onDone={() => void client.invalidateQueries({ queryKey: ["backfills"] })} onClose={() => setRedo(null)} />}
+      {redo === "mark" && <MarkDialog state="success" dagId={b.dag_id} runIds={failed} onDone={() => void client.invalidateQueries({ queryKey: ["backfills"] })} onClose={() => setRedo(null)} />}
       {cancelling && (
         <Confirm open danger title={t("cancel_title")} action={t("cancel_action")} onClose={() => setCancelling(false)} onConfirm={async () => {
           await change(b, "cancel");

@@ -4,7 +4,7 @@ import { Ban, KeyRound, Plus } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { api, path } from "@/api/client";
 import { keys } from "@/api/keys";
-import { useSession } from "@/api/session";
+import { roleOf, useSession } from "@/api/session";
 import type { Role } from "@/api/session";
 import { Button, IconButton } from "@/components/Button";
 import { Confirm } from "@/components/Confirm";
@@ -51,7 +51,7 @@ export default function TokensView() {
   const columns: Column<Token>[] = [
     { id: "name", header: t("name"), width: "minmax(9rem, 1.4fr)", cell: (k) => <>{nameOf(k)} <span className="mono muted">{k.id.slice(0, 8)}</span></> },
     ...(may("admin") ? [{ id: "user", header: t("user"), width: "minmax(6rem, 0.8fr)", hide: "narrow" as const, cell: (k: Token) => k.user ?? <span className="muted">{t("nobody")}</span> }] : []),
-    { id: "role", header: t("role"), width: "7rem", cell: (k) => t(`common:role.${k.role}`) },
+    { id: "role", header: t("role"), width: "7rem", cell: (k) => t(`common:role.${roleOf(k.role)}`) },
     { id: "tags", header: t("limits"), width: "minmax(6rem, 1fr)", hide: "medium", cell: (k) => (k.read_tags || k.write_tags ? <TagList tags={[...new Set([...(k.read_tags ?? []), ...(k.write_tags ?? [])])]} /> : <span className="muted">{t("all_dags")}</span>) },
     { id: "created", header: t("created"), width: "8rem", hide: "medium", cell: (k) => <TimeText time={k.created_at} /> },
     { id: "used", header: t("used"), width: "8rem", hide: "narrow", cell: (k) => <TimeText time={k.last_used} empty={t("never")} /> },
@@ -81,7 +81,7 @@ function TokenDialog({ onClose, onDone }: { onClose: () => void; onDone: (secret
   const { session, may } = useSession();
   const allowed = ROLES.filter((r) => may(r));
   const [name, setName] = useState("");
-  const [role, setRole] = useState<Role>(session.user?.role ?? "viewer");
+  const [role, setRole] = useState<Role>(roleOf(session.user?.role ?? "viewer"));
   const [days, setDays] = useState("90");
   const [read, setRead] = useState("");
   const [write, setWrite] = useState("");

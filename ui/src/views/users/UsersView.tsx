@@ -4,7 +4,7 @@ import { KeyRound, Pencil, Trash2, UserPlus, Users } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { api, path } from "@/api/client";
 import { keys } from "@/api/keys";
-import { useSession } from "@/api/session";
+import { roleOf, useSession } from "@/api/session";
 import type { Role } from "@/api/session";
 import { Button, ButtonLink, IconButton } from "@/components/Button";
 import { Confirm } from "@/components/Confirm";
@@ -61,7 +61,7 @@ export default function UsersView() {
         return <><button type="button" className="linklike" onClick={() => setEdited(u)}>{u.name}</button>{full && <span className="muted"> · {full}</span>}</>;
       },
     },
-    { id: "role", header: t("role"), width: "8rem", cell: (u) => t(`common:role.${u.role}`) },
+    { id: "role", header: t("role"), width: "8rem", cell: (u) => t(`common:role.${roleOf(u.role)}`) },
     { id: "state", header: t("state"), width: "minmax(7rem, 0.8fr)", hide: "narrow", cell: (u) => <span className={u.disabled ? "" : "muted"}>{u.disabled ? t("disabled") : u.first_password ? t("first") : u.issuer ? t("elsewhere") : t("active")}</span> },
     { id: "tags", header: t("limits"), width: "minmax(8rem, 1fr)", hide: "medium", cell: (u) => (u.read_tags || u.write_tags ? <TagList tags={[...new Set([...(u.read_tags ?? []), ...(u.write_tags ?? [])])]} /> : <span className="muted">{t("all_dags")}</span>) },
     { id: "login", header: t("last_login"), width: "9rem", hide: "narrow", cell: (u) => <TimeText time={u.last_login} empty={t("never")} /> },
@@ -100,7 +100,7 @@ export default function UsersView() {
 function UserDialog({ user, onClose, onDone }: { user: User | null; onClose: () => void; onDone: (name: string, password?: string) => void }) {
   const { t } = useTranslation("users");
   const [name, setName] = useState(user?.name ?? "");
-  const [role, setRole] = useState<Role>(user?.role ?? "viewer");
+  const [role, setRole] = useState<Role>(roleOf(user?.role ?? "viewer"));
   const [first, setFirst] = useState(user?.first_name ?? "");
   const [last, setLast] = useState(user?.last_name ?? "");
   const [email, setEmail] = useState(user?.email ?? "");
