@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
 import { changesOf, sidesOf } from "@/views/audit/changes";
+import { paramsOf } from "@/views/actions/types";
+import type { Hitl } from "@/views/actions/types";
 import { whereOf } from "@/views/importerrors/where";
 import { fromFile, toFile } from "@/views/variables/transfer";
 import { addressOf } from "@/views/connections/types";
@@ -36,4 +38,11 @@ it("an address is what there is of it", () => {
   const c = { login: "me", host: "db", port: 5432, schema: "sales" } as Connection;
   expect(addressOf(c)).toBe("me@db:5432/sales");
   expect(addressOf({ ...c, login: null, port: null, schema: null })).toBe("db");
+});
+
+it("a question's params are schemas, those of a DAG, or values", () => {
+  const params = paramsOf({ params: { a: { type: "integer", default: 5 }, b: { value: 1, schema: { type: "integer" } }, c: 7, d: { x: 1 } } } as unknown as Hitl);
+  expect(params.a).toEqual({ value: 5, schema: { type: "integer", default: 5 } });
+  expect(params.b).toEqual({ value: 1, schema: { type: "integer" } });
+  expect([params.c, params.d]).toEqual([{ value: 7 }, { value: { x: 1 } }]);
 });

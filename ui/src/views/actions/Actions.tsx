@@ -52,16 +52,14 @@ function Card({ hitl: h, showDag }: { hitl: Hitl; showDag: boolean }) {
   return (
     <li className={s.card}>
       <header className={s.head}>
-        <div>
-          <h2>{h.subject}</h2>
-          <p className={s.where}>
-            {showDag && <><Link to={path`/dags/${ti.dag_id}`}>{ti.dag_id}</Link><span aria-hidden>›</span></>}
-            <Link to={path`/dags/${ti.dag_id}/runs/${ti.dag_run_id}`} className="mono">{ti.dag_run_id}</Link><span aria-hidden>›</span>
-            <Link to={path`/dags/${ti.dag_id}/runs/${ti.dag_run_id}/tasks/${ti.task_id}`} className="mono">{ti.task_id}{ti.map_index >= 0 ? `[${ti.map_index}]` : ""}</Link>
-          </p>
-        </div>
+        <h2>{h.subject}</h2>
         <p className="muted">{t("asked")} <TimeText time={h.created_at} />{h.assigned_users.length > 0 && <><br />{t("for", { names: h.assigned_users.map((u) => u.name).join(", ") })}</>}</p>
       </header>
+      <p className={s.where}>
+        {showDag && <><Link to={path`/dags/${ti.dag_id}`}>{ti.dag_id}</Link><span aria-hidden>›</span></>}
+        <Link to={path`/dags/${ti.dag_id}/runs/${ti.dag_run_id}`} className="mono">{ti.dag_run_id}</Link><span aria-hidden>›</span>
+        <Link to={path`/dags/${ti.dag_id}/runs/${ti.dag_run_id}/tasks/${ti.task_id}`} className="mono">{ti.task_id}{ti.map_index >= 0 ? `[${ti.map_index}]` : ""}</Link>
+      </p>
       {h.body && <Markdown text={h.body} className={s.text} />}
       {h.response_received ? <Answered hitl={h} /> : <Answer hitl={h} />}
     </li>

@@ -1,4 +1,4 @@
-import type { Param } from "@/dialogs/schema";
+import type { Param, Schema } from "@/dialogs/schema";
 
 export interface Person {
   id: string;
@@ -22,11 +22,13 @@ export interface Hitl {
   task_instance: { dag_id: string; dag_run_id: string; task_id: string; map_index: number; state: string | null };
 }
 
-/** Params of a question are values, or {value, schema, description}, as those of a DAG. */
+/** Params of a question are JSON Schemas with their default, {value, schema} as those of a DAG, or values. */
 export function paramsOf(h: Hitl): Record<string, Param> {
   return Object.fromEntries(Object.entries(h.params ?? {}).map(([name, p]) => {
     const o = p as { value?: unknown; schema?: unknown; description?: string | null } | null;
-    return [name, typeof o === "object" && o !== null && "schema" in o ? (o as Param) : { value: p }];
+    if (typeof o !== "object" || o === null || Array.isArray(o)) return [name, { value: p }];
+    if ("schema" in o) return [name, o as Param];
+    return [name, "type" in o || "enum" in o || "const" in o ? { value: (p as Schema).default, schema: p as Schema } : { value: p }];
   }));
 }
 

@@ -18,7 +18,6 @@ interface GraphNode {
   id: string;
   kind: "dag" | "asset" | "alias";
   label: string;
-  asset_id?: number | null;
   x: number;
   y: number;
   w: number;
@@ -29,8 +28,7 @@ const icons = { dag: Workflow, asset: Database, alias: Link2 };
 
 function hrefOf(n: GraphNode): string | null {
   if (n.kind === "dag") return path`/dags/${n.label}`;
-  const id = n.asset_id ?? /^asset:(\d+)$/.exec(n.id)?.[1];
-  return n.kind === "asset" && id ? path`/assets/${id}` : null;
+  return n.kind === "asset" ? path`/assets?q=${n.label}` : null;
 }
 
 export default function AssetsGraph() {

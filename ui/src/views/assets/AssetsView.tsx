@@ -1,7 +1,6 @@
-import { useState } from "react";
 import { Database } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router-dom";
+import { Link, useSearchParams } from "react-router-dom";
 import { path } from "@/api/client";
 import { useLive } from "@/api/events";
 import { keys } from "@/api/keys";
@@ -22,7 +21,9 @@ import s from "./assets.module.css";
 
 export default function AssetsView() {
   const { t } = useTranslation("assets");
-  const [search, setSearch] = useState("");
+  const [params, setParams] = useSearchParams();
+  const search = params.get("q") ?? "";
+  const setSearch = (q: string) => setParams(q ? { q } : {}, { replace: true });
   const list = usePaged<Asset>([...keys.assets, "list"], "/api/v2/assets", "assets", { name_pattern: search && `%${search}%`, order_by: "name" }, { refetchInterval: useLive() });
   const columns: Column<Asset>[] = [
     { id: "name", header: t("name"), width: "minmax(10rem, 1.6fr)", cell: (a) => <div className={s.name}><Link to={path`/assets/${a.id}`} className="truncate">{a.name}</Link>{a.uri !== a.name && <span className="mono muted truncate">{a.uri}</span>}</div> },

@@ -58,11 +58,11 @@ export default function UsersView() {
     {
       id: "name", header: t("name"), width: "minmax(9rem, 1.3fr)", cell: (u) => {
         const full = [u.first_name, u.last_name].filter(Boolean).join(" ");
-        return <><button type="button" className="linklike" onClick={() => setEdited(u)}>{u.name}</button>{full && <span className="muted"> · {full}</span>}</>;
+        return <span className="inline-row"><button type="button" className="linklike" onClick={() => setEdited(u)}>{u.name}</button>{full && <span className="muted">{full}</span>}</span>;
       },
     },
     { id: "role", header: t("role"), width: "8rem", cell: (u) => t(`common:role.${roleOf(u.role)}`) },
-    { id: "state", header: t("state"), width: "minmax(7rem, 0.8fr)", hide: "narrow", cell: (u) => <span className={u.disabled ? "" : "muted"}>{u.disabled ? t("disabled") : u.first_password ? t("first") : u.issuer ? t("elsewhere") : t("active")}</span> },
+    { id: "state", header: t("state"), width: "minmax(8.5rem, 1fr)", hide: "narrow", cell: (u) => <span className={u.disabled ? "" : "muted"}>{u.disabled ? t("disabled") : u.first_password ? t("first") : u.issuer ? t("elsewhere") : t("active")}</span> },
     { id: "tags", header: t("limits"), width: "minmax(8rem, 1fr)", hide: "medium", cell: (u) => (u.read_tags || u.write_tags ? <TagList tags={[...new Set([...(u.read_tags ?? []), ...(u.write_tags ?? [])])]} /> : <span className="muted">{t("all_dags")}</span>) },
     { id: "login", header: t("last_login"), width: "9rem", hide: "narrow", cell: (u) => <TimeText time={u.last_login} empty={t("never")} /> },
     {
