@@ -51,7 +51,7 @@ async function make(): Promise<Seed> {
   });
   await ask("POST", "/api/v2/assets/events", { asset_id: assets.id, extra: { rows: 1204, note: EVIL } });
   await quietly("POST", "/api/v2/dags/orders_load/dagRuns", { logical_date: null });
-  const b = (await ask<{ backfills: { id: number }[] }>("GET", "/ui/backfills?dag_id=chain")).backfills[0]
+  const b = (await ask<{ backfills: { id: number; from_date: string }[] }>("GET", "/ui/backfills?dag_id=chain&limit=100")).backfills.find((x) => x.from_date.startsWith("2026-11-01"))
     ?? (await ask<{ id: number }>("POST", "/api/v2/backfills", { dag_id: "chain", from_date: "2026-11-01T00:00:00Z", to_date: "2026-11-12T00:00:00Z", max_active_runs: 4, run_backwards: false, dag_run_conf: {} }));
   await until("the backfill", async () => (await ask<{ completed_at: string | null }>("GET", `/ui/backfills/${b.id}`)).completed_at);
   await until("open questions", async () => (await ask<{ total_entries: number }>("GET", "/ui/required-actions")).total_entries >= 3);
