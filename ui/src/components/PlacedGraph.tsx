@@ -100,7 +100,7 @@ function Fit({ on }: { on: unknown }) {
 export function PlacedGraph({ nodes, edges, label, height = "28rem" }: { nodes: readonly PlacedNode[]; edges: readonly PlacedEdge[]; label: string; height?: string }) {
   const { t } = useTranslation();
   const n = useMemo<Node<BoxData>[]>(() => nodes.map((x) => ({
-    id: x.id, type: "box", position: { x: x.x, y: x.y }, width: x.w, height: x.h, data: { content: x.content, className: x.className }, ariaLabel: x.label, focusable: false,
+    id: x.id, type: "box", position: { x: x.x, y: x.y }, width: x.w, height: x.h, data: { content: x.content, className: x.className }, ariaLabel: x.label, ariaRole: "group" as const, focusable: false,
   })), [nodes]);
   const e = useMemo<Edge<LineData>[]>(() => edges.map(({ from, to, ...data }, i) => ({
     id: `${from}>${to}>${i}`, type: "line", source: from, target: to, data, focusable: false,

@@ -92,13 +92,12 @@ function Measures({ process: p }: { process: Process }) {
   const { t } = useTranslation("process");
   return (
     <dl className={s.measures}>
-      <div><dt>{t("median")}</dt><dd className="num">{p.median_s === null || p.median_s === undefined ? "–" : duration(p.median_s)}</dd><p>{t("median_hint")}</p></div>
+      <div><dt>{t("median")}</dt><dd className="num">{p.median_s === null || p.median_s === undefined ? "–" : duration(p.median_s)}</dd><dd className={s.hint}>{t("median_hint")}</dd></div>
       {MEASURES.map((m) => (
         <div key={m}>
           <dt>{t(`measure.${m}`)}</dt>
           <dd className="num">{p[m] === null ? "–" : p[m]!.toFixed(2)}</dd>
-          <p>{t(`measure.${m}_hint`)}</p>
-          <span className={s.meter} aria-hidden><span style={{ width: `${100 * (p[m] ?? 0)}%` }} /></span>
+          <dd className={s.hint}>{t(`measure.${m}_hint`)}<span className={s.meter} aria-hidden><span style={{ width: `${100 * (p[m] ?? 0)}%` }} /></span></dd>
         </div>
       ))}
     </dl>
