@@ -113,7 +113,7 @@ function Instances({ plan, dim, empty }: { plan: Plan; dim: boolean; empty: Reac
   const v = useVirtualizer({ count: rows.length, getScrollElement: () => scroll.current, estimateSize: () => ROW, overscan: 10 });
   if (!plan.total) return <>{empty}</>;
   return (
-    <section aria-label={t("plan.list")} aria-busy={dim || undefined} className={cx(s.planned, dim && s.dim)}>
+    <div aria-busy={dim || undefined} className={cx(s.planned, dim && s.dim)}>
       <div className={s.counts}>
         <h3>{t("plan.list")}</h3>
         {countsOf(rows).map(([state, n]) => <StateBadge key={state ?? ""} state={state} count={n} />)}
@@ -126,7 +126,7 @@ function Instances({ plan, dim, empty }: { plan: Plan; dim: boolean; empty: Reac
         </ul>
       </div>
       {plan.truncated && <p className="muted">{t("plan.truncated", { shown: rows.length, total: plan.total })}</p>}
-    </section>
+    </div>
   );
 }
 
