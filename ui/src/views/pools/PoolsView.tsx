@@ -47,12 +47,12 @@ export default function PoolsView() {
   const changed = () => client.invalidateQueries({ queryKey: keys.settings("pools") });
   const op = may("op");
   const columns: Column<Pool>[] = [
-    { id: "name", header: t("name"), width: "minmax(8rem, 1.2fr)", cell: (p) => <div className={s.name}><span className="truncate">{p.name}</span>{p.description && <span className="muted truncate">{p.description}</span>}</div> },
-    { id: "use", header: t("use"), width: "minmax(9rem, 2fr)", cell: (p) => <Use pool={p} /> },
-    { id: "slots", header: t("slots"), width: "5rem", align: "end", cell: (p) => <span className="num">{p.slots === UNLIMITED ? "∞" : p.slots}</span> },
+    { id: "name", header: t("name"), width: "minmax(6.5rem, 1.2fr)", cell: (p) => <div className={s.name}><span className="truncate">{p.name}</span>{p.description && <span className="muted truncate">{p.description}</span>}</div> },
+    { id: "use", header: t("use"), width: "minmax(4rem, 2fr)", cell: (p) => <Use pool={p} /> },
+    { id: "slots", header: t("slots"), width: "3.25rem", align: "end", cell: (p) => <span className="num">{p.slots === UNLIMITED ? "∞" : p.slots}</span> },
     ...(["running", "queued", "scheduled", "deferred"] as const).map((k): Column<Pool> => ({ id: k, header: t(k), width: "5rem", align: "end", hide: k === "running" || k === "queued" ? "narrow" : "medium", cell: (p) => <Number_ n={p[`${k}_slots`]} /> })),
     ...(op ? [{
-      id: "actions", header: t("actions"), headerHidden: true, width: "4rem", align: "end" as const,
+      id: "actions", header: t("actions"), headerHidden: true, width: "3.5rem", align: "end" as const,
       cell: (p: Pool) => (
         <span className="row-actions">
           <IconButton icon={Pencil} small label={t("edit", { name: p.name })} onClick={() => setEdited(p)} />

@@ -49,9 +49,9 @@ export default function TokensView() {
   const changed = () => client.invalidateQueries({ queryKey: keys.settings("tokens") });
   const nameOf = (k: Token) => k.name ?? (k.of_sign_in ? t("sign_in") : k.id);
   const columns: Column<Token>[] = [
-    { id: "name", header: t("name"), width: "minmax(9rem, 1.4fr)", cell: (k) => <>{nameOf(k)} <span className="mono muted">{k.id.slice(0, 8)}</span></> },
+    { id: "name", header: t("name"), width: "minmax(7rem, 1.4fr)", cell: (k) => <>{nameOf(k)} <span className="mono muted">{k.id.slice(0, 8)}</span></> },
     ...(may("admin") ? [{ id: "user", header: t("user"), width: "minmax(6rem, 0.8fr)", hide: "narrow" as const, cell: (k: Token) => k.user ?? <span className="muted">{t("nobody")}</span> }] : []),
-    { id: "role", header: t("role"), width: "7rem", cell: (k) => t(`common:role.${roleOf(k.role)}`) },
+    { id: "role", header: t("role"), width: "7rem", hide: "narrow", cell: (k) => t(`common:role.${roleOf(k.role)}`) },
     { id: "tags", header: t("limits"), width: "minmax(6rem, 1fr)", hide: "medium", cell: (k) => (k.read_tags || k.write_tags ? <TagList tags={[...new Set([...(k.read_tags ?? []), ...(k.write_tags ?? [])])]} /> : <span className="muted">{t("all_dags")}</span>) },
     { id: "created", header: t("created"), width: "8rem", hide: "medium", cell: (k) => <TimeText time={k.created_at} /> },
     { id: "used", header: t("used"), width: "8rem", hide: "narrow", cell: (k) => <TimeText time={k.last_used} empty={t("never")} /> },
