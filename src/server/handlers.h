@@ -182,6 +182,9 @@ int ui_process(struct call *c, struct err *e);
 int ui_event_log(struct call *c, struct err *e);
 
 /* ui_*.c, events.c: the page's own */
+int ui_backfills(struct call *c, struct err *e);
+int ui_backfill(struct call *c, struct err *e);
+int ui_config(struct call *c, struct err *e);
 int ui_home(struct call *c, struct err *e);
 int ui_required_actions(struct call *c, struct err *e);
 int ui_dags(struct call *c, struct err *e);

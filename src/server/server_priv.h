@@ -102,6 +102,7 @@ int server_dag(struct call *c, int64_t version_key, const struct dag **ret, stru
 /* What is known of a version beside its DAG; in the call's arena. */
 int server_version(struct call *c, int64_t version_key, struct version_facts *ret, struct err *e);
 
+/* access.c: who asks. Sets actor and role; false: refused, the answer is written. */
 /* access.c: SUSPENDS. Who asks: sets actor, role and who; may he do this? false: refused, the answer is written. */
 bool access_check(struct call *c);
 /* The request comes from a page of ours, or from no browser: for what signs in. false: refused, the answer is written. */

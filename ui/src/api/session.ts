@@ -5,6 +5,9 @@ import { keys } from "@/api/keys";
 
 export type Role = "viewer" | "user" | "op" | "admin";
 
+/** The server's own word for Airflow's Op is "operator". */
+export const roleOf = (word: string): Role => (word === "operator" ? "op" : (word as Role));
+
 export interface AuthMethods {
   password: boolean;
   oidc: { name: string } | null;
@@ -24,11 +27,13 @@ const nobody: Session = {
   user: null, csrf: null, version: "", home: "", auth: { password: true, oidc: null }, timezone: "UTC", poll: 30,
 };
 
+const known = (s: Session): Session => ({ ...nobody, ...s, user: s.user && { ...s.user, role: roleOf(s.user.role) } });
+
 async function load(): Promise<Session> {
   try {
     const s = await api.get<Session>("/ui/session");
     setCsrf(s.csrf);
-    return { ...nobody, ...s };
+    return known(s);
   } catch (e) {
     if (e instanceof ApiError && e.status === 401) {
       setCsrf(null);
@@ -52,7 +57,7 @@ export function useSignIn() {
   const client = useQueryClient();
   const take = (s: Session) => {
     setCsrf(s.csrf);
-    client.setQueryData(keys.session, { ...nobody, ...s });
+    client.setQueryData(keys.session, known(s));
   };
   return {
     signIn: async (username: string, password: string) => take(await api.post<Session>("/ui/login", { username, password })),

@@ -13,7 +13,7 @@ export function Field({ label, hint, error, optional, children }: {
     <div className={s.field}>
       <label htmlFor={id} className={s.label}>{label}{optional && <span className="muted"> {optional}</span>}</label>
       {children({ id, "aria-describedby": described, ...(error ? { "aria-invalid": true as const } : {}) })}
-      {hint && <p id={`${id}-hint`} className={s.hint}>{hint}</p>}
+      {hint && <div id={`${id}-hint`} className={s.hint}>{hint}</div>}
       {error && <p id={`${id}-error`} className={s.error} role="alert">{error}</p>}
     </div>
   );

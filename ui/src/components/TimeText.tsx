@@ -15,7 +15,9 @@ export function TimeText({ time, mode = "relative", empty = "–", focusable }: 
   const now = useNow(mode === "relative" ? 5000 : 0);
   if (!time) return <span className="muted">{empty}</span>;
   const exact = `${tz.exact(time)} ${tz.zone === "UTC" ? "UTC" : tz.offset(time)}`;
-  const relative = tz.relative(time, Math.max(now, 0) || Date.now());
+  // The clock here goes in steps: what happened within one is now, not in the future.
+  const present = now || Date.now(), at = new Date(time).getTime();
+  const relative = tz.relative(time, at > present && at < present + 5000 ? at : present);
   const shown = mode === "relative" ? relative : mode === "exact" ? tz.exact(time) : tz.short(time);
   return (
     <time dateTime={time} className="num" data-tip={mode === "relative" ? exact : `${relative} · ${exact}`} tabIndex={focusable ? 0 : undefined}>

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { Link, Outlet, useParams } from "react-router-dom";
 import { CalendarClock, Pause, Play, Star, User } from "lucide-react";
 import { useTranslation } from "react-i18next";
@@ -20,8 +20,9 @@ import { TagList } from "@/components/TagList";
 import { TimeText } from "@/components/TimeText";
 import { useHotkeys } from "@/lib/hotkeys";
 import { NotFound } from "@/views/notfound/NotFound";
-import { TriggerDialog } from "@/views/trigger/TriggerDialog";
 import s from "./DagFrame.module.css";
+
+const TriggerDialog = lazy(() => import("@/dialogs/TriggerDialog").then((m) => ({ default: m.TriggerDialog })));
 
 /** The id in the address of a DAG's page. */
 export function useDagId(): string {
@@ -87,7 +88,7 @@ function Heading({ id, dag }: { id: string; dag: DagDetails | undefined }) {
       <div className={s.actions}>
         <Button kind="primary" icon={Play} disabled={!dag || !mayWrite} onClick={() => setTrigger(true)}>{t("trigger")}</Button>
       </div>
-      {dag && <TriggerDialog open={trigger} onClose={() => setTrigger(false)} dag={dag} />}
+      {dag && trigger && <Suspense fallback={null}><TriggerDialog dagId={id} onClose={() => setTrigger(false)} /></Suspense>}
     </div>
   );
 }
