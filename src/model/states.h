@@ -27,7 +27,7 @@ enum run_type {
 #define RUN_TRIGGER(name, word, number) TRIGGERED_BY_##name = number,
 enum run_trigger { /* who asked for a run */
 #include "model/states.def"
-    TRIGGERED_BY_MAX_
+                   TRIGGERED_BY_MAX_
 };
 #define WEIGHT_RULE(name, word, number) WEIGHT_##name = number,
 enum weight_rule {

@@ -151,8 +151,7 @@ static int stream(struct call *c, const struct source *s, int64_t at, struct err
 
     buf_init(&b, MiB(2));
     c->no_store = true;
-    rc = call_set_header(c, "Continuation-Token",
-                         arena_printf(&c->arena, "%lld", (long long)end));
+    rc = call_set_header(c, "Continuation-Token", arena_printf(&c->arena, "%lld", (long long)end));
     rc = rc == 0 ? call_stream(c, "application/x-ndjson") : rc;
     while (rc == 0 && at < end) {
         buf_clear(&b);

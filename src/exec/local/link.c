@@ -20,8 +20,8 @@
 
 #include "base/json.h"
 #include "base/limits.h"
-#include "base/map.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "exec/local/local.h"
 #include "holder/journal.h"
