@@ -187,6 +187,8 @@ const struct route routes[] = {
      ROUTE_STORE},
     {"DELETE", API "/dags/{dag_id}/assets/{asset_id}/queuedEvents", api_dag_queued_event_delete,
      ROLE_OP, ROUTE_STORE},
+    {"GET", API "/auth/login", api_auth_login, ROLE_NONE, 0},
+    {"GET", API "/auth/logout", api_auth_logout, ROLE_NONE, 0},
     {"GET", API "/config", api_config, ROLE_OP, ROUTE_FREE},
     {"GET", API "/config/section/{section}/option/{option}", api_config_option, ROLE_OP,
      ROUTE_FREE},
