@@ -53,7 +53,7 @@ export async function accessible(page: Page) {
     });
     return result.violations.map((v) => `${v.id}: ${v.help}\n  ${v.nodes.slice(0, 4).map((n) => `${n.target.join(" ")}: ${n.failureSummary}`).join("\n  ")}`);
   });
-  expect.soft(found.join("\n")).toBe("");
+  expect(found.join("\n")).toBe("");
 }
 
 /** No line of it is wider than the window. */
@@ -63,7 +63,7 @@ export async function fits(page: Page) {
     if (document.documentElement.scrollWidth <= w) return [];
     return [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > w + 1).slice(0, 5).map((e) => e.outerHTML.slice(0, 120));
   });
-  expect.soft(over).toEqual([]);
+  expect(over).toEqual([]);
 }
 
 export async function shot(page: Page, view: string, look: Look) {

@@ -92,7 +92,7 @@ test("the grid goes by keys, folds, finds, and opens what is chosen", async ({ b
   await page.goBack();
   await expect(grid).toBeVisible();
   const rows = await grid.getByRole("row").count();
-  await grid.getByRole("row", { name: /^extract/ }).first().getByRole("button").click();
+  await grid.getByRole("button", { name: "Close the group" }).first().click();
   await expect.poll(() => grid.getByRole("row").count()).toBeLessThan(rows);
   await page.getByRole("searchbox").fill("warehouse");
   await expect(grid.getByRole("row")).toHaveCount(3); // the runs, the group, the task

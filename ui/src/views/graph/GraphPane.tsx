@@ -35,7 +35,7 @@ const TaskBox = memo(function TaskBox({ id, data }: NodeProps<Box>) {
   const total = st.counts ? Object.values(st.counts).reduce((a, b) => a + b, 0) : 0;
   return (
     <div className={cx(s.node, n.mapped && s.stack, asset && s.asset, st.dim && s.dimmed, st.chosen && s.chosen, st.hit && s.hit)} style={tone(st)}>
-      {asset ? <Database size={13} aria-hidden /> : st.state && <StateDot state={st.state} size={13} bare />}
+      {asset ? <Database size={13} aria-hidden /> : st.state && <StateDot state={st.state} size={13} />}
       <span className={s.label}>{n.parent && n.label.startsWith(`${n.parent}.`) ? n.label.slice(n.parent.length + 1) : n.label}</span>
       {n.mapped && <span aria-hidden className={s.tag}>[{total || ""}]</span>}
       {(n.kind === "setup" || n.kind === "teardown") && <span aria-hidden className={s.tag}>{n.kind === "setup" ? "↗" : "↘"}</span>}
@@ -44,6 +44,7 @@ const TaskBox = memo(function TaskBox({ id, data }: NodeProps<Box>) {
 });
 
 const GroupBox = memo(function GroupBox({ id, data }: NodeProps<Box>) {
+  const { t } = useTranslation("graph");
   const { states } = useContext(Ctx)!;
   const st = useNodeState(states, id);
   const total = st.counts ? Object.values(st.counts).reduce((a, b) => a + b, 0) : 0;
@@ -51,8 +52,9 @@ const GroupBox = memo(function GroupBox({ id, data }: NodeProps<Box>) {
     <div className={cx(s.group, data.closed && s.closed, st.dim && s.dimmed, st.chosen && s.chosen, st.hit && s.hit)} style={tone(st)}>
       <div className={s.groupHead}>
         {data.closed ? <ChevronRight size={13} aria-hidden /> : <ChevronDown size={13} aria-hidden />}
-        {st.state && <StateDot state={st.state} size={12} bare />}
+        {st.state && <StateDot state={st.state} size={12} />}
         <span className={s.label}>{data.node.label}</span>
+        <span className="sr-only">{t("kind.group")}</span>
         {data.closed && total > 0 && <span aria-hidden className={s.tag}>{total}</span>}
       </div>
     </div>
@@ -95,14 +97,13 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
   const toggle = useCallback((id: string) => onToggle(id), [onToggle]);
   const ctx = useMemo(() => ({ states, toggle }), [states, toggle]);
 
-  const ariaOf = useCallback((n: GraphNode) => `${n.label}${n.kind === "task" ? "" : `, ${t(`kind.${n.kind}`)}`}`, [t]);
   const nodes = useMemo<Box[]>(
     () => shown.nodes.map((n) => ({
       id: n.id, type: n.kind === "group" ? "group_" : "box", position: { x: n.x, y: n.y }, width: n.w, height: n.h, measured: { width: n.w, height: n.h },
       data: { node: n, closed: n.kind === "group" && closed.has(n.id) }, draggable: false, connectable: false, selectable: true, zIndex: n.kind === "group" ? 0 : 2,
-      ariaLabel: ariaOf(n), ariaRole: "button",
+      ariaRole: "button",
     })),
-    [shown, closed, ariaOf],
+    [shown, closed],
   );
 
   useEffect(() => {
