@@ -32,7 +32,7 @@ export default async function start() {
   const home = join(folder, "home"), dags = join(folder, "dags");
   cpSync(join(__dirname, "dags"), dags, { recursive: true });
   const port = await freePort();
-  const program = spawn(join(build, "src/tradewind"), ["standalone", "--home", home, "-S", dags, "--port", String(port), "-j", "4"], { stdio: ["ignore", "pipe", "pipe"] });
+  const program = spawn(join(build, "src/tradewind"), ["standalone", "--home", home, "-S", dags, "--port", String(port), "-j", "4"], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, TRADEWIND__API__TEST_CONNECTION: "enabled" } });
   let log = "";
   program.stdout.on("data", (d: Buffer) => (log += d));
   program.stderr.on("data", (d: Buffer) => (log += d));

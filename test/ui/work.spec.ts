@@ -119,10 +119,11 @@ test("a run is triggered with a configuration, and what is wrong with it is said
   await at(page, "/dags/team_01.sync/runs");
   await page.getByRole("button", { name: "Trigger", exact: true }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("Configuration").fill("[1");
-  await expect(dialog.getByText("This is no JSON object.")).toBeVisible();
-  await expect(dialog.getByRole("button", { name: "Trigger" })).toBeDisabled();
-  await dialog.getByLabel("Configuration").fill('{"day": 3}');
+  await dialog.getByRole("radio", { name: "JSON" }).click();
+  await dialog.getByLabel(/Configuration/).fill("[1");
+  await dialog.getByRole("button", { name: "Trigger" }).click();
+  await expect(dialog.getByText("This is no JSON")).toBeVisible();
+  await dialog.getByLabel(/Configuration/).fill('{"day": 3}');
   await dialog.getByRole("button", { name: "Trigger" }).click();
   await expect(page.getByText("Triggered team_01.sync")).toBeVisible();
   await expect(page.getByRole("row").filter({ hasText: "manual__" }).first()).toBeVisible();

@@ -57,7 +57,7 @@ function Form({ dagId, conf, onDone, onClose, fields, paused }: Props & { fields
   const [extra, setExtra] = useState<Record<string, unknown>>(start.extra);
   const [mode, setMode] = useState<"form" | "json">("form");
   const [text, setText] = useState("");
-  const [more, setMore] = useState(false);
+  const [more, setMore] = useState(fields.length === 0);
   const [runId, setRunId] = useState("");
   const [date, setDate] = useState("");
   const [note, setNote] = useState("");
