@@ -40,6 +40,8 @@ static int add_row(struct rows *rows, const struct run *r, const struct ti *ti, 
     ti_to_row(r, ti, &row);
     row.key.task = to;
     row.reason = keep(rows, row.reason);
+    row.partition_key = keep(rows, row.partition_key);
+    row.triggering_user = keep(rows, row.triggering_user);
     return rows->nomem ? -ERR_NOMEM : VEC_PUSH(rows->p, rows->len, rows->cap, row);
 }
 
