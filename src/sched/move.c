@@ -40,8 +40,6 @@ static int add_row(struct rows *rows, const struct run *r, const struct ti *ti, 
     ti_to_row(r, ti, &row);
     row.key.task = to;
     row.reason = keep(rows, row.reason);
-    row.partition_key = keep(rows, row.partition_key);
-    row.triggering_user = keep(rows, row.triggering_user);
     return rows->nomem ? -ERR_NOMEM : VEC_PUSH(rows->p, rows->len, rows->cap, row);
 }
 
@@ -139,6 +137,8 @@ static void make_again(struct sched *s, struct run **run, struct dag *d, int64_t
     row.run_id = keep(rows, row.run_id);
     row.conf = keep(rows, row.conf);
     row.reason = keep(rows, row.reason);
+    row.partition_key = keep(rows, row.partition_key);
+    row.triggering_user = keep(rows, row.triggering_user);
     if (rows->nomem) {
         s->nomem = true;
         return;
