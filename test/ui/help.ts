@@ -32,7 +32,11 @@ export async function open(browser: Browser, look: Partial<Look> = {}, signedIn 
   }, [language, theme]);
   const page = await context.newPage();
   const complaints: string[] = [];
-  page.on("console", (m) => m.type() === "error" && complaints.push(m.text()));
+  page.on("console", (m) => {
+    const where = m.location().url;
+    // Airflow's word for "no event of this asset waits" is 404, which the browser writes down.
+    if (m.type() === "error" && !(/status of 404/.test(m.text()) && /\/queuedEvents$/.test(where))) complaints.push(`${m.text()} ${where}`);
+  });
   page.on("pageerror", (e) => complaints.push(String(e)));
   return { context, page, complaints };
 }
