@@ -156,7 +156,7 @@ static bool in_range(const struct time_range *r, int64_t t)
 
 static bool in_group(const struct dag *d, const struct task *t, const char *group_id)
 {
-    for (uint32_t g = t->group; g != UINT32_MAX; g = d->groups[g].parent) {
+    for (uint32_t g = t->group; group_id != NULL && g != UINT32_MAX; g = d->groups[g].parent) {
         if (strcmp(d->groups[g].group_id, group_id) == 0) {
             return true;
         }

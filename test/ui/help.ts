@@ -1,4 +1,4 @@
-import { expect } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 import type { Browser, Page } from "@playwright/test";
 import { readFileSync } from "node:fs";
 
@@ -79,4 +79,11 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
   const text = await r.text();
   if (!r.ok) throw new Error(`${method} ${path}: ${r.status} ${text}`);
   return (text ? JSON.parse(text) : undefined) as T;
+}
+
+/** All that is wrong of all views is told, not of the first alone. */
+export async function all<T>(list: readonly T[], name: (x: T) => string, fn: (x: T) => Promise<void>) {
+  const wrong: string[] = [];
+  for (const x of list) await test.step(name(x), () => fn(x).catch((e: unknown) => void wrong.push(`${name(x)}: ${String(e)}`)));
+  expect(wrong.join("\n\n")).toBe("");
 }

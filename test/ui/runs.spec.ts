@@ -3,7 +3,7 @@ import { expect, test } from "@playwright/test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { accessible, ask, base, fits, LOOKS, open, settled, shot } from "./help";
+import { accessible, all, ask, base, fits, LOOKS, open, settled, shot } from "./help";
 
 const enc = encodeURIComponent;
 const DAG = "night_load";
@@ -58,16 +58,14 @@ const VIEWS = (): [name: string, path: string, shows: string][] => [
 for (const look of LOOKS) {
   test(`runs ${look.theme} ${look.language} ${look.width}`, async ({ browser }) => {
     const { context, page, complaints } = await open(browser, look);
-    for (const [name, path, shows] of VIEWS()) {
-      await test.step(name, async () => {
-        await page.goto(base + path);
-        await expect(page.locator("main")).toContainText(shows);
-        await settled(page);
-        await shot(page, name, look);
-        await fits(page);
-        await accessible(page);
-      });
-    }
+    await all(VIEWS(), (v) => v[0], async ([name, path, shows]) => {
+      await page.goto(base + path);
+      await expect(page.locator("main")).toContainText(shows);
+      await settled(page);
+      await shot(page, name, look);
+      await fits(page);
+      await accessible(page);
+    });
     expect(complaints).toEqual([]);
     await context.close();
   });

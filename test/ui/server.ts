@@ -1,6 +1,6 @@
 /* A real `tradewind standalone` on a free port with a home of its own, for all tests; its address and first password go to them by the environment. */
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createWriteStream, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,8 +39,13 @@ export default async function start() {
   const port = await freePort();
   const program = spawn(join(build, "src/tradewind"), ["standalone", "--home", home, "-S", dags, "--port", String(port), "-j", "4"], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, TRADEWIND__API__TEST_CONNECTION: "enabled" } });
   let log = "";
-  program.stdout.on("data", (d: Buffer) => (log += d));
-  program.stderr.on("data", (d: Buffer) => (log += d));
+  const kept = createWriteStream(join(build, "meson-logs/ui-server.log")); // for those who ask why a test failed
+  for (const stream of [program.stdout, program.stderr]) {
+    stream.on("data", (d: Buffer) => {
+      kept.write(d);
+      if (!process.env.TRADEWIND_URL) log += d;
+    });
+  }
   const base = `http://127.0.0.1:${port}`;
   const stop = async () => {
     if (program.exitCode === null) {

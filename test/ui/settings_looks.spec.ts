@@ -1,6 +1,6 @@
 /* Settings, assets, lists and dialogs in both themes, both languages, wide and narrow: they show what they should, markup is text, axe finds nothing. */
 import { expect, test } from "@playwright/test";
-import { accessible, base, fits, LOOKS, open, settled, shot } from "./help";
+import { accessible, all, base, fits, LOOKS, open, settled, shot } from "./help";
 import { seeded } from "./seed";
 
 let views: [name: string, path: string, shows: string][];
@@ -31,13 +31,6 @@ for (const look of LOOKS) {
     expect(complaints).toEqual([]);
     await context.close();
   });
-}
-
-/* All that is wrong of all views is told, not of the first alone. */
-async function all<T>(list: readonly T[], name: (x: T) => string, fn: (x: T) => Promise<void>) {
-  const wrong: string[] = [];
-  for (const x of list) await test.step(name(x), () => fn(x).catch((e: unknown) => void wrong.push(`${name(x)}: ${String(e)}`)));
-  expect(wrong.join("\n\n")).toBe("");
 }
 
 /* Which dialog, where, how it is opened. */

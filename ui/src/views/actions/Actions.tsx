@@ -108,7 +108,7 @@ function Answer({ hitl: h }: { hitl: Hitl }) {
   };
   if (!mine) return <p className={s.foot}>{t(may("user") ? "not_yours" : "not_allowed")}</p>;
   return (
-    <form className={s.answer} onSubmit={(e) => { e.preventDefault(); if (h.multiple || options.length <= 1) submit(options.length === 1 ? options : chosen); }}>
+    <form noValidate className={s.answer} onSubmit={(e) => { e.preventDefault(); if (h.multiple || options.length <= 1) submit(options.length === 1 ? options : chosen); }}>
       {fields.length > 0 && <ParamForm fields={fields} drafts={drafts} errors={tried ? read.errors : {}} disabled={send.isPending} onChange={(name, d) => setDrafts((x) => ({ ...x, [name]: d }))} />}
       {h.multiple && options.length > 1 && (
         <fieldset className={s.options} disabled={send.isPending}>
