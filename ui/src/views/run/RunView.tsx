@@ -65,7 +65,7 @@ function One({ dag, run, tab }: { dag: string; run: string; tab: string }) {
   if (q.error && !r) return <Page title={run} heading={heading}><ErrorState error={q.error} retry={q.refetch} /></Page>;
   if (!r) return <Page title={run} heading={heading}><Skeleton rows={8} /></Page>;
   return (
-    <Page title={`${dag} · ${run}`} wide heading={heading} actions={<Actions dag={dag} runIds={[run]} note={r.note} actions={["clear", "mark", "note", "delete"]} onDeleted={() => void navigate(path`/dags/${dag}/runs`, { replace: true })} />}>
+    <Page title={`${dag} · ${run}`} wide heading={heading} actions={<Actions dag={dag} runIds={[run]} note={r.note} actions={isLive(r.state) ? undefined : ["clear", "mark", "note", "delete"]} onDeleted={() => void navigate(path`/dags/${dag}/runs`, { replace: true })} />}>
       <div className={s.head}>
         <StateBadge state={r.state} />
         <span>{t(`common:run_type.${r.run_type}`, { defaultValue: r.run_type })}</span>
