@@ -108,6 +108,15 @@ def test_states_and_bars_of_a_run(ui):
     ui.get("/ui/dags/g/runs/none/gantt", code=404)
 
 
+def test_instances_of_a_group(ui):
+    path = run(ui, "g")
+    assert {t["task_id"] for t in ui.get(path + "/taskInstances?task_group_id=outer")["task_instances"]} == {"outer.a", "outer.inner.b", "outer.inner.c"}
+    assert {t["task_id"] for t in ui.get(path + "/taskInstances?task_group_id=outer.inner")["task_instances"]} == {"outer.inner.b", "outer.inner.c"}
+    # Without that filter tasks in groups are listed too, and a mapped task's instances beside them.
+    assert [t["map_index"] for t in ui.get(path + "/taskInstances/m/listMapped")["task_instances"]] == [0, 1, 2]
+    assert len(ui.get(path + "/taskInstances")["task_instances"]) == 8
+
+
 def test_bars_have_the_tries_before(ui, tw):
     put(tw, "r", tasks={"a": {"operator": "bash", "bash_command": "test {{ ti.try_number }} = 2", "retries": 1, "retry_delay": 0}})
     wait_until(lambda: ui.ask("GET", "/api/v2/dags/r").status == 200)

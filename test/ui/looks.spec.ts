@@ -1,6 +1,6 @@
 /* Every view in both themes, both languages, wide and narrow: it shows what it should, nothing sticks out, axe-core and the browser find nothing. */
 import { expect, test } from "@playwright/test";
-import { accessible, base, fits, LOOKS, open, settled, shot } from "./help";
+import { accessible, all, base, fits, LOOKS, open, settled, shot } from "./help";
 
 const VIEWS: [name: string, path: string, shows: string][] = [
   ["home", "/", "crm_import"],
@@ -15,18 +15,16 @@ const VIEWS: [name: string, path: string, shows: string][] = [
 for (const look of LOOKS) {
   test(`views ${look.theme} ${look.language} ${look.width}`, async ({ browser }) => {
     const { context, page, complaints } = await open(browser, look);
-    for (const [name, path, shows] of VIEWS) {
-      await test.step(name, async () => {
-        await page.goto(base + path);
-        await expect(page.locator("main")).toContainText(shows);
-        await settled(page);
-        await expect(page.locator("html")).toHaveAttribute("lang", look.language);
-        await expect(page.locator("html")).toHaveAttribute("data-theme", look.theme);
-        await shot(page, name, look);
-        await fits(page);
-        await accessible(page);
-      });
-    }
+    await all(VIEWS, (v) => v[0], async ([name, path, shows]) => {
+      await page.goto(base + path);
+      await expect(page.locator("main")).toContainText(shows);
+      await settled(page);
+      await expect(page.locator("html")).toHaveAttribute("lang", look.language);
+      await expect(page.locator("html")).toHaveAttribute("data-theme", look.theme);
+      await shot(page, name, look);
+      await fits(page);
+      await accessible(page);
+    });
     // What opens over a view.
     await page.goto(base + "/dags/sales_daily/details");
     await settled(page);

@@ -1,9 +1,10 @@
 /* A real `tradewind standalone` on a free port with a home of its own, for all tests; its address and first password go to them by the environment. */
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createWriteStream, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startProvider } from "./provider";
 
 const build = process.env.TRADEWIND_BUILD!;
 
@@ -31,17 +32,27 @@ export default async function start() {
   const folder = mkdtempSync(join(tmpdir(), "tradewind-ui-"));
   const home = join(folder, "home"), dags = join(folder, "dags");
   cpSync(join(__dirname, "dags"), dags, { recursive: true });
+  const provider = await startProvider();
+  mkdirSync(home);
+  writeFileSync(join(home, "oidc.secret"), "a secret of two\n", { mode: 0o600 });
+  writeFileSync(join(home, "tradewind.yaml"), JSON.stringify({ oidc: { issuer: provider.url, client_id: "tradewind", client_secret_file: "oidc.secret", name: "Our company", roles: { data: "user" }, default_role: "none" } }));
   const port = await freePort();
   const program = spawn(join(build, "src/tradewind"), ["standalone", "--home", home, "-S", dags, "--port", String(port), "-j", "4"], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, TRADEWIND__API__TEST_CONNECTION: "enabled" } });
   let log = "";
-  program.stdout.on("data", (d: Buffer) => (log += d));
-  program.stderr.on("data", (d: Buffer) => (log += d));
+  const kept = createWriteStream(join(build, "meson-logs/ui-server.log")); // for those who ask why a test failed
+  for (const stream of [program.stdout, program.stderr]) {
+    stream.on("data", (d: Buffer) => {
+      kept.write(d);
+      if (!process.env.TRADEWIND_URL) log += d;
+    });
+  }
   const base = `http://127.0.0.1:${port}`;
   const stop = async () => {
     if (program.exitCode === null) {
       program.kill("SIGTERM");
       await new Promise((r) => (program.exitCode === null ? program.once("exit", r) : r(null)));
     }
+    await provider.stop();
     rmSync(folder, { recursive: true, force: true });
   };
   try {
@@ -64,6 +75,7 @@ export default async function start() {
     });
     await ask("PATCH", "/api/v2/dags/team_08.sync", { is_paused: true });
     process.env.TRADEWIND_URL = base;
+    process.env.TRADEWIND_PROVIDER = provider.url;
     process.env.TRADEWIND_DAGS = dags;
     process.env.TRADEWIND_TOKEN = token;
     process.env.TRADEWIND_PASSWORD = readFileSync(join(home, "admin.password"), "utf8").trim().split(/\s+/).pop()!;

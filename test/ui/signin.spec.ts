@@ -46,3 +46,49 @@ test("the first password must be changed, then the page opens where one wanted t
   expect((await page.request.get(base + "/api/v2/dags")).status()).toBe(401);
   await context.close();
 });
+
+test("one signs in by the provider, and comes to where one wanted to go", async ({ browser }) => {
+  const { context, page } = await open(browser, {}, false);
+  await page.goto(base + "/dags/sales_daily/details?x=1");
+  await page.getByRole("link", { name: "Sign in with Our company" }).click();
+  await expect(page.getByRole("heading", { name: "sales_daily" })).toBeVisible();
+  await expect(page).toHaveURL(base + "/dags/sales_daily/details?x=1");
+  await page.getByRole("button", { name: /Profile/ }).click();
+  await expect(page.getByRole("menu")).toContainText("ann");
+  // A user's page offers what a user may do, and no more.
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "More actions" }).click();
+  await expect(page.getByRole("menuitem", { name: "Backfill" })).toBeVisible();
+  await expect(page.getByRole("menuitem", { name: "Delete the DAG" })).toHaveCount(0);
+  // Who is in already is led on from the sign-in, but never to another server.
+  await page.goto(base + "/login?next=/dags/chain/details");
+  await expect(page).toHaveURL(base + "/dags/chain/details");
+  await page.goto(base + "/login?next=//evil.example/");
+  await expect(page).toHaveURL(base + "/");
+  await context.close();
+});
+
+test("how the provider's sign-in ended is told", async ({ browser }) => {
+  const { context, page } = await open(browser, {}, false);
+  const say = (what: string) => fetch(process.env.TRADEWIND_PROVIDER! + "/say", { method: "POST", body: what });
+  for (const [what, url, words] of [["access_denied", /oidc=refused$/, "You were not signed in"], ["stranger", /oidc=denied$/, "you have no access to Tradewind"]] as const) {
+    await say(what);
+    await page.goto(base + "/dags");
+    await page.getByRole("link", { name: "Sign in with Our company" }).click();
+    await expect(page).toHaveURL(url);
+    await expect(page.getByRole("alert")).toContainText(words);
+  }
+  await accessible(page);
+  await say("ok");
+  for (const [kind, words] of [["again", "took too long"], ["failed", "could not be verified"], ["taken", "already has a user of your name"], ["provider", "does not answer just now"]] as const) {
+    await page.goto(`${base}/login?oidc=${kind}`);
+    await expect(page.getByRole("alert")).toContainText(words);
+  }
+  await page.getByRole("combobox", { name: "Language" }).selectOption("ko");
+  await expect(page.getByRole("alert")).toContainText("Our company이(가) 지금 응답하지 않습니다");
+  // From there one gets in, and home.
+  await page.getByRole("link", { name: /Our company/ }).click();
+  await expect(page).toHaveURL(base + "/");
+  await expect(page.locator("main h1")).toBeVisible();
+  await context.close();
+});

@@ -10,6 +10,11 @@ export function useDag(dag: string) {
   return useQuery({ queryKey: keys.dagPart(dag, "details"), queryFn: () => api.get<DagDetails>(path`/api/v2/dags/${dag}/details`) });
 }
 
+/** After a write to a DAG's runs or tasks: all that is shown of it is read again, the grid too, which events alone would change in place. */
+export function dagChanged(client: ReturnType<typeof useQueryClient>, dag: string) {
+  for (const key of [keys.dag(dag), keys.grid(dag), keys.dags, keys.home]) void client.invalidateQueries({ queryKey: key });
+}
+
 function changeRow(client: ReturnType<typeof useQueryClient>, dag: string, change: Partial<DagRow>) {
   client.setQueriesData<InfiniteData<DagPage>>({ queryKey: [...keys.dags, "list"] }, (old) => old && {
     ...old,

@@ -8,6 +8,8 @@ export const keys = {
   dags: ["dags"] as const,
   dag: (dag: string) => ["dag", dag] as const,
   dagPart: (dag: string, part: string, ...rest: unknown[]) => ["dag", dag, part, ...rest] as const,
+  /** Not below dag(…): see views/grid/useGrid.ts. */
+  grid: (dag: string, ...rest: unknown[]) => ["grid", dag, ...rest] as const,
   run: (dag: string, run: string) => ["dag", dag, "run", run] as const,
   runPart: (dag: string, run: string, part: string, ...rest: unknown[]) => ["dag", dag, "run", run, part, ...rest] as const,
   task: (dag: string, run: string, task: string, index: number) => ["dag", dag, "run", run, "task", task, index] as const,

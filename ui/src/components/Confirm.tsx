@@ -12,10 +12,11 @@ interface Props {
   children?: ReactNode; // what will happen, in words
   action: string; // "Delete", never "OK"
   danger?: boolean;
+  ready?: boolean; // false: something is still to be written
   onConfirm: () => Promise<unknown> | void; // the dialog closes when it has succeeded, and says why when not
 }
 
-export function Confirm({ open, onClose, title, children, action, danger, onConfirm }: Props) {
+export function Confirm({ open, onClose, title, children, action, danger, ready = true, onConfirm }: Props) {
   const { t } = useTranslation();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -42,11 +43,11 @@ export function Confirm({ open, onClose, title, children, action, danger, onConf
       title={title}
       size="small"
       locked={busy}
-      onSubmit={() => void go()}
+      onSubmit={() => ready && !busy && void go()}
       footer={
         <>
           <Button onClick={close} disabled={busy}>{t("cancel")}</Button>
-          <Button type="submit" kind={danger ? "danger" : "primary"} busy={busy} data-autofocus>{action}</Button>
+          <Button type="submit" kind={danger ? "danger" : "primary"} busy={busy} disabled={!ready} data-autofocus>{action}</Button>
         </>
       }
     >

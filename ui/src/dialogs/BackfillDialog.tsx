@@ -4,7 +4,7 @@ import { History } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router-dom";
 import { api, path } from "@/api/client";
-import { useDag } from "@/api/dags";
+import { dagChanged, useDag } from "@/api/dags";
 import { keys } from "@/api/keys";
 import { useTimezone } from "@/app/timezone";
 import { Button } from "@/components/Button";
@@ -85,7 +85,7 @@ export function BackfillDialog({ dagId, onDone, onClose }: Props) {
     mutationFn: () => api.post<{ id: number }>("/api/v2/backfills", body),
     onSuccess: (made) => {
       void client.invalidateQueries({ queryKey: ["backfills"] });
-      void client.invalidateQueries({ queryKey: keys.dag(chosen) });
+      dagChanged(client, chosen);
       toast.done(t("backfill.done", { dag: chosen }), made?.id ? { label: t("trigger.open"), fn: () => navigate(path`/backfills/${made.id}`) } : undefined);
       if (made?.id) onDone?.(made.id);
       onClose();

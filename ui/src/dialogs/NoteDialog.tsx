@@ -2,7 +2,7 @@ import { useState } from "react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { api, path } from "@/api/client";
-import { keys } from "@/api/keys";
+import { dagChanged } from "@/api/dags";
 import { Button } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
 import { ErrorState } from "@/components/ErrorState";
@@ -33,7 +33,7 @@ export function NoteDialog({ dagId, runId, taskId, mapIndex = -1, note, onDone, 
       return api.patch(at, { note: text.trim() || null }, { query: { update_mask: "note" } });
     },
     onSuccess: () => {
-      void client.invalidateQueries({ queryKey: keys.dag(dagId) });
+      dagChanged(client, dagId);
       toast.done(t(text.trim() ? "note.done" : "note.removed"));
       onDone?.();
       onClose();

@@ -4,8 +4,7 @@ import { Play } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router-dom";
 import { api, ApiError, path } from "@/api/client";
-import { useDag } from "@/api/dags";
-import { keys } from "@/api/keys";
+import { dagChanged, useDag } from "@/api/dags";
 import { useTimezone } from "@/app/timezone";
 import { Button } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
@@ -85,8 +84,7 @@ function Form({ dagId, conf, onDone, onClose, fields, paused }: Props & { fields
     },
     onSuccess: (run) => {
       const id = run?.dag_run_id ?? runId;
-      void client.invalidateQueries({ queryKey: keys.dag(dagId) });
-      void client.invalidateQueries({ queryKey: keys.dags });
+      dagChanged(client, dagId);
       toast.done(t("trigger.done", { dag: dagId }), id ? { label: t("trigger.open"), fn: () => navigate(path`/dags/${dagId}/runs/${id}`) } : undefined);
       onDone?.(id);
       onClose();

@@ -1,6 +1,7 @@
 /* What a clear or a mark would touch, asked before it is done (POST /ui/plan), and done (POST /ui/apply). */
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api } from "@/api/client";
+import { dagChanged } from "@/api/dags";
 import { keys } from "@/api/keys";
 
 export type Operation = "clear" | "mark_success" | "mark_failed" | "mark_skipped";
@@ -50,9 +51,7 @@ export function useApply(request: PlanRequest, done: (plan: Plan) => void) {
   return useMutation({
     mutationFn: () => api.post<Plan>("/ui/apply", request),
     onSuccess: (plan) => {
-      void client.invalidateQueries({ queryKey: keys.dag(request.dag_id) });
-      void client.invalidateQueries({ queryKey: keys.dags });
-      void client.invalidateQueries({ queryKey: keys.home });
+      dagChanged(client, request.dag_id);
       done(plan);
     },
   });

@@ -4,6 +4,7 @@ import { Check, CircleCheck, CircleHelp, Send, X } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router-dom";
 import { api, path } from "@/api/client";
+import { dagChanged } from "@/api/dags";
 import { useLive } from "@/api/events";
 import { keys } from "@/api/keys";
 import { useSession } from "@/api/session";
@@ -40,29 +41,30 @@ export function Actions({ dagId }: { dagId?: string }) {
       </Filters>
       {list.error && !list.rows.length ? <ErrorState error={list.error} retry={list.refetch} /> : list.first ? <Panel><Skeleton rows={5} /></Panel>
         : !list.rows.length ? <EmptyState icon={which === "open" ? CircleCheck : CircleHelp} title={t(which === "open" ? "none" : "none_answered")}>{t(which === "open" ? "none_hint" : "none_answered_hint")}</EmptyState>
-        : <ul className={s.list}>{list.rows.map((h) => <Card key={keyOf(h)} hitl={h} showDag={dagId === undefined} />)}</ul>}
+        : <ul className={s.list}>{list.rows.map((h) => <li key={keyOf(h)}><Card hitl={h} of={dagId === undefined ? "all" : "dag"} /></li>)}</ul>}
       {list.hasMore && <p className={s.more}><Button onClick={list.loadMore} busy={list.loading}>{t("more")}</Button></p>}
     </>
   );
 }
 
-function Card({ hitl: h, showDag }: { hitl: Hitl; showDag: boolean }) {
+/** One question with its answer, or what answers it. `of`: what it stands among, which it need not name. */
+export function Card({ hitl: h, of }: { hitl: Hitl; of: "all" | "dag" | "task" }) {
   const { t } = useTranslation("actions");
   const ti = h.task_instance;
   return (
-    <li className={s.card}>
+    <div className={s.card}>
       <header className={s.head}>
         <h2>{h.subject}</h2>
         <p className="muted">{t("asked")} <TimeText time={h.created_at} />{h.assigned_users.length > 0 && <><br />{t("for", { names: h.assigned_users.map((u) => u.name).join(", ") })}</>}</p>
       </header>
-      <p className={s.where}>
-        {showDag && <><Link to={path`/dags/${ti.dag_id}`}>{ti.dag_id}</Link><span aria-hidden>›</span></>}
+      {of !== "task" && <p className={s.where}>
+        {of === "all" && <><Link to={path`/dags/${ti.dag_id}`}>{ti.dag_id}</Link><span aria-hidden>›</span></>}
         <Link to={path`/dags/${ti.dag_id}/runs/${ti.dag_run_id}`} className="mono">{ti.dag_run_id}</Link><span aria-hidden>›</span>
         <Link to={path`/dags/${ti.dag_id}/runs/${ti.dag_run_id}/tasks/${ti.task_id}`} className="mono">{ti.task_id}{ti.map_index >= 0 ? `[${ti.map_index}]` : ""}</Link>
-      </p>
+      </p>}
       {h.body && <Markdown text={h.body} className={s.text} />}
       {h.response_received ? <Answered hitl={h} /> : <Answer hitl={h} />}
-    </li>
+    </div>
   );
 }
 
@@ -96,7 +98,7 @@ function Answer({ hitl: h }: { hitl: Hitl }) {
     onSuccess: () => toast.done(t("sent", { subject: h.subject })),
     onSettled: () => {
       void client.invalidateQueries({ queryKey: keys.requiredActions });
-      void client.invalidateQueries({ queryKey: keys.home });
+      dagChanged(client, ti.dag_id);
     },
   });
   const options = h.options ?? [];
@@ -106,7 +108,7 @@ function Answer({ hitl: h }: { hitl: Hitl }) {
   };
   if (!mine) return <p className={s.foot}>{t(may("user") ? "not_yours" : "not_allowed")}</p>;
   return (
-    <form className={s.answer} onSubmit={(e) => { e.preventDefault(); if (h.multiple || options.length <= 1) submit(options.length === 1 ? options : chosen); }}>
+    <form noValidate className={s.answer} onSubmit={(e) => { e.preventDefault(); if (h.multiple || options.length <= 1) submit(options.length === 1 ? options : chosen); }}>
       {fields.length > 0 && <ParamForm fields={fields} drafts={drafts} errors={tried ? read.errors : {}} disabled={send.isPending} onChange={(name, d) => setDrafts((x) => ({ ...x, [name]: d }))} />}
       {h.multiple && options.length > 1 && (
         <fieldset className={s.options} disabled={send.isPending}>

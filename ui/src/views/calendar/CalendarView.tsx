@@ -91,7 +91,7 @@ export default function CalendarView() {
                         );
                         return (
                           <td key={k}>
-                            {n > 0 ? <Link to={href(date)} className={cls} style={style} data-tip={`${date}\n${words(d)}`} aria-label={`${date}: ${words(d)}`}>{inner}</Link>
+                            {n > 0 ? <Link to={href(date)} className={cls} style={style} data-tip={`${date}\n${words(d)}`}>{inner}<span className="sr-only">{`, ${date}: ${words(d)}`}</span></Link>
                               : <span className={cls} style={style} data-tip={state ? `${date}\n${words(d)}` : undefined}>{inner}</span>}
                           </td>
                         );

@@ -1,6 +1,6 @@
 import { lazy, Suspense, useEffect, useMemo, useState } from "react";
-import { Link, Outlet, useParams } from "react-router-dom";
-import { CalendarClock, Pause, Play, Star, User } from "lucide-react";
+import { Link, Outlet, useNavigate, useParams } from "react-router-dom";
+import { CalendarClock, Ellipsis, History, Pause, Play, Star, Trash2, User } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { ApiError, path } from "@/api/client";
 import { useDag, useFavourite, usePause } from "@/api/dags";
@@ -15,6 +15,8 @@ import { setTitle } from "@/app/title";
 import { Button, IconButton } from "@/components/Button";
 import { ErrorState } from "@/components/ErrorState";
 import { Switch } from "@/components/Form";
+import { Menu } from "@/components/Menu";
+import type { MenuItem } from "@/components/Menu";
 import { LinkTabs } from "@/components/Tabs";
 import { TagList } from "@/components/TagList";
 import { TimeText } from "@/components/TimeText";
@@ -23,6 +25,9 @@ import { NotFound } from "@/views/notfound/NotFound";
 import s from "./DagFrame.module.css";
 
 const TriggerDialog = lazy(() => import("@/dialogs/TriggerDialog").then((m) => ({ default: m.TriggerDialog })));
+
+const BackfillDialog = lazy(() => import("@/dialogs/BackfillDialog").then((m) => ({ default: m.BackfillDialog })));
+const DeleteDialog = lazy(() => import("@/dialogs/DeleteDialog").then((m) => ({ default: m.DeleteDialog })));
 
 /** The id in the address of a DAG's page. */
 export function useDagId(): string {
@@ -59,20 +64,26 @@ function Heading({ id, dag }: { id: string; dag: DagDetails | undefined }) {
   const { may } = useSession();
   const pause = usePause();
   const favourite = useFavourite();
-  const [trigger, setTrigger] = useState(false);
+  const [open, setOpen] = useState<"trigger" | "backfill" | "delete" | null>(null);
+  const navigate = useNavigate();
   const paused = dag?.is_paused ?? false;
   const { mutate: setPaused } = pause;
   const mayWrite = may("user");
   const toggle = () => dag && mayWrite && setPaused({ dag: id, paused: !paused });
-  useHotkeys({ p: toggle, t: () => mayWrite && setTrigger(true) });
+  useHotkeys({ p: toggle, t: () => mayWrite && setOpen("trigger") });
   const commands = useMemo<Command[]>(
     () => mayWrite ? [
-      { id: "dag:trigger", label: t("trigger_of", { dag: id }), icon: Play, group: "DAG", keys: "t", run: () => setTrigger(true) },
+      { id: "dag:trigger", label: t("trigger_of", { dag: id }), icon: Play, group: "DAG", keys: "t", run: () => setOpen("trigger") },
       { id: "dag:pause", label: t(paused ? "resume_of" : "pause_of", { dag: id }), icon: Pause, group: "DAG", keys: "p", run: () => setPaused({ dag: id, paused: !paused }) },
     ] : [],
     [mayWrite, t, id, paused, setPaused],
   );
   useCommands(commands);
+  const close = () => setOpen(null);
+  const more: MenuItem[] = [
+    { label: t("backfill"), icon: History, onSelect: () => setOpen("backfill") },
+    ...(may("op") ? [{ kind: "separator" as const }, { label: t("delete"), icon: Trash2, danger: true, onSelect: () => setOpen("delete") }] : []),
+  ];
   return (
     <div className={s.heading}>
       <Switch checked={!paused && !!dag} disabled={!dag || !mayWrite} label={t(paused ? "resume_of" : "pause_of", { dag: id })} onChange={toggle} />
@@ -86,9 +97,16 @@ function Heading({ id, dag }: { id: string; dag: DagDetails | undefined }) {
       {dag?.is_stale && <span className={s.chip} data-tip={t("stale_text")}>{t("stale")}</span>}
       {dag?.has_import_errors && <Link to="/import-errors" className={s.badChip}>{t("import_error")}</Link>}
       <div className={s.actions}>
-        <Button kind="primary" icon={Play} disabled={!dag || !mayWrite} onClick={() => setTrigger(true)}>{t("trigger")}</Button>
+        <Button kind="primary" icon={Play} disabled={!dag || !mayWrite} onClick={() => setOpen("trigger")}>{t("trigger")}</Button>
+        {mayWrite && <Menu label={t("more")} items={more} align="end">{(p) => <IconButton {...p} icon={Ellipsis} label={t("more")} disabled={!dag} />}</Menu>}
       </div>
-      {dag && trigger && <Suspense fallback={null}><TriggerDialog dagId={id} onClose={() => setTrigger(false)} /></Suspense>}
+      {dag && open && (
+        <Suspense fallback={null}>
+          {open === "trigger" && <TriggerDialog dagId={id} onClose={close} />}
+          {open === "backfill" && <BackfillDialog dagId={id} onClose={close} />}
+          {open === "delete" && <DeleteDialog dagId={id} onDone={() => void navigate("/dags", { replace: true })} onClose={close} />}
+        </Suspense>
+      )}
     </div>
   );
 }

@@ -1,6 +1,8 @@
-import { Navigate } from "react-router-dom";
+import { Navigate, useLocation } from "react-router-dom";
 import { dagTabs } from "@/app/routes";
 
+/** The first tab there is, with what the address chose on it: /dags/X?task=T. */
 export default function DagIndex() {
-  return <Navigate to={dagTabs[0]?.path ?? "details"} replace />;
+  const { search, hash } = useLocation();
+  return <Navigate to={{ pathname: dagTabs[0]?.path ?? "details", search, hash }} replace />;
 }

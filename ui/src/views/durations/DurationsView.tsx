@@ -13,7 +13,6 @@ import { ErrorState } from "@/components/ErrorState";
 import { Select } from "@/components/Form";
 import { Skeleton } from "@/components/Page";
 import { StateBadge } from "@/components/StateBadge";
-import { cx } from "@/lib/cx";
 import { duration } from "@/lib/time";
 import { useDagId } from "@/views/dag/DagFrame";
 import Chart from "./Chart";
@@ -70,14 +69,14 @@ export default function DurationsView() {
         </div>
       </div>
       <div className={s.figures}>{figures.map(([name, value]) => <div key={name} className={s.figure}><b className="num">{value}</b><span>{name}</span></div>)}</div>
-      <section className={s.chart} role="img" aria-label={`${t("run_time")}. ${figures.map((f) => f.join(": ")).join(", ")}`}>
+      <section className={s.chart} aria-label={t("run_time")}>
         <h2>{t("run_time")}</h2>
-        <div className={s.plot}><Chart labels={labels} bars={times} line={usual} onHover={setAt} onPick={open} /></div>
+        <div className={s.plot} role="img" aria-label={`${t("run_time")}. ${figures.map((f) => f.join(": ")).join(", ")}`}><Chart labels={labels} bars={times} line={usual} onHover={setAt} onPick={open} /></div>
         <p className={s.said}>{r && <><StateBadge state={r.state} /><span className="num">{tz.exact(r.run_after)}</span><span>{t("ran", { time: show(r.run_s) })}</span><span>{t("waited", { time: show(r.queued_s) })}</span></>}</p>
       </section>
-      <section className={cx(s.chart)} role="img" aria-label={t("wait_time")}>
+      <section className={s.chart} aria-label={t("wait_time")}>
         <h2>{t("wait_time")}</h2>
-        <div className={s.plot} style={{ minHeight: 160 }}><Chart labels={labels} bars={queue} height={160} onHover={setAt} onPick={open} /></div>
+        <div className={s.plot} style={{ minHeight: 160 }} role="img" aria-label={`${t("wait_time")}. ${figures[3]!.join(": ")}`}><Chart labels={labels} bars={queue} height={160} onHover={setAt} onPick={open} /></div>
       </section>
     </>
   );

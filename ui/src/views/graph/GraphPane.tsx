@@ -155,7 +155,7 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
         {view && <ReactFlow
           nodes={nodes} edges={NONE} nodeTypes={nodeTypes} onlyRenderVisibleElements={nodes.length > 150} nodesDraggable={false} nodesConnectable={false} elementsSelectable
           defaultViewport={view}
-          minZoom={0.03} maxZoom={2} zoomOnDoubleClick={false} deleteKeyCode={null} selectionKeyCode={null} multiSelectionKeyCode={null}
+          minZoom={0.03} maxZoom={2} zoomOnDoubleClick={false} proOptions={{ hideAttribution: true }} deleteKeyCode={null} selectionKeyCode={null} multiSelectionKeyCode={null}
           ariaLabelConfig={{ "node.a11yDescription.default": t("aria_node"), "controls.ariaLabel": t("controls"), "controls.zoomIn.ariaLabel": t("zoom_in"), "controls.zoomOut.ariaLabel": t("zoom_out"), "controls.fitView.ariaLabel": t("fit"), "minimap.ariaLabel": t("minimap") }}
           onNodeClick={(e, n) => {
             const head = (e.target as HTMLElement).closest(`.${s.groupHead}`);

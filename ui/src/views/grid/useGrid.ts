@@ -7,6 +7,7 @@ import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-quer
 import { api, path } from "@/api/client";
 import { useEvents } from "@/api/events";
 import type { ServerEvent } from "@/api/events";
+import { keys } from "@/api/keys";
 import { usePoll } from "@/api/runs";
 import { decodeGrid, patchCell } from "./decode";
 import type { Grid, GridAnswer } from "./decode";
@@ -26,7 +27,7 @@ export function useGrid(dag: string, filter: GridFilter) {
   const client = useQueryClient();
   const poll = usePoll();
   const took = useRef(0);
-  const key = ["grid", dag, filter] as const;
+  const key = keys.grid(dag, filter);
   const q = useQuery({
     queryKey: key,
     queryFn: async ({ signal }) => {
@@ -52,12 +53,12 @@ export function useGrid(dag: string, filter: GridFilter) {
       if (e.type === "refresh" && d.topic?.includes(":") && !d.topic.includes(`:${dag}`)) return;
       if (!["task", "run", "dag", "refresh"].includes(e.type)) return;
       if (e.type === "task" && d.run_id && d.task_id && (d.map_index ?? -1) < 0) {
-        client.setQueriesData<Grid>({ queryKey: ["grid", dag] }, (g) => (g && patchCell(g, d.run_id!, d.task_id!, d.state)) || g);
+        client.setQueriesData<Grid>({ queryKey: keys.grid(dag) }, (g) => (g && patchCell(g, d.run_id!, d.task_id!, d.state)) || g);
       }
       if (timer.current) return;
       timer.current = window.setTimeout(() => {
         timer.current = 0;
-        void client.invalidateQueries({ queryKey: ["grid", dag] });
+        void client.invalidateQueries({ queryKey: keys.grid(dag) });
       }, Math.max(LEAST_MS, took.current * SHARE));
     },
     [client, dag],

@@ -3,8 +3,8 @@ import { lazy, Suspense, useMemo } from "react";
 import { useQuery } from "@tanstack/react-query";
 import { CalendarClock, Timer } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { useParams } from "react-router-dom";
-import { api } from "@/api/client";
+import { useNavigate, useParams } from "react-router-dom";
+import { api, path } from "@/api/client";
 import { useDag } from "@/api/dags";
 import { useEvents } from "@/api/events";
 import { keys } from "@/api/keys";
@@ -51,6 +51,7 @@ function useAssetEvents(dag: string, run: DagRun | undefined) {
 
 function One({ dag, run, tab }: { dag: string; run: string; tab: string }) {
   const { t } = useTranslation(["run", "task", "grid"]);
+  const navigate = useNavigate();
   const q = useRun(dag, run);
   const states = useRunStates(dag, run);
   const assets = useAssetEvents(dag, q.data);
@@ -64,7 +65,7 @@ function One({ dag, run, tab }: { dag: string; run: string; tab: string }) {
   if (q.error && !r) return <Page title={run} heading={heading}><ErrorState error={q.error} retry={q.refetch} /></Page>;
   if (!r) return <Page title={run} heading={heading}><Skeleton rows={8} /></Page>;
   return (
-    <Page title={`${dag} · ${run}`} wide heading={heading} actions={<Actions dag={dag} runIds={[run]} note={r.note} />}>
+    <Page title={`${dag} · ${run}`} wide heading={heading} actions={<Actions dag={dag} runIds={[run]} note={r.note} actions={isLive(r.state) ? undefined : ["clear", "mark", "note", "delete"]} onDeleted={() => void navigate(path`/dags/${dag}/runs`, { replace: true })} />}>
       <div className={s.head}>
         <StateBadge state={r.state} />
         <span>{t(`common:run_type.${r.run_type}`, { defaultValue: r.run_type })}</span>

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "react";
+import { TriangleAlert } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "@/api/client";
 import { useSession, useSignIn } from "@/api/session";
@@ -9,6 +10,7 @@ import { Button } from "@/components/Button";
 import { ErrorState } from "@/components/ErrorState";
 import { Field, Input, Select } from "@/components/Form";
 import { Words } from "@/components/Words";
+import { nextOf, outcomeOf } from "@/views/signin/back";
 import { PasswordForm } from "@/views/signin/PasswordForm";
 import s from "./SignIn.module.css";
 
@@ -65,8 +67,10 @@ function Methods({ onTyped }: { onTyped: (password: string) => void }) {
     }
   };
   const wrong = error instanceof ApiError && error.status === 401;
+  const outcome = outcomeOf(location);
   return (
     <>
+      {outcome && error === null && <p className={s.outcome} role="alert"><TriangleAlert size={16} aria-hidden /><span>{t(`outcome.${outcome}`, { name: session.auth.oidc?.name ?? t("provider") })}</span></p>}
       {session.auth.password && (
         <form
           className={s.form}
@@ -88,7 +92,7 @@ function Methods({ onTyped }: { onTyped: (password: string) => void }) {
       {session.auth.oidc && (
         <>
           {session.auth.password && <p className={s.or}><span>{t("or")}</span></p>}
-          <a className={s.oidc} href={`/ui/oidc/start?next=${encodeURIComponent(location.pathname + location.search)}`}>{t("oidc", { name: session.auth.oidc.name })}</a>
+          <a className={s.oidc} href={`/ui/oidc/start?next=${encodeURIComponent(nextOf(location))}`}>{t("oidc", { name: session.auth.oidc.name })}</a>
         </>
       )}
       {session.auth.password && <p className={s.help}><Words text={t("help")} /></p>}

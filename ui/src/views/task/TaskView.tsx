@@ -43,6 +43,9 @@ export default function TaskView() {
   );
 }
 
+/* Whether a task may have a question to people: one that waits, or whose operator is of that kind. */
+const mayAsk = (ti: TaskInstance) => ti.try_number > 0 && (ti.state === "deferred" || /hitl|approval/i.test(ti.operator_name ?? ""));
+
 function One({ dag, run, task, index, tab }: { dag: string; run: string; task: string; index: number; tab: string }) {
   const { t } = useTranslation(["task", "run"]);
   const navigate = useNavigate();
@@ -88,7 +91,7 @@ function One({ dag, run, task, index, tab }: { dag: string; run: string; task: s
       </div>
       {!whole && ti!.state_reason && <p className={s.reason}>{ti!.state_reason}</p>}
       {!whole && <Why dag={dag} run={run} task={task} index={index} state={state} />}
-      {!whole && state === "deferred" && <Hitl dag={dag} run={run} task={task} index={index} />}
+      {!whole && mayAsk(ti!) && <Hitl dag={dag} run={run} task={task} index={index} state={state} />}
       <LinkTabs label={t("tab.label")} tabs={tabs.map((x) => ({ to: taskHref(dag, run, task, index, x), label: t(`tab.${x}`) }))} />
       {tab === "log" && ti!.try_number > 1 && (
         <div className={s.tries}>

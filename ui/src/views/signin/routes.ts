@@ -1,0 +1,5 @@
+import type { ViewRoute } from "@/app/types";
+
+export const routes: ViewRoute[] = [
+  { path: "/login", lazy: () => import("./LoginView") },
+];
