@@ -42,7 +42,8 @@ const GRID = `(() => {
   const low = cells.filter((c) => { const r = c.getBoundingClientRect(); return r.top < b.bottom && r.bottom >= b.bottom - 26; });
   return low.length > 0 && low.every((c) => c.firstElementChild) && cells.length > 100;
 })()`;
-const GRAPH = `document.querySelectorAll(".react-flow__node").length > 20 && document.querySelector(".react-flow__viewport path")?.getAttribute("d")?.length > 10000`;
+const GRAPH = `document.querySelectorAll(".react-flow__node").length > 20 &&
+  [...document.querySelectorAll(".react-flow__viewport path")].reduce((n, p) => n + p.getAttribute("d").length, 0) > 10000`;
 
 const out = {};
 async function rounds_(name, dag, tab, ready, press, answer) {

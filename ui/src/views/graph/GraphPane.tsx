@@ -3,7 +3,7 @@
  * them, because thousands of edge components would cost more than the whole rest.
  */
 import { createContext, memo, useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { Background, Controls, MiniMap, ReactFlow, ReactFlowProvider, useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
+import { Background, Controls, ReactFlow, ReactFlowProvider, useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
 import type { Node, NodeProps } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { ChevronDown, ChevronRight, Database } from "lucide-react";
@@ -12,8 +12,9 @@ import type { TaskSum } from "@/api/runs";
 import { stateOf } from "@/api/states";
 import { StateDot } from "@/components/StateDot";
 import { cx } from "@/lib/cx";
-import { around, layoutShown } from "./model";
+import { around, inPlaces, layoutShown, nodeAt } from "./model";
 import type { GraphAnswer, GraphNode, Shown } from "./model";
+import { FarBoxes, Overview } from "./Overview";
 import { groupCounts, NodeStates, useNodeState, worst } from "./states";
 import type { NodeState } from "./states";
 import s from "./Graph.module.css";
@@ -63,18 +64,21 @@ const GroupBox = memo(function GroupBox({ id, data }: NodeProps<Box>) {
 
 const nodeTypes = { box: TaskBox, group_: GroupBox };
 
-/* Edges: those that are not chosen in one path each of two; labels beside them. */
+/* Edges: those of one place in one path, so that what is not seen is not painted; those that are chosen in one above; labels beside them. */
 const Edges = memo(function Edges({ shown, up, down, width, height }: { shown: Shown; up: Set<string> | null; down: Set<string> | null; width: number; height: number }) {
   const { plain, strong } = useMemo(() => {
-    const a: string[] = [], b: string[] = [];
-    for (const e of shown.edges) ((up?.has(e.to) && up.has(e.from)) || (down?.has(e.from) && down.has(e.to)) ? b : a).push(e.path);
-    return { plain: a.join(""), strong: b.join("") };
+    const a: Shown["edges"] = [], b: string[] = [];
+    for (const e of shown.edges) {
+      if ((up?.has(e.to) && up.has(e.from)) || (down?.has(e.from) && down.has(e.to))) b.push(e.path);
+      else a.push(e);
+    }
+    return { plain: inPlaces(a), strong: b.join("") };
   }, [shown, up, down]);
   const heads = useMemo(() => shown.edges.filter((e) => e.label), [shown]);
   return (
     <ViewportPortal>
       <svg className={s.edges} width={width} height={height} aria-hidden>
-        <path className={cx(s.edge, up && s.dim)} d={plain} />
+        {plain.map(([place, d]) => <path key={place} className={cx(s.edge, up && s.dim)} d={d} />)}
         {strong && <path className={cx(s.edge, s.strong)} d={strong} />}
         {heads.map((e) => <text key={`${e.from} ${e.to}`} x={e.x} y={e.y - 4} className={s.edgeLabel}>{e.label}</text>)}
       </svg>
@@ -85,25 +89,28 @@ const Edges = memo(function Edges({ shown, up, down, width, height }: { shown: S
 /* The whole of a small graph; of a large one its beginning, at a size that can be read. */
 const READABLE = 0.75;
 
+/* Nobody reads a box at less than FAR; where there are more than MANY, they are drawn together then. */
+const FAR = 0.3, MANY = 300;
+
 function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }: Props) {
   const { t } = useTranslation("graph");
   const flow = useReactFlow();
-  const far = useStore((st) => st.transform[2] < 0.3);
+  const far = useStore((st) => st.transform[2] < FAR);
   const frame = useRef<HTMLDivElement>(null);
-  const [mini, setMini] = useState(graph.nodes.length < 400);
   const states = useMemo(() => new NodeStates(), []);
   const shown = useMemo(() => layoutShown(graph, closed), [graph, closed]);
   const near = useMemo(() => (chosen ? around(shown.edges, chosen) : null), [shown, chosen]);
   const toggle = useCallback((id: string) => onToggle(id), [onToggle]);
   const ctx = useMemo(() => ({ states, toggle }), [states, toggle]);
 
+  const whole = far && shown.nodes.length > MANY, alone = whole ? chosen : null;
   const nodes = useMemo<Box[]>(
-    () => shown.nodes.map((n) => ({
-      id: n.id, type: n.kind === "group" ? "group_" : "box", position: { x: n.x, y: n.y }, width: n.w, height: n.h, measured: { width: n.w, height: n.h },
+    () => (whole ? shown.nodes.filter((n) => n.id === alone) : shown.nodes).map((n) => ({
+      id: n.id, type: n.kind === "group" ? "group_" : "box", position: { x: n.x, y: n.y }, width: n.w, height: n.h, measured: { width: n.w, height: n.h }, handles: NONE,
       data: { node: n, closed: n.kind === "group" && closed.has(n.id) }, draggable: false, connectable: false, selectable: true, zIndex: n.kind === "group" ? 0 : 2,
       ariaRole: "button",
     })),
-    [shown, closed],
+    [shown, closed, whole, alone],
   );
 
   useEffect(() => {
@@ -127,13 +134,6 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
     const hit = want ? shown.nodes.find((n) => n.kind !== "group" && n.id.toLowerCase().includes(want)) ?? shown.nodes.find((n) => n.id.toLowerCase().includes(want)) : undefined;
     if (hit) void flow.setCenter(hit.x + hit.w / 2, hit.y + hit.h / 2, { zoom: Math.max(0.8, flow.getZoom()), duration: 180 });
   }, [words, shown, flow]);
-
-  // The small map of thousands of boxes can wait for the large picture.
-  useEffect(() => {
-    if (mini) return;
-    const timer = window.setTimeout(() => setMini(true), 1500);
-    return () => window.clearTimeout(timer);
-  }, [mini]);
 
   // Where one begins is known before the first box is drawn: else all would be drawn twice.
   const [view, setView] = useState<{ x: number; y: number; zoom: number } | null>(null);
@@ -162,7 +162,7 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
             if (n.type === "group_" && (head || (n.data as BoxData).closed)) toggle(n.id);
             else onChoose(n.id);
           }}
-          onPaneClick={() => onChoose(null)}
+          onPaneClick={(e) => onChoose((whole && nodeAt(shown, flow.screenToFlowPosition({ x: e.clientX, y: e.clientY }))?.id) || null)}
           onKeyDown={(e) => {
             const id = (e.target as HTMLElement).closest<HTMLElement>(".react-flow__node")?.dataset.id;
             if (!id || (e.key !== "Enter" && e.key !== " ")) return;
@@ -175,7 +175,8 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
           <Edges shown={shown} up={near?.up ?? null} down={near?.down ?? null} width={graph.width} height={graph.height} />
           <Background gap={24} size={1} />
           <Controls showInteractive={false} position="bottom-left" />
-          {mini && <MiniMap style={{ width: 160, height: 100 }} pannable zoomable position="bottom-right" nodeStrokeWidth={0} nodeColor={(n) => miniColor(states.get(n.id), n.type === "group_" && !(n.data as BoxData).closed)} />}
+          {whole && <FarBoxes nodes={shown.nodes} states={states} closed={closed} width={graph.width} height={graph.height} />}
+          <Overview nodes={shown.nodes} states={states} closed={closed} width={graph.width} height={graph.height} />
         </ReactFlow>}
       </div>
     </Ctx.Provider>
@@ -183,7 +184,6 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
 }
 
 const NONE: [] = [];
-const miniColor = (st: NodeState, open: boolean) => (open ? "transparent" : st.state && st.state !== "none" ? `var(--s-${st.state})` : "var(--border-strong)");
 
 interface Props {
   graph: GraphAnswer;
