@@ -34,6 +34,10 @@ const measure = (link, ready, press, answer) => page.evaluate(async ([link, read
   return { ms, server };
 }, [link, ready, press, answer]);
 
+/* Seconds of processor that all of the browser's processes have used. */
+const own = await browser.newBrowserCDPSession();
+const cpu = async () => (await own.send("SystemInfo.getProcessInfo")).processInfo.reduce((n, p) => n + p.cpuTime, 0);
+
 /* The last row that fits, the last run: in the page, with its mark. */
 const GRID = `(() => {
   const box = document.querySelector("[role=treegrid]");
@@ -52,7 +56,9 @@ async function rounds_(name, dag, tab, ready, press, answer) {
     await page.goto(`${base}/dags/${dag}/details`);
     await page.locator(`nav a[href="/dags/${dag}/${tab}"]`).waitFor();
     await page.waitForTimeout(700);
+    const before = await cpu();
     const r = await measure(`nav a[href="/dags/${dag}/${tab}"]`, ready, press, answer);
+    r.cpu = 1000 * ((await cpu()) - before);
     if (i > 0) out[name].push(r); // the first fills the browser's cache of files
   }
 }

@@ -3,10 +3,10 @@
  * them, because thousands of edge components would cost more than the whole rest.
  */
 import { createContext, memo, useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { Background, Controls, ReactFlow, ReactFlowProvider, useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
+import { Background, ControlButton, Controls, ReactFlow, ReactFlowProvider, useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
 import type { Node, NodeProps } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { ChevronDown, ChevronRight, Database } from "lucide-react";
+import { ChevronDown, ChevronRight, Database, Maximize } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { TaskSum } from "@/api/runs";
 import { stateOf } from "@/api/states";
@@ -89,8 +89,8 @@ const Edges = memo(function Edges({ shown, up, down, width, height }: { shown: S
 /* The whole of a small graph; of a large one its beginning, at a size that can be read. */
 const READABLE = 0.75;
 
-/* Nobody reads a box at less than FAR; where there are more than MANY, they are drawn together then. */
-const FAR = 0.3, MANY = 300;
+/* Nobody reads a box at less than FAR: it is filled. Of more than MANY, those that come into view below TOGETHER would be hundreds: they are drawn together. */
+const FAR = 0.3, TOGETHER = 0.4, MANY = 300;
 
 function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }: Props) {
   const { t } = useTranslation("graph");
@@ -103,7 +103,8 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
   const toggle = useCallback((id: string) => onToggle(id), [onToggle]);
   const ctx = useMemo(() => ({ states, toggle }), [states, toggle]);
 
-  const whole = far && shown.nodes.length > MANY, alone = whole ? chosen : null;
+  const together = useStore((st) => st.transform[2] < TOGETHER);
+  const whole = together && shown.nodes.length > MANY, alone = whole ? chosen : null;
   const nodes = useMemo<Box[]>(
     () => (whole ? shown.nodes.filter((n) => n.id === alone) : shown.nodes).map((n) => ({
       id: n.id, type: n.kind === "group" ? "group_" : "box", position: { x: n.x, y: n.y }, width: n.w, height: n.h, measured: { width: n.w, height: n.h }, handles: NONE,
@@ -156,7 +157,7 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
           nodes={nodes} edges={NONE} nodeTypes={nodeTypes} onlyRenderVisibleElements={nodes.length > 150} nodesDraggable={false} nodesConnectable={false} elementsSelectable
           defaultViewport={view}
           minZoom={0.03} maxZoom={2} zoomOnDoubleClick={false} deleteKeyCode={null} selectionKeyCode={null} multiSelectionKeyCode={null}
-          ariaLabelConfig={{ "node.a11yDescription.default": t("aria_node"), "controls.ariaLabel": t("controls"), "controls.zoomIn.ariaLabel": t("zoom_in"), "controls.zoomOut.ariaLabel": t("zoom_out"), "controls.fitView.ariaLabel": t("fit"), "minimap.ariaLabel": t("minimap") }}
+          ariaLabelConfig={{ "node.a11yDescription.default": t("aria_node"), "controls.ariaLabel": t("controls"), "controls.zoomIn.ariaLabel": t("zoom_in"), "controls.zoomOut.ariaLabel": t("zoom_out") }}
           onNodeClick={(e, n) => {
             const head = (e.target as HTMLElement).closest(`.${s.groupHead}`);
             if (n.type === "group_" && (head || (n.data as BoxData).closed)) toggle(n.id);
@@ -174,7 +175,9 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
         >
           <Edges shown={shown} up={near?.up ?? null} down={near?.down ?? null} width={graph.width} height={graph.height} />
           <Background gap={24} size={1} />
-          <Controls showInteractive={false} position="bottom-left" />
+          <Controls showInteractive={false} showFitView={false} position="bottom-left">
+            <ControlButton aria-label={t("fit")} title={t("fit")} onClick={() => void flow.fitBounds({ x: 0, y: 0, width: graph.width, height: graph.height }, { padding: 0.05 })}><Maximize aria-hidden className={s.fit} /></ControlButton>
+          </Controls>
           {whole && <FarBoxes nodes={shown.nodes} states={states} closed={closed} width={graph.width} height={graph.height} />}
           <Overview nodes={shown.nodes} states={states} closed={closed} width={graph.width} height={graph.height} />
         </ReactFlow>}
