@@ -96,6 +96,8 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
   const { t } = useTranslation("graph");
   const flow = useReactFlow();
   const far = useStore((st) => st.transform[2] < FAR);
+  // From afar lines are to be seen too; in steps, since each draws all of them again.
+  const line = useStore((st) => Math.max(1.5, 0.75 * 2 ** Math.ceil(-Math.log2(st.transform[2]))));
   const frame = useRef<HTMLDivElement>(null);
   const states = useMemo(() => new NodeStates(), []);
   const shown = useMemo(() => layoutShown(graph, closed), [graph, closed]);
@@ -152,7 +154,7 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
 
   return (
     <Ctx.Provider value={ctx}>
-      <div ref={frame} className={cx(s.frame, far && s.far)} role="group" aria-label={label}>
+      <div ref={frame} className={cx(s.frame, far && s.far)} role="group" aria-label={label} style={{ "--line": `${line}px` } as React.CSSProperties}>
         {view && <ReactFlow
           nodes={nodes} edges={NONE} nodeTypes={nodeTypes} onlyRenderVisibleElements={nodes.length > 150} nodesDraggable={false} nodesConnectable={false} elementsSelectable
           defaultViewport={view}
