@@ -120,6 +120,34 @@ test("a graph closes groups, and shows what a task depends on", async ({ browser
   await context.close();
 });
 
+test("a large graph is drawn together from afar, and a press still finds a box", async ({ browser }) => {
+  const { context, page } = await open(browser);
+  const nodes = Array.from({ length: 1000 }, (_, i) => ({ id: `t${i}`, label: `t${i}`, x: Math.floor(i / 40) * 240, y: (i % 40) * 60, w: 180, h: 40, kind: "task", operator: "bash", mapped: false, parent: null }));
+  const edges = nodes.slice(40).map((n, i) => ({ from: `t${i}`, to: n.id, points: [[n.x - 60, n.y + 20], [n.x, n.y + 20]], label: null }));
+  await page.route(new RegExp(`/ui/dags/${DAG}/graph`), (r) => r.fulfill({ json: { version: 1, width: 25 * 240, height: 40 * 60, nodes, edges } }));
+  await page.goto(`${base}/dags/${DAG}/graph`);
+  const boxes = page.locator(".react-flow__node"), paths = page.locator(".react-flow__viewport path");
+  await expect(boxes.first()).toBeVisible();
+  expect(await boxes.count()).toBeLessThan(300); // those that are seen
+  const near = await paths.count();
+  await page.getByRole("button", { name: "The whole graph" }).click();
+  await expect(boxes).toHaveCount(0);
+  await expect.poll(() => paths.count()).toBeGreaterThan(near);
+  // Where a box is painted, there it is pressed: the one in the middle of the map, whose box is a row of 60 by 240.
+  const at = await page.locator(".react-flow__viewport").evaluate((el) => {
+    const r = el.getBoundingClientRect(), m = new DOMMatrix(getComputedStyle(el).transform);
+    return { x: r.left + (12 * 240 + 90) * m.a, y: r.top + (20 * 60 + 20) * m.a };
+  });
+  await page.mouse.click(at.x, at.y);
+  await expect(page).toHaveURL(/task=t500$/);
+  await expect(boxes).toHaveCount(1);
+  // The map in the corner leads elsewhere.
+  const before = await page.locator(".react-flow__viewport").getAttribute("style");
+  await page.getByRole("img", { name: "Small map" }).click({ position: { x: 20, y: 50 } });
+  await expect(page.locator(".react-flow__viewport")).not.toHaveAttribute("style", before!);
+  await context.close();
+});
+
 test("a log is searched, folded, filtered and linked to", async ({ browser }) => {
   const { context, page } = await open(browser);
   await page.goto(`${base}/dags/${DAG}/runs/${enc(good)}/tasks/extract.orders/log`);

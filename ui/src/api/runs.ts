@@ -90,11 +90,15 @@ export function useRun(dag: string, run: string) {
   });
 }
 
+export const runStatesQuery = (dag: string, run: string) => ({
+  queryKey: keys.runPart(dag, run, "states"),
+  queryFn: () => api.get<RunStates>(path`/ui/dags/${dag}/runs/${run}/states`),
+});
+
 export function useRunStates(dag: string, run: string | null | undefined) {
   const poll = usePoll();
   return useQuery({
-    queryKey: keys.runPart(dag, run ?? "", "states"),
-    queryFn: () => api.get<RunStates>(path`/ui/dags/${dag}/runs/${run!}/states`),
+    ...runStatesQuery(dag, run ?? ""),
     enabled: Boolean(run),
     refetchInterval: (q) => (q.state.data && !isLive(q.state.data.state) ? false : poll),
   });
@@ -110,11 +114,12 @@ export function useTaskInstance(dag: string, run: string, task: string, index: n
   });
 }
 
+export const recentRunsQuery = (dag: string, limit = 50) => ({
+  queryKey: keys.dagPart(dag, "recent-runs", limit),
+  queryFn: () => api.get<{ dag_runs: DagRun[] }>(path`/api/v2/dags/${dag}/dagRuns`, { query: { limit, order_by: "-run_after" } }),
+});
+
 /** The newest runs of a DAG, for choosing one. */
 export function useRecentRuns(dag: string, limit = 50) {
-  return useQuery({
-    queryKey: keys.dagPart(dag, "recent-runs", limit),
-    queryFn: () => api.get<{ dag_runs: DagRun[] }>(path`/api/v2/dags/${dag}/dagRuns`, { query: { limit, order_by: "-run_after" } }),
-    select: (d) => d.dag_runs,
-  });
+  return useQuery({ ...recentRunsQuery(dag, limit), select: (d) => d.dag_runs });
 }

@@ -2,10 +2,12 @@ import { Component, Suspense, useEffect } from "react";
 import type { ReactNode } from "react";
 import { QueryClient, QueryClientProvider, useQueryClient } from "@tanstack/react-query";
 import { createBrowserRouter, isRouteErrorResponse, RouterProvider, useRouteError } from "react-router-dom";
+import type { LoaderFunctionArgs } from "react-router-dom";
 import { ApiError, setOnUnauthorized } from "@/api/client";
 import { keys } from "@/api/keys";
 import { useSession } from "@/api/session";
 import { dagRoutes, topRoutes } from "@/app/routes";
+import type { LoadedRoute } from "@/app/routes";
 import { Shell } from "@/app/Shell";
 import { ErrorState } from "@/components/ErrorState";
 import { Toasts } from "@/components/Toast";
@@ -45,7 +47,19 @@ function Renewed() {
   return again ? null : <div style={{ padding: "var(--space-5)" }}><ErrorState error={new ApiError(0, "", "GET", location.href)} retry={() => location.reload()} /></div>;
 }
 
-const page = (View: React.ComponentType) => <Suspense fallback={null}><View /></Suspense>;
+/*
+ * A press on a link asks for code, words and data of its view at once, and goes there when code and words have come. The first page of a visit
+ * does not wait for them: its frame is drawn before.
+ */
+const page = (r: LoadedRoute) => ({
+  element: <Suspense fallback={null}><r.View /></Suspense>,
+  loader: async ({ params, request }: LoaderFunctionArgs) => {
+    r.data?.(client, params, new URL(request.url).searchParams);
+    await r.load();
+    return null;
+  },
+  shouldRevalidate: () => false,
+});
 
 const router = createBrowserRouter([
   {
@@ -55,18 +69,18 @@ const router = createBrowserRouter([
       {
         errorElement: <RouteError />,
         children: [
-          ...topRoutes.map((r) => ({ path: r.path, element: page(r.View) })),
+          ...topRoutes.map((r) => ({ path: r.path, ...page(r) })),
           {
             path: "/dags/:dag",
             element: <DagFrame />,
-            children: dagRoutes.map((r) => (r.path === "" ? { index: true as const, element: page(r.View) } : { path: r.path, element: page(r.View), errorElement: <RouteError /> })),
+            children: dagRoutes.map((r) => (r.path === "" ? { index: true as const, ...page(r) } : { path: r.path, ...page(r), errorElement: <RouteError /> })),
           },
           { path: "*", element: <NotFound /> },
         ],
       },
     ],
   },
-]);
+], { hydrationData: {} });
 
 function Gate() {
   const queries = useQueryClient();

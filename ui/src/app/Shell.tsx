@@ -104,7 +104,7 @@ export function Shell() {
                     const Icon = r.nav!.icon, n = badge[r.nav!.key];
                     return (
                       <li key={r.path}>
-                        <NavLink to={r.path} end={r.path === "/"} onPointerEnter={() => void r.lazy()} onFocus={() => void r.lazy()} className={({ isActive }) => cx(s.link, isActive && s.current)}>
+                        <NavLink to={r.path} end={r.path === "/"} onPointerEnter={() => void r.load()} onFocus={() => void r.load()} className={({ isActive }) => cx(s.link, isActive && s.current)}>
                           <Icon size={16} aria-hidden />
                           <span>{t(`nav.${r.nav!.key}`)}</span>
                           {n ? <span className={cx(s.count, "num")}>{n}</span> : null}

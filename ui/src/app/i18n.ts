@@ -48,6 +48,9 @@ export async function startI18n() {
     });
 }
 
+/** Words of views that are about to be shown. What cannot be loaded is asked for again by the view itself. */
+export const loadWords = (names: readonly string[]) => i18next.loadNamespaces(names).catch(() => undefined);
+
 export async function setLanguage(lng: Language) {
   write("language", lng);
   await i18next.changeLanguage(lng);

@@ -1,17 +1,38 @@
 /*
  * The table of routes: what each views/<view>/routes.ts exports. Those files are read at start, their views when they are first shown; so nothing
- * but icons and addresses may be imported there.
+ * but icons, addresses and queries may be imported there.
  */
-import { lazy } from "react";
+import { lazy, useState } from "react";
+import type { ComponentType } from "react";
+import { loadWords } from "@/app/i18n";
 import type { ViewRoute } from "@/app/types";
 
 const modules = import.meta.glob<{ routes: ViewRoute[] }>("../views/*/routes.ts", { eager: true });
 
-const all: ViewRoute[] = Object.values(modules).flatMap((m) => m.routes);
+/*
+ * A view whose code and words have been loaded is drawn at once. React's lazy() alone would suspend at least once, and what suspended
+ * is not shown before 300 ms have passed.
+ */
+function withView(r: ViewRoute, folder: string) {
+  let known: ComponentType | null = null;
+  const load = async () => {
+    const [m] = await Promise.all([r.lazy(), loadWords(r.words ?? [folder])]);
+    known = m.default;
+    return m;
+  };
+  const Lazy = lazy(load);
+  const View = () => {
+    const [Is] = useState<ComponentType>(() => known ?? Lazy);
+    return <Is />;
+  };
+  return { ...r, load, View };
+}
 
-const withView = (r: ViewRoute) => ({ ...r, View: lazy(r.lazy) });
+const all = Object.entries(modules).flatMap(([file, m]) => m.routes.map((r) => withView(r, file.split("/").at(-2)!)));
 
-export const topRoutes = all.filter((r) => !r.parent).map(withView);
-export const dagRoutes = all.filter((r) => r.parent === "dag").map(withView);
+export type LoadedRoute = (typeof all)[number];
+
+export const topRoutes = all.filter((r) => !r.parent);
+export const dagRoutes = all.filter((r) => r.parent === "dag");
 export const navRoutes = all.filter((r) => r.nav).sort((a, b) => a.nav!.order - b.nav!.order);
 export const dagTabs = all.filter((r) => r.tab).sort((a, b) => a.tab!.order - b.tab!.order);

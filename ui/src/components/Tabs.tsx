@@ -4,11 +4,11 @@ import { cx } from "@/lib/cx";
 import s from "./Tabs.module.css";
 
 /** Tabs that are addresses: links, so that each can be opened, sent and gone back from. */
-export function LinkTabs({ tabs, label, end }: { tabs: readonly { to: string; label: string; count?: number; end?: boolean }[]; label: string; end?: ReactNode }) {
+export function LinkTabs({ tabs, label, end }: { tabs: readonly { to: string; label: string; count?: number; end?: boolean; onNear?: () => void }[]; label: string; end?: ReactNode }) {
   return (
     <nav className={s.tabs} aria-label={label}>
       {tabs.map((t) => (
-        <NavLink key={t.to} to={t.to} end={t.end} className={({ isActive }) => cx(s.tab, isActive && s.active)}>
+        <NavLink key={t.to} to={t.to} end={t.end} onPointerEnter={t.onNear} onFocus={t.onNear} className={({ isActive, isPending }) => cx(s.tab, isActive && s.active, isPending && s.pending)}>
           {t.label}
           {t.count !== undefined && <span className={cx(s.count, "num")}>{t.count}</span>}
         </NavLink>

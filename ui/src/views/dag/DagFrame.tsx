@@ -50,7 +50,7 @@ export function DagFrame() {
           <Heading id={id} dag={dag.data} />
           <Facts dag={dag.data} />
         </header>
-        <LinkTabs label={t("common:dagtab.label")} tabs={dagTabs.map((r) => ({ to: path`/dags/${id}/` + r.path, label: t(`common:dagtab.${r.tab!.key}`) }))} />
+        <LinkTabs label={t("common:dagtab.label")} tabs={dagTabs.map((r) => ({ to: path`/dags/${id}/` + r.path, label: t(`common:dagtab.${r.tab!.key}`), onNear: () => void r.load() }))} />
         <div className={s.body}>
           {dag.error && !dag.data ? <ErrorState error={dag.error} what={t("failed")} retry={dag.refetch} /> : <Outlet />}
         </div>

@@ -3,17 +3,18 @@
  * them, because thousands of edge components would cost more than the whole rest.
  */
 import { createContext, memo, useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { Background, Controls, MiniMap, ReactFlow, ReactFlowProvider, useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
+import { Background, ControlButton, Controls, ReactFlow, ReactFlowProvider, useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
 import type { Node, NodeProps } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { ChevronDown, ChevronRight, Database } from "lucide-react";
+import { ChevronDown, ChevronRight, Database, Maximize } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { TaskSum } from "@/api/runs";
 import { stateOf } from "@/api/states";
 import { StateDot } from "@/components/StateDot";
 import { cx } from "@/lib/cx";
-import { around, layoutShown } from "./model";
+import { around, inPlaces, layoutShown, nodeAt } from "./model";
 import type { GraphAnswer, GraphNode, Shown } from "./model";
+import { FarBoxes, Overview } from "./Overview";
 import { groupCounts, NodeStates, useNodeState, worst } from "./states";
 import type { NodeState } from "./states";
 import s from "./Graph.module.css";
@@ -63,18 +64,21 @@ const GroupBox = memo(function GroupBox({ id, data }: NodeProps<Box>) {
 
 const nodeTypes = { box: TaskBox, group_: GroupBox };
 
-/* Edges: those that are not chosen in one path each of two; labels beside them. */
+/* Edges: those of one place in one path, so that what is not seen is not painted; those that are chosen in one above; labels beside them. */
 const Edges = memo(function Edges({ shown, up, down, width, height }: { shown: Shown; up: Set<string> | null; down: Set<string> | null; width: number; height: number }) {
   const { plain, strong } = useMemo(() => {
-    const a: string[] = [], b: string[] = [];
-    for (const e of shown.edges) ((up?.has(e.to) && up.has(e.from)) || (down?.has(e.from) && down.has(e.to)) ? b : a).push(e.path);
-    return { plain: a.join(""), strong: b.join("") };
+    const a: Shown["edges"] = [], b: string[] = [];
+    for (const e of shown.edges) {
+      if ((up?.has(e.to) && up.has(e.from)) || (down?.has(e.from) && down.has(e.to))) b.push(e.path);
+      else a.push(e);
+    }
+    return { plain: inPlaces(a), strong: b.join("") };
   }, [shown, up, down]);
   const heads = useMemo(() => shown.edges.filter((e) => e.label), [shown]);
   return (
     <ViewportPortal>
       <svg className={s.edges} width={width} height={height} aria-hidden>
-        <path className={cx(s.edge, up && s.dim)} d={plain} />
+        {plain.map(([place, d]) => <path key={place} className={cx(s.edge, up && s.dim)} d={d} />)}
         {strong && <path className={cx(s.edge, s.strong)} d={strong} />}
         {heads.map((e) => <text key={`${e.from} ${e.to}`} x={e.x} y={e.y - 4} className={s.edgeLabel}>{e.label}</text>)}
       </svg>
@@ -85,25 +89,31 @@ const Edges = memo(function Edges({ shown, up, down, width, height }: { shown: S
 /* The whole of a small graph; of a large one its beginning, at a size that can be read. */
 const READABLE = 0.75;
 
+/* Nobody reads a box at less than FAR: it is filled. Of more than MANY, those that come into view below TOGETHER would be hundreds: they are drawn together. */
+const FAR = 0.3, TOGETHER = 0.4, MANY = 300;
+
 function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }: Props) {
   const { t } = useTranslation("graph");
   const flow = useReactFlow();
-  const far = useStore((st) => st.transform[2] < 0.3);
+  const far = useStore((st) => st.transform[2] < FAR);
+  // From afar lines are to be seen too; in steps, since each draws all of them again.
+  const line = useStore((st) => Math.max(1.5, 0.75 * 2 ** Math.ceil(-Math.log2(st.transform[2]))));
   const frame = useRef<HTMLDivElement>(null);
-  const [mini, setMini] = useState(graph.nodes.length < 400);
   const states = useMemo(() => new NodeStates(), []);
   const shown = useMemo(() => layoutShown(graph, closed), [graph, closed]);
   const near = useMemo(() => (chosen ? around(shown.edges, chosen) : null), [shown, chosen]);
   const toggle = useCallback((id: string) => onToggle(id), [onToggle]);
   const ctx = useMemo(() => ({ states, toggle }), [states, toggle]);
 
+  const together = useStore((st) => st.transform[2] < TOGETHER);
+  const whole = together && shown.nodes.length > MANY, alone = whole ? chosen : null;
   const nodes = useMemo<Box[]>(
-    () => shown.nodes.map((n) => ({
-      id: n.id, type: n.kind === "group" ? "group_" : "box", position: { x: n.x, y: n.y }, width: n.w, height: n.h, measured: { width: n.w, height: n.h },
+    () => (whole ? shown.nodes.filter((n) => n.id === alone) : shown.nodes).map((n) => ({
+      id: n.id, type: n.kind === "group" ? "group_" : "box", position: { x: n.x, y: n.y }, width: n.w, height: n.h, measured: { width: n.w, height: n.h }, handles: NONE,
       data: { node: n, closed: n.kind === "group" && closed.has(n.id) }, draggable: false, connectable: false, selectable: true, zIndex: n.kind === "group" ? 0 : 2,
       ariaRole: "button",
     })),
-    [shown, closed],
+    [shown, closed, whole, alone],
   );
 
   useEffect(() => {
@@ -128,13 +138,6 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
     if (hit) void flow.setCenter(hit.x + hit.w / 2, hit.y + hit.h / 2, { zoom: Math.max(0.8, flow.getZoom()), duration: 180 });
   }, [words, shown, flow]);
 
-  // The small map of thousands of boxes can wait for the large picture.
-  useEffect(() => {
-    if (mini) return;
-    const timer = window.setTimeout(() => setMini(true), 1500);
-    return () => window.clearTimeout(timer);
-  }, [mini]);
-
   // Where one begins is known before the first box is drawn: else all would be drawn twice.
   const [view, setView] = useState<{ x: number; y: number; zoom: number } | null>(null);
   useLayoutEffect(() => {
@@ -151,18 +154,18 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
 
   return (
     <Ctx.Provider value={ctx}>
-      <div ref={frame} className={cx(s.frame, far && s.far)} role="group" aria-label={label}>
+      <div ref={frame} className={cx(s.frame, far && s.far)} role="group" aria-label={label} style={{ "--line": `${line}px` } as React.CSSProperties}>
         {view && <ReactFlow
           nodes={nodes} edges={NONE} nodeTypes={nodeTypes} onlyRenderVisibleElements={nodes.length > 150} nodesDraggable={false} nodesConnectable={false} elementsSelectable
           defaultViewport={view}
-          minZoom={0.03} maxZoom={2} zoomOnDoubleClick={false} proOptions={{ hideAttribution: true }} deleteKeyCode={null} selectionKeyCode={null} multiSelectionKeyCode={null}
+          minZoom={0.03} maxZoom={2} zoomOnDoubleClick={false} deleteKeyCode={null} selectionKeyCode={null} multiSelectionKeyCode={null}
           ariaLabelConfig={{ "node.a11yDescription.default": t("aria_node"), "controls.ariaLabel": t("controls"), "controls.zoomIn.ariaLabel": t("zoom_in"), "controls.zoomOut.ariaLabel": t("zoom_out"), "controls.fitView.ariaLabel": t("fit"), "minimap.ariaLabel": t("minimap") }}
           onNodeClick={(e, n) => {
             const head = (e.target as HTMLElement).closest(`.${s.groupHead}`);
             if (n.type === "group_" && (head || (n.data as BoxData).closed)) toggle(n.id);
             else onChoose(n.id);
           }}
-          onPaneClick={() => onChoose(null)}
+          onPaneClick={(e) => onChoose((whole && nodeAt(shown, flow.screenToFlowPosition({ x: e.clientX, y: e.clientY }))?.id) || null)}
           onKeyDown={(e) => {
             const id = (e.target as HTMLElement).closest<HTMLElement>(".react-flow__node")?.dataset.id;
             if (!id || (e.key !== "Enter" && e.key !== " ")) return;
@@ -174,8 +177,11 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
         >
           <Edges shown={shown} up={near?.up ?? null} down={near?.down ?? null} width={graph.width} height={graph.height} />
           <Background gap={24} size={1} />
-          <Controls showInteractive={false} position="bottom-left" />
-          {mini && <MiniMap style={{ width: 160, height: 100 }} pannable zoomable position="bottom-right" nodeStrokeWidth={0} nodeColor={(n) => miniColor(states.get(n.id), n.type === "group_" && !(n.data as BoxData).closed)} />}
+          <Controls showInteractive={false} showFitView={false} position="bottom-left">
+            <ControlButton aria-label={t("fit")} title={t("fit")} onClick={() => void flow.fitBounds({ x: 0, y: 0, width: graph.width, height: graph.height }, { padding: 0.05 })}><Maximize aria-hidden className={s.fit} /></ControlButton>
+          </Controls>
+          {whole && <FarBoxes nodes={shown.nodes} states={states} closed={closed} width={graph.width} height={graph.height} />}
+          <Overview nodes={shown.nodes} states={states} closed={closed} width={graph.width} height={graph.height} />
         </ReactFlow>}
       </div>
     </Ctx.Provider>
@@ -183,7 +189,6 @@ function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }
 }
 
 const NONE: [] = [];
-const miniColor = (st: NodeState, open: boolean) => (open ? "transparent" : st.state && st.state !== "none" ? `var(--s-${st.state})` : "var(--border-strong)");
 
 interface Props {
   graph: GraphAnswer;

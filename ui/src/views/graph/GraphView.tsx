@@ -3,7 +3,6 @@ import { ChevronsDownUp, ChevronsUpDown, Database, Workflow } from "lucide-react
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router-dom";
-import { api, path } from "@/api/client";
 import { useRecentRuns, useRunStates } from "@/api/runs";
 import { useTimezone } from "@/app/timezone";
 import { Button, IconButton } from "@/components/Button";
@@ -15,7 +14,7 @@ import { SearchField } from "@/components/SearchField";
 import { useDagId } from "@/views/dag/DagFrame";
 import { TaskPanel } from "@/views/task/TaskPanel";
 import { GraphPane } from "./GraphPane";
-import type { GraphAnswer } from "./model";
+import { graphQuery } from "./query";
 import { groupCounts } from "./states";
 import s from "./Graph.module.css";
 
@@ -40,18 +39,11 @@ export default function GraphView({ fixedRun, version }: { fixedRun?: string; ve
   const run = fixedRun ?? params.get("run") ?? recent.data?.[0]?.dag_run_id ?? null;
   const states = useRunStates(dag, run);
   const assets = params.get("assets") === "1";
-  // A version's graph stays as it is: it is no part of what events make stale. The current one is asked for at once; a run of another version
-  // has another graph.
-  const ask = (n: number | undefined) => ({
-    queryKey: ["graph", dag, n ?? "current", assets],
-    queryFn: ({ signal }: { signal: AbortSignal }) => api.get<GraphAnswer>(path`/ui/dags/${dag}/graph`, { query: { version: n, assets: assets || undefined }, signal }),
-    staleTime: n === undefined ? 10_000 : Infinity,
-    structuralSharing: false as const,
-  });
-  const current = useQuery({ ...ask(undefined), enabled: version === undefined });
+  // The current version's graph is asked for at once; a run of another version has another graph.
+  const current = useQuery({ ...graphQuery(dag, undefined, assets), enabled: version === undefined });
   const wanted = version ?? states.data?.version;
   const other = wanted !== undefined && wanted !== current.data?.version && (version !== undefined || !current.isPending);
-  const own = useQuery({ ...ask(wanted), enabled: other });
+  const own = useQuery({ ...graphQuery(dag, wanted, assets), enabled: other });
   const graph = other ? own : current;
   const task = params.get("task"), words = params.get("q") ?? "";
   const choose = useCallback((id: string | null) => set({ task: id }), [set]);

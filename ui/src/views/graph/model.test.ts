@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { around, layoutShown, smooth } from "./model";
+import { around, inPlaces, layoutShown, nodeAt, smooth } from "./model";
 import type { GraphAnswer, GraphNode } from "./model";
 import { groupCounts, NodeStates, worst } from "./states";
 
@@ -31,6 +31,21 @@ it("what is up and down of a box", () => {
   const { up, down } = around(edges, "g.c");
   expect([...up].sort()).toEqual(["a", "g.c", "g.in.b"]);
   expect([...down].sort()).toEqual(["d", "g.c"]);
+});
+
+it("the box at a point is the innermost", () => {
+  const at = (closed: string[], x: number, y: number) => nodeAt(layoutShown(graph, new Set(closed)), { x, y })?.id;
+  expect(at([], 215, 5)).toBe("g.in.b");
+  expect(at([], 350, 5)).toBe("g.in");
+  expect(at([], 570, 90)).toBe("g");
+  expect(at(["g.in"], 300, 30)).toBe("g.in");
+  expect(at([], 650, 5)).toBeUndefined();
+});
+
+it("edges of one place are one path, and none is lost", () => {
+  const edge = (x: number, y: number, path: string) => ({ from: "a", to: "b", path, label: null, x, y });
+  const places = inPlaces([edge(10, 10, "M0 0H1"), edge(5000, 10, "M0 0H2"), edge(20, 30, "M0 0H3")]);
+  expect(places.map(([, d]) => d).sort()).toEqual(["M0 0H1M0 0H3", "M0 0H2"]);
 });
 
 it("a line that stays level is straight", () => {

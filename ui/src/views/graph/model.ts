@@ -94,6 +94,23 @@ export function layoutShown(g: GraphAnswer, closed: ReadonlySet<string>): Shown 
   return { nodes, edges };
 }
 
+const PLACE = 700;
+
+/** Paths of edges, those whose middles are near each other joined. */
+export function inPlaces(edges: Shown["edges"]): [place: string, path: string][] {
+  const by = new Map<string, string>();
+  for (const e of edges) {
+    const place = `${Math.floor(e.x / PLACE)} ${Math.floor(e.y / PLACE)}`;
+    by.set(place, (by.get(place) ?? "") + e.path);
+  }
+  return [...by];
+}
+
+/** The box at a point: what is in a group before the group. */
+export function nodeAt(shown: Shown, p: { x: number; y: number }): GraphNode | undefined {
+  return shown.nodes.findLast((n) => p.x >= n.x && p.x < n.x + n.w && p.y >= n.y && p.y < n.y + n.h);
+}
+
 /** All that a box depends on (up) or that depends on it (down), itself included. */
 export function around(edges: Shown["edges"], id: string): { up: Set<string>; down: Set<string> } {
   const before = new Map<string, string[]>(), after = new Map<string, string[]>();

@@ -21,6 +21,16 @@ export class NodeStates {
   private readonly all = new Map<string, NodeState>();
   private readonly watchers = new Map<string, Set<() => void>>();
 
+  private readonly all_ = new Set<() => void>();
+  private changes = 0;
+
+  /** How often anything changed, and who wants to hear of it. */
+  version = () => this.changes;
+  watchAll = (fn: () => void) => {
+    this.all_.add(fn);
+    return () => void this.all_.delete(fn);
+  };
+
   get(id: string): NodeState {
     return this.all.get(id) ?? PLAIN;
   }
@@ -33,12 +43,15 @@ export class NodeStates {
   }
 
   replace(next: ReadonlyMap<string, NodeState>) {
+    const before = this.changes;
     for (const id of new Set([...this.all.keys(), ...next.keys()])) {
       const n = next.get(id) ?? PLAIN;
       if (same(this.get(id), n)) continue;
       this.all.set(id, n);
+      this.changes++;
       this.watchers.get(id)?.forEach((fn) => fn());
     }
+    if (this.changes !== before) this.all_.forEach((fn) => fn());
   }
 }
 

@@ -17,6 +17,7 @@ import { visibleRows } from "./decode";
 import type { Grid } from "./decode";
 import { GridPane } from "./GridPane";
 import { Mark } from "./marks";
+import { gridFilter } from "./query";
 import { useGrid } from "./useGrid";
 import s from "./Grid.module.css";
 
@@ -60,12 +61,10 @@ export default function GridView({ fixedRun }: { fixedRun?: string }) {
   const dag = useDagId();
   const navigate = useNavigate();
   const [params, setParams] = useSearchParams();
-  const runs = Number(params.get("n") ?? read("grid.runs") ?? 25) || 25;
+  const filter = gridFilter(params), { runs } = filter;
   const words = params.get("q") ?? "";
   const [closed, setClosed] = useState(() => readClosed(dag));
-  const q = useGrid(dag, {
-    runs, before: params.get("before") ?? undefined, run_type: params.get("run_type") ?? undefined, state: params.get("state") ?? undefined, root: params.get("root") ?? undefined,
-  });
+  const q = useGrid(dag, filter);
   const grid = q.data;
   const set = useCallback(
     (change: Record<string, string | null>) => setParams((p) => {

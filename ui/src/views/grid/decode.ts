@@ -45,9 +45,10 @@ export interface Grid extends GridAnswer {
   end: Int32Array; // by row: the first one that is not below it
   states: Record<string, State>; // by letter
   letterOf: Map<State, string>;
+  took: number; // milliseconds to ask for it
 }
 
-export function decodeGrid(a: GridAnswer): Grid {
+export function decodeGrid(a: GridAnswer, took = 0): Grid {
   const n = a.tasks.length;
   const row = new Map<string, number>();
   const end = new Int32Array(n);
@@ -63,7 +64,7 @@ export function decodeGrid(a: GridAnswer): Grid {
     states[letter] = stateOf(state);
     letterOf.set(stateOf(state), letter);
   }
-  return { ...a, row, end, states, letterOf };
+  return { ...a, row, end, states, letterOf, took };
 }
 
 /** The rows that are seen: not those in closed groups; with words, those whose id has them all, and the groups that they are in. */

@@ -4,21 +4,14 @@
  */
 import { useCallback, useEffect, useRef } from "react";
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
-import { api, path } from "@/api/client";
 import { useEvents } from "@/api/events";
 import type { ServerEvent } from "@/api/events";
 import { keys } from "@/api/keys";
 import { usePoll } from "@/api/runs";
-import { decodeGrid, patchCell } from "./decode";
-import type { Grid, GridAnswer } from "./decode";
-
-export interface GridFilter {
-  runs: number;
-  before?: string;
-  run_type?: string;
-  state?: string;
-  root?: string;
-}
+import { patchCell } from "./decode";
+import type { Grid } from "./decode";
+import { gridQuery } from "./query";
+import type { GridFilter } from "./query";
 
 const LEAST_MS = 800;
 const SHARE = 6; // at most a sixth of the time goes into reading
@@ -26,20 +19,9 @@ const SHARE = 6; // at most a sixth of the time goes into reading
 export function useGrid(dag: string, filter: GridFilter) {
   const client = useQueryClient();
   const poll = usePoll();
+  const q = useQuery({ ...gridQuery(dag, filter), placeholderData: keepPreviousData, refetchInterval: poll });
   const took = useRef(0);
-  const key = keys.grid(dag, filter);
-  const q = useQuery({
-    queryKey: key,
-    queryFn: async ({ signal }) => {
-      const start = performance.now();
-      const answer = await api.get<GridAnswer>(path`/ui/dags/${dag}/grid`, { query: { ...filter }, signal });
-      took.current = performance.now() - start;
-      return decodeGrid(answer);
-    },
-    structuralSharing: false,
-    placeholderData: keepPreviousData,
-    refetchInterval: poll,
-  });
+  took.current = q.data?.took ?? took.current;
   const timer = useRef(0);
   const text = JSON.stringify(filter);
   useEffect(() => () => {
