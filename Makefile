@@ -2,7 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all setup build program demo test check bench soak fuzz sim templates kill golden mining providers reference install clean help
+.PHONY: all setup build program demo test check bench soak fuzz sim templates kill golden mining providers attacks reference install clean help
 
 all: build
 
@@ -57,6 +57,9 @@ mining: program ## process mining beside pm4py, on EVENT_LOGS and random logs (a
 
 providers: program ## genuine Airflow providers against servers of this machine; needs a package index
 	@python3 test/providers/run.py --build $(BUILD)
+
+attacks: program ## requests made from api/openapi.yaml by Schemathesis, EXAMPLES (20) per operation; a package index
+	@test/attacks/run.py --build $(BUILD) --examples $(or $(EXAMPLES),20) --seed $(or $(SEED),1)
 
 reference: ## writes docs/reference/c-api.md from the public headers
 	@tools/api-reference >docs/reference/c-api.md

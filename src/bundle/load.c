@@ -204,7 +204,11 @@ int load_file(const char *path, struct worker *worker, const struct load_env *en
     *ret = NULL;
     *ret_len = 0;
     if (access(path, R_OK) != 0 || realpath(path, real) == NULL) {
-        return err_set(e, ERR_NOTFOUND, "%s: no such file", path);
+        return err_set(e, ERR_NOTFOUND,
+                       strchr(path, '/') != NULL || strchr(path, '.') != NULL
+                           ? "%s: no such file"
+                           : "%s: there is no such file, and no DAG of that id is known",
+                       path);
     }
     if (!ends_with(path, ".py")) {
         if (!load_is_file_name(path)) {

@@ -423,7 +423,9 @@ static int finish_rows(struct rows *r)
     }
     if (rc == 0) { /* others may have come meanwhile */
         r->b->gone_len -= r->gone_len;
-        memmove(r->b->gone, r->b->gone + r->gone_len, r->b->gone_len * sizeof *r->b->gone);
+        if (r->b->gone_len > 0) {
+            memmove(r->b->gone, r->b->gone + r->gone_len, r->b->gone_len * sizeof *r->b->gone);
+        }
         tell_people(r);
     }
     return rc;

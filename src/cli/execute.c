@@ -24,6 +24,8 @@
 #include "worker/worker.h"
 
 #define CLIENT_POLL_US   100000
+#define CLIENT_LOOK_US   TIME_SECOND       /* whether somebody still carries the run out */
+#define CLIENT_GONE_US   (5 * TIME_SECOND) /* a service that is restarted is back by then */
 #define CALLBACK_POLL_US 10000
 #define ESTIMATE_RUNS    5
 
@@ -297,8 +299,32 @@ static void show_end(const struct found *f, enum progress_mode mode)
     progress_summary(&s, NULL);
 }
 
+/* Nobody carries the run out any more: *alive_us is when somebody was last seen to. */
+static int check_alive(const char *home, int64_t *alive_us, int64_t *looked_us, struct err *e)
+{
+    int64_t now = loop_now_us(loop_current());
+    struct err ignored = {0};
+    char *answer = NULL;
+
+    if (now - *looked_us < CLIENT_LOOK_US) {
+        return 0;
+    }
+    *looked_us = now;
+    if (engine_request(home, "ping", "", &answer, &ignored) == 0) {
+        *alive_us = now;
+    }
+    mem_free(answer);
+    return now - *alive_us < CLIENT_GONE_US
+               ? 0
+               : err_set(
+                     e, ERR_BUSY,
+                     "the process that ran it is gone: the run goes on when a service starts in "
+                     "this home, or by `tradewind runs resume`");
+}
+
 int execute_follow(struct cli *cli, const char *home, int64_t run_key, struct err *e)
 {
+    int64_t alive_us = loop_now_us(loop_current()), looked_us = alive_us;
     size_t shown = 0;
     int rc = 0;
 
@@ -318,7 +344,8 @@ int execute_follow(struct cli *cli, const char *home, int64_t run_key, struct er
             return rc;
         }
         found_fini(&f);
-        rc = co_sleep(CLIENT_POLL_US);
+        rc = check_alive(home, &alive_us, &looked_us, e);
+        rc = rc == 0 ? co_sleep(CLIENT_POLL_US) : rc;
         if (rc != 0) {
             return rc;
         }

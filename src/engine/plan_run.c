@@ -239,7 +239,9 @@ static int add(struct choice *c, uint32_t task, int32_t index, uint8_t state, ui
         if (grown == NULL) {
             return -ERR_NOMEM;
         }
-        memcpy(grown, c->out, c->len * sizeof *grown);
+        if (c->len > 0) {
+            memcpy(grown, c->out, c->len * sizeof *grown);
+        }
         c->out = grown;
         c->cap = cap;
     }

@@ -27,7 +27,7 @@ static int set_timezone(const char *name, struct err *e)
     if (rc != 0) {
         return err_prefix(e, rc, "core.default_timezone is '%.60s'", name);
     }
-    (void)snprintf(timezone_name, sizeof timezone_name, "%s", name);
+    (void)snprintf(timezone_name, sizeof timezone_name, "%s", is_utc ? "" : name);
     defaults.timezone = is_utc ? NULL : timezone_name;
     return 0;
 }

@@ -31,11 +31,13 @@
 #include "runtime/loop.h"
 #include "store/store.h"
 
-#define FIRST_LOOK_US  (60 * TIME_SECOND)
-#define LOOK_US        (3600 * TIME_SECOND)
-#define SOURCES_US     (24 * 3600 * TIME_SECOND)
-#define COMMANDS_US    (7 * 24 * 3600 * TIME_SECOND) /* a command is not sent again after so long */
-#define REST_SHARE     9 /* a piece is followed by so many times its time of rest */
+#define FIRST_LOOK_US (60 * TIME_SECOND)
+#define LOOK_US       (3600 * TIME_SECOND)
+#define SOURCES_US    (24 * 3600 * TIME_SECOND)
+#define COMMANDS_US   (7 * 24 * 3600 * TIME_SECOND) /* a command is not sent again after so long */
+#define REST_SHARE \
+    9 /* a piece is followed by so many times the time that it took of the store's thread */
+#define REST_MAX_US    (2 * TIME_SECOND)
 #define RUNS_PIECE     100
 #define NAMES_PIECE    64
 #define ROWS_PIECE     500
@@ -61,17 +63,27 @@ struct cleaner {
     struct arena tree_arena;
     int64_t runs, logs, rows, files;
     bool more;
+    int64_t store_us, files_us; /* that the piece at hand took there */
+    struct loop *l;             /* NULL with g */
     struct err *e;
 };
 
 static int on_store(struct cleaner *c, int (*fn)(void *arg))
 {
-    return c->g != NULL ? engine_on_store(c->g, fn, c) : fn(c);
+    int64_t start = c->l != NULL ? loop_now_us(c->l) : 0;
+    int rc = c->g != NULL ? engine_on_store(c->g, fn, c) : fn(c);
+
+    c->store_us += c->l != NULL ? loop_now_us(c->l) - start : 0;
+    return rc;
 }
 
 static int on_files(struct cleaner *c, int (*fn)(void *arg))
 {
-    return c->pool != NULL ? co_offload(c->pool, fn, c) : fn(c);
+    int64_t start = c->l != NULL ? loop_now_us(c->l) : 0;
+    int rc = c->pool != NULL ? co_offload(c->pool, fn, c) : fn(c);
+
+    c->files_us += c->l != NULL ? loop_now_us(c->l) - start : 0;
+    return rc;
 }
 
 struct retention retention_of(const struct config *c)
@@ -340,6 +352,7 @@ static int piece(struct cleaner *c, int (*step)(struct cleaner *c))
     c->names = NULL;
     c->names_len = 0;
     c->more = false;
+    c->store_us = c->files_us = 0;
     rc = step(c);
     arena_fini(&c->arena);
     return rc;
@@ -361,35 +374,37 @@ int retention_clean(struct store *s, const char *home, int64_t before_us, int64_
     return rc;
 }
 
-static int rest(struct cleaner *c, int64_t took_us)
+/* The store's thread is for commits: little of its time is taken. Files are removed beside it, on a disk that is busy slowly: who rested
+ * much longer than that took would fall behind what ends meanwhile. */
+static int rest(const struct cleaner *c)
 {
-    (void)c;
-    return co_sleep(took_us * REST_SHARE > 1000 ? took_us * REST_SHARE : 1000);
+    int64_t us = c->store_us * REST_SHARE + c->files_us;
+
+    us = us > REST_MAX_US ? REST_MAX_US : us;
+    return co_sleep(us > 1000 ? us : 1000);
 }
 
-static int all_pieces(struct cleaner *c, struct loop *l, int (*step)(struct cleaner *c))
+static int all_pieces(struct cleaner *c, int (*step)(struct cleaner *c))
 {
     int rc = 0;
 
     do {
-        int64_t start = loop_now_us(l);
-
         rc = piece(c, step);
         if (rc == 0 && c->more) {
-            rc = rest(c, loop_now_us(l) - start);
+            rc = rest(c);
         }
     } while (rc == 0 && c->more);
     return rc;
 }
 
-static int look(struct cleaner *c, struct loop *l, bool sources)
+static int look(struct cleaner *c, bool sources)
 {
-    int rc = c->r.runs_us != 0 ? all_pieces(c, l, step_runs) : 0;
+    int rc = c->r.runs_us != 0 ? all_pieces(c, step_runs) : 0;
 
-    rc = rc == 0 ? all_pieces(c, l, step_garbage) : rc;
-    rc = rc == 0 && c->r.logs_us != 0 ? all_pieces(c, l, step_logs) : rc;
-    rc = rc == 0 ? all_pieces(c, l, step_rows) : rc;
-    return rc == 0 && sources ? all_pieces(c, l, step_sources) : rc;
+    rc = rc == 0 ? all_pieces(c, step_garbage) : rc;
+    rc = rc == 0 && c->r.logs_us != 0 ? all_pieces(c, step_logs) : rc;
+    rc = rc == 0 ? all_pieces(c, step_rows) : rc;
+    return rc == 0 && sources ? all_pieces(c, step_sources) : rc;
 }
 
 /* One look. An error that is not the end of it is logged. */
@@ -400,6 +415,7 @@ static int look_once(struct engine *g, struct loop *l, struct pool *pool, const 
     struct cleaner c = {.s = engine_store(g),
                         .home = home,
                         .g = g,
+                        .l = l,
                         .pool = pool,
                         .r = *r,
                         .now_us = loop_wall_us(l),
@@ -408,7 +424,7 @@ static int look_once(struct engine *g, struct loop *l, struct pool *pool, const 
 
     map_init(&c.trees);
     arena_init(&c.tree_arena, MiB(256));
-    rc = look(&c, l, sources);
+    rc = look(&c, sources);
     map_fini(&c.trees);
     arena_fini(&c.tree_arena);
     if (c.runs != 0 || c.logs != 0 || c.rows != 0 || c.files != 0) {

@@ -137,6 +137,8 @@ static void make_again(struct sched *s, struct run **run, struct dag *d, int64_t
     row.run_id = keep(rows, row.run_id);
     row.conf = keep(rows, row.conf);
     row.reason = keep(rows, row.reason);
+    row.partition_key = keep(rows, row.partition_key);
+    row.triggering_user = keep(rows, row.triggering_user);
     if (rows->nomem) {
         s->nomem = true;
         return;

@@ -156,12 +156,15 @@ static bool in_range(const struct time_range *r, int64_t t)
 
 static bool in_group(const struct dag *d, const struct task *t, const char *group_id)
 {
-    for (uint32_t g = t->group; group_id != NULL && g != UINT32_MAX; g = d->groups[g].parent) {
+    if (group_id == NULL) {
+        return true;
+    }
+    for (uint32_t g = t->group; g != UINT32_MAX; g = d->groups[g].parent) {
         if (strcmp(d->groups[g].group_id, group_id) == 0) {
             return true;
         }
     }
-    return group_id == NULL;
+    return false;
 }
 
 static int64_t updated_of(const struct ti_row *t)

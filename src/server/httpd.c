@@ -25,7 +25,9 @@
 #define STREAM_HIGH    KiB(256) /* a writer waits while so much is unsent */
 #define RUNS_AT_ONCE   16       /* of the module, before others have their turn */
 #define SWEEP_US       TIME_SECOND
+#define CROWDED_US     (TIME_SECOND / 10)
 #define HANDLER_US     (30 * TIME_SECOND) /* an answer in one piece takes so long at most */
+#define BODIES_MAX     MiB(64)            /* of requests that one thread holds at once: 503 */
 #define CLOSE_GRACE_US (2 * TIME_SECOND)
 
 struct httpd {
@@ -43,8 +45,9 @@ struct httpd {
 static const struct httpd_limits limits = {
     .body_s = 60,
     .reply_s = 120,
-    .crowded_s = 2,
+    .crowded_ms = 500,
     .header_bytes = LIMIT_HTTPD_HEAD,
+    .bodies_bytes = BODIES_MAX,
 };
 
 /* ---- driving the module ---- */
@@ -104,8 +107,10 @@ static int sweeper(void *arg)
 {
     struct httpd *h = arg;
 
-    while (co_sleep(SWEEP_US) == 0) {
-        h->module->sweep(h->impl);
+    bool crowded = false;
+
+    while (co_sleep(crowded ? CROWDED_US : SWEEP_US) == 0) {
+        crowded = h->module->sweep(h->impl);
         run(h);
     }
     return 0;

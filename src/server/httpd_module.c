@@ -18,11 +18,14 @@ extern const struct httpd_files httpd_page; /* made by tools/ui-pack */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <zlib.h>
 
-#define BODY_SLACK (1U << 20) /* read and dropped beyond the limit, so that the client hears why */
+#define BODY_SLACK  (1U << 20) /* read and dropped beyond the limit, so that the client hears why */
+#define BODY_SMALL  (16U << 10) /* has room even where large ones of others have taken all */
+#define LONGEST_GAP (1U << 10)  /* between a header's name and its value */
 
 enum phase { PHASE_REST, PHASE_BODY, PHASE_HOST, PHASE_SEND, PHASE_STREAM };
 
@@ -31,8 +34,8 @@ struct link { /* a connection */
     struct module *m;
     int fd;
     enum phase phase;
-    int64_t since_s; /* since it is in this phase */
-    bool cut;        /* it was shut down already */
+    int64_t since_ms; /* since it is in this phase */
+    bool cut;         /* it was shut down already */
 };
 
 struct request {
@@ -43,7 +46,7 @@ struct request {
     struct MHD_Response *response;
     char *uri;
     size_t body_cap, body_max, dropped;
-    bool head_done, with_host, held, answered, too_large;
+    bool head_done, with_host, held, answered, too_large, crowded_out;
     int status;
 };
 
@@ -53,22 +56,23 @@ struct module {
     struct MHD_Daemon *daemon;
     struct link links; /* ring */
     unsigned connections;
+    size_t bodies; /* bytes that are held for bodies of all requests */
     int fd;
 };
 
-static int64_t now_s(void)
+static int64_t now_ms(void)
 {
     struct timespec t;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static void enter(struct link *l, enum phase phase)
 {
     if (l != NULL) {
         l->phase = phase;
-        l->since_s = now_s();
+        l->since_ms = now_ms();
     }
 }
 
@@ -113,15 +117,15 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **link_out,
     }
 }
 
-static unsigned allowed_s(const struct module *m, enum phase phase, bool crowded)
+static int64_t allowed_ms(const struct module *m, enum phase phase, bool crowded)
 {
     switch (phase) {
     case PHASE_REST:
-        return crowded ? m->limits.crowded_s : m->limits.idle_s;
+        return crowded ? m->limits.crowded_ms : m->limits.idle_s * 1000LL;
     case PHASE_BODY:
-        return m->limits.body_s;
+        return m->limits.body_s * 1000LL;
     case PHASE_SEND:
-        return m->limits.reply_s;
+        return m->limits.reply_s * 1000LL;
     case PHASE_HOST:
     case PHASE_STREAM:
         break;
@@ -129,20 +133,21 @@ static unsigned allowed_s(const struct module *m, enum phase phase, bool crowded
     return 0;
 }
 
-static void module_sweep(void *arg)
+static bool module_sweep(void *arg)
 {
     struct module *m = arg;
     bool crowded = m->connections >= m->limits.connections - m->limits.connections / 10;
-    int64_t now = now_s();
+    int64_t now = now_ms();
 
     for (struct link *l = m->links.next; l != &m->links; l = l->next) {
-        unsigned s = allowed_s(m, l->phase, crowded);
+        int64_t ms = allowed_ms(m, l->phase, crowded);
 
-        if (s != 0 && !l->cut && now - l->since_s >= s) {
+        if (ms != 0 && !l->cut && now - l->since_ms >= ms) {
             l->cut = true;
             (void)shutdown(l->fd, SHUT_RDWR);
         }
     }
+    return crowded;
 }
 
 /* ---- requests ---- */
@@ -184,9 +189,10 @@ static void find_peer(struct request *r)
     }
 }
 
-static enum MHD_Result refuse(struct request *r, unsigned status, const char *json)
+/* The answer that needs no host. The connection ends with it: what follows on it may be no request. */
+static enum MHD_Result refuse(struct request *r, unsigned status, const char *text)
 {
-    struct MHD_Response *p = MHD_create_response_from_buffer(strlen(json), (void *)(uintptr_t)json,
+    struct MHD_Response *p = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
                                                              MHD_RESPMEM_PERSISTENT);
     enum MHD_Result rc;
 
@@ -228,7 +234,92 @@ static unsigned too_long(const struct request *r)
     return sum > half ? 431 : 0;
 }
 
-static enum MHD_Result take_head(struct request *r, const char *method)
+static enum MHD_Result refuse_crowd(struct request *r)
+{
+    return refuse(r, 503,
+                  "{\"detail\":\"Too many bodies of requests are on their way: try again later\"}");
+}
+
+/* ---- heads that two programs may read differently ---- */
+
+struct framing {
+    unsigned lengths, codings, hosts;
+    bool chunked, odd;
+};
+
+static bool is_token(const char *p)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    bool ok = *p != '\0';
+
+    for (; ok && *p != '\0'; p++) {
+        ok = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+             strchr(others, *p) != NULL;
+    }
+    return ok;
+}
+
+static bool is_field(const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (((unsigned char)p[i] < ' ' && p[i] != '\t') || p[i] == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * A line that begins with a space goes on with the header before. libmicrohttpd before 0.9.77 adds it to the header's name: `Content-Leng: 5`,
+ * ` th` is a length to it alone. Then the name stands elsewhere, no longer right before its value.
+ */
+static bool is_folded(const char *name, size_t name_len, const char *value)
+{
+    const char *p = name + name_len;
+
+    if (strverscmp(MHD_get_version(), "0.9.77") >= 0 || value == NULL) {
+        return false;
+    }
+    if ((uintptr_t)value <= (uintptr_t)p || (uintptr_t)value - (uintptr_t)p > LONGEST_GAP) {
+        return true;
+    }
+    while (p < value && (*p == '\0' || *p == ' ' || *p == '\t')) {
+        p++;
+    }
+    return p != value;
+}
+
+static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_len, const char *value, size_t value_len)
+{
+    struct framing *f = arg;
+
+    (void)kind;
+    f->odd = f->odd || !is_token(name) || is_folded(name, name_len, value) ||
+             (value != NULL && !is_field(value, value_len));
+    f->lengths += strcasecmp(name, "Content-Length") == 0;
+    f->hosts += strcasecmp(name, "Host") == 0;
+    if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        f->codings++;
+        f->chunked = value != NULL && strcasecmp(value, "chunked") == 0;
+    }
+    return MHD_YES;
+}
+
+/*
+ * Where the body ends must be beyond doubt: a proxy before us that sees another end takes our next request from somebody else's body. RFC 9112,
+ * 6.3, has such requests refused; libmicrohttpd takes the first length of several, and a space before the colon for a part of the name.
+ */
+static bool is_ambiguous(struct request *r, const char *version)
+{
+    struct framing f = {0};
+
+    (void)MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, look_at_header, &f);
+    return f.odd || f.hosts > 1 || f.lengths + f.codings > 1 ||
+           (f.codings == 1 && (!f.chunked || strcmp(version, "HTTP/1.1") != 0));
+}
+
+static enum MHD_Result take_head(struct request *r, const char *method, const char *version)
 {
     const char *length =
         MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Content-Length");
@@ -247,6 +338,9 @@ static enum MHD_Result take_head(struct request *r, const char *method)
     r->pub.method = method;
     enter(r->link, PHASE_BODY);
     find_peer(r);
+    if (!is_token(method) || is_ambiguous(r, version)) {
+        return refuse(r, 400, "{\"detail\":\"The head of the request is malformed\"}");
+    }
     if (!r->m->host.head(r->m->host.arg, &r->pub, &r->body_max)) {
         return MHD_NO;
     }
@@ -257,23 +351,39 @@ static enum MHD_Result take_head(struct request *r, const char *method)
     return MHD_YES;
 }
 
+/* Reads on, so that the client hears why; but not for ever. */
+static enum MHD_Result drop(struct request *r, size_t *n)
+{
+    r->dropped += *n;
+    *n = 0;
+    return r->dropped > BODY_SLACK ? MHD_NO : MHD_YES;
+}
+
 static enum MHD_Result take_body(struct request *r, const char *p, size_t *n)
 {
     size_t need = r->pub.body_len + *n + 1;
 
     if (r->too_large || need - 1 > r->body_max) {
         r->too_large = true;
-        r->dropped += *n;
-        *n = 0;
-        return r->dropped > BODY_SLACK ? MHD_NO : MHD_YES;
+        return drop(r, n);
+    }
+    if (r->crowded_out) {
+        return drop(r, n);
     }
     if (need > r->body_cap) {
         size_t cap = r->body_cap * 2 > need ? r->body_cap * 2 : need;
-        char *more = realloc(r->pub.body, cap);
+        char *more;
 
+        cap = cap < r->body_max + 1 ? cap : r->body_max + 1;
+        if (need > BODY_SMALL && r->m->bodies + cap - r->body_cap > r->m->limits.bodies_bytes) {
+            r->crowded_out = true;
+            return drop(r, n);
+        }
+        more = realloc(r->pub.body, cap);
         if (more == NULL) {
             return MHD_NO;
         }
+        r->m->bodies += cap - r->body_cap;
         r->pub.body = more;
         r->body_cap = cap;
     }
@@ -298,18 +408,20 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *c, const char
     (void)arg;
     (void)c;
     (void)url;
-    (void)version;
     if (r == NULL) {
         return MHD_NO;
     }
     if (!r->head_done) {
-        return take_head(r, method);
+        return take_head(r, method, version);
     }
     if (*n != 0) {
         return take_body(r, data, n);
     }
     if (r->too_large) {
         return refuse_large(r);
+    }
+    if (r->crowded_out) {
+        return refuse_crowd(r);
     }
     if (!r->answered) {
         enter(r->link, PHASE_HOST);
@@ -341,6 +453,7 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **request,
         MHD_destroy_response(r->response);
     }
     enter(r->link, PHASE_REST);
+    r->m->bodies -= r->body_cap;
     free(r->pub.body);
     free(r->uri);
     free(r);

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTPD_MODULE_VERSION 3
+#define HTTPD_MODULE_VERSION 4
 #define HTTPD_MODULE_FILE    "tradewind-httpd.so"
 #define HTTPD_MODULE_SYMBOL  "tradewind_httpd_module"
 
@@ -71,7 +71,8 @@ struct httpd_limits {
     unsigned body_s;      /* from a head to the end of its body */
     unsigned reply_s;     /* to send an answer that is no stream */
     size_t header_bytes;  /* memory of a connection: its head and a piece of its body */
-    unsigned crowded_s;   /* when nine tenths of the connections are taken, one may rest so long */
+    size_t bodies_bytes;  /* of all bodies that are held at once */
+    unsigned crowded_ms;  /* when nine tenths of the connections are taken, one may rest so long */
 };
 
 /* What TLS needs, as PEM; borrowed until close. NULL: plain HTTP. */
@@ -92,7 +93,7 @@ struct httpd_module {
     int (*fd)(void *m);             /* readable: call run */
     bool (*run)(void *m);           /* true: there is more to do at once */
     int64_t (*timeout_us)(void *m); /* call run after so long in any case; -1: none */
-    void (*sweep)(void *m);         /* to be called about once a second: the slow are closed */
+    bool (*sweep)(void *m); /* once a second, and ten times while it says so: the slow are closed */
     unsigned (*connections)(void *m);
     const char *(*header)(void *m, struct httpd_request *rq, const char *name); /* or NULL */
     int (*reply)(void *m, struct httpd_request *rq,

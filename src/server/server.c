@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,7 +26,8 @@
 #include "server/server_priv.h"
 #include "server/signin.h"
 
-#define BACKLOG 1024
+#define BACKLOG     1024
+#define OTHER_FILES 64 /* beside connections: loops, stores, logs */
 
 /* ---- listening ---- */
 
@@ -252,11 +254,34 @@ static int stop_threads(struct server *s, struct err *e)
     return rc;
 }
 
+/* A login shell gives 1024, of which a process may take more by itself: connections are what we are for. */
+static void take_descriptors(const struct server_config *c)
+{
+    rlim_t want = (rlim_t)c->connections + OTHER_FILES;
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0) {
+        return;
+    }
+    if (r.rlim_cur < r.rlim_max) {
+        struct rlimit all = {.rlim_cur = r.rlim_max, .rlim_max = r.rlim_max};
+
+        r = setrlimit(RLIMIT_NOFILE, &all) == 0 ? all : r;
+    }
+    if (r.rlim_cur < want) {
+        log_warning("api",
+                    "api.max_connections is %u, but this process may have %llu files open at once "
+                    "(ulimit -n, LimitNOFILE): more connections than that wait",
+                    c->connections, (unsigned long long)r.rlim_cur);
+    }
+}
+
 static int prepare(struct server *s, struct err *e)
 {
     bool made = false;
     int rc;
 
+    take_descriptors(&s->config);
     if (sodium_init() < 0) {
         return err_set(e, ERR_FAILED, "libsodium cannot start");
     }

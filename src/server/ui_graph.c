@@ -9,6 +9,7 @@
 #define BOX_MIN      90
 #define CHAR_WIDTH   8 /* of a 13 px font, rounded up */
 #define LABEL_MAX    40
+#define MARGINS      48 /* the mark of the state, and room around */
 #define GRAPHS_KEPT  64
 #define GRAPHS_BYTES MiB(64)
 
@@ -20,9 +21,11 @@ int32_t ui_box_width(const char *label)
     size_t n = 0;
 
     for (; *label != '\0'; label++) {
-        n += ((unsigned char)*label & 0xc0) != 0x80;
+        unsigned char c = (unsigned char)*label;
+
+        n += c >= 0xe1 ? 2 : (c & 0xc0) != 0x80; /* from U+1000 on: wide, such as Hangul */
     }
-    n = (n < LABEL_MAX ? n : LABEL_MAX) * CHAR_WIDTH + 28;
+    n = (n < LABEL_MAX ? n : LABEL_MAX) * CHAR_WIDTH + MARGINS;
     return n < BOX_MIN ? BOX_MIN : (int32_t)n;
 }
 

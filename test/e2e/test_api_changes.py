@@ -58,7 +58,8 @@ def test_marks_reach_upstream_and_the_past(both):
 
 
 def test_a_cleared_run_goes_on_with_the_newest_version(both):
-    run(both, dag_run_id="r1")
+    run(both, dag_run_id="r1", partition_key="eu")
+    asked = both.get(RUN + "r1")["triggering_user_name"]
     put(both.tw, tasks={"a": {"operator": "bash", "bash_command": "echo new"}, "c": {"operator": "empty", "upstream": ["a"]}})
     wait_until(lambda: both.get("/api/v2/dags/d/dagVersions")["total_entries"] == 2)
     assert both.get(RUN + "r1")["dag_versions"][0]["version_number"] == 1
@@ -69,6 +70,7 @@ def test_a_cleared_run_goes_on_with_the_newest_version(both):
     assert set(states(both.tw, "r1")) == {"a", "c"} and tries(both.tw, "r1")["a"] == 2
     now = both.get(RUN + "r1")
     assert now["dag_versions"][0]["version_number"] == 2 and now["note"] == "moved"
+    assert now["partition_key"] == "eu" and asked and now["triggering_user_name"] == asked  # they are the run's, not the version's
     assert both.get("/api/v2/dags/d/dagVersions/2")["version_number"] == 2
 
 
