@@ -64,14 +64,15 @@ test("j, k and o go through the list; p pauses", async ({ browser }) => {
   await page.keyboard.press("k");
   const first = page.locator("[role=row][data-index='0']");
   await expect(first).toBeFocused();
+  const dag = (await first.getByRole("link").first().textContent())!;
   await page.keyboard.press("p");
   await expect(first.getByRole("switch")).toHaveAttribute("aria-checked", "false");
-  await expect.poll(async () => (await ask<{ is_paused: boolean }>("GET", "/api/v2/dags/crm_import")).is_paused).toBe(true);
+  await expect.poll(async () => (await ask<{ is_paused: boolean }>("GET", "/api/v2/dags/" + dag)).is_paused).toBe(true);
   await page.keyboard.press("p");
   await expect(first.getByRole("switch")).toHaveAttribute("aria-checked", "true");
-  await expect.poll(async () => (await ask<{ is_paused: boolean }>("GET", "/api/v2/dags/crm_import")).is_paused).toBe(false);
+  await expect.poll(async () => (await ask<{ is_paused: boolean }>("GET", "/api/v2/dags/" + dag)).is_paused).toBe(false);
   await page.keyboard.press("o");
-  await expect(page).toHaveURL(/\/dags\/crm_import/);
+  await expect(page).toHaveURL(new RegExp(`/dags/${dag}`));
   await context.close();
 });
 
