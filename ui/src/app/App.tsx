@@ -6,7 +6,7 @@ import type { LoaderFunctionArgs } from "react-router-dom";
 import { ApiError, setOnUnauthorized } from "@/api/client";
 import { keys } from "@/api/keys";
 import { useSession } from "@/api/session";
-import { dagRoutes, topRoutes } from "@/app/routes";
+import { dagRoutes, loaded, topRoutes } from "@/app/routes";
 import type { LoadedRoute } from "@/app/routes";
 import { Shell } from "@/app/Shell";
 import { ErrorState } from "@/components/ErrorState";
@@ -52,6 +52,7 @@ function Renewed() {
  * does not wait for them: its frame is drawn before.
  */
 const page = (r: LoadedRoute) => ({
+  id: r.id,
   element: <Suspense fallback={null}><r.View /></Suspense>,
   loader: async ({ params, request }: LoaderFunctionArgs) => {
     r.data?.(client, params, new URL(request.url).searchParams);
@@ -80,7 +81,7 @@ const router = createBrowserRouter([
       },
     ],
   },
-], { hydrationData: {} });
+], { hydrationData: { loaderData: loaded } });
 
 function Gate() {
   const queries = useQueryClient();

@@ -25,10 +25,13 @@ function withView(r: ViewRoute, folder: string) {
     const [Is] = useState<ComponentType>(() => known ?? Lazy);
     return <Is />;
   };
-  return { ...r, load, View };
+  return { ...r, id: `${r.parent ?? ""}:${r.path}`, load, View };
 }
 
 const all = Object.entries(modules).flatMap(([file, m]) => m.routes.map((r) => withView(r, file.split("/").at(-2)!)));
+
+/** What the routes' loaders left, as if they had run: the first page does not wait for them, nor does a change of its search. */
+export const loaded = Object.fromEntries(all.map((r) => [r.id, null]));
 
 export type LoadedRoute = (typeof all)[number];
 
