@@ -229,6 +229,10 @@ def _dag_schedule(dag: Any, document: dict[str, Any], names: Any) -> None:
     if isinstance(schedule, Timetable) and isinstance(data, dict) and data.get("type") == "python":
         document["schedule"] = {**data, "classpath": _named(type(schedule), names, "schedule")}
     for value in _walk(data):
+        kind = value.get("type") if isinstance(value, dict) else None
+        if isinstance(kind, str) and kind.startswith("tradewind_dag_"):
+            name = kind.partition(".")[2]
+            raise NotSaid(f"schedule: {name}, a partition mapper of the file itself; move it to a module of its own")
         if isinstance(value, dict) and isinstance(value.get("trigger"), dict):
             _json(value["trigger"].get("kwargs") or {}, "an asset's watcher")
 
