@@ -57,6 +57,8 @@ def written_by(*functions):
         for node in ast.walk(one):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_put" and isinstance(node.args[1], ast.Constant):
                 found.add(node.args[1].value)
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_put_said" and isinstance(node.args[2], ast.Constant):
+                found.add(node.args[2].value)
             elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "update":
                 found.update(k.arg for k in node.keywords if k.arg)
             elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.slice, ast.Constant):
