@@ -334,7 +334,8 @@ static void add_escaped(struct buf *b, const char *text)
 
 void api_add_query(struct buf *b, const char *name, const char *value)
 {
-    (void)buf_printf(b, "%s%s=", strchr("?&", b->p[b->len - 1]) != NULL ? "" : "&", name);
+    (void)buf_printf(b, "%s%s=", b->len == 0 || strchr("?&", b->p[b->len - 1]) != NULL ? "" : "&",
+                     name);
     add_escaped(b, value);
 }
 

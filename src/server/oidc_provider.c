@@ -16,6 +16,7 @@
 #include "runtime/module.h"
 #include "server/oidc_priv.h"
 #include "server/server_priv.h"
+#include "server/signin.h"
 
 #define DISCOVERY "/.well-known/openid-configuration"
 #define FRESH_US  (3600 * TIME_SECOND)
@@ -214,23 +215,6 @@ static int check_signature(struct call *c, struct oidc *o, const struct jwt *t, 
 
 /* ---- a code ---- */
 
-static void add_escaped(struct buf *b, const char *name, const char *text)
-{
-    static const char hex[] = "0123456789ABCDEF";
-
-    (void)buf_printf(b, "%s%s=", b->len != 0 ? "&" : "", name);
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-        if ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-            strchr("-_.~", *p) != NULL) {
-            (void)buf_char(b, (char)*p);
-        } else {
-            (void)buf_char(b, '%');
-            (void)buf_char(b, hex[*p >> 4]);
-            (void)buf_char(b, hex[*p & 15]);
-        }
-    }
-}
-
 /* The client's secret, for its owner alone. */
 static int read_secret(const char *path, char *buf, struct err *e)
 {
@@ -265,13 +249,13 @@ int oidc_redeem(struct call *c, struct oidc *o, const char *code, const char *ve
 
     rc = rc == 0 ? oidc_endpoint(c, o, "token_endpoint", &q.url, e) : rc;
     buf_init(&b, KiB(64));
-    add_escaped(&b, "grant_type", "authorization_code");
-    add_escaped(&b, "code", code);
-    add_escaped(&b, "redirect_uri", redirect_uri);
-    add_escaped(&b, "client_id", o->config.client_id);
-    add_escaped(&b, "code_verifier", verifier);
+    api_add_query(&b, "grant_type", "authorization_code");
+    api_add_query(&b, "code", code);
+    api_add_query(&b, "redirect_uri", redirect_uri);
+    api_add_query(&b, "client_id", o->config.client_id);
+    api_add_query(&b, "code_verifier", verifier);
     if (secret[0] != '\0') {
-        add_escaped(&b, "client_secret", secret);
+        api_add_query(&b, "client_secret", secret);
     }
     sodium_memzero(secret, sizeof secret);
     rc = rc == 0 && buf_status(&b) != 0 ? err_set(e, ERR_LIMIT, "the code is too long") : rc;

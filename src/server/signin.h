@@ -26,7 +26,7 @@ int signin_hash(struct call *c, const char *password, char ret[PASSWORD_HASH], s
 int api_open_session(struct call *c, const struct account *u, const char **ret_csrf, struct err *e);
 /* A place of this server: nothing that a browser takes for another site. NULL is none. */
 bool api_is_ours(const char *next);
-/* Adds "name=value", escaped, to an address that has its '?'. */
+/* Adds "name=value", escaped, to an address that has its '?', or to the body of a form. */
 struct buf;
 void api_add_query(struct buf *b, const char *name, const char *value);
 

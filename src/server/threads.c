@@ -100,10 +100,11 @@ int server_version(struct call *c, int64_t version_key, struct version_facts *re
     struct version_kept *k = &c->thread->versions[(uint64_t)version_key % SERVER_VERSIONS_KEPT];
     struct version_row v;
     struct store *s;
-    int rc = server_store(c, &s, e);
+    int rc = 0;
 
-    if (rc == 0 && k->version_key != version_key) {
-        rc = s->ops->get_version(s, version_key, &c->arena, &v, e);
+    if (k->version_key != version_key) {
+        rc = server_store(c, &s, e);
+        rc = rc == 0 ? s->ops->get_version(s, version_key, &c->arena, &v, e) : rc;
         if (rc != 0) {
             return rc;
         }
