@@ -1,11 +1,11 @@
 import { useCallback, useMemo, useState } from "react";
-import { ChevronsDownUp, ChevronsUpDown, Database, Workflow } from "lucide-react";
+import { ChevronsDownUp, ChevronsUpDown, Workflow } from "lucide-react";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router-dom";
 import { useRecentRuns, useRunStates } from "@/api/runs";
 import { useTimezone } from "@/app/timezone";
-import { Button, IconButton } from "@/components/Button";
+import { IconButton } from "@/components/Button";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorState } from "@/components/ErrorState";
 import { Select } from "@/components/Form";
@@ -38,12 +38,11 @@ export default function GraphView({ fixedRun, version }: { fixedRun?: string; ve
   const recent = useRecentRuns(dag);
   const run = fixedRun ?? params.get("run") ?? recent.data?.[0]?.dag_run_id ?? null;
   const states = useRunStates(dag, run);
-  const assets = params.get("assets") === "1";
   // The current version's graph is asked for at once; a run of another version has another graph.
-  const current = useQuery({ ...graphQuery(dag, undefined, assets), enabled: version === undefined });
+  const current = useQuery({ ...graphQuery(dag, undefined), enabled: version === undefined });
   const wanted = version ?? states.data?.version;
   const other = wanted !== undefined && wanted !== current.data?.version && (version !== undefined || !current.isPending);
-  const own = useQuery({ ...graphQuery(dag, wanted, assets), enabled: other });
+  const own = useQuery({ ...graphQuery(dag, wanted), enabled: other });
   const graph = other ? own : current;
   const task = params.get("task"), words = params.get("q") ?? "";
   const choose = useCallback((id: string | null) => set({ task: id }), [set]);
@@ -76,7 +75,6 @@ export default function GraphView({ fixedRun, version }: { fixedRun?: string; ve
             onClick={() => setClosed(closed.size ? new Set() : new Set(groups))}
           />
         )}
-        <Button kind="ghost" icon={Database} aria-pressed={assets} onClick={() => set({ assets: assets ? null : "1" })}>{assets ? t("hide_assets") : t("show_assets")}</Button>
       </div>
       {!graph.data ? <Skeleton rows={10} /> : !graph.data.nodes.length ? <EmptyState icon={Workflow} title={t("no_tasks")} /> : (
         <div className={s.layout}>
