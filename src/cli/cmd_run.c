@@ -239,6 +239,7 @@ static int run_file(struct session *s, struct job *j, struct err *e)
     char *conf = NULL;
     size_t params_len = cli_opt_all(j->cli, "param", &params);
     int64_t run_key = 0;
+    struct interrupts i;
     struct load_env env = session_load_env(s, s->home);
     int rc;
 
@@ -248,6 +249,7 @@ static int run_file(struct session *s, struct job *j, struct err *e)
     rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
     rc = rc == 0 ? home_serve(s->engine, s->home, execute_run_file, s, e) : rc;
     rc = rc == 0 ? folder_register(s->engine, s->home, &l, e) : rc;
+    interrupts_watch(&i, s);
     rc = rc == 0 ? add_and_create(s, j, l.dag, conf, &run_key, e) : rc;
     if (rc == 0) {
         struct run_row row;
@@ -267,6 +269,7 @@ static int run_file(struct session *s, struct job *j, struct err *e)
         }
         j->exit_code = execute_run(s, j->cli, run_key, id);
     }
+    interrupts_close(&i);
     mem_free(conf);
     loaded_fini(&l);
     return rc;
@@ -274,9 +277,11 @@ static int run_file(struct session *s, struct job *j, struct err *e)
 
 static int resume(struct session *s, struct job *j, struct err *e)
 {
+    struct interrupts i;
     uint32_t affected;
     int rc;
 
+    interrupts_watch(&i, s);
     rc = home_serve(s->engine, s->home, execute_run_file, s, e);
     if (rc == 0 && j->clear_failed) {
         rc = resume_failed(s, j->resume, &affected, e);
@@ -284,6 +289,7 @@ static int resume(struct session *s, struct job *j, struct err *e)
     if (rc == 0) {
         j->exit_code = execute_run(s, j->cli, j->resume, j->resume_id);
     }
+    interrupts_close(&i);
     return rc;
 }
 

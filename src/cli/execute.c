@@ -40,8 +40,6 @@ enum progress_mode progress_mode_of(struct cli *cli)
     return cli_flag(cli, "plain") || !term_is_tty(STDOUT_FILENO) ? PROGRESS_PLAIN : PROGRESS_LIVE;
 }
 
-/* ---- signals ---- */
-
 /* A task's instances by state: one, or those of a mapped task. */
 static void add_states(const struct found *f, uint32_t task, uint32_t ret[TASK_STATE_MAX_])
 {
@@ -56,20 +54,30 @@ static void add_states(const struct found *f, uint32_t task, uint32_t ret[TASK_S
     }
 }
 
-struct stopping {
-    struct engine *g;
-    int last; /* the signal that came before, or 0 */
-};
+/* ---- signals ---- */
 
-static void on_stop(void *arg, int signum)
+static void on_interrupt(void *arg, int signum)
 {
-    struct stopping *s = arg;
+    struct interrupts *i = arg;
 
-    if (s->last == signum) {
+    if (i->last == signum) {
         _exit(128 + signum); /* tasks go on in their holders; a resume adopts them */
     }
-    s->last = signum;
-    engine_interrupt(s->g);
+    i->last = signum;
+    engine_interrupt(i->engine);
+}
+
+void interrupts_watch(struct interrupts *i, struct session *s)
+{
+    *i = (struct interrupts){.engine = s->engine};
+    co_group_init(&i->watches, s->loop);
+    (void)co_on_signal(&i->watches, SIGINT, on_interrupt, i, NULL);
+    (void)co_on_signal(&i->watches, SIGTERM, on_interrupt, i, NULL);
+}
+
+void interrupts_close(struct interrupts *i)
+{
+    co_group_close(&i->watches);
 }
 
 /* ---- means of earlier runs, for the estimate ---- */
@@ -201,8 +209,6 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
 {
     struct means m = {.s = s};
     struct progress *p = NULL;
-    struct stopping stopping = {.g = s->engine};
-    struct co_group signals;
     enum run_state state = RUN_FAILED;
     struct run_row row;
     const struct dag *d;
@@ -215,9 +221,6 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
     int rc;
 
     arena_init(&m.arena, MiB(256));
-    co_group_init(&signals, s->loop);
-    (void)co_on_signal(&signals, SIGINT, on_stop, &stopping, NULL);
-    (void)co_on_signal(&signals, SIGTERM, on_stop, &stopping, NULL);
     if (o.mode == PROGRESS_LIVE && sched_get_run(engine_sched(s->engine), run_key, &row, &d) == 0) {
         m.version_key = row.version_key;
         (void)engine_on_store(s->engine, load_means, &m);
@@ -235,7 +238,6 @@ int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char 
     if (rc == 0) {
         rc = wait_for_others(s);
     }
-    co_group_close(&signals);
     arena_fini(&m.arena);
     if (rc == -ERR_CANCELED) {
         (void)fprintf(

@@ -7,6 +7,7 @@
 
 #include "cli/progress.h"
 #include "cli/session.h"
+#include "runtime/loop.h"
 
 struct cli;
 struct dag;
@@ -20,8 +21,20 @@ int conf_build(const struct dag *d, const char *conf, const char *const *params,
 /* The mode that the options and the terminal ask for. */
 enum progress_mode progress_mode_of(struct cli *cli);
 
-/* SUSPENDS. Shows the run until it is finished or interrupted (SIGINT, SIGTERM: once ends what runs and keeps the rest for a resume, twice leaves
- * at once). Other runs that came over the socket meanwhile are waited for too. Returns the exit code. */
+/* SIGINT and SIGTERM while a run is carried out here: once ends what runs and keeps the rest for a resume, twice leaves at once. Watched from before
+ * the run is made: its tasks may start before its maker comes to show it. */
+struct interrupts {
+    struct co_group watches;
+    struct engine *engine;
+    int last; /* the signal that came before, or 0 */
+};
+
+void interrupts_watch(struct interrupts *i, struct session *s);
+/* SUSPENDS. */
+void interrupts_close(struct interrupts *i);
+
+/* SUSPENDS. Shows the run until it is finished or interrupted. Other runs that came over the socket meanwhile are waited for too. Returns the exit
+ * code. */
 int execute_run(struct session *s, struct cli *cli, int64_t run_key, const char *run_id);
 
 /* SUSPENDS. The other side of the socket's `run`: reads the file, creates the run. arg: the struct session. */

@@ -192,6 +192,7 @@ def test_triggers_of_ones_own(tw):
     wait_until(lambda: [x["line"] for x in payloads(tw, "queue")] == ["a", "b"])
     tw.write("lines", "a\nb\nfail\nc\ndie\nd\n")
     wait_until(lambda: [x["line"] for x in payloads(tw, "queue")] == ["a", "b", "c", "d"])
+    wait_until(lambda: open(tw.path("lines.done")).read() == "6")  # killed before this, it would rightly tell d again
     p.send_signal(signal.SIGKILL)
     p.wait()
     tw.write("lines", "a\nb\nfail\nc\ndie\nd\ne\n")
