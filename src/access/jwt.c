@@ -105,7 +105,7 @@ static bool is_for(const struct jwt *t, const char *client_id)
     if (azp != NULL && !is(azp, client_id)) {
         return false;
     }
-    return found && (aud->kind == VALUE_STRING || aud->len == 1 || azp != NULL);
+    return found && aud != NULL && (aud->kind == VALUE_STRING || aud->len == 1 || azp != NULL);
 }
 
 /* Seconds since 1970; a fraction is cut off. false: there is none. */

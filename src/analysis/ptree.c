@@ -93,7 +93,7 @@ static int fold_one(struct arena *a, struct ptree *t)
             return -ERR_NOMEM;
         }
     }
-    if (t->op == PTREE_LOOP && kept.children[0]->op == PTREE_TAU &&
+    if (t->op == PTREE_LOOP && kept.len >= 2 && kept.children[0]->op == PTREE_TAU &&
         kept.children[1]->op == PTREE_TAU) {
         kept.len = 0;
     }

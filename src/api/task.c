@@ -184,10 +184,10 @@ _Noreturn static void run_task(const char *start)
             ? api_function(value_get(value_get(c.start, "spec"), "function")->text)
             : NULL;
     if (f == NULL) {
-        rc = write_result(&c, "fail",
-                          "this program has no such function any more: the table given to tw_init "
-                          "does not name it",
-                          &e);
+        (void)write_result(&c, "fail",
+                           "this program has no such function any more: the table given to tw_init "
+                           "does not name it",
+                           &e);
         exit(1);
     }
     outcome = f->function(&c);

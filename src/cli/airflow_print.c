@@ -350,6 +350,17 @@ static void put_cell(struct buf *out, const char *text, size_t width, bool last)
     }
 }
 
+static void put_underline(const struct printing *p, const size_t *width, struct buf *out)
+{
+    for (size_t k = 0; k < p->columns_len; k++) {
+        (void)buf_str(out, k == 0 ? "" : "=+=");
+        for (size_t n = 0; n < width[k]; n++) {
+            (void)buf_char(out, '=');
+        }
+    }
+    (void)buf_char(out, '\n');
+}
+
 /* "a | b" under "==+==", or columns two spaces apart. */
 static void put_table(const struct printing *p, bool plain, struct buf *out)
 {
@@ -378,14 +389,8 @@ static void put_table(const struct printing *p, bool plain, struct buf *out)
             put_cell(out, text != NULL ? text : none, width[k], k + 1 == p->columns_len);
         }
         (void)buf_char(out, '\n');
-        for (size_t k = 0; i == 0 && !plain && k < p->columns_len; k++) {
-            (void)buf_str(out, k == 0 ? "" : "=+=");
-            for (size_t n = 0; n < width[k]; n++) {
-                (void)buf_char(out, '=');
-            }
-        }
         if (i == 0 && !plain) {
-            (void)buf_char(out, '\n');
+            put_underline(p, width, out);
         }
     }
 }

@@ -265,7 +265,7 @@ static void look_at_lost(struct standalone *s)
 static int conduct(struct service *v)
 {
     struct standalone *s = &v->s;
-    enum supervisor_state before[STANDALONE_CHILDREN];
+    enum supervisor_state before[STANDALONE_CHILDREN] = {0};
     int rc = 0;
 
     for (size_t i = 0; i < s->len; i++) {

@@ -131,9 +131,10 @@ int cmd_variables_import(struct cli *cli)
     struct value *v = NULL;
     size_t set = 0;
     bool replace = existing == NULL || strcmp(existing, "overwrite") == 0;
+    bool skip = existing != NULL && strcmp(existing, "skip") == 0;
     int rc = settings_open(&c, cli);
 
-    if (rc == 0 && !replace && strcmp(existing, "fail") != 0 && strcmp(existing, "skip") != 0) {
+    if (rc == 0 && !replace && !skip && strcmp(existing, "fail") != 0) {
         rc = err_set(&c.e, ERR_USAGE, "--existing is overwrite, fail or skip, not '%.60s'",
                      existing);
     }
@@ -144,7 +145,7 @@ int cmd_variables_import(struct cli *cli)
     for (size_t i = 0; rc == 0 && i < v->len; i++) {
         rc = import_one(&c, v->keys[i].text, v->elems[i], !replace);
         set += rc == 0;
-        if (rc == -ERR_EXISTS && existing[0] == 's') {
+        if (rc == -ERR_EXISTS && skip) {
             rc = 0;
             c.e = (struct err){0};
         }

@@ -268,7 +268,7 @@ void doctor_limits(struct doctor *d)
         doctor_add(d, DOCTOR_FAIL, "limits", "ulimit -n 65536, or LimitNOFILE= of the unit",
                    "%llu open files are allowed; %lld tasks at once need %lld",
                    (unsigned long long)files.rlim_cur, (long long)slots,
-                   (long long)(256 + 4 * slots));
+                   256 + 4 * (long long)slots);
         bad++;
     }
     if (processes.rlim_cur != RLIM_INFINITY && (int64_t)processes.rlim_cur < 64 + 8 * slots) {

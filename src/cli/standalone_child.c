@@ -139,7 +139,7 @@ static int wait_for_end(void *arg)
 static bool is_ours(const char *entry)
 {
     static const char *const names[] = {"NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
-                                        "TRADEWIND_TERMINAL=", SUPERVISED_ENV "="};
+                                        "TRADEWIND_TERMINAL=", (SUPERVISED_ENV "=")};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strncmp(entry, names[i], strlen(names[i])) == 0) {

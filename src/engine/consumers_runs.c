@@ -68,7 +68,7 @@ static void name_run(struct creation *c)
 static int create(struct creation *c, struct err *e)
 {
     struct engine *g = c->g;
-    const struct known_dag *k = register_known(g, c->dag_key);
+    const struct known_dag *k;
     int64_t run_key;
     int rc = engine_next_key(g, &g->run_keys, "run", RUN_KEYS, &run_key, e);
 

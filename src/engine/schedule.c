@@ -269,7 +269,7 @@ static int do_get_last(void *arg)
 {
     struct last_call *c = arg;
     struct store *s = c->g->store;
-    struct dag_row dag;
+    struct dag_row dag = {0};
     int rc = s->ops->last_scheduled_run(s, c->dag_key, &c->arena, &c->row, NULL);
 
     c->found = rc == 0;

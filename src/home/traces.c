@@ -153,8 +153,8 @@ static int read_attempts(struct sender *s, struct store *st)
     for (size_t i = 0; rc == 0 && i < n; i++) {
         cap += tis[i].try_number < LIMIT_TRACE_TRIES ? tis[i].try_number : LIMIT_TRACE_TRIES;
     }
-    all = rc == 0 && cap != 0 ? arena_array(&s->arena, cap, sizeof *all) : NULL;
-    if (rc == 0 && cap != 0 && all == NULL) {
+    all = rc == 0 ? arena_array(&s->arena, cap + 1, sizeof *all) : NULL;
+    if (rc == 0 && all == NULL) {
         rc = err_set(s->e, ERR_NOMEM, "out of memory for the trace of a run");
     }
     for (size_t i = 0; rc == 0 && i < n; i++) {

@@ -137,13 +137,13 @@ uint32_t cron_days_of(const struct cron *c, int year, int month)
     int len = days_in(year, month);
     int64_t first_day = first_of(year, month);
     int first = (int)(((first_day + 4) % 7 + 7) % 7);
-    uint32_t all = (uint32_t)((UINT64_C(1) << (len + 1)) - 2), set = all;
+    uint32_t all = (uint32_t)((UINT64_C(1) << (len + 1)) - 2), set;
     uint32_t day = c->any_day ? all : by_day(c, first, len);
     uint32_t weekday = c->any_weekday ? all : by_weekday(c, first, len);
 
+    set = day & weekday;
     switch (c->rule) {
     case CRON_BOTH:
-        set = day & weekday;
         break;
     case CRON_EITHER:
         set = day | weekday;

@@ -294,7 +294,7 @@ static int all_group_defaults(struct doc *d)
             groups[i].default_args = good;
         }
     }
-    for (uint32_t i = 0; i < d->dag->groups_len && rc == 0; i++) {
+    for (uint32_t i = 0; path != NULL && i < d->dag->groups_len && rc == 0; i++) {
         n = 0;
         for (uint32_t g = i; g != UINT32_MAX && !groups[g].defaults_done && n < d->dag->groups_len;
              g = groups[g].parent) {

@@ -437,6 +437,7 @@ static inline struct mapping *map_expanded(const struct run *r, uint32_t task)
 }
 static inline struct ti *map_child(const struct mapping *m, int32_t i)
 {
+    assert(m != NULL);
     return &m->chunks[i / CHUNK]->tis[i % CHUNK];
 }
 /* How many children there are to walk over: those that count and are in memory. */

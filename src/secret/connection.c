@@ -36,7 +36,7 @@ static int port_of(const struct value *v, struct arena *a, struct value **ret, s
     if (v->kind == VALUE_STRING && v->len == 0) {
         return 0;
     }
-    if ((v->kind != VALUE_NUMBER && v->kind != VALUE_STRING) ||
+    if ((v->kind != VALUE_NUMBER && v->kind != VALUE_STRING) || v->text == NULL ||
         (v->kind == VALUE_STRING && v->len != strspn(v->text, "0123456789"))) {
         return err_set(e, ERR_INVALID, "the port of a connection is a number");
     }

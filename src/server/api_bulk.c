@@ -187,11 +187,12 @@ static int id_of(struct call *c, const struct bulk_kind *k, const struct action 
     if (v->kind == VALUE_OBJECT) {
         int rc = body_text(c, v, k->id_member, ret, e);
 
+        if (rc == 0 && *ret == NULL &&
+            strcmp(k->id_member, "name") == 0) { /* Airflow's pools have both */
+            rc = body_text(c, v, "pool", ret, e);
+        }
         if (rc != 0) {
             return rc;
-        }
-        if (*ret == NULL && strcmp(k->id_member, "name") == 0) { /* Airflow's pools have both */
-            rc = body_text(c, v, "pool", ret, e);
         }
     }
     return *ret != NULL && **ret != '\0'

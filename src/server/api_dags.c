@@ -298,7 +298,7 @@ int api_dag_patch(struct call *c, struct err *e)
 int api_dags_patch(struct call *c, struct err *e)
 {
     struct dag_row *rows;
-    struct api_page p;
+    struct api_page p = {0};
     bool paused = false, later = false;
     size_t n = 0;
     int rc = paused_of(c, &paused, e);

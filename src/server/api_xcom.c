@@ -209,9 +209,12 @@ static int write_xcom(struct call *c, const char *name, const struct value *body
     struct ti_key key;
     int32_t map;
     bool later = false;
-    int rc = v != NULL ? find_for_body(c, body, &r, &t, &map, e)
-                       : call_invalid(c, e, "value must be given");
+    int rc;
 
+    if (v == NULL) {
+        return call_invalid(c, e, "value must be given");
+    }
+    rc = find_for_body(c, body, &r, &t, &map, e);
     if (rc != 0) {
         return rc;
     }

@@ -91,14 +91,14 @@ static int attempt(struct call *c, const char *user, struct err *e)
     if (us == 0) {
         return 0;
     }
-    seconds = arena_printf(&c->arena, "%lld", (long long)(us / TIME_SECOND + 1));
+    seconds = arena_printf(&c->arena, "%lld", (long long)us / TIME_SECOND + 1);
     if (seconds != NULL) {
         (void)call_set_header(c, "Retry-After", seconds);
     }
     log_warning("auth", "sign-in refused: too many have failed. peer=%s", c->rq->peer);
     c->status = 429;
     return err_set(e, ERR_PERM, "Too many sign-ins have failed: wait %lld s",
-                   (long long)(us / TIME_SECOND + 1));
+                   (long long)us / TIME_SECOND + 1);
 }
 
 static void right(struct call *c, const char *user)

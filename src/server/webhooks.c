@@ -212,7 +212,7 @@ static int carry_out(struct call *c, const struct webhook *h, const struct value
     const struct value *created;
     struct value *answer = NULL;
     struct buf b BUF_CLEANUP = {0};
-    bool later, made;
+    bool later = false, made;
     int rc;
 
     buf_init(&b, LIMIT_MESSAGE / 2);

@@ -174,7 +174,7 @@ int mem_get_asset_consumers(struct store *s, struct arena *a, struct asset_consu
     if (rc != 0) {
         return err_set(e, ERR_NOMEM, "store: out of memory");
     }
-    if (n > 1) {
+    if (out != NULL && n > 1) {
         qsort(out, n, sizeof *out, by_dag);
     }
     *ret = out;
