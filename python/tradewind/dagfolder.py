@@ -8,9 +8,10 @@
 
 `elsewhere`: what the import used outside of the folder, a folder with a slash at its end; `settings`: it
 looked up variables or connections. A Python file is imported again only when something that its last
-import used has changed, or after its `reparse_every` (a variable of the module: seconds, or a timedelta). Imports are in child processes, several at a time; one process imports files
-for as long as none leaves anything behind (batch.py). An import may take a time and an amount of memory; what
-it forks ends with it. One file never stops the others.
+import used has changed, or after its `reparse_every` (a variable of the module: seconds, or a timedelta);
+one that failed, after 5 minutes at the latest. Imports are in child processes, several at a time; one
+process imports files for as long as none leaves anything behind (batch.py). An import may take a time and
+an amount of memory; what it forks ends with it. One file never stops the others.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from os import write as write_fd
 from typing import TYPE_CHECKING, NamedTuple
 
 from tradewind import batch, ignore, uses
-from tradewind.importer import IMPORT_TIMEOUT_S, Target
+from tradewind.importer import IMPORT_TIMEOUT_S, Target, module_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 GRACE_S = 5.0  # after the import's own timeout, for one that does not let itself be interrupted
 FILES_MAX = 100000
 RESULT_BYTES_MAX = 64 << 20
-AGAIN_S = 300.0  # an import that ended its process is tried again after so long, if nothing changed
+AGAIN_S = 300.0  # an import that failed is tried again after so long, if nothing changed
 ELSEWHERE_MAX = 1000
 MEMORY_MAX = 4 << 30
 SO_FAR_S = 0.5
@@ -384,12 +385,18 @@ def _import_in_child(paths: list[str], fd: int, limits: Limits) -> None:
 
 
 def _uses_of(result: Any) -> Any:
-    """What the import used; `until`: when the file wants to be imported again whatever has changed."""
+    """
+    What the import used; `until`: when it is done again whatever has changed: if the file wants that, and if
+    it failed, since that may be due to what is not seen (a server that was away).
+    """
     found = result.uses.dump()
-    every = getattr(result.module, "reparse_every", None)
+    module = result.module or sys.modules.get(module_name(result.target.path))
+    every = getattr(module, "reparse_every", None)
     every = every.total_seconds() if hasattr(every, "total_seconds") else every
-    if isinstance(every, (int, float)) and not isinstance(every, bool) and every > 0:
-        found["until"] = time.time() + every
+    if not isinstance(every, (int, float)) or isinstance(every, bool) or not every > 0:
+        every = AGAIN_S if result.errors else None
+    if every is not None:
+        found["until"] = time.time() + (min(every, AGAIN_S) if result.errors else every)
     return found
 
 

@@ -192,13 +192,18 @@ class _Alarm:
             signal.signal(signal.SIGALRM, self._previous)
 
 
+def module_name(path: str) -> str:
+    """The name of a DAG file's module while it is imported."""
+    return "tradewind_dag_" + os.path.splitext(os.path.basename(path))[0]
+
+
 def _load(target: Target) -> ModuleType:
     if target.module:
         return importlib.import_module(target.module)
     with open(target.path, "rb") as file:
         source = file.read()
     code = compile(source, target.path, "exec", dont_inherit=True)
-    name = "tradewind_dag_" + os.path.splitext(os.path.basename(target.path))[0]
+    name = module_name(target.path)
     module = types.ModuleType(name)
     module.__file__ = target.path
     sys.modules[name] = module

@@ -6,7 +6,8 @@
 
 and one on standard output: {"run": {"run_after", "start", "end"} | null}, or {"error": text}. What the class itself
 prints goes to standard error. A partition mapper of the user's own is asked in the same way: {"file", "dag_id", "ask": "partition",
-"mapper": {"type", ...}, "key", "timeout_s"}, answered by {"key": text}.
+"mapper": {"type", ...}, "key", "timeout_s"}, answered by {"key": text}. And listeners of plugins are told of import errors: {"ask":
+"import_errors", "errors": [{"file", "text", "new"}...], "timeout_s"}, answered by {"failed": how many of their functions raised}.
 """
 
 from __future__ import annotations
@@ -101,6 +102,17 @@ def _mapped(question: dict[str, Any]) -> str:
     return key
 
 
+def _told(errors: list[dict[str, Any]]) -> int:
+    """Listeners of all plugins hear of errors of DAG files. How many of their functions failed."""
+    plugins.load()
+    tell = plugins.get_listener_manager().tell
+    failed = 0
+    for error in errors:
+        event = f"on_{'new' if error['new'] else 'existing'}_dag_import_error"
+        failed += tell(event, filename=error["file"], stacktrace=error["text"])
+    return failed
+
+
 def _text(what: str, moment: Any) -> str:
     if not isinstance(moment, dt.datetime):
         raise TypeError(f"{what} must be a datetime, not {type(moment).__name__}")
@@ -160,14 +172,16 @@ def main() -> int:
     signal.setitimer(signal.ITIMER_REAL, limit)
     said: dict[str, Any]
     try:
-        if question["ask"] == "partition":
+        if question["ask"] == "import_errors":
+            said = {"failed": _told(question["errors"])}
+        elif question["ask"] == "partition":
             _prepare(question["file"])
             said = {"key": _mapped(question)}
         else:
             said = {"run": answer(question)}
     except BaseException as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        found = describe(error, Target.of(question["file"], kind="callback"))
+        found = describe(error, Target.of(question.get("file") or __file__, kind="callback"))
         where = f"{found['file']}:{found['line']}: " if found.get("line") else ""
         said = {"error": f"{where}{found['text']}"}
     signal.setitimer(signal.ITIMER_REAL, 0)

@@ -105,6 +105,7 @@ int bundles_open(const struct bundles_config *c, struct bundles **ret, struct er
     map_init(&b->before);
     arena_init(&b->texts, MiB(512));
     arena_init(&b->old_texts, MiB(64));
+    bundles_hear_init(b);
     co_cond_init(&b->idle);
     co_cond_init(&b->fetched);
     for (size_t i = 0; rc == 0 && i < c->len; i++) {
@@ -146,6 +147,7 @@ void bundles_close(struct bundles *b)
     mem_free(b->told);
     mem_free(b->news);
     mem_free(b->gone);
+    bundles_hear_free(b);
     map_fini(&b->by_id);
     map_fini(&b->before);
     arena_fini(&b->texts);

@@ -26,6 +26,7 @@ struct bundle_file {
     size_t elsewhere_len;
     char *told; /* of whoever uses this: a text of its own (mem_free'd with the file), or NULL */
     bool met;   /* of whoever uses this, too */
+    uint64_t heard; /* likewise: the round in which its errors were told last */
     /* Private. */
     uint32_t hash; /* of the line that the scanner gave, or of a plain file's times */
     size_t line_len;

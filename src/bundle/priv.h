@@ -3,6 +3,7 @@
 #define TW_BUNDLE_PRIV_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/map.h"
 #include "bundle/bundles.h"
 #include "bundle/files.h"
@@ -76,6 +77,8 @@ struct bundles {
     int rc;            /* what stopped those that tell */
     bool busy;         /* a pass is under way */
     bool ready;
+    struct buf heard; /* hear.c: errors that listeners are to be told of, as JSON */
+    bool telling;
     struct co_cond idle, fetched; /* fetched: some source has looked or fetched */
     struct co_group group;
     struct bundles_report report;
@@ -90,6 +93,16 @@ int bundles_register(struct bundles *b, struct err *e);
 void bundles_file_gone(void *source, const struct bundle_file *f);
 /* SUSPENDS. What the store has from before: DAGs that were active, errors that were there. */
 int bundles_remember(struct bundles *b, struct err *e);
+
+/* hear.c: listeners of the installation. */
+struct heard_error {
+    const char *path, *name, *text; /* name: below its bundle's folder */
+    bool is_new;                    /* the file had none before */
+};
+void bundles_hear_init(struct bundles *b);
+void bundles_hear_free(struct bundles *b);
+/* Copies them; they are told in the background. */
+void bundles_tell_listeners(struct bundles *b, const struct heard_error *list, size_t n);
 
 /* source.c: the coroutine of a bundle. arg: struct source. */
 int bundles_keep_source(void *arg);

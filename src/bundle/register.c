@@ -222,6 +222,8 @@ struct rows {
     struct import_error_row *errors;
     struct bundle_file **files; /* of each; NULL: gone */
     size_t errors_len, gone_len;
+    struct heard_error *heard; /* what people and listeners hear of */
+    size_t heard_len;
     struct err *e;
 };
 
@@ -345,6 +347,17 @@ static void put_errors(const struct bundles *b, const struct bundle_file *f, con
     }
 }
 
+/* Errors that are new are heard of, and those that are there still when the file was read again: once a look. */
+static void hear(struct rows *r, struct bundle_file *f, const char *text)
+{
+    bool is_new = f->told == NULL;
+
+    if (is_new || (f->parsed && f->heard != f->round)) {
+        r->heard[r->heard_len++] = (struct heard_error){f->path, f->name, text, is_new};
+        f->heard = f->round;
+    }
+}
+
 static int add_file_errors(struct rows *r, struct source *s, struct bundle_file *f,
                            const struct buf *more, int64_t now)
 {
@@ -364,6 +377,7 @@ static int add_file_errors(struct rows *r, struct source *s, struct bundle_file 
         if (row.text == NULL) {
             return -ERR_NOMEM;
         }
+        hear(r, f, row.text);
         if (f->told != NULL && strcmp(f->told, row.text) == 0) {
             return 0;
         }
@@ -391,16 +405,16 @@ static void tell_people(struct rows *r)
     char line[600];
     struct err e = {0};
 
-    for (size_t i = 0; i < r->errors_len; i++) {
-        const struct import_error_row *row = &r->errors[i];
+    for (size_t i = 0; i < r->heard_len; i++) {
+        const struct heard_error *x = &r->heard[i];
 
-        if (row->text == NULL) {
+        if (!x->is_new) {
             continue;
         }
-        (void)snprintf(line, sizeof line, "%s: %.*s", row->file, (int)strcspn(row->text, "\n"),
-                       row->text);
+        (void)snprintf(line, sizeof line, "%s: %.*s", x->name, (int)strcspn(x->text, "\n"),
+                       x->text);
         if (engine_tell_import_error(r->b->config.engine, line, &e) != 0 && e.code != -ERR_CLOSED) {
-            log_warning("alerts", "nobody is told of the errors in %s: %s", row->file, err_str(&e));
+            log_warning("alerts", "nobody is told of the errors in %s: %s", x->name, err_str(&e));
         }
     }
 }
@@ -427,6 +441,7 @@ static int finish_rows(struct rows *r)
             memmove(r->b->gone, r->b->gone + r->gone_len, r->b->gone_len * sizeof *r->b->gone);
         }
         tell_people(r);
+        bundles_tell_listeners(r->b, r->heard, r->heard_len);
     }
     return rc;
 }
@@ -537,8 +552,9 @@ static int store_all(struct bundles *b, const struct buf *errors, size_t files)
     r.hashes = arena_array(&b->texts, dags, sizeof *r.hashes);
     r.errors = arena_array(&b->texts, files + b->gone_len + 1, sizeof *r.errors);
     r.files = arena_array(&b->texts, files + b->gone_len + 1, sizeof *r.files);
+    r.heard = arena_array(&b->texts, files + 1, sizeof *r.heard);
     if (r.dags == NULL || r.told == NULL || r.hashes == NULL || r.errors == NULL ||
-        r.files == NULL) {
+        r.files == NULL || r.heard == NULL) {
         return -ERR_NOMEM;
     }
     r.gone_len = b->gone_len;

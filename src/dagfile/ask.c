@@ -28,6 +28,11 @@ struct asking {
     struct err *e;
 };
 
+static int limit_s(const struct ask_config *c)
+{
+    return c->timeout_s != 0 ? c->timeout_s : LIMIT_ANSWER_S;
+}
+
 static void close_one(int *fd)
 {
     if (*fd >= 0) {
@@ -113,12 +118,10 @@ static int finish(struct asking *x, int rc)
     co_shield_end(&s);
     child_release(x->child);
     if (rc == -ERR_TIMEOUT) {
-        return err_set(x->e, ERR_TIMEOUT, "the time table gave no answer within %d s",
-                       LIMIT_ANSWER_S);
+        return err_set(x->e, ERR_TIMEOUT, "Python gave no answer within %d s", limit_s(x->config));
     }
     if (rc == -ERR_LIMIT) {
-        return err_set(x->e, ERR_LIMIT, "the time table's answer is larger than %zu KiB",
-                       ANSWER_MAX >> 10);
+        return err_set(x->e, ERR_LIMIT, "Python's answer is larger than %zu KiB", ANSWER_MAX >> 10);
     }
     if (rc == -ERR_CANCELED) {
         return rc;
@@ -145,7 +148,7 @@ static int ask(struct asking *x)
     if (rc != 0) {
         return rc;
     }
-    co_deadline_begin(&d, LIMIT_ANSWER_S * TIME_SECOND);
+    co_deadline_begin(&d, limit_s(x->config) * TIME_SECOND);
     rc = talk(x);
     co_deadline_end(&d);
     return finish(x, rc);

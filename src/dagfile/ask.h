@@ -1,5 +1,6 @@
 /*
- * Asks a process of Python what a time table of the user's own says (python/tradewind/timetable_answers.py): one question, one answer, in a time.
+ * Asks a process of Python what code of the user's own says (python/tradewind/timetable_answers.py): a time table, a partition mapper, listeners.
+ * One question, one answer, in a time.
  */
 #ifndef TW_DAGFILE_ASK_H
 #define TW_DAGFILE_ASK_H
@@ -12,10 +13,11 @@ struct err;
 struct ask_config {
     const char *python;      /* interpreter */
     const char *python_path; /* folder that holds the tradewind package */
+    int timeout_s;           /* 0: LIMIT_ANSWER_S */
 };
 
 /*
- * SUSPENDS. `question`: a line of JSON without its end; *ret: the answer's line in the arena. The process gets LIMIT_ANSWER_S, then it and what it
+ * SUSPENDS. `question`: a line of JSON without its end; *ret: the answer's line in the arena. The process gets timeout_s, then it and what it
  * started is killed: -ERR_TIMEOUT; so it is when this is cancelled. -ERR_FAILED: it said nothing; -ERR_LIMIT: too much.
  */
 int ask_python(const struct ask_config *c, const char *question, size_t n, struct arena *a,

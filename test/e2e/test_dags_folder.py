@@ -1,6 +1,8 @@
 """The DAGs folder: which files of it count, what is read again, errors beside, runs by a DAG's id."""
+import glob
 import json
 import os
+import time
 
 import pytest
 
@@ -86,6 +88,63 @@ def test_a_file_is_read_again_only_when_what_it_used_changed(tw):
     os.remove(tw.path("home/dags/a.py"))
     assert ids(tw, AIRFLOW_VAR_MORE="1") == ["zz_b1"]
     tw("run", "zz_b1", env={"AIRFLOW_VAR_MORE": "1"}, code=None)
+
+
+UNSEEN = """import datetime, os, subprocess
+%s
+from tradewind.sdk import DAG
+# What another program finds out is not seen.
+name = subprocess.run(["cat", %r], capture_output=True, text=True).stdout.strip()
+with DAG(name and name + os.path.basename(__file__)[:-3]): pass
+"""
+
+
+@pytest.mark.parametrize("every", ["reparse_every = 0.2", "reparse_every = datetime.timedelta(milliseconds=200)", "reparse_every = 3600",
+                                   "", "reparse_every = True", "reparse_every = -1", "reparse_every = 'often'"])
+def test_a_file_that_wants_to_be_read_again_is(tw, every):
+    tw.write("name", "one")
+    fill(tw, x=UNSEEN % (every, tw.path("name")))
+    assert ids(tw) == ["onex"]
+    ids(tw)  # a file so new counts as changed, once
+    time.sleep(0.3)
+    ids(tw)
+    tw.write("name", "two")
+    time.sleep(0.3)
+    assert ids(tw) == (["twox"] if "0.2" in every or "200" in every else ["onex"])
+    os.utime(tw.path("home/dags/x.py"), (1, 1))
+    assert ids(tw) == (["twox"] if "0.2" in every or "200" in every else ["onex"])  # its content is the same
+    fill(tw, x="# another\n" + UNSEEN % (every, tw.path("name")))
+    assert ids(tw) == ["twox"]
+
+
+def test_an_import_that_failed_is_tried_again_after_a_while(tw):
+    """What it needs may have been away: a database, a server."""
+    for name, every in (("a", "reparse_every = 7200"), ("b", "reparse_every = 60"), ("c", "")):
+        fill(tw, **{name: UNSEEN % (every, tw.path("name"))})
+    assert tw("dags", "list", code=None).returncode != 0
+    (cache,) = glob.glob(tw.path("home/cache/*"))
+
+    def age(by):
+        """The cache as it is when so much time has passed."""
+        with open(cache) as f:
+            lines = f.read().split("\n")
+        for n in range(1, len(lines) - 1, 2):
+            entry = json.loads(lines[n])
+            entry["uses"]["until"] -= by
+            lines[n] = json.dumps(entry, ensure_ascii=False)
+        with open(cache, "w") as f:
+            f.write("\n".join(lines))
+
+    fails = lambda: sorted(os.path.basename(e["file"]) for e in json.loads(tw("dags", "list", "--errors", "--json", code=None).stdout))  # noqa: E731
+    for name in "abc":
+        os.utime(tw.path("home/dags/%s.py" % name), (1, 1))
+    assert fails() == fails() == ["a.py", "b.py", "c.py"]
+    tw.write("name", "one")
+    assert fails() == ["a.py", "b.py", "c.py"]
+    age(70)
+    assert fails() == ["a.py", "c.py"] and ids(tw) == ["oneb"]
+    age(240)
+    assert fails() == [] and ids(tw) == ["onea", "oneb", "onec"]
 
 
 def test_a_torn_cache_is_only_slow(tw):

@@ -1,7 +1,10 @@
 """Listeners of an installation: what they hear of tasks, runs and assets of a real run."""
 
 import glob
+import itertools
 import os
+
+from test_scheduler import start, stop
 
 PLUGIN = """
 import os
@@ -128,3 +131,93 @@ def test_where_nobody_listens_no_process_is_started(tw):
     tw("run", tw.write("d.py", DAG), "--run-id", "one")
     assert not os.path.exists(os.path.join(tw.home, "plugins", "heard.txt"))
     assert not glob.glob(os.path.join(tw.home, "logs", "dag_id=d", "run_id=one", "listeners*"))
+
+
+ERRORS = """
+import os
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+import sys
+
+@hookimpl
+def on_new_dag_import_error(filename, stacktrace):
+    hear("new", filename, stacktrace)
+
+@hookimpl
+def on_existing_dag_import_error(filename, stacktrace):
+    hear("existing", filename, stacktrace)
+    raise ValueError("of the listener")
+
+def hear(word, filename, text):
+    with open(os.path.join(os.path.dirname(__file__), "heard.txt"), "a") as f:
+        f.write(" ".join((word, os.path.basename(filename), str(os.path.isabs(filename)), text.replace("\\n", "; "))) + "\\n")
+
+class Ours(AirflowPlugin):
+    name = "ours"
+    listeners = [sys.modules[__name__]]
+"""
+
+
+def put(tw, name, text):
+    """In one go: nobody reads half of it."""
+    os.rename(tw.write("part", text), tw.path("dags/" + name))
+
+
+def test_listeners_hear_of_import_errors(tw, until):
+    install(tw, ERRORS)
+    os.makedirs(tw.path("dags"))
+
+    def lines():
+        """What was heard; a file so new that it is read twice is told twice."""
+        path = os.path.join(tw.home, "plugins", "heard.txt")
+        if not os.path.exists(path):
+            return []
+        with open(path) as f:
+            return [line for line, _ in itertools.groupby(f.read().splitlines())]
+
+    p = start(tw)
+    put(tw, "good.yaml", "dag_id: good\ntasks: {t: {operator: empty}}\n")
+    put(tw, "bad.py", "# dag tradewind\nraise KeyError('one')\n")
+    until(lambda: len(lines()) >= 1)
+    assert lines()[0] == "new bad.py True bad.py:2: KeyError: 'one'"
+    # Another reason is no new error; nor is the same one, of a file that is read again.
+    put(tw, "bad.py", "# dag tradewind\n\nraise KeyError('two')\n")
+    until(lambda: lines()[-1] == "existing bad.py True bad.py:3: KeyError: 'two'")
+    with open(tw.path("home/plugins/heard.txt")) as f:
+        before = len(f.readlines())
+    put(tw, "bad.py", "# dag tradewind\n\nraise KeyError('two')  # as before\n")
+    with open(tw.path("home/plugins/heard.txt")) as f:
+        until(lambda: f.seek(0) == 0 and len(f.readlines()) > before)
+    assert lines()[-1] == "existing bad.py True bad.py:3: KeyError: 'two'"
+    # What only the scheduler finds, of YAML too.
+    put(tw, "second.yaml", "dag_id: good\ntasks: {t: {operator: nope}}\n")
+    until(lambda: lines()[-1].startswith("new second.yaml True second.yaml:2:"))
+    # Mended, then broken: new once more.
+    put(tw, "bad.py", "# dag tradewind\n")
+    until(lambda: len(tw.json("dags", "list-import-errors", code=None)) == 1)
+    put(tw, "bad.py", "# dag tradewind\nraise KeyError('three')\n")
+    until(lambda: "new bad.py True bad.py:2: KeyError: 'three'" in lines())
+    out = stop(p)
+    assert "of the listeners of import errors" in out and "ValueError: of the listener" in out
+
+    # Over a restart the errors are no new ones, though files are read again.
+    known = len(lines())
+    said = lambda: [" ".join(line.split()[:2]) for line in lines()[known:]]  # noqa: E731
+    p = start(tw)
+    until(lambda: "existing second.yaml" in said())
+    put(tw, "third.yaml", "dag_id: third\ntasks: {t: {operator: nope}}\n")
+    until(lambda: "new third.yaml" in said())
+    assert set(said()) <= {"existing second.yaml", "existing bad.py", "new third.yaml"}
+    stop(p)
+
+
+def test_a_listener_of_import_errors_that_hangs_holds_up_nothing(tw, until):
+    install(tw, ERRORS.replace("    hear(\"new\"", "    import time\n    hear(\"new\", filename, stacktrace)\n    time.sleep(1000)\n    hear(\"new\""))
+    os.makedirs(tw.path("dags"))
+    path = os.path.join(tw.home, "plugins", "heard.txt")
+    p = start(tw)
+    put(tw, "bad.py", "# dag tradewind\nraise KeyError\n")
+    until(lambda: os.path.exists(path))
+    put(tw, "good.yaml", "dag_id: good\nschedule: '@once'\ntasks: {t: {operator: empty}}\n")
+    until(lambda: "success" in tw("runs", "list", "good", code=None).stdout)
+    stop(p)
