@@ -27,7 +27,10 @@ struct date {
     struct run_row run; /* the one that is there, or the one to be made */
     struct ti_row *tis; /* of one that runs again */
     size_t tis_len;
-    struct dag *dag; /* it runs again as a run of this; one reference */
+    struct dag *dag; /* of the version that it has, or is made with; one reference */
+    struct dag
+        *newest; /* it runs again on this one instead: of newest_key; one reference, or NULL */
+    int64_t newest_key;
     bool claimed, sent;
     char run_id[LIMIT_ID_BYTES + 1];
     struct request request;
@@ -114,17 +117,8 @@ static int do_read_dates(void *arg)
 
 /* ---- decisions ---- */
 
-static bool same_tasks(const struct dag *old, const struct dag *new)
-{
-    for (uint32_t i = 0; i < old->tasks_len; i++) {
-        if (i >= new->tasks_len || strcmp(old->tasks[i].task_id, new->tasks[i].task_id) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* SUSPENDS. Which version the run that is there runs again as; *last: the one loaded before, kept as long as the versions are the same. */
+/* SUSPENDS. The version that the run has, and the one that it goes on with (sched_move); *last: the one loaded before, kept as long as the
+ * versions are the same. */
 static int choose_version(struct slice *c, struct date *d, const struct known_dag *known,
                           struct dag **last, int64_t *last_key)
 {
@@ -141,11 +135,12 @@ static int choose_version(struct slice *c, struct date *d, const struct known_da
         rc = facts_load_version(c->g, d->run.dag_key, d->run.version_key, last, c->e);
         *last_key = rc == 0 ? d->run.version_key : 0;
     }
-    if (rc == 0 && c->b->row.own_version) {
+    if (rc == 0) {
         d->dag = dag_ref(*last);
-    } else if (rc == 0 && same_tasks(*last, known->dag)) {
-        d->dag = dag_ref(known->dag);
-        d->run.version_key = known->version_key;
+    }
+    if (rc == 0 && !c->b->row.own_version) {
+        d->newest = dag_ref(known->dag);
+        d->newest_key = known->version_key;
     }
     return rc;
 }
@@ -160,7 +155,6 @@ static int decide(struct slice *c, struct date *d, struct dag **last, int64_t *l
 
     if (o == BACKFILL_CLEARED) {
         rc = choose_version(c, d, known, last, last_key);
-        o = rc == 0 && d->dag == NULL ? BACKFILL_OTHER_TASKS : o;
     } else if (o == BACKFILL_CREATED) {
         rc = engine_next_key(g, &g->run_keys, "run", RUN_KEYS, &d->run.run_key, c->e);
     }
@@ -235,6 +229,8 @@ static int fill_clear(struct slice *c, struct date *d)
     d->request.event.command.run_key = d->run.run_key;
     d->request.event.command.backfill_key = c->b->row.backfill_key;
     d->request.event.command.conf = c->conf;
+    d->request.event.command.version_key = d->newest_key;
+    d->request.event.command.dag = d->newest;
     return 0;
 }
 
@@ -395,6 +391,7 @@ int backfill_slice(struct engine *g, struct active_backfill *b, uint32_t room, s
             backfills_release_date(g, b->row.dag_key, c.dates[i].row->logical_us);
         }
         dag_unref(c.dates[i].dag);
+        dag_unref(c.dates[i].newest);
     }
     arena_fini(&c.arena);
     return rc;

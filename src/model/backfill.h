@@ -34,7 +34,7 @@ enum backfill_outcome {
     BACKFILL_EXISTS,      /* a run is there and is left alone: "already exists" */
     BACKFILL_IN_FLIGHT,   /* a run is there that has not ended: "in flight" */
     BACKFILL_CANCELLED,   /* what PLANNED is called once the backfill was cancelled: not stored */
-    BACKFILL_OTHER_TASKS, /* the run has other tasks than the newest version */
+    BACKFILL_OTHER_TASKS, /* only in stores of earlier versions: a run with other tasks than the newest version was left alone */
     BACKFILL_ERROR,       /* no run could be made */
     BACKFILL_OUTCOME_MAX_
 };

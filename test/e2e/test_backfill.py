@@ -97,6 +97,54 @@ def test_what_becomes_of_runs_that_are_there(tw):
     assert [b["id"] for b in tw.json("backfill", "list", "d")] == [4, 3, 2, 1]
 
 
+def sh(text, **more):
+    return {"operator": "bash", "bash_command": text, **more}
+
+
+def test_what_runs_again_goes_on_with_the_tasks_of_now(tw):
+    """Known by their ids: one that is gone becomes removed and keeps what it did, a new one runs, one that stands elsewhere is the same."""
+    put(tw, tasks={"gone": sh("true"), "a": sh("echo old"), "z": sh("true", upstream=["a"]),
+                   "m": sh("true", expand={"env": [{"X": "1"}, {"X": "2"}]})})
+    create(tw, "2026-07-01", "2026-07-03")
+    before = tw.json("runs", "show", "d", "2026-07-02")["version"]
+    put(tw, tasks={"m": sh("true", expand={"env": [{"X": "1"}]}), "z": sh("true"), "renamed": sh("echo new"), "a": sh("echo newer", upstream=["z"])})
+    create(tw, "2026-07-01", "2026-07-01", "--reprocess-behavior", "completed", "--own-version")
+    assert tw.json("runs", "show", "d", "2026-07-01")["version"] == before
+    assert "old" in tw("tasks", "logs", "d", "2026-07-01", "a").stdout
+    dry = tw.json("backfill", "create", "d", "--from", "2026-07-01", "--to", "2026-07-03", "--reprocess-behavior", "completed", "--dry-run")
+    assert [d["outcome"] for d in dry] == ["cleared"] * 3
+    create(tw, "2026-07-01", "2026-07-03", "--reprocess-behavior", "completed")
+    assert set(days(tw).values()) == {"success"}
+    for day, tries in (("2026-07-01", 3), ("2026-07-02", 2), ("2026-07-03", 2)):
+        run = tw.json("runs", "show", "d", day)
+        by_id = {(t["task_id"], t["map_index"]): t for t in run["tasks"]}
+        assert run["version"] != before and run["state"] == "success" and run["removed_tasks"] == ["gone", "m"]
+        assert {k for k in by_id if k[0] != "m"} == {("a", -1), ("z", -1), ("renamed", -1)} and ("m", 1) not in by_id
+        assert [by_id[k]["try_number"] for k in (("a", -1), ("z", -1), ("renamed", -1), ("m", 0))] == [tries, tries, 1, 1]
+        assert "newer" in tw("tasks", "logs", "d", day, "a").stdout and "old" in tw("tasks", "logs", "d", day, "a", "--try", "1").stdout
+    tw("db", "check")
+
+
+def test_a_run_that_failed_before_it_began_goes_on_with_the_tasks_of_now(tw):
+    """Of such a run the store has no instances at all."""
+    put(tw, tasks={"a": sh("true"), "b": sh("true")})
+    p = scheduler(tw)
+    tw("dags", "pause", "d")
+    ask(tw, "2026-07-01", "2026-07-02")
+    wait_until(lambda: days(tw) == {"2026-07-01": "queued", "2026-07-02": "queued"})
+    tw("backfill", "cancel", "d")
+    wait_until(lambda: days(tw) == {"2026-07-01": "failed", "2026-07-02": "failed"})
+    tw("dags", "unpause", "d")
+    stop(p)
+    put(tw, tasks={"b": sh("true"), "c": sh("true")})
+    tw("run", tw.path("home/dags/d.yaml"), "-q")
+    tw("runs", "rerun", "d", "2026-07-01", "--newest")
+    create(tw, "2026-07-01", "2026-07-02", "--reprocess-behavior", "failed")
+    for day in ("2026-07-01", "2026-07-02"):
+        run = tw.json("runs", "show", "d", day)
+        assert (run["state"], {t["task_id"]: t["state"] for t in run["tasks"]}) == ("success", {"b": "success", "c": "success"})
+
+
 def test_days_are_those_of_the_schedules_zone(tw):
     put(tw, timezone="Europe/Berlin")
     create(tw, "2026-03-28", "2026-03-30")

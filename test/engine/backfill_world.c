@@ -231,10 +231,15 @@ int bf_life(struct engine *g, struct err *e)
 
 int bf_life_before(struct engine *g, struct err *e)
 {
+    struct dag *older = it.older != NULL ? world_dag_of(it.older) : NULL;
     int64_t dag_key;
-    int rc = bf_ensure_dag(g, &dag_key, e);
+    int rc = older != NULL ? engine_add_dag(g, older, it.older, strlen(it.older), &dag_key, e)
+                           : bf_ensure_dag(g, &dag_key, e);
 
-    return rc == 0 ? ensure_before(g, dag_key, e) : rc;
+    dag_unref(older);
+    rc = rc == 0 ? ensure_before(g, dag_key, e) : rc;
+    it.older_version = older != NULL ? 1 : 0;
+    return rc;
 }
 
 void bf_live(int (*fn)(struct engine *g, struct err *e))
@@ -274,7 +279,11 @@ void bf_check_end(void)
             assert_string_equal(r->conf, "{\"n\": 1}");
             assert_int_equal(r->clear_number, o == BACKFILL_CLEARED);
         }
+        assert_int_equal(r->version_key == it.older_version,
+                         it.older != NULL && o == BACKFILL_EXISTS);
     }
-    world_check();
+    if (it.older == NULL) { /* else an index is another task's */
+        world_check();
+    }
     bf_unsee(&s);
 }

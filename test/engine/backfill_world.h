@@ -18,7 +18,9 @@ struct bf_it {
     bool backwards;
     int before[DATES_MAX];   /* by day: -1, or the state of the run that is there before */
     bool failing[DATES_MAX]; /* unused days are false */
-    int64_t key;
+    const char *
+        older; /* spec of the DAG that these runs are of, or NULL: of the one that the backfill finds */
+    int64_t key, older_version;
     int worst; /* most of its runs that ran at once */
     int most;  /* most that were queued or running */
 };

@@ -12,7 +12,8 @@
 
 /* ---- a crash at every suspension ---- */
 
-static void crash_everywhere(const char *spec, enum backfill_reprocess r, bool backwards)
+static void crash_everywhere(const char *older, const char *spec, enum backfill_reprocess r,
+                             bool backwards)
 {
     uint64_t all = 1;
 
@@ -22,6 +23,7 @@ static void crash_everywhere(const char *spec, enum backfill_reprocess r, bool b
         bf_begin(spec, 5, 2);
         it.reprocess = r;
         it.backwards = backwards;
+        it.older = older;
         it.before[1] = RUN_SUCCESS;
         it.before[3] = RUN_FAILED;
         bf_live(bf_life_before);
@@ -44,9 +46,19 @@ static void crash_everywhere(const char *spec, enum backfill_reprocess r, bool b
 static void a_crash_at_every_suspension(void **state)
 {
     (void)state;
-    crash_everywhere("@shop; a; b <- a", BACKFILL_NONE, false);
-    crash_everywhere("@shop; a; b <- a", BACKFILL_COMPLETED, true);
-    crash_everywhere("@shop catchup; a past", BACKFILL_FAILED, false);
+    crash_everywhere(NULL, "@shop; a; b <- a", BACKFILL_NONE, false);
+    crash_everywhere(NULL, "@shop; a; b <- a", BACKFILL_COMPLETED, true);
+    crash_everywhere(NULL, "@shop catchup; a past", BACKFILL_FAILED, false);
+}
+
+/* Tasks that stand elsewhere, are gone, are new. */
+static void runs_of_an_older_version_go_on_with_the_newest(void **state)
+{
+    static const char older[] = "@shop; gone; a <- gone; b <- a";
+
+    (void)state;
+    crash_everywhere(older, "@shop; b; fresh <- b; a <- b", BACKFILL_COMPLETED, false);
+    crash_everywhere(older, "@shop catchup; b past; fresh <- b; a <- b", BACKFILL_FAILED, false);
 }
 
 /* ---- an error of the store at every call ---- */
@@ -238,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_at_every_suspension),
+        cmocka_unit_test(runs_of_an_older_version_go_on_with_the_newest),
         cmocka_unit_test(an_error_of_the_store_at_every_call),
         cmocka_unit_test(drawn_ones_with_crashes_and_commands),
         cmocka_unit_test(others_clear_the_same_runs),
