@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/defined.h"
 #include "cli/session.h"
 #include "dagfile/dagfile.h"
 #include "model/dag.h"
@@ -37,7 +38,7 @@ static int with_lines(const struct dag *d, struct buf *out)
     return rc != 0 ? rc : buf_status(out);
 }
 
-static int put_document(struct cli *cli, const char *file, const struct session *paths, int fd,
+static int put_document(const char *file, const char *dag_id, const struct session *paths, int fd,
                         struct err *e)
 {
     struct dag **dags = NULL, *d = NULL;
@@ -47,7 +48,7 @@ static int put_document(struct cli *cli, const char *file, const struct session 
     int rc = load_file(file, NULL, &env, &(struct findings){.text = stderr}, &dags, &n, e);
 
     buf_init(&b, 2 * LIMIT_DOC_BYTES);
-    rc = rc == 0 ? load_choose(dags, n, cli_opt(cli, "dag"), file, &d, e) : rc;
+    rc = rc == 0 ? load_choose(dags, n, dag_id, file, &d, e) : rc;
     rc = rc == 0 ? with_lines(d, &b) : rc;
     while (rc == 0 && done < b.len) {
         ssize_t k = write(fd, buf_cstr(&b) + done, b.len - done);
@@ -85,31 +86,45 @@ static int convert(const struct session *paths, const char *const *words, struct
     return WEXITSTATUS(status);
 }
 
+/* What is to be converted: *ret_dag NULL is the only DAG of the file. */
+static int choose_file(struct cli *cli, char *file, size_t cap, const char **ret_dag, struct err *e)
+{
+    char home[4096];
+    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, e);
+
+    rc = rc == 0 ? cli_defined_file(cli, cli_arg(cli, "FILE"), home, file, cap, ret_dag, e) : rc;
+    *ret_dag = rc == 0 && *ret_dag == NULL ? cli_opt(cli, "dag") : *ret_dag;
+    return rc;
+}
+
 int cmd_dags_convert(struct cli *cli)
 {
-    const char *file = cli_arg(cli, "FILE"), *output = cli_opt(cli, "output");
+    const char *output = cli_opt(cli, "output"), *dag_id = NULL;
     const char *words[WORDS_MAX] = {NULL, "-m", "tradewind.convert"};
-    char document[] = "/tmp/tradewind-convert-XXXXXX";
+    char document[] = "/tmp/tradewind-convert-XXXXXX", file[4096] = "";
     struct session paths = {0};
     struct err e = {0};
-    size_t n = 3, len = strlen(file);
-    bool python = len > 3 && strcmp(file + len - 3, ".py") == 0;
+    size_t n = 3, len;
+    bool python;
     int rc = session_find_parts(&paths, cli_opt(cli, "python"), &e), fd = -1, code;
 
+    rc = rc == 0 ? choose_file(cli, file, sizeof file, &dag_id, &e) : rc;
+    len = strlen(file);
+    python = len > 3 && strcmp(file + len - 3, ".py") == 0;
     if (rc == 0 && python && access(file, R_OK) != 0) {
         rc = err_set(&e, ERR_NOTFOUND, "%s: no such file", file);
     }
     words[0] = paths.python;
     if (rc == 0 && python) {
         words[n++] = file;
-        if (cli_opt(cli, "dag") != NULL) {
+        if (dag_id != NULL) {
             words[n++] = "--dag";
-            words[n++] = cli_opt(cli, "dag");
+            words[n++] = dag_id;
         }
     } else if (rc == 0) {
         fd = mkstemp(document);
         rc = fd < 0 ? err_errno(&e, errno, "cannot make %s", document)
-                    : put_document(cli, file, &paths, fd, &e);
+                    : put_document(file, dag_id, &paths, fd, &e);
         words[n++] = "--document";
         words[n++] = document;
         words[n++] = "--name";

@@ -13,6 +13,7 @@
 #include "bundle/load.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/defined.h"
 #include "cli/lookup.h"
 #include "cli/print.h"
 #include "cli/session.h"
@@ -347,21 +348,34 @@ static void write_dags(struct json_writer *w, struct dag *const *dags, size_t n)
     json_array_end(w);
 }
 
-static int validate_as_json(const struct session *paths, const char *file, struct json_writer *w)
+/* A file, or the file of a DAG; of an id that is none the word itself is told, with what is wrong with it. */
+static int find_file(struct cli *cli, const char *word, char *ret, size_t cap, struct err *e)
+{
+    const char *dag_id;
+    char home[4096];
+    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, e);
+
+    (void)snprintf(ret, cap, "%s", word);
+    return rc == 0 ? cli_defined_file(cli, word, home, ret, cap, &dag_id, e) : rc;
+}
+
+static int validate_as_json(struct cli *cli, const struct session *paths, const char *word,
+                            struct json_writer *w)
 {
     struct load_env env = session_load_env(paths, NULL);
     struct findings found = {.json = w};
     struct dag **dags = NULL;
     struct err e = {0};
+    char file[4096];
     size_t n = 0;
-    int rc;
+    int rc = find_file(cli, word, file, sizeof file, &e);
 
     json_object(w);
     json_key(w, "file");
     json_string(w, file);
     json_key(w, "errors");
     json_array(w);
-    rc = load_file(file, NULL, &env, &found, &dags, &n, &e);
+    rc = rc == 0 ? load_file(file, NULL, &env, &found, &dags, &n, &e) : rc;
     if (rc != 0 && found.len == 0) {
         findings_add(&found, file, 0, 0, NULL, err_str(&e));
     }
@@ -374,14 +388,17 @@ static int validate_as_json(const struct session *paths, const char *file, struc
     return rc;
 }
 
-static int validate_one(struct cli *cli, const struct session *paths, const char *file)
+static int validate_one(struct cli *cli, const struct session *paths, const char *word)
 {
     struct load_env env = session_load_env(paths, NULL);
     struct findings found = {.text = stdout};
     struct dag **dags;
     struct err e = {0};
+    char file[4096];
     size_t n;
-    int rc = load_file(file, NULL, &env, &found, &dags, &n, &e);
+    int rc = find_file(cli, word, file, sizeof file, &e);
+
+    rc = rc == 0 ? load_file(file, NULL, &env, &found, &dags, &n, &e) : rc;
 
     if (rc == 0 && !cli_flag(cli, "quiet")) {
         for (size_t i = 0; i < n; i++) {
@@ -422,7 +439,7 @@ int cmd_dags_validate(struct cli *cli)
     json_writer_init(&w, &out, 2);
     json_array(&w);
     for (size_t i = 0; i < n; i++) {
-        bad += (cli_flag(cli, "json") ? validate_as_json(&paths, files[i], &w)
+        bad += (cli_flag(cli, "json") ? validate_as_json(cli, &paths, files[i], &w)
                                       : validate_one(cli, &paths, files[i])) != 0;
     }
     json_array_end(&w);

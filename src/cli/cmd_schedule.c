@@ -12,6 +12,7 @@
 #include "bundle/folder.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/defined.h"
 #include "cli/session.h"
 #include "cli/waiting.h"
 #include "dagfile/ask.h"
@@ -132,15 +133,20 @@ struct coming {
     struct err e;
 };
 
-static int open_coming(struct coming *c, const char *home, const char *dag_id)
+/* As the store has it, which is what a scheduler goes by; one that it does not know as it is defined. */
+static int open_coming(struct cli *cli, struct coming *c, const char *home, const char *dag_id)
 {
     struct run_row run;
     int rc = store_open_for_reading(home, &c->store, &c->e);
 
     rc = rc == 0 ? c->store->ops->find_dag(c->store, dag_id, &c->arena, &c->row, &c->e) : rc;
     rc = rc == 0 ? home_load_version(c->store, c->row.version_key, &c->dag, &c->e) : rc;
+    if (rc == -ERR_NOTFOUND) {
+        c->e = (struct err){0};
+        rc = cli_defined_dag(cli, dag_id, home, &c->dag, &c->e);
+    }
     rc = rc == 0 ? timing_new(c->dag, &c->timing, &c->e) : rc;
-    if (rc == 0 &&
+    if (rc == 0 && c->row.dag_key != 0 &&
         c->store->ops->last_scheduled_run(c->store, c->row.dag_key, &c->arena, &run, NULL) == 0) {
         c->last = (struct due_run){run.dag_key, run.logical_date_us, run.data_interval_start_us,
                                    run.data_interval_end_us, run.run_after_us};
@@ -283,7 +289,7 @@ int cmd_dags_next(struct cli *cli)
 
     arena_init(&c.arena, MiB(64));
     buf_init(&b, MiB(16));
-    rc = rc == 0 ? open_coming(&c, home, cli_arg(cli, "DAG")) : rc;
+    rc = rc == 0 ? open_coming(cli, &c, home, cli_arg(cli, "DAG")) : rc;
     rc = rc == 0 && !json ? show_waiting(&c) : rc;
     if (rc == 0) {
         json_writer_init(&w, &b, 2);

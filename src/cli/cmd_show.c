@@ -8,10 +8,9 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "bundle/folder.h"
-#include "bundle/load.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/defined.h"
 #include "cli/graph.h"
 #include "cli/lookup.h"
 #include "cli/session.h"
@@ -53,35 +52,31 @@ static void put_waiting(struct cli *cli, const char *home, const char *dag_id, s
     store_close(s);
 }
 
-/* What a file says, or the DAGs folder. */
-static int show_file(struct cli *cli, const char *dag, const char *home, struct buf *out,
-                     struct err *e)
+/* What a file says, or the bundles, or else the store. */
+static int show_defined(struct cli *cli, const char *arg, const char *home, struct buf *out,
+                        struct err *e)
 {
-    struct session paths = {0};
-    struct loaded l = {0};
-    struct load_env env = session_load_env(&paths, home);
-    int rc;
+    struct dag *d = NULL;
+    int rc = cli_defined_dag(cli, arg, home, &d, e);
 
-    (void)snprintf(paths.home, sizeof paths.home, "%s", home);
-    rc = session_find_parts(&paths, cli_opt(cli, "python"), e);
-    rc = rc == 0 ? load_target_alone(dag, cli_opt(cli, "dag"), &env, NULL, &l, e) : rc;
-    rc = rc == 0 ? draw(cli, l.dag, NULL, out, e) : rc;
+    rc = rc == 0 ? draw(cli, d, NULL, out, e) : rc;
     if (rc == 0) {
-        put_waiting(cli, home, l.dag->dag_id, out);
+        put_waiting(cli, home, d->dag_id, out);
     }
-    loaded_fini(&l);
+    dag_unref(d);
     return rc;
 }
 
-static int show_stored(struct cli *cli, const char *dag_id, const char *home, struct buf *out,
-                       struct err *e)
+/* A run, with its states. */
+static int show_run(struct cli *cli, const char *dag_id, const char *home, struct buf *out,
+                    struct err *e)
 {
     struct found f = {0};
     uint8_t *states = NULL;
     int rc;
 
     rc = found_open(&f, home, dag_id, cli_opt(cli, "run"), NULL, e);
-    if (rc == 0 && cli_opt(cli, "run") != NULL) {
+    if (rc == 0) {
         states = arena_array(&f.arena, f.dag->tasks_len, 1);
         rc = states == NULL ? err_set(e, ERR_NOMEM, "out of memory") : 0;
         for (uint32_t t = 0; rc == 0 && t < f.dag->tasks_len; t++) {
@@ -89,9 +84,6 @@ static int show_stored(struct cli *cli, const char *dag_id, const char *home, st
         }
     }
     rc = rc == 0 ? draw(cli, f.dag, states, out, e) : rc;
-    if (rc == 0 && cli_opt(cli, "run") == NULL) {
-        put_waiting(cli, home, f.dag->dag_id, out);
-    }
     found_fini(&f);
     return rc;
 }
@@ -113,25 +105,6 @@ static int write_out(const char *path, const struct buf *b, struct err *e)
     return rc;
 }
 
-/* A file; with --run a run that is stored; else what the DAGs folder says, or else what ran last. */
-static int show(struct cli *cli, const char *dag, const char *home, struct buf *out, struct err *e)
-{
-    struct folder_target t;
-    struct err stored = {0};
-    int rc = folder_target(dag, home, &t, e);
-
-    if (rc != 0) {
-        return rc;
-    }
-    if (cli_opt(cli, "run") == NULL &&
-        (t.file == NULL || load_is_file_name(dag) || strchr(dag, '/') != NULL)) {
-        rc = show_file(cli, dag, home, out, e);
-        return rc == 0 || t.dag_id == NULL || show_stored(cli, dag, home, out, &stored) != 0 ? rc
-                                                                                             : 0;
-    }
-    return show_stored(cli, dag, home, out, e);
-}
-
 int cmd_dags_show(struct cli *cli)
 {
     char home[4096];
@@ -141,7 +114,10 @@ int cmd_dags_show(struct cli *cli)
 
     buf_init(&out, MiB(256));
     rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
-    rc = rc == 0 ? show(cli, cli_arg(cli, "DAG"), home, &out, &e) : rc;
+    if (rc == 0) {
+        rc = cli_opt(cli, "run") != NULL ? show_run(cli, cli_arg(cli, "DAG"), home, &out, &e)
+                                         : show_defined(cli, cli_arg(cli, "DAG"), home, &out, &e);
+    }
     rc = rc == 0 ? write_out(cli_opt(cli, "output"), &out, &e) : rc;
     return rc != 0 ? cli_fail(rc, &e) : 0;
 }

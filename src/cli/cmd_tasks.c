@@ -9,9 +9,9 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "bundle/folder.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/defined.h"
 #include "cli/hitl.h"
 #include "cli/lookup.h"
 #include "cli/print.h"
@@ -107,67 +107,89 @@ static void print_defined(struct cli *cli, const struct dag *d, struct buf *out)
     }
 }
 
-/* What the file, or the DAGs folder, says now; nothing need have run. */
-static int list_defined(struct cli *cli)
+/* What the file, or the bundles, say now; nothing need have run. */
+static int list_defined(struct cli *cli, const char *home, struct err *e)
 {
-    char home[4096];
-    struct session paths = {0};
-    struct load_env env = session_load_env(&paths, home);
-    struct loaded l = {0};
-    struct err e = {0};
     struct buf out BUF_CLEANUP;
-    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
+    struct dag *d = NULL;
+    int rc = cli_defined_dag(cli, cli_arg(cli, "DAG"), home, &d, e);
 
     buf_init(&out, MiB(256));
-    rc = rc == 0 ? session_find_parts(&paths, cli_opt(cli, "python"), &e) : rc;
-    rc = rc == 0 ? load_target_alone(cli_arg(cli, "DAG"), cli_opt(cli, "dag"), &env, NULL, &l, &e)
-                 : rc;
     if (rc == 0) {
-        print_defined(cli, l.dag, &out);
+        print_defined(cli, d, &out);
         (void)fputs(buf_cstr(&out), stdout);
     }
-    loaded_fini(&l);
-    return rc != 0 ? cli_fail(rc, &e) : 0;
+    dag_unref(d);
+    return rc;
 }
 
-static int list_of_run(struct cli *cli)
+/* Nothing of it has run, and no run was named: its tasks are told all the same. What the store said stays, if that fails too. */
+static int list_of_no_run(struct cli *cli, const char *home, bool has_store, struct err *e)
 {
-    char home[4096];
-    struct found f;
-    struct err e = {0};
+    struct err own = {0};
+    int rc = list_defined(cli, home, &own);
+
+    if (rc == 0 && !cli_flag(cli, "quiet") && !cli_flag(cli, "json")) {
+        (void)fprintf(stderr, "DAG %s has not run yet: these are its tasks as they are defined.\n",
+                      cli_arg(cli, "DAG"));
+    }
+    if (rc != 0 && !has_store) {
+        *e = own;
+    }
+    return rc;
+}
+
+static void print_run(struct cli *cli, struct found *f, struct buf *out)
+{
+    struct json_writer w;
+
+    if (!cli_flag(cli, "json")) {
+        print_tis(f, out);
+        tell_questions(f, out);
+        return;
+    }
+    json_writer_init(&w, out, 2);
+    json_array(&w);
+    for (uint32_t t = 0; t < f->dag->tasks_len; t++) {
+        struct ti_row row = found_ti(f, t);
+
+        json_object(&w);
+        print_ti_members(&w, &row, f->dag->tasks[t].task_id);
+        put_question(f, t, &w);
+        put_definition(f->dag, t, &w);
+        json_object_end(&w);
+    }
+    json_array_end(&w);
+    (void)buf_char(out, '\n');
+}
+
+static int list_of_run(struct cli *cli, const char *home, struct err *e)
+{
+    struct found f = {0};
     struct buf out BUF_CLEANUP;
-    int rc;
+    int rc = found_open(&f, home, cli_arg(cli, "DAG"), cli_arg(cli, "RUN"), NULL, e);
 
     buf_init(&out, MiB(256));
-    rc = open_found(cli, &f, home, sizeof home, false, &e);
-    if (rc == 0 && cli_flag(cli, "json")) {
-        struct json_writer w;
-
-        json_writer_init(&w, &out, 2);
-        json_array(&w);
-        for (uint32_t t = 0; t < f.dag->tasks_len; t++) {
-            struct ti_row row = found_ti(&f, t);
-
-            json_object(&w);
-            print_ti_members(&w, &row, f.dag->tasks[t].task_id);
-            put_question(&f, t, &w);
-            put_definition(f.dag, t, &w);
-            json_object_end(&w);
-        }
-        json_array_end(&w);
-        (void)buf_char(&out, '\n');
-    } else if (rc == 0) {
-        print_tis(&f, &out);
-        tell_questions(&f, &out);
+    if (rc == 0) {
+        print_run(cli, &f, &out);
+        (void)fputs(buf_cstr(&out), stdout);
+    } else if (rc == -ERR_NOTFOUND && cli_arg(cli, "RUN") == NULL) {
+        rc = list_of_no_run(cli, home, f.store != NULL, e);
     }
-    (void)fputs(buf_cstr(&out), stdout);
     found_fini(&f);
-    return rc != 0 ? cli_fail(rc, &e) : 0;
+    return rc;
 }
 
 int cmd_tasks_list(struct cli *cli)
 {
-    return cli_flag(cli, "defined") ? list_defined(cli) : list_of_run(cli);
+    char home[4096];
+    struct err e = {0};
+    int rc = home_resolve(cli_opt(cli, "home"), home, sizeof home, &e);
+
+    if (rc == 0) {
+        rc = cli_flag(cli, "defined") ? list_defined(cli, home, &e) : list_of_run(cli, home, &e);
+    }
+    return rc != 0 ? cli_fail(rc, &e) : 0;
 }
 
 /* ---- why ---- */

@@ -106,7 +106,9 @@ int waiting_rows(struct store *s, int64_t dag_key, const struct value *schedule,
     struct asset_queue_shape *shapes = NULL;
     int rc = asset_expr_parse(a, value_get(schedule, "condition"), &r.expr, e);
 
-    rc = rc == 0 ? s->ops->get_asset_queue(s, dag_key, a, &shapes, &r.shapes_len, e) : rc;
+    if (rc == 0 && s != NULL) {
+        rc = s->ops->get_asset_queue(s, dag_key, a, &shapes, &r.shapes_len, e);
+    }
     if (rc != 0) {
         return rc;
     }

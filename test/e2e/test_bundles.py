@@ -145,6 +145,18 @@ def states(tw, dag="d"):
     return [r["state"] for r in json.loads(done.stdout)] if done.returncode == 0 else []
 
 
+def test_a_dag_of_a_repository_that_never_ran_is_known_by_its_id(tw):
+    repo = Repo(tw)
+    configure(tw, git_bundle(repo.bare))
+    p = start(tw)
+    wait_until(lambda: [d["dag_id"] for d in tw.json("dags", "list", code=None)] == ["d"] if at(tw) else False)
+    stop(p)
+    assert "say" in tw("dags", "show", "d").stdout
+    assert [t["task_id"] for t in tw.json("tasks", "list", "d")] == ["say"]
+    assert "has no schedule" in tw("dags", "next-execution", "d").stderr
+    assert "/trees/%s/dags/dag.py" % repo.head() in tw("dags", "validate", "d").stdout
+
+
 def test_a_run_keeps_its_commit(tw):
     repo = Repo(tw)
     once(tw, repo)

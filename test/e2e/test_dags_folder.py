@@ -202,6 +202,31 @@ def test_many_dags_are_stored_together(tw):
     tw("run", "d4_59")
 
 
+@pytest.mark.parametrize("others_ran", [False, True])
+def test_a_dag_that_never_ran_is_known_by_its_id(tw, others_ran):
+    fill(tw, p="from tradewind.sdk import DAG, BashOperator\nwith DAG('one', schedule='0 6 * * *'):\n    BashOperator(task_id='a', bash_command='true') >> "
+               "BashOperator(task_id='b', bash_command='true')\n",
+         **{"sub__y.yaml": "dag_id: two\nschedule: {type: assets, condition: {type: asset, name: x, uri: x}}\ntasks: {t: {operator: empty}}\n",
+            "o.yaml": "dag_id: other\ntasks: {t: {operator: empty}}\n"})
+    if others_ran:
+        tw("run", os.path.join(tw.home, "dags/o.yaml"), "-q")
+        os.rename(tw.path("home/dags/p.py"), tw.path("home/dags/moved.py"))
+    file = tw.path("home/dags/moved.py" if others_ran else "home/dags/p.py")
+    assert "a" in tw("dags", "show", "one").stdout and list(tw.json("dags", "show", "one")["tasks"]) == ["a", "b"]
+    done = tw("tasks", "list", "one")
+    assert "has not run yet" in done.stderr and [line.split() for line in done.stdout.splitlines()[1:]] == [["a", "bash"], ["b", "bash", "a"]]
+    assert [t["task_id"] for t in tw.json("tasks", "list", "one")] == ["a", "b"] == [t["task_id"] for t in tw.json("tasks", "list", "one", "--defined")]
+    (due,) = tw.json("dags", "next-execution", "one")
+    assert "T06:00:00" in due["run_after"]
+    assert tw("dags", "next-execution", "two").stdout == "waits for asset x\n"
+    assert file in tw("dags", "validate", "one").stdout and tw.json("dags", "validate", "two")[0]["valid"]
+    assert "dag_id: one" in tw("dags", "convert", "one").stdout and "DAG(" in tw("dags", "convert", "two").stdout
+    for words in (("dags", "show"), ("tasks", "list"), ("dags", "next-execution"), ("dags", "convert")):
+        assert "there is no DAG 'nobody'" in tw(*words, "nobody", code=66).stderr
+    assert "there is no DAG 'nobody'" in tw("dags", "validate", "nobody", "one", code=65).stdout
+    tw("tasks", "list", "one", "2026-01-01", code=66)  # a run that is named must be there
+
+
 def test_no_folder(tw):
     assert "nothing has run" in tw("dags", "list", code=66).stderr
     assert "no DAGs folder" in tw("dags", "list", "--errors", code=66).stderr
