@@ -24,6 +24,8 @@ static bool is_loopback(const char *host)
 }
 
 struct shown {
+    struct cli *cli;
+    const char *home;
     bool json; /* the log */
     bool tls;
 };
@@ -49,6 +51,25 @@ static void ready(void *arg, const char *host, int port)
     sd_notify_send("READY=1");
 }
 
+/* What a living API server takes over; all of `api` holds from its next start on. */
+static void reload(void *arg)
+{
+    const struct shown *shown = arg;
+    struct config *c;
+    struct err e = {0};
+
+    sd_notify_reloading();
+    if (config_open(shown->home, &c, &e) == 0) {
+        service_log_level(shown->cli, c);
+        config_close(c);
+        log_info("api", "the level of the log is read anew; settings of the API server hold from "
+                        "its next start on");
+    } else {
+        log_error("api", "not reloaded, all stays as it was: %s", err_str(&e));
+    }
+    sd_notify_send("READY=1");
+}
+
 static void beat(void *arg)
 {
     (void)arg;
@@ -67,8 +88,8 @@ static int serve(struct cli *cli, const char *home, struct err *e)
 {
     struct config *c;
     struct server_config s = {
-        .home = home, .version = TRADEWIND_VERSION, .ready = ready, .beat = beat};
-    struct shown shown = {0};
+        .home = home, .version = TRADEWIND_VERSION, .ready = ready, .beat = beat, .reload = reload};
+    struct shown shown = {.cli = cli, .home = home};
     int rc = config_open(home, &c, e);
 
     if (rc != 0) {

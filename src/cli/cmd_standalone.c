@@ -380,12 +380,15 @@ static void print_plan(const struct service *v)
     (void)printf("  scheduler   runs the DAGs of %s\n", folder);
     if (s->len > 1) {
         const char *port = cli_opt(v->cli, "port"), *host = cli_opt(v->cli, "host");
+        bool any;
 
         host = host != NULL ? host : config_text(v->config, "api.host");
-        (void)printf("  web page    %s://%s:%s  (and the REST API below /api/v2)\n",
+        port = port != NULL ? port : config_text(v->config, "api.port");
+        any = strcmp(port, "0") == 0;
+        (void)printf("  web page    %s://%s%s%s  (and the REST API below /api/v2)\n",
                      config_text(v->config, "api.ssl_cert")[0] != '\0' ? "https" : "http",
-                     address_to_open(host),
-                     port != NULL ? port : config_text(v->config, "api.port"));
+                     address_to_open(host), any ? "" : ":",
+                     any ? ", at a port that is free: the API server tells it" : port);
     }
     (void)fflush(stdout);
 }

@@ -129,6 +129,14 @@ static void on_signal(void *arg, int signum)
     (void)stop_on(arg, 0);
 }
 
+static void on_reload(void *arg, int signum)
+{
+    const struct waiting *w = arg;
+
+    (void)signum;
+    w->s->config.reload(w->s->config.arg);
+}
+
 static int on_failure(void *arg)
 {
     struct waiting *w = arg;
@@ -191,6 +199,7 @@ static int main_co(void *arg)
     co_group_init(&g, loop_current());
     rc = co_on_signal(&g, SIGTERM, on_signal, &w, NULL);
     rc = rc == 0 ? co_on_signal(&g, SIGINT, on_signal, &w, NULL) : rc;
+    rc = rc == 0 ? co_on_signal(&g, SIGHUP, on_reload, &w, NULL) : rc;
     for (size_t i = 0; rc == 0 && i < sizeof all / sizeof all[0]; i++) {
         rc = co_spawn(&g, all[i].name, all[i].fn, &w, NULL, NULL);
     }

@@ -39,7 +39,8 @@ struct server_config {
     /* Also told now and then while all goes well (a watchdog), every beat_us; 0: never. */
     void (*beat)(void *arg);
     int64_t beat_us;
-    bool end_with_input; /* stops when standard input ends: its supervisor is gone */
+    void (*reload)(void *arg); /* at SIGHUP, on the main loop */
+    bool end_with_input;       /* stops when standard input ends: its supervisor is gone */
     void *arg;
 };
 

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 
 from conftest import kill, wait_until
 
@@ -143,6 +144,41 @@ def test_a_scheduler_that_hangs_is_killed_by_the_watchdog(tw):
     os.kill(s.pids()[0], signal.SIGSTOP)
     s.ready(times=2)
     assert "scheduler has not answered its watchdog: it is killed" in s.log()
+    s.stop()
+
+
+def test_a_reload_ends_nothing(tw):
+    """SIGHUP goes to all of them, and each takes over what it can."""
+    os.makedirs(tw.home)
+    with open(os.path.join(tw.home, "tradewind.yaml"), "w") as f:
+        f.write("logging: {level: info}\n")
+    dag(tw)
+    s = Service(tw, env={"TRADEWIND__API__PORT": "0"}).ready().ready(name="api-server")
+    (url,) = re.findall(r"listens on (http://127.0.0.1:\d+)", s.log())
+    assert "http://127.0.0.1, at a port that is free" in s.log()
+
+    def get(path):
+        with urllib.request.urlopen(url + path) as answer:
+            return answer.status
+
+    def is_told():
+        """Whether a request is a line of the log."""
+        before = s.log().count('path="/health"')
+        assert get("/health") == 200
+        time.sleep(0.1)
+        return s.log().count('path="/health"') > before
+
+    wait_until(is_told)
+    with open(os.path.join(tw.home, "tradewind.yaml"), "w") as f:
+        f.write("logging: {level: warning}\n")
+    s.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: not is_told())
+    assert len(s.pids("scheduler")) == len(s.pids("api-server")) == 1 and "was ended by" not in s.log()
+    with open(os.path.join(tw.home, "tradewind.yaml"), "w") as f:
+        f.write("logging: {level: loud}\n")
+    s.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: s.log().count("not reloaded, all stays as it was") == 2)
+    assert get("/health") == 200 and len(s.pids("api-server")) == 1
     s.stop()
 
 
