@@ -58,7 +58,7 @@ int cmd_tasks_clear(struct cli *cli)
     c.q.tasks = &task;
     c.q.tasks_len = 1;
     c.q.regex = cli_flag(cli, "regex");
-    c.q.downstream = !cli_flag(cli, "only");
+    c.q.downstream = cli_flag(cli, "downstream") || !cli_flag(cli, "only");
     rc = rc == 0 ? changes_run(&c) : rc;
     if (rc == 0) {
         tell_end(&c, cli);

@@ -345,6 +345,34 @@ def test_changes_elsewhere_are_seen(tw):
     stop(p)
 
 
+def limits_of_users():
+    """Whether a process may have limits of its own, in a namespace of users."""
+    return subprocess.run(["unshare", "-Ur", "sh", "-c", "echo 0 > /proc/sys/user/max_inotify_watches"], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("limit, said, polls", [("max_inotify_watches", "no inotify watches are left (raise sysctl fs.inotify.max_user_watches)", True),
+                                                ("max_inotify_instances", "the system gives no inotify instance (sysctl fs.inotify.max_user_instances)", False)])
+def test_where_changes_are_not_told_the_folder_is_looked_at(tw, limit, said, polls):
+    if not limits_of_users():
+        pytest.skip("no namespaces of users")
+    os.makedirs(tw.path("dags"))
+    put = lambda name: os.rename(tw.write("part", "dag_id: %s\ntasks: {t: {operator: empty}}\n" % name), tw.path("dags/%s.yaml" % name))  # noqa: E731
+    put("one")
+    with open(tw.path("log"), "w") as out:
+        p = subprocess.Popen(["unshare", "-Ur", "sh", "-c", "echo 0 > /proc/sys/user/%s; exec \"$0\" scheduler -S dags" % limit, tw.program], cwd=tw.folder,
+                             env=tw.env, stdout=out, stderr=out)
+    tw.started.append(p)
+    active = lambda: [r[0] for r in rows(tw, "SELECT dag_id FROM parsed_dag WHERE active ORDER BY dag_id")]  # noqa: E731
+    wait_until(lambda: active() == ["one"])
+    wait_until(lambda: said + "; it is looked at every 30 s" in open(tw.path("log")).read())  # noqa: SIM115
+    put("two")
+    if not polls:
+        p.send_signal(signal.SIGHUP)
+    wait_until(lambda: active() == ["one", "two"], patience=60)
+    p.send_signal(signal.SIGTERM)
+    assert p.wait(30) == 0
+
+
 def test_one_hanging_file_does_not_hold_up_the_others(tw):
     os.makedirs(tw.path("dags"))
     def put(name, text):
