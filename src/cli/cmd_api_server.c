@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/config_sections.h"
 #include "cli/sd_notify.h"
 #include "cli/service_log.h"
 #include "cli/session.h"
@@ -96,6 +97,7 @@ static int serve(struct cli *cli, const char *home, struct err *e)
         return rc;
     }
     rc = service_log_open(cli, c, &shown.json, e);
+    rc = rc == 0 ? cli_check_sections(c, home, e) : rc;
     s.arg = &shown;
     s.host = cli_given(cli, "host") ? cli_opt(cli, "host") : config_text(c, "api.host");
     s.port = (int)(cli_given(cli, "port") ? cli_opt_int(cli, "port") : config_int(c, "api.port"));

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/config_sections.h"
 #include "cli/session.h"
 #include "cli/term.h"
 #include "config/config.h"
@@ -350,6 +351,7 @@ int cmd_config_lint(struct cli *cli)
         close_settings(&s);
         return cli_fail(rc, &e);
     }
+    (void)cli_check_sections(s.config, s.home, NULL);
     n = config_findings(s.config, &f);
     for (size_t i = 0; i < n; i++) {
         errors += f[i].error;

@@ -13,6 +13,7 @@
 #include "bundle/findings.h"
 #include "bundle/folder.h"
 #include "bundle/load.h"
+#include "cli/config_sections.h"
 #include "cli/doctor.h"
 #include "config/config.h"
 #include "model/states.h"
@@ -39,6 +40,7 @@ void doctor_config(struct doctor *d)
         doctor_add(d, DOCTOR_FAIL, "config", "", "%s", err_str(&e));
         return;
     }
+    (void)cli_check_sections(c, d->paths.home, NULL);
     n = config_findings(c, &f);
     for (size_t i = 0; i < n; i++) {
         char place[64] = "";

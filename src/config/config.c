@@ -137,6 +137,11 @@ size_t config_findings(const struct config *c, const struct config_finding **ret
     return c->findings_len;
 }
 
+void config_add_error(struct config *c, int line, int col, const char *text)
+{
+    config_found(c, true, config_path(c), line, col, "%s", text);
+}
+
 /* ---- the file ---- */
 
 static int read_all(const char *path, struct buf *out, struct err *e)

@@ -92,6 +92,8 @@ struct config_finding {
 };
 /* What is wrong, in the order of the file, then of the environment's names. Borrowed from the config. */
 size_t config_findings(const struct config *c, const struct config_finding **ret);
+/* An error that who uses a section (CONFIG_TYPE_TREE) finds in the file; line 0: no place. */
+void config_add_error(struct config *c, int line, int col, const char *text);
 
 /*
  * Python's `conf` reads the environment: what only the file says is put there, for what this process starts. Once in a process, before it

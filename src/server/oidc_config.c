@@ -7,7 +7,7 @@
 
 static int wrong(const struct value *v, const char *text, struct err *e)
 {
-    return err_at(e, ERR_INVALID, v->line, v->col, "oidc: %d:%d: %s", v->line, v->col, text);
+    return err_at(e, ERR_INVALID, v->line, v->col, "oidc: %s", text);
 }
 
 static int text_of(const struct value *o, const char *name, const char *dflt, struct arena *a,

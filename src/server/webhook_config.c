@@ -19,7 +19,7 @@ struct reading {
 static int wrong(struct reading *r, const struct value *v, const char *text)
 {
     v = v != NULL ? v : r->at;
-    return err_at(r->e, ERR_INVALID, v->line, v->col, "webhooks: %d:%d: %s", v->line, v->col, text);
+    return err_at(r->e, ERR_INVALID, v->line, v->col, "webhooks: %s", text);
 }
 
 static int text_of(struct reading *r, const struct value *o, const char *name, const char **ret)

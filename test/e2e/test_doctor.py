@@ -118,6 +118,24 @@ def test_the_configuration(home):
     assert "celery.broker_url has no effect" in found(doctor(home, {"AIRFLOW__CELERY__BROKER_URL": "x"}), "config", "warn")[0]
 
 
+def test_sections_that_have_a_form_of_their_own(home):
+    """What only their readers know is told by lint and doctor too, all of it, with its place."""
+    path = os.path.join(home.home, "tradewind.yaml")
+    with open(path, "w") as f:
+        f.write("webhooks:\n  - {name: drop, dag_id: d, secret: text}\nalerts:\n  rules: [{on: fire, channels: x}]\n"
+                "bundles:\n  - {name: a b, path: /x}\noidc: {issuer: here}\n")
+    done = home("config", "lint", code=65)
+    said = [line for line in done.stdout.splitlines() if line.startswith(path + ":") and ": error: " in line]
+    assert [line[len(path):].split(": ")[0] for line in said] == [":4:16", ":6:12", ":2:37", ":7:7"], done.stdout
+    assert "4 errors" in done.stdout and "webhooks: secret is one of" in said[2]
+    assert [x["line"] for x in home.json("config", "lint", code=65)] == [4, 6, 2, 7]
+    assert len([x for x in json.loads(home("doctor", "--json", code=1).stdout) if x["check"] == "config" and x["level"] == "fail"]) == 4
+    assert path + ":4:16: " in home("api-server", "--port", "0", code=65).stderr
+    with open(path, "w") as f:
+        f.write("webhooks: [{name: drop, dag_id: d, secret: {variable: x}}]\n")
+    assert "0 errors" in home("config", "lint").stdout
+
+
 def test_python_and_its_modules(home):
     with open(home.path("python"), "w") as f:
         f.write("#!/bin/sh\necho boom >&2; exit 3\n")
