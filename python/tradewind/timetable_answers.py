@@ -20,7 +20,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from tradewind import plugins, reference, timezone
+from tradewind import link, lookup, plugins, reference, timezone
 from tradewind.importer import Target, describe, run_import
 from tradewind.partitions import PartitionMapper
 from tradewind.timetables import DataInterval, TimeRestriction, Timetable
@@ -33,6 +33,10 @@ class AnswerTimeout(BaseException):
     """The class took too long. No Exception, so that what it catches does not catch this."""
 
 
+# What the class looks up of variables and connections is read from the store, as when a DAG file is imported.
+_reader = lookup.Reader() if lookup.available() else None
+
+
 def find_class(classpath: str, file: str) -> Any:
     """The class: of the DAG file, of another file beside it, of a plugin, or of any module. ImportError, AttributeError."""
     if ":" in classpath:
@@ -42,6 +46,7 @@ def find_class(classpath: str, file: str) -> Any:
     stem = os.path.splitext(os.path.basename(file))[0]
     if module is None and module_name == f"tradewind_dag_{stem}":
         result = run_import(Target.of(file), emit=False, tasks=False)
+        link.set_reader(_reader)
         if result.module is None or result.errors:
             error = result.errors[0]
             raise ImportError(f"{error['file']}:{error['line']}: {error['text']}")
@@ -171,6 +176,7 @@ def main() -> int:
     signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, limit)
     said: dict[str, Any]
+    link.set_reader(_reader)
     try:
         if question["ask"] == "import_errors":
             said = {"failed": _told(question["errors"])}

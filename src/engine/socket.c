@@ -46,6 +46,8 @@ struct call {
     struct json_writer *w;
     struct ti_key key; /* of the attempt, for tasks' questions */
     struct uuid token;
+    struct dag *own; /* of callbacks, whose run may be gone: one reference; or NULL */
+    const char *own_run_id;
 };
 
 static const char *text_of(const struct value *o, const char *name)
@@ -57,20 +59,47 @@ static const char *text_of(const struct value *o, const char *name)
 
 /* ---- who asks ---- */
 
+/* A process of callbacks or listeners reads what a task may read; what belongs to an attempt has ended with it. */
+static int authenticate_callback(struct call *c, const char *type, enum asker by, struct err *e)
+{
+    struct worker_callback cb;
+
+    if (c->g->worker->ops->find_callback == NULL ||
+        !c->g->worker->ops->find_callback(c->g->worker, &c->token, &cb)) {
+        return err_set(e, ERR_STALE, "this attempt is not live any more");
+    }
+    if (by != ASKED_BY_CALLBACK) {
+        return err_set(e, ERR_PERM,
+                       "callbacks and listeners in a process of their own cannot ask for %s: their "
+                       "task has ended",
+                       type);
+    }
+    c->key = cb.key;
+    c->own_run_id = arena_strdup(c->arena, cb.run->run_id);
+    if (c->own_run_id == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for a question");
+    }
+    c->own = dag_ref(cb.dag);
+    return 0;
+}
+
 /* The token proves it; a stale one is refused (rule 2). */
-static int authenticate(struct call *c, struct err *e)
+static int authenticate(struct call *c, const char *type, enum asker by, struct err *e)
 {
     const char *token = text_of(c->rq, "attempt");
     struct ti_row row;
 
+    if (by == ASKED_BY_ANYBODY) {
+        return 0;
+    }
     if (token == NULL || uuid_parse(token, &c->token) != 0) {
         return err_set(e, ERR_PROTOCOL, "the request names no attempt");
     }
-    if (!c->g->worker->ops->find(c->g->worker, &c->token, &c->key) ||
-        sched_get_ti(c->g->sched, &c->key, &row) != 0 || uuid_cmp(&row.attempt, &c->token) != 0) {
-        return err_set(e, ERR_STALE, "this attempt is not live any more");
+    if (c->g->worker->ops->find(c->g->worker, &c->token, &c->key) &&
+        sched_get_ti(c->g->sched, &c->key, &row) == 0 && uuid_cmp(&row.attempt, &c->token) == 0) {
+        return 0;
     }
-    return 0;
+    return authenticate_callback(c, type, by, e);
 }
 
 /* ---- where an XCom or a state is asked for ---- */
@@ -97,10 +126,10 @@ static int do_find_place(void *arg)
 static int locate(struct call *c, int64_t *ret_run_key, struct dag **ret_dag, struct err *e)
 {
     const char *dag_id = text_of(c->rq, "dag_id"), *run_id = text_of(c->rq, "run_id");
-    struct run_row own;
-    const struct dag *d;
+    struct run_row own = {.run_id = c->own_run_id};
+    const struct dag *d = c->own;
     struct place p = {.g = c->g, .arena = c->arena, .e = e};
-    int rc = sched_get_run(c->g->sched, c->key.run_key, &own, &d);
+    int rc = d != NULL ? 0 : sched_get_run(c->g->sched, c->key.run_key, &own, &d);
 
     if (rc != 0) {
         return err_set(e, ERR_STALE, "this attempt's run is not live any more");
@@ -447,37 +476,37 @@ static int op_conn_get(struct call *c, struct err *e)
 
 static const struct {
     const char *type;
-    bool of_task;
+    enum asker by;
     int (*fn)(struct call *c, struct err *e);
 } operations[] = {
-    {"ping", false, op_ping},
-    {"command", false, op_command},
-    {"xcom_get", true, op_xcom_get},
-    {"xcom_list", true, op_xcom_list},
-    {"xcom_set", true, op_xcom_set},
-    {"settings", false, op_settings},
-    {"var_get", true, op_var_get},
-    {"var_set", true, op_var_set},
-    {"var_delete", true, op_var_delete},
-    {"var_list", true, op_var_list},
-    {"conn_get", true, op_conn_get},
+    {"ping", ASKED_BY_ANYBODY, op_ping},
+    {"command", ASKED_BY_ANYBODY, op_command},
+    {"xcom_get", ASKED_BY_CALLBACK, op_xcom_get},
+    {"xcom_list", ASKED_BY_CALLBACK, op_xcom_list},
+    {"xcom_set", ASKED_BY_ATTEMPT, op_xcom_set},
+    {"settings", ASKED_BY_ANYBODY, op_settings},
+    {"var_get", ASKED_BY_CALLBACK, op_var_get},
+    {"var_set", ASKED_BY_CALLBACK, op_var_set},
+    {"var_delete", ASKED_BY_CALLBACK, op_var_delete},
+    {"var_list", ASKED_BY_CALLBACK, op_var_list},
+    {"conn_get", ASKED_BY_CALLBACK, op_conn_get},
 };
 
 /* ---- frames ---- */
 
 static int dispatch(struct call *c, const char *type, struct err *e)
 {
-    bool of_task;
+    enum asker by;
 
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
         if (strcmp(operations[i].type, type) == 0) {
-            int rc = operations[i].of_task ? authenticate(c, e) : 0;
+            int rc = authenticate(c, type, operations[i].by, e);
 
             return rc != 0 ? rc : operations[i].fn(c, e);
         }
     }
-    if (world_knows(type, &of_task)) {
-        int rc = of_task ? authenticate(c, e) : 0;
+    if (world_knows(type, &by)) {
+        int rc = authenticate(c, type, by, e);
         struct world_call w = {c->g, c->rq, c->arena, c->w, c->key, c->token};
 
         return rc != 0 ? rc : world_answer(&w, type, e);
@@ -543,6 +572,7 @@ static int answer(struct connection *k, const char *body, size_t n)
     if (rc == 0) {
         rc = wire_append(&k->out, b.p, b.len);
     }
+    dag_unref(c.own);
     if (rc == 0) {
         rc = co_write_all(k->fd, k->out.p, k->out.len);
         buf_clear(&k->out);

@@ -612,47 +612,47 @@ static int op_bundles(const struct world_call *c, struct err *e)
 
 static const struct {
     const char *type;
-    bool of_task;
+    enum asker by;
     int (*fn)(const struct world_call *c, struct err *e);
 } operations[] = {
-    {"ti_states", true, op_ti_states},
-    {"dag_get", true, op_dag_get},
-    {"dag_run_get", true, op_dag_run_get},
-    {"dag_run_state", true, op_dag_run_state},
-    {"dag_run_count", true, op_dag_run_count},
-    {"dag_run_trigger", true, op_dag_run_trigger},
-    {"previous_run", true, op_previous_run},
-    {"xcom_prior", true, op_xcom_prior},
-    {"hitl_request", true, hitl_request},
-    {"hitl_get", true, hitl_get},
-    {"hitl_respond", false, hitl_respond},
-    {"asset_get", true, engine_asset_get},
-    {"asset_count", true, engine_asset_count},
-    {"asset_events", true, engine_asset_events},
-    {"xcom_delete", false, engine_answer_xcom_delete},
-    {"xcom_put", false, engine_answer_xcom_put},
-    {"ti_delete", false, engine_answer_ti_delete},
-    {"run_delete", false, engine_answer_run_delete},
-    {"dag_delete", false, engine_answer_dag_delete},
-    {"asset_queue_drop", false, engine_answer_queue_drop},
-    {"bundles", false, op_bundles},
-    {"service", false, engine_answer_service},
-    {"backfill_create", false, engine_answer_backfill_create},
-    {"backfill_change", false, engine_answer_backfill_change},
-    {"note", false, engine_answer_note},
-    {"stats", false, metrics_answer},
-    {"import_errors", false, metrics_answer_import_errors},
-    {"why", false, engine_answer_why},
-    {"upcoming", false, engine_answer_upcoming},
-    {"run_create", false, engine_answer_run_create},
-    {"asset_event_report", false, engine_answer_asset_event},
+    {"ti_states", ASKED_BY_ATTEMPT, op_ti_states},
+    {"dag_get", ASKED_BY_CALLBACK, op_dag_get},
+    {"dag_run_get", ASKED_BY_CALLBACK, op_dag_run_get},
+    {"dag_run_state", ASKED_BY_CALLBACK, op_dag_run_state},
+    {"dag_run_count", ASKED_BY_CALLBACK, op_dag_run_count},
+    {"dag_run_trigger", ASKED_BY_ATTEMPT, op_dag_run_trigger},
+    {"previous_run", ASKED_BY_CALLBACK, op_previous_run},
+    {"xcom_prior", ASKED_BY_ATTEMPT, op_xcom_prior},
+    {"hitl_request", ASKED_BY_ATTEMPT, hitl_request},
+    {"hitl_get", ASKED_BY_ATTEMPT, hitl_get},
+    {"hitl_respond", ASKED_BY_ANYBODY, hitl_respond},
+    {"asset_get", ASKED_BY_CALLBACK, engine_asset_get},
+    {"asset_count", ASKED_BY_CALLBACK, engine_asset_count},
+    {"asset_events", ASKED_BY_CALLBACK, engine_asset_events},
+    {"xcom_delete", ASKED_BY_ANYBODY, engine_answer_xcom_delete},
+    {"xcom_put", ASKED_BY_ANYBODY, engine_answer_xcom_put},
+    {"ti_delete", ASKED_BY_ANYBODY, engine_answer_ti_delete},
+    {"run_delete", ASKED_BY_ANYBODY, engine_answer_run_delete},
+    {"dag_delete", ASKED_BY_ANYBODY, engine_answer_dag_delete},
+    {"asset_queue_drop", ASKED_BY_ANYBODY, engine_answer_queue_drop},
+    {"bundles", ASKED_BY_ANYBODY, op_bundles},
+    {"service", ASKED_BY_ANYBODY, engine_answer_service},
+    {"backfill_create", ASKED_BY_ANYBODY, engine_answer_backfill_create},
+    {"backfill_change", ASKED_BY_ANYBODY, engine_answer_backfill_change},
+    {"note", ASKED_BY_ANYBODY, engine_answer_note},
+    {"stats", ASKED_BY_ANYBODY, metrics_answer},
+    {"import_errors", ASKED_BY_ANYBODY, metrics_answer_import_errors},
+    {"why", ASKED_BY_ANYBODY, engine_answer_why},
+    {"upcoming", ASKED_BY_ANYBODY, engine_answer_upcoming},
+    {"run_create", ASKED_BY_ANYBODY, engine_answer_run_create},
+    {"asset_event_report", ASKED_BY_ANYBODY, engine_answer_asset_event},
 };
 
-bool world_knows(const char *type, bool *ret_of_task)
+bool world_knows(const char *type, enum asker *ret_by)
 {
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
         if (strcmp(operations[i].type, type) == 0) {
-            *ret_of_task = operations[i].of_task;
+            *ret_by = operations[i].by;
             return true;
         }
     }

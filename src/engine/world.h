@@ -22,8 +22,13 @@ struct world_call {
     struct uuid token;
 };
 
-/* *ret_of_task: only a live attempt may ask it. */
-bool world_knows(const char *type, bool *ret_of_task);
+enum asker {
+    ASKED_BY_ANYBODY,
+    ASKED_BY_ATTEMPT,  /* a live one alone */
+    ASKED_BY_CALLBACK, /* a live one, or the process of callbacks or listeners: their attempt, and mostly their run, has ended */
+};
+
+bool world_knows(const char *type, enum asker *ret_by);
 /* SUSPENDS. */
 int world_answer(const struct world_call *c, const char *type, struct err *e);
 

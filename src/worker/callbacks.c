@@ -106,6 +106,18 @@ int callback_run(struct worker *base, const struct worker_callback *c, struct er
     return 0;
 }
 
+bool worker_find_callback(struct worker *base, const struct uuid *token,
+                          struct worker_callback *ret)
+{
+    const struct attempt *a = attempt_find((struct local_worker *)base, token);
+
+    if (a == NULL || a->phase != ATTEMPT_CALLBACK) {
+        return false;
+    }
+    *ret = (struct worker_callback){.key = a->key, .dag = a->dag, .run = &a->run};
+    return true;
+}
+
 void callback_ended(struct attempt *a, const struct exec_end *x)
 {
     struct local_worker *w = a->worker;

@@ -658,6 +658,7 @@ static const struct worker_ops local_ops = {
     .kill = local_kill,
     .ack = local_ack,
     .find = local_find,
+    .find_callback = worker_find_callback,
     .pause = local_pause,
     .callback = callback_run,
     .busy = local_busy,

@@ -155,6 +155,8 @@ int attempt_guests(const struct local_worker *w);
 int callback_run(struct worker *base, const struct worker_callback *c, struct err *e);
 /* Those of a task whose process is gone without having run them. */
 void callback_of_lost(struct attempt *a, const char *reason);
+bool worker_find_callback(struct worker *base, const struct uuid *token,
+                          struct worker_callback *ret);
 void callback_ended(struct attempt *a, const struct exec_end *x);
 void callback_members(struct attempt *a, struct json_writer *w);
 int attempt_spawn_callback(struct attempt *a, int64_t timeout_us, struct err *e); /* process.c */

@@ -138,6 +138,9 @@ struct worker_ops {
     void (*ack)(struct worker *w, const struct uuid *token);
     /* Whose attempt a token is; false: none that lives here. */
     bool (*find)(struct worker *w, const struct uuid *token, struct ti_key *ret);
+    /* Whose callbacks a token is of while their process lives: key, dag and run of *ret, borrowed until the next suspension; false: no callbacks'.
+     * NULL: never. */
+    bool (*find_callback)(struct worker *w, const struct uuid *token, struct worker_callback *ret);
     /* Takes nothing new from its queue while true (disk full, shutdown). */
     void (*pause)(struct worker *w, bool paused);
     /* Runs callbacks in a process of their own. Nothing follows from how it ends, but a line in the log. NULL: this worker cannot. */

@@ -51,6 +51,65 @@ def test_of_a_dag(tw):
     assert not glob.glob(os.path.join(tw.home, "results", "*"))
 
 
+def test_what_they_may_ask_for_and_what_not(tw):
+    """The attempt has ended: what is read is there, what belongs to it is refused, in words."""
+    os.makedirs(tw.path("home/plugins"))
+    tw.write("home/plugins/ours.py", """
+        from airflow.listeners import hookimpl
+        from airflow.plugins_manager import AirflowPlugin
+        from airflow.sdk import Connection, Variable
+
+        def attempt(name, what):
+            try:
+                print(name, "gives", what())
+            except Exception as error:
+                print(name, "fails:", error)
+
+        class Listener:
+            @hookimpl
+            def on_dag_run_success(self, dag_run, msg):
+                attempt("variable", lambda: Variable.get("v"))
+                attempt("tasks", lambda: dag_run.get_task_instances())
+
+        class Ours(AirflowPlugin):
+            name = "ours"
+            listeners = [Listener()]
+    """)
+    file = tw.write("dag.py", """
+        from airflow.sdk import DAG, Connection, Variable, task
+        from ours import attempt
+        def asks(context):
+            ti, dag_run = context["ti"], context["dag_run"]
+            attempt("pull", lambda: ti.xcom_pull(task_ids="a"))
+            attempt("prior", lambda: ti.xcom_pull(task_ids="a", include_prior_dates=True))
+            attempt("push", lambda: ti.xcom_push("k", 1))
+            attempt("variable", lambda: Variable.get("v"))
+            attempt("set", lambda: Variable.set("w", "set by it"))
+            attempt("password", lambda: Connection.get("c").password)
+            attempt("host", lambda: Connection.get("c").host)
+            attempt("count", lambda: ti.get_dr_count("d"))
+            attempt("tasks", lambda: dag_run.get_task_instances())
+            attempt("other", lambda: dag_run.no_such_thing)
+        with DAG("d", on_success_callback=asks):
+            @task
+            def a(): return {"x": 1}
+            a()
+    """)
+    tw("variables", "set", "v", "seen")
+    tw("connections", "add", "c", "--type", "http", "--host", "example.org", "--password", "swordfish9")
+    tw("run", file, "--run-id", "r1", "--plain")
+    said = output(tw, "dag_id=d/run_id=r1/on_success_callback.log")
+    assert "pull gives {'x': 1}" in said and "variable gives seen" in said and "set gives None" in said and "count gives 1" in said
+    assert "host gives example.org" in said and "password gives ***" in said and "swordfish9" not in said
+    assert "push fails: xcom_push: a has ended" in said
+    assert "prior fails: xcom_prior: the engine refused: callbacks and listeners in a process of their own cannot ask for xcom_prior" in said
+    assert "tasks fails: DagRun.get_task_instances: a run is data here" in said and "runs show d r1 --json" in said
+    assert "other fails: 'DagRun' object has no attribute 'no_such_thing'" in said
+    assert tw("variables", "get", "w").stdout.strip() == "set by it" and tw.json("xcom", "list", "d", "r1") != []
+    told = output(tw, "dag_id=d/run_id=r1/listeners_success.log")
+    assert "variable gives seen" in told and "tasks fails: DagRun.get_task_instances" in told
+
+
 def test_of_a_task_that_was_killed(tw):
     """Its own process cannot tell: another one does."""
     file = tw.write("dag.py", HEAD + """

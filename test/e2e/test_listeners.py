@@ -139,9 +139,11 @@ from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 import sys
 
+from airflow.sdk import Variable
+
 @hookimpl
 def on_new_dag_import_error(filename, stacktrace):
-    hear("new", filename, stacktrace)
+    hear("new" + Variable.get("mark", default=""), filename, stacktrace)
 
 @hookimpl
 def on_existing_dag_import_error(filename, stacktrace):
@@ -200,6 +202,15 @@ def test_listeners_hear_of_import_errors(tw, until):
     out = stop(p)
     assert "of the listeners of import errors" in out and "ValueError: of the listener" in out
 
+    # They may look up what a task may.
+    tw("variables", "set", "mark", "er")
+    known = len(lines())
+    p = start(tw)
+    put(tw, "marked.yaml", "dag_id: marked\ntasks: {t: {operator: nope}}\n")
+    until(lambda: any(line.startswith("newer marked.yaml ") for line in lines()[known:]))
+    stop(p)
+    tw("variables", "delete", "mark")
+
     # Over a restart the errors are no new ones, though files are read again.
     known = len(lines())
     said = lambda: [" ".join(line.split()[:2]) for line in lines()[known:]]  # noqa: E731
@@ -207,12 +218,12 @@ def test_listeners_hear_of_import_errors(tw, until):
     until(lambda: "existing second.yaml" in said())
     put(tw, "third.yaml", "dag_id: third\ntasks: {t: {operator: nope}}\n")
     until(lambda: "new third.yaml" in said())
-    assert set(said()) <= {"existing second.yaml", "existing bad.py", "new third.yaml"}
+    assert set(said()) <= {"existing second.yaml", "existing bad.py", "existing marked.yaml", "new third.yaml"}
     stop(p)
 
 
 def test_a_listener_of_import_errors_that_hangs_holds_up_nothing(tw, until):
-    install(tw, ERRORS.replace("    hear(\"new\"", "    import time\n    hear(\"new\", filename, stacktrace)\n    time.sleep(1000)\n    hear(\"new\""))
+    install(tw, ERRORS.replace("    hear(\"new\" ", "    import time\n    hear(\"new\", filename, stacktrace)\n    time.sleep(1000)\n    hear(\"new\" "))
     os.makedirs(tw.path("dags"))
     path = os.path.join(tw.home, "plugins", "heard.txt")
     p = start(tw)

@@ -93,8 +93,26 @@ class DagRun:
         """Its state."""
         return self.state
 
+    def __getattr__(self, name: str) -> Any:
+        # Only what is not there. What Airflow's row of a run can, and this cannot, says so.
+        if name in _OF_THE_ROW:
+            raise AttributeError(
+                f"DagRun.{name}: a run is data here, without a connection to the store; its tasks are"
+                f" told by `tradewind runs show {self.dag_id} {self.run_id} --json` and the REST API"
+            )
+        raise AttributeError(f"'DagRun' object has no attribute '{name}'")
+
     def __repr__(self) -> str:
         return f"<DagRun {self.dag_id} {self.run_id}>"
+
+
+_OF_THE_ROW = frozenset(
+    """
+    fetch_task_instance fetch_task_instances get_last_ti get_log_template get_previous_dagrun
+    get_previous_scheduled_dagrun get_task_instance get_task_instances refresh_from_db schedule_tis set_state
+    task_instance_scheduling_decisions task_instances update_state
+    """.split()
+)
 
 
 class TaskInstance(World):
@@ -119,6 +137,7 @@ class TaskInstance(World):
         self.executor, self.executor_config = task.executor, task.executor_config
         self.pushed: dict[str, Any] = {}
         self._engine = engine
+        self._has_ended = start.get("kind") == "callback"
         self._dag_run = DagRun(start)
 
     @property
@@ -257,6 +276,11 @@ class TaskInstance(World):
         """
         if not isinstance(key, str) or not key:
             raise TypeError(f"the key of an XCom must be a string that is not empty, not {key!r}")
+        if self._has_ended:
+            raise AirflowRuntimeError(
+                f"xcom_push: {self.task_id} has ended; callbacks and listeners in a process of their"
+                " own cannot change its XComs"
+            )
         what = f"the XCom {key!r} of task {self.task_id!r}"
         self.pushed[key] = to_stored(value, what, self, key)
         try:
