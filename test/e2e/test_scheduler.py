@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import struct
 
 from conftest import wait_until
 
@@ -162,6 +163,42 @@ def test_next_execution_in_its_zone(tw):
     # 02:30 is not shown on the 9th, when clocks go forward.
     assert times[0] == "2025-03-08T07:30:00+00:00" and times[2] == "2025-03-10T06:30:00+00:00" and len(times) == 4
     assert json.loads(tw("dags", "next-execution", "d", "--json").stdout)[0]["run_after"] == times[0]
+
+
+def zone_file(offset_s):
+    """TZif of a place that is always so far east of UTC."""
+    sign, left = ("-" if offset_s >= 0 else "+"), abs(offset_s)
+    block = struct.pack(">4sc15x6l", b"TZif", b"2", 0, 0, 0, 0, 1, 4) + struct.pack(">lbb4s", offset_s, 0, 0, b"XXX\0")
+    return block + block + b"\n<XXX>%s%02d:%02d:%02d\n" % (sign.encode(), left // 3600, left // 60 % 60, left % 60)
+
+
+def test_new_time_zone_data_move_what_has_not_fired_and_nothing_else(tw):
+    zones = tw.path("zones")
+    os.makedirs(os.path.join(zones, "Far"))
+
+    def install(offset_s, release):
+        for name, content in (("Far/Island", zone_file(offset_s)), ("tzdata.zi", b"# version %s\n" % release.encode())):
+            with open(tw.path("part"), "wb") as f:
+                f.write(content)
+            os.rename(tw.path("part"), os.path.join(zones, name))
+
+    install(0, "2030a")
+    now = dt.datetime.now(UTC).replace(microsecond=0)
+    due = now + dt.timedelta(hours=3)
+    put(tw, "d.yaml", dag_id="d", timezone="Far/Island", schedule="%d %d * * * %d" % (due.minute, due.hour, due.second), catchup=True,
+        start_date=(due - dt.timedelta(days=3, hours=1)).isoformat(), tasks={"t": {"operator": "empty"}})
+    p = start(tw, env={"TZDIR": zones})
+    made = {"scheduled__" + (due - dt.timedelta(days=n)).isoformat(): "success" for n in (1, 2, 3)}
+    wait_until(lambda: scheduled(tw, "d") == made)
+    # The island moves east: what was due in three hours is due in seconds.
+    soon = dt.datetime.now(UTC).replace(microsecond=0) + dt.timedelta(seconds=6)
+    install(int((due - soon).total_seconds()), "2030b")
+    p.send_signal(signal.SIGHUP)
+    moved = {**made, "scheduled__" + soon.isoformat(): "success"}
+    wait_until(lambda: scheduled(tw, "d") == moved)
+    assert "the time zone data are 2030b now, they were 2030a" in stop(p)
+    done = tw("dags", "next-execution", "d", env={"TZDIR": zones})
+    assert done.stdout.strip() == (soon + dt.timedelta(days=1)).isoformat()
 
 
 def test_an_unknown_time_zone_is_told(tw):
