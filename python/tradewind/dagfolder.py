@@ -34,7 +34,7 @@ from os import write as write_fd
 from typing import TYPE_CHECKING, NamedTuple
 
 from tradewind import batch, ignore, uses
-from tradewind.importer import IMPORT_TIMEOUT_S, Target, module_name
+from tradewind.importer import Target, import_timeout_s, module_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -231,7 +231,8 @@ class _Child:
         self._next()
 
     def _next(self) -> None:
-        self.deadline = time.monotonic() + self.limits.timeout_s + GRACE_S
+        limit = self.limits.timeout_s
+        self.deadline = time.monotonic() + limit + GRACE_S if limit > 0 else float("inf")
 
     def read(self, done: Callable[..., Any]) -> Any:
         """Takes what has come; done(path, uses, result line) for each. True if the child is over."""
@@ -336,7 +337,7 @@ def _signal_text(number: int) -> str:
 
 
 class Limits(NamedTuple):
-    """What one import may take. memory: of the process, in bytes; 0 is no limit."""
+    """What one import may take. memory: of the process, in bytes. 0 is no limit."""
 
     timeout_s: float
     memory: int
@@ -583,14 +584,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--stream", action="store_true", help="lines as soon as they are known")
     parser.add_argument("--again", action="append", default=[], help="imported even if nothing changed")
     options = parser.parse_args(arguments)
-    timeout_s = options.timeout or float(
-        os.environ.get("TRADEWIND_IMPORT_TIMEOUT")
-        or os.environ.get("AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT")
-        or IMPORT_TIMEOUT_S
-    )
     out = sys.stdout.buffer
     signal.signal(signal.SIGTERM, _stop)
     try:
+        timeout_s = options.timeout or import_timeout_s()
         scan = Scan(options.folder, options.cache, out.write)
         scan.look(options.again)
         scan.run(options.jobs, Limits(timeout_s, options.memory), options.series, options.stream)

@@ -27,6 +27,23 @@ _AIRFLOW = os.path.join(os.path.dirname(_PACKAGE[:-1]), "airflow") + os.sep
 IMPORT_TIMEOUT_S = 30.0
 
 
+def import_timeout_s() -> float:
+    """
+    How long an import may take; 0: for ever. TRADEWIND_IMPORT_TIMEOUT, else [core]
+    dagbag_import_timeout. ValueError if that is no number.
+    """
+    from tradewind.configuration import AirflowConfigException, conf
+
+    own = os.environ.get("TRADEWIND_IMPORT_TIMEOUT")
+    try:
+        found = float(own) if own else conf.getfloat("core", "dagbag_import_timeout")
+    except (ValueError, AirflowConfigException):
+        name = "TRADEWIND_IMPORT_TIMEOUT" if own else "core.dagbag_import_timeout"
+        raise ValueError(f"{name} is a number of seconds, such as 30") from None
+    return max(0.0, float(found))
+
+
+
 class Target:
     """
     What a process imports: a DAG file, or the file or module of a plain function (`python_callable`
@@ -174,7 +191,7 @@ class _Alarm:
         import signal
         import threading
 
-        if threading.current_thread() is not threading.main_thread():
+        if self.timeout_s <= 0 or threading.current_thread() is not threading.main_thread():
             return
 
         def ring(signum: int, frame: object) -> None:

@@ -48,6 +48,11 @@ int folder_resolve(const char *home, char *buf, size_t cap, struct err *e)
 
 /* ---- reading ---- */
 
+static const char *config_home(const struct load_env *env)
+{
+    return env->config_home != NULL ? env->config_home : env->home;
+}
+
 struct reading {
     const struct load_env *env;
     struct findings *out;
@@ -139,6 +144,18 @@ static int on_line(void *arg, const char *line, size_t n)
     return add_line(c->r, line, n, c->e);
 }
 
+/* As the service: what it refuses is refused here. */
+static void set_memory(const struct load_env *env, struct scan_config *ret)
+{
+    struct config *c = NULL;
+
+    if (config_open(config_home(env), &c, NULL) == 0) {
+        ret->has_memory = true;
+        ret->memory_bytes = config_int(c, "dag_processor.parse_memory_limit") * (int64_t)MiB(1);
+        config_close(c);
+    }
+}
+
 static int scan_main(void *arg)
 {
     struct folder_call *c = arg;
@@ -147,6 +164,8 @@ static int scan_main(void *arg)
                                  .cache = cache,
                                  .python = c->r->env->python,
                                  .python_path = c->r->env->python_path};
+
+    set_memory(c->r->env, &config);
 
     folder_cache_path(c->folder, c->r->env->home, cache, sizeof cache);
     c->rc = scan_folder(&config, on_line, c, c->e);
@@ -233,11 +252,6 @@ int folder_list(const char *home, struct arena *a, const char ***ret, size_t *re
     *ret_len = len;
     config_close(c);
     return rc;
-}
-
-static const char *config_home(const struct load_env *env)
-{
-    return env->config_home != NULL ? env->config_home : env->home;
 }
 
 int folder_load_all(const struct load_env *env, struct findings *out, struct dag ***ret,

@@ -202,6 +202,25 @@ def test_many_dags_are_stored_together(tw):
     tw("run", "d4_59")
 
 
+@pytest.mark.parametrize("where", ["file", "TRADEWIND__CORE__DAGBAG_IMPORT_TIMEOUT", "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT", "TRADEWIND_IMPORT_TIMEOUT"])
+def test_the_limits_of_an_import_are_settings(tw, where):
+    fill(tw, slow="import time  # dag tradewind\ntime.sleep(60)\n", large="x = bytearray(300 << 20)  # dag tradewind\n")
+    with open(tw.path("home/tradewind.yaml"), "w") as f:
+        f.write("dag_processor: {parse_memory_limit: 200}\n" + ("core: {dagbag_import_timeout: 1}\n" if where == "file" else ""))
+    env = {} if where == "file" else {where: "1"}
+    errors = {os.path.basename(e["file"]): e["message"] for e in json.loads(tw("dags", "list", "--errors", "--json", code=65, env=env).stdout)}
+    assert "longer than 1 s" in errors["slow.py"]
+    assert "an import may take 200 MiB (dag_processor.parse_memory_limit)" in errors["large.py"]
+    # A file by itself is imported by the runner of tasks.
+    task = tw.write("t.py", "import time\ntime.sleep(60)\n")
+    if where != "TRADEWIND_IMPORT_TIMEOUT":  # its environment is a defined one
+        assert "longer than 1 s" in tw("run", task, code=None, env=env).stderr
+    env["TRADEWIND_IMPORT_TIMEOUT"] = "soon"
+    os.remove(tw.path("home/dags/large.py"))
+    done = tw("dags", "list", code=None, env=env)
+    assert done.returncode != 0 and "TRADEWIND_IMPORT_TIMEOUT is a number of seconds" in done.stderr
+
+
 @pytest.mark.parametrize("others_ran", [False, True])
 def test_a_dag_that_never_ran_is_known_by_its_id(tw, others_ran):
     fill(tw, p="from tradewind.sdk import DAG, BashOperator\nwith DAG('one', schedule='0 6 * * *'):\n    BashOperator(task_id='a', bash_command='true') >> "

@@ -25,7 +25,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tradewind.importer import IMPORT_TIMEOUT_S, Target
+from tradewind.importer import Target, import_timeout_s
 from tradewind.runner import file as file_process
 from tradewind.runner import keeper, task, wire
 from tradewind.sources import Tree
@@ -75,7 +75,7 @@ class Root:
         self.files: dict[Any, FileProcess] = {}  # target key -> FileProcess
         self.by_fd: dict[int, FileProcess] = {}  # descriptor -> FileProcess, retired ones too
         self.poll = select.poll()
-        self.timeout_s = float(os.environ.get("TRADEWIND_IMPORT_TIMEOUT", IMPORT_TIMEOUT_S))
+        self.timeout_s = import_timeout_s()
         self.files_max = int(os.environ.get("TRADEWIND_RUNNER_FILES", FILES_MAX))
 
     def run(self) -> int:
