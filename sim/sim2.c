@@ -16,14 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/prng.h"
 #include "base/time.h"
@@ -31,19 +27,13 @@
 #include "front.h"
 #include "model/dag.h"
 #include "runtime/loop.h"
-#include "sim2_world.h"
+#include "sim2_seeds.h"
+#include "sim2_single.h"
 #include "store/store.h"
 #include "worker/worker.h"
 
 #define LIVES_MAX    400
-#define SEEDS_EACH   500 /* in one process */
 #define RUN_BOUND_US (30 * 86400 * TIME_SECOND)
-
-/* What all seeds came to. A crash abandons the memory of a life, so many seeds run in processes one after the other, which share this. */
-struct totals {
-    uint64_t seeds, crashes, commits, power_losses, kept, lost, compared;
-};
-static struct totals *totals;
 
 struct options {
     uint64_t seed;
@@ -58,7 +48,7 @@ struct options {
 };
 
 struct life {
-    struct world *world;
+    struct single *single;
     const struct options *o;
     struct store *store;
     struct engine *engine;
@@ -72,7 +62,7 @@ static int load_spec(void *arg, const struct dag_source *src, struct dag **ret, 
 
     (void)arg;
     (void)e;
-    *ret = world_dag(spec);
+    *ret = single_dag(spec);
     mem_free(spec);
     return 0;
 }
@@ -82,14 +72,14 @@ static bool crash_now(void *arg, uint64_t n)
     struct life *l = arg;
 
     l->suspensions = n;
-    return (l->crash_at != 0 && n >= l->crash_at) || front_is_off(l->world->front);
+    return (l->crash_at != 0 && n >= l->crash_at) || front_is_off(l->single->world.front);
 }
 
 /* The run is created once in the world's life: a second try finds it, by its id. */
 static int ensure_run(struct life *l, struct engine *g, int64_t *ret, struct err *e)
 {
-    struct world *w = l->world;
-    struct dag *d = world_dag(l->o->spec);
+    struct single *w = l->single;
+    struct dag *d = single_dag(l->o->spec);
     struct engine_run_request rq = {
         .run_id = "sim", .type = RUN_TYPE_MANUAL, .logical_date_us = TIME_SECOND};
     struct arena a;
@@ -107,7 +97,7 @@ static int ensure_run(struct life *l, struct engine *g, int64_t *ret, struct err
         rc = engine_create_run(g, &rq, ret, e);
     }
     if (rc == -ERR_EXISTS) {
-        rc = w->store->ops->find_run(w->store, rq.dag_key, "sim", &a, &row, e);
+        rc = w->world.store->ops->find_run(w->world.store, rq.dag_key, "sim", &a, &row, e);
         *ret = row.run_key;
     }
     if (rc == 0) {
@@ -118,54 +108,54 @@ static int ensure_run(struct life *l, struct engine *g, int64_t *ret, struct err
     return rc;
 }
 
-static void draw_intent(struct world *w)
+static void draw_intent(struct single *s)
 {
     static const int states[] = {TASK_SUCCESS, TASK_FAILED, TASK_SKIPPED};
-    struct prng *p = &w->prng;
+    struct prng *p = &s->world.prng;
     uint64_t dice = prng_below(p, 8);
 
-    w->commands--;
-    w->commanded = true;
-    w->intent = (struct intent){
+    s->commands--;
+    s->world.commanded = true;
+    s->intent = (struct intent){
         .op = dice < 4   ? ENGINE_CLEAR
               : dice < 7 ? ENGINE_MARK
                          : ENGINE_STOP_RUN,
-        .task = (uint32_t)prng_below(p, w->dag->tasks_len),
+        .task = (uint32_t)prng_below(p, s->dag->tasks_len),
         .state = states[prng_below(p, 3)],
-        .number = w->intent.number + 1,
+        .number = s->intent.number + 1,
         .open = true,
     };
-    w->cleared += w->intent.op == ENGINE_CLEAR;
+    s->cleared += s->intent.op == ENGINE_CLEAR;
 }
 
 /* A person with commands, each sent until it is known to be done. What is refused is done, too. */
 static int person_main(void *arg)
 {
     struct life *l = arg;
-    struct world *w = l->world;
+    struct single *s = l->single;
 
-    while ((w->intent.open || w->commands > 0) &&
-           co_sleep((int64_t)prng_below(&w->prng, 4000000)) == 0) {
+    while ((s->intent.open || s->commands > 0) &&
+           co_sleep((int64_t)prng_below(&s->world.prng, 4000000)) == 0) {
         char key[32];
         struct err e = {0};
         uint32_t affected;
         int rc;
 
-        if (!w->intent.open) {
-            draw_intent(w);
+        if (!s->intent.open) {
+            draw_intent(s);
         }
-        (void)snprintf(key, sizeof key, "c%u", w->intent.number);
+        (void)snprintf(key, sizeof key, "c%u", s->intent.number);
         rc = engine_command(l->engine,
-                            &(struct engine_command){.op = (enum engine_op)w->intent.op,
+                            &(struct engine_command){.op = (enum engine_op)s->intent.op,
                                                      .key = key,
-                                                     .run_key = w->run_key,
-                                                     .tasks = &w->intent.task,
+                                                     .run_key = s->run_key,
+                                                     .tasks = &s->intent.task,
                                                      .tasks_len = 1,
-                                                     .state = (enum task_state)w->intent.state,
+                                                     .state = (enum task_state)s->intent.state,
                                                      .reason = "by a person"},
                             &affected, &e);
-        world_trace(w, "command %s op %d task %u: %d", key, w->intent.op, w->intent.task, rc);
-        w->intent.open = rc == -ERR_CLOSED || rc == -ERR_IO || rc == -ERR_BUSY || rc == -ERR_FULL;
+        world_trace(&s->world, "command %s op %d task %u: %d", key, s->intent.op, s->intent.task, rc);
+        s->intent.open = rc == -ERR_CLOSED || rc == -ERR_IO || rc == -ERR_BUSY || rc == -ERR_FULL;
     }
     return 0;
 }
@@ -173,12 +163,13 @@ static int person_main(void *arg)
 static int life_main(void *arg)
 {
     struct life *l = arg;
-    struct world *w = l->world;
+    struct single *s = l->single;
+    struct world *w = &s->world;
     struct engine *g;
     struct err e = {0};
     enum run_state state;
     int64_t run_key = 0;
-    struct worker *worker = world_worker(w);
+    struct worker *worker = world_worker(w, SINGLE_PARALLELISM);
     struct co_group people;
     struct engine_config c = {
         .loop = loop_current(),
@@ -186,7 +177,7 @@ static int life_main(void *arg)
         .worker = worker,
         .owner = "sim",
         .seed = prng_next(&w->prng),
-        .parallelism = 4,
+        .parallelism = SINGLE_PARALLELISM,
         .gather_us = w->gather_us,
     };
     int rc = engine_open(&c, &g, &e);
@@ -199,7 +190,7 @@ static int life_main(void *arg)
     rc = rc == 0 ? ensure_run(l, g, &run_key, &e) : rc;
     l->engine = g;
     co_group_init(&people, loop_current());
-    if (rc == 0 && (w->commands > 0 || w->intent.open) && !w->healed) {
+    if (rc == 0 && (s->commands > 0 || s->intent.open) && !w->healed) {
         rc = co_spawn(&people, "person", person_main, l, NULL, &e);
     }
     if (rc == 0 && engine_run_dag(g, run_key) != NULL) {
@@ -218,11 +209,12 @@ static int life_main(void *arg)
 }
 
 /* One life of the engine: until the run is finished, or the crash. 1: crashed, or the disk made it give up, and it is started again. */
-static int live_once(struct world *w, const struct options *o, uint64_t crash_at, uint64_t cut,
+static int live_once(struct single *s, const struct options *o, uint64_t crash_at, uint64_t cut,
                      uint64_t *ret_suspensions)
 {
+    struct world *w = &s->world;
     struct loop_config lc = {.wall_start_us = w->now_us, .seed = prng_next(&w->prng)};
-    struct life l = {.world = w, .o = o, .crash_at = crash_at};
+    struct life l = {.single = s, .o = o, .crash_at = crash_at};
     struct loop *loop;
     struct err e = {0};
     int rc = loop_virtual_new(&lc, &loop, &e);
@@ -252,52 +244,46 @@ static int live_once(struct world *w, const struct options *o, uint64_t crash_at
 /* From an empty store to the finished run, through all its crashes. The trace's hash. */
 static uint64_t simulate(const struct options *o, uint64_t *ret_suspensions, bool *ret_ok)
 {
-    struct world w;
-    struct front_stats stats;
+    struct single s;
+    struct world *w = &s.world;
     int rc = 1, crashes = o->crashes;
     uint64_t hash;
 
-    world_init(&w, o->seed, o->spec, o->faults, o->disk, o->trace);
-    for (int life = 0; rc == 1 && life < LIVES_MAX && !w.failed; life++) {
+    single_init(&s, o->seed, o->spec, o->faults, o->disk, o->trace);
+    for (int life = 0; rc == 1 && life < LIVES_MAX && !w->failed; life++) {
         uint64_t at = 0, cut = 0;
 
         if (life == 0 && o->crash_at != 0) {
             at = o->cut ? 0 : o->crash_at;
             cut = o->cut ? o->crash_at : 0;
         } else if (crashes > 0) {
-            at = 1 + prng_below(&w.prng, o->horizon);
-            cut = o->disk && prng_below(&w.prng, 2) == 0 ? 1 + prng_below(&w.prng, 2 * o->horizon)
+            at = 1 + prng_below(&w->prng, o->horizon);
+            cut = o->disk && prng_below(&w->prng, 2) == 0 ? 1 + prng_below(&w->prng, 2 * o->horizon)
                                                          : 0;
             crashes--;
         } else {
-            world_heal(&w);
+            world_heal(w);
         }
-        rc = live_once(&w, o, at, cut, life == 0 ? ret_suspensions : NULL);
-        if (rc == 1 && o->disk && !w.failed && prng_below(&w.prng, 4) == 0) {
-            front_check(w.front);
+        rc = live_once(&s, o, at, cut, life == 0 ? ret_suspensions : NULL);
+        if (rc == 1 && o->disk && !w->failed && prng_below(&w->prng, 4) == 0) {
+            front_check(w->front);
         }
     }
-    if (rc == 1) {
-        world_fail(&w, "no end after %d lives", LIVES_MAX);
+    if (rc == 1 && !w->failed) {
+        world_fail(w, "no end after %d lives", LIVES_MAX);
     }
-    if (!w.failed) {
-        front_check(w.front);
-        world_check_end(&w);
+    if (!w->failed) {
+        front_check(w->front);
+        single_check_end(&s);
     }
-    front_get_stats(w.front, &stats);
-    totals->crashes += w.crashes;
-    totals->commits += stats.commits;
-    totals->power_losses += stats.power_losses;
-    totals->kept += stats.kept;
-    totals->lost += stats.lost;
-    totals->compared += stats.compared;
-    *ret_ok = !w.failed;
-    hash = w.hash;
-    if (w.failed) {
+    seeds_count(w->front, w->crashes);
+    *ret_ok = !w->failed;
+    hash = w->hash;
+    if (w->failed) {
         (void)fprintf(stderr, "seed %llu crash %llu spec: %s\n", (unsigned long long)o->seed,
                       (unsigned long long)o->crash_at, o->spec);
     }
-    world_fini(&w);
+    single_fini(&s);
     return hash;
 }
 
@@ -391,116 +377,41 @@ static int every(bool disk, bool trace)
     return 0;
 }
 
-static void report(bool find)
-{
-    (void)printf("sim2: %llu seeds, %llu crashes, %llu commits", (unsigned long long)totals->seeds,
-                 (unsigned long long)totals->crashes, (unsigned long long)totals->commits);
-    if (totals->power_losses > 0) {
-        (void)printf(", %llu with unsynced writes lost, %llu commits of unknown outcome kept and "
-                     "%llu lost, %llu disks "
-                     "compared",
-                     (unsigned long long)totals->power_losses, (unsigned long long)totals->kept,
-                     (unsigned long long)totals->lost, (unsigned long long)totals->compared);
-    }
-    (void)printf(": %s\n", find ? "NOT FOUND" : "no violation");
-}
-
-static bool one_seed(uint64_t seed, bool disk, bool trace)
+static bool one_seed(const struct seeds *s, uint64_t seed, uint64_t *ret_hash)
 {
     char spec[4096];
     struct prng p;
-    struct options o = {.seed = seed, .faults = true, .spec = spec, .disk = disk, .trace = trace};
-    uint64_t h1, h2, n;
+    struct options o = {
+        .seed = seed, .faults = true, .spec = spec, .disk = s->disk, .trace = s->trace};
     bool ok;
 
     prng_seed(&p, seed);
     random_spec(&p, spec, sizeof spec);
     o.horizon = (uint64_t)20 << prng_below(&p, 5);
     o.crashes = (int)prng_below(&p, prng_below(&p, 2) == 0 ? 12 : 100);
-    h1 = simulate(&o, &n, &ok);
-    totals->seeds++;
-    if (!ok) {
-        (void)printf("sim2: seed %llu: violation\n", (unsigned long long)seed);
-        return false;
-    }
-    if (seed % 16 == 0) {
-        h2 = simulate(&o, &n, &ok);
-        if (h1 != h2) {
-            (void)printf("sim2: seed %llu does not repeat\n", (unsigned long long)seed);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* In a process of their own. 0: no violation. */
-static int some_seeds(uint64_t first, uint64_t count, bool disk, bool trace)
-{
-    int status = 0;
-    pid_t child;
-
-    (void)fflush(NULL);
-    child = fork();
-    if (child == 0) {
-        bool ok = true;
-
-        for (uint64_t seed = first; ok && seed < first + count; seed++) {
-            ok = one_seed(seed, disk, trace);
-        }
-        (void)fflush(NULL);
-        _exit(ok ? 0 : 1);
-    }
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0 ? 0 : 1;
-}
-
-static int seeds(uint64_t first, uint64_t count, bool disk, bool find, bool trace)
-{
-    int rc = 0;
-
-    for (uint64_t done = 0; rc == 0 && done < count; done += SEEDS_EACH) {
-        uint64_t n = count - done < SEEDS_EACH ? count - done : SEEDS_EACH;
-
-        rc = some_seeds(first + done, n, disk, trace);
-    }
-    if (rc == 0) {
-        report(find);
-    }
-    return find ? rc == 0 : rc;
+    *ret_hash = simulate(&o, NULL, &ok);
+    return ok;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t first = 1, count = 0;
-    bool all = false, find = false, trace = false, disk = false;
+    bool all = false;
+    struct seeds s;
 
+    seeds_init(&s, "sim2");
+    s.one = one_seed;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--every") == 0) {
             all = true;
-        } else if (strcmp(argv[i], "--disk") == 0) {
-            disk = true;
-        } else if (strcmp(argv[i], "--find") == 0) {
-            find = true;
-        } else if (strcmp(argv[i], "--trace") == 0) {
-            trace = true;
-        } else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
-            count = strtoull(argv[++i], NULL, 10);
-        } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
-            first = strtoull(argv[++i], NULL, 10);
-            count = count != 0 ? count : 1;
-        } else {
+        } else if (!seeds_option(&s, argc, argv, &i)) {
             (void)fprintf(
                 stderr,
                 "usage: sim2 [--disk] [--every] [--seeds N] [--seed FIRST] [--find] [--trace]\n");
             return 64;
         }
     }
-    log_setup(2, LOG_LEVEL_OFF, 0, NULL);
-    totals = mmap(NULL, sizeof *totals, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (totals == MAP_FAILED) {
-        abort();
-    }
-    if (all && every(disk, trace) != 0) {
+    if (all && every(s.disk, s.trace) != 0) {
         return 1;
     }
-    return count != 0 ? seeds(first, count, disk, find, trace) : 0;
+    return s.count != 0 ? seeds_run(&s) : 0;
 }
