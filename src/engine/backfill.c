@@ -12,6 +12,7 @@
  *  3. Its queued and running runs are never more than its limit and LIMIT_BACKFILL_AHEAD; the running ones never more than its limit
  *     (the scheduler's, which knows it before any of its runs).
  *  4. Dates are decided in their order.
+ *  5. Its row is written by one at a time, who knows what the one before wrote: that it ended is not undone by a change, nor a change by that.
  */
 #include "engine/backfill.h"
 
@@ -222,12 +223,17 @@ void backfills_release_date(struct engine *g, int64_t dag_key, int64_t logical_u
 
 /* ---- one of them ---- */
 
+/* Whoever changes it meanwhile writes its row, too: one after the other (invariant 5). */
 static int end_it(struct engine *g, struct active_backfill *b, struct err *e)
 {
-    struct backfill_row row = b->row;
+    struct backfill_row row;
     struct request r = {.backfill = &row, .event = backfills_limit(b, true)};
-    int rc;
+    int rc = backfills_lock(g, e);
 
+    if (rc != 0) {
+        return rc;
+    }
+    row = b->row;
     row.completed_us = engine_now(g);
     rc = engine_ask(g, &r, e);
     if (rc == 0) {
@@ -235,6 +241,7 @@ static int end_it(struct engine *g, struct active_backfill *b, struct err *e)
         b->ended = true;
         log_info("backfill", "backfill %lld has ended", (long long)row.backfill_key);
     }
+    backfills_unlock(g);
     return rc;
 }
 

@@ -246,9 +246,66 @@ static void others_clear_the_same_runs(void **state)
     }
 }
 
+/* ---- changes as it ends ---- */
+
+static int change_all_the_time(void *arg)
+{
+    struct engine *g = arg;
+    struct seen s = {0};
+    bool over = false;
+
+    for (int i = 0; i < 2000 && !over; i++) {
+        struct err e = {0};
+
+        bf_see(&s);
+        over = s.row.backfill_key != 0 && s.row.completed_us != TIME_NONE;
+        bf_unsee(&s);
+        if (s.row.backfill_key == 0) {
+            (void)co_sleep(1);
+            continue;
+        }
+        (void)engine_change_backfill(g, s.row.backfill_key, BACKFILL_PAUSE, "anna", &e);
+        (void)engine_change_backfill(g, s.row.backfill_key, BACKFILL_UNPAUSE, "anna", &e);
+        if (co_sleep((int64_t)prng_below(&chance, 3)) != 0) {
+            break;
+        }
+    }
+    return 0;
+}
+
+static int changed_life(struct engine *g, struct err *e)
+{
+    struct co_group group;
+    int64_t dag_key;
+    int rc = bf_ensure_dag(g, &dag_key, e);
+
+    co_group_init(&group, loop_current());
+    (void)co_spawn(&group, "anna", change_all_the_time, g, NULL, NULL);
+    rc = rc == 0 ? bf_ensure_backfill(g, e) : rc;
+    rc = rc == 0 ? bf_wait_over(g, e) : rc;
+    co_group_close(&group);
+    return rc;
+}
+
+/* Its end and a change that was read before are two rows of it: the end must stay. */
+static void a_change_as_it_ends_does_not_undo_the_end(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        prng_seed(&chance, seed);
+        bf_begin("@shop; a", 2, 2);
+        world.loop_seed = seed;
+        world.process_us = (int64_t)prng_below(&chance, 3);
+        bf_live(changed_life);
+        bf_check_end();
+        bf_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_change_as_it_ends_does_not_undo_the_end),
         cmocka_unit_test(a_crash_at_every_suspension),
         cmocka_unit_test(runs_of_an_older_version_go_on_with_the_newest),
         cmocka_unit_test(an_error_of_the_store_at_every_call),

@@ -403,7 +403,7 @@ static bool crash_now(void *arg, uint64_t n)
 
 int world_live(int (*fn)(struct engine *g, struct err *e), struct err *e)
 {
-    struct loop_config lc = {.wall_start_us = world.now_us};
+    struct loop_config lc = {.wall_start_us = world.now_us, .seed = world.loop_seed};
     struct life l = {fn, e};
     struct loop *loop;
     struct err made = {0};

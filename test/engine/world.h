@@ -48,6 +48,7 @@ struct world {
     const char *xcom;  /* what every process returns, JSON; or NULL */
     bool uv, paused;
     bool schedules;       /* the engine makes scheduled runs, and carries out backfills */
+    uint64_t loop_seed;   /* when offloaded work runs (loop_config.seed) */
     uint64_t crash_at;    /* the life ends at this suspension as by kill -9; 0 = none */
     uint64_t suspensions; /* of the life at hand */
 
