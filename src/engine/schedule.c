@@ -196,6 +196,7 @@ static void start_creating(struct engine *g, const struct due_run *r)
     g->schedule->creating++;
 }
 
+/* A run that is due later is looked for at least every LOOK_US, as the clock may be set; where none is, nobody wakes up. */
 static int wait_for_due(struct engine *g)
 {
     struct schedule *s = g->schedule;
@@ -210,6 +211,11 @@ static int wait_for_due(struct engine *g)
         return 0;
     }
     s->waiting = true;
+    if (at == TIME_NONE) {
+        rc = co_suspend();
+        s->waiting = false;
+        return rc;
+    }
     co_deadline_begin(&d, us);
     rc = co_suspend();
     co_deadline_end(&d);
