@@ -674,14 +674,21 @@ static void answer_replies(struct engine *g)
     }
 }
 
-/* A run that was ended by hand while attempts of it lived leaves the scheduler with the last of them. */
-static void forget_with_last_attempt(struct engine *g)
+/*
+ * Runs that have ended and leave the scheduler without a row of their own in this batch: one that was ended by hand while attempts of it
+ * lived, with the last of them; one that was read back for a command that changed instances alone, or nothing.
+ */
+static void forget_ended(struct engine *g)
 {
     for (const struct msg *m = g->consumed; m != NULL; m = m->next) {
+        bool read_back = m->type == MSG_EVENT && m->event.type == SCHED_RUN_RESTORE;
+        int64_t run_key = m->type == MSG_ENDED ? m->end->key.run_key
+                          : read_back          ? m->event.run.row->run_key
+                                               : 0;
         struct run_row run;
         const struct dag *d;
 
-        if (m->type == MSG_ENDED && sched_get_run(g->sched, m->end->key.run_key, &run, &d) == 0 &&
+        if (run_key != 0 && sched_get_run(g->sched, run_key, &run, &d) == 0 &&
             run_state_finished(run.state)) {
             (void)facts_forget(g, run.run_key);
         }
@@ -749,7 +756,7 @@ void batch_effects(struct engine *g)
             (void)facts_forget(g, g->actions.runs[i].run_key); /* or with its last attempt */
         }
     }
-    forget_with_last_attempt(g);
+    forget_ended(g);
     consumers_look(g);
 }
 

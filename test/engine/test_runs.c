@@ -224,6 +224,33 @@ static void a_run_ended_by_hand_is_forgotten_with_its_last_attempt(void **state)
     world_close();
 }
 
+/* Read back for a mark that changes an instance and not the run, or nothing at all: it leaves again. */
+static int marks_after_the_end(struct engine *g, struct err *e)
+{
+    uint32_t n = 0;
+
+    assert_int_equal(world_finish(g, e), 0);
+    assert_null(engine_run_dag(g, world.run_key));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(command(g, ENGINE_MARK, NULL, "a", &n, e), 0);
+        assert_int_equal(n, i == 0);
+        (void)co_sleep(TIME_SECOND);
+        assert_null(engine_run_dag(g, world.run_key));
+    }
+    return 0;
+}
+
+static void a_run_marked_after_its_end_is_forgotten(void **state)
+{
+    (void)state;
+    world_open("@shop; a; b <- a rule=all_done");
+    world.fails = "a";
+    world.fail_tries = 1;
+    live(marks_after_the_end);
+    assert_string_equal(world_rows(), "a success 1; b success 1");
+    world_close();
+}
+
 static int unknown_run(struct engine *g, struct err *e)
 {
     uint32_t n = 9;
@@ -459,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_mark_ends_what_lives),
         cmocka_unit_test(a_stop_fails_the_run),
         cmocka_unit_test(a_run_ended_by_hand_is_forgotten_with_its_last_attempt),
+        cmocka_unit_test(a_run_marked_after_its_end_is_forgotten),
         cmocka_unit_test(a_command_for_no_run_is_refused),
         cmocka_unit_test(events_of_successes_are_kept_once),
         cmocka_unit_test(a_marked_task_has_no_event),
