@@ -31,6 +31,7 @@
 #include "engine/backfill.h"
 #include "engine/consumers.h"
 #include "engine/engine_priv.h"
+#include "engine/late.h"
 #include "engine/schedule.h"
 #include "engine/timing.h"
 #include "model/dag.h"
@@ -93,6 +94,9 @@ int engine_feed(struct engine *g, struct sched_event *ev)
     rc = sched_step(g->sched, ev, &g->actions);
     if (rc == 0 && ev->type == SCHED_RUN_RESTORE) {
         metrics_restored(g, ev);
+    }
+    if (rc == 0 && ev->type == SCHED_RUN_CREATE && g->late != NULL) {
+        (void)late_saw_run(g, ev->run.row, ev->run.dag); /* it may end in this very batch */
     }
     if (rc == -ERR_NOMEM) {
         set_fatal(g, rc, "out of memory in the scheduler");

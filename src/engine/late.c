@@ -54,6 +54,7 @@ void late_set_due(struct engine *g, struct late_run *r)
 
         due = at != TIME_NONE && (due == TIME_NONE || at < due) ? at : due;
     }
+    due = due != TIME_NONE && due < r->not_before_us ? r->not_before_us : due;
     if (due == TIME_NONE) {
         heap_remove(x, r);
         return;
@@ -217,46 +218,18 @@ static void set_started(struct engine *g, struct late_run *r, const struct run_r
     }
 }
 
-/* A deadline that the run's end came after, before its timer did. */
+/* A deadline that the run's end came after, before its timer did; not what ended while nobody looked. */
 static bool has_missed(const struct late_run *r)
 {
+    if (r->row.end_us < r->not_before_us) {
+        return false;
+    }
     for (size_t i = 0; i < r->items_len; i++) {
         if (r->items[i].kind == LATE_DEADLINE && r->items[i].due_us <= r->row.end_us) {
             return true;
         }
     }
     return false;
-}
-
-struct ended {
-    struct engine *g;
-    struct late_run *r;
-};
-
-static int ended_main(void *arg)
-{
-    struct ended *x = arg;
-
-    (void)late_tell(x->g, x->r);
-    late_run_unref(x->r);
-    mem_free(x);
-    return 0;
-}
-
-static void tell_ended(struct engine *g, struct late_run *r)
-{
-    struct ended *x = mem_zalloc(sizeof *x);
-
-    r->refs++;
-    if (x != NULL) {
-        *x = (struct ended){g, r};
-    }
-    if (x == NULL || co_spawn(&g->group, "deadlines", ended_main, x, NULL, NULL) != 0) {
-        log_error("alerts", "out of memory: a missed deadline of run %s is not told",
-                  r->row.run_id);
-        late_run_unref(r);
-        mem_free(x);
-    }
 }
 
 bool late_saw_run(struct engine *g, const struct run_row *run, const struct dag *d)
@@ -288,8 +261,8 @@ bool late_saw_run(struct engine *g, const struct run_row *run, const struct dag 
         r->row.state = run->state;
         r->row.end_us = run->end_us != TIME_NONE ? run->end_us : engine_now(g);
         heap_remove(x, r);
-        if (r->ready && has_missed(r)) {
-            tell_ended(g, r);
+        if (has_missed(r)) {
+            late_ended(g, r);
         }
         late_run_unref(r);
     }

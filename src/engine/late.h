@@ -9,6 +9,7 @@
  *  1. A deadline's moment is durable before it can be missed, and stays as it is; of runs that come back it is read, not computed again.
  *  2. That it was missed is written once, in the commit that holds its alerts. Its callback is started after that; `told` is written when it
  *     was. Killed in between, the next engine starts it (at least once).
+ *     A run that ends after a deadline has missed it in the commit of its end: nobody looks at it again.
  *  3. task_slow and run_slow are told once by an engine; a try that is still slow when the next engine begins is told by that one, too.
  */
 #ifndef TW_ENGINE_LATE_H

@@ -1,4 +1,4 @@
-/* late.c (which runs, and when), late_tell.c (what is read before, and told then). */
+/* late.c (which runs, and when), late_read.c (what is read before), late_tell.c (what is told then). */
 #ifndef TW_ENGINE_LATE_PRIV_H
 #define TW_ENGINE_LATE_PRIV_H
 
@@ -62,11 +62,15 @@ void late_run_unref(struct late_run *r);
 int late_push(struct late_run *r, const struct late_item *item);
 void late_set_due(struct engine *g, struct late_run *r); /* after a change of its items */
 
-/* late_tell.c */
+/* late_read.c */
 void late_prepare(struct engine *g, struct late_run *r); /* starts reading; ready when it is done */
 void late_add_run_slow(struct engine *g, struct late_run *r);
 void late_task_due(const struct late_run *r, struct late_item *item);
+
+/* late_tell.c */
 int late_tell(struct engine *g, struct late_run *r); /* SUSPENDS. Its items that are due */
+/* In the batch that holds the run's end: deadlines that it has missed, and their alerts; callbacks after it. */
+void late_ended(struct engine *g, struct late_run *r);
 void late_call_again(
     struct engine *g); /* SUSPENDS. Callbacks that an earlier engine did not start */
 

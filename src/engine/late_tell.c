@@ -1,6 +1,5 @@
-/* What is read of a watched run before anything of it can be late; and what follows when something is. */
+/* What follows when something of a watched run is late. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -18,328 +17,8 @@
 #include "model/dag.h"
 #include "model/deadline.h"
 
-#define TASK_ROWS_MAX 50000 /* successes of tasks that are looked at for one run */
-#define RUNS_MAX      1000
-
-/* ---- read ---- */
-
-struct reading {
-    struct engine *g;
-    struct late_run *r;
-    struct arena arena;
-    struct deadline_row *old, *new; /* deadlines: written before, and now */
-    size_t old_len, new_len;
-    struct runtime_row *ended, *won, *tasks; /* what took how long */
-    size_t ended_len, won_len, tasks_len;
-    int32_t last_runs, last_tasks; /* how many are asked for */
-    bool average;
-    struct err e;
-};
-
-static int get_runtimes(struct reading *c, unsigned states, size_t runs, bool tasks,
-                        struct runtime_row **ret, size_t *ret_len)
-{
-    struct store *s = c->g->store;
-    struct runtime_query q = {.dag_key = c->r->row.dag_key,
-                              .states = states,
-                              .runs = runs,
-                              .tasks = tasks,
-                              .limit = TASK_ROWS_MAX};
-
-    return s->ops->get_runtimes(s, &q, &c->arena, ret, ret_len, &c->e);
-}
-
-static int do_read(void *arg)
-{
-    struct reading *c = arg;
-    struct store *s = c->g->store;
-    const unsigned won = 1u << RUN_SUCCESS, ended = won | 1u << RUN_FAILED;
-    int rc = 0;
-
-    if (c->r->dag->deadlines_len != 0) {
-        rc = s->ops->get_deadlines(s, c->r->run_key, &c->arena, &c->old, &c->old_len, &c->e);
-    }
-    if (rc == 0 && c->average) {
-        rc = get_runtimes(c, ended, RUNS_MAX, false, &c->ended, &c->ended_len);
-    }
-    if (rc == 0 && c->last_runs > 0) {
-        rc = get_runtimes(c, won, (size_t)c->last_runs, false, &c->won, &c->won_len);
-    }
-    if (rc == 0 &&
-        c->last_tasks > 0) { /* of runs that failed, too: their tasks may have ended well */
-        rc = get_runtimes(c, ended, (size_t)c->last_tasks * 2, true, &c->tasks, &c->tasks_len);
-    }
-    return rc;
-}
-
-static int64_t *durations(struct reading *c, const struct runtime_row *rows, size_t n)
-{
-    int64_t *us = arena_array(&c->arena, n + 1, sizeof *us);
-
-    for (size_t i = 0; us != NULL && i < n; i++) {
-        us[i] = rows[i].us;
-    }
-    return us;
-}
-
-static const struct deadline_row *find_old(const struct reading *c, int32_t n)
-{
-    for (size_t i = 0; i < c->old_len; i++) {
-        if (c->old[i].n == n) {
-            return &c->old[i];
-        }
-    }
-    return NULL;
-}
-
-/* The moments of the run's deadlines: those that were written before, and new ones. */
-static int set_deadlines(struct reading *c)
-{
-    const struct dag *d = c->r->dag;
-    int64_t *us = durations(c, c->ended, c->ended_len);
-    int rc = us != NULL ? 0 : -ERR_NOMEM;
-
-    c->new = arena_array(&c->arena, d->deadlines_len + 1, sizeof *c->new);
-    rc = c->new == NULL ? -ERR_NOMEM : rc;
-    for (size_t i = 0; rc == 0 && i < d->deadlines_len; i++) {
-        const struct deadline_row *old = find_old(c, (int32_t)i);
-        struct late_item item = {.kind = LATE_DEADLINE, .n = (int32_t)i, .map_index = -1};
-        int64_t due;
-
-        if (old != NULL && old->missed_us != TIME_NONE) {
-            continue;
-        }
-        if (old == NULL && !deadline_moment(&d->deadlines[i], &c->r->row, engine_now(c->g), us,
-                                            c->ended_len, &due)) {
-            continue;
-        }
-        item.due_us = old != NULL ? old->due_us : due;
-        if (old == NULL) {
-            c->new[c->new_len++] = (struct deadline_row){.run_key = c->r->run_key,
-                                                         .n = (int32_t)i,
-                                                         .name = d->deadlines[i].name,
-                                                         .due_us = due,
-                                                         .missed_us = TIME_NONE};
-        }
-        rc = late_push(c->r, &item);
-    }
-    return rc;
-}
-
-static void set_limit(struct late_limit *l, const struct alert_rule *rule, int64_t *us, size_t n)
-{
-    if (rule != NULL && alert_slow_limit(&rule->slow, us, n, &l->usual_us, &l->us)) {
-        l->successes = n > (size_t)rule->slow.last ? (size_t)rule->slow.last : n;
-    }
-}
-
-/* The index in the run's version of each task of another one; UINT32_MAX: it has none of that id. */
-static int map_tasks(struct reading *c, int64_t version_key, uint32_t **ret, uint32_t *ret_len)
-{
-    const struct dag *mine = c->r->dag;
-    struct dag *other = NULL;
-    int rc = facts_load_version(c->g, c->r->row.dag_key, version_key, &other, &c->e);
-
-    *ret = rc == 0 ? arena_array(&c->arena, other->tasks_len + 1, sizeof **ret) : NULL;
-    rc = rc == 0 && *ret == NULL ? -ERR_NOMEM : rc;
-    for (uint32_t i = 0; rc == 0 && i < other->tasks_len; i++) {
-        const struct task *t = dag_task(mine, other->tasks[i].task_id);
-
-        (*ret)[i] = t != NULL ? t->index : UINT32_MAX;
-    }
-    *ret_len = rc == 0 ? other->tasks_len : 0;
-    dag_unref(other);
-    return rc;
-}
-
-/* SUSPENDS. The rows' tasks become those of the run's version. */
-static int translate(struct reading *c)
-{
-    int64_t version = c->r->row.version_key;
-    uint32_t *map = NULL, map_len = 0;
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < c->tasks_len; i++) {
-        struct runtime_row *row = &c->tasks[i];
-
-        if (row->version_key != version) { /* rows of a run follow each other */
-            version = row->version_key;
-            rc = version != c->r->row.version_key ? map_tasks(c, version, &map, &map_len) : 0;
-        }
-        if (rc == 0 && version != c->r->row.version_key) {
-            row->task = row->task < map_len ? map[row->task] : UINT32_MAX;
-        }
-    }
-    return rc;
-}
-
-static int by_task(const void *x,
-                   const void *y) /* the newest first stays so: rows know their run */
-{
-    const struct runtime_row *a = x, *b = y;
-
-    if (a->task != b->task) {
-        return a->task < b->task ? -1 : 1;
-    }
-    return (a->run_key < b->run_key) - (a->run_key > b->run_key);
-}
-
-/* SUSPENDS perhaps. */
-static int set_limits(struct reading *c)
-{
-    const struct dag *d = c->r->dag;
-    int64_t *us = durations(c, c->won, c->won_len);
-    int rc = us != NULL ? translate(c) : -ERR_NOMEM;
-
-    if (rc != 0) {
-        return rc;
-    }
-    set_limit(&c->r->slow, alerts_rule(c->g, ALERT_RUN_SLOW, d, NULL), us, c->won_len);
-    if (c->tasks_len == 0) {
-        return 0;
-    }
-    qsort(c->tasks, c->tasks_len, sizeof *c->tasks, by_task);
-    us = durations(c, c->tasks, c->tasks_len);
-    c->r->limits = mem_array(d->tasks_len, sizeof *c->r->limits);
-    if (us == NULL || c->r->limits == NULL) {
-        return -ERR_NOMEM;
-    }
-    for (size_t i = 0, end; i < c->tasks_len && c->tasks[i].task < d->tasks_len; i = end) {
-        uint32_t t = c->tasks[i].task;
-
-        for (end = i + 1; end < c->tasks_len && c->tasks[end].task == t;) {
-            end++;
-        }
-        set_limit(&c->r->limits[t], alerts_rule(c->g, ALERT_TASK_SLOW, d, &d->tasks[t]), us + i,
-                  end - i);
-    }
-    return 0;
-}
-
-static void ask_for(struct reading *c)
-{
-    const struct dag *d = c->r->dag;
-    const struct alert_rule *rule = alerts_rule(c->g, ALERT_RUN_SLOW, d, NULL);
-
-    c->last_runs = rule != NULL ? rule->slow.last : 0;
-    for (size_t i = 0; i < d->deadlines_len; i++) {
-        c->average = c->average || d->deadlines[i].reference == DEADLINE_AVERAGE;
-    }
-    for (uint32_t t = 0; c->r->tasks && t < d->tasks_len; t++) {
-        rule = alerts_rule(c->g, ALERT_TASK_SLOW, d, &d->tasks[t]);
-        if (rule != NULL && rule->slow.last > c->last_tasks) {
-            c->last_tasks = rule->slow.last;
-        }
-    }
-}
-
-void late_task_due(const struct late_run *r, struct late_item *item)
-{
-    const struct late_limit *l = r->limits != NULL ? &r->limits[item->task] : NULL;
-
-    if (l != NULL && l->us > 0) {
-        item->usual_us = l->usual_us;
-        item->successes = l->successes;
-        item->due_us = item->from_us + l->us;
-    }
-}
-
-void late_add_run_slow(struct engine *g, struct late_run *r)
-{
-    struct late_item item = {.kind = LATE_RUN,
-                             .map_index = -1,
-                             .from_us = r->row.start_us,
-                             .usual_us = r->slow.usual_us,
-                             .successes = r->slow.successes,
-                             .due_us = r->row.start_us + r->slow.us};
-
-    if (r->slow.us > 0 && r->row.start_us != TIME_NONE && late_push(r, &item) == 0) {
-        late_set_due(g, r);
-    }
-}
-
-static void set_moments(struct reading *c)
-{
-    struct late_run *r = c->r;
-
-    for (size_t i = 0; i < r->items_len; i++) {
-        struct late_item *p = &r->items[i];
-
-        if (p->kind == LATE_TASK) {
-            late_task_due(r, p);
-        }
-        if (p->due_us != TIME_NONE && p->due_us < r->not_before_us) {
-            p->due_us = r->not_before_us;
-        }
-    }
-    r->ready = true;
-    if (r->ended) {
-        return;
-    }
-    late_add_run_slow(c->g, r);
-    late_set_due(c->g, r);
-}
-
-/* SUSPENDS. */
-static int prepare(struct reading *c)
-{
-    struct engine *g = c->g;
-    struct request r = {0};
-    int rc;
-
-    ask_for(c);
-    rc = engine_on_store(g, do_read, c);
-    rc = rc == 0 ? set_deadlines(c) : rc;
-    rc = rc == 0 ? set_limits(c) : rc;
-    if (rc == 0 && c->new_len > 0) {
-        r.deadlines = c->new;
-        r.deadlines_len = c->new_len;
-        rc = engine_ask(g, &r, &c->e);
-    }
-    if (rc == 0) {
-        set_moments(c);
-    }
-    return rc == 0 && c->r->ended ? late_tell(g, c->r) : rc;
-}
-
-static int prepare_main(void *arg)
-{
-    struct reading *c = arg;
-    int rc;
-
-    arena_init(&c->arena, MiB(64));
-    rc = prepare(c);
-    if (rc != 0 && rc != -ERR_CLOSED && rc != -ERR_CANCELED) {
-        log_warning("alerts", "deadlines of run %s are not watched: %s", c->r->row.run_id,
-                    c->e.code != 0 ? err_str(&c->e) : err_text(rc));
-    }
-    arena_fini(&c->arena);
-    late_run_unref(c->r);
-    mem_free(c);
-    return 0;
-}
-
-void late_prepare(struct engine *g, struct late_run *r)
-{
-    struct reading *c = mem_zalloc(sizeof *c);
-
-    r->refs++;
-    if (c != NULL) {
-        c->g = g;
-        c->r = r;
-    }
-    if (c == NULL || co_spawn(&g->group, "deadlines", prepare_main, c, NULL, NULL) != 0) {
-        log_error("alerts", "out of memory: deadlines of run %s are not watched", r->row.run_id);
-        late_run_unref(r);
-        mem_free(c);
-    }
-}
-
-/* ---- told ---- */
-
 struct telling {
     struct request rq; /* first: the request is what is told */
-    struct engine *g;
     struct late_run *r;
     struct late_item *items; /* that are due; owned */
     size_t len;
@@ -364,10 +43,8 @@ static void describe(const struct telling *t, const struct late_item *p, char *o
                    p->successes, duration_format(p->due_us - p->from_us, c));
 }
 
-static int add_told(struct engine *g, struct request *rq)
+static void add_told(struct engine *g, const struct telling *t)
 {
-    const struct telling *t = (const struct telling *)rq;
-
     for (size_t i = 0; i < t->len; i++) {
         const struct late_item *p = &t->items[i];
         const struct dag *d = t->r->dag;
@@ -390,6 +67,11 @@ static int add_told(struct engine *g, struct request *rq)
         }
         alerts_add(g, &f);
     }
+}
+
+static int add_asked(struct engine *g, struct request *rq)
+{
+    add_told(g, (const struct telling *)rq);
     return 0;
 }
 
@@ -478,7 +160,7 @@ static int take(struct telling *t)
     for (size_t i = 0; i < r->items_len; i++) {
         struct late_item *p = &r->items[i];
         bool due = p->due_us != TIME_NONE && p->due_us <= t->at_us &&
-                   (!r->ended || p->kind == LATE_DEADLINE);
+                   t->at_us >= r->not_before_us && (!r->ended || p->kind == LATE_DEADLINE);
         const struct deadline *d = p->kind == LATE_DEADLINE ? &r->dag->deadlines[p->n] : NULL;
 
         if (!due) {
@@ -499,12 +181,27 @@ static int take(struct telling *t)
     return 0;
 }
 
+static void telling_fini(struct telling *t)
+{
+    mem_free(t->items);
+    mem_free(t->rows);
+}
+
+/* SUSPENDS. Starts the callbacks of what is durably missed. */
+static int call_all(struct engine *g, const struct telling *t, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < t->rows_len; i++) {
+        rc = t->rows[i].told ? 0 : call(g, t->r->dag, &t->rows[i], e);
+    }
+    return rc;
+}
+
 int late_tell(struct engine *g, struct late_run *r)
 {
-    struct telling t = {.rq = {.turn = add_told},
-                        .g = g,
-                        .r = r,
-                        .at_us = r->ended ? r->row.end_us : engine_now(g)};
+    struct telling t = {
+        .rq = {.turn = add_asked}, .r = r, .at_us = r->ended ? r->row.end_us : engine_now(g)};
     struct err e = {0};
     int rc = take(&t);
 
@@ -513,12 +210,68 @@ int late_tell(struct engine *g, struct late_run *r)
         t.rq.deadlines_len = t.rows_len;
         rc = engine_ask(g, &t.rq, &e);
     }
-    for (size_t i = 0; rc == 0 && i < t.rows_len; i++) {
-        rc = t.rows[i].told ? 0 : call(g, r->dag, &t.rows[i], &e);
-    }
-    mem_free(t.items);
-    mem_free(t.rows);
+    rc = rc == 0 ? call_all(g, &t, &e) : rc;
+    telling_fini(&t);
     return rc;
+}
+
+/* ---- missed by a run that has just ended ---- */
+
+struct ended {
+    struct engine *g;
+    struct telling t;
+};
+
+static int ended_main(void *arg)
+{
+    struct ended *x = arg;
+    struct request barrier = {0};
+    struct err e = {0};
+
+    if (engine_ask(x->g, &barrier, &e) == 0) { /* the batch of the run's end is durable */
+        (void)call_all(x->g, &x->t, &e);
+    }
+    late_run_unref(x->t.r);
+    telling_fini(&x->t);
+    mem_free(x);
+    return 0;
+}
+
+static int put_ended(struct ended *x)
+{
+    struct engine *g = x->g;
+    int rc = take(&x->t);
+
+    for (size_t i = 0; rc == 0 && i < x->t.rows_len; i++) {
+        rc = VEC_PUSH(g->extras.deadlines, g->extras.deadlines_len, g->extras.deadlines_cap,
+                      x->t.rows[i]);
+    }
+    if (rc == 0) {
+        add_told(g, &x->t);
+        rc = co_spawn(&g->group, "deadlines", ended_main, x, NULL, NULL);
+    }
+    return rc;
+}
+
+void late_ended(struct engine *g, struct late_run *r)
+{
+    struct ended *x = mem_zalloc(sizeof *x);
+    int rc = -ERR_NOMEM;
+
+    r->refs++;
+    if (x != NULL) {
+        *x = (struct ended){.g = g, .t = {.r = r, .at_us = r->row.end_us}};
+        rc = put_ended(x);
+    }
+    if (rc != 0) {
+        log_error("alerts", "out of memory: a missed deadline of run %s is not told",
+                  r->row.run_id);
+        if (x != NULL) {
+            telling_fini(&x->t);
+        }
+        mem_free(x);
+        late_run_unref(r);
+    }
 }
 
 /* ---- callbacks of an earlier engine ---- */
