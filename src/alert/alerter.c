@@ -223,11 +223,14 @@ struct turn {
     struct err e;
 };
 
-static int turn_load(struct turn *t, unsigned states)
+/* below_key 0: whatever their key. */
+static int turn_load(struct turn *t, unsigned states, int64_t below_key)
 {
     const struct alerter_host *h = t->x->h;
-    struct alert_query q = {
-        .states = states, .channel = t->l->channel, .limit = LIMIT_ALERT_PENDING + ALERT_KINDS};
+    struct alert_query q = {.states = states,
+                            .channel = t->l->channel,
+                            .below_key = below_key,
+                            .limit = LIMIT_ALERT_PENDING + ALERT_KINDS};
 
     return h->load(h->arg, &q, &t->arena, &t->rows, &t->len, &t->e);
 }
@@ -239,17 +242,19 @@ static int turn_save(struct turn *t)
     return h->save(h->arg, t->rows, t->len, &t->e);
 }
 
-/* The rows that wait become a message. Those that are noted from now on are for the next one. */
+/* The rows that wait become a message. Those that are noted from now on are for the next one, also where they are durable before these are
+ * read: they are open yet, and count. */
 static int take(struct turn *t)
 {
     struct alerter *x = t->x;
     struct arena old = t->l->arena;
     struct uuid id = uuid_v7(now(x), &x->ids);
+    int64_t below = x->last_key + 1;
     int rc;
 
     lane_empty(t->l);
     t->l->waits = false;
-    rc = turn_load(t, 1u << ALERT_PENDING);
+    rc = turn_load(t, 1u << ALERT_PENDING, below);
     if (rc != 0) {
         t->l->waits = true;
         if (VEC_PUSH(x->kept, x->kept_len, x->kept_cap, old) == 0) {
@@ -268,7 +273,7 @@ static int take(struct turn *t)
 
 static int resume(struct turn *t)
 {
-    int rc = turn_load(t, 1u << ALERT_SENDING);
+    int rc = turn_load(t, 1u << ALERT_SENDING, 0);
     size_t n = 0;
 
     for (size_t i = 0; rc == 0 && i < t->len; i++) { /* one message of them, the oldest */

@@ -34,10 +34,11 @@ struct world {
     struct alerter *alerter;
     struct sent sent[SENT_MAX]; /* tries */
     size_t sent_len;
-    int fail;          /* so many tries fail */
-    bool final;        /* for good */
-    bool die_on_send;  /* the message arrives, and we die before that is written */
-    const char *hangs; /* a channel that takes an hour */
+    int fail;                         /* so many tries fail */
+    bool final;                       /* for good */
+    bool die_on_send;                 /* the message arrives, and we die before that is written */
+    const char *hangs;                /* a channel that takes an hour */
+    void (*reading)(struct world *w); /* right before rows are read, once */
     uint64_t batch;
     int (*story)(struct world *w);
 };
@@ -58,7 +59,13 @@ static int host_load(void *arg, const struct alert_query *q, struct arena *a,
 {
     struct world *w = arg;
 
+    void (*reading)(struct world * w) = w->reading;
+
     (void)co_yield ();
+    w->reading = NULL;
+    if (reading != NULL) {
+        reading(w);
+    }
     return w->store->ops->get_alerts(w->store, q, a, ret, ret_len, e);
 }
 
@@ -280,6 +287,28 @@ static int storm(struct world *w)
     return 0;
 }
 
+static void happens_late(struct world *w)
+{
+    happen(w, "ops", "b", "r");
+}
+
+/* What is noted while the rows of a message are read is of the next one, though it is durable by then: it may come again. */
+static int while_read(struct world *w)
+{
+    size_t messages;
+
+    w->reading = happens_late;
+    happen(w, "ops", "a", "r");
+    (void)co_sleep(TIME_SECOND);
+    assert_int_equal(w->sent[0].count, 1);
+    happen(w, "ops", "b", "r");
+    (void)co_sleep(600 * TIME_SECOND);
+    assert_int_equal(sent_to(w, "ops", &messages), 3);
+    assert_int_equal(messages, 2);
+    assert_int_equal(count_rows(w, 1u << ALERT_SENT), 2);
+    return 0;
+}
+
 /* A try that failed is repeated under the same id, later and later; what comes meanwhile waits for it. */
 static int failing(struct world *w)
 {
@@ -452,6 +481,7 @@ STORY(hanging)
 STORY(killed)
 STORY(folded)
 STORY(replaced)
+STORY(while_read)
 
 int main(void)
 {
@@ -460,7 +490,7 @@ int main(void)
         cmocka_unit_test(test_failing),  cmocka_unit_test(test_given_up),
         cmocka_unit_test(test_refused),  cmocka_unit_test(test_hanging),
         cmocka_unit_test(test_killed),   cmocka_unit_test(test_folded),
-        cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_replaced), cmocka_unit_test(test_while_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
