@@ -15,7 +15,7 @@
 
 #define VFS_NAME   "front"
 #define FILE_NAME  "store.db"
-#define KEYS_KINDS 4
+#define KEYS_KINDS 8
 
 struct front {
     struct store_ops ops; /* of the real store, but for what is done here: the first member */
@@ -29,6 +29,7 @@ struct front {
     struct arena kept_arena;
     struct store_batch kept; /* of unknown outcome, seq + 1 */
     bool has_kept;
+    char pool[64]; /* that was to be changed, and nobody was told whether it was; "" none */
     struct {
         const char *kind;
         int64_t above; /* all keys below it were given out, perhaps to nobody */
@@ -199,12 +200,44 @@ static int front_put_pool(struct store *s, const struct pool_row *row, bool remo
 static int front_change_settings(struct store *s, const struct settings_change *c, struct err *e)
 {
     struct front *f = front_of(s);
-    int rc = f->real_ops->change_settings(s, c, e);
+    int rc;
 
+    if (f->c.fault(f->c.arg, 12)) {
+        return err_set(e, ERR_BUSY, "simulated error before the change");
+    }
+    rc = f->real_ops->change_settings(s, c, e);
     if (rc == 0 && f->model != NULL) {
         (void)f->model->ops->change_settings(f->model, c, NULL);
+        f->pool[0] = '\0';
+    } else if (rc != 0 && f->model != NULL && c->pool != NULL) {
+        (void)snprintf(f->pool, sizeof f->pool, "%s", c->pool->name);
+    }
+    if (rc == 0 && f->c.fault(f->c.arg, 12)) {
+        return err_set(e, ERR_IO, "simulated error after the change");
     }
     return rc;
+}
+
+/* A new life reads the pools: the one whose change nobody was told of is as the disk has it. */
+static void settle_pool(struct front *f, struct store *s)
+{
+    struct pool_row *rows;
+    struct arena a;
+    size_t n = 0;
+
+    if (f->pool[0] == '\0') {
+        return;
+    }
+    arena_init(&a, MiB(1));
+    if (s->ops->get_pools(s, &a, &rows, &n, NULL) == 0) {
+        for (size_t i = 0; i < n; i++) {
+            if (strcmp(rows[i].name, f->pool) == 0) {
+                (void)f->model->ops->put_pool(f->model, &rows[i], false, NULL);
+            }
+        }
+        f->pool[0] = '\0';
+    }
+    arena_fini(&a);
 }
 
 /* ---- birth, lives, death ---- */
@@ -416,6 +449,7 @@ void front_check(struct front *f)
     } else {
         f->real_epoch = epoch;
         settle(f, seq);
+        settle_pool(f, s);
     }
     f->stats.compared++;
     if (s->ops->check(s, &e) != 0) {

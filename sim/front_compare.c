@@ -84,12 +84,13 @@ static void dump_run(struct dump *d, const struct run_row *r)
 
     buf_printf(&d->out,
                "run %lld dag %lld version %lld %s %s type %d %lld %lld %lld after %lld %lld %lld "
-               "%lld cleared %u %s %s\n",
+               "%lld cleared %u backfill %lld %s %s %s\n",
                (long long)r->run_key, (long long)r->dag_key, (long long)r->version_key, r->run_id,
                run_state_to_string(r->state), r->type, (long long)r->logical_date_us,
                (long long)r->data_interval_start_us, (long long)r->data_interval_end_us,
                (long long)r->run_after_us, (long long)r->queued_us, (long long)r->start_us,
-               (long long)r->end_us, r->clear_number, dash(r->reason), dash(r->conf));
+               (long long)r->end_us, r->clear_number, (long long)r->backfill_key, dash(r->reason),
+               dash(r->conf), dash(r->partition_key));
     if (read_ok(d, ops->get_tis(d->s, r->run_key, 0, &d->a, &tis, &n, NULL))) {
         for (size_t i = 0; i < n; i++) {
             put_ti(d, "ti", &tis[i]);
@@ -111,6 +112,21 @@ static void dump_run(struct dump *d, const struct run_row *r)
     }
 }
 
+static void dump_queue(struct dump *d, int64_t dag_key)
+{
+    const struct store_ops *ops = d->s->ops;
+    struct asset_queue_shape *rows;
+    size_t n;
+
+    if (read_ok(d, ops->get_asset_queue(d->s, dag_key, &d->a, &rows, &n, NULL))) {
+        for (size_t i = 0; i < n; i++) {
+            buf_printf(&d->out, "waits %s asset %lld count %lld %lld %lld\n", rows[i].partition,
+                       (long long)rows[i].asset_key, (long long)rows[i].count,
+                       (long long)rows[i].first_us, (long long)rows[i].last_us);
+        }
+    }
+}
+
 static void dump_dags(struct dump *d)
 {
     const struct store_ops *ops = d->s->ops;
@@ -124,6 +140,7 @@ static void dump_dags(struct dump *d)
             buf_printf(&d->out, "dag %lld %s paused %d version %lld at %lld\n",
                        (long long)dags[i].dag_key, dags[i].dag_id, dags[i].paused,
                        (long long)dags[i].version_key, (long long)dags[i].updated_us);
+            dump_queue(d, dags[i].dag_key);
             if (read_ok(d, ops->get_version(d->s, dags[i].version_key, &d->a, &v, NULL))) {
                 buf_printf(&d->out, "version %lld %s %.*s\n", (long long)v.version_key, v.hash,
                            (int)v.document_len, v.document);
@@ -161,6 +178,85 @@ static void dump_assets(struct dump *d)
     }
 }
 
+static void dump_alerts(struct dump *d)
+{
+    const struct store_ops *ops = d->s->ops;
+    const struct alert_query q = {.limit = 0};
+    struct alert_row *rows;
+    char id[UUID_TEXT_MAX];
+    size_t n;
+
+    if (!read_ok(d, ops->get_alerts(d->s, &q, &d->a, &rows, &n, NULL))) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct alert_row *r = &rows[i];
+
+        buf_printf(&d->out,
+                   "alert %lld %s %s %s %s %s[%d] try %u %lld %lld count %lld %s state %d %s tries "
+                   "%u next %lld sent %lld %s\n",
+                   (long long)r->alert_key, r->channel, r->kind, dash(r->dag_id), dash(r->run_id),
+                   dash(r->task_id), r->map_index, r->try_number, (long long)r->at_us,
+                   (long long)r->last_us, (long long)r->count, dash(r->reason), r->state,
+                   uuid_format(&r->message, id), r->tries, (long long)r->next_us,
+                   (long long)r->sent_us, dash(r->error));
+    }
+}
+
+static void dump_backfills(struct dump *d)
+{
+    const struct store_ops *ops = d->s->ops;
+    struct backfill_row *rows;
+    struct backfill_run_row *dates;
+    size_t n, len;
+
+    if (!read_ok(d, ops->get_backfills(d->s, 0, false, 0, &d->a, &rows, &n, NULL))) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct backfill_row *r = &rows[i];
+
+        buf_printf(&d->out,
+                   "backfill %lld of %lld %lld-%lld active %d reprocess %d %d %d paused %d dates %u "
+                   "%s %s %lld %lld %lld\n",
+                   (long long)r->backfill_key, (long long)r->dag_key, (long long)r->from_us,
+                   (long long)r->to_us, r->max_active_runs, r->reprocess, r->backwards,
+                   r->own_version, r->paused, r->dates, dash(r->conf), dash(r->actor),
+                   (long long)r->created_us, (long long)r->completed_us,
+                   (long long)r->cancelled_us);
+        if (!read_ok(d, ops->get_backfill_runs(d->s, r->backfill_key, false, 1, 0, &d->a, &dates,
+                                               &len, NULL))) {
+            continue;
+        }
+        for (size_t k = 0; k < len; k++) {
+            buf_printf(&d->out, "date %u %d run %lld at %lld\n", dates[k].ordinal, dates[k].outcome,
+                       (long long)dates[k].run_key, (long long)dates[k].logical_us);
+        }
+    }
+}
+
+/* What a run consumed, and by when it should have ended. */
+static void dump_run_more(struct dump *d, int64_t run_key)
+{
+    const struct store_ops *ops = d->s->ops;
+    struct asset_event_row *events;
+    struct deadline_row *deadlines;
+    size_t n;
+
+    if (read_ok(d, ops->get_run_events(d->s, run_key, 0, 0, &d->a, &events, &n, NULL))) {
+        for (size_t i = 0; i < n; i++) {
+            buf_printf(&d->out, "consumed %lld\n", (long long)events[i].event_key);
+        }
+    }
+    if (read_ok(d, ops->get_deadlines(d->s, run_key, &d->a, &deadlines, &n, NULL))) {
+        for (size_t i = 0; i < n; i++) {
+            buf_printf(&d->out, "deadline %d %s %lld missed %lld told %d\n", deadlines[i].n,
+                       dash(deadlines[i].name), (long long)deadlines[i].due_us,
+                       (long long)deadlines[i].missed_us, deadlines[i].told);
+        }
+    }
+}
+
 static void dump_all(struct dump *d, struct store *s)
 {
     struct run_row *runs;
@@ -171,9 +267,12 @@ static void dump_all(struct dump *d, struct store *s)
     buf_init(&d->out, DUMP_MAX);
     dump_dags(d);
     dump_assets(d);
+    dump_backfills(d);
+    dump_alerts(d);
     if (read_ok(d, s->ops->get_runs(s, 0, 0, 0, 0, &d->a, &runs, &n, NULL))) {
         for (size_t i = 0; i < n; i++) {
             dump_run(d, &runs[i]);
+            dump_run_more(d, runs[i].run_key);
         }
     }
     d->rc = d->rc == 0 ? buf_status(&d->out) : d->rc;

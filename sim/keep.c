@@ -51,6 +51,8 @@ static void keep_state(struct arena *a, const struct store_batch *b, struct stor
         TEXT(runs, run_id);
         TEXT(runs, reason);
         TEXT(runs, conf);
+        TEXT(runs, partition_key);
+        TEXT(runs, triggering_user);
     }
     ROWS(ti_row, tis)
     {
@@ -130,9 +132,47 @@ static void keep_rest(struct arena *a, const struct store_batch *b, struct store
     }
 }
 
+static void keep_more(struct arena *a, const struct store_batch *b, struct store_batch *ret)
+{
+    ROWS(asset_queue_row, asset_queue)
+    {
+        TEXT(asset_queue, schedule);
+        TEXT(asset_queue, partition);
+        asset_queue[i].aliases = bytes(a, asset_queue[i].aliases, asset_queue[i].aliases_len);
+    }
+    ROWS(backfill_row, backfills)
+    {
+        TEXT(backfills, conf);
+        TEXT(backfills, actor);
+    }
+    ROWS(backfill_run_row, backfill_runs)
+    {
+    }
+    ROWS(alert_row, alerts)
+    {
+        TEXT(alerts, channel);
+        TEXT(alerts, kind);
+        TEXT(alerts, dag_id);
+        TEXT(alerts, run_id);
+        TEXT(alerts, task_id);
+        TEXT(alerts, reason);
+        TEXT(alerts, error);
+    }
+    ROWS(deadline_row, deadlines)
+    {
+        TEXT(deadlines, name);
+    }
+    ROWS(note_row, notes)
+    {
+        TEXT(notes, text);
+        TEXT(notes, actor);
+    }
+}
+
 void keep_batch(struct arena *a, const struct store_batch *b, struct store_batch *ret)
 {
     *ret = *b; /* what is not copied below is borrowed: a new kind of row is to be added there */
     keep_state(a, b, ret);
     keep_rest(a, b, ret);
+    keep_more(a, b, ret);
 }

@@ -80,7 +80,7 @@ void ledger_pool(struct ledger *l, const char *name, int64_t slots)
     PUSH(l->pools, fresh);
 }
 
-static struct book *find_book(struct ledger *l, int64_t run_key)
+static struct book *find_book(const struct ledger *l, int64_t run_key)
 {
     for (size_t i = l->len; i-- > 0;) {
         if (l->books[i].row.run_key == run_key) {
@@ -446,6 +446,7 @@ static void put_others(struct ledger *l, const struct store_batch *b)
 void ledger_batch(struct ledger *l, const struct store_batch *b, int64_t wall_us)
 {
     put_others(l, b);
+    l->changes += b->runs_len + b->tis_len;
     for (size_t i = 0; i < b->runs_len; i++) {
         put_run(l, &b->runs[i], wall_us);
     }
@@ -466,6 +467,19 @@ void ledger_batch(struct ledger *l, const struct store_batch *b, int64_t wall_us
     for (size_t i = 0; i < l->len; i++) {
         l->books[i].started = false;
     }
+}
+
+const struct run_row *ledger_run(const struct ledger *l, int64_t run_key, const char **ret_run_id)
+{
+    const struct book *k = find_book(l, run_key);
+
+    *ret_run_id = k != NULL ? k->run_id : NULL;
+    return k != NULL ? &k->row : NULL;
+}
+
+uint64_t ledger_changes(const struct ledger *l)
+{
+    return l->changes;
 }
 
 int64_t ledger_unfinished(const struct ledger *l, size_t n)

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct dag;
+struct run_row;
 struct ledger;
 struct store_batch;
 
@@ -40,6 +41,10 @@ void ledger_batch(struct ledger *l, const struct store_batch *b, int64_t wall_us
 /* L2, to be asked now and then while there are no faults: what could go on did so within LEDGER_IDLE_US. */
 #define LEDGER_IDLE_US (5 * TIME_SECOND)
 void ledger_idle(struct ledger *l, int64_t now_us);
+/* A run as it is durable, without texts; NULL: there is none. Borrowed until the next batch, as is its id. */
+const struct run_row *ledger_run(const struct ledger *l, int64_t run_key, const char **ret_run_id);
+/* Grows with every batch that says something of a run. */
+uint64_t ledger_changes(const struct ledger *l);
 /* The nth run that has not ended, or 0. */
 int64_t ledger_unfinished(const struct ledger *l, size_t n);
 

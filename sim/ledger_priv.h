@@ -53,6 +53,7 @@ struct ledger {
     struct paused_dag *paused;
     size_t paused_len, paused_cap;
     int64_t live; /* after the batch before */
+    uint64_t changes;
     uint8_t *states; /* by task, for the oracle */
     size_t states_cap;
     struct oracle_map *maps;

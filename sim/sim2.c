@@ -62,7 +62,7 @@ static int load_spec(void *arg, const struct dag_source *src, struct dag **ret, 
 
     (void)arg;
     (void)e;
-    *ret = single_dag(spec);
+    *ret = world_dag(spec);
     mem_free(spec);
     return 0;
 }
@@ -79,7 +79,7 @@ static bool crash_now(void *arg, uint64_t n)
 static int ensure_run(struct life *l, struct engine *g, int64_t *ret, struct err *e)
 {
     struct single *w = l->single;
-    struct dag *d = single_dag(l->o->spec);
+    struct dag *d = world_dag(l->o->spec);
     struct engine_run_request rq = {
         .run_id = "sim", .type = RUN_TYPE_MANUAL, .logical_date_us = TIME_SECOND};
     struct arena a;

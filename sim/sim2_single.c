@@ -18,41 +18,6 @@
 #include "store/store.h"
 #include "worker/worker.h"
 
-/* What a task, or the group that it is in, is mapped over, as a document says it: the XCom of its first source. */
-static void give_expand(struct dag *d, struct task *t)
-{
-    const char *of = d->tasks[t->map_sources[0]].task_id;
-    char *json = arena_printf(&d->arena, "{\"__xcom__\":{\"task_id\":\"%s\"}}", of);
-    struct value *v;
-
-    if (json == NULL || value_parse(&d->arena, json, strlen(json), &v, NULL) != 0) {
-        assert(!"a reference");
-        return;
-    }
-    t->expand_kwargs = v;
-    if (t->map_group != UINT32_MAX) {
-        d->groups[t->map_group].expand_kwargs = v;
-        d->groups[t->map_group].map_len = -1;
-    }
-}
-
-struct dag *single_dag(const char *spec)
-{
-    struct dag *d = test_dag(spec);
-
-    d->groups = arena_array(&d->arena, 2, sizeof *d->groups);
-    assert(d->groups != NULL);
-    d->groups_len = 2;
-    for (uint32_t t = 0; t < d->tasks_len; t++) {
-        if (d->tasks[t].mapped && d->tasks[t].map_len < 0) {
-            give_expand(d, &d->tasks[t]);
-        }
-    }
-
-    (void)snprintf(d->hash, sizeof d->hash, "%08x", hash_bytes(spec, strlen(spec)));
-    return d;
-}
-
 /* ---- what is durable ---- */
 
 static struct single *single_of(struct world *w)
@@ -139,7 +104,7 @@ void single_init(struct single *s, uint64_t seed, const char *spec, bool faults,
     const struct ledger_config c = {
         .dag = ledger_dag, .violated = violated, .arg = s, .parallelism = (int32_t)engine_parallelism(SINGLE_PARALLELISM)};
 
-    *s = (struct single){.spec = spec, .dag = single_dag(spec)};
+    *s = (struct single){.spec = spec, .dag = world_dag(spec)};
     s->lengths = mem_array(s->dag->tasks_len + 1, sizeof *s->lengths);
     assert(s->lengths != NULL);
     s->ledger = ledger_new(&c);

@@ -29,8 +29,6 @@ struct single {
     int32_t *lengths; /* per task: as committed last; 0 = not expanded */
 };
 
-/* A DAG of the spec, with what mapped tasks are mapped over, and its hash; one reference. */
-struct dag *single_dag(const char *spec);
 void single_init(struct single *s, uint64_t seed, const char *spec, bool faults, bool disk,
                  bool trace);
 void single_fini(struct single *s);

@@ -105,6 +105,10 @@ static int watch_main(void *arg)
         if (world_fault(s->world, 8)) {
             tell_end(s, find_process(s->world, &watch->token)); /* twice */
         }
+        if (!process_goes_on(find_process(s->world, &watch->token)) && world_fault(s->world, 12) &&
+            co_sleep((int64_t)prng_below(&s->world->prng, 6000000)) == 0) {
+            tell_end(s, find_process(s->world, &watch->token)); /* again when another try may run */
+        }
     }
     mem_free(watch);
     return 0;

@@ -5,10 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "dag_builder.h"
 #include "front.h"
+#include "model/dag.h"
 #include "runtime/loop.h"
 #include "store/store.h"
 #include "worker/worker.h"
@@ -53,6 +57,41 @@ int64_t world_now(const struct world *w)
 bool process_goes_on(const struct process *p)
 {
     return p->outcome == WORKER_DEFERRED || p->outcome == WORKER_RESCHEDULE;
+}
+
+/* What a task, or the group that it is in, is mapped over, as a document says it: the XCom of its first source. */
+static void give_expand(struct dag *d, struct task *t)
+{
+    const char *of = d->tasks[t->map_sources[0]].task_id;
+    char *json = arena_printf(&d->arena, "{\"__xcom__\":{\"task_id\":\"%s\"}}", of);
+    struct value *v;
+
+    if (json == NULL || value_parse(&d->arena, json, strlen(json), &v, NULL) != 0) {
+        assert(!"a reference");
+        return;
+    }
+    t->expand_kwargs = v;
+    if (t->map_group != UINT32_MAX) {
+        d->groups[t->map_group].expand_kwargs = v;
+        d->groups[t->map_group].map_len = -1;
+    }
+}
+
+struct dag *world_dag(const char *spec)
+{
+    struct dag *d = test_dag(spec);
+
+    d->groups = arena_array(&d->arena, 2, sizeof *d->groups);
+    assert(d->groups != NULL);
+    d->groups_len = 2;
+    for (uint32_t t = 0; t < d->tasks_len; t++) {
+        if (d->tasks[t].mapped && d->tasks[t].map_len < 0) {
+            give_expand(d, &d->tasks[t]);
+        }
+    }
+
+    (void)snprintf(d->hash, sizeof d->hash, "%08x", hash_bytes(spec, strlen(spec)));
+    return d;
 }
 
 /* ---- the store ---- */

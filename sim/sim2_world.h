@@ -72,6 +72,8 @@ struct world {
     uint64_t hash, crashes;
 };
 
+/* A DAG of the spec (dag_builder.h), with what mapped tasks are mapped over, and its hash; one reference. */
+struct dag *world_dag(const char *spec);
 void world_init(struct world *w, const struct world_hooks *hooks, uint64_t seed, bool faults,
                 bool disk, bool trace);
 void world_fini(struct world *w);

@@ -201,7 +201,7 @@ bool backfills_claim_date(struct engine *g, int64_t dag_key, int64_t logical_us)
     if (all == NULL) {
         return false;
     }
-    for (size_t i = 0; i < all->claims_len; i++) {
+    for (size_t i = 0; ENGINE_CANARY != 4 && i < all->claims_len; i++) {
         if (all->claims[i].dag_key == dag_key && all->claims[i].logical_us == logical_us) {
             return false;
         }

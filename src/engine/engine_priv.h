@@ -10,6 +10,11 @@
 #include "store/store.h"
 #include "worker/worker.h"
 
+/* Builds of the simulator break one rule on purpose (sim/meson.build), to prove that it finds the fault. 0 in the product. */
+#ifndef ENGINE_CANARY
+#define ENGINE_CANARY 0
+#endif
+
 /* With one scheduler, shard 0 stands for all of them (docs/decisions/0003-one-shard.md). */
 #define ENGINE_SHARD 0
 

