@@ -71,8 +71,7 @@ static void owe_runs(struct fleet *f, const struct store_batch *b)
         const char *id;
 
         old = ledger_run(f->ledger, run->run_key, &id);
-        if (run_state_finished(run->state) &&
-            (old == NULL || !run_state_finished(old->state))) {
+        if (run_state_finished(run->state) && (old == NULL || !run_state_finished(old->state))) {
             fleet_owe(f, run->state == RUN_SUCCESS ? "run_success" : "run_failure",
                       fleet_dag_of(f, run->dag_key)->id, run->run_id, "");
         }
@@ -188,8 +187,8 @@ static int work(struct world *w, size_t process)
         rq.dag_key = strcmp(f->dags[i].id, "child") == 0 ? f->dags[i].dag_key : rq.dag_key;
     }
     /* A date of its own: when the process ended, to the microsecond of its number. */
-    rq.logical_date_us = p.ends_us - p.ends_us % 1000000 - 400 * 86400 * TIME_SECOND +
-                         (int64_t)process;
+    rq.logical_date_us =
+        p.ends_us - p.ends_us % 1000000 - 400 * 86400 * TIME_SECOND + (int64_t)process;
     while (rc != 0) {
         struct err e = {0};
 
@@ -211,7 +210,8 @@ static void callback(struct world *w, const struct worker_callback *c)
 {
     struct fleet *f = fleet_of(w);
 
-    if (c->deadline && VEC_PUSH(f->told_deadlines, f->told_len, f->told_cap, c->run->run_key) != 0) {
+    if (c->deadline &&
+        VEC_PUSH(f->told_deadlines, f->told_len, f->told_cap, c->run->run_key) != 0) {
         abort();
     }
 }

@@ -41,19 +41,19 @@ enum {
 
 struct fleet_dag {
     char id[16];
-    char spec[2048]; /* as test_dag reads it; stored as its document */
+    char spec[2048];      /* as test_dag reads it; stored as its document */
     const char *schedule; /* JSON, or NULL */
     struct dag *dag;
-    int64_t dag_key;             /* as the store has it; 0: it does not */
-    const char *waits;           /* letters of assets whose events concern it; or NULL */
-    bool only_partitions;        /* by partition: events with a key, the others without */
-    bool only_alias;             /* events through the alias alone */
-    bool always_holds;           /* one event is enough for a run: nothing waits for ever */
-    bool backfills;              /* may have them */
-    bool asks;                   /* people start runs of it */
-    bool paused;                 /* somebody paused it once: what came then was not for it */
-    char outlet[FLEET_TASKS];    /* by task: a letter of an asset, or 0 */
-    bool starts[FLEET_TASKS];    /* it starts a run of "child" */
+    int64_t dag_key;            /* as the store has it; 0: it does not */
+    const char *waits;          /* letters of assets whose events concern it; or NULL */
+    bool only_partitions;       /* by partition: events with a key, the others without */
+    bool only_alias;            /* events through the alias alone */
+    bool always_holds;          /* one event is enough for a run: nothing waits for ever */
+    bool backfills;             /* may have them */
+    bool asks;                  /* people start runs of it */
+    bool paused;                /* somebody paused it once: what came then was not for it */
+    char outlet[FLEET_TASKS];   /* by task: a letter of an asset, or 0 */
+    bool starts[FLEET_TASKS];   /* it starts a run of "child" */
     int64_t dates[FLEET_DATES]; /* of a clock: the logical dates of all its runs */
     size_t dates_len;
 };
@@ -75,7 +75,7 @@ enum intent_kind {
 struct fleet_intent {
     enum intent_kind kind;
     unsigned number;
-    size_t dag; /* RUN, BACKFILL, PAUSE */
+    size_t dag;  /* RUN, BACKFILL, PAUSE */
     char letter; /* EVENT */
     const char *partition;
     int64_t first_us, last_us; /* RUN: its date; BACKFILL */
@@ -158,13 +158,13 @@ void fleet_owe(struct fleet *f, const char *kind, const char *dag_id, const char
                const char *task_id);
 int fleet_send(void *arg, const struct alert_channel *c, const struct alert_message *m,
                bool *ret_final, struct err *e); /* engine_config.send_alert */
-void fleet_sender(struct fleet *f); /* whose messages fleet_send's are */
+void fleet_sender(struct fleet *f);             /* whose messages fleet_send's are */
 void fleet_check_alerts(struct fleet *f, bool ended);
 bool fleet_alerts_wait(struct fleet *f);
 
 /* fleet_check.c: at the end, the store says what the world did. */
 void fleet_check_end(struct fleet *f);
 void fleet_tell_backfills(struct fleet *f); /* that have not ended, on stderr */
-bool fleet_dates_missing(struct fleet *f); /* of a clock: runs that are still to come */
+bool fleet_dates_missing(struct fleet *f);  /* of a clock: runs that are still to come */
 
 #endif

@@ -33,11 +33,8 @@ static const char config[] =
 static const struct {
     const char *kind, *channels[2];
 } rules[] = {
-    {"task_failure", {"c1"}},
-    {"task_retry", {"c1", "c2"}},
-    {"run_failure", {"c1", "c2"}},
-    {"run_success", {"c1", "c2"}},
-    {"deadline_missed", {"c2"}}, /* its own channel */
+    {"task_failure", {"c1"}},      {"task_retry", {"c1", "c2"}}, {"run_failure", {"c1", "c2"}},
+    {"run_success", {"c1", "c2"}}, {"deadline_missed", {"c2"}}, /* its own channel */
 };
 
 static struct fleet *sender;
@@ -69,8 +66,7 @@ void fleet_sender(struct fleet *f)
 static void owe_one(struct fleet *f, const char *channel, const char *kind, const char *dag_id,
                     const char *run_id, const char *task_id)
 {
-    struct fleet_owed fresh = {
-        .channel = channel, .kind = kind, .dag_id = dag_id, .count = 1};
+    struct fleet_owed fresh = {.channel = channel, .kind = kind, .dag_id = dag_id, .count = 1};
 
     for (size_t i = 0; i < f->owed_len; i++) {
         struct fleet_owed *o = &f->owed[i];
@@ -189,8 +185,8 @@ static void check_row(struct fleet *f, const struct alert_row *r)
                         strcmp(f->messages[i].id, uuid_format(&r->message, id)) == 0);
     }
     if (r->state != ALERT_SENT && r->state != ALERT_FAILED) {
-        world_fail(&f->w, "L1: alert %lld (%s of %s to %s) waits for ever",
-                   (long long)r->alert_key, r->kind, r->run_id, r->channel);
+        world_fail(&f->w, "L1: alert %lld (%s of %s to %s) waits for ever", (long long)r->alert_key,
+                   r->kind, r->run_id, r->channel);
     } else if (r->state == ALERT_SENT && !sent) {
         world_fail(&f->w, "alert %lld (%s of %s to %s) is called sent, and was not",
                    (long long)r->alert_key, r->kind, r->run_id, r->channel);

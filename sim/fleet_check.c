@@ -49,7 +49,8 @@ static void check_dead(struct check *c, const struct process *p)
     struct transition_row *ts;
     size_t n, ends = 0;
 
-    if (!must_read(c, c->ops->get_transitions(c->s, p->key.run_key, &p->key, 0, &c->a, &ts, &n, NULL),
+    if (!must_read(c,
+                   c->ops->get_transitions(c->s, p->key.run_key, &p->key, 0, &c->a, &ts, &n, NULL),
                    "a history")) {
         return;
     }
@@ -111,7 +112,8 @@ static void check_runs(struct check *c)
         if (!run_state_finished(run->state)) {
             world_fail(&c->f->w, "L1: run %s is %s", run->run_id, run_state_to_string(run->state));
         }
-        if (!must_read(c, c->ops->get_tis(c->s, run->run_key, 0, &c->a, &rows, &n, NULL), "a run")) {
+        if (!must_read(c, c->ops->get_tis(c->s, run->run_key, 0, &c->a, &rows, &n, NULL),
+                       "a run")) {
             continue;
         }
         for (size_t k = 0; k < n; k++) {
@@ -238,9 +240,10 @@ static void check_backfill(struct check *c, const struct backfill_row *b)
     if (b->completed_us == TIME_NONE) {
         world_fail(&c->f->w, "L1: backfill %lld does not end", (long long)b->backfill_key);
     }
-    if (!must_read(c, c->ops->get_backfill_runs(c->s, b->backfill_key, false, 1, 0, &c->a, &dates, &n,
-                                                NULL),
-                   "a backfill")) {
+    if (!must_read(
+            c,
+            c->ops->get_backfill_runs(c->s, b->backfill_key, false, 1, 0, &c->a, &dates, &n, NULL),
+            "a backfill")) {
         return;
     }
     if (n != b->dates) {
@@ -310,9 +313,9 @@ bool fleet_dates_missing(struct fleet *f)
     arena_init(&a, MiB(16));
     for (size_t i = 0; i < f->dags_len; i++) {
         for (size_t k = 0; k < f->dags[i].dates_len; k++) {
-            missing = missing || f->w.store->ops->find_run_by_date(f->w.store, f->dags[i].dag_key,
-                                                                   f->dags[i].dates[k], &a, &row,
-                                                                   NULL) != 0;
+            missing = missing ||
+                      f->w.store->ops->find_run_by_date(f->w.store, f->dags[i].dag_key,
+                                                        f->dags[i].dates[k], &a, &row, NULL) != 0;
         }
     }
     arena_fini(&a);

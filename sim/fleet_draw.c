@@ -27,9 +27,7 @@
 /* DAGs that wait for assets. */
 static const struct fleet_dag consumers[] = {
     {.id = "one", .waits = "a", .always_holds = true, .schedule = ASSETS(A)},
-    {.id = "all",
-     .waits = "ab",
-     .schedule = ASSETS("{\"type\":\"all\",\"of\":[" A "," B "]}")},
+    {.id = "all", .waits = "ab", .schedule = ASSETS("{\"type\":\"all\",\"of\":[" A "," B "]}")},
     {.id = "any",
      .waits = "ab",
      .always_holds = true,
@@ -78,8 +76,8 @@ static bool on(const struct fleet *f, unsigned feature)
 
 static void draw_task(struct fleet *f, struct spec *s, int t, int tasks)
 {
-    static const char *const rules[] = {"all_done", "none_failed", "one_success",
-                                        "one_failed", "none_failed_min_one_success"};
+    static const char *const rules[] = {"all_done", "none_failed", "one_success", "one_failed",
+                                        "none_failed_min_one_success"};
     int last = -1;
 
     put(s, "; t%d", t);
@@ -146,10 +144,11 @@ static void give_deadline(struct fleet *f, struct dag *d)
     char text[256];
     struct value *v = NULL;
 
-    (void)snprintf(text, sizeof text,
-                   "{\"reference\":{\"type\":\"dagrun_queued_at\"},\"interval\":%d,\"name\":\"soon\","
-                   "\"channels\":[\"c2\"],\"callback\":{\"type\":\"SyncCallback\",\"path\":\"m.f\"}}",
-                   1 + below(f, 12));
+    (void)snprintf(
+        text, sizeof text,
+        "{\"reference\":{\"type\":\"dagrun_queued_at\"},\"interval\":%d,\"name\":\"soon\","
+        "\"channels\":[\"c2\"],\"callback\":{\"type\":\"SyncCallback\",\"path\":\"m.f\"}}",
+        1 + below(f, 12));
     if (value_parse(&d->arena, text, strlen(text), &v, NULL) != 0 ||
         deadlines_parse(&d->arena, v, &d->deadlines, &d->deadlines_len, NULL) != 0) {
         abort();
@@ -336,15 +335,19 @@ static void draw_intent(struct fleet *f, struct fleet_intent *x)
 
 static enum intent_kind draw_kind(struct fleet *f)
 {
-    static const unsigned needs[INTENT_KINDS] = {
-        [INTENT_RUN] = FLEET_ALL,          [INTENT_EVENT] = FLEET_ASSETS,
-        [INTENT_BACKFILL] = FLEET_BACKFILLS, [INTENT_CHANGE] = FLEET_BACKFILLS,
-        [INTENT_CLEAR] = FLEET_COMMANDS,   [INTENT_MARK] = FLEET_COMMANDS,
-        [INTENT_STOP] = FLEET_COMMANDS,    [INTENT_PAUSE] = FLEET_PAUSES,
-        [INTENT_POOL] = FLEET_LIMITS};
+    static const unsigned needs[INTENT_KINDS] = {[INTENT_RUN] = FLEET_ALL,
+                                                 [INTENT_EVENT] = FLEET_ASSETS,
+                                                 [INTENT_BACKFILL] = FLEET_BACKFILLS,
+                                                 [INTENT_CHANGE] = FLEET_BACKFILLS,
+                                                 [INTENT_CLEAR] = FLEET_COMMANDS,
+                                                 [INTENT_MARK] = FLEET_COMMANDS,
+                                                 [INTENT_STOP] = FLEET_COMMANDS,
+                                                 [INTENT_PAUSE] = FLEET_PAUSES,
+                                                 [INTENT_POOL] = FLEET_LIMITS};
 
     for (;;) {
-        enum intent_kind k = below(f, 3) == 0 ? INTENT_RUN : (enum intent_kind)below(f, INTENT_KINDS);
+        enum intent_kind k =
+            below(f, 3) == 0 ? INTENT_RUN : (enum intent_kind)below(f, INTENT_KINDS);
 
         if ((f->features & needs[k]) != 0 || k == INTENT_RUN) {
             return k;
@@ -356,7 +359,8 @@ static void draw_intents(struct fleet *f)
 {
     size_t n = (size_t)(2 + below(f, FLEET_INTENTS - 2 - FLEET_POOLS));
 
-    for (size_t i = 0; i < FLEET_POOLS; i++) { /* the pools are there before anything waits for them */
+    for (size_t i = 0; i < FLEET_POOLS;
+         i++) { /* the pools are there before anything waits for them */
         struct fleet_pool *p = &f->pools[f->pools_len++];
 
         (void)snprintf(p->name, sizeof p->name, "p%zu", i);

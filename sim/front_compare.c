@@ -216,14 +216,14 @@ static void dump_backfills(struct dump *d)
     for (size_t i = 0; i < n; i++) {
         const struct backfill_row *r = &rows[i];
 
-        buf_printf(&d->out,
-                   "backfill %lld of %lld %lld-%lld active %d reprocess %d %d %d paused %d dates %u "
-                   "%s %s %lld %lld %lld\n",
-                   (long long)r->backfill_key, (long long)r->dag_key, (long long)r->from_us,
-                   (long long)r->to_us, r->max_active_runs, r->reprocess, r->backwards,
-                   r->own_version, r->paused, r->dates, dash(r->conf), dash(r->actor),
-                   (long long)r->created_us, (long long)r->completed_us,
-                   (long long)r->cancelled_us);
+        buf_printf(
+            &d->out,
+            "backfill %lld of %lld %lld-%lld active %d reprocess %d %d %d paused %d dates %u "
+            "%s %s %lld %lld %lld\n",
+            (long long)r->backfill_key, (long long)r->dag_key, (long long)r->from_us,
+            (long long)r->to_us, r->max_active_runs, r->reprocess, r->backwards, r->own_version,
+            r->paused, r->dates, dash(r->conf), dash(r->actor), (long long)r->created_us,
+            (long long)r->completed_us, (long long)r->cancelled_us);
         if (!read_ok(d, ops->get_backfill_runs(d->s, r->backfill_key, false, 1, 0, &d->a, &dates,
                                                &len, NULL))) {
             continue;

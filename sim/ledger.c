@@ -21,11 +21,11 @@ static void *must(void *p)
     return p;
 }
 
-#define PUSH(list, item)                                       \
-    do {                                                       \
+#define PUSH(list, item)                                         \
+    do {                                                         \
         if (VEC_PUSH(list, list##_len, list##_cap, item) != 0) { \
-            abort();                                           \
-        }                                                      \
+            abort();                                             \
+        }                                                        \
     } while (0)
 
 void ledger_violated(struct ledger *l, const char *fmt, ...)
@@ -102,7 +102,8 @@ static void check_new_run(struct ledger *l, const struct run_row *row, int64_t w
             continue;
         }
         if (strcmp(k->run_id, row->run_id) == 0) {
-            ledger_violated(l, "S7: DAG %lld has two runs %s", (long long)row->dag_key, row->run_id);
+            ledger_violated(l, "S7: DAG %lld has two runs %s", (long long)row->dag_key,
+                            row->run_id);
         }
         if (row->logical_date_us != TIME_NONE && k->row.logical_date_us == row->logical_date_us) {
             ledger_violated(l, "S7: DAG %lld has two runs of one date: %s and %s",
@@ -261,8 +262,8 @@ static void put_transition(struct ledger *l, const struct transition_row *t)
                         task_state_to_string(t->from), task_state_to_string(t->to));
     }
     if (line->waits_retry && t->to == TASK_SCHEDULED && t->at_us < line->row.next_us) {
-        ledger_violated(l, "S6: run %s task %u[%d]: the try after %u comes %lld us early", k->run_id,
-                        t->key.task, t->key.map_index, line->row.try_number,
+        ledger_violated(l, "S6: run %s task %u[%d]: the try after %u comes %lld us early",
+                        k->run_id, t->key.task, t->key.map_index, line->row.try_number,
                         (long long)(line->row.next_us - t->at_us));
     }
     line->waits_retry = false;
@@ -287,7 +288,8 @@ static struct token *find_token(struct ledger *l, const struct uuid *id)
 static void put_token(struct ledger *l, const struct book *k, const struct line *line,
                       const struct ti_row *ti)
 {
-    struct token *old = !uuid_is_zero(&line->row.attempt) ? find_token(l, &line->row.attempt) : NULL;
+    struct token *old =
+        !uuid_is_zero(&line->row.attempt) ? find_token(l, &line->row.attempt) : NULL;
     struct token *t, fresh = {.id = ti->attempt, .key = ti->key};
 
     if (old != NULL && uuid_cmp(&old->id, &ti->attempt) != 0) {

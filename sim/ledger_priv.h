@@ -14,7 +14,7 @@ struct line { /* an instance */
     int64_t idle_us;    /* since when it could go on; 0: it cannot */
 };
 
-struct book { /* a run: its tasks by index, then instances of mapped ones */
+struct book {           /* a run: its tasks by index, then instances of mapped ones */
     struct run_row row; /* without texts */
     char *run_id;
     const struct dag *dag;
@@ -65,6 +65,6 @@ bool ledger_is_plain(const struct dag *d);
 /* The states of all tasks of a plain run, as the oracle reads them. */
 struct oracle_run ledger_oracle(struct ledger *l, const struct book *k);
 bool ledger_counts(const struct book *k, const struct line *line); /* it is an instance */
-void ledger_limits(struct ledger *l); /* S5, after a batch */
+void ledger_limits(struct ledger *l);                              /* S5, after a batch */
 
 #endif

@@ -154,7 +154,8 @@ static int person_main(void *arg)
                                                      .state = (enum task_state)s->intent.state,
                                                      .reason = "by a person"},
                             &affected, &e);
-        world_trace(&s->world, "command %s op %d task %u: %d", key, s->intent.op, s->intent.task, rc);
+        world_trace(&s->world, "command %s op %d task %u: %d", key, s->intent.op, s->intent.task,
+                    rc);
         s->intent.open = rc == -ERR_CLOSED || rc == -ERR_IO || rc == -ERR_BUSY || rc == -ERR_FULL;
     }
     return 0;
@@ -259,7 +260,7 @@ static uint64_t simulate(const struct options *o, uint64_t *ret_suspensions, boo
         } else if (crashes > 0) {
             at = 1 + prng_below(&w->prng, o->horizon);
             cut = o->disk && prng_below(&w->prng, 2) == 0 ? 1 + prng_below(&w->prng, 2 * o->horizon)
-                                                         : 0;
+                                                          : 0;
             crashes--;
         } else {
             world_heal(w);

@@ -18,8 +18,8 @@ void seeds_init(struct seeds *s, const char *program)
 {
     *s = (struct seeds){.program = program, .first = 1, .every = 16};
     log_setup(2, LOG_LEVEL_OFF, 0, NULL);
-    seeds_totals = mmap(NULL, sizeof *seeds_totals, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    seeds_totals =
+        mmap(NULL, sizeof *seeds_totals, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (seeds_totals == MAP_FAILED) {
         abort();
     }

@@ -42,8 +42,8 @@ static void check_lengths(struct single *s, const struct store_batch *b)
             continue;
         }
         if (*len != 0 || row->map_len != length_of(s, row->key.task)) {
-            world_fail(&s->world, "M1: task %u has %d instances, then %d; the world says %d", row->key.task,
-                       *len, row->map_len, length_of(s, row->key.task));
+            world_fail(&s->world, "M1: task %u has %d instances, then %d; the world says %d",
+                       row->key.task, *len, row->map_len, length_of(s, row->key.task));
         }
         *len = row->map_len;
     }
@@ -101,8 +101,10 @@ static void violated(void *arg, const char *text)
 void single_init(struct single *s, uint64_t seed, const char *spec, bool faults, bool disk,
                  bool trace)
 {
-    const struct ledger_config c = {
-        .dag = ledger_dag, .violated = violated, .arg = s, .parallelism = (int32_t)engine_parallelism(SINGLE_PARALLELISM)};
+    const struct ledger_config c = {.dag = ledger_dag,
+                                    .violated = violated,
+                                    .arg = s,
+                                    .parallelism = (int32_t)engine_parallelism(SINGLE_PARALLELISM)};
 
     *s = (struct single){.spec = spec, .dag = world_dag(spec)};
     s->lengths = mem_array(s->dag->tasks_len + 1, sizeof *s->lengths);
@@ -182,7 +184,8 @@ static void check_instance(struct single *s, const struct ti_row *row)
                      last != NULL && last->try_number == row->try_number &&
                          last->outcome == WORKER_SUCCESS && row->state == TASK_SUCCESS);
     }
-    if (!s->world.commanded && last != NULL && process_goes_on(last) && last->try_number == row->try_number) {
+    if (!s->world.commanded && last != NULL && process_goes_on(last) &&
+        last->try_number == row->try_number) {
         world_fail(&s->world, "S9: task %u[%d] was to go on, and did not: it is %s", row->key.task,
                    row->key.map_index, task_state_to_string(row->state));
     }

@@ -225,8 +225,7 @@ static void wait_for(struct sim_worker *s, struct process *p)
     if (!p->waiting) {
         p->waiting = true;
         p->told = false;
-        p->ends_us = world_now(s->world) +
-                     (int64_t)prng_below(&s->world->prng, 4000000);
+        p->ends_us = world_now(s->world) + (int64_t)prng_below(&s->world->prng, 4000000);
     }
     watch_process(s, &p->token);
 }
@@ -355,4 +354,3 @@ struct worker *world_worker(struct world *w, int slots)
     co_group_init(&s->group, w->loop);
     return &s->base;
 }
-

@@ -61,7 +61,8 @@ struct world {
     struct store *store; /* what is durable of it */
     struct prng prng;
     int64_t now_us, gather_us;
-    int64_t wall_us, wall_last_us; /* the latest that the wall clock showed in this life, and the last */
+    int64_t wall_us,
+        wall_last_us; /* the latest that the wall clock showed in this life, and the last */
     bool faults, healed, failed, trace;
     bool defers; /* tasks may defer and reschedule themselves */
     bool

@@ -144,8 +144,9 @@ static void made(struct years *y, struct years_dag *d, const struct timetable_ru
         !begins_anew(d, r)) {
         y->fail(y, d, "foreign", r->run_after_us);
     }
+    /* Its jitter comes after its time: what began anew may have done so because that was past. */
     if (begins_anew(d, r) && d->has_last && d->since_us != TIME_NONE &&
-        d->next.run_after_us > d->since_us + LOOK_US) {
+        d->next.run_after_us - d->dag->timetable->delay_us > d->since_us + LOOK_US) {
         y->fail(y, d, "missing", d->next.run_after_us);
     }
     d->last = *r;

@@ -95,8 +95,10 @@ static int create(struct creation *c, struct err *e)
                                        .dag_key = c->dag_key,
                                        .partition = c->partition,
                                        .run_key = run_key};
-    c->r = (struct request){
-        .event.type = SCHED_RUN_CREATE, .queue = &c->take, .queue_len = ENGINE_CANARY != 5, .turn = take_queue};
+    c->r = (struct request){.event.type = SCHED_RUN_CREATE,
+                            .queue = &c->take,
+                            .queue_len = ENGINE_CANARY != 5,
+                            .turn = take_queue};
     c->r.event.run.row = &c->run;
     return engine_ask(g, &c->r, e);
 }
