@@ -9,7 +9,7 @@
 #include "model/timetable.h"
 #include "sim2_world.h"
 
-#define FLEET_DAGS    10
+#define FLEET_DAGS    12
 #define FLEET_TASKS   8
 #define FLEET_INTENTS 40
 #define FLEET_DATES   16
@@ -49,6 +49,7 @@ struct fleet_dag {
     bool only_partitions;       /* by partition: events with a key, the others without */
     bool only_alias;            /* events through the alias alone */
     bool always_holds;          /* one event is enough for a run: nothing waits for ever */
+    bool timed;                 /* a clock starts it, too */
     bool backfills;             /* may have them */
     bool asks;                  /* people start runs of it */
     bool paused;                /* somebody paused it once: what came then was not for it */

@@ -339,7 +339,7 @@ static void count_consumed(struct check *c, const struct fleet_dag *d, int *coun
         struct asset_event_row *events;
         size_t n;
 
-        if (r->dag_key != d->dag_key ||
+        if (r->dag_key != d->dag_key || (d->timed && r->type == RUN_TYPE_SCHEDULED) ||
             !must_read(c, c->ops->get_run_events(c->s, r->run_key, 0, 0, &c->a, &events, &n, NULL),
                        "events of a run")) {
             continue;

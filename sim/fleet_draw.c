@@ -27,6 +27,13 @@
 /* DAGs that wait for assets. */
 static const struct fleet_dag consumers[] = {
     {.id = "one", .waits = "a", .always_holds = true, .schedule = ASSETS(A)},
+    {.id = "both",
+     .waits = "a",
+     .always_holds = true,
+     .timed = true,
+     .schedule =
+         "{\"schedule\":{\"type\":\"asset_or_time\",\"timetable\":\"* * * * *\",\"condition\":" A
+         "}}"},
     {.id = "all", .waits = "ab", .schedule = ASSETS("{\"type\":\"all\",\"of\":[" A "," B "]}")},
     {.id = "any",
      .waits = "ab",
@@ -161,7 +168,6 @@ static void draw_clock(struct fleet *f, struct fleet_dag *d)
     int64_t now = f->w.now_us - f->w.now_us % MINUTE;
     int64_t first = now - (2 + below(f, 8)) * MINUTE;
 
-    d->schedule = "{\"schedule\":\"* * * * *\"}";
     d->dates_len = (size_t)(4 + below(f, FLEET_DATES - 4));
     for (size_t i = 0; i < d->dates_len; i++) {
         d->dates[i] = first + (int64_t)i * MINUTE;
@@ -225,6 +231,7 @@ static void draw_dags(struct fleet *f)
     }
     if (on(f, FLEET_CLOCK)) {
         d = add_dag(f, "clock");
+        d->schedule = "{\"schedule\":\"* * * * *\"}";
         draw_clock(f, d);
         d->backfills = on(f, FLEET_BACKFILLS);
         finish_dag(f, d);
@@ -242,6 +249,9 @@ static void draw_dags(struct fleet *f)
         if (below(f, 2) == 0) {
             d = &f->dags[f->dags_len++];
             *d = consumers[i];
+            if (d->timed) {
+                draw_clock(f, d);
+            }
             finish_dag(f, d);
         }
     }
