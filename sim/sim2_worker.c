@@ -230,13 +230,36 @@ static void wait_for(struct sim_worker *s, struct process *p)
     watch_process(s, &p->token);
 }
 
+/* What nobody knows any more (it was marked, and the kill did not come) is ended. */
+static void end_unknown(struct world *w, const struct worker_job *jobs, size_t n,
+                        const struct uuid *others, size_t others_len)
+{
+    for (size_t i = 0; i < w->processes_len; i++) {
+        struct process *p = &w->processes[i];
+        bool known = p->acked || p->ends_us <= world_now(w);
+
+        for (size_t k = 0; !known && k < n; k++) {
+            known = uuid_cmp(&jobs[k].token, &p->token) == 0;
+        }
+        for (size_t k = 0; !known && k < others_len; k++) {
+            known = uuid_cmp(&others[k], &p->token) == 0;
+        }
+        if (!known) {
+            p->outcome = WORKER_KILLED;
+            p->killed = p->acked = true;
+            p->ends_us = world_now(w);
+            world_trace(w, "unknown: run %lld task %u[%d] try %u", (long long)p->key.run_key,
+                        p->key.task, p->key.map_index, p->try_number);
+        }
+    }
+}
+
 static int sim_adopt(struct worker *base, const struct worker_job *jobs, size_t n,
                      const struct uuid *others, size_t others_len, struct err *e)
 {
     struct sim_worker *s = (struct sim_worker *)base;
 
-    (void)others;
-    (void)others_len;
+    end_unknown(s->world, jobs, n, others, others_len);
     for (size_t i = 0; i < n; i++) {
         struct process *p = find_process(s->world, &jobs[i].token);
         int rc = 0;

@@ -3,7 +3,8 @@
  * becomes of a date is in the same commit as its run (invariant 2 of backfill.c).
  *
  * A run that is there and runs again is read back first (SCHED_RUN_RESTORE), right before its clear. That is exact only as long as nobody
- * else changed it since it was read: who is watched and was seen changing, or is known to the scheduler, is left for the next slice.
+ * else changed it since it was read: who is watched and was seen changing, or is known to the scheduler, is left for the next slice; and what was
+ * read is dropped, with its clear, if the run left the scheduler since (facts_stale).
  */
 #include <assert.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ struct slice {
     size_t len;
     struct dag_row dag;
     const char *conf; /* in the arena: the backfill's */
+    uint64_t forgets; /* of the engine, before the dates were read */
     struct err *e;
 };
 
@@ -165,8 +167,10 @@ static int decide(struct slice *c, struct date *d, struct dag **last, int64_t *l
 
 /* ---- requests ---- */
 
-static int post_event(struct engine *g, const struct sched_event *ev)
+/* read_key: the run whose rows it has; or 0. */
+static int post_event(struct slice *c, const struct sched_event *ev, int64_t read_key)
 {
+    struct engine *g = c->g;
     struct msg *m = mem_zalloc(sizeof *m);
 
     if (m == NULL) {
@@ -174,6 +178,8 @@ static int post_event(struct engine *g, const struct sched_event *ev)
     }
     m->type = MSG_EVENT;
     m->event = *ev;
+    m->read_key = read_key;
+    m->forgets = c->forgets;
     engine_post(g, m);
     return 0;
 }
@@ -219,7 +225,7 @@ static int fill_clear(struct slice *c, struct date *d)
     back.run.tis = d->tis;
     back.run.tis_len = d->tis_len;
     back.run.question = -1; /* nobody's: it stops nothing else */
-    rc = post_event(c->g, &back);
+    rc = post_event(c, &back, d->run.run_key);
     if (rc != 0) {
         dag_unref(back.run.dag);
         return rc;
@@ -244,7 +250,7 @@ static int tell_first(struct slice *c, const struct date *d)
     }
     c->b->first_run = d->run.run_key;
     ev = backfills_limit(c->b, false);
-    return post_event(c->g, &ev);
+    return post_event(c, &ev, 0);
 }
 
 static int send(struct slice *c, struct date *d)
@@ -308,7 +314,8 @@ static int await_all(struct slice *c, size_t *ret_done)
 
         if (one == 0) {
             *ret_done += c->dates[i].sent;
-        } else if (one != -ERR_CONFLICT && rc == 0) { /* in conflict: it is looked at again */
+        } else if (one != -ERR_CONFLICT && one != -ERR_NOTFOUND && rc == 0) {
+            /* In conflict, or dropped as stale: it is looked at again. */
             *c->e = e;
             rc = one;
         }
@@ -355,6 +362,7 @@ static int work(struct slice *c, size_t *ret_done)
     }
     rc = prepare(c);
     watch(c->g, c->b->row.dag_key);
+    c->forgets = c->g->forgets;
     rc = rc == 0 ? engine_on_store(c->g, do_read_dates, c) : rc;
     rc = rc == 0 && c->dag.dag_key == 0
              ? err_set(c->e, ERR_NOTFOUND, "its DAG is not there any more")

@@ -344,7 +344,9 @@ int batch_consume(struct engine *g, struct msg *m)
         break;
     case MSG_EVENT:
         if (facts_stale(g, m)) {
-            facts_answer(g, &m->asked); /* it is read anew */
+            if (m->asked.question != 0) {
+                facts_answer(g, &m->asked); /* it is read anew */
+            }
         } else {
             rc = engine_feed(g, &m->event);
         }

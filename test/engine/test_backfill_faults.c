@@ -192,7 +192,12 @@ static int meddle(void *arg)
     struct engine *g = arg;
 
     for (int i = 0; i < 12; i++) {
-        struct engine_command c = {.op = ENGINE_CLEAR, .actor = "bert"};
+        uint32_t task = 0;
+        struct engine_command c = {.op = i % 4 == 0 ? ENGINE_CLEAR : ENGINE_MARK,
+                                   .actor = "bert",
+                                   .tasks = &task,
+                                   .tasks_len = 1,
+                                   .state = i % 2 == 1 ? TASK_SKIPPED : TASK_SUCCESS};
         struct err e = {0};
         struct seen s;
         uint32_t n;
@@ -218,7 +223,7 @@ static int meddled_life(struct engine *g, struct err *e)
 
     co_group_init(&group, loop_current());
     engine_on_commit(g, bf_on_commit, NULL);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 6; i++) {
         (void)co_spawn(&group, "meddler", meddle, g, NULL, NULL);
     }
     rc = rc == 0 ? bf_ensure_backfill(g, e) : rc;
@@ -227,20 +232,44 @@ static int meddled_life(struct engine *g, struct err *e)
     return rc;
 }
 
-static void others_clear_the_same_runs(void **state)
+/* Each change of an instance starts where the one before it ended: nobody went on from rows that were read before a change. */
+static void check_history(void)
+{
+    struct seen s;
+
+    bf_see(&s);
+    for (size_t i = 0; i < s.runs_len; i++) {
+        uint8_t at[2] = {TASK_NONE, TASK_NONE};
+        struct transition_row *ts;
+        size_t n;
+
+        assert_int_equal(world.store->ops->get_transitions(world.store, s.runs[i].run_key, NULL, 0,
+                                                           &s.arena, &ts, &n, NULL),
+                         0);
+        for (size_t k = 0; k < n; k++) {
+            assert_int_equal(ts[k].from, at[ts[k].key.task]);
+            at[ts[k].key.task] = ts[k].to;
+        }
+    }
+    bf_unsee(&s);
+}
+
+static void others_clear_and_mark_the_same_runs(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 300; seed++) {
+    for (uint64_t seed = 1; seed <= 600; seed++) {
         prng_seed(&chance, seed);
-        bf_begin("@shop; a", 12, 1 + (int32_t)prng_below(&chance, 5));
+        bf_begin("@shop; a; b", 6, 1 + (int32_t)prng_below(&chance, 3));
         it.reprocess = BACKFILL_COMPLETED;
         for (uint32_t i = 0; i < it.dates; i++) {
             it.before[i] = RUN_SUCCESS;
         }
         bf_live(bf_life_before);
         world.process_us = (int64_t)prng_below(&chance, 3);
+        world.loop_seed = seed;
         bf_live(meddled_life);
         bf_check();
+        check_history();
         world_check();
         bf_end();
     }
@@ -310,7 +339,7 @@ int main(void)
         cmocka_unit_test(runs_of_an_older_version_go_on_with_the_newest),
         cmocka_unit_test(an_error_of_the_store_at_every_call),
         cmocka_unit_test(drawn_ones_with_crashes_and_commands),
-        cmocka_unit_test(others_clear_the_same_runs),
+        cmocka_unit_test(others_clear_and_mark_the_same_runs),
     };
 
     log_setup(-1, LOG_LEVEL_ERROR, false, NULL);
