@@ -249,7 +249,7 @@ static int run_file(struct session *s, struct job *j, struct err *e)
     rc = rc == 0 ? conf_build(l.dag, cli_opt(j->cli, "conf"), params, params_len, &conf, e) : rc;
     rc = rc == 0 ? home_serve(s->engine, s->home, execute_run_file, s, e) : rc;
     rc = rc == 0 ? folder_register(s->engine, s->home, &l, e) : rc;
-    interrupts_watch(&i, s);
+    execute_watch(&i, s);
     rc = rc == 0 ? add_and_create(s, j, l.dag, conf, &run_key, e) : rc;
     if (rc == 0) {
         struct run_row row;
@@ -269,7 +269,7 @@ static int run_file(struct session *s, struct job *j, struct err *e)
         }
         j->exit_code = execute_run(s, j->cli, run_key, id);
     }
-    interrupts_close(&i);
+    execute_unwatch(&i);
     mem_free(conf);
     loaded_fini(&l);
     return rc;
@@ -281,7 +281,7 @@ static int resume(struct session *s, struct job *j, struct err *e)
     uint32_t affected;
     int rc;
 
-    interrupts_watch(&i, s);
+    execute_watch(&i, s);
     rc = home_serve(s->engine, s->home, execute_run_file, s, e);
     if (rc == 0 && j->clear_failed) {
         rc = resume_failed(s, j->resume, &affected, e);
@@ -289,7 +289,7 @@ static int resume(struct session *s, struct job *j, struct err *e)
     if (rc == 0) {
         j->exit_code = execute_run(s, j->cli, j->resume, j->resume_id);
     }
-    interrupts_close(&i);
+    execute_unwatch(&i);
     return rc;
 }
 

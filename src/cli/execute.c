@@ -67,7 +67,7 @@ static void on_interrupt(void *arg, int signum)
     engine_interrupt(i->engine);
 }
 
-void interrupts_watch(struct interrupts *i, struct session *s)
+void execute_watch(struct interrupts *i, struct session *s)
 {
     *i = (struct interrupts){.engine = s->engine};
     co_group_init(&i->watches, s->loop);
@@ -75,7 +75,7 @@ void interrupts_watch(struct interrupts *i, struct session *s)
     (void)co_on_signal(&i->watches, SIGTERM, on_interrupt, i, NULL);
 }
 
-void interrupts_close(struct interrupts *i)
+void execute_unwatch(struct interrupts *i)
 {
     co_group_close(&i->watches);
 }

@@ -29,9 +29,9 @@ struct interrupts {
     int last; /* the signal that came before, or 0 */
 };
 
-void interrupts_watch(struct interrupts *i, struct session *s);
+void execute_watch(struct interrupts *i, struct session *s);
 /* SUSPENDS. */
-void interrupts_close(struct interrupts *i);
+void execute_unwatch(struct interrupts *i);
 
 /* SUSPENDS. Shows the run until it is finished or interrupted. Other runs that came over the socket meanwhile are waited for too. Returns the exit
  * code. */
