@@ -46,8 +46,14 @@ const GRID = `(() => {
   const low = cells.filter((c) => { const r = c.getBoundingClientRect(); return r.top < b.bottom && r.bottom >= b.bottom - 26; });
   return low.length > 0 && low.every((c) => c.firstElementChild) && cells.length > 100;
 })()`;
-const GRAPH = `document.querySelectorAll(".react-flow__node").length > 20 &&
-  [...document.querySelectorAll(".react-flow__viewport path")].reduce((n, p) => n + p.getAttribute("d").length, 0) > 10000`;
+/* Boxes with what is in them up to the right and the lower side of the window, and the lines between them. */
+const GRAPH = `(() => {
+  const plane = document.querySelector("[data-plane]"), boxes = [...plane?.querySelectorAll("[data-node]") ?? []];
+  if (boxes.length < 50) return false;
+  const b = plane.parentElement.getBoundingClientRect(), at = boxes.map((x) => x.getBoundingClientRect());
+  const right = at.filter((r) => r.right > b.right - 200).length, low = at.filter((r) => r.bottom > b.bottom - 80).length;
+  return right > 5 && low > 3 && boxes.every((x) => x.querySelector("svg")) && [...plane.querySelectorAll("g > path")].length > 0;
+})()`;
 
 const out = {};
 async function rounds_(name, dag, tab, ready, press, answer) {
@@ -63,6 +69,6 @@ async function rounds_(name, dag, tab, ready, press, answer) {
   }
 }
 await rounds_("grid, {tasks} tasks by {runs} runs", "wide", "grid", GRID, "[role=gridcell]", `location.search.includes("task=") && document.querySelector("[role=gridcell][aria-selected=true]")`);
-await rounds_("graph, {nodes} nodes", "deep", "graph", GRAPH, ".react-flow__node", `location.search.includes("task=")`);
+await rounds_("graph, {nodes} nodes", "deep", "graph", GRAPH, "[data-node]", `location.search.includes("task=")`);
 console.log(JSON.stringify(out));
 await browser.close();

@@ -105,7 +105,7 @@ test("the grid goes by keys, folds, finds, and opens what is chosen", async ({ b
 test("a graph closes groups, and shows what a task depends on", async ({ browser }) => {
   const { context, page } = await open(browser);
   await page.goto(`${base}/dags/${DAG}/graph`);
-  const node = (id: string) => page.locator(`.react-flow__node[data-id="${id}"]`);
+  const node = (id: string) => page.locator(`[data-node="${id}"]`);
   await expect(node("extract.raw.files")).toBeVisible();
   await node("extract").focus();
   await page.keyboard.press(" ");
@@ -116,8 +116,70 @@ test("a graph closes groups, and shows what a task depends on", async ({ browser
   await node("choose").focus();
   await page.keyboard.press("Enter");
   await expect(page.getByRole("region", { name: "Task" })).toContainText("branch");
+  // Arrows lead to the next box.
+  await node("choose").focus();
+  await page.keyboard.press("ArrowRight");
+  const next = page.locator("[data-node]:focus");
+  await expect(next).toHaveCount(1);
+  await expect(next).not.toHaveAttribute("data-node", "choose");
+  await page.keyboard.press("ArrowLeft");
+  await expect(node("choose")).toBeFocused();
   await page.getByRole("searchbox").fill("report");
   await expect(node("report")).toBeInViewport();
+  await context.close();
+});
+
+test("a graph is dragged, enlarged by the wheel and the buttons, and a drag is no press", async ({ browser }) => {
+  const { context, page } = await open(browser);
+  await page.goto(`${base}/dags/${DAG}/graph`);
+  const box = page.locator('[data-node="choose"]');
+  await expect(box).toBeVisible();
+  const at = async () => (await box.boundingBox())!;
+  const before = await at();
+  const [x, y] = [before.x + before.width / 2, before.y + before.height / 2];
+  await page.mouse.move(x, y);
+  await page.mouse.down();
+  await page.mouse.move(x + 30, y + 20);
+  await page.mouse.move(x + 60, y + 40);
+  await page.mouse.up();
+  await expect.poll(async () => Math.round((await at()).x - before.x)).toBe(60);
+  expect(Math.round((await at()).y - before.y)).toBe(40);
+  await expect(page).not.toHaveURL(/task=/);
+  // What is below the pointer stays there.
+  await page.mouse.wheel(0, -300);
+  await expect.poll(async () => (await at()).width).toBeGreaterThan(before.width * 1.3);
+  const larger = await at();
+  expect(Math.abs(larger.x + larger.width / 2 - x - 60)).toBeLessThan(3);
+  await page.getByRole("button", { name: "Zoom out" }).click();
+  await expect.poll(async () => (await at()).width).toBeLessThan(larger.width / 1.3);
+  await page.getByRole("button", { name: "Show all" }).click();
+  await box.click();
+  await expect(page).toHaveURL(/task=choose/);
+  await context.close();
+});
+
+test("two fingers enlarge a graph, and one moves it", async ({ browser }) => {
+  const { context, page } = await open(browser, { width: 360 });
+  await page.goto(`${base}/dags/${DAG}/graph`);
+  const plane = page.locator("[data-plane]"), box = page.locator("[data-node]").first();
+  await expect(box).toBeVisible();
+  const zoom = () => plane.evaluate((el) => new DOMMatrix(getComputedStyle(el).transform).a);
+  const x = () => plane.evaluate((el) => new DOMMatrix(getComputedStyle(el).transform).e);
+  const client = await context.newCDPSession(page), r = (await page.getByRole("group", { name: /Graph of/ }).boundingBox())!;
+  await page.evaluate((y) => window.scrollTo(0, y), r.y - 100);
+  const top = (await page.getByRole("group", { name: /Graph of/ }).boundingBox())!.y + 100;
+  const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...xs: number[]) => client.send("Input.dispatchTouchEvent", { type, touchPoints: xs.map((at, id) => ({ x: at, y: top, id })) });
+  const [z0, x0] = [await zoom(), await x()];
+  await touch("touchStart", 150);
+  await touch("touchMove", 180);
+  await touch("touchMove", 210);
+  await touch("touchEnd");
+  await expect.poll(x).toBeGreaterThan(x0 + 40);
+  await touch("touchStart", 150, 190);
+  await touch("touchMove", 130, 210);
+  await touch("touchMove", 110, 230);
+  await touch("touchEnd");
+  await expect.poll(zoom).toBeGreaterThan(z0 * 2);
   await context.close();
 });
 
@@ -127,15 +189,15 @@ test("a large graph is drawn together from afar, and a press still finds a box",
   const edges = nodes.slice(40).map((n, i) => ({ from: `t${i}`, to: n.id, points: [[n.x - 60, n.y + 20], [n.x, n.y + 20]], label: null }));
   await page.route(new RegExp(`/ui/dags/${DAG}/graph`), (r) => r.fulfill({ json: { version: 1, width: 25 * 240, height: 40 * 60, nodes, edges } }));
   await page.goto(`${base}/dags/${DAG}/graph`);
-  const boxes = page.locator(".react-flow__node"), paths = page.locator(".react-flow__viewport path");
+  const boxes = page.locator("[data-node]"), plane = page.locator("[data-plane]"), paths = plane.locator("path");
   await expect(boxes.first()).toBeVisible();
   expect(await boxes.count()).toBeLessThan(300); // those that are seen
   const near = await paths.count();
-  await page.getByRole("button", { name: "The whole graph" }).click();
+  await page.getByRole("button", { name: "Show all" }).click();
   await expect(boxes).toHaveCount(0);
   await expect.poll(() => paths.count()).toBeGreaterThan(near);
   // Where a box is painted, there it is pressed: the one in the middle of the map, whose box is a row of 60 by 240.
-  const at = await page.locator(".react-flow__viewport").evaluate((el) => {
+  const at = await plane.evaluate((el) => {
     const r = el.getBoundingClientRect(), m = new DOMMatrix(getComputedStyle(el).transform);
     return { x: r.left + (12 * 240 + 90) * m.a, y: r.top + (20 * 60 + 20) * m.a };
   });
@@ -143,9 +205,9 @@ test("a large graph is drawn together from afar, and a press still finds a box",
   await expect(page).toHaveURL(/task=t500$/);
   await expect(boxes).toHaveCount(1);
   // The map in the corner leads elsewhere.
-  const before = await page.locator(".react-flow__viewport").getAttribute("style");
+  const before = await plane.getAttribute("style");
   await page.getByRole("img", { name: "Small map" }).click({ position: { x: 20, y: 50 } });
-  await expect(page.locator(".react-flow__viewport")).not.toHaveAttribute("style", before!);
+  await expect(plane).not.toHaveAttribute("style", before!);
   await context.close();
 });
 

@@ -1,13 +1,12 @@
 /*
  * A graph that the server has laid out: boxes where it put them, arrows along its points. Pan, zoom, nothing to drag. For lazy views only.
  */
-import { useEffect, useMemo } from "react";
+import { memo, useCallback, useEffect, useMemo, useRef } from "react";
 import type { ReactNode } from "react";
-import { BaseEdge, Controls, EdgeLabelRenderer, Handle, MarkerType, Position, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
-import type { Edge, EdgeProps, Node, NodeProps } from "@xyflow/react";
-import { useTranslation } from "react-i18next";
-import "@xyflow/react/dist/style.css";
 import { cx } from "@/lib/cx";
+import { Plane, useSeen } from "./plane/Plane";
+import { fitted, overlap, PlaneView } from "./plane/view";
+import type { Rect } from "./plane/view";
 import s from "./PlacedGraph.module.css";
 
 export interface PlacedNode {
@@ -21,33 +20,21 @@ export interface PlacedNode {
   label: string; // its name for those who hear it
 }
 
+type Points = readonly (readonly [number, number])[];
+
 export interface PlacedEdge {
   from: string;
   to: string;
-  points?: readonly (readonly [number, number])[];
+  points?: Points;
   label?: ReactNode;
   weight?: number; // 0 to 1: how thick
   dim?: boolean;
-  strong?: boolean;
-}
-
-type BoxData = { content: ReactNode; className?: string };
-type LineData = Omit<PlacedEdge, "from" | "to">;
-
-function Box({ data }: NodeProps<Node<BoxData>>) {
-  return (
-    <div className={cx(s.box, data.className)}>
-      <Handle type="target" position={Position.Left} className={s.handle} isConnectable={false} />
-      {data.content}
-      <Handle type="source" position={Position.Right} className={s.handle} isConnectable={false} />
-    </div>
-  );
 }
 
 const RADIUS = 8;
 
 /** A line through points, its corners rounded. */
-export function roundedPath(points: readonly (readonly [number, number])[]): string {
+export function roundedPath(points: Points): string {
   if (points.length < 2) return "";
   let d = `M${points[0]![0]},${points[0]![1]}`;
   for (let i = 1; i < points.length - 1; i++) {
@@ -60,19 +47,7 @@ export function roundedPath(points: readonly (readonly [number, number])[]): str
   return `${d}L${x},${y}`;
 }
 
-function Line({ sourceX, sourceY, targetX, targetY, data, markerEnd }: EdgeProps<Edge<LineData>>) {
-  const mid = (sourceX + targetX) / 2;
-  const points: readonly (readonly [number, number])[] = data?.points?.length ? data.points : [[sourceX, sourceY], [mid, sourceY], [mid, targetY], [targetX, targetY]];
-  const at = middleOf(points);
-  return (
-    <>
-      <BaseEdge path={roundedPath(points)} markerEnd={markerEnd} className={cx(s.line, data?.dim && s.dim, data?.strong && s.strong)} style={{ strokeWidth: 1.2 + 3 * (data?.weight ?? 0) }} />
-      {data?.label && <EdgeLabelRenderer><div className={s.label} style={{ transform: `translate(-50%, -50%) translate(${at[0]}px, ${at[1]}px)` }}>{data.label}</div></EdgeLabelRenderer>}
-    </>
-  );
-}
-
-function middleOf(points: readonly (readonly [number, number])[]): readonly [number, number] {
+function middleOf(points: Points): readonly [number, number] {
   const lengths = points.slice(1).map((p, i) => Math.hypot(p[0] - points[i]![0], p[1] - points[i]![1]));
   let left = lengths.reduce((a, b) => a + b, 0) / 2;
   for (const [i, l] of lengths.entries()) {
@@ -85,41 +60,77 @@ function middleOf(points: readonly (readonly [number, number])[]): readonly [num
   return points[0] ?? [0, 0];
 }
 
-const nodeTypes = { box: Box };
-const edgeTypes = { line: Line };
+interface Line extends PlacedEdge {
+  points: Points;
+  around: Rect;
+}
 
-function Fit({ on }: { on: unknown }) {
-  const flow = useReactFlow();
-  useEffect(() => {
-    const id = requestAnimationFrame(() => void flow.fitView({ padding: 0.08, maxZoom: 1 }));
-    return () => cancelAnimationFrame(id);
-  }, [flow, on]);
-  return null;
+/** Where an edge goes that has no points of its own: from the middle of one side to that of the other. */
+function lineOf(e: PlacedEdge, byId: ReadonlyMap<string, PlacedNode>): Line | null {
+  const a = byId.get(e.from), b = byId.get(e.to);
+  let points = e.points;
+  if (!points?.length) {
+    if (!a || !b) return null;
+    const x0 = a.x + a.w, y0 = a.y + a.h / 2, y1 = b.y + b.h / 2, mid = (x0 + b.x) / 2;
+    points = [[x0, y0], [mid, y0], [mid, y1], [b.x, y1]];
+  }
+  const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]), x = Math.min(...xs), y = Math.min(...ys);
+  return { ...e, points, around: { x, y, w: Math.max(1, Math.max(...xs) - x), h: Math.max(1, Math.max(...ys) - y) } };
+}
+
+const MIN = 0.1; // of the zoom
+const NEAR = 60; // how far a label reaches from its line
+
+const Content = memo(function Content({ nodes, edges, plane }: { nodes: readonly PlacedNode[]; edges: readonly PlacedEdge[]; plane: PlaneView }) {
+  const seen = useSeen(plane);
+  const lines = useMemo(() => {
+    const byId = new Map(nodes.map((n) => [n.id, n]));
+    return edges.map((e) => lineOf(e, byId)).filter((l) => l !== null);
+  }, [nodes, edges]);
+  if (!seen) return null;
+  const near = { x: seen.x - NEAR, y: seen.y - NEAR, w: seen.w + 2 * NEAR, h: seen.h + 2 * NEAR };
+  const shown = lines.filter((l) => overlap(l.around, near));
+  return (
+    <>
+      <svg className={s.lines} width={1} height={1} aria-hidden>
+        <defs>
+          <marker id="placed-arrow" viewBox="-10 -10 20 20" markerWidth={14} markerHeight={14} orient="auto-start-reverse" refX={0} refY={0} markerUnits="userSpaceOnUse">
+            <path d="M-5,-4 0,0 -5,4z" className={s.arrow} />
+          </marker>
+        </defs>
+        {shown.map((l, i) => <path key={i} d={roundedPath(l.points)} markerEnd="url(#placed-arrow)" className={cx(s.line, l.dim && s.dim)} style={{ strokeWidth: 1.2 + 3 * (l.weight ?? 0) }} />)}
+      </svg>
+      {nodes.filter((n) => overlap(n, seen)).map((n) => (
+        <div key={n.id} role="group" aria-label={n.label} data-node={n.id} className={cx(s.box, n.className)} style={{ left: n.x, top: n.y, width: n.w, height: n.h }}>{n.content}</div>
+      ))}
+      {shown.map((l, i) => {
+        if (!l.label) return null;
+        const [x, y] = middleOf(l.points);
+        return <div key={i} className={s.label} style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}>{l.label}</div>;
+      })}
+    </>
+  );
+});
+
+function boundsOf(nodes: readonly PlacedNode[]): Rect {
+  const x = Math.min(...nodes.map((n) => n.x)), y = Math.min(...nodes.map((n) => n.y));
+  return { x, y, w: Math.max(...nodes.map((n) => n.x + n.w)) - x, h: Math.max(...nodes.map((n) => n.y + n.h)) - y };
 }
 
 export function PlacedGraph({ nodes, edges, label, height = "28rem" }: { nodes: readonly PlacedNode[]; edges: readonly PlacedEdge[]; label: string; height?: string }) {
-  const { t } = useTranslation();
-  const n = useMemo<Node<BoxData>[]>(() => nodes.map((x) => ({
-    id: x.id, type: "box", position: { x: x.x, y: x.y }, width: x.w, height: x.h, data: { content: x.content, className: x.className }, ariaLabel: x.label, ariaRole: "group" as const, focusable: false,
-  })), [nodes]);
-  const e = useMemo<Edge<LineData>[]>(() => edges.map(({ from, to, ...data }, i) => ({
-    id: `${from}>${to}>${i}`, type: "line", source: from, target: to, data, focusable: false,
-    markerEnd: { type: MarkerType.ArrowClosed, width: 14, height: 14, color: data.strong ? "var(--accent)" : "var(--graph-line)", markerUnits: "userSpaceOnUse" },
-  })), [edges]);
-  const shape = useMemo(() => nodes.map((x) => `${x.id}:${x.x},${x.y}`).join(), [nodes]);
+  const plane = useMemo(() => new PlaneView(MIN, 2), []);
+  const bounds = useMemo(() => boundsOf(nodes), [nodes]);
+  const shape = useMemo(() => nodes.map((n) => `${n.id}:${n.x},${n.y}`).join(), [nodes]);
+  // All of it is shown first, and again when it has another shape; what changes within stays where one has moved it.
+  const start = useCallback((w: number, h: number) => fitted(bounds, w, h, MIN), [bounds]);
+  const last = useRef(shape);
+  useEffect(() => {
+    if (last.current !== shape) plane.fit(bounds);
+    last.current = shape;
+  }, [plane, bounds, shape]);
   return (
-    <div className={s.graph} style={{ height }} role="group" aria-label={label}>
-      <ReactFlowProvider>
-        <ReactFlow
-          nodes={n} edges={e} nodeTypes={nodeTypes} edgeTypes={edgeTypes} nodesDraggable={false} nodesConnectable={false} nodesFocusable={false} edgesFocusable={false}
-          elementsSelectable={false} minZoom={0.1} maxZoom={2} fitView fitViewOptions={{ padding: 0.08, maxZoom: 1 }} onlyRenderVisibleElements={nodes.length > 300} proOptions={{ hideAttribution: true }}
-          preventScrolling={false} zoomOnScroll={false} zoomActivationKeyCode={["Meta", "Control"]}
-          ariaLabelConfig={{ "controls.zoomIn.ariaLabel": t("graph.zoom_in"), "controls.zoomOut.ariaLabel": t("graph.zoom_out"), "controls.fitView.ariaLabel": t("graph.fit"), "controls.ariaLabel": t("graph.controls") }}
-        >
-          <Controls showInteractive={false} className={s.controls} />
-          <Fit on={shape} />
-        </ReactFlow>
-      </ReactFlowProvider>
-    </div>
+    <Plane plane={plane} start={start} label={label} wheel="scrolls" bounds={bounds} className={s.graph} style={{ height }}>
+      <Content nodes={nodes} edges={edges} plane={plane} />
+    </Plane>
   );
 }

@@ -38,7 +38,7 @@ export default function AssetsGraph() {
     const Icon = icons[n.kind] ?? Database, href = hrefOf(n);
     return {
       ...n, className: n.kind === "dag" ? s.dag : n.kind === "asset" ? s.asset : s.alias, label: `${t(`kind.${n.kind}`)}: ${n.label}`,
-      content: <><Icon size={14} aria-hidden className={s.icon} />{href ? <Link to={href} className="truncate nopan">{n.label}</Link> : <span className="truncate">{n.label}</span>}</>,
+      content: <><Icon size={14} aria-hidden className={s.icon} />{href ? <Link to={href} className="truncate">{n.label}</Link> : <span className="truncate">{n.label}</span>}</>,
     };
   }), [q.data, t]);
   return (

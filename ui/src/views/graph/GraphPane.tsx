@@ -1,194 +1,123 @@
 /*
- * A version's graph, coloured by a run. React Flow has the boxes, and only those that are seen; all edges are a handful of SVG paths below
- * them, because thousands of edge components would cost more than the whole rest.
+ * A version's graph, coloured by a run. Only the boxes that are seen are in the page; the edges are a path for each place of the picture,
+ * because thousands of elements would cost more than the whole rest.
  */
-import { createContext, memo, useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { Background, ControlButton, Controls, ReactFlow, ReactFlowProvider, useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
-import type { Node, NodeProps } from "@xyflow/react";
-import "@xyflow/react/dist/base.css";
-import { ChevronDown, ChevronRight, Database, Maximize } from "lucide-react";
+import { memo, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { ChevronDown, ChevronRight, Database } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { TaskSum } from "@/api/runs";
-import { stateOf } from "@/api/states";
+import type { State } from "@/api/states";
+import { Plane, usePlane, useSeen } from "@/components/plane/Plane";
+import { overlap, PlaneView } from "@/components/plane/view";
+import type { Rect } from "@/components/plane/view";
 import { StateDot } from "@/components/StateDot";
 import { cx } from "@/lib/cx";
-import { around, inPlaces, layoutShown, nodeAt } from "./model";
+import { around, inPlaces, layoutShown, middle, nodeAt, smooth, towards } from "./model";
 import type { GraphAnswer, GraphNode, Shown } from "./model";
 import { FarBoxes, Overview } from "./Overview";
-import { groupCounts, NodeStates, useNodeState, worst } from "./states";
-import type { NodeState } from "./states";
+import { statesOf } from "./states";
 import s from "./Graph.module.css";
 
-type BoxData = { node: GraphNode; closed: boolean };
-type Box = Node<BoxData>;
-
-const Ctx = createContext<{ states: NodeStates; toggle: (id: string) => void } | null>(null);
-
-function tone(st: NodeState): React.CSSProperties {
-  return { "--tone": st.state ? `var(--s-${st.state})` : undefined } as React.CSSProperties;
+interface BoxProps {
+  node: GraphNode;
+  state: State | null;
+  total: number;
+  closed: boolean;
+  lit: boolean; // above the veil that lies on what has nothing to do with the chosen one
+  chosen: boolean;
+  hit: boolean; // the search found it
+  hint: string; // the id of what says which keys it knows
 }
 
-const TaskBox = memo(function TaskBox({ id, data }: NodeProps<Box>) {
-  const { states } = useContext(Ctx)!;
-  const st = useNodeState(states, id);
-  const n = data.node;
-  const asset = n.kind === "asset" || n.kind === "alias";
-  const total = st.counts ? Object.values(st.counts).reduce((a, b) => a + b, 0) : 0;
+const Box = memo(function Box({ node: n, state, total, closed, lit, chosen, hit, hint }: BoxProps) {
+  const group = n.kind === "group";
+  const style = { left: n.x, top: n.y, width: n.w, height: n.h, "--tone": state ? `var(--s-${state})` : undefined } as React.CSSProperties;
+  const mark = cx(lit && s.lit, chosen && s.chosen, hit && s.hit);
   return (
-    <div className={cx(s.node, n.mapped && s.stack, asset && s.asset, st.dim && s.dimmed, st.chosen && s.chosen, st.hit && s.hit)} style={tone(st)}>
-      {asset ? <Database size={13} aria-hidden /> : st.state && <StateDot state={st.state} size={13} />}
+    <div
+      role="button" tabIndex={0} data-node={n.id} aria-describedby={hint} aria-expanded={group ? !closed : undefined} style={style}
+      className={group ? cx(s.group, closed && s.closed, mark) : cx(s.node, n.mapped && s.stack, (n.kind === "asset" || n.kind === "alias") && s.asset, mark)}
+    >
+      {group ? <GroupHead node={n} state={state} total={total} closed={closed} /> : <TaskHead node={n} state={state} total={total} />}
+    </div>
+  );
+});
+
+function TaskHead({ node: n, state, total }: { node: GraphNode; state: State | null; total: number }) {
+  return (
+    <>
+      {n.kind === "asset" || n.kind === "alias" ? <Database size={13} aria-hidden /> : state && <StateDot state={state} size={13} />}
       <span className={s.label}>{n.parent && n.label.startsWith(`${n.parent}.`) ? n.label.slice(n.parent.length + 1) : n.label}</span>
       {n.mapped && <span aria-hidden className={s.tag}>[{total || ""}]</span>}
       {(n.kind === "setup" || n.kind === "teardown") && <span aria-hidden className={s.tag}>{n.kind === "setup" ? "↗" : "↘"}</span>}
-    </div>
+    </>
   );
-});
+}
 
-const GroupBox = memo(function GroupBox({ id, data }: NodeProps<Box>) {
+function GroupHead({ node, state, total, closed }: { node: GraphNode; state: State | null; total: number; closed: boolean }) {
   const { t } = useTranslation("graph");
-  const { states } = useContext(Ctx)!;
-  const st = useNodeState(states, id);
-  const total = st.counts ? Object.values(st.counts).reduce((a, b) => a + b, 0) : 0;
   return (
-    <div className={cx(s.group, data.closed && s.closed, st.dim && s.dimmed, st.chosen && s.chosen, st.hit && s.hit)} style={tone(st)}>
-      <div className={s.groupHead}>
-        {data.closed ? <ChevronRight size={13} aria-hidden /> : <ChevronDown size={13} aria-hidden />}
-        {st.state && <StateDot state={st.state} size={12} />}
-        <span className={s.label}>{data.node.label}</span>
-        <span className="sr-only">{t("kind.group")}</span>
-        {data.closed && total > 0 && <span aria-hidden className={s.tag}>{total}</span>}
-      </div>
+    <div className={s.groupHead} data-head>
+      {closed ? <ChevronRight size={13} aria-hidden /> : <ChevronDown size={13} aria-hidden />}
+      {state && <StateDot state={state} size={12} />}
+      <span className={s.label}>{node.label}</span>
+      <span className="sr-only">{t("kind.group")}</span>
+      {closed && total > 0 && <span aria-hidden className={s.tag}>{total}</span>}
     </div>
+  );
+}
+
+interface Near {
+  up: Set<string>;
+  down: Set<string>;
+}
+
+/* Edges: those of one place in one path, made when it is seen; labels beside them. */
+const Edges = memo(function Edges({ shown, seen, width, height }: { shown: Shown; seen: Rect; width: number; height: number }) {
+  const places = useMemo(() => inPlaces(shown.edges), [shown]);
+  const labels = useMemo(() => shown.edges.filter((e) => e.label), [shown]);
+  return (
+    <svg className={s.edges} width={width} height={height} aria-hidden>
+      <g>{places.filter((p) => overlap(p, seen)).map((p) => <path key={p.key} className={s.edge} d={p.path} />)}</g>
+      {labels.filter((e) => overlap({ x: middle(e)[0], y: middle(e)[1], w: 1, h: 1 }, seen)).map((e) => <text key={`${e.from} ${e.to}`} x={middle(e)[0]} y={middle(e)[1] - 4} className={s.edgeLabel}>{e.label}</text>)}
+    </svg>
   );
 });
 
-const nodeTypes = { box: TaskBox, group_: GroupBox };
-
-/* Edges: those of one place in one path, so that what is not seen is not painted; those that are chosen in one above; labels beside them. */
-const Edges = memo(function Edges({ shown, up, down, width, height }: { shown: Shown; up: Set<string> | null; down: Set<string> | null; width: number; height: number }) {
-  const { plain, strong } = useMemo(() => {
-    const a: Shown["edges"] = [], b: string[] = [];
-    for (const e of shown.edges) {
-      if ((up?.has(e.to) && up.has(e.from)) || (down?.has(e.from) && down.has(e.to))) b.push(e.path);
-      else a.push(e);
-    }
-    return { plain: inPlaces(a), strong: b.join("") };
-  }, [shown, up, down]);
-  const heads = useMemo(() => shown.edges.filter((e) => e.label), [shown]);
+/* What the chosen one depends on and what depends on it: all else lies below one veil, so that a press changes few elements. */
+const Chosen = memo(function Chosen({ shown, near, seen, width, height }: { shown: Shown; near: Near; seen: Rect; width: number; height: number }) {
+  const path = useMemo(() => {
+    const on = (e: Shown["edges"][number]) => (near.up.has(e.to) && near.up.has(e.from)) || (near.down.has(e.from) && near.down.has(e.to));
+    return shown.edges.filter(on).map((e) => smooth(e.points)).join("");
+  }, [shown, near]);
   return (
-    <ViewportPortal>
-      <svg className={s.edges} width={width} height={height} aria-hidden>
-        {plain.map(([place, d]) => <path key={place} className={cx(s.edge, up && s.dim)} d={d} />)}
-        {strong && <path className={cx(s.edge, s.strong)} d={strong} />}
-        {heads.map((e) => <text key={`${e.from} ${e.to}`} x={e.x} y={e.y - 4} className={s.edgeLabel}>{e.label}</text>)}
-      </svg>
-    </ViewportPortal>
+    <>
+      <div className={s.veil} style={{ left: seen.x, top: seen.y, width: seen.w, height: seen.h }} />
+      <svg className={cx(s.edges, s.above)} width={width} height={height} aria-hidden><path className={cx(s.edge, s.strong)} d={path} /></svg>
+    </>
   );
 });
 
 /* The whole of a small graph; of a large one its beginning, at a size that can be read. */
-const READABLE = 0.75;
+const READABLE = 0.75, ROOM = 24;
 
 /* Nobody reads a box at less than FAR: it is filled. Of more than MANY, those that come into view below TOGETHER would be hundreds: they are drawn together. */
 const FAR = 0.3, TOGETHER = 0.4, MANY = 300;
 
-function Pane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }: Props) {
-  const { t } = useTranslation("graph");
-  const flow = useReactFlow();
-  const far = useStore((st) => st.transform[2] < FAR);
-  // From afar lines are to be seen too; in steps, since each draws all of them again.
-  const line = useStore((st) => Math.max(1.5, 0.75 * 2 ** Math.ceil(-Math.log2(st.transform[2]))));
-  const frame = useRef<HTMLDivElement>(null);
-  const states = useMemo(() => new NodeStates(), []);
-  const shown = useMemo(() => layoutShown(graph, closed), [graph, closed]);
-  const near = useMemo(() => (chosen ? around(shown.edges, chosen) : null), [shown, chosen]);
-  const toggle = useCallback((id: string) => onToggle(id), [onToggle]);
-  const ctx = useMemo(() => ({ states, toggle }), [states, toggle]);
-
-  const together = useStore((st) => st.transform[2] < TOGETHER);
-  const whole = together && shown.nodes.length > MANY, alone = whole ? chosen : null;
-  const nodes = useMemo<Box[]>(
-    () => (whole ? shown.nodes.filter((n) => n.id === alone) : shown.nodes).map((n) => ({
-      id: n.id, type: n.kind === "group" ? "group_" : "box", position: { x: n.x, y: n.y }, width: n.w, height: n.h, measured: { width: n.w, height: n.h }, handles: NONE,
-      data: { node: n, closed: n.kind === "group" && closed.has(n.id) }, draggable: false, connectable: false, selectable: true, zIndex: n.kind === "group" ? 0 : 2,
-      ariaRole: "button",
-    })),
-    [shown, closed, whole, alone],
-  );
-
-  useEffect(() => {
-    const next = new Map<string, NodeState>();
-    const counts = tasks ? groupCounts(graph.nodes, tasks) : null;
-    const want = words.trim().toLowerCase();
-    for (const n of shown.nodes) {
-      const c = n.kind === "group" ? counts?.get(n.id) : tasks?.[n.id]?.n;
-      next.set(n.id, {
-        state: !tasks || n.kind === "asset" || n.kind === "alias" ? null : n.kind === "group" ? worst(c ?? {}) : stateOf(tasks[n.id]?.state),
-        counts: c, chosen: n.id === chosen, hit: want !== "" && n.id.toLowerCase().includes(want),
-        dim: near !== null && n.kind !== "group" && !near.up.has(n.id) && !near.down.has(n.id),
-      });
-    }
-    states.replace(next);
-  }, [states, shown, graph, tasks, chosen, near, words]);
-
-  // A search goes to what it finds first.
-  useEffect(() => {
-    const want = words.trim().toLowerCase();
-    const hit = want ? shown.nodes.find((n) => n.kind !== "group" && n.id.toLowerCase().includes(want)) ?? shown.nodes.find((n) => n.id.toLowerCase().includes(want)) : undefined;
-    if (hit) void flow.setCenter(hit.x + hit.w / 2, hit.y + hit.h / 2, { zoom: Math.max(0.8, flow.getZoom()), duration: 180 });
-  }, [words, shown, flow]);
-
-  // Where one begins is known before the first box is drawn: else all would be drawn twice.
-  const [view, setView] = useState<{ x: number; y: number; zoom: number } | null>(null);
-  useLayoutEffect(() => {
-    if (view) return;
-    const el = frame.current!;
-    const fit = Math.min((el.clientWidth - 48) / Math.max(1, graph.width), (el.clientHeight - 48) / Math.max(1, graph.height), 1);
-    const zoom = Math.max(fit, Math.min(READABLE, 1));
-    const first = graph.nodes.find((n) => n.kind !== "group");
-    const y = graph.height * zoom + 48 <= el.clientHeight ? (el.clientHeight - graph.height * zoom) / 2 : el.clientHeight / 2 - ((first?.y ?? 0) + 20) * zoom;
-    const x = graph.width * zoom + 48 <= el.clientWidth ? (el.clientWidth - graph.width * zoom) / 2 : 24;
-    const at = chosen ? graph.nodes.find((n) => n.id === chosen) : undefined;
-    setView(at && zoom > fit ? { x: el.clientWidth / 2 - (at.x + at.w / 2) * zoom, y: el.clientHeight / 2 - (at.y + at.h / 2) * zoom, zoom } : { x, y, zoom });
-  }, [graph, chosen, view]);
-
-  return (
-    <Ctx.Provider value={ctx}>
-      <div ref={frame} className={cx(s.frame, far && s.far)} role="group" aria-label={label} style={{ "--line": `${line}px` } as React.CSSProperties}>
-        {view && <ReactFlow
-          nodes={nodes} edges={NONE} nodeTypes={nodeTypes} onlyRenderVisibleElements={nodes.length > 150} nodesDraggable={false} nodesConnectable={false} elementsSelectable
-          defaultViewport={view}
-          minZoom={0.03} maxZoom={2} zoomOnDoubleClick={false} deleteKeyCode={null} selectionKeyCode={null} multiSelectionKeyCode={null}
-          ariaLabelConfig={{ "node.a11yDescription.default": t("aria_node"), "controls.ariaLabel": t("controls"), "controls.zoomIn.ariaLabel": t("zoom_in"), "controls.zoomOut.ariaLabel": t("zoom_out"), "controls.fitView.ariaLabel": t("fit"), "minimap.ariaLabel": t("minimap") }}
-          onNodeClick={(e, n) => {
-            const head = (e.target as HTMLElement).closest(`.${s.groupHead}`);
-            if (n.type === "group_" && (head || (n.data as BoxData).closed)) toggle(n.id);
-            else onChoose(n.id);
-          }}
-          onPaneClick={(e) => onChoose((whole && nodeAt(shown, flow.screenToFlowPosition({ x: e.clientX, y: e.clientY }))?.id) || null)}
-          onKeyDown={(e) => {
-            const id = (e.target as HTMLElement).closest<HTMLElement>(".react-flow__node")?.dataset.id;
-            if (!id || (e.key !== "Enter" && e.key !== " ")) return;
-            e.preventDefault();
-            const n = shown.nodes.find((x) => x.id === id);
-            if (n?.kind === "group" && e.key === " ") toggle(id);
-            else onChoose(id);
-          }}
-        >
-          <Edges shown={shown} up={near?.up ?? null} down={near?.down ?? null} width={graph.width} height={graph.height} />
-          <Background gap={24} size={1} />
-          <Controls showInteractive={false} showFitView={false} position="bottom-left">
-            <ControlButton aria-label={t("fit")} title={t("fit")} onClick={() => void flow.fitBounds({ x: 0, y: 0, width: graph.width, height: graph.height }, { padding: 0.05 })}><Maximize aria-hidden className={s.fit} /></ControlButton>
-          </Controls>
-          {whole && <FarBoxes nodes={shown.nodes} states={states} closed={closed} width={graph.width} height={graph.height} />}
-          <Overview nodes={shown.nodes} states={states} closed={closed} width={graph.width} height={graph.height} />
-        </ReactFlow>}
-      </div>
-    </Ctx.Provider>
-  );
+function begin(graph: GraphAnswer, chosen: string | null, w: number, h: number) {
+  const fit = Math.min((w - 2 * ROOM) / Math.max(1, graph.width), (h - 2 * ROOM) / Math.max(1, graph.height), 1);
+  const zoom = Math.max(fit, READABLE);
+  const at = chosen ? graph.nodes.find((n) => n.id === chosen) : undefined;
+  if (at && zoom > fit) return { x: w / 2 - (at.x + at.w / 2) * zoom, y: h / 2 - (at.y + at.h / 2) * zoom, zoom };
+  const first = graph.nodes.find((n) => n.kind !== "group");
+  return {
+    x: graph.width * zoom + 2 * ROOM <= w ? (w - graph.width * zoom) / 2 : ROOM,
+    y: graph.height * zoom + 2 * ROOM <= h ? (h - graph.height * zoom) / 2 : h / 2 - ((first?.y ?? 0) + 20) * zoom,
+    zoom,
+  };
 }
 
-const NONE: [] = [];
+const ARROWS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 interface Props {
   graph: GraphAnswer;
@@ -201,6 +130,106 @@ interface Props {
   label: string;
 }
 
-export function GraphPane(props: Props) {
-  return <ReactFlowProvider><Pane {...props} /></ReactFlowProvider>;
+export function GraphPane({ graph, tasks, chosen, onChoose, words, closed, onToggle, label }: Props) {
+  const plane = useMemo(() => new PlaneView(0.03, 2), []);
+  const first = useRef(chosen);
+  const start = useCallback((w: number, h: number) => begin(graph, first.current, w, h), [graph]);
+  const shown = useMemo(() => layoutShown(graph, closed), [graph, closed]);
+  const states = useMemo(() => statesOf(graph.nodes, tasks), [graph, tasks]);
+  const near = useMemo(() => (chosen ? around(shown.edges, chosen) : null), [shown, chosen]);
+  const want = words.trim().toLowerCase();
+  const far = usePlane(plane, (p) => (p.view?.zoom ?? 1) < FAR);
+  // From afar lines are to be seen too; in steps, since each draws all of them again.
+  const line = usePlane(plane, (p) => Math.max(1.5, 0.75 * 2 ** Math.ceil(-Math.log2(p.view?.zoom ?? 1))));
+
+  // A search goes to what it finds first.
+  useEffect(() => {
+    const hit = want ? shown.nodes.find((n) => n.kind !== "group" && n.id.toLowerCase().includes(want)) ?? shown.nodes.find((n) => n.id.toLowerCase().includes(want)) : undefined;
+    if (hit) plane.centre(hit.x + hit.w / 2, hit.y + hit.h / 2, Math.max(0.8, plane.view?.zoom ?? 1));
+  }, [want, shown, plane]);
+
+  const press = (id: string | undefined, toggles: boolean) => {
+    const n = id === undefined ? undefined : shown.nodes.find((x) => x.id === id);
+    if (n?.kind === "group" && toggles) onToggle(n.id);
+    else onChoose(n?.id ?? null);
+  };
+  const bounds = useMemo(() => ({ x: 0, y: 0, w: graph.width, h: graph.height }), [graph]);
+  return (
+    <Plane
+      plane={plane} start={start} label={label} wheel="zooms" bounds={bounds} className={cx(s.frame, far && s.far)} style={{ "--line": `${line}px` } as React.CSSProperties}
+      onClick={(e, at) => {
+        const el = (e.target as Element).closest<HTMLElement>("[data-node]");
+        // From afar the boxes are no elements: where one is painted, there it is pressed.
+        const id = el?.dataset.node ?? (plane.view!.zoom < TOGETHER ? nodeAt(shown, at)?.id : undefined);
+        press(id, (e.target as Element).closest("[data-head]") !== null || closed.has(id ?? ""));
+      }}
+      onKeyDown={(e) => {
+        const el = (e.target as Element).closest<HTMLElement>("[data-node]"), id = el?.dataset.node, arrow = ARROWS[e.key];
+        if (id === undefined || e.ctrlKey || e.metaKey || e.altKey) return;
+        if (e.key === "Enter" || e.key === " ") {
+          e.preventDefault();
+          press(id, e.key === " ");
+        } else if (arrow) {
+          e.preventDefault();
+          const from = shown.nodes.find((n) => n.id === id)!, to = towards(shown.nodes.filter((n) => n.kind !== "group" || closed.has(n.id)), from, ...arrow);
+          if (to) reach(plane, to, e.currentTarget);
+        }
+      }}
+      beside={<Overview nodes={shown.nodes} states={states} closed={closed} width={graph.width} height={graph.height} plane={plane} />}
+    >
+      <Boxes graph={graph} shown={shown} states={states} near={near} want={want} chosen={chosen} closed={closed} plane={plane} />
+    </Plane>
+  );
 }
+
+/** The focus goes to a box, which comes into view first: those that are not seen are not in the page. */
+function reach(plane: PlaneView, to: GraphNode, frame: Element) {
+  plane.reveal(to);
+  requestAnimationFrame(() => frame.querySelector<HTMLElement>(`[data-node="${CSS.escape(to.id)}"]`)?.focus());
+}
+
+interface BoxesProps {
+  graph: GraphAnswer;
+  shown: Shown;
+  states: ReturnType<typeof statesOf>;
+  near: Near | null;
+  want: string;
+  chosen: string | null;
+  closed: ReadonlySet<string>;
+  plane: PlaneView;
+}
+
+function Boxes({ graph, shown, states, near, want, chosen, closed, plane }: BoxesProps) {
+  const { t } = useTranslation("graph");
+  const seen = useSeen(plane);
+  const together = usePlane(plane, (p) => (p.view?.zoom ?? 1) < TOGETHER);
+  const whole = together && shown.nodes.length > MANY;
+  const dim = useCallback((id: string) => near !== null && !near.up.has(id) && !near.down.has(id), [near]);
+  // The one with the focus stays in the page when it leaves the view: else the keys would go nowhere.
+  const [focus, setFocus] = useState<string | null>(null);
+  if (!seen) return null;
+  const boxes = shown.nodes.filter((n) => n.id === focus || (whole ? n.id === chosen : overlap(n, seen)));
+  return (
+    <div
+      onFocus={(e) => {
+        const id = e.target.closest<HTMLElement>("[data-node]")?.dataset.node, n = shown.nodes.find((x) => x.id === id);
+        setFocus(n?.id ?? null);
+        if (n && n.kind !== "group" && e.target.matches(":focus-visible")) plane.reveal(n);
+      }}
+      onBlur={() => setFocus(null)}
+    >
+      <span id={HINT} hidden>{t("aria_node")}</span>
+      {boxes.map((n) => (
+        <Box
+          key={n.id} node={n} state={states.of(n)} total={n.mapped || n.kind === "group" ? states.total(n) : 0} closed={closed.has(n.id)} lit={near !== null && !dim(n.id)}
+          chosen={n.id === chosen} hit={want !== "" && n.id.toLowerCase().includes(want)} hint={HINT}
+        />
+      ))}
+      <Edges shown={shown} seen={seen} width={graph.width} height={graph.height} />
+      {near && <Chosen shown={shown} near={near} seen={seen} width={graph.width} height={graph.height} />}
+      {whole && <FarBoxes nodes={shown.nodes} states={states} closed={closed} width={graph.width} height={graph.height} dim={dim} />}
+    </div>
+  );
+}
+
+const HINT = "graph-keys";

@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { ChevronsDownUp, ChevronsUpDown, Workflow } from "lucide-react";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
@@ -44,6 +44,7 @@ export default function GraphView({ fixedRun, version }: { fixedRun?: string; ve
   const other = wanted !== undefined && wanted !== current.data?.version && (version !== undefined || !current.isPending);
   const own = useQuery({ ...graphQuery(dag, wanted), enabled: other });
   const graph = other ? own : current;
+  const coloured = useColoured(recent.isPending || (run !== null && states.isPending));
   const task = params.get("task"), words = params.get("q") ?? "";
   const choose = useCallback((id: string | null) => set({ task: id }), [set]);
   const toggle = useCallback((id: string) => setClosed((old) => {
@@ -76,7 +77,7 @@ export default function GraphView({ fixedRun, version }: { fixedRun?: string; ve
           />
         )}
       </div>
-      {!graph.data ? <Skeleton rows={10} /> : !graph.data.nodes.length ? <EmptyState icon={Workflow} title={t("no_tasks")} /> : (
+      {!graph.data || !coloured ? <Skeleton rows={10} /> : !graph.data.nodes.length ? <EmptyState icon={Workflow} title={t("no_tasks")} /> : (
         <div className={s.layout}>
           <GraphPane
             key={graph.data.version} graph={graph.data} tasks={states.data?.tasks ?? null} chosen={task} onChoose={choose} words={words} closed={closed} onToggle={toggle}
@@ -96,3 +97,14 @@ export default function GraphView({ fixedRun, version }: { fixedRun?: string; ve
   );
 }
 
+const PATIENCE_MS = 150;
+
+/** A graph is drawn once, with its colours; without them, if those take long. */
+function useColoured(pending: boolean): boolean {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    const id = window.setTimeout(() => setLate(true), PATIENCE_MS);
+    return () => window.clearTimeout(id);
+  }, []);
+  return late || !pending;
+}

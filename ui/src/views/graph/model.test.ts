@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { around, inPlaces, layoutShown, nodeAt, smooth } from "./model";
+import { around, inPlaces, layoutShown, nodeAt, smooth, towards } from "./model";
 import type { GraphAnswer, GraphNode } from "./model";
-import { groupCounts, NodeStates, worst } from "./states";
+import { groupCounts, statesOf, worst } from "./states";
 
 const node = (id: string, x: number, parent: string | null = null, kind: GraphNode["kind"] = "task"): GraphNode => ({ id, label: id, x, y: 0, w: 100, h: 40, kind, operator: null, mapped: false, parent });
 const graph: GraphAnswer = {
@@ -42,10 +42,22 @@ it("the box at a point is the innermost", () => {
   expect(at([], 650, 5)).toBeUndefined();
 });
 
-it("edges of one place are one path, and none is lost", () => {
-  const edge = (x: number, y: number, path: string) => ({ from: "a", to: "b", path, label: null, x, y });
-  const places = inPlaces([edge(10, 10, "M0 0H1"), edge(5000, 10, "M0 0H2"), edge(20, 30, "M0 0H3")]);
-  expect(places.map(([, d]) => d).sort()).toEqual(["M0 0H1M0 0H3", "M0 0H2"]);
+it("edges of one place are one path, none is lost, and a place is as large as what is in it", () => {
+  const edge = (...points: [number, number][]) => ({ from: "a", to: "b", points, label: null });
+  const places = inPlaces([edge([0, 0], [10, 0]), edge([5000, 5], [5010, 5]), edge([0, 30], [20, 10])]);
+  expect(places.map((p) => p.path).sort()).toEqual(["M0 0H10M0 30C10 30 10 10 20 10", "M5000 5H5010"]);
+  expect(places.map(({ x, y, w, h }) => [x, y, w, h])).toEqual([[0, 0, 20, 30], [5000, 5, 10, 1]]);
+});
+
+it("the next box in a direction", () => {
+  const boxes = [[0, 0], [200, 0], [200, 60], [400, 90], [0, 60]].map(([x, y], i) => ({ ...node(`n${i}`, x!), y: y! }));
+  const next = (i: number, dx: number, dy: number) => towards(boxes, boxes[i]!, dx, dy)?.id;
+  expect(next(0, 1, 0)).toBe("n1");
+  expect(next(1, 0, 1)).toBe("n2");
+  expect(next(2, 1, 0)).toBe("n3");
+  expect(next(3, -1, 0)).toBe("n2");
+  expect(next(4, 0, -1)).toBe("n0");
+  expect(next(3, 1, 0)).toBeUndefined();
 });
 
 it("a line that stays level is straight", () => {
@@ -62,16 +74,11 @@ describe("states", () => {
     expect(worst({ success: 3, running: 1 })).toBe("running");
     expect(worst({})).toBe("none");
   });
-  it("that change are told to their own node alone", () => {
-    const s = new NodeStates();
-    const told: string[] = [];
-    s.watch("a", () => told.push("a"));
-    s.watch("d", () => told.push("d"));
-    const st = { state: "running" as const, dim: false, chosen: false, hit: false };
-    s.replace(new Map([["a", st]]));
-    s.replace(new Map([["a", { ...st }]]));
-    expect(told).toEqual(["a"]);
-    s.replace(new Map());
-    expect(told).toEqual(["a", "a"]);
+  it("are those of the box, its instances or what is in it", () => {
+    const sum = (state: string | null, n?: Record<string, number>) => ({ state, try: 1, start_date: null, end_date: null, queued_at: null, operator: null, n });
+    const st = statesOf(graph.nodes, { "g.in.b": sum("failed"), "g.c": sum(null), a: sum("running", { success: 2, running: 3 }) });
+    const [g, , a] = graph.nodes;
+    expect([st.of(g!), st.total(g!), st.of(a!), st.total(a!)]).toEqual(["failed", 2, "running", 5]);
+    expect(statesOf(graph.nodes, null).of(a!)).toBeNull();
   });
 });

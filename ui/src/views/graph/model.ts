@@ -2,6 +2,8 @@
  * The graph as it is drawn. Where things stand comes from the server and never changes for a version; here groups are closed and opened, edges
  * find the box that stands for a task in a closed group, and neighbours are looked up.
  */
+import type { Rect } from "@/components/plane/view";
+
 export interface GraphNode {
   id: string;
   label: string;
@@ -32,7 +34,14 @@ export interface GraphAnswer {
 
 export interface Shown {
   nodes: GraphNode[]; // groups before what is in them
-  edges: { from: string; to: string; path: string; label: string | null; x: number; y: number }[];
+  edges: ShownEdge[];
+}
+
+export interface ShownEdge {
+  from: string;
+  to: string;
+  points: readonly [number, number][];
+  label: string | null;
 }
 
 export const CLOSED_H = 44;
@@ -88,22 +97,68 @@ export function layoutShown(g: GraphAnswer, closed: ReadonlySet<string>): Shown 
       const start: [number, number] = [a.x + a.w, a.y + a.h / 2], end: [number, number] = [b.x, b.y + b.h / 2];
       points = start[0] < end[0] ? [start, ...e.points.slice(1, -1).filter(([x]) => x > start[0] && x < end[0]), end] : [start, end];
     }
-    const mid = points[points.length >> 1]!;
-    edges.push({ from, to, path: smooth(points), label: e.label, x: mid[0], y: mid[1] });
+    edges.push({ from, to, points, label: e.label });
   }
   return { nodes, edges };
 }
 
 const PLACE = 700;
 
-/** Paths of edges, those whose middles are near each other joined. */
-export function inPlaces(edges: Shown["edges"]): [place: string, path: string][] {
-  const by = new Map<string, string>();
-  for (const e of edges) {
-    const place = `${Math.floor(e.x / PLACE)} ${Math.floor(e.y / PLACE)}`;
-    by.set(place, (by.get(place) ?? "") + e.path);
+/** Edges whose middles are near each other: one path, which is made when it is seen for the first time. */
+export class Place implements Rect {
+  x = Infinity;
+  y = Infinity;
+  w = 0;
+  h = 0;
+  readonly edges: ShownEdge[] = [];
+  private made: string | null = null;
+
+  constructor(readonly key: string) {}
+
+  add(e: ShownEdge) {
+    this.edges.push(e);
+    let right = this.x + this.w, low = this.y + this.h;
+    if (this.edges.length === 1) right = low = -Infinity;
+    for (const [x, y] of e.points) {
+      this.x = Math.min(this.x, x);
+      this.y = Math.min(this.y, y);
+      right = Math.max(right, x);
+      low = Math.max(low, y);
+    }
+    // A level line has no height, and is seen all the same.
+    this.w = Math.max(1, right - this.x);
+    this.h = Math.max(1, low - this.y);
   }
-  return [...by];
+
+  get path(): string {
+    return (this.made ??= this.edges.map((e) => smooth(e.points)).join(""));
+  }
+}
+
+export const middle = (e: ShownEdge) => e.points[e.points.length >> 1]!;
+
+export function inPlaces(edges: readonly ShownEdge[]): Place[] {
+  const by = new Map<string, Place>();
+  for (const e of edges) {
+    const [x, y] = middle(e), key = `${Math.floor(x / PLACE)} ${Math.floor(y / PLACE)}`;
+    let place = by.get(key);
+    if (!place) by.set(key, (place = new Place(key)));
+    place.add(e);
+  }
+  return [...by.values()];
+}
+
+/** The next box in a direction: the one that is least far, where sideways counts double. */
+export function towards(nodes: readonly GraphNode[], from: GraphNode, dx: number, dy: number): GraphNode | undefined {
+  const mx = from.x + from.w / 2, my = from.y + from.h / 2;
+  let best: GraphNode | undefined, least = Infinity;
+  for (const n of nodes) {
+    if (n === from) continue;
+    const x = n.x + n.w / 2 - mx, y = n.y + n.h / 2 - my, ahead = x * dx + y * dy, beside = Math.abs(x * dy) + Math.abs(y * dx);
+    const far = ahead + 2 * beside;
+    if (ahead > 1 && beside <= 4 * ahead && far < least) [best, least] = [n, far];
+  }
+  return best;
 }
 
 /** The box at a point: what is in a group before the group. */

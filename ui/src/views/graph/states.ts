@@ -1,67 +1,14 @@
-/* States of a run's tasks, kept beside the nodes: a change draws one node, not the graph. */
-import { useSyncExternalStore } from "react";
+/* What a run's states make of a graph's boxes. */
 import { stateOf } from "@/api/states";
 import type { State } from "@/api/states";
 import type { TaskSum } from "@/api/runs";
 import type { GraphNode } from "./model";
 
-export interface NodeState {
-  state: State | null; // null: no run is shown
-  counts?: Record<string, number>;
-  dim: boolean;
-  chosen: boolean;
-  hit: boolean; // the search found it
-}
-
-const PLAIN: NodeState = { state: null, dim: false, chosen: false, hit: false };
-const same = (a: NodeState, b: NodeState) =>
-  a.state === b.state && a.dim === b.dim && a.chosen === b.chosen && a.hit === b.hit && JSON.stringify(a.counts) === JSON.stringify(b.counts);
-
-export class NodeStates {
-  private readonly all = new Map<string, NodeState>();
-  private readonly watchers = new Map<string, Set<() => void>>();
-
-  private readonly all_ = new Set<() => void>();
-  private changes = 0;
-
-  /** How often anything changed, and who wants to hear of it. */
-  version = () => this.changes;
-  watchAll = (fn: () => void) => {
-    this.all_.add(fn);
-    return () => void this.all_.delete(fn);
-  };
-
-  get(id: string): NodeState {
-    return this.all.get(id) ?? PLAIN;
-  }
-
-  watch(id: string, fn: () => void) {
-    const set = this.watchers.get(id) ?? new Set();
-    set.add(fn);
-    this.watchers.set(id, set);
-    return () => void set.delete(fn);
-  }
-
-  replace(next: ReadonlyMap<string, NodeState>) {
-    const before = this.changes;
-    for (const id of new Set([...this.all.keys(), ...next.keys()])) {
-      const n = next.get(id) ?? PLAIN;
-      if (same(this.get(id), n)) continue;
-      this.all.set(id, n);
-      this.changes++;
-      this.watchers.get(id)?.forEach((fn) => fn());
-    }
-    if (this.changes !== before) this.all_.forEach((fn) => fn());
-  }
-}
-
-export function useNodeState(states: NodeStates, id: string): NodeState {
-  return useSyncExternalStore((fn) => states.watch(id, fn), () => states.get(id));
-}
+type Counts = Record<string, number>;
 
 /** Tasks of each group by state, nested groups included. */
-export function groupCounts(nodes: readonly GraphNode[], tasks: Record<string, TaskSum>): Map<string, Record<string, number>> {
-  const out = new Map<string, Record<string, number>>();
+export function groupCounts(nodes: readonly GraphNode[], tasks: Record<string, TaskSum>): Map<string, Counts> {
+  const out = new Map<string, Counts>();
   const parent = new Map(nodes.map((n) => [n.id, n.parent]));
   for (const n of nodes) {
     if (n.kind === "group") continue;
@@ -76,4 +23,20 @@ export function groupCounts(nodes: readonly GraphNode[], tasks: Record<string, T
 }
 
 const ORDER: State[] = ["failed", "upstream_failed", "up_for_retry", "up_for_reschedule", "queued", "scheduled", "deferred", "running", "restarting", "none", "success", "skipped", "removed"];
-export const worst = (c: Record<string, number>): State => ORDER.find((x) => c[x]) ?? "none";
+export const worst = (c: Counts): State => ORDER.find((x) => c[x]) ?? "none";
+
+/** A run's states, asked box by box: those that are not seen cost nothing. */
+export interface States {
+  of: (n: GraphNode) => State | null; // null: no run is shown, or the box has none
+  total: (n: GraphNode) => number; // instances of a mapped task, tasks of a group
+}
+
+export function statesOf(nodes: readonly GraphNode[], tasks: Record<string, TaskSum> | null): States {
+  if (!tasks) return { of: () => null, total: () => 0 };
+  const groups = groupCounts(nodes, tasks);
+  const counts = (n: GraphNode): Counts | undefined => (n.kind === "group" ? groups.get(n.id) : tasks[n.id]?.n);
+  return {
+    of: (n) => (n.kind === "asset" || n.kind === "alias" ? null : n.kind === "group" ? worst(counts(n) ?? {}) : stateOf(tasks[n.id]?.state)),
+    total: (n) => Object.values(counts(n) ?? {}).reduce((a, b) => a + b, 0),
+  };
+}
