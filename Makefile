@@ -2,7 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all setup build program demo test check bench soak fuzz sim templates kill golden mining providers attacks reference install clean help
+.PHONY: all setup build program demo test screenshots check bench soak fuzz sim templates kill golden mining providers attacks reference install clean help
 
 all: build
 
@@ -26,6 +26,9 @@ demo: program ## run a real pipeline on this machine's package index and say whe
 
 test: build ## all tests; ends in one line of counts
 	@tools/test $(BUILD)
+
+screenshots: build ## pictures of every view and dialog in LOOKS (pairs; all): BUILD/screenshots/index.html
+	@TRADEWIND_UI_LOOKS=$(or $(LOOKS),pairs) tools/ui-test $(BUILD) looks.spec.ts settings_looks.spec.ts runs.spec.ts acts.spec.ts settings.spec.ts signin.spec.ts
 
 check: build ## format, lint, boundaries, sanitizers
 	@tools/check $(BUILD)

@@ -1,6 +1,6 @@
 /* Settings, assets, lists and dialogs in both themes, both languages, wide and narrow: they show what they should, markup is text, axe finds nothing. */
 import { expect, test } from "@playwright/test";
-import { accessible, all, base, fits, LOOKS, open, settled, shot } from "./help";
+import { accessible, all, ask, base, fits, LOOKS, open, settled, shot } from "./help";
 import { seeded } from "./seed";
 
 let views: [name: string, path: string, shows: string][];
@@ -33,8 +33,8 @@ for (const look of LOOKS) {
   });
 }
 
-/* Which dialog, where, how it is opened. */
-const DIALOGS: [name: string, path: string, button: RegExp][] = [
+/* Which dialog, where, how it is opened: by a button, or by a button and a line of its menu. */
+const DIALOGS: [name: string, path: string, button: RegExp, line?: RegExp][] = [
   ["dialog-trigger", "/dags/forms.all_kinds/details", /^(Trigger|트리거)$/],
   ["dialog-pool", "/pools", /^(New pool|새 풀)$/],
   ["dialog-variable", "/variables", /^(Edit|report_settings).*report_settings|report_settings.*편집$/],
@@ -43,16 +43,25 @@ const DIALOGS: [name: string, path: string, button: RegExp][] = [
   ["dialog-token", "/tokens", /^(New token|새 토큰)$/],
   ["dialog-clear", "/backfills/BACKFILL", /^(Clear .*failed runs?|실패한 실행.*초기화)$/],
   ["dialog-backfill", "/dags/chain/backfills", /^(New backfill|새 백필)$/],
+  ["dialog-clear-run", "/dags/chain/runs/RUN", /^(Clear|초기화)$/],
+  ["dialog-mark-run", "/dags/chain/runs/RUN", /^(Mark|표시)$/, /^(As Success|성공\(으\)로)$/],
+  ["dialog-note", "/dags/chain/runs/RUN", /^(Note|메모)$/],
+  ["dialog-delete-run", "/dags/chain/runs/RUN", /^(Delete|삭제)$/],
+  ["dialog-delete", "/dags/chain/details", /^(More actions|추가 작업)$/, /^(Delete the DAG|DAG 삭제)$/],
+  ["dialog-delete-pool", "/pools", /^(Delete external-api|external-api 삭제)$/],
+  ["dialog-event", "/assets/ASSET", /^(Create event|이벤트 만들기)$/],
 ];
 
 for (const look of LOOKS) {
   test(`dialogs ${look.theme} ${look.language} ${look.width}`, async ({ browser }) => {
     const seed = await seeded();
+    const run = (await ask<{ dag_runs: { dag_run_id: string }[] }>("GET", "/api/v2/dags/chain/dagRuns?state=failed&limit=1")).dag_runs[0]!.dag_run_id;
     const { context, page, complaints } = await open(browser, look);
-    await all(DIALOGS, (d) => d[0], async ([name, path, button]) => {
-      await page.goto(base + path.replace("BACKFILL", String(seed.backfill)));
+    await all(DIALOGS, (d) => d[0], async ([name, path, button, line]) => {
+      await page.goto(base + path.replace("BACKFILL", String(seed.backfill)).replace("ASSET", String(seed.asset)).replace("RUN", encodeURIComponent(run)));
       await settled(page);
       await page.locator("main").getByRole("button", { name: button }).first().click();
+      if (line) await page.getByRole("menuitem", { name: line }).click();
       const dialog = page.getByRole("dialog");
       await expect(dialog).toBeVisible();
       if (name === "dialog-backfill") {
@@ -61,6 +70,7 @@ for (const look of LOOKS) {
         await expect(dialog.getByRole("listitem").first()).toBeVisible();
       }
       if (name === "dialog-clear") await expect(dialog.getByRole("button", { name: /^(Clear \d+|\d+개)/ })).toBeEnabled();
+      if (/-(clear|mark)-run$/.test(name)) await expect(dialog.getByRole("button", { name: /\d/ }).last()).toBeEnabled();
       if (name === "dialog-trigger") await expect(dialog.getByText("customers")).toBeVisible();
       await shot(page, name, look);
       await fits(page);

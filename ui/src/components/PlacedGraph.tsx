@@ -5,8 +5,8 @@ import { memo, useCallback, useEffect, useMemo, useRef } from "react";
 import type { ReactNode } from "react";
 import { cx } from "@/lib/cx";
 import { Plane, useSeen } from "./plane/Plane";
-import { fitted, overlap, PlaneView } from "./plane/view";
-import type { Rect } from "./plane/view";
+import { fitted, overlap, PlaneView, ROOM } from "./plane/view";
+import type { Rect, View } from "./plane/view";
 import s from "./PlacedGraph.module.css";
 
 export interface PlacedNode {
@@ -78,7 +78,7 @@ function lineOf(e: PlacedEdge, byId: ReadonlyMap<string, PlacedNode>): Line | nu
   return { ...e, points, around: { x, y, w: Math.max(1, Math.max(...xs) - x), h: Math.max(1, Math.max(...ys) - y) } };
 }
 
-const MIN = 0.1; // of the zoom
+const MIN = 0.1, READABLE = 0.7; // of the zoom
 const NEAR = 60; // how far a label reaches from its line
 
 const Content = memo(function Content({ nodes, edges, plane }: { nodes: readonly PlacedNode[]; edges: readonly PlacedEdge[]; plane: PlaneView }) {
@@ -117,15 +117,23 @@ function boundsOf(nodes: readonly PlacedNode[]): Rect {
   return { x, y, w: Math.max(...nodes.map((n) => n.x + n.w)) - x, h: Math.max(...nodes.map((n) => n.y + n.h)) - y };
 }
 
+/** All of it; where that could not be read, its beginning. */
+function begin(bounds: Rect, w: number, h: number): View {
+  const all = fitted(bounds, w, h, MIN);
+  if (all.zoom >= READABLE) return all;
+  const left = ROOM - bounds.x * READABLE, fits = bounds.h * READABLE + 2 * ROOM <= h;
+  return { x: left, y: fits ? h / 2 - (bounds.y + bounds.h / 2) * READABLE : ROOM - bounds.y * READABLE, zoom: READABLE };
+}
+
 export function PlacedGraph({ nodes, edges, label, height = "28rem" }: { nodes: readonly PlacedNode[]; edges: readonly PlacedEdge[]; label: string; height?: string }) {
   const plane = useMemo(() => new PlaneView(MIN, 2), []);
   const bounds = useMemo(() => boundsOf(nodes), [nodes]);
   const shape = useMemo(() => nodes.map((n) => `${n.id}:${n.x},${n.y}`).join(), [nodes]);
   // All of it is shown first, and again when it has another shape; what changes within stays where one has moved it.
-  const start = useCallback((w: number, h: number) => fitted(bounds, w, h, MIN), [bounds]);
+  const start = useCallback((w: number, h: number) => begin(bounds, w, h), [bounds]);
   const last = useRef(shape);
   useEffect(() => {
-    if (last.current !== shape) plane.fit(bounds);
+    if (last.current !== shape) plane.set(begin(bounds, plane.w, plane.h));
     last.current = shape;
   }, [plane, bounds, shape]);
   return (

@@ -14,6 +14,7 @@ export interface Column<T> {
   header: string;
   cell: (row: T) => ReactNode;
   width?: string; // a track of CSS grid: "minmax(10rem, 2fr)", "6rem"; never "auto": each line is a grid of its own
+  narrow?: string; // its track below 720 px, where it is another one
   align?: "end";
   sort?: string; // the name that onSort gets; a second press gives "-name"
   hide?: "narrow" | "medium"; // gone below 720 px, below 1100 px
@@ -87,7 +88,7 @@ export function Table<T>({ label, columns, rows, rowKey, sort, onSort, rowHref, 
   );
 
   const template = columns.map((c) => c.width ?? "minmax(6rem, 1fr)").join(" ");
-  const narrow = columns.filter((c) => !c.hide).map((c) => (c.width ?? "minmax(0, 1fr)").replace(/minmax\([^,]+,/, "minmax(0,")).join(" ");
+  const narrow = columns.filter((c) => !c.hide).map((c) => (c.narrow ?? c.width ?? "minmax(0, 1fr)").replace(/minmax\([^,]+,/, "minmax(0,")).join(" ");
   const medium = columns.filter((c) => c.hide !== "medium").map((c) => c.width ?? "minmax(6rem, 1fr)").join(" ");
   const style = { "--columns": template, "--columns-medium": medium, "--columns-narrow": narrow } as React.CSSProperties;
 

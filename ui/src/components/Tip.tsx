@@ -4,8 +4,18 @@ import s from "./Tip.module.css";
 
 const DELAY_MS = 350;
 
+const cutOff = (el: Element) => el.scrollWidth > el.clientWidth + 1;
+
+/** The element whose tip is shown: one that has a text for it, or a name that is cut off, which is shown whole. */
+function withTip(at: Element): HTMLElement | null {
+  const el = at.closest<HTMLElement>("[data-tip], .truncate");
+  return el && (el.dataset.tip || cutOff(el)) ? el : null;
+}
+
+const tipOf = (el: HTMLElement) => el.dataset.tip || el.textContent || undefined;
+
 /**
- * One layer for all tips of the page: any element may have data-tip="text". Shown after a moment of pointing, at once on keyboard focus, gone by
+ * One layer for all tips of the page: any element may have data-tip="text"; a name that is cut off (`truncate`) has itself. Shown after a moment of pointing, at once on keyboard focus, gone by
  * Esc. A tip only repeats or widens: what one must know never stands in it alone.
  */
 export function TipLayer() {
@@ -13,7 +23,7 @@ export function TipLayer() {
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => {
     let timer = 0;
-    const find = (e: Event) => (e.target instanceof Element ? e.target.closest<HTMLElement>("[data-tip]") : null);
+    const find = (e: Event) => (e.target instanceof Element ? withTip(e.target) : null);
     const hide = () => {
       window.clearTimeout(timer);
       setTarget(null);
@@ -54,7 +64,7 @@ export function TipLayer() {
     tip.style.left = `${Math.max(6, Math.min(a.left + a.width / 2 - b.width / 2, innerWidth - b.width - 6))}px`;
     tip.style.top = `${below ? a.bottom + 6 : a.top - b.height - 6}px`;
   }, [target]);
-  const text = target?.dataset.tip;
+  const text = target ? tipOf(target) : undefined;
   if (!target || !text) return null;
   return createPortal(<div ref={ref} className={s.tip} role="tooltip">{text}</div>, target.closest("dialog") ?? document.body);
 }

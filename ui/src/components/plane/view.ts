@@ -17,7 +17,7 @@ export interface Rect {
 
 export const overlap = (a: Rect, b: Rect) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 
-const ROOM = 24;
+export const ROOM = 24; // around what is shown whole
 
 export function fitted(r: Rect, w: number, h: number, min: number): View {
   const zoom = Math.max(min, Math.min(1, (w - 2 * ROOM) / Math.max(1, r.w), (h - 2 * ROOM) / Math.max(1, r.h)));

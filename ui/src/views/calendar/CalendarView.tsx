@@ -6,16 +6,17 @@ import { Link, useSearchParams } from "react-router-dom";
 import { api, path } from "@/api/client";
 import { useDag } from "@/api/dags";
 import { keys } from "@/api/keys";
-import { usePoll } from "@/api/runs";
+import { usePoll, useRecentRuns } from "@/api/runs";
 import { useTimezone } from "@/app/timezone";
 import { IconButton } from "@/components/Button";
 import { ErrorState } from "@/components/ErrorState";
 import { Skeleton } from "@/components/Page";
 import { StateDot } from "@/components/StateDot";
 import { cx } from "@/lib/cx";
+import { useNarrow } from "@/lib/dom";
 import { makeFormats } from "@/lib/time";
 import { useDagId } from "@/views/dag/DagFrame";
-import { dayAfter, ran, weeks, worstOf } from "./month";
+import { dayAfter, monthsOf, ran, weeks, worstOf } from "./month";
 import type { Day } from "./month";
 import s from "./Calendar.module.css";
 
@@ -32,10 +33,15 @@ export default function CalendarView() {
   const formats = useMemo(() => makeFormats(zone, i18n.language), [zone, i18n.language]);
   const today = formats.day(Date.now());
   const [params, setParams] = useSearchParams();
-  const year = Number(params.get("year")) || Number(today.slice(0, 4));
+  const narrow = useNarrow();
+  // It opens where the newest runs are: this year, if there are none.
+  const recent = useRecentRuns(dag), newest = recent.data?.[0];
+  const opens = newest ? formats.day(newest.logical_date ?? newest.run_after).slice(0, 4) : today.slice(0, 4);
+  const year = Number(params.get("year")) || (recent.isPending || details.isPending ? undefined : Number(opens));
   const q = useQuery({
     queryKey: keys.dagPart(dag, "calendar", year),
     queryFn: () => api.get<{ days: Day[] }>(path`/ui/dags/${dag}/calendar`, { query: { year } }),
+    enabled: year !== undefined,
     placeholderData: keepPreviousData,
     refetchInterval: poll,
   });
@@ -60,16 +66,16 @@ export default function CalendarView() {
     <>
       <div className={s.tools}>
         <span className={s.nav}>
-          <IconButton icon={ChevronLeft} label={t("previous")} onClick={() => go(year - 1)} />
+          <IconButton icon={ChevronLeft} label={t("previous")} onClick={() => year && go(year - 1)} />
           <span className={cx(s.year, "num")} role="status">{year}</span>
-          <IconButton icon={ChevronRight} label={t("next")} onClick={() => go(year + 1)} />
+          <IconButton icon={ChevronRight} label={t("next")} onClick={() => year && go(year + 1)} />
         </span>
         <span className="muted">{t("zone", { zone })}</span>
         <div className={s.legend}>{[...STATES, "planned" as const].map((x) => <span key={x}><StateDot state={x} bare />{t(`common:state.${x}`)}</span>)}</div>
       </div>
-      {!q.data ? <Skeleton rows={12} /> : (
+      {!q.data || year === undefined ? <Skeleton rows={12} /> : (
         <div className={s.months}>
-          {Array.from({ length: 12 }, (_, m) => (
+          {monthsOf(year, today, narrow).map((m) => (
             <div key={m} className={s.month}>
               <table>
                 <caption>{monthName.format(new Date(Date.UTC(year, m, 1)))}</caption>

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { dayAfter, weeks, worstOf } from "./month";
+import { dayAfter, monthsOf, weeks, worstOf } from "./month";
 import { movingMedian, quantile } from "@/views/durations/stats";
 import { ticks } from "@/views/gantt/scale";
 import { tableColumns } from "@/views/task/ValueView";
@@ -41,4 +41,10 @@ it("lists of flat objects are tables, others are not", () => {
   expect(tableColumns([{ a: [] }])).toBeNull();
   expect(tableColumns([])).toBeNull();
   expect(tableColumns({ a: 1 })).toBeNull();
+});
+
+it("months below each other begin with the newest", () => {
+  expect(monthsOf(2026, "2026-03-09", true)).toEqual([2, 1, 0, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  expect(monthsOf(2025, "2026-03-09", true)[0]).toBe(11);
+  expect(monthsOf(2026, "2026-03-09", false)[0]).toBe(0);
 });

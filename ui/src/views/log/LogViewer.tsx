@@ -22,7 +22,7 @@ import { parseAnsi } from "./ansi";
 import type { Piece } from "./ansi";
 import { floorIndex, INHERITED, LEVELS, LogModel } from "./model";
 import type { Group } from "./model";
-import { findLines, HITS_MAX, matcher } from "./search";
+import { HITS_MAX, keepFinding, matcher } from "./search";
 import { downloadLog, readLog } from "./stream";
 import type { Source } from "./stream";
 import s from "./Log.module.css";
@@ -222,26 +222,15 @@ export function LogViewer({ source, live, name }: { source: Source; live: boolea
 
   useEffect(() => {
     const stop = new AbortController();
-    const found: number[] = [];
     setHit(-1);
     setHits([]);
     if (!words) return;
     setSearching(true);
-    let from = 0;
-    const work = async () => {
-      from = await findLines(log, words, from, stop.signal, found);
-      if (stop.signal.aborted) return;
-      setHits(found.slice());
+    void keepFinding(log, words, stop.signal, (found) => {
+      setHits(found);
       setSearching(false);
-    };
-    void work();
-    const timer = window.setInterval(() => {
-      if (from < log.length && found.length < HITS_MAX) void work();
-    }, 1000);
-    return () => {
-      stop.abort();
-      window.clearInterval(timer);
-    };
+    });
+    return () => stop.abort();
   }, [words, log]);
   const step = useCallback(
     (by: number) => {

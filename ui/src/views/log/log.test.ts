@@ -1,7 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { parseAnsi, stripAnsi } from "./ansi";
 import { floorIndex, levelOf, LogModel, widthOf } from "./model";
-import { findLines, matcher } from "./search";
+import { findLines, keepFinding, matcher } from "./search";
 
 describe("colours of terminals", () => {
   it("are pieces of text", () => {
@@ -97,5 +97,46 @@ describe("a search", () => {
   it("takes its words as they are", () => {
     expect("axb".match(matcher("a.b")!)).toBeNull();
     expect("(a.b)".match(matcher("(a.b)")!)).not.toBeNull();
+  });
+});
+
+describe("a log that grows", () => {
+  const part = (i: number) => (i % 11 === 3 ? "::group::g" : i % 11 === 8 ? "::endgroup::" : i % 5 === 0 ? `ERROR ${"x".repeat(i % 40)}` : `INFO ${i}`);
+  it.each([[0, false, 0], [0, true, 0], [3, false, 0], [0, false, 12], [0, true, 12]])("is laid out as if it had come at once: level %i, open %s, %i columns", (least, open, columns) => {
+    const grown = new LogModel(20_000), isOpen = () => open;
+    for (let i = 0; i < 40_000; i++) {
+      grown.push(part(i));
+      if (i % 997 === 0) grown.layout(least, isOpen, columns);
+    }
+    const once = new LogModel(20_000);
+    for (let i = 0; i < 40_000; i++) once.push(part(i));
+    const a = grown.layout(least, isOpen, columns), b = once.layout(least, isOpen, columns);
+    expect([...a.shown]).toEqual([...b.shown]);
+    expect(a.rows).toBe(b.rows);
+    expect(a.top && [...a.top]).toEqual(b.top && [...b.top]);
+    expect(a.shown.length).toBeGreaterThan(1000);
+  });
+  it("is gone through once", () => {
+    const m = new LogModel(), isOpen = () => true;
+    let asked = 0;
+    const count = () => ((asked++, isOpen()));
+    for (let i = 0; i < 300; i++) {
+      m.push("::group::a");
+      m.layout(0, count, 0);
+    }
+    expect(asked).toBe(300);
+  });
+  it("is searched as far as it goes, each hit once, however long a look takes", async () => {
+    const m = filled(Array.from({ length: 70_000 }, (_, i) => (i % 10_000 ? "a" : "hit"))), stop = new AbortController();
+    const told: number[][] = [];
+    const work = keepFinding(m, "hit", stop.signal, (hits) => told.push(hits), 1);
+    await vi.waitFor(() => expect(told).toHaveLength(1));
+    m.push("hit");
+    await vi.waitFor(() => expect(told).toHaveLength(2));
+    stop.abort();
+    await work;
+    expect(told[0]).toEqual([0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000]);
+    expect(told[1]!.at(-1)).toBe(70_000);
+    expect(told[1]).toHaveLength(8);
   });
 });

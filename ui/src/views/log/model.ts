@@ -41,6 +41,7 @@ export function widthOf(line: string): number {
 
 /* Of a line that names no level: it has that of the one before it, for filters. */
 export const INHERITED = 8;
+const GROUP_END = 16; // it ends a group, and is not shown
 
 interface Block {
   lines: string[];
@@ -59,6 +60,27 @@ export interface Layout {
   shown: Uint32Array; // numbers of the lines
   top: Uint32Array | null; // of each, the row in which it begins; null: a row a line
   rows: number;
+}
+
+/* The last layout, to be gone on with. */
+interface Kept {
+  first: number;
+  least: number;
+  isOpen: (g: Group) => boolean;
+  columns: number;
+  next: number; // the first line that is not laid out
+  group: number; // the first group that begins behind it
+  skipped: Group | null; // the closed one that came last: its end may be to come
+  len: number;
+  rows: number;
+  shown: Uint32Array<ArrayBuffer>; // longer than `len`
+  top: Uint32Array<ArrayBuffer> | null;
+}
+
+function larger(list: Uint32Array, least: number): Uint32Array<ArrayBuffer> {
+  const out = new Uint32Array(Math.max(least, 2 * list.length));
+  out.set(list);
+  return out;
 }
 
 export class LogModel {
@@ -85,12 +107,12 @@ export class LogModel {
     const lv = named ?? this.last;
     this.last = lv;
     b.lines.push(line);
-    b.level[i] = named === null ? lv | INHERITED : lv;
+    b.level[i] = (named === null ? lv | INHERITED : lv) | (line.startsWith("::endgroup::") ? GROUP_END : 0);
     b.width[i] = widthOf(line);
     b.chars += line.length;
     this.chars += line.length;
     this.counts[lv]!++;
-    if (line.startsWith("::group::") || line.startsWith("::endgroup::")) this.group(line);
+    if (line.startsWith("::group::") || b.level[i] & GROUP_END) this.group(line);
     this.length++;
   }
 
@@ -123,31 +145,44 @@ export class LogModel {
     return this.blocks[Math.floor(i / BLOCK)]?.level[i % BLOCK] ?? 1;
   }
 
-  /** What is shown of it: lines of these levels and above, without those of closed groups; with columns, broken into rows of that many. */
+  private kept: Kept | null = null;
+
+  /**
+   * What is shown of it: lines of these levels and above, without those of closed groups; with columns, broken into rows of that many. A log that
+   * has grown is laid out from where it ended before: a million lines that come in hundreds of parts are gone through once.
+   */
   layout(least: number, isOpen: (g: Group) => boolean, columns: number): Layout {
-    const shown = new Uint32Array(this.length - this.first);
-    const top = columns > 0 ? new Uint32Array(shown.length + 1) : null;
-    let len = 0, rows = 0, gi = 0;
-    while (gi < this.groups.length && this.groups[gi]!.end >= 0 && this.groups[gi]!.end < this.first) gi++;
-    let skipTo = -1; // lines up to this one are in a closed group
-    for (let bi = 0, n = this.first; bi < this.blocks.length; bi++) {
-      const b = this.blocks[bi]!;
-      for (let i = 0; i < b.lines.length; i++, n++) {
-        const g = gi < this.groups.length && this.groups[gi]!.start === n ? this.groups[gi++]! : null;
-        if (n <= skipTo) continue;
-        if (g && !isOpen(g)) skipTo = g.end < 0 ? Infinity : g.end;
-        else if (b.lines[i]!.startsWith("::endgroup::")) continue;
-        if ((b.level[i]! & 7) < least && !g) continue;
-        if (g && least > 0) continue;
-        if (top) {
-          top[len] = rows;
-          rows += Math.max(1, Math.ceil(b.width[i]! / columns));
-        } else rows++;
-        shown[len++] = n;
-      }
+    let k = this.kept;
+    if (!k || k.first !== this.first || k.least !== least || k.isOpen !== isOpen || k.columns !== columns) {
+      k = { first: this.first, least, isOpen, columns, next: this.first, group: 0, skipped: null, len: 0, rows: 0, shown: new Uint32Array(0), top: columns > 0 ? new Uint32Array(1) : null };
+      while (k.group < this.groups.length && this.groups[k.group]!.end >= 0 && this.groups[k.group]!.end < this.first) k.group++;
     }
-    if (top) top[len] = rows;
-    return { shown: shown.subarray(0, len), top: top?.subarray(0, len + 1) ?? null, rows };
+    this.kept = k;
+    const most = k.len + this.length - k.next;
+    if (most > k.shown.length) {
+      k.shown = larger(k.shown, most);
+      if (k.top) k.top = larger(k.top, most + 1);
+    }
+    this.extend(k);
+    return { shown: k.shown.subarray(0, k.len), top: k.top?.subarray(0, k.len + 1) ?? null, rows: k.rows };
+  }
+
+  private extend(k: Kept) {
+    const { least, isOpen, columns, shown, top } = k;
+    const endOf = (g: Group | null) => (!g ? -1 : g.end < 0 ? Infinity : g.end);
+    let skipTo = endOf(k.skipped); // lines up to this one are in a closed group
+    for (let n = k.next; n < this.length; n++) {
+      const at = n - this.first, b = this.blocks[Math.floor(at / BLOCK)]!, i = at % BLOCK, level = b.level[i]!;
+      const g = k.group < this.groups.length && this.groups[k.group]!.start === n ? this.groups[k.group++]! : null;
+      if (n <= skipTo) continue;
+      if (g && !isOpen(g)) skipTo = endOf((k.skipped = g));
+      else if (level & GROUP_END) continue;
+      if (g ? least > 0 : (level & 7) < least) continue;
+      shown[k.len++] = n;
+      k.rows += top ? Math.max(1, Math.ceil(b.width[i]! / columns)) : 1;
+      if (top) top[k.len] = k.rows;
+    }
+    k.next = this.length;
   }
 
   groupAt(n: number): Group | undefined {

@@ -24,3 +24,17 @@ export async function findLines(log: LogModel, words: string, from: number, sign
   }
   return n;
 }
+
+const AGAIN_MS = 1000;
+
+/** All hits, and those of what is written later; one look after the other, however long one takes. */
+export async function keepFinding(log: LogModel, words: string, signal: AbortSignal, tell: (hits: number[]) => void, again = AGAIN_MS) {
+  const hits: number[] = [];
+  for (let from = 0; !signal.aborted && hits.length < HITS_MAX; ) {
+    const before = from;
+    from = await findLines(log, words, from, signal, hits);
+    if (signal.aborted) return;
+    if (before === 0 || from > before) tell(hits.slice());
+    await new Promise<void>((done) => setTimeout(done, again));
+  }
+}

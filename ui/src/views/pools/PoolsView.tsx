@@ -47,8 +47,8 @@ export default function PoolsView() {
   const changed = () => client.invalidateQueries({ queryKey: keys.settings("pools") });
   const op = may("op");
   const columns: Column<Pool>[] = [
-    { id: "name", header: t("name"), width: "minmax(6.5rem, 1.2fr)", cell: (p) => <div className={s.name}><span className="truncate">{p.name}</span>{p.description && <span className="muted truncate">{p.description}</span>}</div> },
-    { id: "use", header: t("use"), width: "minmax(4rem, 2fr)", cell: (p) => <Use pool={p} /> },
+    { id: "name", header: t("name"), width: "minmax(6.5rem, 1.2fr)", cell: (p) => <div className={s.name}><span className="truncate">{p.name}</span>{p.description && <span className="muted truncate">{p.description}</span>}<div className={s.below}><Use pool={p} /></div></div> },
+    { id: "use", header: t("use"), width: "minmax(4rem, 2fr)", hide: "narrow", cell: (p) => <Use pool={p} /> },
     { id: "slots", header: t("slots"), width: "3.25rem", align: "end", cell: (p) => <span className="num">{p.slots === UNLIMITED ? "∞" : p.slots}</span> },
     ...(["running", "queued", "scheduled", "deferred"] as const).map((k): Column<Pool> => ({ id: k, header: t(k), width: "5rem", align: "end", hide: k === "running" || k === "queued" ? "narrow" : "medium", cell: (p) => <Number_ n={p[`${k}_slots`]} /> })),
     ...(op ? [{

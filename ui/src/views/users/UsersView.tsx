@@ -58,7 +58,7 @@ export default function UsersView() {
     {
       id: "name", header: t("name"), width: "minmax(9rem, 1.3fr)", cell: (u) => {
         const full = [u.first_name, u.last_name].filter(Boolean).join(" ");
-        return <span className="inline-row"><button type="button" className="linklike" onClick={() => setEdited(u)}>{u.name}</button>{full && <span className="muted">{full}</span>}</span>;
+        return <span className="inline-row"><button type="button" className="linklike truncate" onClick={() => setEdited(u)}>{u.name}</button>{full && <span className="muted truncate">{full}</span>}</span>;
       },
     },
     { id: "role", header: t("role"), width: "8rem", cell: (u) => t(`common:role.${roleOf(u.role)}`) },

@@ -57,8 +57,8 @@ export default function VariablesView() {
     }
   };
   const columns: Column<Variable>[] = [
-    { id: "key", header: t("key"), width: "minmax(9rem, 1fr)", cell: (v) => <button type="button" className="mono linklike truncate" onClick={() => setEdited(v)}>{v.key}</button> },
-    { id: "value", header: t("value"), width: "minmax(8rem, 2fr)", cell: (v) => <span className={v.value === MASK ? "muted" : "mono"}>{v.value === MASK ? t("masked") : v.value}</span> },
+    { id: "key", header: t("key"), width: "minmax(9rem, 1fr)", narrow: "minmax(0, 1.6fr)", cell: (v) => <button type="button" className="mono linklike truncate" onClick={() => setEdited(v)}>{v.key}</button> },
+    { id: "value", header: t("value"), width: "minmax(8rem, 2fr)", narrow: "minmax(0, 1fr)", cell: (v) => <span className={v.value === MASK ? "muted" : "mono"}>{v.value === MASK ? t("masked") : v.value}</span> },
     { id: "description", header: t("description"), hide: "narrow", width: "minmax(8rem, 1fr)", cell: (v) => <span className="muted">{v.description}</span> },
     {
       id: "actions", header: t("actions"), headerHidden: true, width: "4rem", align: "end", cell: (v) => (
