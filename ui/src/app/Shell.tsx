@@ -10,6 +10,7 @@ import type { Command } from "@/app/commands";
 import { navRoutes } from "@/app/routes";
 import { setFailures } from "@/app/title";
 import { useHome } from "@/app/useHome";
+import { Unreachable } from "@/app/Unreachable";
 import { ProfileMenu } from "@/app/ProfileMenu";
 import { IconButton } from "@/components/Button";
 import { CommandPalette } from "@/components/CommandPalette";
@@ -125,6 +126,7 @@ export function Shell() {
       <main id="main" ref={main} tabIndex={-1} className={s.main}>
         <Outlet />
       </main>
+      <Unreachable />
       <CommandPalette open={palette} onClose={() => setPalette(false)} />
       <KeysHelp open={help} onClose={() => setHelp(false)} />
     </div>

@@ -7,7 +7,7 @@ export function TagList({ tags, max = 4, to }: { tags: readonly string[]; max?: 
   if (!tags.length) return null;
   return (
     <span className={s.tags}>
-      {tags.slice(0, max).map((t) => (to ? <Link key={t} to={to(t)} className={s.tag}>{t}</Link> : <span key={t} className={s.tag}>{t}</span>))}
+      {tags.slice(0, max).map((t) => (to ? <Link key={t} to={to(t)} className={`${s.tag} truncate`}>{t}</Link> : <span key={t} className={`${s.tag} truncate`}>{t}</span>))}
       {more.length > 0 && <span className={s.more} data-tip={more.join(", ")}>+{more.length}</span>}
     </span>
   );

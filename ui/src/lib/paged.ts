@@ -23,7 +23,7 @@ export function usePaged<T>(key: readonly unknown[], url: string, name: string, 
     rows,
     total: Number(q.data?.pages[0]?.total_entries ?? 0),
     loading: q.isFetching && (rows.length === 0 || q.isFetchingNextPage),
-    first: q.isPending,
+    first: !q.data, // no page has come: there is nothing to count
     error: q.error,
     hasMore: q.hasNextPage,
     loadMore: () => void q.fetchNextPage(),

@@ -22,7 +22,7 @@ export function BackfillList({ dagId, search }: { dagId?: string; search?: strin
   if (list.error && !list.rows.length) return <ErrorState error={list.error} retry={list.refetch} />;
   const range = (b: Backfill) => `${tz.day(b.from_date)} – ${tz.day(b.to_date)}`;
   const columns: Column<Backfill>[] = [
-    ...(dagId === undefined ? [{ id: "dag", header: "DAG", width: "minmax(6rem, 1.2fr)", cell: (b: Backfill) => <Link to={path`/backfills/${b.id}`}>{b.dag_id}</Link> }] : []),
+    ...(dagId === undefined ? [{ id: "dag", header: "DAG", width: "minmax(6rem, 1.2fr)", cell: (b: Backfill) => <Link to={path`/backfills/${b.id}`} className="truncate">{b.dag_id}</Link> }] : []),
     { id: "range", header: t("range"), width: "12.5rem", hide: dagId === undefined ? "narrow" : undefined, cell: (b) => (dagId === undefined ? <span className="num">{range(b)}</span> : <Link to={path`/backfills/${b.id}`} className="num">{range(b)}</Link>) },
     { id: "state", header: t("state"), width: "7rem", cell: (b) => <PhaseBadge phase={phaseOf(b)} /> },
     { id: "progress", header: t("progress"), width: "minmax(4.5rem, 1.6fr)", cell: (b) => <Progress backfill={b} /> },

@@ -13,7 +13,6 @@ import { ErrorState } from "@/components/ErrorState";
 import { Skeleton } from "@/components/Page";
 import { StateDot } from "@/components/StateDot";
 import { cx } from "@/lib/cx";
-import { useNarrow } from "@/lib/dom";
 import { makeFormats } from "@/lib/time";
 import { useDagId } from "@/views/dag/DagFrame";
 import { dayAfter, monthsOf, ran, weeks, worstOf } from "./month";
@@ -33,7 +32,6 @@ export default function CalendarView() {
   const formats = useMemo(() => makeFormats(zone, i18n.language), [zone, i18n.language]);
   const today = formats.day(Date.now());
   const [params, setParams] = useSearchParams();
-  const narrow = useNarrow();
   // It opens where the newest runs are: this year, if there are none.
   const recent = useRecentRuns(dag), newest = recent.data?.[0];
   const opens = newest ? formats.day(newest.logical_date ?? newest.run_after).slice(0, 4) : today.slice(0, 4);
@@ -75,7 +73,7 @@ export default function CalendarView() {
       </div>
       {!q.data || year === undefined ? <Skeleton rows={12} /> : (
         <div className={s.months}>
-          {monthsOf(year, today, narrow).map((m) => (
+          {monthsOf(year, today).map((m) => (
             <div key={m} className={s.month}>
               <table>
                 <caption>{monthName.format(new Date(Date.UTC(year, m, 1)))}</caption>

@@ -43,8 +43,7 @@ it("lists of flat objects are tables, others are not", () => {
   expect(tableColumns({ a: 1 })).toBeNull();
 });
 
-it("months below each other begin with the newest", () => {
-  expect(monthsOf(2026, "2026-03-09", true)).toEqual([2, 1, 0, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-  expect(monthsOf(2025, "2026-03-09", true)[0]).toBe(11);
-  expect(monthsOf(2026, "2026-03-09", false)[0]).toBe(0);
+it("months begin with the newest", () => {
+  expect(monthsOf(2026, "2026-03-09")).toEqual([2, 1, 0, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  expect(monthsOf(2025, "2026-03-09")).toEqual([11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
 });

@@ -38,13 +38,9 @@ export function dayAfter(date: string): string {
   return new Date(Date.parse(`${date}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
 }
 
-/**
- * The months of a year in the order they are shown. Where they stand below each other the newest comes first, as in all lists of runs: this month,
- * those before it, then those to come.
- */
-export function monthsOf(year: number, today: string, below: boolean): number[] {
+/** The months of a year, the newest first, as in all lists of runs: this month, those before it, then those to come. */
+export function monthsOf(year: number, today: string): number[] {
   const all = Array.from({ length: 12 }, (_, m) => m);
-  if (!below) return all;
   const now = today.startsWith(`${year}-`) ? Number(today.slice(5, 7)) - 1 : 11;
   return [...all.slice(0, now + 1).reverse(), ...all.slice(now + 1)];
 }

@@ -89,7 +89,7 @@ export default function DagsView() {
         ),
       },
       { id: "dag", header: t("column.dag"), sort: "dag_id", width: "minmax(8.5rem, 3fr)", cell: (d) => <Name dag={d} /> },
-      { id: "tags", header: t("column.tags"), hide: "medium", width: "minmax(6rem, 1.3fr)", cell: (d) => <TagList tags={d.tags} max={2} to={(tag) => `/dags?tag=${encodeURIComponent(tag)}`} /> },
+      { id: "tags", header: t("column.tags"), hide: "medium", width: "minmax(8rem, 1.8fr)", cell: (d) => <TagList tags={d.tags} max={2} to={(tag) => `/dags?tag=${encodeURIComponent(tag)}`} /> },
       { id: "schedule", header: t("column.schedule"), hide: "narrow", width: "minmax(6.5rem, 1fr)", cell: (d) => <Schedule dag={d} /> },
       { id: "next", header: t("column.next"), hide: "narrow", width: "7rem", cell: (d) => (d.paused ? <span className="muted">–</span> : <TimeText time={d.next_run} />) },
       { id: "last", header: t("column.last"), sort: "last_run", hide: "medium", width: "8.5rem", cell: (d) => <Last dag={d} /> },

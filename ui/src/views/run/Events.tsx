@@ -41,7 +41,7 @@ export default function Events({ dag, run }: { dag: string; run: string }) {
   const columns = useMemo<Column<EventLog>[]>(() => [
     { id: "when", header: t("event.when"), width: "11rem", cell: (r) => <TimeText time={r.when} mode="exact" /> },
     { id: "event", header: t("event.event"), width: "minmax(8rem,1fr)", cell: (r) => r.event },
-    { id: "task", header: t("event.task"), width: "minmax(6rem,1fr)", cell: (r) => (r.task_id ? <Link to={taskHref(dag, run, r.task_id, r.map_index ?? -1)}>{r.task_id}</Link> : ""), hide: "narrow" },
+    { id: "task", header: t("event.task"), width: "minmax(6rem,1fr)", cell: (r) => (r.task_id ? <Link to={taskHref(dag, run, r.task_id, r.map_index ?? -1)} className="truncate">{r.task_id}</Link> : ""), hide: "narrow" },
     { id: "who", header: t("event.who"), width: "8rem", cell: (r) => r.owner ?? "", hide: "medium" },
     { id: "extra", header: t("event.extra"), width: "minmax(6rem,2fr)", cell: (r) => <code className="muted">{r.extra ?? ""}</code>, hide: "narrow" },
   ], [t, dag, run]);

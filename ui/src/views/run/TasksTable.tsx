@@ -45,7 +45,7 @@ export function TasksTable({ dag, run, states }: { dag: string; run: string; sta
     return order ? some.sort((a, b) => (sort.startsWith("-") ? -1 : 1) * order(a, b) || a.at - b.at) : some;
   }, [states.data, q, state, sort]);
   const columns = useMemo<Column<Row>[]>(() => [
-    { id: "task", header: t("column.task"), width: "minmax(9rem, 2fr)", sort: "task", cell: (r) => <><Link to={taskHref(dag, run, r.id)}>{r.id}</Link>{r.n && <span className="muted num"> [{Object.values(r.n).reduce((a, b) => a + b, 0)}]</span>}</> },
+    { id: "task", header: t("column.task"), width: "minmax(9rem, 2fr)", sort: "task", cell: (r) => <span className="inline-row"><Link to={taskHref(dag, run, r.id)} className="truncate">{r.id}</Link>{r.n && <span className="muted num">[{Object.values(r.n).reduce((a, b) => a + b, 0)}]</span>}</span> },
     { id: "state", header: t("column.state"), width: "10rem", sort: "state", cell: (r) => <StateBadge state={r.state} /> },
     { id: "started", header: t("column.started"), width: "11rem", sort: "started", cell: (r) => <TimeText time={r.start_date} mode="exact" />, hide: "medium" },
     { id: "took", header: t("column.took"), width: "6.5rem", align: "end", sort: "took", cell: (r) => <Duration start={r.start_date} end={r.end_date} live={isLive(r.state)} />, hide: "narrow" },

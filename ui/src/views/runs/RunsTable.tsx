@@ -68,7 +68,7 @@ export function RunsTable({ dag }: { dag?: string }) {
   const columns = useMemo<Column<DagRun>[]>(() => {
     const all: (Column<DagRun> | false)[] = [
       { id: "state", header: t("column.state"), width: "5.75rem", cell: (r) => <StateBadge state={r.state} /> },
-      !dag && { id: "dag", header: t("column.dag"), width: "minmax(7rem, 1.2fr)", cell: (r) => <Link to={path`/dags/${r.dag_id}`} className={s.dag}>{r.dag_id}</Link> },
+      !dag && { id: "dag", header: t("column.dag"), width: "minmax(7rem, 1.2fr)", cell: (r) => <Link to={path`/dags/${r.dag_id}`} className={`${s.dag} truncate`}>{r.dag_id}</Link> },
       {
         id: "run", header: t("column.run"), width: "minmax(8rem, 3fr)", hide: "narrow",
         cell: (r) => (
