@@ -68,7 +68,7 @@ function PlanDialog({ dagId, runIds, taskIds, mapIndexes, onDone, onClose, op, o
       onSubmit={() => settled && total > 0 && !apply.isPending && apply.mutate()}
       footer={
         <>
-          <span className={s.footNote} role="status">{plan.data && settled ? t("plan.sum", { count: total, runs: runsOf(plan.data) }) : ""}</span>
+          <span className={s.footNote} role="status">{plan.data && settled ? t("plan.sum", { count: total, runs: t("plan.sum_runs", { count: runsOf(plan.data) }) }) : ""}</span>
           <Button onClick={onClose} disabled={apply.isPending}>{t("common:cancel")}</Button>
           <Button type="submit" kind={op === "mark_failed" ? "danger" : "primary"} busy={apply.isPending} disabled={!settled || !total}>{t(`plan.action_${op}`, { count: total })}</Button>
         </>
