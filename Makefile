@@ -28,7 +28,7 @@ test: build ## all tests; ends in one line of counts
 	@tools/test $(BUILD)
 
 screenshots: build ## pictures of every view and dialog in LOOKS (pairs; all): BUILD/screenshots/index.html
-	@TRADEWIND_UI_LOOKS=$(or $(LOOKS),pairs) tools/ui-test $(BUILD) looks.spec.ts settings_looks.spec.ts runs.spec.ts acts.spec.ts settings.spec.ts signin.spec.ts
+	@TRADEWIND_UI_LOOKS=$(or $(LOOKS),pairs) tools/ui-test $(BUILD) looks.spec.ts runs.spec.ts acts.spec.ts settings.spec.ts work.spec.ts edges.spec.ts
 
 check: build ## format, lint, boundaries, sanitizers
 	@tools/check $(BUILD)

@@ -270,3 +270,25 @@ test("instances of a mapped task are chosen by state", async ({ browser }) => {
   await expect(page.getByRole("log")).toContainText("2");
   await context.close();
 });
+
+test("a task mapped a thousand times is one line, and any of its instances is reached", async ({ browser }) => {
+  const run = await trigger("thousand");
+  const { context, page } = await open(browser);
+  await page.goto(`${base}/dags/thousand/runs/${enc(run)}/tasks/many`);
+  await ended("thousand", run);
+  const table = page.getByRole("table");
+  await page.getByRole("button", { name: /Failed\s*2/ }).click();
+  await expect(table.getByRole("row")).toHaveCount(3);
+  await expect(table.getByRole("link", { name: "777" })).toBeVisible();
+  await page.getByRole("button", { name: /Success\s*998/ }).click();
+  const last = table.getByRole("link", { name: "999", exact: true });
+  for (let i = 0; i < 200 && !(await last.isVisible()); i++) {
+    await page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
+    await page.waitForTimeout(20);
+  }
+  await expect(last).toBeVisible();
+  expect(await table.getByRole("row").count()).toBeLessThan(80); // those that are seen
+  await page.goto(`${base}/dags/thousand/grid`);
+  await expect(page.getByRole("gridcell").last()).toHaveAttribute("aria-label", /Success 998, Failed 2/);
+  await context.close();
+});
