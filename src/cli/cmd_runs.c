@@ -85,20 +85,21 @@ static void list_table(const struct listing *l, struct buf *out)
 /* Of each run its own note. */
 static int load_notes(struct listing *l, struct err *e)
 {
+    int64_t *keys = arena_array(&l->f.arena, l->len + 1, sizeof *keys);
     struct note_row *rows;
-    int rc = 0;
+    size_t n = 0;
+    int rc;
 
     l->notes = arena_array(&l->f.arena, l->len + 1, sizeof *l->notes);
-    if (l->notes == NULL) {
+    if (l->notes == NULL || keys == NULL) {
         return err_set(e, ERR_NOMEM, "out of memory for notes");
     }
+    for (size_t i = 0; i < l->len; i++) {
+        keys[i] = l->runs[i].run_key;
+    }
+    rc = l->f.store->ops->get_run_notes(l->f.store, keys, l->len, &l->f.arena, &rows, &n, e);
     for (size_t i = 0; rc == 0 && i < l->len; i++) {
-        size_t n = 0;
-
-        rc = l->f.store->ops->get_notes(l->f.store, l->runs[i].run_key, &l->f.arena, &rows, &n, e);
-        if (rc == 0 && n > 0 && rows[n - 1].key.task == NOTE_OF_RUN) {
-            l->notes[i] = &rows[n - 1]; /* it is the last */
-        }
+        l->notes[i] = store_run_note(rows, n, keys[i]);
     }
     return rc;
 }

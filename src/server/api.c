@@ -246,8 +246,16 @@ int api_load_run(struct call *c, struct api_run *r, struct err *e)
     struct store *s;
     int rc = server_store(c, &s, e);
 
-    rc = rc == 0 ? server_dag(c, r->run.version_key, &r->dag, e) : rc;
     rc = rc == 0 ? s->ops->get_tis(s, r->run.run_key, 0, &c->arena, &r->tis, &r->tis_len, e) : rc;
+    return rc == 0 ? api_load_facts(c, r, e) : rc;
+}
+
+int api_load_facts(struct call *c, struct api_run *r, struct err *e)
+{
+    struct store *s;
+    int rc = server_store(c, &s, e);
+
+    rc = rc == 0 ? server_dag(c, r->run.version_key, &r->dag, e) : rc;
     rc = rc == 0
              ? s->ops->get_attempts(s, r->run.run_key, &c->arena, &r->attempts, &r->attempts_len, e)
              : rc;
@@ -404,16 +412,48 @@ static const char *trigger_of(const struct run_row *r)
     return by != TRIGGERED_BY_UNKNOWN ? run_trigger_to_string(by) : NULL;
 }
 
-void api_put_run(struct call *c, const char *name, const struct dag *d, const struct run_row *r)
+int api_run_notes(struct call *c, const struct run_row *rows, size_t n, const char ***ret,
+                  struct err *e)
 {
-    struct version_facts v = {0};
+    int64_t *keys = arena_array(&c->arena, n + 1, sizeof *keys);
+    const char **texts = arena_array(&c->arena, n + 1, sizeof *texts);
     struct note_row *notes = NULL;
     struct store *s;
-    size_t n = 0;
+    size_t len = 0;
+    int rc = keys != NULL && texts != NULL ? server_store(c, &s, e)
+                                           : err_set(e, ERR_NOMEM, "out of memory for notes");
 
-    if (server_store(c, &s, NULL) == 0) {
-        (void)s->ops->get_notes(s, r->run_key, &c->arena, &notes, &n, NULL);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        keys[i] = rows[i].run_key;
     }
+    rc = rc == 0 ? s->ops->get_run_notes(s, keys, n, &c->arena, &notes, &len, e) : rc;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const struct note_row *note = store_run_note(notes, len, keys[i]);
+
+        texts[i] = note != NULL ? note->text : NULL;
+    }
+    *ret = texts;
+    return rc;
+}
+
+int api_put_one_run(struct call *c, const struct run_row *r, struct err *e)
+{
+    const struct dag *d;
+    const char **notes;
+    int rc = api_run_notes(c, r, 1, &notes, e);
+
+    rc = rc == 0 ? server_dag(c, r->version_key, &d, e) : rc;
+    if (rc == 0) {
+        api_put_run(c, NULL, d, r, notes[0]);
+    }
+    return rc;
+}
+
+void api_put_run(struct call *c, const char *name, const struct dag *d, const struct run_row *r,
+                 const char *note)
+{
+    struct version_facts v = {0};
+
     (void)server_version(c, r->version_key, &v, NULL);
     open_object(c, name);
     put_text(c, "dag_run_id", r->run_id);
@@ -433,7 +473,7 @@ void api_put_run(struct call *c, const char *name, const struct dag *d, const st
     put_text(c, "triggered_by", trigger_of(r));
     put_text(c, "triggering_user_name", r->triggering_user);
     put_json(c, "conf", r->conf, "{}");
-    put_text(c, "note", note_of(notes, n, NOTE_OF_RUN, -1));
+    put_text(c, "note", note);
     json_key(&c->w, "dag_versions");
     json_array(&c->w);
     api_put_version(c, NULL, d->dag_id, r->version_key);

@@ -62,7 +62,8 @@ struct api_run {
     size_t notes_len;
 };
 int api_open_run(struct call *c, struct api_run *ret, struct err *e);
-int api_load_run(struct call *c, struct api_run *r, struct err *e); /* row and run are set */
+int api_load_run(struct call *c, struct api_run *r, struct err *e);   /* row and run are set */
+int api_load_facts(struct call *c, struct api_run *r, struct err *e); /* all but the instances */
 /* The task of the path, and with map_index of path or arguments (-1: none). 404. */
 int api_find_task(struct call *c, const struct api_run *r, const struct task **ret,
                   int32_t *ret_map_index, struct err *e);
@@ -71,7 +72,12 @@ int api_find_ti(struct call *c, struct api_run *r, struct ti_row *ret, struct er
 struct ti_row api_ti(const struct api_run *r, uint32_t task, int32_t map_index, bool *ret_found);
 
 /* Objects; name NULL: an element of an array. */
-void api_put_run(struct call *c, const char *name, const struct dag *d, const struct run_row *r);
+void api_put_run(struct call *c, const char *name, const struct dag *d, const struct run_row *r,
+                 const char *note);
+int api_put_one_run(struct call *c, const struct run_row *r, struct err *e); /* all of an answer */
+/* The notes of a page of runs, in one question: *ret[i] is that of rows[i], or NULL. */
+int api_run_notes(struct call *c, const struct run_row *rows, size_t n, const char ***ret,
+                  struct err *e);
 void api_put_ti(struct call *c, const char *name, const struct api_run *r, const struct ti_row *t,
                 const char *rendered);
 void api_put_version(struct call *c, const char *name, const char *dag_id, int64_t version_key);

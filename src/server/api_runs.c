@@ -129,7 +129,8 @@ static int read_query(struct call *c, struct run_query *q, struct err *e)
 
 static int put_rows(struct call *c, const struct run_row *rows, size_t n, struct err *e)
 {
-    int rc = 0;
+    const char **notes;
+    int rc = api_run_notes(c, rows, n, &notes, e);
 
     api_list(c, "dag_runs");
     for (size_t i = 0; rc == 0 && i < n; i++) {
@@ -137,7 +138,7 @@ static int put_rows(struct call *c, const struct run_row *rows, size_t n, struct
 
         rc = server_dag(c, rows[i].version_key, &d, e);
         if (rc == 0) {
-            api_put_run(c, NULL, d, &rows[i]);
+            api_put_run(c, NULL, d, &rows[i], notes[i]);
         }
     }
     return rc;
@@ -275,14 +276,9 @@ int api_dag_run(struct call *c, struct err *e)
 {
     struct run_row run;
     struct dag_row row;
-    const struct dag *d;
     int rc = api_find_run(c, &row, &run, e);
 
-    rc = rc == 0 ? server_dag(c, run.version_key, &d, e) : rc;
-    if (rc == 0) {
-        api_put_run(c, NULL, d, &run);
-    }
-    return rc;
+    return rc == 0 ? api_put_one_run(c, &run, e) : rc;
 }
 
 /* ---- state ---- */

@@ -349,7 +349,7 @@ static int put_items(struct listing *l, size_t from, size_t to)
 
         if (r.run.run_key != x->run->run_key) {
             r = (struct api_run){.row = *x->dag, .run = *x->run};
-            rc = api_load_run(l->c, &r, l->e);
+            rc = api_load_facts(l->c, &r, l->e);
         }
         if (rc == 0 && r.dag != NULL && x->row.key.task < r.dag->tasks_len) {
             api_put_ti(l->c, NULL, &r, &x->row, NULL);

@@ -96,7 +96,6 @@ static int put_made(struct call *c, const struct value *answer, const char *note
 {
     const struct value *v = answer != NULL ? value_get(answer, "run_key") : NULL;
     struct run_row run;
-    const struct dag *d;
     struct store *s;
     int64_t key = 0;
     bool later = false;
@@ -107,11 +106,7 @@ static int put_made(struct call *c, const struct value *answer, const char *note
     }
     rc = rc == 0 && !later ? server_store(c, &s, e) : rc;
     rc = rc == 0 && !later ? s->ops->get_run(s, key, &c->arena, &run, e) : rc;
-    rc = rc == 0 && !later ? server_dag(c, run.version_key, &d, e) : rc;
-    if (rc == 0 && !later) {
-        api_put_run(c, NULL, d, &run);
-    }
-    return rc;
+    return rc == 0 && !later ? api_put_one_run(c, &run, e) : rc;
 }
 
 int api_trigger(struct call *c, const char *dag_id, const char *type, struct err *e)

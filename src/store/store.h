@@ -540,6 +540,9 @@ struct store_ops {
     /* Notes of a run: by (task, map_index), its own (NOTE_OF_RUN) last. */
     int (*get_notes)(struct store *s, int64_t run_key, struct arena *a, struct note_row **ret,
                      size_t *ret_len, struct err *e);
+    /* Of many runs their own notes alone: by run_key. */
+    int (*get_run_notes)(struct store *s, const int64_t *run_keys, size_t n, struct arena *a,
+                         struct note_row **ret, size_t *ret_len, struct err *e);
     /* Of a watcher, by path. */
     int (*get_arrivals)(struct store *s, const char *watcher, struct arena *a,
                         struct arrival_row **ret, size_t *ret_len, struct err *e);
@@ -687,6 +690,24 @@ static inline void store_close(struct store *s)
     if (s != NULL) {
         s->ops->close(s);
     }
+}
+
+/* Of what get_run_notes gave: a run's note, or NULL. */
+static inline const struct note_row *store_run_note(const struct note_row *rows, size_t n,
+                                                    int64_t run_key)
+{
+    size_t lo = 0, hi = n;
+
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+
+        if (rows[mid].key.run_key < run_key) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo < n && rows[lo].key.run_key == run_key ? &rows[lo] : NULL;
 }
 
 #endif

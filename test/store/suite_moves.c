@@ -28,6 +28,18 @@ static void test_notes(void **state)
     assert_string_equal(got[2].text, "of the run"); /* it is the last */
     assert_string_equal(got[2].actor, "anna");
     assert_int_equal(got[2].at_us, T0);
+    OK(OPS(f)->get_run_notes(f->s, (const int64_t[]){2, 3, 1}, 3, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 1); /* run 2 has one of an instance only */
+    assert_int_equal(got[0].key.run_key, 1);
+    assert_string_equal(got[0].text, "of the run");
+    rows[3].key = (struct ti_key){2, NOTE_OF_RUN, -1};
+    OK(fixture_commit(f, &b), f);
+    OK(OPS(f)->get_run_notes(f->s, (const int64_t[]){2, 3, 1}, 3, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 2);
+    assert_int_equal(got[1].key.run_key, 2);
+    assert_string_equal(got[1].text, "elsewhere");
+    OK(OPS(f)->get_run_notes(f->s, NULL, 0, &f->a, &got, &n, &f->e), f);
+    assert_int_equal(n, 0);
     rows[0].text = "another";
     rows[1].text = NULL;
     OK(fixture_commit(f, &b), f);

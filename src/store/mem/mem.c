@@ -117,6 +117,7 @@ static const struct store_ops ops = {
     .get_rendered = mem_get_rendered,
     .get_gone = mem_get_gone,
     .get_notes = mem_get_notes,
+    .get_run_notes = mem_get_run_notes,
     .get_arrivals = mem_get_arrivals,
     .find_command = mem_find_command,
     .get_pools = mem_get_pools,

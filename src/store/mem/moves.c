@@ -200,6 +200,36 @@ int mem_get_notes(struct store *s, int64_t run_key, struct arena *a, struct note
     return give(mem_store(s), run_key, KIND_NOTE, by_key, a, (void **)ret, ret_len, e);
 }
 
+static int by_run(const void *x, const void *y)
+{
+    const struct note_row *a = x, *b = y;
+
+    return (a->key.run_key > b->key.run_key) - (a->key.run_key < b->key.run_key);
+}
+
+int mem_get_run_notes(struct store *s, const int64_t *run_keys, size_t n, struct arena *a,
+                      struct note_row **ret, size_t *ret_len, struct err *e)
+{
+    struct note_row *out = arena_array(a, n + 1, sizeof *out);
+
+    *ret = NULL;
+    *ret_len = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct note_row key = {.key = {run_keys[i], NOTE_OF_RUN, -1}};
+        struct node *p = mem_table_find(&mem_store(s)->keys[KIND_NOTE], KIND_NOTE, &key, 0);
+
+        if (out == NULL ||
+            (p != NULL && row_copy(KIND_NOTE, node_row(p), a, &out[(*ret_len)++]) != 0)) {
+            return err_set(e, ERR_NOMEM, "store: out of memory");
+        }
+    }
+    if (*ret_len > 0) {
+        qsort(out, *ret_len, sizeof *out, by_run);
+        *ret = out;
+    }
+    return 0;
+}
+
 /* ---- arrivals ---- */
 
 int mem_put_arrivals(struct mem_store *m, const struct store_batch *b, struct err *e)

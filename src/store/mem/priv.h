@@ -230,6 +230,8 @@ int mem_get_gone(struct store *s, int64_t run_key, struct arena *a, struct gone_
                  size_t *ret_len, struct err *e);
 int mem_get_notes(struct store *s, int64_t run_key, struct arena *a, struct note_row **ret,
                   size_t *ret_len, struct err *e);
+int mem_get_run_notes(struct store *s, const int64_t *run_keys, size_t n, struct arena *a,
+                      struct note_row **ret, size_t *ret_len, struct err *e);
 
 /* ---- assets.c ---- */
 

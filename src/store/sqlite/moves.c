@@ -207,6 +207,19 @@ int sqlite_get_notes(struct store *s, int64_t run_key, struct arena *a, struct n
     return read_all(&r, read_note, sizeof **ret, (void **)ret, ret_len);
 }
 
+int sqlite_get_run_notes(struct store *s, const int64_t *run_keys, size_t n, struct arena *a,
+                         struct note_row **ret, size_t *ret_len, struct err *e)
+{
+    struct reader r;
+    int rc = reader_init(&r, s, ST_GET_RUN_NOTES, a, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    sql_put_list(&r.b, run_keys, n);
+    return read_all(&r, read_note, sizeof **ret, (void **)ret, ret_len);
+}
+
 /* ---- arrivals ---- */
 
 int sqlite_put_arrivals(struct sql_store *s, const struct store_batch *batch, struct err *e)

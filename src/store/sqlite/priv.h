@@ -212,6 +212,8 @@ int sqlite_get_gone(struct store *s, int64_t run_key, struct arena *a, struct go
                     size_t *ret_len, struct err *e);
 int sqlite_get_notes(struct store *s, int64_t run_key, struct arena *a, struct note_row **ret,
                      size_t *ret_len, struct err *e);
+int sqlite_get_run_notes(struct store *s, const int64_t *run_keys, size_t n, struct arena *a,
+                         struct note_row **ret, size_t *ret_len, struct err *e);
 /* Of a commit, within its transaction: first_key is the first of the events' keys. */
 struct reader;
 int sqlite_read_event(struct reader *r, void *to); /* one row */

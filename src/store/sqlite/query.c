@@ -173,22 +173,6 @@ static void put_texts(struct binder *b, const char *text, int times)
     }
 }
 
-/* As a JSON array, which SQLite copies. */
-static void put_list(struct binder *b, const int64_t *list, size_t n)
-{
-    struct buf text BUF_CLEANUP;
-
-    buf_init(&text, MiB(16));
-    (void)buf_char(&text, '[');
-    for (size_t i = 0; i < n; i++) {
-        (void)buf_printf(&text, "%s%lld", i != 0 ? "," : "", (long long)list[i]);
-    }
-    (void)buf_char(&text, ']');
-    b->rc |= buf_status(&text) == 0
-                 ? sqlite3_bind_text(b->st, ++b->i, buf_cstr(&text), -1, SQLITE_TRANSIENT)
-                 : SQLITE_NOMEM;
-}
-
 static void bind_where(struct binder *b, const struct run_query *q)
 {
     if (q->dag_key != 0) {
@@ -211,7 +195,7 @@ static void bind_where(struct binder *b, const struct run_query *q)
         bind_range(b, &q->updated);
     }
     if (q->dag_keys != NULL) {
-        put_list(b, q->dag_keys, q->dag_keys_len);
+        sql_put_list(b, q->dag_keys, q->dag_keys_len);
     }
     put_texts(b, q->run_id_prefix, 2);
     put_texts(b, q->conf_part, 1);
@@ -222,7 +206,7 @@ static void bind_where(struct binder *b, const struct run_query *q)
     put_texts(b, q->bundle_version, 1);
     put_texts(b, q->asset_part, 2);
     if (q->version_numbers != NULL) {
-        put_list(b, q->version_numbers, q->version_numbers_len);
+        sql_put_list(b, q->version_numbers, q->version_numbers_len);
     }
     if (q->by_duration) {
         put_int(b, q->duration_from_us);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 int reader_init(struct reader *r, struct store *s, enum sql_stmt_id id, struct arena *a,
@@ -102,4 +104,19 @@ int read_one(struct reader *r, read_row_fn *fn, void *to, const char *missing, .
     }
     (void)sqlite3_reset(r->st);
     return rc == -ERR_NOTFOUND ? rc : fail(r, rc);
+}
+
+void sql_put_list(struct binder *b, const int64_t *list, size_t n)
+{
+    struct buf text BUF_CLEANUP;
+
+    buf_init(&text, MiB(16));
+    (void)buf_char(&text, '[');
+    for (size_t i = 0; i < n; i++) {
+        (void)buf_printf(&text, "%s%lld", i != 0 ? "," : "", (long long)list[i]);
+    }
+    (void)buf_char(&text, ']');
+    b->rc |= buf_status(&text) == 0
+                 ? sqlite3_bind_text(b->st, ++b->i, buf_cstr(&text), -1, SQLITE_TRANSIENT)
+                 : SQLITE_NOMEM;
 }

@@ -29,6 +29,9 @@ int read_one(struct reader *r, read_row_fn *fn, void *to, const char *missing, .
 
 read_row_fn sql_read_run; /* of SQL_RUN_COLUMNS */
 
+/* For IN (SELECT value FROM json_each(?)): a JSON array, which SQLite copies. */
+void sql_put_list(struct binder *b, const int64_t *list, size_t n);
+
 /* LIMIT: 0 is none. */
 static inline void put_limit(struct binder *b, size_t limit)
 {

@@ -243,6 +243,7 @@ static const struct store_ops ops = {
     .get_rendered = sql_get_rendered,
     .get_gone = sqlite_get_gone,
     .get_notes = sqlite_get_notes,
+    .get_run_notes = sqlite_get_run_notes,
     .get_arrivals = sqlite_get_arrivals,
     .find_command = sql_find_command,
     .get_pools = sql_get_pools,
