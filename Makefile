@@ -2,7 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all setup build program demo test screenshots check bench soak fuzz sim templates kill golden mining providers attacks reference install clean help
+.PHONY: all setup build program demo test screenshots check bench soak fuzz sim templates kill golden mining providers attacks clients reference install clean help
 
 all: build
 
@@ -63,6 +63,9 @@ providers: program ## genuine Airflow providers against servers of this machine;
 
 attacks: program ## requests made from api/openapi.yaml by Schemathesis, EXAMPLES (20) per operation; a package index
 	@test/attacks/run.py --build $(BUILD) --examples $(or $(EXAMPLES),20) --seed $(or $(SEED),1)
+
+clients: program ## Airflow's own Python client and airflowctl against the API server; a package index
+	@test/api/run.py --build $(BUILD)
 
 reference: ## writes docs/reference/c-api.md from the public headers
 	@tools/api-reference >docs/reference/c-api.md

@@ -6,7 +6,9 @@ each operation that the client has, looks at its effect where it has one, and pr
 
     ok       answered, parsed by the client's own models, and the effect seen
     wrong    answered otherwise than the client or this script expects
-    none     not there (404 or 405 of the router)
+    none     not there (404 or 405 of the router), or not called; with the reason
+
+run.py makes that environment, and runs this and airflowctl.py.
 """
 import json
 import os
@@ -101,6 +103,19 @@ def knows(home):
     except urllib.error.HTTPError as e:
         assert e.code in (404, 503), e
         return False
+
+
+# Operations of clients of later releases: not of the one whose interface this is.
+LATER = {"3.3": ("AssetStateStoreApi.", "TaskStateStoreApi.", "ConnectionApi.enqueue_connection_test", "ConnectionApi.get_connection_test", "DagRunApi.bulk_dag_runs",
+                 "DagRunApi.clear_dag_run_partitions", "DagRunApi.clear_dag_runs", "TaskInstanceApi.patch_task_group_instances")}
+
+
+def reason(name):
+    """Why an operation was not called."""
+    for release, names in LATER.items():
+        if name.startswith(names):
+            return "new in Airflow " + release
+    return "not called"
 
 
 class Tally:
@@ -211,6 +226,7 @@ def exercise(t, client, home):
     bulk(t, client, m, home, run, ti)
     assets(t, client, m, home, run)
     config(t, client)
+    browser(t, client)
     deletions(t, client, m, home, dags, run, ti)
 
 
@@ -342,6 +358,13 @@ def assets(t, client, m, home, run):
     wait_for(lambda: run.get_dag_run("d", "mat").state == "success")
 
 
+def browser(t, client):
+    """Links for a browser: a redirect to the page, where one signs in, and one that has ended the session."""
+    login = ac.LoginApi(client)
+    for name in ("login", "logout"):
+        t.call("LoginApi." + name, lambda name=name: getattr(login, name + "_without_preload_content")(), lambda r: r.status == 200 and "/login" in r.geturl())
+
+
 def config(t, client):
     c = ac.ConfigApi(client)
     t.call("ConfigApi.get_config", c.get_config, lambda r: "api" in [s.name for s in r.sections])
@@ -422,15 +445,14 @@ def main():
         home.close()
     all_ = operations()
     for name in all_:
-        what, why = t.lines.get(name, ("none", "not called"))
-        if what != "none":
-            print("%-6s %s  %s" % (what, name, why))
+        what, why = t.lines.get(name, ("none", reason(name)))
+        print("%-6s %s  %s" % (what, name, why or "answered 404 or 405 by the router") if what != "ok" else "ok     " + name)
     odd = set(t.lines) - set(all_)
     assert not odd, odd
     ok = sum(what == "ok" for what, _ in t.lines.values())
-    wrong = [n for n, (what, _) in t.lines.items() if what == "wrong"]
-    print("%d of the %d operations of the client work, %d answer otherwise" % (ok, len(all_), len(wrong)))
-    return 1 if wrong else 0
+    later = sum(reason(name) != "not called" for name in all_ if name not in t.lines)
+    print("%d of the %d operations of the client work, %d do not, %d are of a later release" % (ok, len(all_), len(all_) - ok - later, later))
+    return 0 if ok + later == len(all_) else 1
 
 
 if __name__ == "__main__":
