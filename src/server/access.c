@@ -287,6 +287,11 @@ bool access_sees(const struct call *c, const struct dag *d)
     return identity_may(c->who.read, d->tags, d->tags_len);
 }
 
+bool access_sees_all(const struct call *c)
+{
+    return c->who.read[0] == NULL && c->who.read[1] == NULL;
+}
+
 bool access_may_change(const struct call *c, const struct dag *d)
 {
     return access_sees(c, d) && identity_may(c->who.write, d->tags, d->tags_len);
@@ -296,13 +301,16 @@ static bool check_tags(struct call *c)
 {
     const char *dag_id;
 
-    if (!identity_is_limited(&c->who) || (c->route->flags & (ROUTE_TAGS | ROUTE_FREE)) != 0 ||
+    if (!identity_is_limited(&c->who) || (c->route->flags & ROUTE_FREE) != 0 ||
         c->route->role == ROLE_NONE) {
         return true;
     }
     dag_id = call_param(c, "dag_id");
     if (dag_id != NULL && strcmp(dag_id, "~") != 0) {
         return check_dag(c, dag_id);
+    }
+    if ((c->route->flags & ROUTE_TAGS) != 0) {
+        return true;
     }
     call_fail(c, 403, "You are limited to the DAGs with certain tags; this is about all of them");
     return false;

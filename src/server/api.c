@@ -192,28 +192,6 @@ int api_run_states(struct call *c, const char *name, unsigned *ret, struct err *
 
 /* ---- what the path names ---- */
 
-int api_get_dags(struct call *c, bool changing, struct dag_row **ret, size_t *ret_n, struct err *e)
-{
-    struct store *s;
-    size_t kept = 0;
-    int rc = server_store(c, &s, e);
-
-    rc = rc == 0 ? s->ops->get_dags(s, &c->arena, ret, ret_n, e) : rc;
-    if (rc != 0 || !identity_is_limited(&c->who)) {
-        return rc;
-    }
-    for (size_t i = 0; rc == 0 && i < *ret_n; i++) {
-        const struct dag *d;
-
-        rc = server_dag(c, (*ret)[i].version_key, &d, e);
-        if (rc == 0 && (changing ? access_may_change(c, d) : access_sees(c, d))) {
-            (*ret)[kept++] = (*ret)[i];
-        }
-    }
-    *ret_n = kept;
-    return rc;
-}
-
 int api_find_dag(struct call *c, struct dag_row *ret, struct err *e)
 {
     const char *dag_id = call_param(c, "dag_id");

@@ -45,6 +45,31 @@ int api_run_states(struct call *c, const char *name, unsigned *ret, struct err *
 /* The DAGs that who asks may see, by dag_id; changing: those that he may change. A list of DAGs, or of what belongs to them, begins with this
  * (and has ROUTE_TAGS). */
 int api_get_dags(struct call *c, bool changing, struct dag_row **ret, size_t *ret_n, struct err *e);
+/* The same for what names DAGs otherwise: their rows are read only for who is limited. */
+struct api_visible {
+    bool all;
+    struct dag_row *dags; /* unless all: by dag_id */
+    size_t len;
+};
+int api_visible(struct call *c, struct api_visible *ret, struct err *e);
+/* NULL, and a DAG that was deleted: only who sees all. */
+bool api_sees_id(const struct api_visible *v, const char *dag_id);
+/* What he may know of a file with errors, as in Airflow: of one whose DAGs he may see, all; of one of which he may see some, that it has errors. A
+ * file of which no DAG was ever read is for those who see all. */
+enum api_known { API_NOTHING, API_THAT_IT_IS, API_ALL_OF_IT };
+#define API_REDACTED "REDACTED - you do not have read permission on all DAGs in the file"
+struct api_files {
+    struct api_visible v;
+    struct dag_row *dags; /* all, unless v.all */
+    size_t dags_len;
+};
+int api_files(struct call *c, struct api_files *ret, struct err *e);
+enum api_known api_file_known(const struct api_files *f, const char *file); /* below its bundle */
+/* Of a query: never NULL, so that of no DAGs there are no rows. */
+int api_dag_keys(struct call *c, const struct dag_row *dags, size_t n, const int64_t **ret,
+                 struct err *e);
+/* May he see this DAG, or change it? For one that the path does not name. -ERR_NOTFOUND (without a text), -ERR_PERM. */
+int api_may(struct call *c, const struct dag_row *row, bool changing, struct err *e);
 /* By the path's names; 404 in Airflow's words. */
 int api_find_dag(struct call *c, struct dag_row *ret, struct err *e);
 int api_find_run(struct call *c, struct dag_row *ret_dag, struct run_row *ret, struct err *e);

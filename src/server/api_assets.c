@@ -53,14 +53,18 @@ static void put_asset(struct call *c, const struct asset_row *a, const struct as
     json_object_end(&c->w);
 }
 
-/* dag_ids: those that one of these DAGs names. */
+/* dag_ids: those that one of these DAGs names. Who is limited to some DAGs sees those that one of these names. */
 static int keep_named(struct call *c, struct asset_row *rows, size_t *n, struct err *e)
 {
     struct asset_ref *refs;
     size_t len = 0, kept = 0;
-    int rc = call_query(c, "dag_ids") != NULL ? api_asset_refs(c, rows, *n, &refs, &len, e) : 0;
+    int rc;
 
-    if (rc != 0 || call_query(c, "dag_ids") == NULL) {
+    if (access_sees_all(c) && call_query(c, "dag_ids") == NULL) {
+        return 0;
+    }
+    rc = api_asset_refs(c, rows, *n, &refs, &len, e);
+    if (rc != 0) {
         return rc;
     }
     for (size_t i = 0; i < *n; i++) {
@@ -147,20 +151,24 @@ int api_assets(struct call *c, struct err *e)
 static int find_asset(struct call *c, int64_t key, struct asset_row *ret, struct err *e)
 {
     struct asset_row *rows;
+    struct asset_ref *refs;
     struct store *s;
-    size_t n = 0;
+    size_t n = 0, len = 0;
+    bool found = false;
     int rc = server_store(c, &s, e);
 
     rc = rc == 0 ? s->ops->get_assets(s, 0, 0, &c->arena, &rows, &n, e) : rc;
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        if (rows[i].asset_key == key) {
-            *ret = rows[i];
-            return 0;
-        }
+    for (size_t i = 0; rc == 0 && !found && i < n; i++) {
+        found = rows[i].asset_key == key;
+        *ret = rows[i];
     }
-    return rc != 0 ? rc
-                   : err_set(e, ERR_NOTFOUND, "The Asset with ID: `%lld` was not found",
-                             (long long)key);
+    if (rc == 0 && found && !access_sees_all(c)) {
+        rc = api_asset_refs(c, ret, 1, &refs, &len, e);
+        found = len != 0;
+    }
+    return rc != 0 || found ? rc
+                            : err_set(e, ERR_NOTFOUND, "The Asset with ID: `%lld` was not found",
+                                      (long long)key);
 }
 
 static int find_asked(struct call *c, struct asset_row *ret, struct err *e)
@@ -247,8 +255,11 @@ int api_asset_alias(struct call *c, struct err *e)
 
 /* ---- events ---- */
 
-static void put_event(struct call *c, const struct asset_event_row *r)
+/* Where it came from is told of DAGs that who asks may see. */
+static void put_event(struct call *c, const struct asset_event_row *r, const struct api_visible *v)
 {
+    bool from = api_sees_id(v, r->dag_id);
+
     json_object(&c->w);
     put_int(c, "id", r->event_key);
     put_int(c, "asset_id", r->asset_key);
@@ -256,18 +267,45 @@ static void put_event(struct call *c, const struct asset_event_row *r)
     put_text(c, "name", r->name);
     put_text(c, "group", r->group);
     put_json(c, "extra", r->extra, "{}");
-    put_text(c, "source_dag_id", r->dag_id);
-    put_text(c, "source_task_id", r->task_id);
-    put_text(c, "source_run_id", r->run_id);
-    put_int(c, "source_map_index", r->map_index);
+    put_text(c, "source_dag_id", from ? r->dag_id : NULL);
+    put_text(c, "source_task_id", from ? r->task_id : NULL);
+    put_text(c, "source_run_id", from ? r->run_id : NULL);
+    put_int(c, "source_map_index", from ? r->map_index : -1);
     put_json(c, "created_dagruns", NULL, "[]");
     put_time(c, "timestamp", r->at_us);
     put_text(c, "partition_key", r->partition_key);
     json_object_end(&c->w);
 }
 
+/* The events of assets that who is limited may see: *q is of these. */
+static int limit_events(struct call *c, struct asset_event_query *q, struct err *e)
+{
+    struct asset_row *rows;
+    int64_t *keys;
+    struct store *s;
+    size_t n = 0;
+    int rc = server_store(c, &s, e);
+
+    if (rc != 0 || access_sees_all(c)) {
+        return rc;
+    }
+    rc = s->ops->get_assets(s, 0, 0, &c->arena, &rows, &n, e);
+    rc = rc == 0 ? keep_named(c, rows, &n, e) : rc;
+    keys = arena_array(&c->arena, n + 1, sizeof *keys);
+    if (rc == 0 && keys == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for assets");
+    }
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        keys[i] = rows[i].asset_key;
+    }
+    q->asset_keys = keys;
+    q->asset_keys_len = n;
+    return rc;
+}
+
 int api_asset_events(struct call *c, struct err *e)
 {
+    struct api_visible v;
     struct asset_event_query q = {.from_us = TIME_NONE, .to_us = TIME_NONE};
     static const char *const orders[] = {"timestamp", "id", NULL};
     struct asset_event_row *rows;
@@ -288,14 +326,16 @@ int api_asset_events(struct call *c, struct err *e)
     }
     q.from_us = at.from_us;
     q.to_us = at.to_us;
-    rc = s->ops->count_asset_events(s, &q, &total, &newest, e);
+    rc = api_visible(c, &v, e);
+    rc = rc == 0 ? limit_events(c, &q, e) : rc;
+    rc = rc == 0 ? s->ops->count_asset_events(s, &q, &total, &newest, e) : rc;
     q.offset = p.offset;
     q.limit = p.limit;
     rc = rc == 0 && p.limit != 0 ? s->ops->get_asset_events(s, &q, &c->arena, &rows, &n, e) : rc;
     if (rc == 0) {
         api_list(c, "asset_events");
         for (size_t i = 0; i < n; i++) {
-            put_event(c, &rows[i]);
+            put_event(c, &rows[i], &v);
         }
         api_list_end(c, total);
     }
@@ -310,6 +350,7 @@ int api_asset_event_post(struct call *c, struct err *e)
         .from_us = TIME_NONE, .to_us = TIME_NONE, .newest_first = true, .limit = 1};
     const struct value *extra, *id;
     const char *partition = NULL;
+    struct api_visible v;
     struct asset_event_row *rows;
     struct asset_row a;
     struct value *body, *answer;
@@ -358,8 +399,9 @@ int api_asset_event_post(struct call *c, struct err *e)
     q.asset_key = key;
     rc = server_store(c, &s, e);
     rc = rc == 0 ? s->ops->get_asset_events(s, &q, &c->arena, &rows, &n, e) : rc;
+    rc = rc == 0 ? api_visible(c, &v, e) : rc;
     if (rc == 0 && n == 1) {
-        put_event(c, &rows[0]);
+        put_event(c, &rows[0], &v);
     }
     return rc;
 }
@@ -368,6 +410,7 @@ int api_asset_event_post(struct call *c, struct err *e)
 int api_upstream_events(struct call *c, struct err *e)
 {
     struct asset_event_row *rows;
+    struct api_visible v;
     struct run_row run;
     struct dag_row row;
     struct store *s;
@@ -376,10 +419,11 @@ int api_upstream_events(struct call *c, struct err *e)
 
     rc = rc == 0 ? server_store(c, &s, e) : rc;
     rc = rc == 0 ? s->ops->get_run_events(s, run.run_key, 0, 0, &c->arena, &rows, &n, e) : rc;
+    rc = rc == 0 ? api_visible(c, &v, e) : rc;
     if (rc == 0) {
         api_list(c, "asset_events");
         for (size_t i = 0; i < n; i++) {
-            put_event(c, &rows[i]);
+            put_event(c, &rows[i], &v);
         }
         api_list_end(c, (int64_t)n);
     }
@@ -498,6 +542,7 @@ int api_dag_queued_event(struct call *c, struct err *e)
 int api_asset_queued_events(struct call *c, struct err *e)
 {
     struct asset_consumer_row *all;
+    struct api_visible v;
     struct asset_row a;
     struct store *s;
     int64_t before, total = 0;
@@ -507,6 +552,7 @@ int api_asset_queued_events(struct call *c, struct err *e)
     rc = rc == 0 ? find_asked(c, &a, e) : rc;
     rc = rc == 0 ? server_store(c, &s, e) : rc;
     rc = rc == 0 ? s->ops->get_asset_consumers(s, &c->arena, &all, &n, e) : rc;
+    rc = rc == 0 ? api_visible(c, &v, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -515,6 +561,9 @@ int api_asset_queued_events(struct call *c, struct err *e)
         struct waiting *w;
         size_t len;
 
+        if (!api_sees_id(&v, all[i].dag_id)) {
+            continue;
+        }
         rc = waiting_of(c, all[i].dag_key, all[i].dag_id, &w, &len, e);
         total += rc == 0 ? put_waiting(c, w, len, a.asset_key, before) : 0;
     }

@@ -33,28 +33,38 @@ static int put_backfill(struct call *c, const char *dag_id, const char *display_
     return 0;
 }
 
-static int put_stored(struct call *c, int64_t key, struct err *e)
+/* Of a DAG that who asks may see, or change. */
+static int find_backfill(struct call *c, int64_t key, bool changing, struct backfill_row *ret,
+                         struct dag_row *ret_dag, struct err *e)
 {
-    struct backfill_row b;
     struct dag_row *dags;
-    const struct dag *d = NULL;
     struct store *s;
+    bool found = false;
     size_t n = 0;
     int rc = server_store(c, &s, e);
 
-    rc = rc == 0 ? s->ops->get_backfill(s, key, &c->arena, &b, e) : rc;
-    if (rc == -ERR_NOTFOUND) {
-        return err_set(e, ERR_NOTFOUND, "Could not find backfill with id %lld", (long long)key);
-    }
+    rc = rc == 0 ? s->ops->get_backfill(s, key, &c->arena, ret, e) : rc;
     rc = rc == 0 ? s->ops->get_dags(s, &c->arena, &dags, &n, e) : rc;
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        if (dags[i].dag_key == b.dag_key) {
-            rc = server_dag(c, dags[i].version_key, &d, e);
-        }
+    for (size_t i = 0; rc == 0 && i < n && !found; i++) {
+        found = dags[i].dag_key == ret->dag_key;
+        *ret_dag = dags[i];
     }
-    return rc == 0
-               ? put_backfill(c, d != NULL ? d->dag_id : "", d != NULL ? d->display_name : "", &b)
+    rc = rc == 0 && !found ? -ERR_NOTFOUND : rc;
+    rc = rc == 0 ? api_may(c, ret_dag, changing, e) : rc;
+    return rc == -ERR_NOTFOUND
+               ? err_set(e, ERR_NOTFOUND, "Could not find backfill with id %lld", (long long)key)
                : rc;
+}
+
+static int put_stored(struct call *c, int64_t key, struct err *e)
+{
+    struct backfill_row b;
+    const struct dag *d;
+    struct dag_row row;
+    int rc = find_backfill(c, key, false, &b, &row, e);
+
+    rc = rc == 0 ? server_dag(c, row.version_key, &d, e) : rc;
+    return rc == 0 ? put_backfill(c, d->dag_id, d->display_name, &b) : rc;
 }
 
 static int key_of(struct call *c, int64_t *ret, struct err *e)
@@ -87,6 +97,7 @@ int api_backfills(struct call *c, struct err *e)
     rc = rc == 0 ? api_order(c, orders, 0, false, &order, &down, e) : rc;
     rc = rc == 0 ? server_store(c, &s, e) : rc;
     rc = rc == 0 ? s->ops->find_dag(s, dag_id, &c->arena, &row, e) : rc;
+    rc = rc == 0 ? api_may(c, &row, false, e) : rc;
     if (rc == -ERR_NOTFOUND) { /* as Airflow: of a DAG that is not there, none */
         api_list(c, "backfills");
         api_list_end(c, 0);
@@ -178,12 +189,14 @@ static int read_body(struct call *c, struct asked *ret, struct err *e)
     return 0;
 }
 
-static int find_dag(struct call *c, const char *dag_id, struct dag_row *ret, struct err *e)
+static int find_dag(struct call *c, const char *dag_id, bool changing, struct dag_row *ret,
+                    struct err *e)
 {
     struct store *s;
     int rc = server_store(c, &s, e);
 
     rc = rc == 0 ? s->ops->find_dag(s, dag_id, &c->arena, ret, e) : rc;
+    rc = rc == 0 ? api_may(c, ret, changing, e) : rc;
     return rc == -ERR_NOTFOUND ? err_set(e, ERR_NOTFOUND, "Could not find dag %s", dag_id) : rc;
 }
 
@@ -235,7 +248,7 @@ int api_backfill_post(struct call *c, struct err *e)
     bool later = false;
     int rc = read_body(c, &x, e);
 
-    rc = rc == 0 ? find_dag(c, x.q.dag_id, &row, e) : rc;
+    rc = rc == 0 ? find_dag(c, x.q.dag_id, true, &row, e) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -267,7 +280,7 @@ int api_backfill_dry(struct call *c, struct err *e)
     size_t n = 0;
     int rc = read_body(c, &x, e);
 
-    rc = rc == 0 ? find_dag(c, x.q.dag_id, &row, e) : rc;
+    rc = rc == 0 ? find_dag(c, x.q.dag_id, false, &row, e) : rc;
     rc = rc == 0 ? server_dag(c, row.version_key, &d, e) : rc;
     if (rc != 0) {
         return rc;
@@ -307,10 +320,13 @@ static int change(struct call *c, const char *word, struct err *e)
     struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     struct value *answer;
+    struct backfill_row was;
+    struct dag_row row;
     int64_t key;
     bool later = false;
     int rc = key_of(c, &key, e);
 
+    rc = rc == 0 ? find_backfill(c, key, true, &was, &row, e) : rc;
     if (rc != 0) {
         return rc;
     }

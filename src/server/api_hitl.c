@@ -398,7 +398,7 @@ static int gather_runs(struct listing *l, const char *dag_id, const char *run_id
     struct dag_row *dags;
     struct run_row *runs;
     struct store *s;
-    size_t n = 0, dags_len = 0;
+    size_t n = 0, all = 0;
     int rc = server_store(l->c, &s, l->e);
 
     q.logical_date = q.run_after = q.start = q.end = (struct time_range){TIME_NONE, TIME_NONE};
@@ -406,17 +406,22 @@ static int gather_runs(struct listing *l, const char *dag_id, const char *run_id
         !call_query_bool(l->c, "response_received", false)) {
         q.states = 1U << RUN_RUNNING | 1U << RUN_QUEUED; /* only these can wait for an answer */
     }
-    rc = rc == 0 ? s->ops->get_dags(s, &l->c->arena, &dags, &dags_len, l->e) : rc;
+    rc = rc == 0 ? api_get_dags(l->c, false, &dags, &all, l->e) : rc;
+    for (size_t i = 0; rc == 0 && i < all; i++) {
+        if ((strcmp(dag_id, "~") == 0 || strcmp(dag_id, dags[i].dag_id) == 0) &&
+            api_pattern(l->c, "dag_id", dags[i].dag_id)) {
+            dags[q.dag_keys_len++] = dags[i];
+        }
+    }
+    rc = rc == 0 ? api_dag_keys(l->c, dags, q.dag_keys_len, &q.dag_keys, l->e) : rc;
     rc = rc == 0 ? s->ops->query_runs(s, &q, &l->c->arena, &runs, &n, l->e) : rc;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const struct dag_row *dag = NULL;
 
-        for (size_t k = 0; k < dags_len && dag == NULL; k++) {
+        for (size_t k = 0; k < q.dag_keys_len && dag == NULL; k++) {
             dag = dags[k].dag_key == runs[i].dag_key ? &dags[k] : NULL;
         }
-        if (dag != NULL && (strcmp(dag_id, "~") == 0 || strcmp(dag_id, dag->dag_id) == 0) &&
-            (strcmp(run_id, "~") == 0 || strcmp(run_id, runs[i].run_id) == 0) &&
-            api_pattern(l->c, "dag_id", dag->dag_id)) {
+        if (dag != NULL && (strcmp(run_id, "~") == 0 || strcmp(run_id, runs[i].run_id) == 0)) {
             rc = gather(l, dag, &runs[i]);
         }
     }

@@ -6,9 +6,8 @@
 
 /* ---- import errors: of the scheduler that looks at the folder ---- */
 
-static void put_import_error(struct call *c, const struct value *v)
+static void put_import_error(struct call *c, const struct value *v, enum api_known known)
 {
-    static const char *const texts[] = {"filename", "stack_trace"};
     int64_t us = TIME_NONE;
 
     json_object(&c->w);
@@ -17,9 +16,13 @@ static void put_import_error(struct call *c, const struct value *v)
     (void)value_int(value_get(v, "timestamp_us"), 0, INT64_MAX, &us);
     put_time(c, "timestamp", us);
     put_text(c, "bundle_name", "dags-folder");
-    for (size_t i = 0; i < 2; i++) {
-        json_key(&c->w, texts[i]);
-        json_value(&c->w, value_get(v, texts[i]));
+    json_key(&c->w, "filename");
+    json_value(&c->w, value_get(v, "filename"));
+    if (known == API_ALL_OF_IT) {
+        json_key(&c->w, "stack_trace");
+        json_value(&c->w, value_get(v, "stack_trace"));
+    } else {
+        put_text(c, "stack_trace", API_REDACTED);
     }
     json_object_end(&c->w);
 }
@@ -27,10 +30,12 @@ static void put_import_error(struct call *c, const struct value *v)
 int api_import_errors(struct call *c, struct err *e)
 {
     struct value *all = NULL;
+    struct api_files k;
     struct api_page p;
     int64_t total = 0;
     int rc = api_page(c, &p, e);
 
+    rc = rc == 0 ? api_files(c, &k, e) : rc;
     rc = rc == 0 ? server_ask(c, "import_errors", NULL, &all, e) : rc;
     if (rc != 0) {
         return rc;
@@ -39,11 +44,12 @@ int api_import_errors(struct call *c, struct err *e)
     for (size_t i = 0; all != NULL && i < all->len; i++) {
         const struct value *name = value_get(all->elems[i], "filename");
 
-        if (name == NULL || !api_pattern(c, "filename", name->text)) {
+        if (name == NULL || !api_pattern(c, "filename", name->text) ||
+            api_file_known(&k, name->text) == API_NOTHING) {
             continue;
         }
         if (total >= (int64_t)p.offset && total - (int64_t)p.offset < (int64_t)p.limit) {
-            put_import_error(c, all->elems[i]);
+            put_import_error(c, all->elems[i], api_file_known(&k, name->text));
         }
         total++;
     }
@@ -55,13 +61,17 @@ int api_import_error(struct call *c, struct err *e)
 {
     const char *id = call_param(c, "import_error_id");
     struct value *all = NULL;
-    int rc = server_ask(c, "import_errors", NULL, &all, e);
+    struct api_files k;
+    int rc = api_files(c, &k, e);
 
+    rc = rc == 0 ? server_ask(c, "import_errors", NULL, &all, e) : rc;
     for (size_t i = 0; rc == 0 && all != NULL && i < all->len; i++) {
         const struct value *v = value_get(all->elems[i], "import_error_id");
+        const struct value *name = value_get(all->elems[i], "filename");
+        enum api_known known = name != NULL ? api_file_known(&k, name->text) : API_NOTHING;
 
-        if (v != NULL && strcmp(v->text, id) == 0) {
-            put_import_error(c, all->elems[i]);
+        if (v != NULL && strcmp(v->text, id) == 0 && known != API_NOTHING) {
+            put_import_error(c, all->elems[i], known);
             return 0;
         }
     }
@@ -96,6 +106,7 @@ struct trail {
     struct store *s;
     struct dag_row *dags;
     size_t dags_len;
+    struct api_visible v;
     int64_t run_key; /* of `run`; 0: none yet */
     bool there;      /* that run was not deleted since */
     struct run_row run;
@@ -193,10 +204,12 @@ static bool event_fits(const struct trail *t, const struct audit_row *r)
            named(t->c, "owner", r->actor);
 }
 
-static bool place_fits(struct call *c, const struct place *at)
+static bool place_fits(const struct trail *t, const struct place *at)
 {
-    return named(c, "dag_id", at->dag_id) && named(c, "run_id", at->run_id) &&
-           named(c, "task_id", at->task_id);
+    struct call *c = t->c;
+
+    return api_sees_id(&t->v, at->dag_id) && named(c, "dag_id", at->dag_id) &&
+           named(c, "run_id", at->run_id) && named(c, "task_id", at->task_id);
 }
 
 static int open_trail(struct trail *t, struct call *c, struct err *e)
@@ -215,6 +228,8 @@ static int open_trail(struct trail *t, struct call *c, struct err *e)
         t->by_place = t->by_place || call_query(c, places[i]) != NULL;
     }
     rc = server_store(c, &t->s, e);
+    rc = rc == 0 ? api_visible(c, &t->v, e) : rc;
+    t->by_place = t->by_place || !t->v.all;
     return rc == 0 ? t->s->ops->get_dags(t->s, &c->arena, &t->dags, &t->dags_len, e) : rc;
 }
 
@@ -281,7 +296,7 @@ int api_event_logs(struct call *c, struct err *e)
                 continue;
             }
             rc = t.by_place || shown ? place_of(&t, &rows[i], &at, e) : 0;
-            if (rc != 0 || !place_fits(c, &at)) {
+            if (rc != 0 || !place_fits(&t, &at)) {
                 continue;
             }
             if (shown) {
@@ -311,11 +326,11 @@ int api_event_log(struct call *c, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    if (n != 1 || rows[0].audit_key != key) {
+    rc = n == 1 && rows[0].audit_key == key ? place_of(&t, &rows[0], &at, e) : -ERR_NOTFOUND;
+    if (rc == -ERR_NOTFOUND || (rc == 0 && !api_sees_id(&t.v, at.dag_id))) {
         return err_set(e, ERR_NOTFOUND, "The Event Log with id: `%s` not found",
                        call_param(c, "event_log_id"));
     }
-    rc = place_of(&t, &rows[0], &at, e);
     if (rc == 0) {
         put_audit(c, &rows[0], &at);
     }

@@ -49,31 +49,24 @@ static const char *part_of(struct call *c, const char *name)
     return n > 0 ? arena_strndup(&c->arena, p, n) : NULL;
 }
 
-/* The DAGs of all that dag_ids and the patterns of dag_id name. */
+/* The DAGs of all that dag_ids and the patterns of dag_id name, and that who asks may see. */
 static int dags_of(struct call *c, struct run_query *q, struct err *e)
 {
     struct dag_row *rows;
-    int64_t *keys;
-    struct store *s;
     size_t n = 0;
-    int rc = server_store(c, &s, e);
+    int rc;
 
-    if (rc != 0 || (call_query(c, "dag_ids") == NULL && call_query(c, "dag_id_pattern") == NULL &&
-                    call_query(c, "dag_id_prefix_pattern") == NULL)) {
-        return rc;
+    if (access_sees_all(c) && call_query(c, "dag_ids") == NULL &&
+        call_query(c, "dag_id_pattern") == NULL && call_query(c, "dag_id_prefix_pattern") == NULL) {
+        return 0;
     }
-    rc = s->ops->get_dags(s, &c->arena, &rows, &n, e);
-    keys = arena_array(&c->arena, n + 1, sizeof *keys);
-    if (rc == 0 && keys == NULL) {
-        return err_set(e, ERR_NOMEM, "out of memory for DAGs");
-    }
+    rc = api_get_dags(c, false, &rows, &n, e);
     for (size_t i = 0; rc == 0 && i < n; i++) {
         if (api_any_of(c, "dag_ids", rows[i].dag_id) && api_pattern(c, "dag_id", rows[i].dag_id)) {
-            keys[q->dag_keys_len++] = rows[i].dag_key;
+            rows[q->dag_keys_len++] = rows[i];
         }
     }
-    q->dag_keys = keys;
-    return rc;
+    return rc == 0 ? api_dag_keys(c, rows, q->dag_keys_len, &q->dag_keys, e) : rc;
 }
 
 static int numbers_of(struct call *c, struct run_query *q, struct err *e)

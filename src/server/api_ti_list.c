@@ -492,8 +492,7 @@ static int walk_begin(struct walk *w, struct call *c, struct err *e)
 {
     const char *dag_id = call_param(c, "dag_id"), *run_id = call_param(c, "dag_run_id");
     bool all = strcmp(dag_id, "~") == 0;
-    struct store *s;
-    int rc = server_store(c, &s, e);
+    int rc;
 
     w->l.c = c;
     w->l.e = e;
@@ -501,10 +500,14 @@ static int walk_begin(struct walk *w, struct call *c, struct err *e)
     w->q.start = w->q.end = w->q.logical_date = w->q.run_after =
         (struct time_range){TIME_NONE, TIME_NONE};
     w->run_id = strcmp(run_id, "~") != 0 ? run_id : NULL;
-    rc = rc == 0 ? read_wanted(c, &w->l.w, e) : rc;
+    rc = read_wanted(c, &w->l.w, e);
     w->q.logical_date = w->l.w.logical;
     w->q.run_after = w->l.w.run_after;
-    rc = rc == 0 ? s->ops->get_dags(s, &c->arena, &w->dags, &w->dags_len, e) : rc;
+    rc = rc == 0 ? api_get_dags(c, false, &w->dags, &w->dags_len, e) : rc;
+    if (rc == 0 && !access_sees_all(c)) {
+        w->q.dag_keys_len = w->dags_len;
+        rc = api_dag_keys(c, w->dags, w->dags_len, &w->q.dag_keys, e);
+    }
     for (size_t i = 0; rc == 0 && !all && i < w->dags_len; i++) {
         if (strcmp(w->dags[i].dag_id, dag_id) == 0) {
             w->q.dag_key = w->dags[i].dag_key;

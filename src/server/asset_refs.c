@@ -132,7 +132,7 @@ static int look_at_all(struct search *s, struct err *e)
     size_t n = 0;
     int rc = server_store(s->c, &st, e);
 
-    rc = rc == 0 ? st->ops->get_dags(st, &s->c->arena, &dags, &n, e) : rc;
+    rc = rc == 0 ? api_get_dags(s->c, false, &dags, &n, e) : rc;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         rc = look_at(s, st, &dags[i], e);
     }

@@ -1,4 +1,4 @@
-/* Where the DAGs that the store has name assets and aliases: read from the documents of their current versions, each once a call. */
+/* Where the DAGs that who asks may see name assets and aliases: read from the documents of their current versions, each once a call. */
 #ifndef TW_SERVER_ASSET_REFS_H
 #define TW_SERVER_ASSET_REFS_H
 

@@ -126,12 +126,11 @@ void server_know_import_errors(struct call *c)
     }
 }
 
-/* The file of a DAG, by its path below its bundle. */
-static bool is_below(const char *file, const char *name)
+bool server_is_file(const char *file, const char *below)
 {
-    size_t n = strlen(file), len = strlen(name);
+    size_t n = strlen(file), len = strlen(below);
 
-    return n >= len && strcmp(file + n - len, name) == 0 && (n == len || file[n - len - 1] == '/');
+    return n >= len && strcmp(file + n - len, below) == 0 && (n == len || file[n - len - 1] == '/');
 }
 
 bool server_has_import_error(const struct call *c, const char *file)
@@ -141,7 +140,7 @@ bool server_has_import_error(const struct call *c, const char *file)
     for (size_t i = 0; all != NULL && file != NULL && i < all->len; i++) {
         const struct value *name = value_get(all->elems[i], "filename");
 
-        if (name != NULL && name->kind == VALUE_STRING && is_below(file, name->text)) {
+        if (name != NULL && name->kind == VALUE_STRING && server_is_file(file, name->text)) {
             return true;
         }
     }

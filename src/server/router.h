@@ -17,7 +17,7 @@ enum route_flags {
     ROUTE_SIGNED = 8, /* it proves itself otherwise: a webhook's signature */
     /* Who is limited to the DAGs with certain tags may ask only what names a DAG in its path (which is checked), and: */
     ROUTE_TAGS =
-        16, /* it leaves out by itself what such a one may not see (api_sees) or change (api_may_change) */
+        16, /* it names none, or ~: it leaves out by itself what such a one may not see or change (api_visible.c) */
     ROUTE_FREE = 32,  /* it is about no DAG */
     ROUTE_FIRST = 64, /* also with a first password, which is to be changed */
 };

@@ -109,6 +109,7 @@ bool access_check(struct call *c);
 bool access_same_origin(struct call *c);
 /* May who asks see, or change, this DAG? For what lists DAGs, and what belongs to them. */
 bool access_sees(const struct call *c, const struct dag *d);
+bool access_sees_all(const struct call *c); /* every DAG */
 bool access_may_change(const struct call *c, const struct dag *d);
 #define ACCESS_COOKIE "tradewind_session"
 int access_token(const char *home, char *buf, size_t cap, bool *ret_made, struct err *e);
@@ -124,6 +125,8 @@ int server_stats(struct call *c, const struct value **ret, struct err *e);
 /* Which files could not be read whole, as far as the scheduler tells: asked first (SUSPENDS), then looked up. */
 void server_know_import_errors(struct call *c);
 bool server_has_import_error(const struct call *c, const char *file);
+/* A DAG's file, and one by its path below its bundle: the same? */
+bool server_is_file(const char *file, const char *below);
 /* The same for what changes something: an engine that takes longer than a while leaves a call answered with 202 (*ret_later). */
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
                    bool *ret_later, struct err *e);

@@ -25,6 +25,7 @@ struct listing {
     struct store *s;
     struct entry *entries;
     size_t len;
+    struct api_files files;
     struct import_error_row *errors;
     size_t errors_len;
     struct ui_question *questions;
@@ -207,6 +208,7 @@ static int gather(struct listing *l, struct err *e)
     int rc = server_store(l->c, &l->s, e);
 
     rc = rc == 0 ? api_get_dags(l->c, false, &rows, &n, e) : rc;
+    rc = rc == 0 ? api_files(l->c, &l->files, e) : rc;
     rc = rc == 0 ? l->s->ops->get_parsed_dags(l->s, NULL, a, &parsed, &m, e) : rc;
     rc = rc == 0 ? l->s->ops->get_import_errors(l->s, 0, 0, 0, a, &l->errors, &l->errors_len, e)
                  : rc;
@@ -259,7 +261,8 @@ static const char *error_of(const struct listing *l, const struct entry *e)
     for (size_t i = 0; e->parsed != NULL && e->parsed->bundle != NULL && i < l->errors_len; i++) {
         if (strcmp(l->errors[i].file, e->parsed->file) == 0 &&
             strcmp(l->errors[i].bundle, e->parsed->bundle) == 0) {
-            return l->errors[i].text;
+            return api_file_known(&l->files, l->errors[i].file) == API_ALL_OF_IT ? l->errors[i].text
+                                                                                 : API_REDACTED;
         }
     }
     return NULL;

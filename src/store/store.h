@@ -261,7 +261,9 @@ struct asset_queue_shape {
 };
 
 struct asset_event_query {
-    int64_t asset_key;            /* 0: of all assets */
+    int64_t asset_key;         /* 0: of all assets */
+    const int64_t *asset_keys; /* of one of these; NULL: of any */
+    size_t asset_keys_len;
     const char *alias;            /* through this alias; NULL: through any or none */
     int64_t from_us, to_us;       /* both included; TIME_NONE: open */
     int64_t above_key, below_key; /* neither included; 0: open */

@@ -107,6 +107,24 @@ static void test_events(void **state)
     assert_int_equal(found[0].aliases_len, 4);
     assert_memory_equal(found[0].aliases, "x\0y", 4);
     assert_int_equal(found[1].aliases_len, 0);
+    /* Of some assets, and of none. */
+    q = all();
+    q.asset_keys = (const int64_t[]){asset.asset_key, 99};
+    q.asset_keys_len = 2;
+    q.limit = 1;
+    q.newest_first = true;
+    OK(OPS(f)->get_asset_events(f->s, &q, &f->a, &found, &n, &f->e), f);
+    assert_int_equal(n, 1);
+    assert_int_equal(found[0].event_key, 3);
+    OK(OPS(f)->count_asset_events(f->s, &q, &count, &newest, &f->e), f);
+    assert_int_equal(count, 2);
+    q.alias = "y";
+    OK(OPS(f)->count_asset_events(f->s, &q, &count, &newest, &f->e), f);
+    assert_int_equal(count, 1);
+    q.alias = NULL;
+    q.asset_keys_len = 0;
+    OK(OPS(f)->count_asset_events(f->s, &q, &count, &newest, &f->e), f);
+    assert_int_equal(count, 0);
     /* Through an alias, and through one that nothing came by. */
     q = all();
     q.alias = "y";

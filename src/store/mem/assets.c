@@ -170,10 +170,20 @@ static bool has_alias(const struct asset_event_row *r, const char *alias)
     return false;
 }
 
+static bool is_one_of(const struct asset_event_query *q, int64_t asset_key)
+{
+    for (size_t i = 0; i < q->asset_keys_len; i++) {
+        if (q->asset_keys[i] == asset_key) {
+            return true;
+        }
+    }
+    return q->asset_keys == NULL;
+}
+
 static bool fits(const struct asset_event_row *r, const struct asset_event_query *q)
 {
-    return (q->asset_key == 0 || r->asset_key == q->asset_key) && r->event_key > q->above_key &&
-           (q->below_key == 0 || r->event_key < q->below_key) &&
+    return (q->asset_key == 0 || r->asset_key == q->asset_key) && is_one_of(q, r->asset_key) &&
+           r->event_key > q->above_key && (q->below_key == 0 || r->event_key < q->below_key) &&
            (q->from_us == TIME_NONE || r->at_us >= q->from_us) &&
            (q->to_us == TIME_NONE || r->at_us <= q->to_us) &&
            (q->alias == NULL || has_alias(r, q->alias));

@@ -98,6 +98,11 @@ static void put_query(struct binder *b, const struct asset_event_query *q)
     put_int(b, q->below_key != 0 ? q->below_key : INT64_MAX);
     put_int(b, q->from_us != TIME_NONE ? q->from_us : INT64_MIN);
     put_int(b, q->to_us != TIME_NONE ? q->to_us : INT64_MAX);
+    if (q->asset_keys != NULL) {
+        sql_put_list(b, q->asset_keys, q->asset_keys_len);
+    } else {
+        put_text(b, NULL);
+    }
 }
 
 int sqlite_get_asset_events(struct store *s, const struct asset_event_query *q, struct arena *a,
