@@ -118,7 +118,10 @@
 /* The HTTP server. */
 #define LIMIT_HTTPD_HEAD \
     KiB(32) /* a request's head: half of it the URL (414), half of it the headers (431) */
-#define LIMIT_HTTPD_BODY   MiB(4)   /* a request's body, unless its route says otherwise: 413 */
+#define LIMIT_HTTPD_BODY   MiB(4)  /* a request's body, unless its route says otherwise: 413 */
+#define LIMIT_HTTPD_BODIES MiB(64) /* bodies that one thread holds at once: 503 */
+#define LIMIT_HTTPD_LOG \
+    MiB(8) /* of a log in one JSON answer (full_content): a line says how to get the rest */
 #define LIMIT_HTTPD_ANSWER MiB(256) /* an answer that is no stream: 500 */
 #define LIMIT_HTTPD_ARENA  MiB(512) /* memory of one call: 503 */
 #define LIMIT_API_PAGE     100      /* rows of one page: Airflow's maximum_page_limit */

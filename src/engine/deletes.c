@@ -27,7 +27,7 @@ struct deletion {
     struct arena arena;
     bool more;
     struct audit_row audit;
-    char subject[LIMIT_ID_BYTES + 64];
+    char subject[2 * LIMIT_ID_BYTES + 64];
     struct err *e;
 };
 
@@ -249,7 +249,11 @@ static int delete_run(struct deletion *d, const struct world_call *c, struct err
                        run_state_to_string(d->run.state));
     }
     d->len = 1;
-    (void)snprintf(d->subject, sizeof d->subject, "run %s", rc == 0 ? d->run.run_id : "");
+    d->dag_key = rc == 0 ? d->run.dag_key : 0;
+    rc = rc == 0 ? engine_on_store(d->g, do_find_dag, d) : rc;
+    if (rc == 0) {
+        (void)snprintf(d->subject, sizeof d->subject, "%s %s", d->dag.dag_id, d->run.run_id);
+    }
     rc = rc == 0 ? commit(d, true, e) : rc;
     return rc == 0 ? sweep(d) : rc;
 }

@@ -317,8 +317,8 @@ static int respond(struct engine *g, const struct engine_response *r, struct err
                      value_get(record, "request"));
         put_response(&w, r, chosen, engine_now(g));
         json_object_end(&w);
-        audit.subject =
-            arena_printf(&a, "run %lld task %u", (long long)r->key.run_key, r->key.task);
+        audit.subject = arena_printf(&a, "run %lld task %u[%d]", (long long)r->key.run_key,
+                                     r->key.task, r->key.map_index);
         rc = write_record(g, &r->key, &b, audit.subject != NULL ? &audit : NULL, e);
     }
     arena_fini(&a);

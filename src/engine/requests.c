@@ -94,23 +94,17 @@ static int write_audit(const struct world_call *c, const char *action, const cha
 }
 
 /* The run as it is now, and whether this request made it. */
-static int tell_run(const struct world_call *c, struct finding *f, bool created, struct err *e)
+static void tell_run(const struct world_call *c, const struct finding *f, bool created)
 {
-    int rc = engine_on_store(c->g, do_get_run, f);
-
-    (void)e;
-    if (rc == 0) {
-        json_key(c->w, "result");
-        json_object(c->w);
-        json_key(c->w, "run_key");
-        json_int(c->w, f->run_key);
-        json_key(c->w, "run_id");
-        json_string(c->w, f->run.run_id);
-        json_key(c->w, "created");
-        json_bool(c->w, created);
-        json_object_end(c->w);
-    }
-    return rc;
+    json_key(c->w, "result");
+    json_object(c->w);
+    json_key(c->w, "run_key");
+    json_int(c->w, f->run_key);
+    json_key(c->w, "run_id");
+    json_string(c->w, f->run.run_id);
+    json_key(c->w, "created");
+    json_bool(c->w, created);
+    json_object_end(c->w);
 }
 
 /* What kind of a run it is, who asks for it, and its data interval: as far as they are said. */
@@ -175,10 +169,15 @@ int engine_answer_run_create(const struct world_call *c, struct err *e)
     rc = known != NULL ? check_params(c, known->dag, e) : rc;
     rq.dag_key = f.dag.dag_key;
     rc = rc == 0 ? engine_create_run(c->g, &rq, &f.run_key, e) : rc;
+    rc = rc == 0 ? engine_on_store(c->g, do_get_run, &f) : rc;
     if (rc == 0 && !f.applied) {
-        rc = write_audit(c, "trigger", f.dag_id, rq.conf, e);
+        rc = write_audit(c, "trigger", arena_printf(c->arena, "%s %s", f.dag_id, f.run.run_id),
+                         rq.conf, e);
     }
-    return rc == 0 ? tell_run(c, &f, !f.applied, e) : rc;
+    if (rc == 0) {
+        tell_run(c, &f, !f.applied);
+    }
+    return rc;
 }
 
 /* ---- why an instance does not run ---- */

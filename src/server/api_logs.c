@@ -163,11 +163,40 @@ static int stream(struct call *c, const struct source *s, int64_t at, struct err
     return rc;
 }
 
+/* As JSON: a page, or as much of it as one answer may hold; the line behind that tells how to go on, for those who look at no token. */
+static int put_content(struct call *c, const struct source *s, int64_t at, bool full, struct err *e)
+{
+    int64_t end = size_of(s);
+    size_t most = full ? LIMIT_HTTPD_LOG : PAGE_BYTES;
+    int rc = 0;
+
+    json_object(&c->w);
+    json_key(&c->w, "content");
+    json_array(&c->w);
+    while (rc == 0 && at < end && c->out.len < most) {
+        rc = next_piece(s, &c->w, NULL, false, &at, e);
+    }
+    if (rc == 0 && full && at < end) {
+        char text[160];
+        int n = snprintf(text, sizeof text,
+                         "... %lld bytes follow: ask again with token=%lld, or for all of it with "
+                         "Accept: application/x-ndjson ...",
+                         (long long)(end - at), (long long)at);
+
+        put_line(&c->w, text, (size_t)n);
+    }
+    json_array_end(&c->w);
+    put_text(c, "continuation_token",
+             at < end ? arena_printf(&c->arena, "%lld", (long long)at) : NULL);
+    json_object_end(&c->w);
+    c->no_store = true;
+    return rc;
+}
+
 int api_ti_log(struct call *c, struct err *e)
 {
     const char *accept = call_header(c, "Accept"), *token = call_query(c, "token");
     struct source *s = arena_alloc(&c->arena, sizeof *s);
-    bool full = call_query_bool(c, "full_content", false);
     int64_t at = 0, end;
     int rc = s != NULL ? find_log(c, s, e) : err_set(e, ERR_NOMEM, "out of memory for a log");
 
@@ -186,16 +215,5 @@ int api_ti_log(struct call *c, struct err *e)
     if (accept != NULL && strstr(accept, "application/x-ndjson") != NULL) {
         return stream(c, s, at, e);
     }
-    json_object(&c->w);
-    json_key(&c->w, "content");
-    json_array(&c->w);
-    while (rc == 0 && at < end && (full || c->out.len < PAGE_BYTES)) {
-        rc = next_piece(s, &c->w, NULL, false, &at, e);
-    }
-    json_array_end(&c->w);
-    put_text(c, "continuation_token",
-             at < end ? arena_printf(&c->arena, "%lld", (long long)at) : NULL);
-    json_object_end(&c->w);
-    c->no_store = true;
-    return rc;
+    return put_content(c, s, at, call_query_bool(c, "full_content", false), e);
 }

@@ -74,6 +74,10 @@ int api_ti_delete(struct call *c, struct err *e);
 int api_dag_run_delete(struct call *c, struct err *e);
 int api_dag_delete(struct call *c, struct err *e);
 
+/* api_event_logs.c */
+int api_event_logs(struct call *c, struct err *e);
+int api_event_log(struct call *c, struct err *e);
+
 /* api_favorites.c */
 int api_favorite(struct call *c, struct err *e);
 int api_unfavorite(struct call *c, struct err *e);
@@ -111,8 +115,6 @@ int api_asset_materialize(struct call *c, struct err *e);
 /* api_misc.c */
 int api_import_errors(struct call *c, struct err *e);
 int api_import_error(struct call *c, struct err *e);
-int api_event_logs(struct call *c, struct err *e);
-int api_event_log(struct call *c, struct err *e);
 int api_providers(struct call *c, struct err *e);
 int api_plugins(struct call *c, struct err *e);
 int api_plugin_errors(struct call *c, struct err *e);

@@ -27,7 +27,6 @@
 #define SWEEP_US       TIME_SECOND
 #define CROWDED_US     (TIME_SECOND / 10)
 #define HANDLER_US     (30 * TIME_SECOND) /* an answer in one piece takes so long at most */
-#define BODIES_MAX     MiB(64)            /* of requests that one thread holds at once: 503 */
 #define CLOSE_GRACE_US (2 * TIME_SECOND)
 
 struct httpd {
@@ -47,7 +46,7 @@ static const struct httpd_limits limits = {
     .reply_s = 120,
     .crowded_ms = 500,
     .header_bytes = LIMIT_HTTPD_HEAD,
-    .bodies_bytes = BODIES_MAX,
+    .bodies_bytes = LIMIT_HTTPD_BODIES,
 };
 
 /* ---- driving the module ---- */

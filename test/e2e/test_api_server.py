@@ -389,6 +389,26 @@ def test_a_log_of_many_lines_is_streamed(tw):
     assert pages == lines
 
 
+def test_a_log_is_larger_than_one_answer(tw):
+    """full_content: as much as one answer may hold, and how to go on. guard: LIMIT_HTTPD_LOG in put_content."""
+    put(tw, tasks={"a": {"operator": "bash", "bash_command": "seq 600000"}})
+    tw.start("scheduler", "-S", tw.path("dags"), stdout=open(tw.path("sched.log"), "w"))
+    s = Server(tw)
+    wait_until(lambda: s.ask("GET", "/api/v2/dags/d").status == 200)
+    path = run(s) + "/taskInstances/a/logs/1?full_content=true"
+    first = s.get(path)
+    token, told = first["continuation_token"], first["content"].pop()["event"]
+    assert "token=%s," % token in told and "application/x-ndjson" in told
+    lines, answers = [x["event"] for x in first["content"]], 1
+    while token is not None:
+        page = s.get(path + "&token=" + token)
+        token = page["continuation_token"]
+        lines += [x["event"] for x in (page["content"] if token is None else page["content"][:-1])]
+        answers += 1
+    assert lines == [str(n) for n in range(1, 600001)] and 2 <= answers < 10
+    assert s.get(path + "&token=" + first["continuation_token"])["content"][0]["event"] == lines[len(first["content"])]
+
+
 # ---- the process
 
 def test_sigterm_lets_it_finish(both):

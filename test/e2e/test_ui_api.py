@@ -491,13 +491,13 @@ def test_events_of_a_run(ui):
     assert ui.ask("PATCH", other, {"note": "seen too"}).status == 200
     assert ui.ask("PATCH", path + "/taskInstances/outer.a", {"note": "of the task"}).status == 200
     logs = ui.get("/api/v2/eventLogs?dag_id=g&run_id=" + run_id)
-    assert [(x["event"], x["dag_id"], x["task_id"]) for x in logs["event_logs"]] == [("note", "g", "outer.a"), ("note", "g", None)] and logs["total_entries"] == 2
+    assert [(x["event"], x["dag_id"], x["task_id"]) for x in logs["event_logs"]] == [("note", "g", "outer.a"), ("note", "g", None), ("trigger", "g", None)] and logs["total_entries"] == 3
     assert ui.get("/api/v2/eventLogs?dag_id=g&event=trigger")["total_entries"] == 2
     assert ui.get("/api/v2/eventLogs?dag_id=d&run_id=" + run_id)["total_entries"] == 0
     assert ui.get("/api/v2/eventLogs?task_id=outer.a&event_pattern=ot")["total_entries"] == 1
     every = ui.get("/api/v2/eventLogs")
     assert every["total_entries"] == len(every["event_logs"]) >= 5
-    assert ui.get("/api/v2/eventLogs?before=" + logs["event_logs"][1]["when"].replace("+", "%2B") + "&run_id=" + run_id)["total_entries"] == 0
+    assert ui.get("/api/v2/eventLogs?before=" + logs["event_logs"][1]["when"].replace("+", "%2B") + "&run_id=" + run_id)["total_entries"] == 1  # the trigger
     one = ui.get("/api/v2/eventLogs/%d" % logs["event_logs"][0]["event_log_id"])
     assert one["run_id"].replace(":", "%3A").replace("+", "%2B") == run_id or one["run_id"] == run_id
     ui.get("/api/v2/eventLogs?after=odd", code=422)
