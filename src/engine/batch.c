@@ -164,6 +164,12 @@ static int consume_ended(struct engine *g, struct msg *m)
 
         rc = add_xcom(g, &key, &end->token, &record);
     }
+    if (rc == 0 && end->map_name != NULL) {
+        struct worker_xcom name = {ENGINE_RECORD_NAME, end->map_name, strlen(end->map_name)};
+        struct ti_key key = engine_record_key(&end->key);
+
+        rc = add_xcom(g, &key, &end->token, &name);
+    }
     if (rc == 0 && end->outcome == WORKER_SUCCESS) {
         rc = batch_add_asset_events(g, end);
     }

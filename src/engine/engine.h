@@ -178,9 +178,10 @@ int engine_note(struct engine *g, const struct ti_key *key, const char *text, co
 const int64_t *engine_children(struct engine *g, size_t *ret_len);
 
 /* What is kept for an instance beside its XComs, as an XCom of an instance that cannot be: nobody can pull or clear it, and it goes with its
- * run. What a deferred try needs to go on, and what it asked a person (JSON both). */
+ * run. What a deferred try needs to go on, what it asked a person, and what it is called by its map_index_template (JSON all). */
 #define ENGINE_RECORD_STATE "state"
 #define ENGINE_RECORD_HITL  "hitl"
+#define ENGINE_RECORD_NAME  "name" /* of a mapped instance: {"name": TEXT} */
 static inline struct ti_key engine_record_key(const struct ti_key *of)
 {
     return (struct ti_key){of->run_key, of->task, -3 - of->map_index}; /* STORE_RECORD_INDEX */

@@ -174,10 +174,24 @@ int32_t timing_active_runs(const struct timing *p, const struct dag *d)
 void timing_partition(const struct timing *p, int64_t run_after_us, char *ret, size_t cap)
 {
     struct err e = {0};
+    int64_t at;
 
-    if (timetable_partition(p->timetable, p->zone, run_after_us, ret, cap, &e) != 0) {
+    if (timetable_partition(p->timetable, p->zone, run_after_us, ret, cap, &at, &e) != 0) {
         log_error("schedule", "a run has no partition: %s", err_str(&e));
     }
+}
+
+int64_t timing_partition_date(const struct timing *p, int64_t run_after_us, const char *key)
+{
+    char text[LIMIT_ID_BYTES + 1];
+    struct err e = {0};
+    int64_t at;
+
+    return timetable_partition(p->timetable, p->zone, run_after_us, text, sizeof text, &at, &e) ==
+                       0 &&
+                   strcmp(text, key) == 0
+               ? at
+               : TIME_NONE;
 }
 
 int timing_interval(const struct timing *p, int64_t run_after_us, int64_t *ret_start_us,

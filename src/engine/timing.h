@@ -33,6 +33,8 @@ const struct timetable *timing_timetable(const struct timing *p);
 const struct zone *timing_zone(const struct timing *p);
 /* The partition of a run that was answered with this run_after; "" when its schedule has none. */
 void timing_partition(const struct timing *p, int64_t run_after_us, char *ret, size_t cap);
+/* The tick of that partition, if it has this key; else TIME_NONE. */
+int64_t timing_partition_date(const struct timing *p, int64_t run_after_us, const char *key);
 
 /* The data interval of a run by hand, where its kind is no Python class: -ERR_UNSUPPORTED. */
 int timing_interval(const struct timing *p, int64_t run_after_us, int64_t *ret_start_us,

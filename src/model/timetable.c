@@ -490,7 +490,7 @@ int timetable_next(const struct timetable *t, const struct timetable_question *q
 }
 
 int timetable_partition(const struct timetable *t, const struct zone *zone, int64_t run_after_us,
-                        char *ret, size_t cap, struct err *e)
+                        char *ret, size_t cap, int64_t *ret_us, struct err *e)
 {
     struct timetable_run run = {.partition_us = TIME_NONE};
     struct timetable_question q = {.zone = zone, .now_us = run_after_us};
@@ -498,8 +498,9 @@ int timetable_partition(const struct timetable *t, const struct zone *zone, int6
     int rc;
 
     ret[0] = '\0';
+    *ret_us = TIME_NONE;
     if (t->kind == TIMETABLE_ASSET_OR_TIME) {
-        return timetable_partition(t->inner, zone, run_after_us, ret, cap, e);
+        return timetable_partition(t->inner, zone, run_after_us, ret, cap, ret_us, e);
     }
     if (t->kind != TIMETABLE_CRON_PARTITION) {
         return 0;
@@ -508,6 +509,7 @@ int timetable_partition(const struct timetable *t, const struct zone *zone, int6
     rc = partition_of(&a, run_after_us - t->delay_us, &run);
     if (rc == 1 && strlen(run.partition) < cap) {
         memcpy(ret, run.partition, strlen(run.partition) + 1);
+        *ret_us = run.partition_us;
     }
     return rc < 0 ? rc : 0;
 }

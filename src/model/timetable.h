@@ -112,9 +112,10 @@ struct timetable_question {
 int timetable_next(const struct timetable *t, const struct timetable_question *q,
                    struct timetable_run *ret, struct err *e);
 
-/* The key of the partition of a run that was answered with this run_after: of CRON_PARTITION; "" for other kinds. Errors as above. */
+/* The key of the partition of a run that was answered with this run_after, and its tick: of CRON_PARTITION; "" and TIME_NONE for other kinds.
+ * Errors as above. */
 int timetable_partition(const struct timetable *t, const struct zone *zone, int64_t run_after_us,
-                        char *ret, size_t cap, struct err *e);
+                        char *ret, size_t cap, int64_t *ret_us, struct err *e);
 
 /* The data interval of a run made by hand. Errors as above. */
 int timetable_manual_interval(const struct timetable *t, const struct zone *zone,

@@ -5,6 +5,9 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "engine/engine.h"
+#include "engine/timing.h"
+
 /* ---- arguments ---- */
 
 int api_page(struct call *c, struct api_page *ret, struct err *e)
@@ -427,6 +430,21 @@ int api_put_one_run(struct call *c, const struct run_row *r, struct err *e)
     return rc;
 }
 
+/* Of what its schedule's clock made: the tick that its partition is of. */
+static int64_t partition_date(const struct dag *d, const struct run_row *r)
+{
+    struct timing *timing = NULL;
+    struct err e = {0};
+    int64_t at = TIME_NONE;
+
+    if (r->partition_key != NULL && r->type == RUN_TYPE_SCHEDULED &&
+        timing_new(d, &timing, &e) == 0 && timing != NULL) {
+        at = timing_partition_date(timing, r->run_after_us, r->partition_key);
+    }
+    timing_free(timing);
+    return at;
+}
+
 void api_put_run(struct call *c, const char *name, const struct dag *d, const struct run_row *r,
                  const char *note)
 {
@@ -458,7 +476,7 @@ void api_put_run(struct call *c, const char *name, const struct dag *d, const st
     json_array_end(&c->w);
     put_text(c, "bundle_version", v.bundle_version);
     put_text(c, "partition_key", r->partition_key);
-    put_null(c, "partition_date");
+    put_time(c, "partition_date", partition_date(d, r));
     json_object_end(&c->w);
 }
 
@@ -500,6 +518,23 @@ static void put_task_facts(struct call *c, const struct task *t)
     put_null(c, "unixname");
 }
 
+const char *api_map_name(struct call *c, const struct dag *d, const struct ti_key *key)
+{
+    struct ti_key at = engine_record_key(key);
+    struct xcom_row row;
+    struct store *s;
+    struct value *v;
+
+    if (key->map_index < 0 || d->tasks[key->task].map_index_template == NULL ||
+        server_store(c, &s, NULL) != 0 ||
+        s->ops->get_xcom(s, &at, ENGINE_RECORD_NAME, &c->arena, &row, NULL) != 0 ||
+        row.value == NULL || value_parse(&c->arena, row.value, row.value_len, &v, NULL) != 0) {
+        return NULL;
+    }
+    v = value_get(v, "name");
+    return v != NULL && v->kind == VALUE_STRING ? v->text : NULL;
+}
+
 void api_put_ti(struct call *c, const char *name, const struct api_run *r, const struct ti_row *t,
                 const char *rendered)
 {
@@ -537,7 +572,7 @@ void api_put_ti(struct call *c, const char *name, const struct api_run *r, const
     put_time(c, "scheduled_when", t->scheduled_us);
     put_time(c, "queued_when", t->queued_us);
     put_text(c, "note", note_of(r->notes, r->notes_len, t->key.task, t->key.map_index));
-    put_null(c, "rendered_map_index");
+    put_text(c, "rendered_map_index", api_map_name(c, r->dag, &t->key));
     put_json(c, "rendered_fields", rendered, "{}");
     put_null(c, "trigger");
     put_null(c, "triggerer_job");

@@ -108,6 +108,8 @@ void api_put_ti(struct call *c, const char *name, const struct api_run *r, const
 void api_put_version(struct call *c, const char *name, const char *dag_id, int64_t version_key);
 int64_t api_version_number(struct call *c, int64_t version_key); /* 0: it is gone */
 const char *api_host(struct call *c);
+/* What a mapped instance is called by its map_index_template; NULL: it is not, or not yet. */
+const char *api_map_name(struct call *c, const struct dag *d, const struct ti_key *key);
 /* {"name": [ ... ], "total_entries": n}: begin, write elements, end. */
 void api_list(struct call *c, const char *name);
 void api_list_end(struct call *c, int64_t total);

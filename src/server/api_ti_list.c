@@ -34,7 +34,7 @@ enum order {
 struct wanted {
     unsigned states; /* 0: all; bit 0: none */
     struct time_range start, end, updated, run_after, logical;
-    bool by_updated, by_duration;
+    bool by_updated, by_duration, by_name;
     int64_t duration_from_us, duration_to_us;
     int64_t map_index, try_number, version; /* -2, -1, -1: any */
     const char *group;
@@ -134,6 +134,8 @@ static int read_wanted(struct call *c, struct wanted *w, struct err *e)
     rc = rc == 0 ? api_range(c, "start_date", &w->start, e) : rc;
     rc = rc == 0 ? api_range(c, "end_date", &w->end, e) : rc;
     rc = rc == 0 ? api_range(c, "updated_at", &w->updated, e) : rc;
+    w->by_name = call_query(c, "rendered_map_index_pattern") != NULL ||
+                 call_query(c, "rendered_map_index_prefix_pattern") != NULL;
     rc = rc == 0 ? api_range(c, "run_after", &w->run_after, e) : rc;
     rc = rc == 0 ? api_range(c, "logical_date", &w->logical, e) : rc;
     rc = rc == 0 ? api_duration(c, &w->by_duration, &w->duration_from_us, &w->duration_to_us, e)
@@ -183,8 +185,7 @@ static bool texts_fit(struct call *c, const struct task *t)
            api_pattern(c, "queue_name", t->queue != NULL ? t->queue : "default") &&
            api_any_of(c, "operator", t->operator_name) &&
            api_pattern(c, "operator_name", t->operator_name) && api_any_of(c, "executor", NULL) &&
-           api_pattern(c, "task_display_name", t->display_name) &&
-           api_pattern(c, "rendered_map_index", NULL);
+           api_pattern(c, "task_display_name", t->display_name);
 }
 
 static bool fits(const struct listing *l, const struct api_run *r, const struct ti_row *t)
@@ -201,7 +202,9 @@ static bool fits(const struct listing *l, const struct api_run *r, const struct 
             (took >= 0 && took >= w->duration_from_us && took <= w->duration_to_us)) &&
            (w->map_index == -2 || w->map_index == t->key.map_index) &&
            (w->try_number == -1 || w->try_number == t->try_number) &&
-           in_group(r->dag, task, w->group) && texts_fit(l->c, task);
+           in_group(r->dag, task, w->group) && texts_fit(l->c, task) &&
+           (!w->by_name ||
+            api_pattern(l->c, "rendered_map_index", api_map_name(l->c, r->dag, &t->key)));
 }
 
 static bool run_fits(struct listing *l, const struct run_row *r)

@@ -165,6 +165,7 @@ void attempt_end(struct attempt *a, struct worker_end *end)
     end->from_wait = (a->phase == ATTEMPT_WAIT && !a->holds_slot) || a->phase == ATTEMPT_TRIGGER;
     a->phase = end->outcome == WORKER_DEFERRED ? ATTEMPT_DEFERRED : ATTEMPT_ENDED;
     end->rendered = a->rendered != NULL ? arena_strdup(&end->arena, a->rendered) : NULL;
+    end->map_name = a->map_name != NULL ? arena_strdup(&end->arena, a->map_name) : NULL;
     a->worker->cb.ended(a->worker->cb.arg, end);
 }
 

@@ -41,6 +41,7 @@ struct attempt {
         runner_spec; /* params as the runner gets them to render: with those marked that are no templates; or NULL: as they are */
     struct value *params; /* the task's object, rendered */
     const char *rendered; /* JSON, masked; or NULL */
+    const char *map_name; /* likewise: of its map_index_template */
     const char
         *found_secrets[16]; /* values that templates looked up by names that say so; in the arena */
     size_t found_secrets_len;
@@ -96,6 +97,8 @@ struct local_worker {
 /* A new attempt in the table. */
 /* True for a task of a document whose callbacks, inlets or outlets are Python's although its operator is not: the runner executes it. */
 bool attempt_in_python(const struct attempt *a);
+/* render.c: what a mapped instance is called, once its map_index_template is rendered. */
+void attempt_name(struct attempt *a, const struct value *text);
 int attempt_take(struct local_worker *w, const struct worker_job *job, struct attempt **ret,
                  struct err *e);
 int attempt_launch(struct attempt *a, struct err *e);

@@ -199,6 +199,10 @@ static void end_python(struct attempt *a, struct worker_end *end, const struct e
     if (v != NULL && v->kind == VALUE_OBJECT && v->len != 0 && a->rendered == NULL) {
         a->rendered = attempt_masked(a, v, NULL); /* none is better than one in clear */
     }
+    v = value_get(r, "rendered_map_index");
+    if (v != NULL && v->kind == VALUE_STRING) {
+        attempt_name(a, v);
+    }
     if (rc == 0 && end->outcome == WORKER_RESCHEDULE) {
         rc = deferral_reschedule(a, end);
     } else if (rc == 0 && end->outcome == WORKER_DEFERRED && deferral_ask(a, end, r, &e) != 0) {

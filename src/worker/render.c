@@ -21,7 +21,8 @@
 #include "worker/render_task.h"
 
 #define RENDER_DEPTH_MAX LIMIT_JSON_DEPTH
-#define SECRET_MIN       4 /* shorter values would mask half of every text */
+#define NAME_MAX_LEN     250 /* bytes of a mapped instance's name, as in Airflow */
+#define SECRET_MIN       4   /* shorter values would mask half of every text */
 
 static const char *const time_names[] = {"logical_date", "data_interval_start", "data_interval_end",
                                          "run_after",    "start_date",          NULL};
@@ -607,6 +608,45 @@ static int render_member(const struct copying *c, const char *name, const struct
     return rc == 0 ? value_set(&a->arena, out, name, v) : rc;
 }
 
+void attempt_name(struct attempt *a, const struct value *text)
+{
+    struct value *o = value_new(&a->arena, VALUE_OBJECT), *cut;
+    size_t n = text->len < NAME_MAX_LEN ? text->len : NAME_MAX_LEN;
+
+    while (n > 0 && n < text->len && ((unsigned char)text->text[n] & 0xc0) == 0x80) {
+        n--; /* not within a character */
+    }
+    cut = value_string(&a->arena, text->text, n);
+    if (o != NULL && cut != NULL && value_set(&a->arena, o, "name", cut) == 0) {
+        a->map_name = attempt_masked(a, o, NULL); /* none is better than one in clear */
+    }
+}
+
+/* Of a native operator: from its rendered parameters, which the template knows as members of `task`. One that cannot be rendered here is no
+ * fault of the task: it has no name then, as in Airflow. */
+static void name_mapped(struct attempt *a, struct template_context *context, struct value *vars,
+                        const struct value *out)
+{
+    const char *template = a->task->map_index_template;
+    struct value *task = value_get(vars, "task"), *text, *in;
+    struct err e = {0};
+    int rc = 0;
+
+    if (template == NULL || a->key.map_index < 0 || task == NULL || attempt_in_python(a) ||
+        strcmp(a->task->operator_name, "python") == 0) {
+        return;
+    }
+    for (size_t i = 0; rc == 0 && i < out->len; i++) {
+        if (value_get(task, out->keys[i].text) == NULL) {
+            rc = value_set(&a->arena, task, out->keys[i].text, out->elems[i]);
+        }
+    }
+    in = rc == 0 ? value_string(&a->arena, template, strlen(template)) : NULL;
+    if (in != NULL && render_text(a, context, in, &text, &e) == 0) {
+        attempt_name(a, text);
+    }
+}
+
 int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
 {
     const struct value *spec = a->task->spec;
@@ -634,6 +674,9 @@ int attempt_render(struct attempt *a, bool *ret_jinja, struct err *e)
     }
     if (rc == 0 && fields->len != 0) {
         rc = keep_rendered(a, fields, e);
+    }
+    if (rc == 0) {
+        name_mapped(a, &context, vars, out);
     }
     a->params = out;
     return rc;

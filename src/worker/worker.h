@@ -80,6 +80,7 @@ struct worker_end {
     size_t skip_len;
     int32_t *skip_map;    /* of each the instance, -1 = all of it; or NULL: all of each */
     const char *rendered; /* JSON of rendered fields, secrets masked, or NULL */
+    const char *map_name; /* of a mapped instance, {"name": TEXT}, secrets masked; or NULL */
     const char
         *record; /* JSON that the same try needs to go on (worker_callbacks.record_get), or NULL */
 };

@@ -131,3 +131,39 @@ def test_too_long_a_url_or_head_is_told_in_json(both):
                 answer += piece
         first, body = answer.split(b"\r\n\r\n", 1)
         assert first.startswith(b"HTTP/1.1 " + status) and "allowed here" in json.loads(body)["detail"]
+
+
+NAMED = """
+from tradewind.sdk import DAG, get_current_context, task
+with DAG("named"):
+    @task(map_index_template="file {{ task.op_kwargs['path'] }}{{ more }}")
+    def load(path):
+        get_current_context()["more"] = "!"
+    load.expand(path=["a", "b"])
+"""
+
+
+def test_names_of_mapped_instances(both):
+    """map_index_template: of Python's operators after they ran, of others from their parameters; without what is secret."""
+    both.tw.write("dags/named.py", NAMED)
+    put(both.tw, "shell", {"m": {"operator": "bash", "expand": {"bash_command": ["true 1", "exit 1", "true hidden-secret"]},
+                                 "map_index_template": "run {{ task.bash_command }} of {{ dag_run.run_id }}"}, "plain": {"operator": "bash", "expand": {"bash_command": ["true"]}}},
+        env={"MY_PASSWORD": "hidden-secret"})
+    wait_until(lambda: all(both.ask("GET", "/api/v2/dags/" + d).status == 200 for d in ("named", "shell")))
+    names = lambda dag, query="": {(t["task_id"], t["map_index"]): t["rendered_map_index"] for t in both.get(TIS % (dag, "r") + query)["task_instances"]}
+    run(both, "named", dag_run_id="r")
+    assert names("named") == {("load", 0): "file a!", ("load", 1): "file b!"}
+    assert names("named", "?rendered_map_index_pattern=file%20b") == {("load", 1): "file b!"}
+    assert both.get(TIS % ("named", "r") + "/load/1")["rendered_map_index"] == "file b!"
+    run(both, "shell", dag_run_id="r")
+    assert names("shell") == {("m", 0): "run true 1 of r", ("m", 1): "run exit 1 of r", ("m", 2): "run true *** of r", ("plain", 0): None}
+
+
+def test_the_date_of_a_partition(both):
+    put(both.tw, "parts", {"a": {"operator": "empty"}}, start_date="2026-01-01", catchup=True, end_date="2026-01-03",
+        schedule={"type": "cron_partition", "cron": "0 0 * * *", "timezone": "Asia/Seoul", "run_offset": -1, "key_format": "%Y-%m-%d"})
+    wait_until(lambda: both.ask("GET", RUNS % "parts").status == 200 and both.get(RUNS % "parts")["total_entries"] >= 2)
+    run(both, "parts", dag_run_id="by-hand", partition_key="2025-12-31")
+    told = {r["dag_run_id"]: (r["partition_key"], r["partition_date"]) for r in both.get(RUNS % "parts")["dag_runs"]}
+    assert told.pop("by-hand") == ("2025-12-31", None)
+    assert dict(told.values()) == {"2026-01-01": "2025-12-31T15:00:00Z", "2026-01-02": "2026-01-01T15:00:00Z"}, told
