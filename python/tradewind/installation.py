@@ -77,6 +77,86 @@ def _providers(_: Any) -> None:
     json.dump(rows, sys.stdout)
 
 
+def _named(thing: Any) -> str:
+    """Where it is defined, and its name."""
+    kind = thing if hasattr(thing, "__qualname__") else type(thing)
+    if hasattr(thing, "__file__"):
+        return thing.__name__  # a module of listeners
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _source(plugin: Any) -> str:
+    """The file below its folder of plugins, else the module."""
+    import inspect
+    import os
+
+    from tradewind import plugins
+
+    path = inspect.getsourcefile(plugin) or ""
+    for folder in plugins.folders():
+        if path.startswith(folder + os.sep):
+            return f"$PLUGINS_FOLDER/{os.path.relpath(path, folder)}"
+    return plugin.__module__
+
+
+# What the REST API names of a plugin, and what has no place here: lists that are always empty.
+_SHOWN = ("macros", "timetables", "listeners", "operator_extra_links", "global_operator_extra_links")
+_NOT_HERE = (
+    "appbuilder_menu_items",
+    "appbuilder_views",
+    "external_views",
+    "fastapi_apps",
+    "fastapi_root_middlewares",
+    "flask_blueprints",
+    "react_apps",
+)
+
+
+def _rest(_: Any) -> None:
+    """For the REST API, on one line: plugins, those that cannot be loaded, and providers by the metadata of their distributions."""
+    import os
+    from importlib import metadata
+
+    from tradewind import plugins
+
+    # What plugins print when they are loaded is no part of the answer.
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    loaded = plugins.load()
+    rows = []
+    for plugin in loaded.plugins:
+        row: dict[str, Any] = {"name": plugin.name, "source": _source(plugin)}
+        for part in _SHOWN:
+            row[part] = [_named(thing) for thing in getattr(plugin, part, None) or ()]
+        row.update({part: [] for part in _NOT_HERE})
+        rows.append(row)
+    errors = [{"source": where, "error": text} for where, text in sorted(loaded.errors.items())]
+    providers = {}
+    for one in metadata.distributions():
+        if any(point.group == "apache_airflow_provider" for point in one.entry_points):
+            links = dict(
+                text.split(", ", 1) for text in one.metadata.get_all("Project-URL") or () if ", " in text
+            )
+            providers[one.metadata["Name"]] = {
+                "package_name": one.metadata["Name"],
+                "description": one.metadata["Summary"] or "",
+                "version": one.version,
+                "documentation_url": links.get("Documentation"),
+            }
+    out.write(
+        json.dumps(
+            {
+                "plugins": sorted(rows, key=lambda row: str(row["name"])),
+                "import_errors": errors,
+                "providers": [row for _name, row in sorted(providers.items())],
+            }
+        )
+        + "\n"
+    )
+    out.flush()
+
+
 # Where a type's port is not given.
 _PORTS = {
     "postgres": 5432,
@@ -154,6 +234,7 @@ def main(arguments: Any) -> Any:
         "config": _config,
         "plugins": _plugins,
         "providers": _providers,
+        "rest": _rest,
         "connection": _connection,
     }
     if not arguments or arguments[0] not in known:

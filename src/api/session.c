@@ -132,7 +132,7 @@ static int open_parts(struct session *s, struct err *e)
         .gather_us = s->in_memory ? 0 : -1,
     };
 
-    s->ask = (struct ask_config){s->python, s->python_path};
+    s->ask = (struct ask_config){.python = s->python, .python_path = s->python_path};
     c.ask = &s->ask;
     rc = rc == 0 ? home_set_defaults(config, e) : rc;
     rc = rc != 0 ? rc : home_open(&c, &s->worker, &s->engine, e);

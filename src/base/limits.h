@@ -69,8 +69,10 @@
 #define LIMIT_SCHEDULE_STEPS \
     1000000 /* periods from start_date to now, where they are counted one by one: -ERR_LIMIT */
 #define LIMIT_ANSWER_S         30 /* for the answer of a time table of Python: then its process is killed */
-#define LIMIT_PARTITION_OFFSET 10000  /* ticks from a run to its partition: -ERR_LIMIT at load */
-#define LIMIT_ZONE_BYTES       MiB(1) /* a file of time zone data: -ERR_LIMIT */
+#define LIMIT_ANSWER_BYTES     KiB(64) /* of that answer: -ERR_LIMIT */
+#define LIMIT_INSTALLED_BYTES  MiB(1)  /* of what Python has of plugins and providers: -ERR_LIMIT */
+#define LIMIT_PARTITION_OFFSET 10000   /* ticks from a run to its partition: -ERR_LIMIT at load */
+#define LIMIT_ZONE_BYTES       MiB(1)  /* a file of time zone data: -ERR_LIMIT */
 
 /* Attempts. */
 #define LIMIT_LOG_BYTES    MiB(64)  /* kept of one attempt: half its head, half its tail */

@@ -16,6 +16,7 @@
 #include "cli/service_log.h"
 #include "cli/session.h"
 #include "config/config.h"
+#include "dagfile/ask.h"
 #include "server/server.h"
 
 static bool is_loopback(const char *host)
@@ -85,17 +86,34 @@ static void give_way(int nice_by)
     }
 }
 
+/* Who tells which plugins and providers there are, as tasks of this home have them. NULL: nobody; then DAG files in Python do not work either. */
+static const struct ask_config *find_python(struct session *parts, const char *home,
+                                            struct ask_config *ret)
+{
+    struct err e = {0};
+
+    (void)snprintf(parts->home, sizeof parts->home, "%s", home);
+    if (setenv("TRADEWIND_HOME", home, 1) != 0 || session_find_parts(parts, NULL, &e) != 0) {
+        return NULL;
+    }
+    *ret = (struct ask_config){.python = parts->python, .python_path = parts->python_path};
+    return ret;
+}
+
 static int serve(struct cli *cli, const char *home, struct err *e)
 {
     struct config *c;
     struct server_config s = {
         .home = home, .version = TRADEWIND_VERSION, .ready = ready, .beat = beat, .reload = reload};
     struct shown shown = {.cli = cli, .home = home};
+    struct session parts = {0};
+    struct ask_config python;
     int rc = config_open(home, &c, e);
 
     if (rc != 0) {
         return rc;
     }
+    s.python = find_python(&parts, home, &python);
     rc = service_log_open(cli, c, &shown.json, e);
     rc = rc == 0 ? cli_check_sections(c, home, e) : rc;
     s.arg = &shown;

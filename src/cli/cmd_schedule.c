@@ -191,7 +191,7 @@ static void show_run(struct json_writer *w, const struct due_run *r)
 static int ask(void *arg)
 {
     struct coming *c = arg;
-    struct ask_config config = {c->paths.python, c->paths.python_path};
+    struct ask_config config = {.python = c->paths.python, .python_path = c->paths.python_path};
     struct buf question BUF_CLEANUP;
     const char *answer;
     size_t n;

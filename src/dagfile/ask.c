@@ -16,8 +16,6 @@
 #include "base/time.h"
 #include "runtime/loop.h"
 
-#define ANSWER_MAX KiB(64)
-
 struct asking {
     const struct ask_config *config;
     const char *question;
@@ -31,6 +29,16 @@ struct asking {
 static int limit_s(const struct ask_config *c)
 {
     return c->timeout_s != 0 ? c->timeout_s : LIMIT_ANSWER_S;
+}
+
+static const char *what_of(const struct ask_config *c)
+{
+    return c->what != NULL ? c->what : "Python";
+}
+
+static size_t max_of(const struct ask_config *c)
+{
+    return c->answer_max != 0 ? c->answer_max : LIMIT_ANSWER_BYTES;
 }
 
 static void close_one(int *fd)
@@ -71,7 +79,10 @@ static char **environment(const struct ask_config *c, char **ret_path)
 
 static int start(struct asking *x)
 {
-    const char *argv[] = {x->config->python, "-m", "tradewind.timetable_answers", NULL};
+    const char *module = x->config->module;
+    const char *argv[] = {x->config->python, "-m",
+                          module != NULL ? module : "tradewind.timetable_answers", x->config->word,
+                          NULL};
     struct child_spec spec = {.argv = argv,
                               .stdio = {x->to[0], x->from[1], STDERR_FILENO},
                               .extra_fd = -1,
@@ -118,10 +129,12 @@ static int finish(struct asking *x, int rc)
     co_shield_end(&s);
     child_release(x->child);
     if (rc == -ERR_TIMEOUT) {
-        return err_set(x->e, ERR_TIMEOUT, "Python gave no answer within %d s", limit_s(x->config));
+        return err_set(x->e, ERR_TIMEOUT, "%s gave no answer within %d s", what_of(x->config),
+                       limit_s(x->config));
     }
     if (rc == -ERR_LIMIT) {
-        return err_set(x->e, ERR_LIMIT, "Python's answer is larger than %zu KiB", ANSWER_MAX >> 10);
+        return err_set(x->e, ERR_LIMIT, "the answer of %s is larger than %zu KiB",
+                       what_of(x->config), max_of(x->config) >> 10);
     }
     if (rc == -ERR_CANCELED) {
         return rc;
@@ -161,7 +174,7 @@ int ask_python(const struct ask_config *c, const char *question, size_t n, struc
         .config = c, .question = question, .n = n, .to = {-1, -1}, .from = {-1, -1}, .e = e};
     int rc;
 
-    buf_init(&x.answer, ANSWER_MAX);
+    buf_init(&x.answer, max_of(c));
     rc = ask(&x);
     if (rc == 0) {
         *ret = arena_strndup(a, buf_cstr(&x.answer), x.answer.len - 1);

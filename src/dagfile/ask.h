@@ -1,6 +1,6 @@
 /*
- * Asks a process of Python what code of the user's own says (python/tradewind/timetable_answers.py): a time table, a partition mapper, listeners.
- * One question, one answer, in a time.
+ * Asks a process of Python: one question, one answer, in a time. What code of the user's own says (python/tradewind/timetable_answers.py): a time
+ * table, a partition mapper, listeners; or what another module says.
  */
 #ifndef TW_DAGFILE_ASK_H
 #define TW_DAGFILE_ASK_H
@@ -14,6 +14,10 @@ struct ask_config {
     const char *python;      /* interpreter */
     const char *python_path; /* folder that holds the tradewind package */
     int timeout_s;           /* 0: LIMIT_ANSWER_S */
+    const char *module;      /* NULL: tradewind.timetable_answers */
+    const char *word;        /* its argument, or NULL */
+    const char *what;        /* for errors; NULL: "Python" */
+    size_t answer_max;       /* bytes; 0: LIMIT_ANSWER_BYTES */
 };
 
 /*

@@ -80,34 +80,50 @@ int api_import_error(struct call *c, struct err *e)
                              "The ImportError with import_error_id: `%s` was not found", id);
 }
 
-/* ---- what there is none of here: no providers are installed, no plugins of Airflow's loaded, nothing is warned of ---- */
+/* ---- what the Python of DAG files and tasks has ---- */
 
-static int put_none(struct call *c, const char *name, struct err *e)
+static int put_installed(struct call *c, const char *name, struct err *e)
 {
-    (void)e;
+    const struct value *all = NULL, *list;
+    struct api_page p;
+    int rc = api_page(c, &p, e);
+
+    rc = rc == 0 ? server_installed(c, &all, e) : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    list = value_get(all, name);
     api_list(c, name);
-    api_list_end(c, 0);
+    for (size_t i = p.offset; list != NULL && i < list->len && i - p.offset < p.limit; i++) {
+        json_value(&c->w, list->elems[i]);
+    }
+    api_list_end(c, list != NULL ? (int64_t)list->len : 0);
     return 0;
 }
 
 int api_providers(struct call *c, struct err *e)
 {
-    return put_none(c, "providers", e);
+    return put_installed(c, "providers", e);
 }
 
 int api_plugins(struct call *c, struct err *e)
 {
-    return put_none(c, "plugins", e);
+    return put_installed(c, "plugins", e);
 }
 
 int api_plugin_errors(struct call *c, struct err *e)
 {
-    return put_none(c, "import_errors", e);
+    return put_installed(c, "import_errors", e);
 }
+
+/* ---- what there is none of here: nothing is warned of ---- */
 
 int api_dag_warnings(struct call *c, struct err *e)
 {
-    return put_none(c, "dag_warnings", e);
+    (void)e;
+    api_list(c, "dag_warnings");
+    api_list_end(c, 0);
+    return 0;
 }
 
 /* The processes that work: the scheduler, if it answers. */

@@ -357,6 +357,7 @@ int server_run(const struct server_config *c, struct err *e)
     int rc;
 
     (void)pthread_mutex_init(&s.stats_lock, NULL);
+    (void)pthread_mutex_init(&s.installed_lock, NULL);
     (void)pthread_mutex_init(&s.limiter_lock, NULL);
     rc = prepare(&s, e);
     (void)signal(SIGPIPE, SIG_IGN);
@@ -368,6 +369,8 @@ int server_run(const struct server_config *c, struct err *e)
     oidc_free(s.oidc);
     mem_free(s.stats);
     (void)pthread_mutex_destroy(&s.stats_lock);
+    (void)pthread_mutex_destroy(&s.installed_lock);
+    mem_free(s.installed);
     webhooks_free(s.hooks);
     events_free(s.events);
     ui_graphs_free(s.graphs);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ask_config;
 struct config;
 struct err;
 struct value;
@@ -27,12 +28,14 @@ struct server_config {
     const char *test_connection;   /* api.test_connection */
     const struct value *webhooks;  /* the list `webhooks` of the configuration, or NULL; borrowed */
     int64_t session_idle_us,
-        session_max_us;               /* a session ends after so long without use; in any case */
-    int64_t token_us, cli_token_us;   /* what /auth/token, /auth/token/cli give */
-    const char *base_url;             /* as browsers see it, behind a proxy; or "" */
-    const char *timezone;             /* of displays */
-    bool secure;                      /* browsers reach it by TLS alone */
-    const struct value *oidc;         /* the section of the configuration, or NULL; borrowed */
+        session_max_us;             /* a session ends after so long without use; in any case */
+    int64_t token_us, cli_token_us; /* what /auth/token, /auth/token/cli give */
+    const char *base_url;           /* as browsers see it, behind a proxy; or "" */
+    const char *timezone;           /* of displays */
+    const struct ask_config
+        *python;              /* who tells what it has of plugins and providers; NULL: none */
+    bool secure;              /* browsers reach it by TLS alone */
+    const struct value *oidc; /* the section of the configuration, or NULL; borrowed */
     const char *cert_file, *key_file; /* PEM: the server speaks TLS; or "" */
     /* The port is listened on: told once, on the main loop. */
     void (*ready)(void *arg, const char *address, int port);

@@ -86,7 +86,12 @@ struct server {
     pthread_mutex_t stats_lock;
     char *stats; /* of the scheduler, as JSON; owned; NULL: not asked yet, or it did not answer */
     int64_t stats_us; /* when it was asked for */
-    int failed_fd;    /* a thread has ended by itself */
+    /* installed.c: what Python has; owned; NULL: it was not asked yet */
+    pthread_mutex_t installed_lock;
+    char *installed;
+    int64_t installed_us; /* when it was asked */
+    bool installed_asked; /* a thread is asking */
+    int failed_fd;        /* a thread has ended by itself */
 };
 
 /* Upper bounds of the buckets of answer times, in microseconds. */
@@ -145,6 +150,10 @@ int server_change(struct call *c, const struct buf *members, struct value **ret,
 int first_admin(struct server *s, struct err *e);
 #define FIRST_PASSWORD_FILE "admin.password" /* in the home, mode 0600 */
 void first_password_file_drop(const char *home);
+
+/* installed.c: SUSPENDS. What the Python of DAG files and tasks has of plugins and providers: an object of lists, at most some minutes old. -ERR_BUSY:
+ * it cannot tell. */
+int server_installed(struct call *c, const struct value **ret, struct err *e);
 
 /* webhooks.c */
 int webhooks_new(const struct server_config *c, struct webhooks **ret, struct err *e);
