@@ -23,6 +23,7 @@
 #include "model/dag.h"
 #include "runtime/http.h"
 #include "runtime/loop.h"
+#include "secret/file.h"
 #include "store/store.h"
 #include "trace/trace.h"
 
@@ -201,9 +202,9 @@ static int read_run(void *arg)
 /* The lines of the file of headers; NULL-terminated, into the run's arena. */
 static int read_headers(struct sender *s, const char **ret, struct err *e)
 {
-    size_t n = 0, len;
     char *text, *rest, *line;
-    FILE *f;
+    size_t n = 0;
+    int rc;
 
     ret[n++] = "Content-Type: application/json";
     ret[n] = NULL;
@@ -211,14 +212,13 @@ static int read_headers(struct sender *s, const char **ret, struct err *e)
         return 0;
     }
     text = arena_alloc(&s->arena, HEADERS_FILE);
-    f = text != NULL ? fopen(s->t->headers_file, "re") : NULL;
-    if (f == NULL) {
-        return err_set(e, ERR_NOTFOUND, "traces.headers_file: %.200s cannot be read",
-                       s->t->headers_file);
+    if (text == NULL) {
+        return err_set(e, ERR_NOMEM, "out of memory for headers");
     }
-    len = fread(text, 1, HEADERS_FILE - 1, f);
-    (void)fclose(f);
-    text[len] = '\0';
+    rc = secret_file_read(s->t->headers_file, 0, text, HEADERS_FILE, e);
+    if (rc != 0) {
+        return err_prefix(e, rc, "traces.headers_file");
+    }
     for (line = strtok_r(text, "\r\n", &rest); line != NULL; line = strtok_r(NULL, "\r\n", &rest)) {
         if (strchr(line, ':') == NULL || n == HEADERS_MAX) {
             return err_set(e, ERR_INVALID,

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "secret/file.h"
 
 #define KEYS_MAX   16
 #define KEY_BYTES  crypto_aead_xchacha20poly1305_ietf_KEYBYTES
@@ -64,26 +65,10 @@ static int parse_keys(struct secret_keys *k, const char *text, const char *where
 static int read_file(const char *path, struct secret_keys *k, struct err *e)
 {
     char text[FILE_MAX + 1];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat st;
-    ssize_t n;
-    int rc;
+    int rc = secret_file_read(path, SECRET_FILE_OWNER | SECRET_FILE_NO_LINK, text, sizeof text, e);
 
-    if (fd < 0) {
-        return err_errno(e, errno, "%s", path);
-    }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        rc = err_set(e, ERR_INVALID, "%s is not a file", path);
-    } else if ((st.st_mode & 077) != 0) {
-        rc = err_set(e, ERR_PERM, "%s: others may read the master key; chmod 600 it", path);
-    } else {
-        n = read(fd, text, FILE_MAX);
-        rc = n < 0 ? err_errno(e, errno, "%s", path) : 0;
-        text[n > 0 ? n : 0] = '\0';
-        rc = rc == 0 ? parse_keys(k, text, path, e) : rc;
-        sodium_memzero(text, sizeof text);
-    }
-    (void)close(fd);
+    rc = rc == 0 ? parse_keys(k, text, path, e) : rc;
+    sodium_memzero(text, sizeof text);
     return rc;
 }
 

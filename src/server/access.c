@@ -14,12 +14,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/limits.h"
 #include "model/dag.h"
 #include "runtime/loop.h"
+#include "secret/file.h"
 #include "server/httpd_module.h"
 #include "server/server_priv.h"
 #include "store/store.h"
@@ -31,26 +31,15 @@
 
 static int read_token(const char *path, char *buf, size_t cap, struct err *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat st;
-    ssize_t n;
+    int rc = secret_file_read(path, SECRET_FILE_OWNER | SECRET_FILE_NO_LINK | SECRET_FILE_LINE, buf,
+                              cap, e);
 
-    if (fd < 0) {
-        return err_errno(e, errno, "%s", path);
-    }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (st.st_mode & 077) != 0) {
-        (void)close(fd);
-        return err_set(e, ERR_PERM, "%s: others may read it; `chmod 600` it, or remove it", path);
-    }
-    n = read(fd, buf, cap - 1);
-    (void)close(fd);
-    buf[n > 0 ? n : 0] = '\0';
-    buf[strcspn(buf, "\r\n")] = '\0';
-    return strlen(buf) >= 32 ? 0
-                             : err_set(e, ERR_INVALID,
-                                       "%s: a token has at least 32 characters; remove the file, "
-                                       "and a new one is made",
-                                       path);
+    return rc != 0 || strlen(buf) >= 32
+               ? rc
+               : err_set(e, ERR_INVALID,
+                         "%s: a token has at least 32 characters; remove the file, "
+                         "and a new one is made",
+                         path);
 }
 
 /* Under another name first: nobody reads half a token. */

@@ -107,6 +107,16 @@ int api_range(struct call *c, const char *name, struct time_range *ret, struct e
     return rc;
 }
 
+int api_list_by_body(struct call *c, const char *const *names,
+                     int (*fn)(struct call *c, struct err *e), struct err *e)
+{
+    struct value *body;
+    int rc = call_body(c, &body, e);
+
+    rc = rc == 0 ? call_take_body(c, body, names, e) : rc;
+    return rc == 0 ? fn(c, e) : rc;
+}
+
 static int duration_end(struct call *c, const char *name, int64_t *ret, struct err *e)
 {
     const char *text = call_query(c, name);
@@ -173,6 +183,23 @@ bool api_any_of(struct call *c, const char *name, const char *text)
         }
     }
     return !asked;
+}
+
+int api_run_types(struct call *c, unsigned *ret, struct err *e)
+{
+    const char *word;
+    size_t at = 0;
+
+    *ret = 0;
+    while ((word = call_query_next(c, "run_type", &at)) != NULL) {
+        int t = run_type_from_string(word);
+
+        if (t < 0) {
+            return call_invalid(c, e, "Invalid value for run_type: '%.100s'", word);
+        }
+        *ret |= 1U << t;
+    }
+    return 0;
 }
 
 int api_run_states(struct call *c, const char *name, unsigned *ret, struct err *e)
@@ -656,6 +683,17 @@ void api_command(struct call *c, struct buf *b, struct json_writer *w)
     json_object(w);
     json_key(w, "actor");
     json_string(w, c->actor);
+}
+
+void api_ti_command(struct call *c, const struct ti_key *key, struct buf *b, struct json_writer *w)
+{
+    api_command(c, b, w);
+    json_key(w, "run_key");
+    json_int(w, key->run_key);
+    json_key(w, "task");
+    json_int(w, key->task);
+    json_key(w, "map_index");
+    json_int(w, key->map_index);
 }
 
 int api_send(struct call *c, const char *type, struct buf *b, struct json_writer *w,

@@ -32,6 +32,15 @@ int api_range(struct call *c, const char *name, struct time_range *ret, struct e
 /* The four members of a range, as call_take_body has them. */
 #define API_RANGE_MEMBERS(n) \
     n "_gte", n "_gte", n "_gt", n "_gt", n "_lte", n "_lte", n "_lt", n "_lt"
+/* What lists of runs and of task instances have in a body: pairs of call_take_body. */
+#define API_LIST_MEMBERS                                                                          \
+    "dag_ids", "dag_ids", "page_limit", "limit", "page_offset", "offset", "order_by", "order_by", \
+        API_RANGE_MEMBERS("run_after"), API_RANGE_MEMBERS("logical_date"),                        \
+        API_RANGE_MEMBERS("start_date"), API_RANGE_MEMBERS("end_date"),                           \
+        API_RANGE_MEMBERS("duration")
+/* The list that fn answers, with its arguments in a body. */
+int api_list_by_body(struct call *c, const char *const *names,
+                     int (*fn)(struct call *c, struct err *e), struct err *e);
 /* The same of `duration`, in seconds there, in microseconds here, both ends included. *ret false: it is not asked for. */
 int api_duration(struct call *c, bool *ret, int64_t *ret_from_us, int64_t *ret_to_us,
                  struct err *e);
@@ -39,6 +48,8 @@ int api_duration(struct call *c, bool *ret, int64_t *ret_from_us, int64_t *ret_t
 bool api_pattern(struct call *c, const char *name, const char *text);
 /* The argument is not given, or one of its values is the text. */
 bool api_any_of(struct call *c, const char *name, const char *text);
+/* A bit per type of the arguments `run_type`. 422 likewise. */
+int api_run_types(struct call *c, unsigned *ret, struct err *e);
 /* A bit per state of the argument `state` (of runs), may be repeated. 422 for an unknown one. */
 int api_run_states(struct call *c, const char *name, unsigned *ret, struct err *e);
 
@@ -132,6 +143,8 @@ bool api_is_favorite(struct call *c, const char *dag_id);
 
 /* A request to the engine: members of an object, then server_command. */
 void api_command(struct call *c, struct buf *b, struct json_writer *w); /* begins it, with actor */
+/* The same about an instance. */
+void api_ti_command(struct call *c, const struct ti_key *key, struct buf *b, struct json_writer *w);
 int api_send(struct call *c, const char *type, struct buf *b, struct json_writer *w,
              struct value **ret, bool *ret_later, struct err *e);
 

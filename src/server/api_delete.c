@@ -27,13 +27,7 @@ int api_send_delete_ti(struct call *c, const struct ti_key *key, bool *ret_later
     struct json_writer w;
     struct value *answer;
 
-    api_command(c, &b, &w);
-    json_key(&w, "run_key");
-    json_int(&w, key->run_key);
-    json_key(&w, "task");
-    json_int(&w, key->task);
-    json_key(&w, "map_index");
-    json_int(&w, key->map_index);
+    api_ti_command(c, key, &b, &w);
     return api_send(c, "ti_delete", &b, &w, &answer, ret_later, e);
 }
 

@@ -254,13 +254,7 @@ static int send_response(struct call *c, const struct ti_key *key, const struct 
     struct json_writer w;
     struct value *answer;
 
-    api_command(c, &b, &w);
-    json_key(&w, "run_key");
-    json_int(&w, key->run_key);
-    json_key(&w, "task");
-    json_int(&w, key->task);
-    json_key(&w, "map_index");
-    json_int(&w, key->map_index);
+    api_ti_command(c, key, &b, &w);
     json_key(&w, "by");
     json_string(&w, c->actor);
     json_key(&w, "options");

@@ -15,23 +15,6 @@ static const enum run_order order_of[] = {RUN_BY_KEY,    RUN_BY_RUN_AFTER, RUN_B
                                           RUN_BY_START,  RUN_BY_END,       RUN_BY_STATE,
                                           RUN_BY_RUN_ID, RUN_BY_RUN_ID};
 
-static int types_of(struct call *c, unsigned *ret, struct err *e)
-{
-    const char *word;
-    size_t at = 0;
-
-    *ret = 0;
-    while ((word = call_query_next(c, "run_type", &at)) != NULL) {
-        int t = run_type_from_string(word);
-
-        if (t < 0) {
-            return call_invalid(c, e, "Invalid value for run_type: '%.100s'", word);
-        }
-        *ret |= 1U << t;
-    }
-    return 0;
-}
-
 /* A pattern of the arguments without its wildcards at the ends: a part of the text. NULL: all. */
 static const char *part_of(struct call *c, const char *name)
 {
@@ -108,7 +91,7 @@ static int read_query(struct call *c, struct run_query *q, struct err *e)
     q->asset_part = part_of(c, "consuming_asset_pattern");
     q->bundle_version = call_query(c, "bundle_version");
     rc = rc == 0 ? api_run_states(c, "state", &q->states, e) : rc;
-    rc = rc == 0 ? types_of(c, &q->types, e) : rc;
+    rc = rc == 0 ? api_run_types(c, &q->types, e) : rc;
     rc = rc == 0 ? numbers_of(c, q, e) : rc;
     rc = rc == 0 ? api_range(c, "logical_date", &q->logical_date, e) : rc;
     rc = rc == 0 ? api_range(c, "run_after", &q->run_after, e) : rc;
@@ -240,29 +223,10 @@ int api_dag_runs(struct call *c, struct err *e)
 /* The same with the arguments in a body. */
 int api_dag_runs_list(struct call *c, struct err *e)
 {
-    static const char *const names[] = {"dag_ids",
-                                        "dag_ids",
-                                        "states",
-                                        "state",
-                                        "page_limit",
-                                        "limit",
-                                        "page_offset",
-                                        "offset",
-                                        "order_by",
-                                        "order_by",
-                                        "conf_contains",
-                                        "conf_contains",
-                                        API_RANGE_MEMBERS("run_after"),
-                                        API_RANGE_MEMBERS("logical_date"),
-                                        API_RANGE_MEMBERS("start_date"),
-                                        API_RANGE_MEMBERS("end_date"),
-                                        API_RANGE_MEMBERS("duration"),
-                                        NULL};
-    struct value *body;
-    int rc = call_body(c, &body, e);
+    static const char *const names[] = {API_LIST_MEMBERS, "states",        "state",
+                                        "conf_contains",  "conf_contains", NULL};
 
-    rc = rc == 0 ? call_take_body(c, body, names, e) : rc;
-    return rc == 0 ? api_dag_runs(c, e) : rc;
+    return api_list_by_body(c, names, api_dag_runs, e);
 }
 
 int api_dag_run(struct call *c, struct err *e)

@@ -651,37 +651,11 @@ int api_tis(struct call *c, struct err *e)
 /* The same with the arguments in a body. */
 int api_tis_list(struct call *c, struct err *e)
 {
-    static const char *const names[] = {"dag_ids",
-                                        "dag_ids",
-                                        "dag_run_ids",
-                                        "dag_run_ids",
-                                        "task_ids",
-                                        "task_ids",
-                                        "state",
-                                        "state",
-                                        "pool",
-                                        "pool",
-                                        "queue",
-                                        "queue",
-                                        "executor",
-                                        "executor",
-                                        "page_limit",
-                                        "limit",
-                                        "page_offset",
-                                        "offset",
-                                        "order_by",
-                                        "order_by",
-                                        API_RANGE_MEMBERS("run_after"),
-                                        API_RANGE_MEMBERS("logical_date"),
-                                        API_RANGE_MEMBERS("start_date"),
-                                        API_RANGE_MEMBERS("end_date"),
-                                        API_RANGE_MEMBERS("duration"),
-                                        NULL};
-    struct value *body;
-    int rc = call_body(c, &body, e);
+    static const char *const names[] = {
+        API_LIST_MEMBERS, "dag_run_ids", "dag_run_ids", "task_ids", "task_ids", "state",    "state",
+        "pool",           "pool",        "queue",       "queue",    "executor", "executor", NULL};
 
-    rc = rc == 0 ? call_take_body(c, body, names, e) : rc;
-    return rc == 0 ? api_tis(c, e) : rc;
+    return api_list_by_body(c, names, api_tis, e);
 }
 
 int api_tis_mapped(struct call *c, struct err *e)

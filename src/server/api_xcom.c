@@ -162,13 +162,7 @@ static int put_value(struct call *c, const struct ti_key *key, const char *name,
     struct json_writer w;
     struct value *answer;
 
-    api_command(c, &b, &w);
-    json_key(&w, "run_key");
-    json_int(&w, key->run_key);
-    json_key(&w, "task");
-    json_int(&w, key->task);
-    json_key(&w, "map_index");
-    json_int(&w, key->map_index);
+    api_ti_command(c, key, &b, &w);
     json_key(&w, "key");
     json_string(&w, name);
     json_key(&w, "value");

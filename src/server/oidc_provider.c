@@ -1,9 +1,7 @@
 /* What is asked of the provider: its addresses, its keys, a token for a code. */
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -14,6 +12,7 @@
 #include "runtime/http.h"
 #include "runtime/loop.h"
 #include "runtime/module.h"
+#include "secret/file.h"
 #include "server/oidc_priv.h"
 #include "server/server_priv.h"
 #include "server/signin.h"
@@ -215,24 +214,11 @@ static int check_signature(struct call *c, struct oidc *o, const struct jwt *t, 
 
 /* ---- a code ---- */
 
-/* The client's secret, for its owner alone. */
 static int read_secret(const char *path, char *buf, struct err *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    ssize_t n = fd >= 0 ? read(fd, buf, SECRET_MAX - 1) : -1;
-    bool open_to_all = fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 07) != 0;
+    int rc = secret_file_read(path, SECRET_FILE_LINE, buf, SECRET_MAX, e);
 
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    if (n <= 0 || open_to_all) {
-        return err_set(e, ERR_PERM, "oidc.client_secret_file: %s: %s", path,
-                       open_to_all ? "everybody may read it; `chmod o-rwx` it" : "cannot be read");
-    }
-    buf[n] = '\0';
-    buf[strcspn(buf, "\r\n")] = '\0';
-    return 0;
+    return rc == 0 ? 0 : err_prefix(e, rc, "oidc.client_secret_file");
 }
 
 int oidc_redeem(struct call *c, struct oidc *o, const char *code, const char *verifier,

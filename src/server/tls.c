@@ -1,49 +1,30 @@
 #include "server/tls.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "secret/file.h"
 
 /* Owned; the caller's to tls_fini. what: of the PEM block that must be inside. */
 static int read_pem(const char *path, const char *what, bool secret, char **ret, struct err *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    ssize_t n = -1;
-    char *text;
+    char *text = mem_zalloc(LIMIT_TLS_PEM);
+    int rc = text == NULL
+                 ? err_set(e, ERR_NOMEM, "out of memory for %s", path)
+                 : secret_file_read(path, secret ? 0 : SECRET_FILE_PUBLIC, text, LIMIT_TLS_PEM, e);
 
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        int errnum = errno;
-
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        return err_errno(e, errnum, "%s", path);
+    if (rc == 0 && strstr(text, what) == NULL) {
+        rc = err_set(e, ERR_INVALID, "%s: no PEM with `%s`", path, what);
     }
-    if (secret && (st.st_mode & 07) != 0) {
-        (void)close(fd);
-        return err_set(e, ERR_PERM, "%s: everybody may read this key; `chmod o-rwx` it", path);
-    }
-    text = mem_zalloc(LIMIT_TLS_PEM + 1);
-    n = text != NULL ? read(fd, text, LIMIT_TLS_PEM) : -1;
-    (void)close(fd);
-    if (n < 0 || n == LIMIT_TLS_PEM || strstr(text, what) == NULL) {
-        if (text != NULL) {
-            sodium_memzero(text, LIMIT_TLS_PEM);
-        }
-        mem_free(text);
-        return err_set(e, ERR_INVALID, "%s: no PEM with `%s` of at most %d KiB", path, what,
-                       LIMIT_TLS_PEM / 1024);
+    if (rc != 0 && text != NULL) {
+        sodium_memzero(text, LIMIT_TLS_PEM);
+        mem_free(mem_take(text));
     }
     *ret = text;
-    return 0;
+    return rc;
 }
 
 int tls_read(const char *cert_file, const char *key_file, struct httpd_tls *ret, struct err *e)

@@ -127,23 +127,6 @@ static int make_rows(struct grid *g, struct err *e)
 
 /* ---- which runs ---- */
 
-static int types_of(struct call *c, unsigned *ret, struct err *e)
-{
-    const char *word;
-    size_t at = 0;
-
-    *ret = 0;
-    while ((word = call_query_next(c, "run_type", &at)) != NULL) {
-        int t = run_type_from_string(word);
-
-        if (t < 0) {
-            return call_invalid(c, e, "Invalid value for run_type: '%.100s'", word);
-        }
-        *ret |= 1U << t;
-    }
-    return 0;
-}
-
 static int find_runs(struct grid *g, struct err *e)
 {
     struct run_query q = {.dag_key = g->row.dag_key, .order = RUN_BY_RUN_AFTER, .descending = true};
@@ -160,7 +143,7 @@ static int find_runs(struct grid *g, struct err *e)
     }
     q.run_after.to_us = before != TIME_NONE ? before - 1 : TIME_NONE;
     q.limit = (size_t)n;
-    rc = types_of(c, &q.types, e);
+    rc = api_run_types(c, &q.types, e);
     rc = rc == 0 ? api_run_states(c, "state", &q.states, e) : rc;
     rc = rc == 0 ? server_store(c, &s, e) : rc;
     return rc == 0 ? s->ops->query_runs(s, &q, &c->arena, &g->runs, &g->runs_len, e) : rc;

@@ -229,21 +229,30 @@ static void put_dag(struct watcher *w, const char *dag_id)
     events_put_about(w->v, "dag", buf_take(&b), dag_id);
 }
 
-/* ---- DAGs and import errors ---- */
+/* ---- lists by a key ---- */
 
-static int by_dag_key(const void *x, const void *y)
+/* Their first member. */
+_Static_assert(offsetof(struct seen_dag, dag_key) == 0 && offsetof(struct seen_run, run_key) == 0 &&
+                   offsetof(struct run_row, run_key) == 0,
+               "by_key");
+
+static int by_key(const void *x, const void *y)
 {
-    const struct seen_dag *a = x, *b = y;
+    const int64_t *a = x, *b = y;
 
-    return (a->dag_key > b->dag_key) - (a->dag_key < b->dag_key);
+    return (*a > *b) - (*a < *b);
 }
+
+static const void *find_key(const void *list, size_t n, size_t size, int64_t key)
+{
+    return n != 0 ? bsearch(&key, list, n, size, by_key) : NULL;
+}
+
+/* ---- DAGs and import errors ---- */
 
 static const struct seen_dag *find_dag(const struct watcher *w, int64_t dag_key)
 {
-    const struct seen_dag probe = {.dag_key = dag_key};
-
-    return w->dags_len != 0 ? bsearch(&probe, w->dags, w->dags_len, sizeof probe, by_dag_key)
-                            : NULL;
+    return find_key(w->dags, w->dags_len, sizeof *w->dags, dag_key);
 }
 
 static int look_at_dags(struct watcher *w, struct arena *a)
@@ -275,7 +284,7 @@ static int look_at_dags(struct watcher *w, struct arena *a)
             mem_free(w->dags[i].dag_id);
         }
         mem_free(w->dags);
-        qsort(now, n, sizeof *now, by_dag_key);
+        qsort(now, n, sizeof *now, by_key);
         w->dags = now;
         w->dags_len = n;
     }
@@ -304,26 +313,9 @@ static int look_at_errors(struct watcher *w, struct arena *a)
 
 /* ---- runs ---- */
 
-static int by_run_key(const void *x, const void *y)
-{
-    const struct run_row *a = x, *b = y;
-
-    return (a->run_key > b->run_key) - (a->run_key < b->run_key);
-}
-
-static int by_seen_key(const void *x, const void *y)
-{
-    const struct seen_run *a = x, *b = y;
-
-    return (a->run_key > b->run_key) - (a->run_key < b->run_key);
-}
-
 static const struct seen_run *find_seen(const struct watcher *w, int64_t run_key)
 {
-    const struct seen_run probe = {.run_key = run_key};
-
-    return w->runs_len != 0 ? bsearch(&probe, w->runs, w->runs_len, sizeof probe, by_seen_key)
-                            : NULL;
+    return find_key(w->runs, w->runs_len, sizeof *w->runs, run_key);
 }
 
 static int get_ended(struct watcher *w, struct arena *a, struct run_row **ret, size_t *ret_len)
@@ -359,7 +351,7 @@ static int get_runs(struct watcher *w, struct arena *a, struct run_row **ret, si
         w->last_end_us = ended[i].end_us > w->last_end_us ? ended[i].end_us : w->last_end_us;
     }
     n += m;
-    qsort(all, n, sizeof *all, by_run_key);
+    qsort(all, n, sizeof *all, by_key);
     for (size_t i = 0; i < n; i++) {
         if (kept > 0 && all[kept - 1].run_key == all[i].run_key) {
             all[kept - 1] = run_state_finished(all[i].state) ? all[i] : all[kept - 1];
@@ -384,12 +376,11 @@ static void look_for_lost(struct watcher *w, struct arena *a, const struct run_r
 {
     for (size_t i = 0; i < w->runs_len; i++) {
         const struct seen_run *was = &w->runs[i];
-        const struct run_row probe = {.run_key = was->run_key};
         const struct seen_dag *d = find_dag(w, was->dag_key);
         struct run_row r;
 
         if (run_state_finished(was->state) ||
-            (n != 0 && bsearch(&probe, rows, n, sizeof probe, by_run_key) != NULL)) {
+            find_key(rows, n, sizeof *rows, was->run_key) != NULL) {
             continue;
         }
         if (++*told > EVENTS_BATCH_RUNS || d == NULL ||

@@ -1,11 +1,9 @@
 #include "server/webhooks.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -14,6 +12,7 @@
 #include "base/time.h"
 #include "engine/settings.h"
 #include "runtime/loop.h"
+#include "secret/file.h"
 #include "server/handlers.h"
 #include "server/httpd_module.h"
 #include "server/server_priv.h"
@@ -68,28 +67,15 @@ static const struct webhook *find(const struct webhooks *h, const char *name)
 static int read_file(struct call *c, const char *path, const char **ret, struct err *e)
 {
     char full[4200], text[SECRET_FILE_MAX + 1];
-    struct stat st;
-    ssize_t n = 0;
-    int fd;
+    int rc;
 
     (void)snprintf(full, sizeof full, "%s%s%s",
                    path[0] == '/' ? "" : c->thread->server->config.home, path[0] == '/' ? "" : "/",
                    path);
-    fd = open(full, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return err_errno(e, errno, "%s", full);
-    }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (st.st_mode & 077) != 0) {
-        (void)close(fd);
-        return err_set(e, ERR_PERM, "%s: others may read it; `chmod 600` it", full);
-    }
-    n = read(fd, text, SECRET_FILE_MAX);
-    (void)close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    text[strcspn(text, "\r\n")] = '\0';
-    *ret = arena_strdup(&c->arena, text);
+    rc = secret_file_read(full, SECRET_FILE_OWNER | SECRET_FILE_LINE, text, sizeof text, e);
+    *ret = rc == 0 ? arena_strdup(&c->arena, text) : NULL;
     sodium_memzero(text, sizeof text);
-    return *ret != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory for a secret");
+    return rc != 0 || *ret != NULL ? rc : err_set(e, ERR_NOMEM, "out of memory for a secret");
 }
 
 static const char *text_of(const struct value *o, const char *name)

@@ -119,7 +119,7 @@ def test_who_only_connects_is_closed(tw, files):
     ("key missing", "api.ssl_key is missing"),
     ("no file", "No such file"),
     ("no pem", "no PEM with `-----BEGIN CERTIFICATE-----`"),
-    ("open key", "everybody may read this key"),
+    ("open key", "everybody may read it"),
     ("another key", "belong together"),
 ])
 def test_wrong_files_are_said_at_the_start(tw, files, what, words):

@@ -131,10 +131,14 @@ def test_headers_stay_secret(told, collector):
     os.makedirs(told.home, exist_ok=True)
     with open(os.path.join(told.home, "otlp.headers"), "w") as f:
         f.write("Authorization: Bearer very-secret\n\nX-Tenant: 7\n")
+    os.chmod(os.path.join(told.home, "otlp.headers"), 0o644)
     settings(told, endpoint=web.url, headers_file="otlp.headers")
     dag(told, "d.yaml", {"a": bash("true")})
     p = serve(told)
     told("dags", "trigger", "d")
+    told.until(lambda: "otlp.headers: everybody may read it" in open(told.path("scheduler.log")).read())
+    assert not web.requests
+    os.chmod(os.path.join(told.home, "otlp.headers"), 0o600)
     told.until(lambda: web.requests)
     _, headers, _ = web.requests[0]
     assert headers["Authorization"] == "Bearer very-secret" and headers["X-Tenant"] == "7"

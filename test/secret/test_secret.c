@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "secret/file.h"
 #include "secret/outside.h"
 #include "secret/secret.h"
 
@@ -175,6 +176,54 @@ static void test_outside(void **state)
     (void)unsetenv("TRADEWIND_VAR_K");
 }
 
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    (void)close(fd);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static void test_files(void **state)
+{
+    static const char none[16];
+    struct world *w = *state;
+    char path[300], link[300], text[16];
+
+    (void)snprintf(path, sizeof path, "%s/file", w->home);
+    (void)snprintf(link, sizeof link, "%s/link", w->home);
+    assert_int_equal(secret_file_read(path, 0, text, sizeof text, &w->e), -ERR_NOTFOUND);
+    write_file(path, "first\r\nsecond", 0640);
+    assert_int_equal(secret_file_read(path, 0, text, sizeof text, &w->e), 0);
+    assert_string_equal(text, "first\r\nsecond");
+    assert_int_equal(secret_file_read(path, SECRET_FILE_LINE, text, sizeof text, &w->e), 0);
+    assert_string_equal(text, "first");
+    assert_memory_equal(text + 5, none, sizeof text - 5); /* nothing is left of the rest */
+    /* Who else may read it. */
+    assert_int_equal(secret_file_read(path, SECRET_FILE_OWNER, text, sizeof text, &w->e),
+                     -ERR_PERM);
+    assert_memory_equal(text, none, sizeof text);
+    write_file(path, "first", 0644);
+    assert_int_equal(secret_file_read(path, 0, text, sizeof text, &w->e), -ERR_PERM);
+    assert_non_null(strstr(w->e.text, "chmod"));
+    assert_int_equal(secret_file_read(path, SECRET_FILE_PUBLIC, text, sizeof text, &w->e), 0);
+    /* Its size: what fills the buffer but for the NUL is read, one more is not. */
+    write_file(path, "0123456789abcde", 0600);
+    assert_int_equal(secret_file_read(path, SECRET_FILE_OWNER, text, sizeof text, &w->e), 0);
+    write_file(path, "0123456789abcdef", 0600);
+    assert_int_equal(secret_file_read(path, 0, text, sizeof text, &w->e), -ERR_LIMIT);
+    assert_memory_equal(text, none, sizeof text);
+    /* No link where it must be none, and no folder. */
+    assert_int_equal(symlink(path, link), 0);
+    write_file(path, "x", 0600);
+    assert_int_equal(secret_file_read(link, 0, text, sizeof text, &w->e), 0);
+    assert_int_not_equal(secret_file_read(link, SECRET_FILE_NO_LINK, text, sizeof text, &w->e), 0);
+    assert_int_equal(secret_file_read(w->home, 0, text, sizeof text, &w->e), -ERR_INVALID);
+    (void)unlink(link);
+    (void)unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +231,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rotation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_outside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
