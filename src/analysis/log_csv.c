@@ -104,12 +104,25 @@ static int read_head(struct csv_reader *r, struct err *e)
 
 /* ---- a row ---- */
 
+int plog_time(const char *text, int64_t *ret_us)
+{
+    char copy[64];
+    size_t n = strlen(text);
+
+    if (n >= sizeof copy || n < 10 || text[4] != '/' || text[7] != '/') {
+        return time_parse(text, n, ret_us);
+    }
+    memcpy(copy, text, n);
+    copy[4] = copy[7] = '-';
+    return time_parse(copy, n, ret_us);
+}
+
 static int read_time(const struct csv_reader *r, enum csv_role role, int64_t *ret, struct err *e)
 {
     const char *text = field(r, r->column[role]);
 
     *ret = TIME_NONE;
-    if (text[0] == '\0' || time_parse(text, strlen(text), ret) == 0) {
+    if (text[0] == '\0' || plog_time(text, ret) == 0) {
         return 0;
     }
     return err_at(e, ERR_INVALID, r->row_line, 1,

@@ -12,6 +12,9 @@
 #include "analysis/log.h"
 #include "base/buf.h"
 
+/* As time_parse, and with slashes: 2026/01/31 12:00:00. */
+int plog_time(const char *text, int64_t *ret_us);
+
 /* ---- XES ---- */
 
 struct xes_reader {

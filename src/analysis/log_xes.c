@@ -67,7 +67,17 @@ static int trace_attribute(struct xes_reader *r, const char *key, const char *va
     return 0;
 }
 
-static int event_attribute(struct xes_reader *r, const char *key, const char *value)
+/* The standard wants a date. A text may be one too; if it is not ("?"), the event has no time. */
+static int read_time(struct xes_reader *r, const char *element, const char *value)
+{
+    if (plog_time(value, &r->at_us) == 0 || strcmp(element, "string") == 0) {
+        return 0;
+    }
+    return err_set(r->e, ERR_INVALID, "'%.60s' is no time", value);
+}
+
+static int event_attribute(struct xes_reader *r, const char *element, const char *key,
+                           const char *value)
 {
     if (strcmp(key, "concept:name") == 0) {
         r->has_activity = true;
@@ -76,9 +86,7 @@ static int event_attribute(struct xes_reader *r, const char *key, const char *va
     if (strcmp(key, "lifecycle:transition") == 0) {
         r->transition = plog_transition_from_string(value, strlen(value));
     } else if (strcmp(key, "time:timestamp") == 0) {
-        if (time_parse(value, strlen(value), &r->at_us) != 0) {
-            return err_set(r->e, ERR_INVALID, "'%.60s' is no time", value);
-        }
+        return read_time(r, element, value);
     } else if (strcmp(key, "concept:instance") == 0) {
         r->instance = arena_strdup(&r->log->arena, value);
         return r->instance != NULL ? 0 : err_set(r->e, ERR_NOMEM, "out of memory for an event log");
@@ -137,7 +145,7 @@ int xes_start(void *reader, const char *name, const char **attributes)
         } else if (key != NULL && value != NULL && r->inside == IN_TRACE) {
             rc = trace_attribute(r, key, value);
         } else if (key != NULL && value != NULL && r->inside == IN_EVENT) {
-            rc = event_attribute(r, key, value);
+            rc = event_attribute(r, name, key, value);
         }
     }
     return r->rc = rc;

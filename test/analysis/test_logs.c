@@ -128,7 +128,7 @@ static void test_a_start_column(void **state)
     (void)state;
     read_csv_text(&l,
                   "run_id,task_id,start_date,end_date\n"
-                  "r,a,2026-01-01T00:00:00Z,2026-01-01T00:00:05Z\nr,a,2026-01-01T00:00:01Z,2026-01-"
+                  "r,a,2026/01/01 00:00:00,2026-01-01T00:00:05Z\nr,a,2026-01-01T00:00:01Z,2026-01-"
                   "01T00:00:03Z\n",
                   50);
     assert_int_equal(dfg_service_us(&l.steps[0]), 2 * TIME_SECOND);
@@ -162,6 +162,8 @@ static void test_csv_that_cannot_be_read(void **state)
     expect_csv_error("a,b,c\n", ERR_INVALID, "--case");
     expect_csv_error("case,b,c\n", ERR_INVALID, "there are 'case', 'b', 'c'");
     expect_csv_error("case,task,time\n1,a,31.01.2026\n", ERR_INVALID, "'31.01.2026' is no time");
+    expect_csv_error("case,task,time\n1,a,2026/01-31\n", ERR_INVALID, "'2026/01-31' is no time");
+    expect_csv_error("case,task,time\n1,a,2026/1\n", ERR_INVALID, "'2026/1' is no time");
     expect_csv_error("case,task,time\n1,,2026-01-01\n", ERR_INVALID, "without an activity");
     expect_csv_error("case,task,time\n1,\"a,2026-01-01\n", ERR_SYNTAX, "a quote is not closed");
     expect_csv_error("case,task,time\n1,\"a\"b,2026-01-01\n", ERR_SYNTAX, "behind a closing quote");
@@ -204,6 +206,39 @@ static void test_xes(void **state)
         expect_steps(&l, 2, "");
         plog_fini(&l);
     }
+}
+
+/* Logs that were made from tables have their times as texts: 2026/01/31, or "?" where there is none. */
+static void test_xes_with_times_as_texts(void **state)
+{
+    struct plog l;
+    struct err e = {0};
+
+    (void)state;
+    if (read_xes_text(
+            &l,
+            "<log><trace><event><string key=\"concept:name\" value=\"b\"/>"
+            "<string key=\"time:timestamp\" value=\"2026/01/31 00:00:10.500\"/></event>"
+            "<event><string key=\"concept:name\" value=\"a\"/>"
+            "<string key=\"time:timestamp\" value=\"2026/01/31 00:00:10\"/></event></trace>"
+            "</log>",
+            100, &e) != 0) {
+        fail_msg("%s", e.text);
+    }
+    expect_steps(&l, 0, "ab");
+    assert_true(l.timed);
+    assert_int_equal(l.steps[1].end_us - l.steps[0].end_us, TIME_SECOND / 2);
+    plog_fini(&l);
+    if (read_xes_text(&l,
+                      "<log><trace><event><string key=\"concept:name\" value=\"b\"/>"
+                      "<string key=\"time:timestamp\" value=\"?\"/></event>"
+                      "<event><string key=\"concept:name\" value=\"a\"/></event></trace></log>",
+                      100, &e) != 0) {
+        fail_msg("%s", e.text);
+    }
+    expect_steps(&l, 0, "ba");
+    assert_false(l.timed);
+    plog_fini(&l);
 }
 
 static void test_xes_that_cannot_be_read(void **state)
@@ -315,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_a_start_column),
         cmocka_unit_test(test_csv_that_cannot_be_read),
         cmocka_unit_test(test_xes),
+        cmocka_unit_test(test_xes_with_times_as_texts),
         cmocka_unit_test(test_xes_that_cannot_be_read),
         cmocka_unit_test(test_what_is_written_can_be_read),
         cmocka_unit_test(test_variants_are_sorted),
