@@ -233,6 +233,19 @@ void pnet_drop_contained(struct pnet *p)
     }
 }
 
+/* New numbers, in their order: a net is walked as one that was read from its PNML would be. */
+static void renumber(struct pnet_list *l, const uint32_t *now)
+{
+    for (uint32_t i = 0; i < l->len; i++) {
+        uint32_t x = now[l->at[i]], k = i;
+
+        for (; k > 0 && l->at[k - 1] > x; k--) {
+            l->at[k] = l->at[k - 1];
+        }
+        l->at[k] = x;
+    }
+}
+
 static void compact(struct pnet *p)
 {
     uint32_t *place = arena_array(p->arena, p->places_len + 1, sizeof *place);
@@ -259,20 +272,12 @@ static void compact(struct pnet *p)
     }
     p->transitions_len = n;
     for (uint32_t i = 0; i < p->places_len; i++) {
-        for (uint32_t k = 0; k < p->places[i].in.len; k++) {
-            p->places[i].in.at[k] = trans[p->places[i].in.at[k]];
-        }
-        for (uint32_t k = 0; k < p->places[i].out.len; k++) {
-            p->places[i].out.at[k] = trans[p->places[i].out.at[k]];
-        }
+        renumber(&p->places[i].in, trans);
+        renumber(&p->places[i].out, trans);
     }
     for (uint32_t i = 0; i < p->transitions_len; i++) {
-        for (uint32_t k = 0; k < p->transitions[i].in.len; k++) {
-            p->transitions[i].in.at[k] = place[p->transitions[i].in.at[k]];
-        }
-        for (uint32_t k = 0; k < p->transitions[i].out.len; k++) {
-            p->transitions[i].out.at[k] = place[p->transitions[i].out.at[k]];
-        }
+        renumber(&p->transitions[i].in, place);
+        renumber(&p->transitions[i].out, place);
     }
     p->source = place[p->source];
     p->sink = place[p->sink];

@@ -1,27 +1,37 @@
 #!/usr/bin/env python3
 """
-compare_pm4py.py [LOG.xes ...]: what `tradewind analyze` says of event logs, beside pm4py.
+compare_pm4py.py [LOG ...]: what `tradewind analyze` says of event logs, beside pm4py.
 
-The logs are those that are named, or that stand in $EVENT_LOGS (a folder of .xes and .xes.gz files), and logs that pm4py's own generator plays out of
-random process trees (TREES of them, 20). pm4py is installed into a virtual environment below the build, which needs a package index.
+The logs are those that are named, or that stand in $EVENT_LOGS (a folder of .xes and .csv files, also .gz), and logs that pm4py's own generator plays out
+of random process trees (TREES of them, 20). pm4py is installed into a virtual environment below the build, which needs a package index.
 
-Of each log: directly-follows graph, starts, ends, variants; the inductive miner's tree, with noise 0 and 0.2; the four measures of the nets of both
-miners, ours measured by both programs, and the size of the net that pm4py makes itself. What differs is told with its reason where it is one of
-those of docs/internals/analysis.md, which this script checks itself: where ours says that a trace fits, it walks through the net, marking by marking.
-Exit: 0 all is equal or explained, 1 something is not.
+Of each log: directly-follows graph, starts, ends, variants; the inductive miner's tree, with noise 0 and 0.2; the measures of the nets of both miners,
+ours measured by both programs, and the size of the net that pm4py makes itself. What differs is told with its reason where it is one of those of
+docs/internals/analysis.md, which this script checks itself (nets.py): by all markings that a trace may lead to, or by a second replay, step by step.
+What a log's time (--limit) did not suffice for is counted as such. A log that was generated or unpacked, and that differs, is kept in BUILD/pm4py.
+Exit: 0 all is equal, explained or out of time, 1 something is not.
 """
 
 import argparse
 import collections
+import csv
+import datetime
+import functools
 import glob
 import gzip
+import itertools
 import json
 import os
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+
+import nets
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("TRADEWIND_BUILD", os.path.join(ROOT, "build")))
@@ -99,192 +109,177 @@ def tradewind(*words):
 
 
 def measures_of(found):
-    return {k: found[k] for k in ("fitness", "percentage_of_fitting_traces", "precision", "generalization", "simplicity")}
-
-
-# ---- an oracle of our own: does a trace fit, over all markings ----
-
-class Oracle:
-    """All markings that a net can be in; told only while there are not too many."""
-    MOST = 3000
-    WORK = 5000000  # transitions that are tried, in all
-
-    def __init__(self, net, im, fm):
-        self.transitions = [(t.label, collections.Counter(a.source for a in t.in_arcs), collections.Counter(a.target for a in t.out_arcs))
-                            for t in net.transitions]
-        self.first, self.last = self.key(im), self.key(fm)
-        self.work = 0
-
-    @staticmethod
-    def key(marking):
-        return frozenset((p, n) for p, n in marking.items() if n > 0)
-
-    def fire(self, marking, t):
-        m = dict(marking)
-        for p, n in t[1].items():
-            if m.get(p, 0) < n:
-                return None
-        for p, n in t[1].items():
-            m[p] -= n
-        for p, n in t[2].items():
-            m[p] = m.get(p, 0) + n
-        return self.key(m)
-
-    def closure(self, markings):
-        seen, todo = set(markings), list(markings)
-        while todo:
-            self.work += len(self.transitions)
-            if len(seen) > self.MOST or self.work > self.WORK:
-                return None
-            m = todo.pop()
-            for t in self.transitions:
-                n = self.fire(m, t) if t[0] is None else None
-                if n is not None and n not in seen:
-                    seen.add(n)
-                    todo.append(n)
-        return seen
-
-    def precision(self, variants):
-        """ETConformance's, over all markings that a prefix may lead to; None: too many."""
-        following, times = collections.defaultdict(set), collections.Counter()
-        times[()] = sum(variants.values())
-        for trace, n in variants.items():
-            for i, label in enumerate(trace):
-                following[trace[:i]].add(label)
-                times[trace[:i]] += n if i > 0 else 0
-        markings, allowed, escaping = {(): self.closure({self.first})}, 0, 0
-        for prefix in sorted(times, key=len):
-            if prefix:
-                before = markings.get(prefix[:-1])
-                markings[prefix] = before and self.closure({n for m in before for t in self.transitions if t[0] == prefix[-1]
-                                                            for n in [self.fire(m, t)] if n is not None})
-            if markings[prefix] is None or len(markings) > 20000:
-                return None
-            enabled = {t[0] for m in markings[prefix] for t in self.transitions if t[0] is not None and self.fire(m, t) is not None}
-            if markings[prefix]:
-                allowed += len(enabled) * times[prefix]
-                escaping += len(enabled - following[prefix]) * times[prefix]
-        return 1 - escaping / allowed if allowed else 1.0
-
-    def fits(self, trace):
-        """True, False, or None: too many markings."""
-        now = self.closure({self.first})
-        for label in trace:
-            if now is None:
-                return None
-            now = self.closure({n for m in now for t in self.transitions if t[0] == label
-                                for n in [self.fire(m, t)] if n is not None})
-        return None if now is None else self.last in now
+    return {k: found[k] for k in ("fitness", "average_trace_fitness", "percentage_of_fitting_traces", "precision", "generalization",
+                                    "simplicity")}
 
 
 # ---- one log ----
 
-class Comparison:
-    def __init__(self):
-        self.rows, self.failures, self.counts = [], [], collections.Counter()
+GRAPH = ("directly-follows graph", "start activities", "end activities", "number of variants", "most frequent variants")
+MEASURES = ("% of fitting traces", "fitness", "average fitness of a trace", "precision", "generalization", "simplicity")
+NOISE = (0, 0.2)
+MINERS = ("inductive", "heuristic")
+KINDS = ("equal", "explained", "different", "out of time")
 
-    def check(self, log, what, ours, theirs, reason=None):
+
+def everything(measures=True):
+    """What is compared of each log, in this order."""
+    yield from GRAPH
+    for noise in NOISE:
+        yield "inductive, noise %s: tree" % noise
+    for which in MINERS:
+        yield which + ": places, transitions, arcs of the net"
+    for which in MINERS if measures else ():
+        for what in MEASURES:
+            yield which + ": " + what
+
+
+class Comparison:
+    """Tells what was found, piece by piece, to who counts."""
+
+    def __init__(self, tell):
+        self.tell = tell
+
+    def check(self, what, ours, theirs, reason=None):
         same = ours == theirs if not isinstance(ours, float) and not isinstance(theirs, float) else abs(ours - theirs) < EQUAL
-        self.counts[what, "equal" if same else "explained" if reason else "different"] += 1
-        if not same:
-            self.rows.append((log, what, ours, theirs, reason or "NOT EXPLAINED"))
-            if not reason:
-                self.failures.append((log, what, ours, theirs))
+        self.tell("row", what, "equal" if same else "explained" if reason else "different", None if same else (str(ours), str(theirs)), reason)
         return same
 
 
 ENDS = ("complete", "ate_abort", "pi_abort")
 
 
+COLUMNS = (("case:concept:name", "case_id"), ("concept:name", "activity"), ("time:timestamp", "timestamp", "end_time"))
+
+
+def read_csv(path):
+    """Rows as an EventLog, in the order of the file."""
+    from pm4py.objects.log.obj import Event, EventLog, Trace
+    traces = {}
+    with open(path, encoding="utf-8", newline="") as f:
+        rows = csv.DictReader(f)
+        case, activity, time = (next(n for n in names if n in rows.fieldnames) for names in COLUMNS)
+        for row in rows:
+            trace = traces.setdefault(row[case], Trace(attributes={"concept:name": row[case]}))
+            trace.append(Event({"concept:name": row[activity], "time:timestamp": datetime.datetime.fromisoformat(row[time]),
+                                "lifecycle:transition": row.get("lifecycle", "complete")}))
+    return EventLog(traces.values())
+
+
 def read(path):
     """The log as pm4py has it, with the events that an analysis counts: ends, where there are ends. As an EventLog: a data frame has no traces
     without events."""
     import pm4py
-    log = pm4py.read_xes(path, return_legacy_log_object=True)
+    log = read_csv(path) if path.endswith(".csv") else pm4py.read_xes(path, return_legacy_log_object=True)
     word = lambda e: str(e.get("lifecycle:transition", "complete")).lower()  # noqa: E731
     if any(word(e) in ENDS for t in log for e in t):
         for t in log:
             t._list = [e for e in t if word(e) in ENDS]
+    if any("time:timestamp" not in e for t in log for e in t):  # then they stand in the order of the file
+        for t in log:
+            for i, e in enumerate(t):
+                e["time:timestamp"] = datetime.datetime.fromtimestamp(i, datetime.timezone.utc)
     for t in log:
         t._list.sort(key=lambda e: e["time:timestamp"])
     return log
 
 
-def compare_graph(c, name, frame, ours):
+def compare_graph(c, frame, ours):
     import pm4py
     dfg, start, end = pm4py.discover_dfg(frame)
-    c.check(name, "directly-follows graph", {(f["from"], f["to"]): f["frequency"] for f in ours["follows"]}, {k: int(v) for k, v in dict(dfg).items()})
-    c.check(name, "start activities", {a["activity"]: a["starts"] for a in ours["activities"] if a["starts"]}, {k: int(v) for k, v in start.items()})
-    c.check(name, "end activities", {a["activity"]: a["ends"] for a in ours["activities"] if a["ends"]}, {k: int(v) for k, v in end.items()})
+    c.check("directly-follows graph", {(f["from"], f["to"]): f["frequency"] for f in ours["follows"]}, {k: int(v) for k, v in dict(dfg).items()})
+    c.check("start activities", {a["activity"]: a["starts"] for a in ours["activities"] if a["starts"]}, {k: int(v) for k, v in start.items()})
+    c.check("end activities", {a["activity"]: a["ends"] for a in ours["activities"] if a["ends"]}, {k: int(v) for k, v in end.items()})
     variants = {tuple(k): int(v) if not isinstance(v, list) else len(v) for k, v in pm4py.get_variants(frame).items()}
-    c.check(name, "number of variants", ours["variants_total"], len(variants))
-    c.check(name, "most frequent variants", sorted(v["n"] for v in ours["variants"]), sorted(sorted(variants.values(), reverse=True)[:len(ours["variants"])]))
+    c.check("number of variants", ours["variants_total"], len(variants))
+    c.check("most frequent variants", sorted(v["n"] for v in ours["variants"]), sorted(sorted(variants.values(), reverse=True)[:len(ours["variants"])]))
     return variants
 
 
-def compare_measures(c, name, which, frame, variants, net, ours):
+class Reasons:
+    """Why a measure of a net may differ: looked up when one does."""
+
+    def __init__(self, net, variants, ours):
+        self.net, self.variants, self.ours = net, variants, ours
+
+    @functools.cached_property
+    def by_rule(self):
+        return nets.Rule(*self.net).replay(self.variants)
+
+    @functools.cached_property
+    def fitting(self):
+        return nets.Walk(*self.net).percentage(self.variants)
+
+    def is_rule(self, key):
+        return self.by_rule is not None and abs(self.by_rule[key] - self.ours[key]) < EQUAL
+
+    def of_fitting(self, theirs):
+        """Ours says that more (or fewer) fit: then the markings say so too, or a replay whose every step is enabled."""
+        key = "percentage_of_fitting_traces"
+        if self.fitting is not None and abs(self.fitting - self.ours[key]) < EQUAL:
+            return "R1: over all markings %.2f %% fit, as ours says" % self.fitting
+        if self.ours[key] > theirs and self.is_rule(key):
+            return "R1: replayed step by step, %.2f %% fit" % self.ours[key]
+        if self.fitting is not None and self.is_rule(key):
+            return "R2: over all markings %.2f %% fit: a silent choice that was taken first led elsewhere" % self.fitting
+        return None
+
+    def of_precision(self):
+        exact = nets.Walk(*self.net).precision(self.variants)
+        if exact is not None and abs(exact - self.ours["precision"]) < EQUAL:
+            return "R4: over all markings it is %.4f, as ours says" % exact
+        if self.is_rule("precision"):
+            return "R4: by the rule; " + ("too many markings to look at them all" if exact is None else "over all markings it is %.4f" % exact)
+        return None
+
+    def of_tokens(self, key, both_fit):
+        if not self.is_rule(key):
+            return None
+        return ("R4: other silent steps on the way to the same marking" if both_fit else
+                "R1: all fit, replayed step by step" if self.ours["percentage_of_fitting_traces"] == 100 else
+                "R3: where a trace does not fit, other silent steps were taken before a token was added")
+
+
+def compare_measures(c, which, frame, variants, net, ours):
     """Our net, measured by both."""
     import pm4py
-    fitness = pm4py.fitness_token_based_replay(frame, *net)
-    fits = None
+    replayed = pm4py.fitness_token_based_replay(frame, *net)
+    why, most = Reasons(net, variants, ours), "percentage_of_fitting_traces"
 
-    def explain_fitness():
-        """Ours says that more (or fewer) fit: then the markings say so too."""
-        nonlocal fits
-        if fits is None:
-            oracle, fits, unknown = Oracle(*net), 0, False
-            for trace, n in variants.items():
-                known = oracle.fits([a for a in trace if any(t[0] == a for t in oracle.transitions)]) if not unknown else None
-                unknown = unknown or known is None
-                fits += n if known else 0
-            fits = None if unknown else 100.0 * fits / sum(variants.values())
-        if fits is None:
-            return "too many markings to look at them all" if which.startswith("inductive") and ours["fitness"] == 1 else None
-        if abs(fits - ours["percentage_of_fitting_traces"]) < EQUAL:
-            return "R1: over all markings %.2f %% fit, as ours says" % fits
-        return "R2: over all markings %.2f %% fit: a silent choice that was taken first led elsewhere" % fits if which == "heuristic" else None
+    def check(what, key, theirs, reason):
+        return c.check(which + ": " + what, ours[key], theirs, reason() if abs(ours[key] - theirs) >= EQUAL else None)
 
-    same = c.check(name, which + ": % of fitting traces", ours["percentage_of_fitting_traces"], fitness["percentage_of_fitting_traces"],
-                   explain_fitness() if abs(ours["percentage_of_fitting_traces"] - fitness["percentage_of_fitting_traces"]) > EQUAL else None)
-    all_fit = ours["percentage_of_fitting_traces"] == 100 and same
-    unfit = "R3: where a trace does not fit, other silent steps were taken before a token was added"
-    c.check(name, which + ": fitness", ours["fitness"], fitness["log_fitness"], unfit if not all_fit else None)
-    theirs = pm4py.precision_token_based_replay(frame, *net)
-    reason = None
-    if abs(ours["precision"] - theirs) > EQUAL:
-        exact = Oracle(*net).precision(variants)
-        if exact is None:
-            reason = "R4: too many markings to look at them all" if which == "inductive" or not all_fit else None
-        elif abs(exact - ours["precision"]) < EQUAL:
-            reason = "R4: over all markings it is %.4f, as ours says" % exact
-        elif abs(exact - ours["precision"]) <= abs(exact - theirs) or not all_fit:
-            reason = "R4: over all markings it is %.4f" % exact
-    c.check(name, which + ": precision", ours["precision"], theirs, reason)
-    c.check(name, which + ": generalization", ours["generalization"], pm4py.generalization_tbr(frame, *net),
-            unfit if not all_fit else "R4: other silent steps on the way to the same marking")
-    c.check(name, which + ": simplicity", ours["simplicity"], pm4py.simplicity_petri_net(*net))
+    same = check("% of fitting traces", most, replayed[most], lambda: why.of_fitting(replayed[most]))
+    both_fit = ours[most] == 100 and same
+    check("fitness", "fitness", replayed["log_fitness"], lambda: None if both_fit else why.of_tokens("fitness", False))
+    check("average fitness of a trace", "average_trace_fitness", replayed["average_trace_fitness"],
+          lambda: None if both_fit else why.of_tokens("average_trace_fitness", False))
+    check("precision", "precision", pm4py.precision_token_based_replay(frame, *net), why.of_precision)
+    check("generalization", "generalization", pm4py.generalization_tbr(frame, *net), lambda: why.of_tokens("generalization", both_fit))
+    check("simplicity", "simplicity", pm4py.simplicity_petri_net(*net), lambda: None)
 
 
-def compare_log(c, path, scratch):
+def compare_log(c, path, scratch, measures):
     import pm4py
-    name = os.path.basename(path).split(".")[0]
     frame = read(path)
+    c.tell("log", len(frame), sum(len(t) for t in frame))
     found = json.loads(tradewind("--log", path, "--json"))
-    variants = compare_graph(c, name, frame, found)
-    for noise in (0, 0.2):
+    variants = compare_graph(c, frame, found)
+    for noise in NOISE:
         tree = pm4py.discover_process_tree_inductive(frame, noise_threshold=noise)
-        c.check(name, "inductive, noise %s: tree" % noise, parse_tree(tradewind("--log", path, "-f", "tree", "--noise", str(noise)).strip()),
+        c.check("inductive, noise %s: tree" % noise, parse_tree(tradewind("--log", path, "-f", "tree", "--noise", str(noise)).strip()),
                 parse_tree(str(tree)))
-    for which in ("inductive", "heuristic"):
-        ours = json.loads(tradewind("--log", path, "-a", which, "--json"))
+    net = {}
+    for which in MINERS:
         pnml = os.path.join(scratch, "net.pnml")
         tradewind("--log", path, "-a", which, "-f", "pnml", "-o", pnml)
-        net = pm4py.read_pnml(pnml)
-        compare_measures(c, name, which, frame, variants, net, measures_of(ours))
+        net[which] = pm4py.read_pnml(pnml)
         theirs = pm4py.discover_petri_net_inductive(frame) if which == "inductive" else pm4py.discover_petri_net_heuristics(frame, dependency_threshold=0.5)
         size = lambda n: (len(n.places), len(n.transitions), len(n.arcs))  # noqa: E731
-        c.check(name, which + ": places, transitions, arcs of the net", size(net[0]), size(theirs[0]),
-                "R5: a silent step at the border" if which == "inductive" and abs(len(net[0].places) - len(theirs[0].places)) <= 2 else None)
+        c.check(which + ": places, transitions, arcs of the net", size(net[which][0]), size(theirs[0]),
+                "R5: without the silent steps at the borders they are of the same size" if nets.bare(*net[which]) == nets.bare(*theirs) else None)
+    for which in MINERS if measures else ():
+        compare_measures(c, which, frame, variants, net[which], measures_of(json.loads(tradewind("--log", path, "-a", which, "--json"))))
 
 
 def generated(count, scratch):
@@ -315,32 +310,108 @@ def named(logs, scratch):
         yield path
 
 
+# ---- all of them, each in a process of its own, for as long as it may take ----
+
+def in_child(path, scratch, out, measures):
+    """Writes a line for each piece that is told."""
+    def tell(*piece):
+        out.write(json.dumps(piece) + "\n")
+        out.flush()
+
+    try:
+        compare_log(Comparison(tell), path, scratch, measures)
+    except RuntimeError as e:
+        tell("error", str(e))
+    except Exception as e:  # of pm4py: it is told, and the next log goes on
+        tell("error", "%s: %s" % (type(e).__name__, e))
+    tell("end")
+
+
+def pieces(path, scratch, limit, measures):
+    """What the child tells, until it ends or its time is over."""
+    ends = time.monotonic() + limit
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        os.close(read_end)
+        with os.fdopen(write_end, "w") as out:
+            in_child(path, scratch, out, measures)
+        os._exit(0)
+    os.close(write_end)
+    text = b""
+    while True:
+        ready, _, _ = select.select([read_end], [], [], max(0, ends - time.monotonic()))
+        more = os.read(read_end, 65536) if ready else b""
+        *lines, text = (text + more).split(b"\n")
+        yield from map(json.loads, lines)
+        if not more:
+            break
+    os.close(read_end)
+    try:
+        os.killpg(child, signal.SIGKILL)  # and the program that it may have started
+    except ProcessLookupError:
+        pass
+    os.waitpid(child, 0)
+
+
+class Result:
+    def __init__(self):
+        self.counts, self.failures, self.logs = collections.Counter(), [], []
+
+    def add(self, path, scratch, limit, measures):
+        name = re.sub(r"\.(xes|csv)$", "", os.path.basename(path))
+        size, left, began, ended = ("?", "?"), list(everything(measures)), time.monotonic(), False
+        for kind, *piece in pieces(path, scratch, limit, measures):
+            if kind == "log":
+                size = piece
+            elif kind == "error":
+                self.failures.append((name, piece[0]))
+                print("%-28s %s" % (name, piece[0]), flush=True)
+            elif kind == "row":
+                what, verdict, both, reason = piece
+                left.remove(what)
+                self.counts[what, verdict] += 1
+                if verdict != "equal":
+                    print("%-28s %-44s %s | %s  (%s)" % (name, what, both[0][:60], both[1][:60], reason or "NOT EXPLAINED"), flush=True)
+                if verdict == "different":
+                    self.failures.append((name, what, *(b[:400] for b in both)))
+                    if path.startswith(scratch):
+                        shutil.copy(path, os.path.join(BUILD, "pm4py"))
+            ended = ended or kind == "end"
+        if not ended and time.monotonic() - began < limit:
+            self.failures.append((name, "the comparison ended early"))
+        for what in [] if ended else left:
+            self.counts[what, "out of time"] += 1
+        self.logs.append((name, *size, len(left), time.monotonic() - began))
+        print("%-28s %8s cases %8s events %6.0f s%s" % (name, *size, time.monotonic() - began, "" if ended else ": out of time at %s" % left[0]), flush=True)
+
+    def tell(self):
+        print("\n%-44s" % "" + "".join("%13s" % k for k in KINDS))
+        for what in everything():
+            print("%-44s" % what + "".join("%13d" % self.counts[what, k] for k in KINDS))
+        for failure in self.failures:
+            print("different:", *failure)
+        total = {k: sum(n for (_, kind), n in self.counts.items() if kind == k) for k in KINDS}
+        print("%d logs: %d equal, %d explained, %d different, %d out of time" % (len(self.logs), *(total[k] for k in KINDS)))
+        return 1 if self.failures else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("logs", nargs="*")
-    parser.add_argument("--trees", type=int, default=int(os.environ.get("TREES", "20")))
+    parser.add_argument("--trees", type=int, default=int(os.environ.get("TREES", "20")), help="logs of random process trees (20)")
+    parser.add_argument("--limit", type=float, default=600, help="seconds that one log may take (600)")
+    parser.add_argument("--discovery", action="store_true", help="without the measures, which take pm4py the longest")
     words = parser.parse_args()
     in_environment()
     folder = os.environ.get("EVENT_LOGS")
-    logs = words.logs or (sorted(glob.glob(os.path.join(folder, "*.xes*"))) if folder else [])
-    c = Comparison()
+    logs = words.logs or (sorted(glob.glob(os.path.join(folder, "*"))) if folder else [])
+    result = Result()
     with tempfile.TemporaryDirectory() as scratch:
-        for path in list(named(logs, scratch)) + list(generated(words.trees, scratch)):
-            try:
-                compare_log(c, path, scratch)
-            except RuntimeError as e:
-                c.failures.append((path, "analyze", str(e), ""))
-    for log, what, ours, theirs, reason in c.rows:
-        print("%-28s %-40s %s | %s  (%s)" % (log, what, str(ours)[:60], str(theirs)[:60], reason))
-    whats = list(dict.fromkeys(w for w, _ in c.counts))
-    print("\n%-44s %6s %9s %9s" % ("", "equal", "explained", "different"))
-    for what in whats:
-        print("%-44s %6d %9d %9d" % (what, c.counts[what, "equal"], c.counts[what, "explained"], c.counts[what, "different"]))
-    for failure in c.failures:
-        print("different:", *(str(x)[:400] for x in failure))
-    print("%d equal, %d explained, %d different" % (sum(n for (_, k), n in c.counts.items() if k == "equal"),
-                                                   sum(n for (_, k), n in c.counts.items() if k == "explained"), len(c.failures)))
-    return 1 if c.failures else 0
+        for path in itertools.chain(named(logs, scratch), generated(words.trees, scratch)):
+            result.add(path, scratch, words.limit, not words.discovery)
+    return result.tell()
 
 
 if __name__ == "__main__":

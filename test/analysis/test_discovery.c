@@ -253,6 +253,36 @@ static void test_the_heuristics_miner(void **state)
     expect_near(r.precision, 1);
 }
 
+static void expect_ascending(const struct pnet_list *l)
+{
+    for (uint32_t i = 1; i < l->len; i++) {
+        assert_true(l->at[i - 1] < l->at[i]);
+    }
+}
+
+/* So that another program, which has the net from its PNML, finds the same silent steps first. */
+static void test_a_net_is_in_the_order_of_its_numbers(void **state)
+{
+    struct mined m;
+    struct heuristics h;
+    struct pnet net;
+    struct err e = {0};
+
+    (void)state;
+    open_log(&m, "abcd acbd aedbcd abbd abcdeabcd acdb");
+    assert_int_equal(heuristics_mine(&m.l, &m.v, &m.d, &heuristics_defaults, &m.a, &h, &e), 0);
+    assert_int_equal(pnet_from_heuristics(&m.a, &h, &net, &e), 0);
+    for (uint32_t p = 0; p < net.places_len; p++) {
+        expect_ascending(&net.places[p].in);
+        expect_ascending(&net.places[p].out);
+    }
+    for (uint32_t t = 0; t < net.transitions_len; t++) {
+        expect_ascending(&net.transitions[t].in);
+        expect_ascending(&net.transitions[t].out);
+    }
+    close_log(&m);
+}
+
 static void test_a_drawing_has_its_places(void **state)
 {
     static const enum process_algorithm all[] = {PROCESS_INDUCTIVE, PROCESS_HEURISTIC, PROCESS_DFG};
@@ -297,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_fitness_counts_tokens),
         cmocka_unit_test(test_silent_steps_that_want_the_same_token),
         cmocka_unit_test(test_the_heuristics_miner),
+        cmocka_unit_test(test_a_net_is_in_the_order_of_its_numbers),
         cmocka_unit_test(test_a_drawing_has_its_places),
     };
 
