@@ -115,6 +115,21 @@ struct asked {
     enum form form;
 };
 
+/* What is of runs alone, or of a log alone, stands with it. */
+static int belongs(struct cli *cli, struct err *e)
+{
+    static const char *const of[2][5] = {{"case", "activity", "time", "start", NULL},
+                                         {"from", "to", NULL}};
+    bool log = cli_opt(cli, "log") != NULL;
+
+    for (const char *const *name = of[log]; *name != NULL; name++) {
+        if (cli_opt(cli, *name) != NULL) {
+            return err_set(e, ERR_USAGE, "--%s is of %s", *name, log ? "a DAG's runs" : "--log");
+        }
+    }
+    return 0;
+}
+
 static int read_options(struct cli *cli, struct asked *a, struct err *e)
 {
     static const char *const forms[] = {"text", "json", "pnml", "tree"};
@@ -155,7 +170,7 @@ static int read_options(struct cli *cli, struct asked *a, struct err *e)
     if ((cli_arg(cli, "DAG") == NULL) == (cli_opt(cli, "log") == NULL)) {
         return err_set(e, ERR_USAGE, "either a DAG or --log FILE");
     }
-    return 0;
+    return belongs(cli, e);
 }
 
 static void show(const struct process *p, const struct asked *a, const char *title, struct buf *out)
@@ -166,6 +181,10 @@ static void show(const struct process *p, const struct asked *a, const char *tit
     case FORM_JSON:
         json_writer_init(&w, out, 2);
         json_object(&w);
+        if (p->beside_dag) {
+            json_key(&w, "dag_id");
+            json_string(&w, title);
+        }
         process_json(p, &w);
         json_object_end(&w);
         (void)buf_char(out, '\n');

@@ -41,6 +41,7 @@ def history(tw):
 
 def test_runs_become_a_process(history):
     found = history.json("analyze", "d")
+    assert found["dag_id"] == "d"  # as over HTTP
     assert found["traces"] == 4 and found["fitness"] == 1 and 0 < found["precision"] <= 1
     assert re.match(r"->\( 'a', \+\( '[bc]', '[bc]' \), 'd', \*\( 'e', tau \), 'm', X\( 'f', tau \) \)$", found["model"]["tree"]) or \
         "->( 'a', 'b', 'c', 'd'" in found["model"]["tree"], found["model"]["tree"]  # where c always ended last
@@ -65,7 +66,9 @@ def test_other_forms_and_algorithms(history):
     assert dfg["fitness"] is None and dfg["model"]["tree"] is None and len(dfg["model"]["nodes"]) == 9
     assert history.json("analyze", "d", "--runs", "1")["traces"] == 1
     for words, said in ((["d", "-a", "alpha"], "inductive, heuristic or dfg"), (["d", "--noise", "2"], "0 to 1"), ([], "--log"),
-                        (["d", "-a", "dfg", "-f", "pnml"], "pnml"), (["d", "--log", "x"], "--log"), (["d", "-f", "svg"], "pnml")):
+                        (["d", "-a", "dfg", "-f", "pnml"], "pnml"), (["d", "--log", "x"], "--log"), (["d", "-f", "svg"], "pnml"),
+                        (["--log", "x", "--from", "2026-01-01"], "--from is of a DAG's runs"), (["--log", "x", "--to", "2026-01-01"], "--to is of"),
+                        (["d", "--case", "x"], "--case is of --log")):
         assert said in history("analyze", *words, code=64).stderr
     assert "no DAG 'nothing'" in history("analyze", "nothing", code=66).stderr
     assert "no run of 'd' has ended" in history("analyze", "d", "--to", "2001-01-01", code=66).stderr
