@@ -92,14 +92,14 @@ static int try_cut(struct miner *m, const struct job *j, struct graph *g)
 
 /* ---- where no cut fits ---- */
 
-/* The part without one activity, and what remains of it alone; either may be NULL. */
+/* The part without one activity, and what remains of it alone. */
 static int without(const struct part *p, uint32_t act, struct part **ret_alone,
                    struct part **ret_others)
 {
     MEM_CLEANUP uint32_t *buf = NULL;
-    struct part *alone = ret_alone != NULL ? part_new() : NULL, *others = part_new();
+    struct part *alone = part_new(), *others = part_new();
     uint32_t longest = 0;
-    int rc = others == NULL || (ret_alone != NULL && alone == NULL) ? -ERR_NOMEM : 0;
+    int rc = others == NULL || alone == NULL ? -ERR_NOMEM : 0;
 
     for (size_t i = 0; i < p->len; i++) {
         longest = p->traces[i].len > longest ? p->traces[i].len : longest;
@@ -119,16 +119,14 @@ static int without(const struct part *p, uint32_t act, struct part **ret_alone,
         for (k = n; k < t->len; k++) {
             buf[k - n] = act;
         }
-        rc = rc == 0 && alone != NULL ? part_add(alone, buf, t->len - n, t->n) : rc;
+        rc = rc == 0 ? part_add(alone, buf, t->len - n, t->n) : rc;
     }
     if (rc != 0) {
         part_free(alone);
         part_free(others);
         return rc;
     }
-    if (ret_alone != NULL) {
-        *ret_alone = alone;
-    }
+    *ret_alone = alone;
     *ret_others = others;
     return 0;
 }
@@ -175,18 +173,12 @@ static int try_beside(struct miner *m, const struct job *j, const struct graph *
     int rc = 0;
 
     for (uint32_t a = 0; rc == 0 && a < g->n; a++) {
-        struct part *others;
         struct graph of_others = {0};
         struct cut c;
 
-        rc = without(j->part, g->ids[a], NULL, &others);
-        if (rc != 0) {
-            return rc;
-        }
-        rc = graph_of(others, m->acts, &m->work, &of_others);
+        rc = graph_of(j->part, m->acts, g->ids[a], &m->work, &of_others);
         rc = rc == 0 ? cut_find(&of_others, &c) : rc;
         graph_fini(&of_others);
-        part_free(others);
         if (rc == 1) {
             return beside(m, j, g->ids[a]);
         }
@@ -273,7 +265,7 @@ static int take_apart(struct miner *m, const struct job *j, struct graph *g)
     if (rc == 0 && m->noise > 0) {
         struct graph frequent;
 
-        rc = graph_of(j->part, m->acts, &m->work, &frequent);
+        rc = graph_of(j->part, m->acts, GROUP_NONE, &m->work, &frequent);
         if (rc == 0) {
             graph_filter(&frequent, m->noise);
             rc = try_cut(m, j, &frequent);
@@ -314,7 +306,7 @@ static int mine_part(struct miner *m, struct job *j)
         set_leaf(m, j->node, j->part->len > 0 ? &j->part->traces[0] : NULL);
         return 0;
     }
-    rc = graph_of(j->part, m->acts, &m->work, &g);
+    rc = graph_of(j->part, m->acts, GROUP_NONE, &m->work, &g);
     rc = rc == 0 ? take_apart(m, j, &g) : rc;
     graph_fini(&g);
     return rc < 0 ? rc : m->work > LIMIT_ANALYSIS_STEPS ? -ERR_LIMIT : 0;

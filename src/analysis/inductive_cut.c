@@ -7,7 +7,33 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-int graph_of(const struct part *p, uint32_t all, uint64_t *work, struct graph *ret)
+/* The traces into the counts, as if `skip` did not happen in them. */
+static void count_traces(struct graph *g, const struct part *p, uint32_t skip)
+{
+    for (size_t i = 0; i < p->len; i++) {
+        const struct trace *t = &p->traces[i];
+        uint32_t last = GROUP_NONE;
+
+        for (uint32_t k = 0; k < t->len; k++) {
+            uint32_t now = t->acts[k] != skip ? g->local[t->acts[k]] : GROUP_NONE;
+
+            if (now == GROUP_NONE) {
+                continue;
+            }
+            if (last != GROUP_NONE) {
+                g->count[(size_t)last * g->n + now] += t->n;
+            } else {
+                g->start[now] += t->n;
+            }
+            last = now;
+        }
+        if (last != GROUP_NONE) {
+            g->end[last] += t->n;
+        }
+    }
+}
+
+int graph_of(const struct part *p, uint32_t all, uint32_t skip, uint64_t *work, struct graph *ret)
 {
     struct graph *g = ret;
 
@@ -24,7 +50,7 @@ int graph_of(const struct part *p, uint32_t all, uint64_t *work, struct graph *r
         }
     }
     for (uint32_t i = 0; i < all; i++) {
-        bool in = g->local[i] != 0;
+        bool in = g->local[i] != 0 && i != skip;
 
         g->local[i] = in ? g->n : GROUP_NONE;
         if (in) {
@@ -37,19 +63,7 @@ int graph_of(const struct part *p, uint32_t all, uint64_t *work, struct graph *r
     if (g->count == NULL || g->start == NULL || g->end == NULL) {
         return -ERR_NOMEM;
     }
-    for (size_t i = 0; i < p->len; i++) {
-        const struct trace *t = &p->traces[i];
-
-        for (uint32_t k = 0; k < t->len; k++) {
-            if (k > 0) {
-                g->count[(size_t)g->local[t->acts[k - 1]] * g->n + g->local[t->acts[k]]] += t->n;
-            }
-        }
-        if (t->len > 0) {
-            g->start[g->local[t->acts[0]]] += t->n;
-            g->end[g->local[t->acts[t->len - 1]]] += t->n;
-        }
-    }
+    count_traces(g, p, skip);
     *work += p->events + (uint64_t)g->n * g->n;
     return 0;
 }
@@ -325,12 +339,56 @@ static int make_strict(struct graph *g, struct cut *c)
     return 0;
 }
 
+/* Whether there is a way from the first activity to all n (back: from all to it). */
+static bool connected(const struct graph *g, uint32_t first, uint32_t n, bool back, uint32_t *queue,
+                      bool *seen)
+{
+    uint32_t len = 1, at;
+
+    memset(seen, 0, g->n * sizeof *seen);
+    seen[first] = true;
+    queue[0] = first;
+    for (at = 0; at < len && len < n; at++) {
+        for (uint32_t b = 0; b < g->n; b++) {
+            if (!seen[b] && (back ? graph_edge(g, b, queue[at]) : graph_edge(g, queue[at], b))) {
+                seen[b] = true;
+                queue[len++] = b;
+            }
+        }
+    }
+    *g->work += (uint64_t)at * g->n;
+    return len == n;
+}
+
+/* Whether there is a way from each activity to each: then they are one group. Mostly so where a log has much disorder, and found at once. */
+static int is_one(struct graph *g, const struct cut *c)
+{
+    uint32_t *queue = arena_array(&g->arena, g->n + 1, sizeof *queue), first = 0, n = 0;
+    bool *seen = arena_array(&g->arena, g->n + 1, sizeof *seen);
+
+    if (queue == NULL || seen == NULL) {
+        return -ERR_NOMEM;
+    }
+    for (uint32_t a = g->n; a-- > 0;) {
+        if (c->of[a] != GROUP_NONE) {
+            first = a;
+            n++;
+        }
+    }
+    return n == 0 || (connected(g, first, n, false, queue, seen) &&
+                      connected(g, first, n, true, queue, seen));
+}
+
 static int cut_sequence(struct graph *g, struct cut *c)
 {
     uint32_t *parent = alone(g, c);
     struct reach r;
-    int rc = parent == NULL ? -ERR_NOMEM : close_reach(g, &r);
+    int one = parent == NULL ? -ERR_NOMEM : is_one(g, c), rc;
 
+    if (one != 0) {
+        return one < 0 ? one : 0;
+    }
+    rc = close_reach(g, &r);
     if (rc != 0) {
         return rc;
     }

@@ -37,8 +37,8 @@ struct
     uint64_t *start, *end;
     uint64_t *work; /* counts up */
 };
-/* all: how many activities the miner has. */
-int graph_of(const struct part *p, uint32_t all, uint64_t *work, struct graph *ret);
+/* all: how many activities the miner has. skip: one that is left out of the traces, or GROUP_NONE. */
+int graph_of(const struct part *p, uint32_t all, uint32_t skip, uint64_t *work, struct graph *ret);
 void graph_fini(struct graph *g);
 /* Drops what is rare beside what goes out of the same activity. */
 void graph_filter(struct graph *g, double noise);
