@@ -1,4 +1,4 @@
-/* The graph of a part, and the four cuts. */
+/* The four cuts of a graph. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,104 +7,123 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-/* The traces into the counts, as if `skip` did not happen in them. */
-static void count_traces(struct graph *g, const struct part *p, uint32_t skip)
+/* ---- sets of bits ---- */
+
+static void set_bit(uint64_t *bits, uint32_t a)
 {
-    for (size_t i = 0; i < p->len; i++) {
-        const struct trace *t = &p->traces[i];
-        uint32_t last = GROUP_NONE;
-
-        for (uint32_t k = 0; k < t->len; k++) {
-            uint32_t now = t->acts[k] != skip ? g->local[t->acts[k]] : GROUP_NONE;
-
-            if (now == GROUP_NONE) {
-                continue;
-            }
-            if (last != GROUP_NONE) {
-                g->count[(size_t)last * g->n + now] += t->n;
-            } else {
-                g->start[now] += t->n;
-            }
-            last = now;
-        }
-        if (last != GROUP_NONE) {
-            g->end[last] += t->n;
-        }
-    }
+    bits[a / 64] |= UINT64_C(1) << (a % 64);
 }
 
-int graph_of(const struct part *p, uint32_t all, uint32_t skip, uint64_t *work, struct graph *ret)
+static bool has_bit(const uint64_t *bits, uint32_t a)
 {
-    struct graph *g = ret;
+    return (bits[a / 64] >> (a % 64) & 1) != 0;
+}
 
-    *g = (struct graph){.work = work};
-    arena_init(&g->arena, LIMIT_ANALYSIS_BYTES);
-    g->local = arena_array(&g->arena, all + 1, sizeof *g->local);
-    g->ids = arena_array(&g->arena, all + 1, sizeof *g->ids);
-    if (g->local == NULL || g->ids == NULL) {
+/* The graph's edges and borders as sets. */
+static int make_sets(struct graph *g)
+{
+    size_t rows;
+
+    g->words = g->n / 64 + 1;
+    rows = (size_t)g->n * g->words + 1;
+    g->out = arena_array(&g->arena, rows, sizeof *g->out);
+    g->in = arena_array(&g->arena, rows, sizeof *g->in);
+    g->members = arena_array(&g->arena, g->words, sizeof *g->members);
+    g->starts = arena_array(&g->arena, g->words, sizeof *g->starts);
+    g->ends = arena_array(&g->arena, g->words, sizeof *g->ends);
+    if (g->out == NULL || g->in == NULL || g->members == NULL || g->starts == NULL ||
+        g->ends == NULL) {
         return -ERR_NOMEM;
     }
-    for (size_t i = 0; i < p->len; i++) {
-        for (uint32_t k = 0; k < p->traces[i].len; k++) {
-            g->local[p->traces[i].acts[k]] = 1;
+    for (uint32_t a = 0; a < g->n; a++) {
+        for (uint32_t b = 0; b < g->n; b++) {
+            if (graph_edge(g, a, b)) {
+                set_bit(g->out + a * g->words, b);
+                set_bit(g->in + b * g->words, a);
+                set_bit(g->members, a);
+                set_bit(g->members, b);
+            }
+        }
+        if (g->start[a] > 0) {
+            set_bit(g->starts, a);
+            set_bit(g->members, a);
+        }
+        if (g->end[a] > 0) {
+            set_bit(g->ends, a);
+            set_bit(g->members, a);
         }
     }
-    for (uint32_t i = 0; i < all; i++) {
-        bool in = g->local[i] != 0 && i != skip;
-
-        g->local[i] = in ? g->n : GROUP_NONE;
-        if (in) {
-            g->ids[g->n++] = i;
-        }
-    }
-    g->count = arena_array(&g->arena, (size_t)g->n * g->n + 1, sizeof *g->count);
-    g->start = arena_array(&g->arena, g->n + 1, sizeof *g->start);
-    g->end = arena_array(&g->arena, g->n + 1, sizeof *g->end);
-    if (g->count == NULL || g->start == NULL || g->end == NULL) {
-        return -ERR_NOMEM;
-    }
-    count_traces(g, p, skip);
-    *work += p->events + (uint64_t)g->n * g->n;
     return 0;
 }
 
-void graph_fini(struct graph *g)
+enum near {
+    ALONG,
+    BACK,
+    BOTH,
+    NOT_BOTH
+}; /* over an edge, against one, either way; where there are not edges both ways */
+
+static uint64_t near_word(const struct graph *g, uint32_t a, size_t w, enum near way)
 {
-    arena_fini(&g->arena);
+    uint64_t out = g->out[a * g->words + w], in = g->in[a * g->words + w];
+
+    return way == ALONG ? out : way == BACK ? in : way == BOTH ? out | in : ~(out & in);
 }
 
-void graph_filter(struct graph *g, double noise)
+/* Takes out of `left` what is near the first one, near that, and so on: of[..] = group. How many. */
+static uint32_t take_group(const struct graph *g, uint32_t first, enum near way, uint64_t *left,
+                           uint32_t *of, uint32_t group, uint32_t *queue)
 {
-    uint64_t most = 0;
+    uint32_t len = 1, at;
 
-    for (uint32_t a = 0; a < g->n; a++) {
-        uint64_t out = g->end[a];
+    queue[0] = first;
+    of[first] = group;
+    left[first / 64] &= ~(UINT64_C(1) << (first % 64));
+    for (at = 0; at < len; at++) {
+        for (size_t w = 0; w < g->words; w++) {
+            uint64_t found = near_word(g, queue[at], w, way) & left[w];
 
-        most = g->start[a] > most ? g->start[a] : most;
-        for (uint32_t b = 0; b < g->n; b++) {
-            uint64_t c = g->count[(size_t)a * g->n + b];
+            left[w] &= ~found;
+            for (; found != 0; found &= found - 1) {
+                uint32_t b = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(found);
 
-            out = c > out ? c : out;
-        }
-        for (uint32_t b = 0; b < g->n; b++) {
-            uint64_t *c = &g->count[(size_t)a * g->n + b];
-
-            *c = (double)*c > noise * (double)out ? *c : 0;
+                of[b] = group;
+                queue[len++] = b;
+            }
         }
     }
-    for (uint32_t a = 0; a < g->n; a++) {
-        g->start[a] = (double)g->start[a] >= noise * (double)most ? g->start[a] : 0;
-    }
+    *g->work += (uint64_t)at * g->words;
+    return len;
 }
 
-bool graph_has(const struct graph *g, uint32_t a)
+/* All that are left in groups, in the order of their first member; of the others GROUP_NONE. */
+static int group_all(struct graph *g, enum near way, uint64_t *left, struct cut *c)
 {
-    bool has = g->start[a] > 0 || g->end[a] > 0;
+    uint32_t *queue = arena_array(&g->arena, g->n + 1, sizeof *queue);
 
-    for (uint32_t b = 0; !has && b < g->n; b++) {
-        has = graph_edge(g, a, b) || graph_edge(g, b, a);
+    c->groups = 0;
+    c->of = arena_array(&g->arena, g->n + 1, sizeof *c->of);
+    if (queue == NULL || c->of == NULL) {
+        return -ERR_NOMEM;
     }
-    return has;
+    memset(c->of, 0xff, (g->n + 1) * sizeof *c->of);
+    for (uint32_t a = 0; a < g->n; a++) {
+        if (has_bit(left, a)) {
+            (void)take_group(g, a, way, left, c->of, c->groups++, queue);
+        }
+    }
+    return 0;
+}
+
+/* A copy to take from. */
+static uint64_t *all_members(struct graph *g)
+{
+    uint64_t *left = arena_array(&g->arena, g->words, sizeof *left);
+
+    if (left != NULL) {
+        memcpy(left, g->members, g->words * sizeof *left);
+    }
+    return left;
 }
 
 /* ---- sets of activities that belong together ---- */
@@ -151,7 +170,7 @@ static uint32_t *alone(struct graph *g, struct cut *c)
     }
     for (uint32_t a = 0; a < g->n; a++) {
         parent[a] = a;
-        c->of[a] = graph_has(g, a) ? 0 : GROUP_NONE;
+        c->of[a] = has_bit(g->members, a) ? 0 : GROUP_NONE;
     }
     return parent;
 }
@@ -167,21 +186,11 @@ static void renumber(struct cut *c, uint32_t n, const uint32_t *place)
 
 static int cut_choice(struct graph *g, struct cut *c)
 {
-    uint32_t *parent = alone(g, c);
+    uint64_t *left = all_members(g);
+    int rc = left == NULL ? -ERR_NOMEM : group_all(g, BOTH, left, c);
 
-    if (parent == NULL) {
-        return -ERR_NOMEM;
-    }
-    for (uint32_t a = 0; a < g->n; a++) {
-        for (uint32_t b = 0; b < g->n; b++) {
-            if (graph_edge(g, a, b)) {
-                join(parent, a, b);
-            }
-        }
-    }
-    number(c, parent, g->n);
     c->op = PTREE_CHOICE;
-    return c->groups > 1;
+    return rc != 0 ? rc : c->groups > 1;
 }
 
 /* ---- sequence: what is reached one way only ---- */
@@ -193,31 +202,29 @@ struct reach {
 
 static bool reaches(const struct reach *r, uint32_t a, uint32_t b)
 {
-    return (r->bits[a * r->words + b / 64] >> (b % 64) & 1) != 0;
+    return has_bit(r->bits + a * r->words, b);
 }
 
 static int close_reach(struct graph *g, struct reach *r)
 {
-    r->words = g->n / 64 + 1;
+    r->words = g->words;
     r->bits = arena_array(&g->arena, (size_t)g->n * r->words + 1, sizeof *r->bits);
     if (r->bits == NULL) {
         return -ERR_NOMEM;
     }
-    for (uint32_t a = 0; a < g->n; a++) {
-        for (uint32_t b = 0; b < g->n; b++) {
-            if (graph_edge(g, a, b)) {
-                r->bits[a * r->words + b / 64] |= UINT64_C(1) << (b % 64);
-            }
-        }
-    }
+    memcpy(r->bits, g->out, (size_t)g->n * r->words * sizeof *r->bits);
     for (uint32_t via = 0; via < g->n; via++) {
         for (uint32_t a = 0; a < g->n; a++) {
-            for (size_t w = 0; reaches(r, a, via) && w < r->words; w++) {
+            if (a == via || !reaches(r, a, via)) {
+                continue;
+            }
+            for (size_t w = 0; w < r->words; w++) {
                 r->bits[a * r->words + w] |= r->bits[via * r->words + w];
             }
+            *g->work += r->words;
         }
     }
-    *g->work += (uint64_t)g->n * g->n * r->words;
+    *g->work += (uint64_t)g->n * g->n;
     return 0;
 }
 
@@ -339,51 +346,33 @@ static int make_strict(struct graph *g, struct cut *c)
     return 0;
 }
 
-/* Whether there is a way from the first activity to all n (back: from all to it). */
-static bool connected(const struct graph *g, uint32_t first, uint32_t n, bool back, uint32_t *queue,
-                      bool *seen)
-{
-    uint32_t len = 1, at;
-
-    memset(seen, 0, g->n * sizeof *seen);
-    seen[first] = true;
-    queue[0] = first;
-    for (at = 0; at < len && len < n; at++) {
-        for (uint32_t b = 0; b < g->n; b++) {
-            if (!seen[b] && (back ? graph_edge(g, b, queue[at]) : graph_edge(g, queue[at], b))) {
-                seen[b] = true;
-                queue[len++] = b;
-            }
-        }
-    }
-    *g->work += (uint64_t)at * g->n;
-    return len == n;
-}
-
 /* Whether there is a way from each activity to each: then they are one group. Mostly so where a log has much disorder, and found at once. */
-static int is_one(struct graph *g, const struct cut *c)
+static int is_one(struct graph *g)
 {
-    uint32_t *queue = arena_array(&g->arena, g->n + 1, sizeof *queue), first = 0, n = 0;
-    bool *seen = arena_array(&g->arena, g->n + 1, sizeof *seen);
+    uint32_t *queue = arena_array(&g->arena, g->n + 1, sizeof *queue);
+    uint32_t *of = arena_array(&g->arena, g->n + 1, sizeof *of), first = 0, n = 0;
+    bool all = true;
 
-    if (queue == NULL || seen == NULL) {
-        return -ERR_NOMEM;
-    }
     for (uint32_t a = g->n; a-- > 0;) {
-        if (c->of[a] != GROUP_NONE) {
-            first = a;
-            n++;
-        }
+        first = has_bit(g->members, a) ? a : first;
+        n += has_bit(g->members, a);
     }
-    return n == 0 || (connected(g, first, n, false, queue, seen) &&
-                      connected(g, first, n, true, queue, seen));
+    for (int back = 0; all && n > 0 && back < 2; back++) {
+        uint64_t *left = all_members(g);
+
+        if (queue == NULL || of == NULL || left == NULL) {
+            return -ERR_NOMEM;
+        }
+        all = take_group(g, first, back ? BACK : ALONG, left, of, 0, queue) == n;
+    }
+    return all;
 }
 
 static int cut_sequence(struct graph *g, struct cut *c)
 {
     uint32_t *parent = alone(g, c);
     struct reach r;
-    int one = parent == NULL ? -ERR_NOMEM : is_one(g, c), rc;
+    int one = parent == NULL ? -ERR_NOMEM : is_one(g), rc;
 
     if (one != 0) {
         return one < 0 ? one : 0;
@@ -476,22 +465,10 @@ static int complete_groups(struct graph *g, struct cut *c)
 
 static int cut_parallel(struct graph *g, struct cut *c)
 {
-    uint32_t *parent = alone(g, c);
-    int rc;
+    uint64_t *left = all_members(g);
+    int rc = left == NULL ? -ERR_NOMEM : group_all(g, NOT_BOTH, left, c);
 
-    if (parent == NULL) {
-        return -ERR_NOMEM;
-    }
-    for (uint32_t a = 0; a < g->n; a++) {
-        for (uint32_t b = a + 1; b < g->n; b++) {
-            if (c->of[a] != GROUP_NONE && c->of[b] != GROUP_NONE &&
-                !(graph_edge(g, a, b) && graph_edge(g, b, a))) {
-                join(parent, a, b);
-            }
-        }
-    }
-    number(c, parent, g->n);
-    rc = c->groups > 1 ? complete_groups(g, c) : 0;
+    rc = rc == 0 && c->groups > 1 ? complete_groups(g, c) : rc;
     c->op = PTREE_PARALLEL;
     return rc != 0 ? rc : c->groups > 1;
 }
@@ -503,16 +480,16 @@ static bool in_body(const struct graph *g, uint32_t a)
 {
     bool back = false, forth = false, back_all = true, forth_all = true;
 
-    for (uint32_t b = 0; b < g->n; b++) {
-        bool starts = g->start[b] > 0, ends = g->end[b] > 0;
+    for (size_t w = 0; w < g->words; w++) {
+        uint64_t out = g->out[a * g->words + w], in = g->in[a * g->words + w];
 
-        if ((graph_edge(g, b, a) && starts && !ends) || (graph_edge(g, a, b) && ends && !starts)) {
+        if ((in & g->starts[w] & ~g->ends[w]) != 0 || (out & g->ends[w] & ~g->starts[w]) != 0) {
             return true;
         }
-        back = back || (starts && graph_edge(g, a, b));
-        back_all = back_all && (!starts || graph_edge(g, a, b));
-        forth = forth || (ends && graph_edge(g, b, a));
-        forth_all = forth_all && (!ends || graph_edge(g, b, a));
+        back = back || (out & g->starts[w]) != 0;
+        back_all = back_all && (g->starts[w] & ~out) == 0;
+        forth = forth || (in & g->ends[w]) != 0;
+        forth_all = forth_all && (g->ends[w] & ~in) == 0;
     }
     /* ... or when it leads back to some start but not to all, or comes from some end but not from all. */
     return (back && !back_all) || (forth && !forth_all);
@@ -520,33 +497,31 @@ static bool in_body(const struct graph *g, uint32_t a)
 
 static int cut_loop(struct graph *g, struct cut *c)
 {
-    uint32_t *parent = alone(g, c);
+    uint64_t *left = all_members(g);
     bool *body, edges = false, rest = false;
+    int rc;
 
-    body = arena_array(&g->arena, g->n + 1, sizeof *body);
-    if (parent == NULL || body == NULL) {
+    for (size_t w = 0; left != NULL && w < g->words; w++) {
+        left[w] &= ~(g->starts[w] | g->ends[w]);
+    }
+    rc = left == NULL ? -ERR_NOMEM : group_all(g, BOTH, left, c);
+    body = rc == 0 ? arena_array(&g->arena, c->groups + 1, sizeof *body) : NULL;
+    if (body == NULL) {
         return -ERR_NOMEM;
     }
     for (uint32_t a = 0; a < g->n; a++) {
-        for (uint32_t b = 0; b < g->n; b++) {
-            bool border = g->start[a] > 0 || g->end[a] > 0 || g->start[b] > 0 || g->end[b] > 0;
-
-            edges = edges || graph_edge(g, a, b);
-            if (graph_edge(g, a, b) && !border) {
-                join(parent, a, b);
-            }
+        if (c->of[a] != GROUP_NONE && in_body(g, a)) {
+            body[c->of[a]] = true;
         }
     }
     for (uint32_t a = 0; a < g->n; a++) {
-        if (c->of[a] != GROUP_NONE && (g->start[a] > 0 || g->end[a] > 0 || in_body(g, a))) {
-            body[root_of(parent, a)] = true;
-        }
-    }
-    for (uint32_t a = 0; a < g->n; a++) {
-        if (c->of[a] != GROUP_NONE) {
-            c->of[a] = body[root_of(parent, a)] ? 0 : 1;
+        if (has_bit(g->members, a)) {
+            c->of[a] = c->of[a] == GROUP_NONE || body[c->of[a]] ? 0 : 1;
             rest = rest || c->of[a] == 1;
         }
+    }
+    for (size_t i = 0; !edges && i < (size_t)g->n * g->words; i++) {
+        edges = g->out[i] != 0;
     }
     c->op = PTREE_LOOP;
     c->groups = 2;
@@ -555,8 +530,9 @@ static int cut_loop(struct graph *g, struct cut *c)
 
 int cut_find(struct graph *g, struct cut *ret)
 {
-    int rc = cut_choice(g, ret);
+    int rc = make_sets(g);
 
+    rc = rc == 0 ? cut_choice(g, ret) : rc;
     rc = rc == 0 ? cut_sequence(g, ret) : rc;
     rc = rc == 0 ? cut_parallel(g, ret) : rc;
     rc = rc == 0 ? cut_loop(g, ret) : rc;

@@ -36,6 +36,9 @@ struct
     uint64_t *count; /* n * n */
     uint64_t *start, *end;
     uint64_t *work; /* counts up */
+    /* Sets of activities as bits, made by cut_find: by activity, where its edges go and come from; those that have any or are a border; starts; ends. */
+    size_t words;
+    uint64_t *out, *in, *members, *starts, *ends;
 };
 /* all: how many activities the miner has. skip: one that is left out of the traces, or GROUP_NONE. */
 int graph_of(const struct part *p, uint32_t all, uint32_t skip, uint64_t *work, struct graph *ret);
@@ -46,9 +49,6 @@ static inline bool graph_edge(const struct graph *g, uint32_t a, uint32_t b)
 {
     return g->count[(size_t)a * g->n + b] > 0;
 }
-/* It begins, ends, or is on an edge. */
-bool graph_has(const struct graph *g, uint32_t a);
-
 struct cut {
     enum ptree_op op;
     uint32_t groups;

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "analysis/heuristics.h"
@@ -96,6 +97,100 @@ static void test_what_is_rare_is_left_out(void **state)
     (void)state;
     expect_tree(log, 0, "+( 'a', 'b', 'c' )");
     expect_tree(log, 0.2, "->( 'a', 'b', 'c' )");
+}
+
+/* ---- more activities than a word has bits ---- */
+
+enum { WIDE = 70 };
+
+/* One more case: the activities, by number. */
+static void add_case(struct plog *l, const uint32_t *acts, uint32_t n)
+{
+    char name[20];
+    struct err e = {0};
+    uint32_t c, a;
+
+    (void)snprintf(name, sizeof name, "%zu", l->cases_len);
+    assert_int_equal(plog_case(l, name, strlen(name), &c, &e), 0);
+    for (uint32_t i = 0; i < n; i++) {
+        (void)snprintf(name, sizeof name, "a%03u", acts[i]);
+        assert_int_equal(plog_activity(l, name, strlen(name), &a, &e), 0);
+        assert_int_equal(plog_event(l, c, a, PLOG_COMPLETE, i, NULL, &e), 0);
+    }
+}
+
+/* The two at once at the beginning, and at the end, of the others in order. */
+static void add_pair(struct plog *l, uint32_t x, uint32_t y)
+{
+    uint32_t acts[WIDE + 2] = {x, y}, n = 2;
+
+    for (uint32_t i = 0; i < WIDE; i++) {
+        if (i != x && i != y) {
+            acts[n++] = i;
+        }
+    }
+    acts[n] = x;
+    acts[n + 1] = y;
+    add_case(l, acts, n);
+    add_case(l, acts + 2, n);
+}
+
+static void make_wide(struct plog *l, enum ptree_op op)
+{
+    uint32_t acts[WIDE];
+
+    for (uint32_t i = 0; i < WIDE; i++) {
+        acts[i] = i;
+    }
+    if (op == PTREE_SEQUENCE) {
+        add_case(l, acts, WIDE);
+    }
+    for (uint32_t i = 0; i < WIDE; i++) {
+        if (op == PTREE_CHOICE) {
+            add_case(l, &i, 1);
+        } else if (op == PTREE_LOOP && i > 0) {
+            add_case(l, (uint32_t[]){0, i, 0}, 3);
+        }
+        for (uint32_t k = 0; op == PTREE_PARALLEL && k < WIDE; k++) {
+            if (k != i) {
+                add_pair(l, i, k);
+            }
+        }
+    }
+}
+
+static void test_the_cuts_of_many_activities(void **state)
+{
+    static const enum ptree_op ops[] = {PTREE_SEQUENCE, PTREE_CHOICE, PTREE_PARALLEL, PTREE_LOOP};
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct plog l;
+        struct arena a;
+        struct variants v;
+        struct ptree *t;
+        struct err e = {0};
+
+        plog_init(&l);
+        arena_init(&a, MiB(256));
+        make_wide(&l, ops[i]);
+        assert_int_equal(plog_finish(&l, &e), 0);
+        assert_int_equal(variants_build(&l, NULL, &a, &v, &e), 0);
+        assert_int_equal(inductive_mine(&l, &v, 0, &a, &t, &e), 0);
+        assert_int_equal(t->op, ops[i]);
+        if (ops[i] == PTREE_LOOP) { /* the first one, and back by any other */
+            assert_int_equal(t->len, 2);
+            assert_int_equal(t->children[0]->op, PTREE_ACTIVITY);
+            t = t->children[1];
+            assert_int_equal(t->op, PTREE_CHOICE);
+        }
+        assert_int_equal(t->len, ops[i] == PTREE_LOOP ? WIDE - 1 : WIDE);
+        for (uint32_t k = 0; k < t->len; k++) {
+            assert_int_equal(t->children[k]->op, PTREE_ACTIVITY);
+        }
+        arena_fini(&a);
+        plog_fini(&l);
+    }
 }
 
 /* ---- measures ---- */
@@ -322,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_what_may_be_left_out),
         cmocka_unit_test(test_where_no_cut_fits),
         cmocka_unit_test(test_what_is_rare_is_left_out),
+        cmocka_unit_test(test_the_cuts_of_many_activities),
         cmocka_unit_test(test_measures_of_a_sequence),
         cmocka_unit_test(test_precision_counts_what_was_never_done),
         cmocka_unit_test(test_fitness_counts_tokens),
