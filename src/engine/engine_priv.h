@@ -271,6 +271,11 @@ int64_t engine_parallelism(int32_t slots);
 
 /* batch.c */
 int batch_consume(struct engine *g, struct msg *m); /* a message becomes an event and rows */
+int batch_settle_commands(
+    struct engine *g); /* of commands with a reply: recorded, with what they change */
+/* Whether the token is that of the instance's attempt, which has not ended; *row: the instance. */
+bool batch_is_live(struct engine *g, const struct ti_key *key, const struct uuid *token,
+                   struct ti_row *row);
 int batch_claim(struct engine *g); /* claims what was dispatched, within the worker's reach */
 /* It may move a run to another version: nothing may be in the batch before it (sched.h, struct sched_move). */
 bool batch_is_alone(const struct msg *m);
