@@ -415,7 +415,7 @@ static void parse_atom(struct parser *s)
 
 static void copy_block(struct parser *s, size_t at, size_t len)
 {
-    if (room(s, len)) {
+    if (len != 0 && room(s, len)) { /* the block may be empty: (){2} */
         memcpy(s->prog + s->len, s->prog + at, len * sizeof *s->prog);
         s->len += len;
     }
