@@ -106,6 +106,7 @@ static int talk(struct asking *x)
 
     rc = rc == 0 ? co_write_all(x->to[1], "\n", 1) : rc;
     close_one(&x->to[1]);
+    rc = rc == -ERR_CLOSED ? 0 : rc; /* it needed no question, or has ended: its answer says so */
     while (rc == 0 && n != 0) {
         rc = co_read(x->from[0], part, sizeof part, &n);
         if (rc == 0 && buf_append(&x->answer, part, n) != 0) {
