@@ -20,7 +20,7 @@
 
 static const char *root;
 
-static struct value *read_paths(struct arena *a)
+static struct value *read_description(struct arena *a)
 {
     char path[4200];
     struct value *doc;
@@ -37,7 +37,20 @@ static struct value *read_paths(struct arena *a)
     if (yaml_parse(a, text, n, &doc, &e) != 0) {
         fail_msg("%s:%d: %s", path, e.line, e.text);
     }
-    return value_get(doc, "paths");
+    return doc;
+}
+
+/* Its group on the page's /docs: one of those that the description lists. */
+static bool has_group(const struct value *doc, const struct value *operation)
+{
+    const struct value *groups = value_get(doc, "tags"), *tags = value_get(operation, "tags");
+
+    for (size_t i = 0; tags != NULL && tags->len == 1 && i < groups->len; i++) {
+        if (strcmp(value_get(groups->elems[i], "name")->text, tags->elems[0]->text) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool has_route(const char *method, const char *path)
@@ -53,11 +66,12 @@ static bool has_route(const char *method, const char *path)
 static void test_every_route_is_described_and_every_description_answered(void **state)
 {
     struct arena a;
-    struct value *paths;
+    struct value *doc, *paths;
 
     (void)state;
     arena_init(&a, MiB(256));
-    paths = read_paths(&a);
+    doc = read_description(&a);
+    paths = value_get(doc, "paths");
     for (size_t i = 0; i < routes_len; i++) {
         const struct value *p = value_get(paths, routes[i].path), *m, *role;
         char method[16] = "";
@@ -68,6 +82,10 @@ static void test_every_route_is_described_and_every_description_answered(void **
         m = p != NULL ? value_get(p, method) : NULL;
         if (m == NULL) {
             fail_msg("%s %s is not in api/openapi.yaml", routes[i].method, routes[i].path);
+        }
+        if (!has_group(doc, m)) {
+            fail_msg("%s %s of api/openapi.yaml needs one tag, of those at its head",
+                     routes[i].method, routes[i].path);
         }
         role = value_get(m, "x-role");
         assert_non_null(role);
