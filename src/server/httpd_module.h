@@ -49,7 +49,7 @@ struct httpd_host {
     void (*gone)(void *arg, struct httpd_request *rq);
 };
 
-/* A file of the web page, as the build packed it (tools/ui-pack). No pointers: nothing is to be relocated at start. */
+/* A file of the web page or the API's description, as the build packed it (tools/ui-pack). No pointers: nothing is to be relocated at start. */
 struct httpd_file {
     char path[112]; /* as it is asked for */
     char type[48];
@@ -61,7 +61,7 @@ struct httpd_file {
 
 struct httpd_files {
     const struct httpd_file *files; /* by path, in the order of strcmp */
-    size_t n;                       /* 0: the page was not built */
+    size_t n;
     const char *data;
 };
 
@@ -103,7 +103,7 @@ struct httpd_module {
     size_t (*gzip)(const char *in, size_t n, char *p, size_t cap);
     /* The reverse: the length, or 0 when it is no gzip or does not fit. */
     size_t (*gunzip)(const char *in, size_t n, char *p, size_t cap);
-    const struct httpd_files *page; /* of the web page */
+    const struct httpd_files *page; /* without /index.html where the page was not built */
 };
 
 #endif

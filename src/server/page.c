@@ -1,5 +1,6 @@
 /*
- * Serves the web page. What its names tell a browser:
+ * Serves the web page, and the description of the API beside it: /openapi.yaml and /openapi.json, which are there also where the page could not be
+ * built. What its names tell a browser:
  *
  *   /static/NAME-HASH.EXT   kept for a year: another content has another name
  *   all others              asked for each time, by their ETag: 304 while they are the same
@@ -141,7 +142,8 @@ int page_get(struct call *c, struct err *e)
     bool packed = f != NULL && f->packed && call_accepts_gzip(c);
     const char *tag;
 
-    if (all->n == 0 && (strcmp(c->path, "/") == 0 || wants_html(call_header(c, "Accept")))) {
+    if (f == NULL && page_find(all, INDEX) == NULL &&
+        (strcmp(c->path, "/") == 0 || wants_html(call_header(c, "Accept")))) {
         explain(c);
         return 0;
     }

@@ -1,5 +1,5 @@
 /*
- * The web page: files that the build made of ui/ and put into tradewind-httpd.so, compressed. They are looked up by their whole path in a sorted
+ * The web page: files that the build made of ui/ and put into tradewind-httpd.so, compressed; and api/openapi.yaml, as it is and as JSON. They are looked up by their whole path in a sorted
  * table; no file system is asked, so no path leads out of it.
  */
 #ifndef TW_SERVER_PAGE_H

@@ -1,11 +1,15 @@
 """The web page as a browser meets it: what is sent for which address, and what a browser may do with it."""
 import gzip
+import json
+import os
 import re
 import socket
+import subprocess
 
 import pytest
 from test_api_server import Server
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Encoding": "gzip"}
 
 
@@ -106,6 +110,67 @@ def test_no_path_leads_out(page):
         assert got.split(b" ")[1] == b"404" and b"root:" not in got and page.token.encode() not in got, path
 
 
+def written():
+    with open(os.path.join(ROOT, "api/openapi.yaml"), "rb") as f:
+        return f.read()
+
+
+def test_the_description_is_answered_as_it_is(server):
+    """Without sign-in, and also where the page was not built."""
+    plain = server.ask("GET", "/openapi.yaml", token=False)
+    assert plain.status == 200 and plain.headers["Content-Type"] == "application/yaml" and plain.text == written()
+    packed = server.ask("GET", "/openapi.yaml", token=False, headers=HTML)
+    assert packed.headers["Content-Encoding"] == "gzip" and gzip.decompress(packed.text) == plain.text
+    assert server.ask("POST", "/openapi.yaml", {}).status == 404
+
+
+def test_the_description_as_json_says_the_same(server):
+    r = server.ask("GET", "/openapi.json", token=False)
+    assert r.status == 200 and r.headers["Content-Type"] == "application/json"
+    doc = json.loads(r.text)
+    # Each operation with its id and role, by the text of the file: paths at two spaces, methods at four, members at six.
+    said, path, method = {}, None, None
+    for line in written().decode().split("\ncomponents:")[0].splitlines():
+        if m := re.match(r"  (/\S+):$", line):
+            path = m[1]
+        elif m := re.match(r"    (get|put|post|patch|delete):$", line):
+            method = m[1]
+        elif m := re.match(r"      (operationId|x-role): (\S+)$", line):
+            said.setdefault((path, method), {})[m[1]] = m[2]
+    told = {(p, m): {k: op[k] for k in ("operationId", "x-role")} for p, ops in doc["paths"].items() for m, op in ops.items()}
+    assert told == said and len(told) > 100
+    with open(os.path.join(ROOT, "src/server/routes.c")) as f:
+        routes = re.findall(r'\{"([A-Z]+)",\s*((?:API|"[^"]*"|\s)+),', f.read())
+    paths = {(m.lower(), "".join("/api/v2" if x == "API" else x.strip('"') for x in re.findall(r'API|"[^"]*"', p))) for m, p in routes}
+    assert paths == {(m, p) for p, m in told}
+    try:
+        import yaml
+    except ImportError:
+        return
+    assert doc == yaml.safe_load(written())
+
+
+def test_the_description_is_sent_once(server):
+    for path in ("/openapi.yaml", "/openapi.json"):
+        for headers in ({}, {"Accept-Encoding": "gzip"}):
+            first = server.ask("GET", path, token=False, headers=headers)
+            assert first.headers["Cache-Control"] == "no-cache" and first.headers["Vary"] == "Accept-Encoding"
+            tag = first.headers["ETag"]
+            same = server.ask("GET", path, token=False, headers={"If-None-Match": tag, **headers})
+            assert same.status == 304 and same.text == b"" and same.headers["ETag"] == tag
+            assert server.ask("GET", path, token=False, headers={"If-None-Match": '"other"', **headers}).text == first.text
+
+
+def test_the_description_is_packed_without_a_page(tmp_path):
+    (tmp_path / "ui").mkdir()
+    (tmp_path / "openapi.yaml").write_bytes(written())
+    names = [str(tmp_path / n) for n in ("page.c", "page.bin", "page.d", "openapi.yaml")]
+    done = subprocess.run([os.path.join(ROOT, "tools/ui-pack"), str(tmp_path / "ui"), str(tmp_path / "scratch"), *names], capture_output=True, text=True, check=True)
+    assert "is not built" in done.stdout
+    assert re.findall(r'^    \{"([^"]+)", "([^"]+)"', (tmp_path / "page.c").read_text(), re.M) == [("/openapi.yaml", "application/yaml")]
+    assert gzip.decompress((tmp_path / "page.bin").read_bytes()) == written()
+
+
 def test_not_built(server):
     r = server.ask("GET", "/", token=False, headers=HTML)
     if r.status == 200:
@@ -113,3 +178,5 @@ def test_not_built(server):
     assert r.status == 503 and r.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "./bootstrap setup" in text(r) and "make build" in text(r)
     assert server.ask("GET", "/dags", token=False).status == 404
+    assert server.ask("GET", "/docs", token=False, headers=HTML).status == 503
+    assert server.ask("GET", "/openapi.yaml", token=False, headers=HTML).status == 200

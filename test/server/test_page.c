@@ -22,6 +22,13 @@ static const struct httpd_file table[] = {
 static const struct httpd_files all = {table, sizeof table / sizeof table[0], "abcd"};
 static const struct httpd_files none = {0};
 
+/* Of a program that was built without the page. */
+static const struct httpd_file description[] = {
+    {"/openapi.json", "application/json", "05", 0, 1, 1, true},
+    {"/openapi.yaml", "application/yaml", "06", 1, 1, 1, true},
+};
+static const struct httpd_files pageless = {description, 2, "ab"};
+
 static const char *chosen(const char *path, const char *accept)
 {
     const struct httpd_file *f = page_choose(&all, path, accept);
@@ -58,6 +65,16 @@ static void test_addresses_of_views_are_the_page(void **state)
     assert_null(chosen("/static/gone-123.js", browser));
 }
 
+static void test_the_description_is_there_without_the_page(void **state)
+{
+    (void)state;
+    assert_string_equal(page_choose(&pageless, "/openapi.yaml", "*/*")->path, "/openapi.yaml");
+    assert_string_equal(page_choose(&pageless, "/openapi.json", "text/html")->path,
+                        "/openapi.json");
+    assert_null(page_choose(&pageless, "/", "text/html"));
+    assert_null(page_choose(&pageless, "/docs", "text/html"));
+}
+
 static void test_no_path_leads_out(void **state)
 {
     static const char *const tricks[] = {
@@ -76,7 +93,8 @@ static void test_what_is_the_apis_is_not_the_pages(void **state)
 {
     static const char *const apis[] = {"/api",      "/api/v2/nothing", "/ui/nothing", "/ui",
                                        "/health/x", "/metrics/",       "/webhooks/a"};
-    static const char *const pages[] = {"/", "/dags", "/uis", "/api-docs", "/healthy", "/static/x"};
+    static const char *const pages[] = {"/",     "/dags",    "/uis",      "/api-docs",
+                                        "/docs", "/healthy", "/static/x", "/openapi.json"};
 
     (void)state;
     for (size_t i = 0; i < sizeof apis / sizeof apis[0]; i++) {
@@ -115,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_file_is_found),
         cmocka_unit_test(test_addresses_of_views_are_the_page),
+        cmocka_unit_test(test_the_description_is_there_without_the_page),
         cmocka_unit_test(test_no_path_leads_out),
         cmocka_unit_test(test_what_is_the_apis_is_not_the_pages),
         cmocka_unit_test(test_the_router_falls_back_to_it),
