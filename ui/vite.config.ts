@@ -7,7 +7,7 @@ import type { Plugin } from "vite";
 // The server that `npm run dev` hands the API's calls to.
 const server = process.env.TRADEWIND_SERVER ?? "http://127.0.0.1:8080";
 const token = process.env.TRADEWIND_TOKEN;
-const proxied = ["/api", "/ui", "/health", "/metrics"];
+const proxied = ["/api", "/ui", "/health", "/metrics", "/openapi.json", "/openapi.yaml"];
 
 // With TRADEWIND_TOKEN set (the server's api.token) nobody need sign in while developing.
 const tokenSession: Plugin = {

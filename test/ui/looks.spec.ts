@@ -9,6 +9,8 @@ const VIEWS: [name: string, path: string, shows: string][] = [
   ["dag-runs", "/dags/crm_import/runs", "manual__"],
   ["dag-code", "/dags/sales_daily/code", "Orders of a day"],
   ["dag-details", "/dags/seoul_weather/details", "Asia/Seoul"],
+  ["api-docs", "/docs", "/api/v2/dags"],
+  ["api-docs-operation", "/docs#patch_api_v2_dags_dag_id", "is_paused"],
   ["notfound", "/no/such/view", "/no/such/view"],
 ];
 
