@@ -72,8 +72,9 @@ static int version_of(struct engine *g, int64_t version_key, struct dag **ret, s
     return rc;
 }
 
-int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected,
-                   struct err *e)
+/* Under engine_make_begin, so that of two with the same key the second sees the first: a key twice in a batch would refuse all of it. */
+static int apply(struct engine *g, const struct engine_command *c, uint32_t *ret_affected,
+                 struct err *e)
 {
     static const enum sched_event_type types[] = {
         [ENGINE_CLEAR] = SCHED_CLEAR,
@@ -119,6 +120,39 @@ int engine_command(struct engine *g, const struct engine_command *c, uint32_t *r
     rc = engine_ask(g, &r, e);
     *ret_affected = r.affected;
     dag_unref(d);
+    return rc;
+}
+
+int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected,
+                   struct err *e)
+{
+    struct making making = {.dag_key = -1, .keys = {c->key}};
+    int rc = c->key != NULL ? engine_make_begin(g, &making, e) : 0;
+
+    *ret_affected = 0;
+    if (rc != 0) {
+        return rc;
+    }
+    rc = apply(g, c, ret_affected, e);
+    if (c->key != NULL) {
+        engine_make_end(g, &making);
+    }
+    return rc;
+}
+
+int engine_keep_answer(struct engine *g, const char *key, const char *answer, struct err *e)
+{
+    struct making making = {.dag_key = -1, .keys = {key}};
+    struct command_row row = {.key = key, .result = answer, .at_us = engine_now(g)};
+    struct request r = {.command = &row};
+    int rc = engine_make_begin(g, &making, e);
+
+    if (rc != 0) {
+        return rc;
+    }
+    rc = was_applied(g, key, e);
+    rc = rc == 0 ? engine_ask(g, &r, e) : rc < 0 ? rc : 0;
+    engine_make_end(g, &making);
     return rc;
 }
 

@@ -169,6 +169,9 @@ struct engine_command {
 int engine_command(struct engine *g, const struct engine_command *c, uint32_t *ret_affected,
                    struct err *e);
 
+/* Under which key (actor, id of the request) the store keeps what a command came to whose asker had ceased to wait: the message of the answer. */
+#define COMMAND_ANSWER_KEY "answer:%s:%s"
+
 /* SUSPENDS until it is durable. A note on an instance, or (task NOTE_OF_RUN) on a run; NULL or "": it is removed. The run need not be known to
  * the scheduler. -ERR_NOTFOUND: there is no such run; -ERR_LIMIT. */
 int engine_note(struct engine *g, const struct ti_key *key, const char *text, const char *actor,

@@ -262,6 +262,8 @@ int engine_feed(struct engine *g, struct sched_event *ev); /* one step; -ERR_NOM
 /* SUSPENDS until nobody else makes what m says; then end it in any case. m lives in the caller's frame. */
 int engine_make_begin(struct engine *g, struct making *m, struct err *e);
 void engine_make_end(struct engine *g, struct making *m);
+/* commands.c: SUSPENDS. What a command came to, for who did not wait for it; of several under one key the first. */
+int engine_keep_answer(struct engine *g, const char *key, const char *answer, struct err *e);
 struct known_dag *register_known(struct engine *g, int64_t dag_key); /* NULL: it is not */
 int engine_next_key(struct engine *g, struct key_block *b, const char *kind, int64_t n,
                     int64_t *ret, struct err *e);

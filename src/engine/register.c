@@ -17,6 +17,8 @@
 
 #define DAG_KEYS 64
 
+#define MADE_RESULT "{\"run_key\":%lld}" /* of a command that made a run */
+
 struct find_call {
     struct engine *g;
     const char *dag_id, *hash, *run_id, *key;
@@ -209,6 +211,24 @@ static int do_find_key(void *arg)
     return c->g->store->ops->find_command(c->g->store, c->key, c->arena, &result, c->e);
 }
 
+/* The run that the request of this key made, as its row of commands tells. -ERR_NOTFOUND: none did, or it is gone. */
+static int do_get_made(void *arg)
+{
+    struct find_call *c = arg;
+    struct store *s = c->g->store;
+    const char *result = NULL;
+    long long run_key = 0;
+    int rc = s->ops->find_command(s, c->key, c->arena, &result, c->e);
+
+    if (rc == 0 && sscanf(result, MADE_RESULT, &run_key) != 1) {
+        return err_set(c->e, ERR_NOTFOUND, "the command of this key made no run");
+    }
+    rc = rc == 0 ? s->ops->get_run(s, run_key, c->arena, &c->run, c->e) : rc;
+    return rc == 0 && c->run.dag_key != c->dag_key
+               ? err_set(c->e, ERR_NOTFOUND, "the run of this key is another DAG's")
+               : rc;
+}
+
 /* The run of that id is there: because this very request made it? */
 static int made_before(struct engine *g, struct find_call *c, struct err *e)
 {
@@ -284,16 +304,26 @@ static int check_conf(const struct dag *d, const struct engine_run_request *q, s
     return rc;
 }
 
-/* A request of this key was carried out. */
-static bool was_applied(struct engine *g, struct find_call *c)
+/* A request of this key was carried out: under another run id, which had the time of that request in it. */
+static int made_as_another(struct engine *g, const struct engine_run_request *q,
+                           struct find_call *c, struct run_row *row, bool *ret_applied,
+                           struct err *e)
 {
-    struct err none = {0}, *e = c->e;
-    int rc;
+    struct err none = {0};
 
     c->e = &none;
-    rc = engine_on_store(g, do_find_key, c);
-    c->e = e;
-    return rc == 0;
+    *ret_applied = q->key != NULL && engine_on_store(g, do_find_key, c) == 0;
+    if (!*ret_applied) {
+        return 0;
+    }
+    if (q->run_id != NULL || engine_on_store(g, do_get_made, c) != 0) {
+        return err_set(e, ERR_EXISTS, "this request was carried out before, and made another run");
+    }
+    row->run_key = c->run.run_key;
+    if (q->ret_found != NULL) {
+        *q->ret_found = true;
+    }
+    return 0;
 }
 
 /* ---- what is about to be made ---- */
@@ -349,10 +379,11 @@ void engine_make_end(struct engine *g, struct making *m)
 static int insert_run(struct engine *g, const struct engine_run_request *q, struct find_call *c,
                       struct run_row *row, struct dag *d, struct err *e)
 {
-    char number[24];
-    struct command_row made = {.key = q->key, .result = "{}", .at_us = engine_now(g)};
+    char number[24], result[48];
+    struct command_row made = {.key = q->key, .result = result, .at_us = engine_now(g)};
     struct xcom_row parent = {.name = PARENT_RECORD, .value = number, .at_us = engine_now(g)};
     struct request r = {.event.type = SCHED_RUN_CREATE};
+    bool applied = false;
     int rc = engine_on_store(g, do_find_run, c);
 
     if (rc == 0) {
@@ -363,15 +394,16 @@ static int insert_run(struct engine *g, const struct engine_run_request *q, stru
         row->run_key = c->run.run_key;
         return rc;
     }
-    if (rc == -ERR_NOTFOUND && q->key != NULL && was_applied(g, c)) {
-        return err_set(e, ERR_EXISTS, "this request was carried out before, and made another run");
-    }
     if (rc == -ERR_NOTFOUND) {
-        rc = engine_next_key(g, &g->run_keys, "run", RUN_KEYS, &row->run_key, e);
+        rc = made_as_another(g, q, c, row, &applied, e);
+        rc = rc == 0 && !applied
+                 ? engine_next_key(g, &g->run_keys, "run", RUN_KEYS, &row->run_key, e)
+                 : rc;
     }
-    if (rc != 0) {
+    if (rc != 0 || applied) {
         return rc;
     }
+    (void)snprintf(result, sizeof result, MADE_RESULT, (long long)row->run_key);
     row->run_id = c->run_id;
     r.event.run.row = row;
     r.event.run.dag = d;

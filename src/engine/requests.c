@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "base/utf8.h"
 #include "engine/engine_priv.h"
 #include "engine/world.h"
 #include "model/dag.h"
@@ -148,6 +149,7 @@ int engine_answer_run_create(const struct world_call *c, struct err *e)
                                     .partition_key = text_of(c->rq, "partition_key"),
                                     .triggering_user = text_of(c->rq, "actor"),
                                     .ret_found = &f.applied};
+    const char *note = text_of(c->rq, "note");
     const char *date = text_of(c->rq, "logical_date");
     const struct value *kept = value_get(c->rq, "kept");
     const struct known_dag *known;
@@ -157,6 +159,10 @@ int engine_answer_run_create(const struct world_call *c, struct err *e)
         rc = err_set(e, ERR_INVALID, "logical_date '%s' is not a time", date);
     }
     rc = rc == 0 ? read_kind(c, &rq, e) : rc;
+    if (rc == 0 && note != NULL &&
+        (strlen(note) > LIMIT_NOTE_BYTES || !utf8_valid(note, strlen(note)))) {
+        rc = err_set(e, ERR_INVALID, "a note is UTF-8 text of at most %zu bytes", LIMIT_NOTE_BYTES);
+    }
     if (rc == 0 && kept != NULL && kept->kind == VALUE_BOOL && kept->boolean &&
         c->g->keeper.answer == NULL) {
         rc = err_set(e, ERR_NOTFOUND,
@@ -173,6 +179,11 @@ int engine_answer_run_create(const struct world_call *c, struct err *e)
     if (rc == 0 && !f.applied) {
         rc = write_audit(c, "trigger", arena_printf(c->arena, "%s %s", f.dag_id, f.run.run_id),
                          rq.conf, e);
+    }
+    if (rc == 0 && !f.applied && note != NULL) {
+        const struct ti_key run = {f.run_key, NOTE_OF_RUN, -1};
+
+        rc = engine_note(c->g, &run, note, text_of(c->rq, "actor"), e);
     }
     if (rc == 0) {
         tell_run(c, &f, !f.applied);

@@ -11,7 +11,9 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "base/wire.h"
 #include "engine/engine_priv.h"
 #include "engine/settings.h"
@@ -19,6 +21,8 @@
 #include "model/dag.h"
 
 #define CONNECTIONS_MAX 1024
+#define LATE_US         TIME_SECOND /* before its time is over an answer may cross with it */
+#define ANSWER_KEPT_MAX KiB(16)
 
 struct socket_server {
     struct engine *g;
@@ -532,6 +536,30 @@ static void write_head(struct json_writer *w, struct buf *b, const struct value 
     json_bool(w, ok);
 }
 
+/* Who asked has by now told his own client that he will not know: the answer is kept under the command's id. That it could not be kept changes
+ * nothing of what was done. */
+static void keep_late(struct call *c, const struct buf *b)
+{
+    const char *id = text_of(c->rq, "command_id"), *actor = text_of(c->rq, "actor");
+    const struct value *until = value_get(c->rq, "until_us");
+    struct err e = {0};
+    int64_t until_us = 0;
+    const char *key;
+
+    if (id == NULL || actor == NULL || until == NULL || buf_status(b) != 0 ||
+        value_int(until, 0, INT64_MAX, &until_us) != 0 || engine_now(c->g) < until_us - LATE_US) {
+        return;
+    }
+    key = arena_printf(c->arena, COMMAND_ANSWER_KEY, actor, id);
+    if (key != NULL && strlen(id) < UUID_TEXT_MAX && b->len <= ANSWER_KEPT_MAX) {
+        int rc = engine_keep_answer(c->g, key, buf_cstr(b), &e);
+
+        if (rc != 0) {
+            log_warning("command", "what command %s came to is not kept: %s", id, err_str(&e));
+        }
+    }
+}
+
 static int answer(struct connection *k, const char *body, size_t n)
 {
     struct buf b BUF_CLEANUP;
@@ -568,6 +596,7 @@ static int answer(struct connection *k, const char *body, size_t n)
         }
         json_object_end(&w);
         rc = buf_status(&b);
+        keep_late(&c, &b);
     }
     if (rc == 0) {
         rc = wire_append(&k->out, b.p, b.len);

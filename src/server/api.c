@@ -685,6 +685,16 @@ void api_command(struct call *c, struct buf *b, struct json_writer *w)
     json_string(w, c->actor);
 }
 
+void api_put_key(struct call *c, struct json_writer *w, const char *op, int64_t run_key)
+{
+    const char *key = call_header(c, "Idempotency-Key");
+
+    if (key != NULL && key[0] != '\0' && strlen(key) <= API_KEY_MAX) {
+        json_key(w, "key");
+        json_string(w, arena_printf(&c->arena, "api:%s:%s:%lld", key, op, (long long)run_key));
+    }
+}
+
 void api_ti_command(struct call *c, const struct ti_key *key, struct buf *b, struct json_writer *w)
 {
     api_command(c, b, w);

@@ -142,6 +142,9 @@ const char *api_owner_of(const struct dag *d); /* api_dags.c */
 bool api_is_favorite(struct call *c, const char *dag_id);
 
 /* A request to the engine: members of an object, then server_command. */
+#define API_KEY_MAX 200 /* of an Idempotency-Key; a longer one is none */
+/* What makes a command the same as that of an earlier request with this Idempotency-Key; nothing where the request has none. */
+void api_put_key(struct call *c, struct json_writer *w, const char *op, int64_t run_key);
 void api_command(struct call *c, struct buf *b, struct json_writer *w); /* begins it, with actor */
 /* The same about an instance. */
 void api_ti_command(struct call *c, const struct ti_key *key, struct buf *b, struct json_writer *w);

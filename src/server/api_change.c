@@ -89,6 +89,7 @@ static int send_one(struct call *c, const struct plan_query *q, const struct api
     api_command(c, &b, &w);
     json_key(&w, "op");
     json_string(&w, q->op == ENGINE_CLEAR ? "clear" : "mark");
+    api_put_key(c, &w, q->op == ENGINE_CLEAR ? "clear" : "mark", r->run_key);
     if (q->op == ENGINE_MARK) {
         json_key(&w, "state");
         json_string(&w, task_state_to_string((int)q->state));
@@ -463,7 +464,7 @@ int api_dag_run_clear(struct call *c, struct err *e)
         return rc == 0 ? api_put_plan(c, &row, &p, e) : rc;
     }
     rc = api_apply(c, &q, &p, &later, e);
-    if (rc == 0 && !later && note != NULL) {
+    if (rc == 0 && note != NULL) {
         rc = api_send_note(c, run.run_key, NULL, note, &later, e);
     }
     return rc == 0 && !later ? api_dag_run(c, e) : rc;
@@ -486,7 +487,7 @@ int api_dag_run_patch(struct call *c, struct err *e)
     if (rc == 0 && value_get(body, "note") != NULL) {
         rc = api_send_note(c, run.run_key, NULL, note, &later, e);
     }
-    if (rc != 0 || later || state == NULL) {
+    if (rc != 0 || state == NULL) {
         return rc == 0 && !later ? api_dag_run(c, e) : rc;
     }
     if (strcmp(state, "queued") == 0) { /* as in Airflow: from the beginning */

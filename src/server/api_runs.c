@@ -251,6 +251,7 @@ int api_send_change(struct call *c, const char *op, const char *state, int64_t r
     api_command(c, &b, &w);
     json_key(&w, "op");
     json_string(&w, op);
+    api_put_key(c, &w, op, run_key);
     json_key(&w, "run_key");
     json_int(&w, run_key);
     if (state != NULL) {

@@ -83,30 +83,27 @@ static void write_request(struct call *c, struct json_writer *w, const char *dag
     put_member(w, "data_interval_start", x->start);
     put_member(w, "data_interval_end", x->end);
     put_member(w, "partition_key", x->partition);
+    put_member(w, "note", x->note);
     if (x->conf != NULL && x->conf->kind == VALUE_OBJECT) {
         json_key(w, "conf");
         json_value(w, x->conf);
     }
-    if (key != NULL && strlen(key) <= 200) {
+    if (key != NULL && key[0] != '\0' && strlen(key) <= API_KEY_MAX) {
         put_member(w, "key", arena_printf(&c->arena, "api:%s", key));
     }
 }
 
-static int put_made(struct call *c, const struct value *answer, const char *note, struct err *e)
+static int put_made(struct call *c, const struct value *answer, struct err *e)
 {
     const struct value *v = answer != NULL ? value_get(answer, "run_key") : NULL;
     struct run_row run;
     struct store *s;
     int64_t key = 0;
-    bool later = false;
     int rc = v != NULL ? value_int(v, 1, INT64_MAX, &key) : -ERR_PROTOCOL;
 
-    if (rc == 0 && note != NULL) {
-        rc = api_send_note(c, key, NULL, note, &later, e);
-    }
-    rc = rc == 0 && !later ? server_store(c, &s, e) : rc;
-    rc = rc == 0 && !later ? s->ops->get_run(s, key, &c->arena, &run, e) : rc;
-    return rc == 0 && !later ? api_put_one_run(c, &run, e) : rc;
+    rc = rc == 0 ? server_store(c, &s, e) : rc;
+    rc = rc == 0 ? s->ops->get_run(s, key, &c->arena, &run, e) : rc;
+    return rc == 0 ? api_put_one_run(c, &run, e) : rc;
 }
 
 int api_trigger(struct call *c, const char *dag_id, const char *type, struct err *e)
@@ -133,7 +130,7 @@ int api_trigger(struct call *c, const char *dag_id, const char *type, struct err
                        "The DagRun with dag_id: `%s` and dag_run_id: `%s` already exists", dag_id,
                        x.run_id != NULL ? x.run_id : "");
     }
-    return rc == 0 && !later ? put_made(c, answer, x.note, e) : rc;
+    return rc == 0 && !later ? put_made(c, answer, e) : rc;
 }
 
 int api_dag_run_post(struct call *c, struct err *e)

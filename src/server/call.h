@@ -65,6 +65,8 @@ struct call {
     int64_t still_us;       /* loop clock: asked again from then on */
     char id[UUID_TEXT_MAX]; /* of the request: in the log, and in the answer's X-Request-Id */
     int64_t began_us;       /* loop clock */
+    int64_t commands_us;    /* loop clock: since when it asks the engine for changes */
+    bool late;              /* the engine has one of them, and is busy: 202 */
     const struct value *import_errors; /* of server_know_import_errors; or NULL */
     bool no_store;                     /* it is of the moment: no ETag */
     bool long_lived;                   /* its route streams: no limit of time */

@@ -5,14 +5,18 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/engine.h"
 #include "home/client.h"
 #include "runtime/loop.h"
+#include "server/handlers.h"
 #include "server/server_priv.h"
+#include "store/store.h"
 
 #define STATS_AGE_US (TIME_SECOND / 2) /* however often /health is asked, the scheduler is not */
 #define ASK_US       (5 * TIME_SECOND)
 #define COMMAND_US \
     (5 * TIME_SECOND) /* after that the answer is 202: the engine has it, and is busy */
+#define LEFT_MIN_US (TIME_SECOND / 20) /* for the commands of the call after a late one */
 
 static int request(struct call *c, const char *type, const struct buf *members, int64_t us,
                    struct value **ret, bool *ret_refused, struct err *e)
@@ -147,19 +151,92 @@ bool server_has_import_error(const struct call *c, const char *file)
     return false;
 }
 
+/* How long the call may still wait for the engine: 5 s for all of its commands together. */
+static int64_t time_left(struct call *c)
+{
+    int64_t now_us = loop_now_us(c->thread->loop), left;
+
+    if (c->commands_us == 0) {
+        c->commands_us = now_us;
+    }
+    left = c->commands_us + COMMAND_US - now_us;
+    return left > LEFT_MIN_US ? left : LEFT_MIN_US;
+}
+
+/* With its id, and until when somebody waits: what it comes to later the engine keeps (engine.h, COMMAND_ANSWER_KEY). */
+static int put_deadline(struct call *c, const struct buf *members, int64_t left_us, struct buf *ret)
+{
+    buf_init(ret, LIMIT_MESSAGE);
+    (void)buf_str(ret, buf_cstr(members));
+    (void)buf_printf(ret, "%s\"command_id\":\"%s\",\"until_us\":%lld", members->len != 0 ? "," : "",
+                     c->id, (long long)(loop_wall_us(c->thread->loop) + left_us));
+    return buf_status(ret);
+}
+
+static int answer_later(struct call *c)
+{
+    bool first = !c->late;
+    const char *at = arena_printf(&c->arena, "/api/v2/commands/%s", c->id);
+
+    call_fail(c, 202,
+              "The scheduler has the command and is busy; it carries it out once, when it goes on. "
+              "What becomes of it: GET /api/v2/commands/%s",
+              c->id);
+    c->late = true;
+    if (!first) {
+        return 0;
+    }
+    return at != NULL && call_set_header(c, "Location", at) == 0 ? 0 : -ERR_NOMEM;
+}
+
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
                    bool *ret_later, struct err *e)
 {
+    int64_t left_us = time_left(c);
+    struct buf told BUF_CLEANUP = {0};
     bool refused;
-    int rc = request(c, type, members, COMMAND_US, ret, &refused, e);
+    int rc = buf_status(members);
 
-    *ret_later = rc == -ERR_TIMEOUT && !refused;
-    if (*ret_later) {
-        call_fail(c, 202,
-                  "The scheduler has the command and is busy; it will be carried out once. "
-                  "Its id: %s",
-                  c->id);
-        rc = 0;
+    rc = rc == 0 ? put_deadline(c, members, left_us, &told) : rc;
+    if (rc != 0) {
+        return err_set(e, (enum err_code) - rc, "the request is too large");
     }
+    rc = request(c, type, &told, left_us, ret, &refused, e);
+    if ((rc == -ERR_TIMEOUT && !refused) || (rc == 0 && c->late)) {
+        rc = answer_later(c);
+    }
+    *ret_later = c->late;
     return rc;
+}
+
+int api_command_answer(struct call *c, struct err *e)
+{
+    const char *id = call_param(c, "command_id"), *text = NULL;
+    const char *key = arena_printf(&c->arena, COMMAND_ANSWER_KEY, c->actor, id);
+    const struct value *ok, *error;
+    struct value *v = NULL;
+    struct store *s;
+    int rc = key != NULL ? server_store(c, &s, e) : err_set(e, ERR_NOMEM, "out of memory");
+
+    rc = rc == 0 ? s->ops->find_command(s, key, &c->arena, &text, e) : rc;
+    if (rc == -ERR_NOTFOUND) {
+        return err_set(e, ERR_NOTFOUND,
+                       "Nothing is known of command `%.100s`: it was not carried out yet, its "
+                       "request was answered, or another one sent it",
+                       id);
+    }
+    rc = rc == 0 ? value_parse(&c->arena, (char *)text, strlen(text), &v, e) : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    ok = value_get(v, "ok");
+    error = value_get(v, "error");
+    c->no_store = true;
+    json_object(&c->w);
+    put_text(c, "command_id", id);
+    put_text(c, "state",
+             ok != NULL && ok->kind == VALUE_BOOL && ok->boolean ? "applied" : "refused");
+    put_text(c, "detail", error != NULL && error->kind == VALUE_STRING ? error->text : NULL);
+    json_object_end(&c->w);
+    return 0;
 }

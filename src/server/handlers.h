@@ -175,6 +175,8 @@ int api_xcom_patch(struct call *c, struct err *e);
 int api_monitor_health(struct call *c, struct err *e);
 int api_health(struct call *c, struct err *e);
 int api_version(struct call *c, struct err *e);
+/* commands.c: what a command came to that was answered with 202 */
+int api_command_answer(struct call *c, struct err *e);
 
 /* metrics.c */
 int api_metrics(struct call *c, struct err *e);

@@ -31,6 +31,8 @@ const struct route routes[] = {
     {"GET", "/ui/tokens", api_tokens, ROLE_VIEWER, ROUTE_STORE | ROUTE_FREE},
     {"POST", "/ui/tokens", api_token_post, ROLE_VIEWER, ROUTE_STORE | ROUTE_FREE, SIGNIN_BODY},
     {"DELETE", "/ui/tokens/{id}", api_token_delete, ROLE_VIEWER, ROUTE_STORE | ROUTE_FREE},
+    {"GET", API "/commands/{command_id}", api_command_answer, ROLE_VIEWER,
+     ROUTE_STORE | ROUTE_FREE},
     {"GET", API "/dags", api_dags, ROLE_VIEWER, ROUTE_STORE | ROUTE_TAGS},
     {"PATCH", API "/dags", api_dags_patch, ROLE_OP, ROUTE_STORE | ROUTE_TAGS},
     {"GET", API "/dags/{dag_id}", api_dag, ROLE_VIEWER, ROUTE_STORE},

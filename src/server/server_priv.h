@@ -132,7 +132,8 @@ void server_know_import_errors(struct call *c);
 bool server_has_import_error(const struct call *c, const char *file);
 /* A DAG's file, and one by its path below its bundle: the same? */
 bool server_is_file(const char *file, const char *below);
-/* The same for what changes something: an engine that takes longer than a while leaves a call answered with 202 (*ret_later). */
+/* The same for what changes something: an engine that takes longer than 5 s for all commands of the call leaves it answered with 202 (*ret_later,
+ * of each from then on). */
 int server_command(struct call *c, const char *type, const struct buf *members, struct value **ret,
                    bool *ret_later, struct err *e);
 
