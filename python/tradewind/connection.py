@@ -101,7 +101,7 @@ class Connection:
         if self.password:
             log.mask_secret(self.password)
             log.mask_secret(quote(self.password, safe=""))
-        _mask_extra(self.extra_dejson if self.extra else {})
+        log.mask_named(self.extra_dejson if self.extra else {})
 
     def _parse_uri(self, uri: str) -> None:
         if "://" not in uri:
@@ -183,7 +183,7 @@ class Connection:
                         found[key] = json.loads(value)
                     except ValueError:
                         continue
-        _mask_extra(found)
+        log.mask_named(found)
         return found
 
     def get_password(self) -> str | None:
@@ -306,14 +306,6 @@ class Connection:
 
     def __str__(self) -> str:
         return str(self.conn_id or "")
-
-
-def _mask_extra(extra: dict[str, Any]) -> None:
-    for name, value in extra.items():
-        if isinstance(value, dict):
-            _mask_extra(value)
-        elif log.is_sensitive(name):
-            log.mask_secret(value)
 
 
 def _host_of(parts: SplitResult) -> str:

@@ -53,6 +53,21 @@ def mask_secret(secret: Any, name: str | None = None) -> None:
                 _values.append(item)
 
 
+def mask_named(value: Any) -> None:
+    """Masks what stands under sensitive names, in dicts and lists of any depth."""
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            for name, below in item.items():
+                if is_sensitive(name):
+                    mask_secret(below)
+                else:
+                    todo.append(below)
+        elif isinstance(item, (list, tuple)):
+            todo.extend(item)
+
+
 def is_sensitive(name: object) -> bool:
     """True if the name tells that its value is a secret."""
     name = str(name).lower()

@@ -43,9 +43,24 @@ def _find(key: str) -> str | None:
         near = text_in_environment(key)
         answer = link.look_up("var_get", key=key, **({} if near is None else {"folder": True}))
         text = answer.get("value") if answer and answer.get("found") else near
-    if text is not None and log.is_sensitive(key):
-        log.mask_secret(text)
+    if text is not None:
+        _mask(key, text)
     return text
+
+
+def _mask(key: str, text: str) -> None:
+    """The text where its name says that it is a secret; of JSON what stands under such names."""
+    if log.is_sensitive(key):
+        log.mask_secret(text)
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            value = json.loads(text)
+        except ValueError:
+            return
+        if log.is_sensitive(key):
+            log.mask_secret(value)
+        else:
+            log.mask_named(value)
 
 
 def _engine(what: str) -> None:

@@ -495,7 +495,7 @@ void api_put_run(struct call *c, const char *name, const struct dag *d, const st
     put_text(c, "state", run_state_to_string(r->state));
     put_text(c, "triggered_by", trigger_of(r));
     put_text(c, "triggering_user_name", r->triggering_user);
-    put_json(c, "conf", r->conf, "{}");
+    api_put_masked(c, "conf", r->conf, "{}");
     put_text(c, "note", note);
     json_key(&c->w, "dag_versions");
     json_array(&c->w);
@@ -600,7 +600,7 @@ void api_put_ti(struct call *c, const char *name, const struct api_run *r, const
     put_time(c, "queued_when", t->queued_us);
     put_text(c, "note", note_of(r->notes, r->notes_len, t->key.task, t->key.map_index));
     put_text(c, "rendered_map_index", api_map_name(c, r->dag, &t->key));
-    put_json(c, "rendered_fields", rendered, "{}");
+    api_put_masked(c, "rendered_fields", rendered, "{}");
     put_null(c, "trigger");
     put_null(c, "triggerer_job");
     put_text(c, "state_reason", t->reason);

@@ -141,6 +141,11 @@ const char *api_owner_of(const struct dag *d); /* api_dags.c */
 /* api_favorites.c: of who asks. */
 bool api_is_favorite(struct call *c, const char *dag_id);
 
+/* api_masked.c: names whose values are secrets; a text that may be JSON, and JSON, with *** in place of these. */
+bool api_is_sensitive(const char *name);
+void api_put_masked_text(struct call *c, const char *name, const char *text);
+void api_put_masked(struct call *c, const char *name, const char *json, const char *dflt);
+
 /* A request to the engine: members of an object, then server_command. */
 #define API_KEY_MAX 200 /* of an Idempotency-Key; a longer one is none */
 /* What makes a command the same as that of an earlier request with this Idempotency-Key; nothing where the request has none. */

@@ -37,7 +37,7 @@ static void put_asset(struct call *c, const struct asset_row *a, const struct as
     put_text(c, "name", a->name);
     put_text(c, "uri", a->uri);
     put_text(c, "group", a->group);
-    put_json(c, "extra", a->extra, "{}");
+    api_put_masked(c, "extra", a->extra, "{}");
     put_time(c, "created_at", a->created_us);
     put_time(c, "updated_at", a->created_us);
     put_refs(c, "scheduled_dags", refs, n, index, ASSET_STARTS);
@@ -266,7 +266,7 @@ static void put_event(struct call *c, const struct asset_event_row *r, const str
     put_text(c, "uri", r->uri);
     put_text(c, "name", r->name);
     put_text(c, "group", r->group);
-    put_json(c, "extra", r->extra, "{}");
+    api_put_masked(c, "extra", r->extra, "{}");
     put_text(c, "source_dag_id", from ? r->dag_id : NULL);
     put_text(c, "source_task_id", from ? r->task_id : NULL);
     put_text(c, "source_run_id", from ? r->run_id : NULL);

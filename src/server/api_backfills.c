@@ -18,7 +18,7 @@ static int put_backfill(struct call *c, const char *dag_id, const char *display_
     put_text(c, "dag_display_name", display_name);
     put_time(c, "from_date", b->from_us);
     put_time(c, "to_date", b->to_us);
-    put_json(c, "dag_run_conf", b->conf, "{}");
+    api_put_masked(c, "dag_run_conf", b->conf, "{}");
     put_bool(c, "is_paused", b->paused);
     put_text(c, "reprocess_behavior",
              backfill_reprocess_to_string((enum backfill_reprocess)b->reprocess));

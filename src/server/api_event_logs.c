@@ -148,10 +148,10 @@ static void put_audit(struct call *c, const struct audit_row *r, const struct pl
     put_text(c, "event", r->action != NULL ? r->action : "");
     put_null(c, "logical_date");
     put_text(c, "owner", r->actor);
-    put_text(c, "extra", r->after);
+    api_put_masked_text(c, "extra", r->after);
     put_text(c, "subject", r->subject);
-    put_json(c, "before", r->before, "null");
-    put_json(c, "after", r->after, "null");
+    api_put_masked(c, "before", r->before, "null");
+    api_put_masked(c, "after", r->after, "null");
     put_text(c, "dag_display_name", at->dag_id);
     put_text(c, "task_display_name", at->task_id);
     json_object_end(&c->w);

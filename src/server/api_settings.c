@@ -1,79 +1,11 @@
 /* Variables, connections and pools. Read from the store; changes go to the engine (engine/settings.h). Secrets are masked in every answer. */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "engine/settings.h"
 #include "runtime/loop.h"
 #include "server/api.h"
 #include "server/api_bulk.h"
-
-/* ---- what must not be shown ---- */
-
-static bool is_sensitive(const char *name)
-{
-    static const char *const words[] = {
-        "access_token", "api_key",     "apikey", "authorization", "keyfile_dict",    "passphrase",
-        "passwd",       "private_key", "secret", "password",      "service_account", "token"};
-
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcasestr(name, words[i]) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A JSON value, with what stands under a sensitive name as ***. Its depth is that of a document. */
-static void put_masked(struct json_writer *w, const struct value *v, int depth)
-{
-    if (v->kind != VALUE_OBJECT && v->kind != VALUE_ARRAY) {
-        json_value(w, v);
-        return;
-    }
-    if (depth == LIMIT_JSON_DEPTH) {
-        json_string(w, "***");
-        return;
-    }
-    if (v->kind == VALUE_OBJECT) {
-        json_object(w);
-    } else {
-        json_array(w);
-    }
-    for (size_t i = 0; i < v->len; i++) {
-        if (v->kind == VALUE_OBJECT) {
-            json_key(w, v->keys[i].text);
-        }
-        if (v->kind == VALUE_OBJECT && is_sensitive(v->keys[i].text)) {
-            json_string(w, "***");
-        } else {
-            put_masked(w, v->elems[i], depth + 1);
-        }
-    }
-    if (v->kind == VALUE_OBJECT) {
-        json_object_end(w);
-    } else {
-        json_array_end(w);
-    }
-}
-
-/* A text that may be JSON. */
-static void put_masked_text(struct call *c, const char *name, const char *text)
-{
-    struct value *v;
-    struct buf b BUF_CLEANUP = {0};
-    struct json_writer w;
-
-    if (text == NULL || value_parse(&c->arena, text, strlen(text), &v, NULL) != 0 ||
-        (v->kind != VALUE_OBJECT && v->kind != VALUE_ARRAY)) {
-        put_text(c, name, text);
-        return;
-    }
-    buf_init(&b, LIMIT_SETTING_BYTES * 8);
-    json_writer_init(&w, &b, 0);
-    put_masked(&w, v, 0);
-    put_text(c, name, buf_status(&b) == 0 ? buf_cstr(&b) : "***");
-}
 
 /* ---- asking ---- */
 
@@ -188,10 +120,10 @@ static void put_variable(struct call *c, const char *key, const struct value *an
 
     json_object(&c->w);
     put_text(c, "key", key);
-    if (is_sensitive(key)) {
+    if (api_is_sensitive(key)) {
         put_text(c, "value", value != NULL ? "***" : NULL);
     } else {
-        put_masked_text(c, "value", value);
+        api_put_masked_text(c, "value", value);
     }
     put_text(c, "description", text_of(answer, "description"));
     put_bool(c, "is_encrypted", true);
@@ -394,7 +326,7 @@ static void put_connection(struct call *c, const char *id, const struct value *c
         json_null(&c->w);
     }
     put_text(c, "password", text_of(conn, "password") != NULL ? "***" : NULL);
-    put_masked_text(c, "extra", text_of(conn, "extra"));
+    api_put_masked_text(c, "extra", text_of(conn, "extra"));
     put_null(c, "team_name");
     json_object_end(&c->w);
 }

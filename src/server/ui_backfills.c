@@ -75,7 +75,7 @@ static int put_members(struct call *c, struct store *s, const char *dag_id,
              backfill_reprocess_to_string((enum backfill_reprocess)b->reprocess));
     put_bool(c, "run_backwards", b->backwards);
     put_int(c, "max_active_runs", b->max_active_runs);
-    put_json(c, "dag_run_conf", b->conf, "{}");
+    api_put_masked(c, "dag_run_conf", b->conf, "{}");
     put_time(c, "created_at", b->created_us);
     put_time(c, "completed_at", b->completed_us);
     put_time(c, "cancelled_at", b->cancelled_us);

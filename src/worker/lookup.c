@@ -29,11 +29,11 @@ static const char *environment_get(const struct attempt *a, const char *name)
     return NULL;
 }
 
-static int remember_secret(struct attempt *a, const char *key, const char *text, struct err *e)
+static int remember(struct attempt *a, const char *text, struct err *e)
 {
     const size_t max = sizeof a->found_secrets / sizeof *a->found_secrets;
 
-    if (!environment_name_is_secret(key) || strlen(text) < SECRET_MIN) {
+    if (strlen(text) < SECRET_MIN) {
         return 0;
     }
     for (size_t i = 0; i < a->found_secrets_len; i++) {
@@ -48,6 +48,35 @@ static int remember_secret(struct attempt *a, const char *key, const char *text,
     return a->found_secrets[a->found_secrets_len++] != NULL
                ? 0
                : err_set(e, ERR_NOMEM, "out of memory for a variable");
+}
+
+/* The texts under sensitive names, or all of them: of a value that is sensitive as a whole. Its depth is that which JSON may have. */
+static int remember_named(struct attempt *a, const struct value *v, bool all, struct err *e)
+{
+    int rc = v->kind == VALUE_STRING && all ? remember(a, v->text, e) : 0;
+
+    for (size_t i = 0; rc == 0 && (v->kind == VALUE_OBJECT || v->kind == VALUE_ARRAY) && i < v->len;
+         i++) {
+        rc = remember_named(
+            a, v->elems[i],
+            all || (v->kind == VALUE_OBJECT && environment_name_is_secret(v->keys[i].text)), e);
+    }
+    return rc;
+}
+
+/* The whole text where the variable's name says so; else of JSON what stands under such names. */
+static int remember_secret(struct attempt *a, const char *key, const char *text, struct arena *m,
+                           struct err *e)
+{
+    const char *first = text + strspn(text, " \t\r\n");
+    struct value *v;
+    int rc = environment_name_is_secret(key) ? remember(a, text, e) : 0;
+
+    if (rc != 0 || (*first != '{' && *first != '[') ||
+        value_parse(m, text, strlen(text), &v, NULL) != 0) {
+        return rc;
+    }
+    return remember_named(a, v, environment_name_is_secret(key), e);
 }
 
 int attempt_variable(void *arg, const char *key, struct arena *m, const char **ret, struct err *e)
@@ -80,7 +109,7 @@ int attempt_variable(void *arg, const char *key, struct arena *m, const char **r
         return err_set(e, ERR_UNSUPPORTED, "there is no variable '%s'", key);
     }
     *ret = arena_strdup(m, text);
-    return *ret != NULL ? remember_secret(a, key, text, e)
+    return *ret != NULL ? remember_secret(a, key, text, m, e)
                         : err_set(e, ERR_NOMEM, "out of memory for a variable");
 }
 

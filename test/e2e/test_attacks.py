@@ -17,7 +17,11 @@ from test_api_server import Server, put, run
 PATIENCE_S = 300
 CANARY = "canary-outside-of-everything"
 SECRETS = {"connection": "hunter2-connection", "extra": "hunter2-extra", "variable": "hunter2-variable", "nested": "hunter2-nested",
-           "user": "hunter2-user-password"}
+           "user": "hunter2-user-password", "conf": "hunter2-conf", "deep": "hunter2-deep-conf"}
+# Secrets in parameters, in what they become, in the log and in the environment; the last line is an XCom.
+TASKS = {"a": {"operator": "bash", "bash_command": "echo {{ var.value.db_password }} {{ conn.c.password }} {{ conn.c.extra_dejson.api_key }} {{ var.json.v.token }}",
+               "env": {"SEEN": "{{ var.value.db_password }}", "FTP_PASSWORD": "{{ dag_run.conf.ftp_password }}"}},
+         "b": {"operator": "bash", "bash_command": "echo {{ conn.c.password }}; exit 1 # {{ var.value.db_password }}", "upstream": ["a"], "retries": 0}}
 # What shows that a query was answered from a table that it was not about, or a command was taken.
 INJECTIONS = ["'", "' OR '1'='1", "1; DROP TABLE run--", "\" OR \"1\"=\"1", "') OR 1=1--", "' UNION SELECT value FROM setting--", "\\", "\\'",
               "x' AND randomblob(100000000) IS NOT NULL--", "1/**/OR/**/1", "`", "$(id)", "{{7*7}}", "%s%n%p", "-1", "99999999999999999999999",
@@ -33,7 +37,7 @@ class World:
         self.tw = tw
         with open(tw.path("outside.txt"), "w") as f:
             f.write(CANARY)
-        put(tw, tags=["t1"])
+        put(tw, tags=["t1"], tasks=TASKS)
         tw.start("scheduler", "-S", tw.path("dags"), stdout=open(tw.path("sched.log"), "w"), stderr=subprocess.STDOUT)
         self.s = s = Server(tw)
         wait_until(lambda: s.ask("GET", "/api/v2/dags/d").status == 200)
@@ -43,7 +47,7 @@ class World:
         s.send("POST", "/api/v2/variables", {"key": "v", "value": {"token": SECRETS["nested"], "n": 1}}, code=201)
         s.send("POST", "/api/v2/pools", {"name": "p", "slots": 3}, code=201)
         s.send("POST", "/ui/users", {"name": "eve", "password": SECRETS["user"], "role": "admin"}, code=201)
-        self.run = run(s, dag_run_id="r1", conf={"n": 1})
+        self.run = run(s, dag_run_id="r1", conf={"n": 1, "ftp_password": SECRETS["conf"], "deep": [{"token": SECRETS["deep"]}]})
         r = s.ask("POST", "/ui/login", {"username": "eve", "password": SECRETS["user"]}, token=False)
         assert r.status == 200, r.text
         self.cookie = r.getheader("Set-Cookie").split(";")[0]

@@ -48,6 +48,28 @@ def test_tasks_read_what_is_stored_and_logs_mask_it(tw):
     assert os.stat(os.path.join(tw.home, "secret.key")).st_mode & 0o077 == 0
 
 
+def test_what_stands_under_a_secrets_name_within_a_variable_is_masked(tw):
+    """In the log and in the rendered parameters, by either engine of templates and by Python; the rest of the variable is shown."""
+    value = {"token": SECRET, "hosts": [{"name": "db.example", "password": SECRET + "-2"}], "user": "etl-user"}
+    add(tw, "variables", "set", "warehouse", "-", text=json.dumps(value))
+    file = tw.write("d.py", """
+        from airflow.sdk import DAG, Variable, task
+        from airflow.operators.bash import BashOperator
+        with DAG("d"):
+            @task
+            def read():
+                v = Variable.get("warehouse", deserialize_json=True)
+                print("got", v["token"], v["hosts"][0]["password"], v["user"])
+            read()
+            BashOperator(task_id="shell", bash_command="echo {{ var.json.warehouse.token }} {{ var.json.warehouse.hosts[0].password }} {{ var.json.warehouse.user }}")
+            BashOperator(task_id="jinja", bash_command="{% macro m(x) %}echo {{ x }}{% endmacro %}{{ m(var.json.warehouse.token) }} {{ var.json.warehouse.user }}")
+    """)
+    tw("run", file)
+    assert "got *** *** etl-user" in tw.log("read")
+    assert tw.log("shell") == "*** *** etl-user\n" and tw.log("jinja") == "*** etl-user\n"
+    assert [path for path, data in bytes_below(tw.home) if SECRET.encode() in data] == []
+
+
 def test_listings_hide_and_files_come_back(tw):
     tw("connections", "add", "wh", "--type", "http", "--host", "h", "--password", SECRET)
     assert SECRET not in tw("connections", "get", "wh").stdout
