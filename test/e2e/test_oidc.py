@@ -252,6 +252,22 @@ def test_only_the_browser_that_began_it_and_only_once(world):
     refused(world.back(cookie, state=asked["state"], code=code), "failed")
 
 
+def test_nothing_of_a_sign_in_works_a_second_time(world):
+    """The whole address again; its code and its ID token within a sign-in of somebody who has seen them."""
+    provider = world.provider
+    cookie, asked = world.begin()
+    token = provider.key.sign(provider.claims(asked))
+    code = provider.code(asked, token)
+    assert session_of(world.back(cookie, state=asked["state"], code=code))
+    refused(world.back(cookie, state=asked["state"], code=code), "again")
+    for replayed in (lambda now: code, lambda now: provider.code(now, token)):  # guard of the second: the nonce in jwt_check_claims
+        other_cookie, now = world.begin()
+        assert not {asked[k] for k in ("state", "nonce", "code_challenge")} & {now[k] for k in ("state", "nonce", "code_challenge")}
+        refused(world.back(other_cookie, state=now["state"], code=replayed(now)), "failed")
+    sessions = world.tw.db().execute("SELECT count(*) FROM setting WHERE kind = 'session'").fetchone()[0]
+    assert sessions == 1
+
+
 def test_the_way_back_is_to_this_server(world):
     for path in ("//evil.example", "https://evil.example/", "/\\evil.example", "/\tx", "javascript:alert(1)"):
         cookie, asked = world.begin("?" + urlencode({"next": path}))
