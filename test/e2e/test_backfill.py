@@ -129,7 +129,7 @@ def test_a_run_that_failed_before_it_began_goes_on_with_the_tasks_of_now(tw):
     """Of such a run the store has no instances at all."""
     put(tw, tasks={"a": sh("true"), "b": sh("true")})
     p = scheduler(tw)
-    tw("dags", "pause", "d")
+    wait_until(lambda: tw("dags", "pause", "d", code=None).returncode == 0)  # the list tells of files that the store does not have yet
     ask(tw, "2026-07-01", "2026-07-02")
     wait_until(lambda: days(tw) == {"2026-07-01": "queued", "2026-07-02": "queued"})
     tw("backfill", "cancel", "d")
