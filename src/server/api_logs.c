@@ -14,15 +14,24 @@
 
 #define PAGE_BYTES   KiB(256)
 #define PIECE        KiB(32)
-#define LINE_MAX_LEN KiB(64) /* longer ones are cut into several */
+#define LINE_MAX_LEN ((int64_t)KiB(64)) /* longer ones are cut into several */
 
 struct source {
     struct logfile_part parts[LOGFILE_PARTS_MAX];
     size_t n;
     int64_t gap;
+    int64_t end; /* behind the last line that may be told */
 };
 
-static int find_log(struct call *c, struct source *ret, struct err *e)
+static bool is_written(const struct api_run *r, const struct ti_key *key, long number)
+{
+    bool found;
+    struct ti_row now = api_ti(r, key->task, key->map_index, &found);
+
+    return found && now.try_number == number && now.state == TASK_RUNNING;
+}
+
+static int find_log(struct call *c, struct source *ret, bool *ret_written, struct err *e)
 {
     long number = strtol(call_param(c, "try_number"), NULL, 10);
     const struct task *t;
@@ -40,6 +49,7 @@ static int find_log(struct call *c, struct source *ret, struct err *e)
             (void)snprintf(path, sizeof path, "%s%s%s",
                            a->log_path[0] == '/' ? "" : c->thread->server->config.home,
                            a->log_path[0] == '/' ? "" : "/", a->log_path);
+            *ret_written = is_written(&r, &a->key, number); /* first: it only ends */
             ret->n = logfile_parts(path, ret->parts, &ret->gap);
             return 0; /* no file: nothing was written */
         }
@@ -99,14 +109,39 @@ static int64_t size_of(const struct source *s)
     return n;
 }
 
+/* While the log is written its last line may lack its end: it is told later, whole. Longer lines are cut in any case. */
+static int settle_end(struct source *s, bool written, struct err *e)
+{
+    MEM_CLEANUP char *p = written ? mem_alloc((size_t)LINE_MAX_LEN) : NULL;
+    size_t n, tail;
+    int rc = 0;
+
+    s->end = size_of(s);
+    if (!written || s->end == 0) {
+        return 0;
+    }
+    tail = s->parts[s->n - 1].size < LINE_MAX_LEN ? (size_t)s->parts[s->n - 1].size : LINE_MAX_LEN;
+    rc = p != NULL ? read_at(s, s->end - (int64_t)tail, p, tail, &n, e)
+                   : err_set(e, ERR_NOMEM, "out of memory for a log");
+    if (rc == 0 && n != 0) {
+        const char *nl = memrchr(p, '\n', n);
+
+        if (nl != NULL || tail < LINE_MAX_LEN) {
+            s->end -= (int64_t)(nl != NULL ? n - (size_t)(nl + 1 - p) : n);
+        }
+    }
+    return rc;
+}
+
 /* One piece of the log as lines; *at moves behind what was used. A last line without its end is used only at the end of all. */
 static int next_piece(const struct source *s, struct json_writer *w, struct buf *lines_of,
                       bool newlines, int64_t *at, struct err *e)
 {
-    MEM_CLEANUP char *p = mem_alloc(LINE_MAX_LEN);
-    int64_t end = size_of(s);
+    MEM_CLEANUP char *p = mem_alloc((size_t)LINE_MAX_LEN);
+    int64_t end = s->end;
+    size_t most = end - *at < LINE_MAX_LEN ? (size_t)(end - *at) : LINE_MAX_LEN;
     size_t n = 0, used = 0;
-    int rc = p != NULL ? read_at(s, *at, p, LINE_MAX_LEN, &n, e)
+    int rc = p != NULL ? read_at(s, *at, p, most, &n, e)
                        : err_set(e, ERR_NOMEM, "out of memory for a log");
 
     if (rc != 0 || n == 0) {
@@ -144,7 +179,7 @@ static int next_piece(const struct source *s, struct json_writer *w, struct buf 
 /* From `at` to where the log ends now. The header tells that end: the token with which a follower asks for what comes behind it. */
 static int stream(struct call *c, const struct source *s, int64_t at, struct err *e)
 {
-    int64_t end = size_of(s);
+    int64_t end = s->end > at ? s->end : at;
     struct buf b BUF_CLEANUP = {0};
     struct json_writer w;
     int rc;
@@ -166,7 +201,7 @@ static int stream(struct call *c, const struct source *s, int64_t at, struct err
 /* As JSON: a page, or as much of it as one answer may hold; the line behind that tells how to go on, for those who look at no token. */
 static int put_content(struct call *c, const struct source *s, int64_t at, bool full, struct err *e)
 {
-    int64_t end = size_of(s);
+    int64_t end = s->end;
     size_t most = full ? LIMIT_HTTPD_LOG : PAGE_BYTES;
     int rc = 0;
 
@@ -197,18 +232,20 @@ int api_ti_log(struct call *c, struct err *e)
 {
     const char *accept = call_header(c, "Accept"), *token = call_query(c, "token");
     struct source *s = arena_alloc(&c->arena, sizeof *s);
-    int64_t at = 0, end;
-    int rc = s != NULL ? find_log(c, s, e) : err_set(e, ERR_NOMEM, "out of memory for a log");
+    bool written = false;
+    int64_t at = 0;
+    int rc =
+        s != NULL ? find_log(c, s, &written, e) : err_set(e, ERR_NOMEM, "out of memory for a log");
 
+    rc = rc == 0 ? settle_end(s, written, e) : rc;
     if (rc != 0) {
         return rc;
     }
-    end = size_of(s);
     if (token != NULL) {
         char *stop;
 
         at = strtoll(token, &stop, 10);
-        if (*token == '\0' || *stop != '\0' || at < 0 || at > end) {
+        if (*token == '\0' || *stop != '\0' || at < 0 || at > size_of(s)) {
             return call_invalid(c, e, "This token is of another log");
         }
     }

@@ -5,6 +5,7 @@ import hmac
 import http.client
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -387,6 +388,31 @@ def test_a_log_of_many_lines_is_streamed(tw):
         pages += [x["event"] for x in page["content"]]
         token = page["continuation_token"]
     assert pages == lines
+
+
+def test_a_line_that_is_being_written_comes_whole(tw):
+    """Who follows a log gets a line once its end is there. guard: settle_end in api_ti_log."""
+    go = tw.path("go")
+    put(tw, tasks={"a": {"operator": "bash", "bash_command": "echo one; printf half; until test -e %s; do sleep 0.05; done; echo ' and half'; printf last" % go}})
+    tw.start("scheduler", "-S", tw.path("dags"), stdout=open(tw.path("sched.log"), "w"))
+    s = Server(tw)
+    wait_until(lambda: s.ask("GET", "/api/v2/dags/d").status == 200)
+    run_id = s.send("POST", "/api/v2/dags/d/dagRuns", {"logical_date": None})["dag_run_id"]
+    base = "/api/v2/dags/d/dagRuns/" + run_id.replace("+", "%2B")
+    wait_until(lambda: s.get(base + "/taskInstances/a")["state"] == "running")
+    logs = pathlib.Path(tw.home, "logs")
+    wait_until(lambda: any(f.read_text().endswith("half") for f in logs.rglob("*") if f.is_file()))
+
+    def follow(token):
+        r = s.ask("GET", base + "/taskInstances/a/logs/1" + (("?token=" + token) if token else ""), headers={"Accept": "application/x-ndjson"})
+        return [json.loads(x)["event"] for x in r.text.splitlines()], r.getheader("Continuation-Token")
+    lines, token = follow(None)
+    assert lines == ["one"]
+    assert [x["event"] for x in s.get(base + "/taskInstances/a/logs/1")["content"]] == ["one"]
+    assert follow(token) == ([], token)
+    tw.write("go", "")
+    wait_until(lambda: s.get(base)["state"] == "success")
+    assert follow(token)[0] == ["half and half", "last"]
 
 
 def test_a_log_is_larger_than_one_answer(tw):

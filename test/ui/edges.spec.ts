@@ -95,8 +95,10 @@ for (const look of LOOKS) {
     await shot(page, "gone", look);
     await fits(page);
     await accessible(page);
-    await context.unroute(/\/ui\/home/);
+    const tried = page.waitForRequest(/\/ui\/home/);
     await bar.getByRole("button").click();
+    await tried;
+    await context.unroute(/\/ui\/home/); // it finds that out by itself, too
     await expect(bar).toHaveCount(0);
     await context.close();
   });
