@@ -242,25 +242,12 @@ static const char *json_of(struct arena *a, const char *const *texts, size_t n)
     return buf_status(&b) == 0 ? arena_strdup(a, buf_cstr(&b)) : arena_strdup(a, "[]");
 }
 
-/* Who answers for its tasks, each once, in their order; a task that names nobody is "airflow"'s. */
+/* Who answers for its tasks. */
 static const char *owners_of(const struct dag *d, struct arena *a)
 {
-    const char **owners = arena_array(a, d->tasks_len + 1, sizeof *owners);
-    size_t n = 0;
+    const char *owners[OWNERS_MAX];
 
-    for (uint32_t i = 0; owners != NULL && i < d->tasks_len; i++) {
-        const struct value *v =
-            d->tasks[i].spec != NULL ? value_get(d->tasks[i].spec, "owner") : NULL;
-        const char *owner = v != NULL && v->kind == VALUE_STRING ? v->text : "airflow";
-        size_t at = 0;
-
-        while (at < n && strcmp(owners[at], owner) != 0) {
-            at++;
-        }
-        owners[at] = owner;
-        n = at == n && n < 100 ? n + 1 : n;
-    }
-    return owners != NULL ? json_of(a, owners, n) : NULL;
+    return json_of(a, owners, dag_owners(d, owners, OWNERS_MAX));
 }
 
 static uint32_t hash_of_row(const struct parsed_dag_row *r)

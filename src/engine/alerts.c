@@ -168,13 +168,6 @@ static int host_variable(void *arg, const char *key, struct arena *a, const char
 
 /* ---- rules ---- */
 
-static const char *owner_of(const struct task *t)
-{
-    const struct value *v = t != NULL && t->spec != NULL ? value_get(t->spec, "owner") : NULL;
-
-    return v != NULL && v->kind == VALUE_STRING ? v->text : t != NULL ? "airflow" : NULL;
-}
-
 static struct alert_subject subject_of(enum alert_kind kind, const struct dag *d,
                                        const struct task *t)
 {
@@ -183,7 +176,7 @@ static struct alert_subject subject_of(enum alert_kind kind, const struct dag *d
                                   .tags = d != NULL ? d->tags : NULL,
                                   .tags_len = d != NULL ? d->tags_len : 0,
                                   .task_id = t != NULL ? t->task_id : NULL,
-                                  .owner = owner_of(t)};
+                                  .owner = (t != NULL ? task_owner(t) : NULL)};
 }
 
 /* The nth rule that could match, those of the configuration first; NULL: there is none any more. */

@@ -59,3 +59,27 @@ bool dag_param_is_schema(const struct value *v)
     }
     return false;
 }
+
+const char *task_owner(const struct task *t)
+{
+    const struct value *v = t->spec != NULL ? value_get(t->spec, "owner") : NULL;
+
+    return v != NULL && v->kind == VALUE_STRING ? v->text : "airflow";
+}
+
+size_t dag_owners(const struct dag *d, const char **ret, size_t max)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < d->tasks_len && n < max; i++) {
+        const char *owner = task_owner(&d->tasks[i]);
+        size_t at = 0;
+
+        while (at < n && strcmp(ret[at], owner) != 0) {
+            at++;
+        }
+        ret[at] = owner;
+        n += at == n;
+    }
+    return n;
+}

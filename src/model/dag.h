@@ -134,6 +134,11 @@ struct dag *dag_ref(struct dag *d);
 void dag_unref(struct dag *d);                                         /* NULL is allowed */
 const struct task *dag_task(const struct dag *d, const char *task_id); /* NULL if absent */
 
+#define OWNERS_MAX 100 /* of a DAG, that are listed */
+/* Who answers for it; "airflow" where it names nobody, as in Airflow. */
+const char *task_owner(const struct task *t);
+/* The owners of its tasks, each once, in their order, at most `max`. Returns how many; the texts are the DAG's. */
+size_t dag_owners(const struct dag *d, const char **ret, size_t max);
 /* Whether `callbacks` of a DAG or a task (NULL: none) have that word: a list of words, or functions by word. */
 bool dag_calls_back(const struct value *callbacks, const char *word);
 /* A param is a JSON Schema, with its default in it, when it is an object with one of the words that schemas begin with. */

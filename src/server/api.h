@@ -136,7 +136,6 @@ int body_only(struct call *c, const struct value *body, const char *const *names
 /* api_dag_list.c: SUSPENDS. The DAGs that the arguments ask for, in their order; changing: as api_get_dags. */
 int api_list_dags(struct call *c, bool changing, struct dag_row **ret, size_t *ret_n,
                   struct api_page *p, struct err *e);
-const char *api_owner_of(const struct dag *d); /* api_dags.c */
 
 /* api_favorites.c: of who asks. */
 bool api_is_favorite(struct call *c, const char *dag_id);

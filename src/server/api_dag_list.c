@@ -69,12 +69,24 @@ static bool flag_fits(struct call *c, const char *name, bool is)
     return call_query(c, name) == NULL || call_query_bool(c, name, false) == is;
 }
 
+static bool owners_fit(struct call *c, const struct dag *d)
+{
+    const char *owners[OWNERS_MAX];
+    size_t n = call_query(c, "owners") != NULL ? dag_owners(d, owners, OWNERS_MAX) : 0;
+    bool fits = call_query(c, "owners") == NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        fits = fits || api_any_of(c, "owners", owners[i]);
+    }
+    return fits;
+}
+
 /* What its document says. */
 static bool document_fits(struct call *c, const struct dag *d)
 {
     const char *part = call_query(c, "asset_dependency");
 
-    return tags_fit(c, d) && api_any_of(c, "owners", api_owner_of(d)) &&
+    return tags_fit(c, d) && owners_fit(c, d) &&
            api_pattern(c, "dag_display_name", d->display_name) &&
            flag_fits(c, "has_asset_schedule", waits_for_assets(d)) &&
            (part == NULL ||

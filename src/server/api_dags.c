@@ -10,20 +10,16 @@
 
 /* ---- facts of a DAG ---- */
 
-const char *api_owner_of(const struct dag *d)
-{
-    const struct value *args = d->document != NULL ? value_get(d->document, "default_args") : NULL;
-    const struct value *owner =
-        args != NULL && args->kind == VALUE_OBJECT ? value_get(args, "owner") : NULL;
-
-    return owner != NULL && owner->kind == VALUE_STRING ? owner->text : "airflow";
-}
-
 static void put_owners(struct call *c, const struct dag *d)
 {
+    const char *owners[OWNERS_MAX];
+    size_t n = dag_owners(d, owners, OWNERS_MAX);
+
     json_key(&c->w, "owners");
     json_array(&c->w);
-    json_string(&c->w, api_owner_of(d));
+    for (size_t i = 0; i < n; i++) {
+        json_string(&c->w, owners[i]);
+    }
     json_array_end(&c->w);
 }
 
@@ -517,7 +513,7 @@ static void put_task(struct call *c, const struct dag *d, const struct task *t)
     json_object(&c->w);
     put_text(c, "task_id", t->task_id);
     put_text(c, "task_display_name", t->display_name);
-    put_text(c, "owner", api_owner_of(d));
+    put_text(c, "owner", task_owner(t));
     put_time(c, "start_date", d->start_date_us);
     put_time(c, "end_date", d->end_date_us);
     put_text(c, "trigger_rule", trigger_rule_to_string(t->trigger_rule));

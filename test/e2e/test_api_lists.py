@@ -4,7 +4,7 @@ import socket
 
 import pytest
 from conftest import wait_until
-from test_api_server import both, put, run  # noqa: F401 (both: a fixture)
+from test_api_server import Server, both, put, run  # noqa: F401 (both: a fixture)
 
 RUNS = "/api/v2/dags/%s/dagRuns"
 TIS = "/api/v2/dags/%s/dagRuns/%s/taskInstances"
@@ -167,3 +167,13 @@ def test_the_date_of_a_partition(both):
     told = {r["dag_run_id"]: (r["partition_key"], r["partition_date"]) for r in both.get(RUNS % "parts")["dag_runs"]}
     assert told.pop("by-hand") == ("2025-12-31", None)
     assert dict(told.values()) == {"2026-01-01": "2025-12-31T15:00:00Z", "2026-01-02": "2026-01-01T15:00:00Z"}, told
+
+
+def test_owners_are_those_of_the_tasks(tw):
+    put(tw, tasks={"a": {"operator": "empty", "owner": "data"}, "b": {"operator": "empty"}, "c": {"operator": "empty", "owner": "data"}})
+    tw.start("scheduler", "-S", tw.path("dags"), stdout=open(tw.path("sched.log"), "w"))
+    s = Server(tw)
+    wait_until(lambda: s.ask("GET", "/api/v2/dags/d").status == 200)
+    assert s.get("/api/v2/dags/d")["owners"] == ["data", "airflow"]
+    assert [t["owner"] for t in s.get("/api/v2/dags/d/tasks?order_by=task_id")["tasks"]] == ["data", "airflow", "data"]
+    assert [s.get("/api/v2/dags?owners=" + name)["total_entries"] for name in ("data", "airflow", "nobody")] == [1, 1, 0]
