@@ -140,8 +140,7 @@ int api_list_dags(struct call *c, bool changing, struct dag_row **ret, size_t *r
 /* api_favorites.c: of who asks. */
 bool api_is_favorite(struct call *c, const char *dag_id);
 
-/* api_masked.c: names whose values are secrets; a text that may be JSON, and JSON, with *** in place of these. */
-bool api_is_sensitive(const char *name);
+/* api_masked.c: a text that may be JSON, and JSON, with *** in place of what stands under sensitive names. */
 void api_put_masked_text(struct call *c, const char *name, const char *text);
 void api_put_masked(struct call *c, const char *name, const char *json, const char *dflt);
 

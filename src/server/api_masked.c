@@ -2,26 +2,13 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/sensitive.h"
 #include "server/api.h"
-
-static const char *const words[] = {
-    "access_token", "api_key",     "apikey", "authorization", "keyfile_dict",    "passphrase",
-    "passwd",       "private_key", "secret", "password",      "service_account", "token"};
-
-bool api_is_sensitive(const char *name)
-{
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcasestr(name, words[i]) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* Yes and no hide nothing: "password": true says that there is one. */
 static bool hides(const char *name, const struct value *v)
 {
-    return v->kind != VALUE_BOOL && v->kind != VALUE_NULL && api_is_sensitive(name);
+    return v->kind != VALUE_BOOL && v->kind != VALUE_NULL && sensitive_name(name);
 }
 
 /* A JSON value, with what stands under a sensitive name as ***. Its depth is that of a document. */
@@ -60,7 +47,7 @@ static void put_masked(struct json_writer *w, const struct value *v, int depth)
 /* Most texts have no such name: they need no reading. A name with an escape may be any. */
 static bool is_plain(const char *json)
 {
-    return strchr(json, '\\') == NULL && !api_is_sensitive(json);
+    return strchr(json, '\\') == NULL && !sensitive_name(json);
 }
 
 void api_put_masked_text(struct call *c, const char *name, const char *text)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sensitive.h"
 #include "engine/settings.h"
 #include "runtime/loop.h"
 #include "server/api.h"
@@ -120,7 +121,7 @@ static void put_variable(struct call *c, const char *key, const struct value *an
 
     json_object(&c->w);
     put_text(c, "key", key);
-    if (api_is_sensitive(key)) {
+    if (sensitive_name(key)) {
         put_text(c, "value", value != NULL ? "***" : NULL);
     } else {
         api_put_masked_text(c, "value", value);

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/sensitive.h"
 
 /* What a task sees of the environment in which Tradewind was started; a star ends a prefix. */
 static const char *const passed[] = {
@@ -52,12 +53,6 @@ static const char *const withheld[] = {
     "FERNET", "SQL_ALCHEMY", "BROKER_URL", "RESULT_BACKEND", "BACKEND_KWARGS", "_CMD", "DSN",
 };
 
-/* Airflow's sensitive names ([core] sensitive_var_conn_names, the built-in list). */
-static const char *const sensitive[] = {
-    "access_token", "api_key",     "apikey", "authorization", "passphrase",   "passwd",
-    "password",     "private_key", "secret", "token",         "keyfile_dict", "service_account",
-};
-
 static bool matches(const char *pattern, const char *name, size_t n)
 {
     size_t p = strlen(pattern);
@@ -72,16 +67,6 @@ static bool is_passed(const char *const *patterns, const char *name, size_t n)
 {
     for (size_t i = 0; patterns != NULL && patterns[i] != NULL; i++) {
         if (matches(patterns[i], name, n)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool environment_name_is_secret(const char *name)
-{
-    for (size_t i = 0; i < sizeof sensitive / sizeof sensitive[0]; i++) {
-        if (strcasestr(name, sensitive[i]) != NULL) {
             return true;
         }
     }
@@ -106,7 +91,7 @@ static bool is_withheld(const char *entry, size_t n)
             return true;
         }
     }
-    return environment_name_is_secret(name);
+    return sensitive_name(name);
 }
 
 static int add(char ***list, size_t *len, size_t *cap, char *entry)
@@ -192,7 +177,7 @@ char **environment_secrets(const char *const *env)
 
         if (value != NULL && name == NULL) {
             rc = -ERR_NOMEM;
-        } else if (value != NULL && strlen(value + 1) >= 4 && environment_name_is_secret(name)) {
+        } else if (value != NULL && strlen(value + 1) >= 4 && sensitive_name(name)) {
             rc = add(&list, &len, &cap, mem_strdup(value + 1));
         }
         mem_free(name);

@@ -2,14 +2,11 @@
 #ifndef TW_WORKER_ENVIRONMENT_H
 #define TW_WORKER_ENVIRONMENT_H
 
-#include <stdbool.h>
-
 /* NULL-terminated, owned; NULL when out of memory. extra: further names to pass ("NAME", or "PREFIX_*"), or NULL. home: its folders of plugins and
  * settings of the installation, as far as they are there, become TRADEWIND_EXTENSIONS; or NULL. */
 char **environment_base(const char *const *extra, const char *home);
 /* The values of entries whose names say that they are secret (Airflow's list), NULL-terminated, owned. */
 char **environment_secrets(const char *const *env);
-bool environment_name_is_secret(const char *name);
 void environment_free(char **list);
 
 #endif

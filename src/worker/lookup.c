@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/sensitive.h"
 #include "model/dag.h"
 #include "worker/environment.h"
 #include "worker/local_priv.h"
@@ -57,9 +58,8 @@ static int remember_named(struct attempt *a, const struct value *v, bool all, st
 
     for (size_t i = 0; rc == 0 && (v->kind == VALUE_OBJECT || v->kind == VALUE_ARRAY) && i < v->len;
          i++) {
-        rc = remember_named(
-            a, v->elems[i],
-            all || (v->kind == VALUE_OBJECT && environment_name_is_secret(v->keys[i].text)), e);
+        rc = remember_named(a, v->elems[i],
+                            all || (v->kind == VALUE_OBJECT && sensitive_name(v->keys[i].text)), e);
     }
     return rc;
 }
@@ -70,13 +70,13 @@ static int remember_secret(struct attempt *a, const char *key, const char *text,
 {
     const char *first = text + strspn(text, " \t\r\n");
     struct value *v;
-    int rc = environment_name_is_secret(key) ? remember(a, text, e) : 0;
+    int rc = sensitive_name(key) ? remember(a, text, e) : 0;
 
     if (rc != 0 || (*first != '{' && *first != '[') ||
         value_parse(m, text, strlen(text), &v, NULL) != 0) {
         return rc;
     }
-    return remember_named(a, v, environment_name_is_secret(key), e);
+    return remember_named(a, v, sensitive_name(key), e);
 }
 
 int attempt_variable(void *arg, const char *key, struct arena *m, const char **ret, struct err *e)

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/sensitive.h"
 #include "base/time.h"
 #include "model/dag.h"
 #include "model/document.h"
@@ -376,7 +377,7 @@ static void add_secret(struct secrets *s, const char *text)
 static void add_secret_members(struct secrets *s, const struct value *env)
 {
     for (size_t i = 0; env != NULL && env->kind == VALUE_OBJECT && i < env->len; i++) {
-        if (env->elems[i]->text != NULL && environment_name_is_secret(env->keys[i].text)) {
+        if (env->elems[i]->text != NULL && sensitive_name(env->keys[i].text)) {
             add_secret(s, env->elems[i]->text);
         }
     }
@@ -432,8 +433,7 @@ static struct value *masked(struct arena *m, const struct secrets *s, const stru
     if (v->kind == VALUE_ARRAY || v->kind == VALUE_OBJECT) {
         out = value_new(m, v->kind);
         for (size_t i = 0; out != NULL && rc == 0 && i < v->len; i++) {
-            bool below =
-                whole || (v->kind == VALUE_OBJECT && environment_name_is_secret(v->keys[i].text));
+            bool below = whole || (v->kind == VALUE_OBJECT && sensitive_name(v->keys[i].text));
             struct value *x = masked(m, s, v->elems[i], below);
 
             rc = x == NULL                ? -ERR_NOMEM

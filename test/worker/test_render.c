@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sensitive.h"
 #include "worker/environment.h"
 #include "worker/paths.h"
 
@@ -246,8 +247,8 @@ static void names_that_say_secret(void **state)
     assert_false(has(list, "abc")); /* masking three letters would mask half of every log */
     assert_false(has(list, "password"));
     environment_free(list);
-    assert_true(environment_name_is_secret("GITHUB_ACCESS_TOKEN"));
-    assert_false(environment_name_is_secret("HOME"));
+    assert_true(sensitive_name("GITHUB_ACCESS_TOKEN"));
+    assert_false(sensitive_name("HOME"));
 }
 
 static void out_of_memory_leaks_nothing(void **state)
